@@ -1,0 +1,333 @@
+"""The errors of httpconn: one tree, and no other exception leaves the library.
+
+::
+
+    HTTPConnError
+    ├── InvalidRequest          (ValueError)              yours, before any I/O
+    │   ├── InvalidURL          (httpx.InvalidURL)
+    │   └── AccessDenied
+    ├── TransportError          (httpx.TransportError)    the way there or back
+    │   ├── ConnectFailed       (httpx.ConnectError)
+    │   │   └── TLSFailed                                 certificate or handshake refused
+    │   ├── ReadFailed          (httpx.ReadError)
+    │   ├── WriteFailed         (httpx.WriteError)
+    │   ├── ProxyFailed         (httpx.ProxyError)
+    │   └── TimedOut            (httpx.TimeoutException, TimeoutError)
+    │       ├── ConnectTimedOut (httpx.ConnectTimeout)
+    │       ├── ReadTimedOut    (httpx.ReadTimeout)
+    │       ├── WriteTimedOut   (httpx.WriteTimeout)
+    │       ├── PoolTimedOut    (httpx.PoolTimeout)
+    │       ├── TooSlow                                   a body below the speed floor
+    │       └── DeadlineExceeded                          the whole call's time is over
+    ├── ResponseError                                     theirs: an answer that is no success
+    │   ├── StatusError         (httpx.HTTPStatusError)
+    │   ├── TooManyRedirects    (httpx.TooManyRedirects)
+    │   ├── RedirectRefused
+    │   ├── ProtocolError       (httpx.RemoteProtocolError)
+    │   │   └── TruncatedBody
+    │   ├── DecodingError       (httpx.DecodingError)
+    │   └── InvalidJSON         (ValueError)
+    ├── LimitExceeded           (ValueError)              an answer larger than allowed
+    ├── IntegrityError                                    bytes that are not the promised ones
+    └── StorageError            (OSError)                 the local disk
+        └── DiskFull
+
+The exception in brackets is a second base, so that code which catches httpx's, or the standard library's,
+exception catches ours too. Every error can be pickled, keeps the exception below it as ``__cause__``, and names
+the URL without credentials and without the values of its query.
+"""
+
+from __future__ import annotations
+
+import errno as errnos
+from typing import Any, ClassVar, Literal
+
+import httpx
+
+__all__ = [
+    "AccessDenied",
+    "ConnectFailed",
+    "ConnectTimedOut",
+    "DeadlineExceeded",
+    "DecodingError",
+    "DiskFull",
+    "HTTPConnError",
+    "IntegrityError",
+    "InvalidJSON",
+    "InvalidRequest",
+    "InvalidURL",
+    "LimitExceeded",
+    "PoolTimedOut",
+    "ProtocolError",
+    "ProxyFailed",
+    "ReadFailed",
+    "ReadTimedOut",
+    "RedirectRefused",
+    "ResponseError",
+    "StatusError",
+    "StorageError",
+    "TLSFailed",
+    "TimedOut",
+    "TooManyRedirects",
+    "TooSlow",
+    "TransportError",
+    "TruncatedBody",
+    "WriteFailed",
+    "WriteTimedOut",
+]
+
+Fault = Literal["caller", "upstream"]
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that a later try could turn into success."""
+
+
+class HTTPConnError(Exception):
+    """The root of every error that httpconn raises.
+
+    Attributes:
+        message: what happened, for the operator; it may name hosts and addresses.
+        url: the URL concerned, redacted, or None.
+        retryable: whether the same call could succeed later.
+        attempts: how many attempts were made; 0 when nothing was sent.
+        elapsed: seconds from the start of the call to the error.
+        fault: whose it is: "caller" (an API answers 4xx) or "upstream" (it answers 502 or 504).
+        public_message: safe to show to a stranger: no address, no query, nothing of a body.
+    """
+
+    fault: Fault = "upstream"
+    retryable: bool = False
+    public_message: str = "The URL could not be fetched."
+    _request: httpx.Request | None
+
+    def __init__(self, message: str, *, url: str | None = None, retryable: bool | None = None) -> None:
+        # Called by name: the second bases (httpx's, OSError) want other arguments than ours.
+        Exception.__init__(self, message)
+        self.message = message
+        self.url = url
+        self.attempts = 0
+        self.elapsed = 0.0
+        self._request = None
+        if retryable is not None:
+            self.retryable = retryable
+
+    @property
+    def request(self) -> httpx.Request:
+        """The request that failed; as in httpx, a RuntimeError where none was made."""
+        if self._request is None:
+            raise RuntimeError("The .request property has not been set.")
+        return self._request
+
+    @request.setter
+    def request(self, request: httpx.Request) -> None:
+        self._request = request
+
+    def __str__(self) -> str:
+        if not self.attempts:
+            return self.message
+        where = f" [{self.url}]" if self.url else ""
+        tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"{self.message}{where} ({tries}, {self.elapsed:.2f} s)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        """What survives pickling: never headers or a URL's secrets, which a request holds."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_request", "response")}
+
+
+def _rebuild(kind: type[HTTPConnError], message: str, state: dict[str, Any]) -> HTTPConnError:
+    error = kind.__new__(kind, message)
+    HTTPConnError.__init__(error, message)
+    for name, value in state.items():  # errno is no entry of the dict, so that updating it is not enough
+        setattr(error, name, value)
+    return error
+
+
+class InvalidRequest(HTTPConnError, ValueError):
+    """What was asked for cannot be sent: a bad header, option or path. Raised before any I/O."""
+
+    fault = "caller"
+    public_message = "The request is not valid."
+
+
+class InvalidURL(InvalidRequest, httpx.InvalidURL):
+    """The URL is not one that can be fetched."""
+
+    public_message = "The URL is not a valid http or https URL."
+
+
+class AccessDenied(InvalidRequest):
+    """The access policy forbids this URL, or the address that it leads to."""
+
+    public_message = "The URL may not be fetched."
+
+
+class TransportError(HTTPConnError, httpx.TransportError):
+    """The way to the server or back broke."""
+
+    retryable = True
+    public_message = "The server of the URL could not be reached."
+
+
+class ConnectFailed(TransportError, httpx.ConnectError):
+    """No connection: the name did not resolve, or no address answered."""
+
+
+class TLSFailed(ConnectFailed):
+    """The TLS handshake failed, or the certificate was refused. Nothing was sent."""
+
+    retryable = False
+    public_message = "No secure connection to the server of the URL could be made."
+
+
+class ReadFailed(TransportError, httpx.ReadError):
+    """The connection broke while the answer was read, or before it began."""
+
+
+class WriteFailed(TransportError, httpx.WriteError):
+    """The connection broke while the request was written."""
+
+
+class ProxyFailed(TransportError, httpx.ProxyError):
+    """The proxy refused, or could not be used."""
+
+
+class TimedOut(TransportError, httpx.TimeoutException, TimeoutError):
+    """Something took longer than it may."""
+
+    public_message = "The server of the URL did not answer in time."
+
+
+class ConnectTimedOut(TimedOut, httpx.ConnectTimeout):
+    """Resolving, connecting and the TLS handshake took longer than ``Timeouts.connect``."""
+
+
+class ReadTimedOut(TimedOut, httpx.ReadTimeout):
+    """The header, or the next bytes of a body, did not come within ``Timeouts.read``."""
+
+
+class WriteTimedOut(TimedOut, httpx.WriteTimeout):
+    """The request could not be written within ``Timeouts.write``."""
+
+
+class PoolTimedOut(TimedOut, httpx.PoolTimeout):
+    """No connection came free within ``Timeouts.pool``."""
+
+
+class TooSlow(TimedOut):
+    """The body came slower than ``Limits.min_speed``."""
+
+
+class DeadlineExceeded(TimedOut):
+    """The whole call took longer than ``Timeouts.total``."""
+
+    retryable = False
+
+
+class ResponseError(HTTPConnError):
+    """The server answered, and the answer is of no use."""
+
+    public_message = "The server of the URL gave no usable answer."
+
+
+class StatusError(ResponseError, httpx.HTTPStatusError):
+    """A status that is no success, a redirect that is not followed among them.
+
+    Attributes:
+        status_code: the status of the answer.
+        response: the answer; its body is there only when the caller had read it.
+    """
+
+    response: httpx.Response
+
+    def __init__(self, response: httpx.Response, *, url: str | None = None) -> None:
+        status = response.status_code
+        phrase = f" {response.reason_phrase}" if response.reason_phrase else ""
+        super().__init__(f"The server answered {status}{phrase}", url=url, retryable=status in TRANSIENT_STATUSES)
+        self.response = response
+        self.status_code = status
+        self._request = response._request
+
+    @property
+    def fault(self) -> Fault:  # type: ignore[override]
+        """4xx says that the URL is wrong, so its giver is at fault, unless a later try could succeed."""
+        return "caller" if 400 <= self.status_code < 500 and not self.retryable else "upstream"
+
+    @property
+    def public_message(self) -> str:  # type: ignore[override]
+        """The status alone."""
+        return f"The server of the URL answered with status {self.status_code}."
+
+    def __getattr__(self, name: str) -> Any:
+        # After unpickling: an answer of the same status, without the headers, which may be secret.
+        if name == "response":
+            self.response = httpx.Response(self.status_code)
+            return self.response
+        raise AttributeError(name)
+
+
+class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
+    """A redirect loop, or more hops than ``RedirectPolicy.max_hops``."""
+
+    fault = "caller"
+
+
+class RedirectRefused(ResponseError):
+    """A redirect that the policy does not follow: from https to http, or to something unusable."""
+
+    fault = "caller"
+
+
+class ProtocolError(ResponseError, httpx.RemoteProtocolError):
+    """The answer breaks HTTP."""
+
+
+class TruncatedBody(ProtocolError):
+    """The body ended before its declared end."""
+
+    retryable = True
+
+
+class DecodingError(ResponseError, httpx.DecodingError):
+    """The body's content coding is unknown, was not asked for, or is broken."""
+
+
+class InvalidJSON(ResponseError, ValueError):
+    """The body is not JSON. The message holds at most a short excerpt of it."""
+
+    public_message = "The URL does not hold valid JSON."
+
+
+class LimitExceeded(HTTPConnError, ValueError):
+    """The answer is larger than allowed: its body, its header or what it unpacks to."""
+
+    fault = "caller"
+    public_message = "The content of the URL is too large."
+
+
+class IntegrityError(HTTPConnError):
+    """The bytes are complete, but not the ones that were promised."""
+
+    public_message = "The content of the URL is not what it should be."
+
+
+class StorageError(HTTPConnError, OSError):
+    """The file could not be written. ``errno`` is the operating system's number."""
+
+    fault = "upstream"
+    public_message = "The content of the URL could not be stored."
+
+    def __init__(self, message: str, *, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "errno": self.errno}
+
+
+class DiskFull(StorageError):
+    """No space is left for the file, or the quota is used up."""
+
+    NUMBERS: ClassVar = frozenset({errnos.ENOSPC, errnos.EDQUOT, errnos.EFBIG})

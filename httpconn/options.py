@@ -1,0 +1,194 @@
+"""What a caller can set: frozen values, checked when they are made.
+
+Seconds are floats, sizes are bytes, and ``None`` means "no bound of its own".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
+
+from .errors import TRANSIENT_STATUSES, InvalidRequest
+
+MIB = 1024 * 1024
+
+
+def _check_seconds(owner: object, *names: str) -> None:
+    """Refuse what is no positive, finite number of seconds: zero would mean "never", NaN compares with nothing."""
+    for name in names:
+        value = getattr(owner, name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidRequest(f"{type(owner).__name__}.{name} must be a number of seconds or None")
+        if not math.isfinite(value) or value <= 0:
+            raise InvalidRequest(f"{type(owner).__name__}.{name} must be positive and finite: {value!r}")
+
+
+def _check_counts(owner: object, *names: str, least: int = 0) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidRequest(f"{type(owner).__name__}.{name} must be a whole number or None")
+        if value < least:
+            raise InvalidRequest(f"{type(owner).__name__}.{name} must be at least {least}: {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect: resolving the name, connecting and the TLS handshake, together.
+        read: from the sent request to the whole header; then each wait for more of the body.
+        write: writing the request.
+        pool: waiting for a free connection; None leaves that to ``total``.
+        total: the whole call, with its redirects, retries and waits. Downloads have no total unless one is
+            given explicitly, since ``Limits.min_speed`` bounds them.
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 30.0
+    write: float | None = 30.0
+    pool: float | None = None
+    total: float | None = 300.0
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, *(each.name for each in fields(self)))
+
+    @classmethod
+    def of(cls, value: Timeouts | float) -> Self | Timeouts:
+        """``5.0`` means: the defaults, and the whole call within 5 seconds."""
+        return value if isinstance(value, Timeouts) else cls(total=value)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a connection object may hold, and an answer may cost.
+
+    Attributes:
+        max_connections: open connections, overall.
+        max_keepalive_connections: of these, idle ones that are kept.
+        keepalive_expiry: seconds that an idle connection is kept.
+        max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
+            bounded by the ``max_bytes`` of their call alone.
+        max_ratio: decoded bytes for each byte on the wire, counted once ``ratio_grace`` bytes are decoded.
+        ratio_grace: decoded bytes below which ``max_ratio`` does not count.
+        max_headers: header fields of an answer.
+        max_header_bytes: names and values of these fields together.
+        min_speed: bytes per second that a body must come with, averaged over ``speed_window``; only time spent
+            waiting for the server counts. None or 0 switches the floor off.
+        speed_window: seconds.
+        strict_framing: refuse a body whose only end is the closing of the connection, since nothing proves that
+            it is complete (RFC 9112 section 8).
+    """
+
+    max_connections: int = 100
+    max_keepalive_connections: int = 20
+    keepalive_expiry: float = 5.0
+    max_bytes: int | None = 1024 * MIB
+    max_ratio: int | None = 500
+    ratio_grace: int = 10 * MIB
+    max_headers: int = 100
+    max_header_bytes: int = 64 * 1024
+    min_speed: int | None = 100
+    speed_window: float = 30.0
+    strict_framing: bool = False
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, "keepalive_expiry", "speed_window")
+        _check_counts(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
+        _check_counts(self, "max_connections", "max_ratio", "max_headers", "max_header_bytes", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a failed attempt is made again, and after how long.
+
+    Attempt n is followed by a pause drawn evenly from 0 to ``min(backoff_max, backoff * 2 ** (n - 1))`` seconds
+    ("full jitter"), or by what Retry-After says (RFC 9110 section 10.2.3).
+
+    Attributes:
+        attempts: attempts in all; 1 means no retry.
+        statuses: answers that are asked for again.
+        backoff: seconds; 0 means no pause.
+        backoff_max: seconds.
+        obey_retry_after: wait as long as the server says, and fail at once when that reaches past the deadline
+            or past ``max_retry_after``.
+        max_retry_after: seconds.
+    """
+
+    attempts: int = 3
+    statuses: frozenset[int] = TRANSIENT_STATUSES
+    backoff: float = 0.5
+    backoff_max: float = 20.0
+    obey_retry_after: bool = True
+    max_retry_after: float = 120.0
+
+    def __post_init__(self) -> None:
+        _check_counts(self, "attempts", least=1)
+        _check_seconds(self, "backoff_max", "max_retry_after")
+        if self.backoff:
+            _check_seconds(self, "backoff")
+        object.__setattr__(self, "statuses", frozenset(self.statuses))
+
+    @classmethod
+    def of(cls, value: RetryPolicy | int) -> RetryPolicy:
+        """``3`` means: three retries after the first attempt, as in httpx's transports."""
+        if isinstance(value, RetryPolicy):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InvalidRequest(f"retries must be a RetryPolicy or a count of retries: {value!r}")
+        return cls(attempts=value + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectPolicy:
+    """Which redirects are followed.
+
+    Attributes:
+        max_hops: redirects followed in one attempt.
+        allow_downgrade: follow a redirect from https to http.
+        safe_headers: names of headers that may go on to another origin besides User-Agent, Accept,
+            Accept-Encoding, Accept-Language, Range and If-Range. All others stay on the origin they were given for.
+    """
+
+    max_hops: int = 20
+    allow_downgrade: bool = False
+    safe_headers: frozenset[str] = field(default=frozenset())
+
+    def __post_init__(self) -> None:
+        _check_counts(self, "max_hops")
+        object.__setattr__(self, "safe_headers", frozenset(name.lower() for name in self.safe_headers))
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How often requests may start, for each host.
+
+    Attributes:
+        rate: requests per ``per`` seconds.
+        per: seconds.
+        burst: requests that may start at once after a pause.
+    """
+
+    rate: float
+    per: float = 1.0
+    burst: int = 1
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, "rate", "per")
+        _check_counts(self, "burst", least=1)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests at the full rate."""
+        return self.per / self.rate
+
+
+def without_total(timeouts: Timeouts) -> Timeouts:
+    """The same, for calls whose length depends on the size of a file."""
+    return replace(timeouts, total=None)

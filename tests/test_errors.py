@@ -1,0 +1,114 @@
+"""The tree of errors: what can be caught, pickled and shown."""
+
+from __future__ import annotations
+
+import pickle
+
+import httpx
+import pytest
+
+import httpconn
+from httpconn import errors
+
+CLASSES = [getattr(errors, name) for name in errors.__all__]
+SECOND_BASES = [
+    (errors.InvalidRequest, ValueError),
+    (errors.InvalidURL, httpx.InvalidURL),
+    (errors.AccessDenied, ValueError),
+    (errors.ConnectFailed, httpx.ConnectError),
+    (errors.TLSFailed, httpx.ConnectError),
+    (errors.ReadFailed, httpx.ReadError),
+    (errors.WriteFailed, httpx.WriteError),
+    (errors.ProxyFailed, httpx.ProxyError),
+    (errors.TimedOut, TimeoutError),
+    (errors.ConnectTimedOut, httpx.ConnectTimeout),
+    (errors.ReadTimedOut, httpx.ReadTimeout),
+    (errors.WriteTimedOut, httpx.WriteTimeout),
+    (errors.PoolTimedOut, httpx.PoolTimeout),
+    (errors.TooSlow, httpx.TimeoutException),
+    (errors.DeadlineExceeded, TimeoutError),
+    (errors.StatusError, httpx.HTTPStatusError),
+    (errors.TooManyRedirects, httpx.TooManyRedirects),
+    (errors.ProtocolError, httpx.RemoteProtocolError),
+    (errors.DecodingError, httpx.DecodingError),
+    (errors.InvalidJSON, ValueError),
+    (errors.LimitExceeded, ValueError),
+    (errors.StorageError, OSError),
+]
+
+
+def make(kind: type[errors.HTTPConnError]) -> errors.HTTPConnError:
+    if issubclass(kind, errors.StatusError):
+        request = httpx.Request("GET", "https://user:secret@example.com/?sig=secret", headers={"X-Key": "secret"})
+        return kind(httpx.Response(503, headers={"Set-Cookie": "secret"}, request=request, content=b"secret"))
+    if issubclass(kind, errors.StorageError):
+        return kind("it broke", errno=28)
+    return kind("it broke")
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_is_of_one_tree(kind: type[Exception]) -> None:
+    assert issubclass(kind, errors.HTTPConnError)
+    assert getattr(httpconn, kind.__name__) is kind
+
+
+@pytest.mark.parametrize(("kind", "base"), SECOND_BASES)
+def test_who_catches_the_known_exception_catches_ours(kind: type[Exception], base: type[Exception]) -> None:
+    assert issubclass(kind, base)
+
+
+@pytest.mark.parametrize("kind", [each for each in CLASSES if issubclass(each, errors.TransportError)])
+def test_a_transport_error_is_never_a_value_error(kind: type[Exception]) -> None:
+    assert not issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_errors_pickle_with_what_they_say_and_without_secrets(kind: type[errors.HTTPConnError]) -> None:
+    error = make(kind)
+    error.url, error.attempts, error.elapsed = "https://example.com/?sig=***", 3, 1.5
+    data = pickle.dumps(error)
+    again = pickle.loads(data)
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert (again.url, again.attempts, again.elapsed) == (error.url, 3, 1.5)
+    assert (again.retryable, again.fault, again.public_message) == (error.retryable, error.fault, error.public_message)
+    assert b"secret" not in data
+
+
+def test_a_status_error_keeps_its_status_across_a_pickle() -> None:
+    again = pickle.loads(pickle.dumps(make(errors.StatusError)))
+    assert again.status_code == again.response.status_code == 503
+
+
+def test_a_storage_error_keeps_its_number_across_a_pickle() -> None:
+    assert pickle.loads(pickle.dumps(make(errors.DiskFull))).errno == 28
+
+
+def test_the_message_stands_alone_until_something_was_sent() -> None:
+    error = errors.InvalidURL("no")
+    assert str(error) == "no"
+    error.attempts, error.url = 2, "https://example.com/"
+    assert str(error) == "no [https://example.com/] (2 attempts, 0.00 s)"
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "retryable"),
+    [
+        (404, "caller", False),
+        (403, "caller", False),
+        (429, "upstream", True),
+        (500, "upstream", True),
+        (304, "upstream", False),
+    ],
+)
+def test_a_status_says_whose_fault_it_is(status: int, fault: str, retryable: bool) -> None:
+    error = errors.StatusError(httpx.Response(status, request=httpx.Request("GET", "https://10.0.0.1/?a=b")))
+    assert (error.fault, error.retryable) == (fault, retryable)
+    assert "10.0.0.1" not in error.public_message
+    assert str(status) in error.public_message
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_request_that_was_never_made_is_a_runtime_error_as_in_httpx(kind: type[errors.HTTPConnError]) -> None:
+    with pytest.raises(RuntimeError):
+        _ = kind("x").request if not issubclass(kind, errors.StatusError) else kind(httpx.Response(500)).request
