@@ -1,0 +1,38 @@
+"""A deadline is a value: a moment of the port's clock, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import DeadlineExceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of a call.
+
+    Attributes:
+        at: the moment in seconds of a monotonic clock; None means that there is no end.
+        total: the seconds that were given, for the message.
+    """
+
+    at: float | None = None
+    total: float | None = None
+
+    @classmethod
+    def after(cls, total: float | None, now: float) -> Deadline:
+        """The deadline of a call that starts now."""
+        return cls() if total is None else cls(now + total, total)
+
+    def check(self, now: float) -> None:
+        """Raise DeadlineExceeded once the moment has come."""
+        if self.at is not None and now >= self.at:
+            raise self.exceeded()
+
+    def allows(self, seconds: float, now: float) -> bool:
+        """Whether a wait of so many seconds ends before the deadline."""
+        return self.at is None or now + seconds < self.at
+
+    def exceeded(self) -> DeadlineExceeded:
+        """The error to raise when there is no time left."""
+        return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")

@@ -1,0 +1,138 @@
+"""Intake: what an answer's body may cost, counted as it comes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from ..errors import LimitExceeded, ProtocolError, TooSlow, TruncatedBody
+from ..options import Limits
+
+
+class ByteBudget:
+    """Bytes that several calls may fetch together: all the media of one API request, say.
+
+    One budget can be shared by threads, tasks and attempts; bytes of attempts that failed count too.
+
+    Args:
+        total: bytes.
+    """
+
+    def __init__(self, total: int) -> None:
+        if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+            raise ValueError(f"A ByteBudget needs a number of bytes: {total!r}")
+        self.total = total
+        self._used = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Bytes spent so far; at most ``total``."""
+        return min(self._used, self.total)
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still be spent."""
+        return self.total - self.used
+
+    def spend(self, count: int) -> None:
+        """Take bytes out of the budget; LimitExceeded when there are not so many."""
+        with self._lock:
+            self._used += count
+            over = self._used > self.total
+        if over:
+            raise LimitExceeded(f"The shared budget of {self.total} bytes is used up")
+
+    def __repr__(self) -> str:
+        return f"<ByteBudget {self.used} of {self.total} bytes used>"
+
+
+class Intake:
+    """Counts one body on the wire and decoded, and stops it at the byte that is too many."""
+
+    def __init__(
+        self, *, declared: int | None, max_bytes: int | None, limits: Limits, budget: ByteBudget | None
+    ) -> None:
+        self.wire = 0
+        self.decoded = 0
+        self._declared = declared
+        self._max = max_bytes
+        self._limits = limits
+        self._budget = budget
+        self._spent = 0
+        if declared is not None:
+            self._check_declared(declared)
+
+    def _check_declared(self, declared: int) -> None:
+        """A body that says that it is too large is not begun."""
+        if self._max is not None and declared > self._max:
+            raise LimitExceeded(f"The answer declares {declared} bytes; {self._max} are allowed")
+        if self._budget is not None and declared > self._budget.left:
+            raise LimitExceeded(f"The answer declares {declared} bytes; the budget has {self._budget.left} left")
+
+    def add_wire(self, count: int) -> None:
+        """Count bytes as they come from the server, transfer coding removed."""
+        self.wire += count
+        self._hold(self.wire)
+
+    def add_decoded(self, count: int) -> None:
+        """Count bytes that a content coding unpacked to."""
+        self.decoded += count
+        ratio = self._limits.max_ratio
+        if ratio is not None and self.decoded > max(self._limits.ratio_grace, ratio * self.wire):
+            raise LimitExceeded(f"The body unpacks to more than {ratio} times its size")
+        self._hold(self.decoded)
+
+    def _hold(self, size: int) -> None:
+        """The larger of the two counts is what a body costs: an identity body is not counted twice."""
+        if self._max is not None and size > self._max:
+            raise LimitExceeded(f"The body is larger than {self._max} bytes")
+        if self._budget is not None and size > self._spent:
+            grown, self._spent = size - self._spent, size
+            self._budget.spend(grown)
+
+    def finish(self) -> None:
+        """The wire has ended: a short body is never complete (RFC 9112 section 8)."""
+        if self._declared is None or self.wire == self._declared:
+            return
+        text = f"The body has {self.wire} bytes where {self._declared} were declared"
+        raise TruncatedBody(text) if self.wire < self._declared else ProtocolError(text)
+
+
+class SpeedFloor:
+    """Ends a body that only trickles: a read timeout never notices one byte a second."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._floor = limits.min_speed or 0
+        self._window = limits.speed_window
+        self._waited = 0.0
+        self._count = 0
+
+    def add(self, count: int, waited: float) -> None:
+        """``count`` bytes came after ``waited`` seconds; TooSlow when a whole window was below the floor."""
+        self._count += count
+        self._waited += waited
+        if self._waited < self._window:
+            return
+        if self._count < self._floor * self._waited:
+            raise TooSlow(f"Only {self._count} bytes came in {self._waited:.1f} seconds")
+        self._waited, self._count = 0.0, 0
+
+
+def declared_length(fields: Mapping[str, str]) -> int | None:
+    """The Content-Length of an answer (RFC 9110 section 8.6), or None.
+
+    Raises:
+        ProtocolError: it is no number, differs from a repetition of itself, or stands beside a
+            Transfer-Encoding (RFC 9112 section 6.3: an attempt at smuggling).
+    """
+    value = fields.get("content-length")
+    if value is None:
+        return None
+    if "transfer-encoding" in fields:
+        raise ProtocolError("The answer has both Content-Length and Transfer-Encoding")
+    lengths = {each.strip() for each in value.split(",")}
+    length = lengths.pop()
+    if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
+        raise ProtocolError("The answer's Content-Length is not one number")
+    return int(length)

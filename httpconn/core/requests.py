@@ -1,0 +1,86 @@
+"""The request builder: the one place where an ``httpx.Request`` is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from ..access import AccessPolicy
+from ..errors import AccessDenied
+from . import headers
+from .urls import VettedURL, redact, vet
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSpec:
+    """A request that may be sent: a vetted URL, checked header fields, the codings its answer may have."""
+
+    url: VettedURL
+    fields: headers.Fields
+    codings: frozenset[str]
+
+
+class RequestBuilder:
+    """Makes requests for one connection object; what does not change from call to call is made ready once."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        accept_encoding: str,
+        headers_given: Mapping[str, str] | None,
+        access: AccessPolicy,
+    ) -> None:
+        own = headers.check({"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding})
+        self.fields = headers.merge(own, headers.check(headers_given))
+        self._codings = headers.tokens(accept_encoding)
+        self._access = access
+
+    def spec(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
+        """Vet a URL and merge the headers of a call, which win over the connection's.
+
+        Raises:
+            InvalidURL: see :func:`httpconn.core.urls.vet`.
+            AccessDenied: the access policy forbids the URL.
+            InvalidRequest: see :func:`httpconn.core.headers.check`.
+        """
+        vetted = self.admit(vet(url))
+        fields = headers.merge(self.fields, self._credentials(vetted), headers.check(extra_headers))
+        return RequestSpec(vetted, fields, self._asked_for(fields))
+
+    def unencoded(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
+        """The same for a file, whose bytes are wanted as they are; a server that encodes them anyway is borne."""
+        spec = self.spec(url, extra_headers)
+        fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))
+        return RequestSpec(spec.url, fields, self._codings)
+
+    def _asked_for(self, fields: headers.Fields) -> frozenset[str]:
+        """A coding that the request did not offer is not decoded; a caller may offer fewer than could be."""
+        if fields is self.fields:
+            return self._codings
+        return next(
+            (headers.tokens(value.decode("ascii")) for name, value in fields if name.lower() == b"accept-encoding"),
+            frozenset(),
+        )
+
+    def admit(self, url: VettedURL) -> VettedURL:
+        """The access policy's say on a URL, first or redirected."""
+        if url.url.scheme not in self._access.schemes:
+            raise AccessDenied(f"The scheme {url.url.scheme} is not allowed", url=redact(url.url))
+        return url
+
+    @staticmethod
+    def _credentials(url: VettedURL) -> headers.Fields:
+        return ((b"Authorization", url.authorization.encode("ascii")),) if url.authorization else ()
+
+    @staticmethod
+    def build(spec: RequestSpec) -> httpx.Request:
+        """The request itself; the extension ``target`` carries the URL's own bytes past httpx's normalisation."""
+        return httpx.Request(
+            "GET",
+            spec.url.url,
+            headers=list(spec.fields),
+            extensions={"target": spec.url.target},
+        )

@@ -1,0 +1,55 @@
+"""Retries: which failure is worth another attempt, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from ..errors import HTTPConnError, StatusError
+from ..options import RetryPolicy
+
+
+def worth_another(policy: RetryPolicy, error: HTTPConnError, attempt: int) -> bool:
+    """Whether attempt number ``attempt`` (1 is the first) is followed by another one."""
+    if attempt >= policy.attempts:
+        return False
+    if isinstance(error, StatusError):
+        return error.status_code in policy.statuses
+    return error.retryable
+
+
+def pause(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
+    """Seconds to wait after attempt number ``attempt``, or None when the server asks for more than may be waited.
+
+    ``chance`` is drawn evenly from 0 to 1: full jitter keeps clients that failed together from coming back together.
+    """
+    if retry_after is not None and policy.obey_retry_after:
+        return retry_after if retry_after <= policy.max_retry_after else None
+    # An exponent beyond 60 could overflow; the maximum is long reached by then.
+    return chance * min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
+
+
+def retry_after(value: str | None, date: str | None, now: float) -> float | None:
+    """Retry-After in seconds, from either of its forms (RFC 9110 section 10.2.3); None where it says nothing.
+
+    A date is compared with the answer's own Date, so that a server's wrong clock does no harm; without one with
+    ``now``, in seconds since the epoch.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:12])
+    moment = _timestamp(value)
+    if moment is None:
+        return None
+    answered = _timestamp(date) if date else None
+    return max(0.0, moment - (now if answered is None else answered))
+
+
+def _timestamp(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None

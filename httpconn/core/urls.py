@@ -1,0 +1,170 @@
+"""URLs: parsed once, vetted, kept as they were written, and redacted for people to read."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes, urljoin
+
+import httpx
+
+from ..errors import InvalidURL
+
+WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
+MAX_LENGTH = 65_536
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
+_HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_PORT = re.compile(r"(?::[0-9]*)?", re.ASCII)
+
+Origin = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VettedURL:
+    """A URL that may be sent.
+
+    Attributes:
+        url: without its userinfo, normalised as httpx does: for reading and for the dial.
+        target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
+        origin: scheme, host as A-labels, port.
+        authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
+    """
+
+    url: httpx.URL
+    target: bytes
+    origin: Origin
+    authorization: str | None
+
+    @property
+    def text(self) -> str:
+        """The URL with the target as it was given: the base of relative redirects."""
+        fragment = f"#{self.url.fragment}" if self.url.fragment else ""
+        return f"{self.url.scheme}://{self.url.netloc.decode('ascii')}{self.target.decode('ascii')}{fragment}"
+
+
+def vet(url: str | httpx.URL) -> VettedURL:
+    """Parse a URL once and refuse what cannot be fetched safely.
+
+    Raises:
+        InvalidURL: it is no URL, has another scheme than http and https, no host, a bad port, a backslash or
+            a control character, or is longer than 65,536 characters.
+    """
+    text = _text_of(url)
+    parts = _URL.fullmatch(text)
+    if parts is None:
+        raise InvalidURL(_why_no_match(text))
+    userinfo, _, hostport = parts["authority"].rpartition("@")
+    _check_authority(userinfo, hostport)
+    target = _wire_target(parts["target"])
+    fragment = f"#{parts['fragment']}" if parts["fragment"] else ""
+    parsed = _parse(f"{parts['scheme']}://{hostport}{target}{fragment}")
+    return VettedURL(parsed, target.encode("ascii"), _origin(parsed), _basic(userinfo))
+
+
+def _text_of(url: str | httpx.URL) -> str:
+    if not isinstance(url, (str, httpx.URL)):
+        raise InvalidURL(f"A URL must be a str or an httpx.URL, not {type(url).__name__}")
+    text = str(url)
+    if len(text) > MAX_LENGTH:
+        raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
+    if _FORBIDDEN.search(text):
+        raise InvalidURL("The URL contains a backslash or a control character")
+    return text
+
+
+def _why_no_match(text: str) -> str:
+    if text[:5].lower() in ("http:", "https") and text.lower().startswith(("http:", "https:")):
+        return "The URL has no host"
+    return WRONG_SCHEME
+
+
+def _check_authority(userinfo: str, hostport: str) -> None:
+    """What httpx would read more generously than it may be meant: ``:+80``, ``:８０``, ``a@b@c``, ``%2e``."""
+    host, bracket, port = hostport.rpartition("]")
+    if not bracket:
+        host, colon, port = hostport.partition(":")
+        port = colon + port
+    if not host:
+        raise InvalidURL("The URL has no host")
+    if not _PORT.fullmatch(port):
+        raise InvalidURL("The port of the URL is not a number")
+    if "@" in userinfo or "%" in host or any(map(str.isspace, hostport)):
+        raise InvalidURL("The host of the URL contains a character that is not allowed")
+
+
+def _wire_target(target: str) -> str:
+    """Everything stays as it was given but what cannot stand in a request line: spaces and non-ASCII."""
+    if not target.startswith("/"):
+        target = f"/{target}"
+    try:
+        return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target)
+    except UnicodeEncodeError:
+        raise InvalidURL("The URL contains a lone surrogate") from None
+
+
+def _parse(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError) as error:  # idna's errors are UnicodeErrors, so ValueErrors
+        raise InvalidURL(f"The URL is not valid: {type(error).__name__}") from None
+    if not _HOST.fullmatch(url.raw_host):
+        raise InvalidURL("The host of the URL is not valid")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise InvalidURL("The port of the URL is out of range")
+    return url
+
+
+def _origin(url: httpx.URL) -> Origin:
+    return url.scheme, url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS[url.scheme]
+
+
+def _basic(userinfo: str) -> str | None:
+    if not userinfo:
+        return None
+    name, _, password = userinfo.partition(":")
+    pair = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+def join(base: VettedURL, location: str) -> VettedURL:
+    """Where a Location leads (RFC 9110 section 10.2.2): a reference without a fragment keeps the base's."""
+    location = location.strip(" \t")
+    if "#" not in location and base.url.fragment:
+        location = f"{location}#{base.url.fragment}"
+    return vet(_absolute(base, location))
+
+
+def _absolute(base: VettedURL, location: str) -> str:
+    if _SCHEME.match(location):
+        return location
+    if location.startswith("//"):
+        return f"{base.url.scheme}:{location}"
+    if location.startswith("/"):
+        return f"{base.url.scheme}://{base.url.netloc.decode('ascii')}{location}"
+    if _FORBIDDEN.search(location):  # urljoin would drop some of them in silence
+        raise InvalidURL("The URL contains a backslash or a control character")
+    return urljoin(base.text, location)
+
+
+_CREDENTIALS = re.compile(r"//[^?#]*@")
+_VALUES = re.compile(r"=[^&;]*")
+_SHOWN = 300
+
+
+def redact(url: str | httpx.URL) -> str:
+    """A URL as it may be logged: no userinfo, no fragment, no values in the query, no control characters.
+
+    Text that may not be a URL loses everything up to its last ``@``: a password may hold a slash.
+    """
+    text = _CREDENTIALS.sub("//", str(url), count=1) if isinstance(url, str) else str(url.copy_with(userinfo=b""))
+    head, mark, query = text.partition("#")[0].partition("?")
+    if mark:
+        head += "?" + (_VALUES.sub("=***", query) if "=" in query else "***")
+    shown = "".join(char if char.isprintable() else "?" for char in head)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

@@ -1,0 +1,330 @@
+"""Redirects, retries, rates, limits and options: tables of decisions."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import pytest
+
+from httpconn import (
+    ByteBudget,
+    Limits,
+    RateLimit,
+    RedirectPolicy,
+    RetryPolicy,
+    Timeouts,
+    errors,
+)
+from httpconn.access import AccessPolicy
+from httpconn.core import redirects, retries
+from httpconn.core.deadlines import Deadline
+from httpconn.core.intake import Intake, SpeedFloor, declared_length
+from httpconn.core.rates import MAX_HOSTS, RateLimiter
+from httpconn.core.requests import RequestBuilder, RequestSpec
+
+
+def builder() -> RequestBuilder:
+    return RequestBuilder(
+        user_agent="a", accept_encoding="gzip", headers_given={"X-Conn": "1"}, access=AccessPolicy.anywhere()
+    )
+
+
+def trail(url: str, policy: RedirectPolicy = RedirectPolicy(), **extra: str) -> tuple[redirects.Trail, RequestSpec]:  # noqa: B008
+    spec = builder().spec(url, {"X-Key": "secret", "Authorization": "secret", **extra})
+    return redirects.Trail(spec, policy, builder()), spec
+
+
+def names(spec: RequestSpec) -> set[str]:
+    return {name.decode() for name, _ in spec.fields}
+
+
+@pytest.mark.parametrize("location", ["/b", "//a.com/b", "b", "https://a.com/b", "https://a.com:443/b"])
+def test_a_hop_within_the_origin_keeps_its_headers(location: str) -> None:
+    hops, spec = trail("https://a.com/a")
+    assert {"X-Key", "Authorization", "X-Conn"} <= names(hops.follow(spec, location))
+
+
+@pytest.mark.parametrize(
+    "location", ["https://b.com/", "https://a.com:444/", "//sub.a.com/", "https://a.com.evil.com/"]
+)
+def test_a_hop_to_another_origin_keeps_nothing_that_was_given(location: str) -> None:
+    hops, spec = trail("https://a.com/a")
+    assert names(hops.follow(spec, location)) == {"User-Agent", "Accept", "Accept-Encoding"}
+
+
+def test_the_way_back_does_not_bring_headers_back() -> None:
+    hops, spec = trail("https://a.com/a")
+    away = hops.follow(spec, "https://b.com/")
+    assert "Authorization" not in names(hops.follow(away, "https://a.com/c"))
+
+
+def test_a_header_named_safe_goes_along() -> None:
+    hops, spec = trail("https://a.com/a", RedirectPolicy(safe_headers=frozenset({"X-KEY"})))
+    assert names(hops.follow(spec, "https://b.com/")) == {"User-Agent", "Accept", "Accept-Encoding", "X-Key"}
+
+
+def test_the_upgrade_of_one_host_keeps_headers() -> None:
+    hops, spec = trail("http://a.com/a")
+    assert "Authorization" in names(hops.follow(spec, "https://a.com/a"))
+
+
+@pytest.mark.parametrize(
+    ("url", "location"), [("http://a.com:8080/", "https://a.com/"), ("http://a.com/", "https://b.com/")]
+)
+def test_an_upgrade_elsewhere_does_not(url: str, location: str) -> None:
+    hops, spec = trail(url)
+    assert "Authorization" not in names(hops.follow(spec, location))
+
+
+def test_https_does_not_fall_to_http_unless_allowed() -> None:
+    hops, spec = trail("https://a.com/")
+    with pytest.raises(errors.RedirectRefused, match="falls from https to http"):
+        hops.follow(spec, "http://a.com/")
+    hops, spec = trail("https://a.com/", RedirectPolicy(allow_downgrade=True))
+    assert hops.follow(spec, "http://a.com/").url.origin[0] == "http"
+
+
+def test_a_loop_ends() -> None:
+    hops, spec = trail("https://a.com/a")
+    there = hops.follow(spec, "/b")
+    with pytest.raises(errors.TooManyRedirects, match="loop"):
+        hops.follow(there, "/a")
+
+
+def test_a_chain_ends() -> None:
+    hops, spec = trail("https://a.com/0", RedirectPolicy(max_hops=3))
+    for hop in range(1, 4):
+        spec = hops.follow(spec, f"/{hop}")
+    with pytest.raises(errors.TooManyRedirects, match="More than 3"):
+        hops.follow(spec, "/4")
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "data:,x", "gopher://a/", "https://", "\x00", "\\\\b\\c"])
+def test_a_hop_to_something_unusable_is_refused(location: str) -> None:
+    hops, spec = trail("https://a.com/")
+    with pytest.raises(errors.RedirectRefused):
+        hops.follow(spec, location)
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "follows"),
+    [
+        *((status, "/", True) for status in (301, 302, 303, 307, 308)),
+        *((status, "/", False) for status in (300, 304, 305, 201)),
+        (302, None, False),
+        (302, "", False),
+    ],
+)
+def test_which_answers_lead_on(status: int, location: str | None, follows: bool) -> None:
+    assert redirects.leads_on(status, location) is follows
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("0", None, 0.0),
+        ("120", None, 120.0),
+        (" 7 ", None, 7.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", None, 90.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", "Thu, 01 Jan 1970 00:01:30 GMT", 10.0),
+        ("Thu, 01 Jan 1970 00:00:05 GMT", None, 0.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", "nonsense", 90.0),
+        (None, None, None),
+        ("soon", None, None),
+        ("-5", None, None),
+        ("1.5", None, None),
+        ("٣", None, None),
+        ("", None, None),
+        ("9" * 400, None, 999_999_999_999.0),
+    ],
+)
+def test_retry_after_in_both_forms(value: str | None, date: str | None, seconds: float | None) -> None:
+    assert retries.retry_after(value, date, 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "worth"),
+    [
+        (errors.ConnectFailed("x"), True),
+        (errors.ReadFailed("x"), True),
+        (errors.TruncatedBody("x"), True),
+        (errors.ReadTimedOut("x"), True),
+        (errors.TooSlow("x"), True),
+        (errors.TLSFailed("x"), False),
+        (errors.DeadlineExceeded("x"), False),
+        (errors.ProtocolError("x"), False),
+        (errors.LimitExceeded("x"), False),
+        (errors.DecodingError("x"), False),
+        (errors.AccessDenied("x"), False),
+        (errors.DiskFull("x"), False),
+        (errors.TooManyRedirects("x"), False),
+    ],
+)
+def test_which_failures_are_worth_another_attempt(error: errors.HTTPConnError, worth: bool) -> None:
+    assert retries.worth_another(RetryPolicy(attempts=2), error, 1) is worth
+    assert not retries.worth_another(RetryPolicy(attempts=2), error, 2)
+
+
+def test_the_pause_doubles_up_to_its_maximum_and_is_jittered() -> None:
+    policy = RetryPolicy(backoff=1.0, backoff_max=5.0)
+    assert [retries.pause(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
+    assert retries.pause(policy, 3, None, 0.25) == 1.0
+    assert retries.pause(RetryPolicy(backoff=0), 3, None, 1.0) == 0
+
+
+def test_retry_after_is_obeyed_or_ends_the_call() -> None:
+    assert retries.pause(RetryPolicy(), 1, 7.0, 0.5) == 7.0
+    assert retries.pause(RetryPolicy(max_retry_after=5), 1, 7.0, 0.5) is None
+    assert retries.pause(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Timeouts(read=-1),
+        lambda: Timeouts(total=0),
+        lambda: Timeouts(connect=math.nan),
+        lambda: Timeouts(connect=math.inf),
+        lambda: Timeouts(read="3"),  # type: ignore[arg-type]
+        lambda: Timeouts(read=True),
+        lambda: Limits(max_connections=0),
+        lambda: Limits(max_bytes=-1),
+        lambda: Limits(max_bytes=1.5),  # type: ignore[arg-type]
+        lambda: RetryPolicy(attempts=0),
+        lambda: RetryPolicy(backoff=-1),
+        lambda: RetryPolicy.of(-1),
+        lambda: RetryPolicy.of("3"),  # type: ignore[arg-type]
+        lambda: RedirectPolicy(max_hops=-1),
+        lambda: RateLimit(0),
+        lambda: RateLimit(1, burst=0),
+    ],
+)
+def test_a_bad_option_is_refused_when_it_is_made(make: object) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        make()  # type: ignore[operator]
+
+
+def test_numbers_stand_for_options() -> None:
+    assert Timeouts.of(5).total == 5
+    assert RetryPolicy.of(0).attempts == 1
+    assert RetryPolicy.of(3).attempts == 4
+
+
+def test_a_body_stops_at_the_byte_that_is_too_many() -> None:
+    intake = Intake(declared=None, max_bytes=10, limits=Limits(), budget=None)
+    intake.add_wire(10)
+    with pytest.raises(errors.LimitExceeded):
+        intake.add_wire(1)
+
+
+def test_a_declared_body_that_is_too_large_is_not_begun() -> None:
+    with pytest.raises(errors.LimitExceeded, match="declares 11 bytes"):
+        Intake(declared=11, max_bytes=10, limits=Limits(), budget=None)
+    with pytest.raises(errors.LimitExceeded, match="budget has 5 left"):
+        Intake(declared=6, max_bytes=None, limits=Limits(), budget=ByteBudget(5))
+
+
+def test_decoded_bytes_count_like_wire_bytes_but_not_twice() -> None:
+    budget = ByteBudget(100)
+    intake = Intake(declared=None, max_bytes=None, limits=Limits(), budget=budget)
+    intake.add_wire(10)
+    intake.add_decoded(40)
+    intake.add_wire(10)
+    intake.add_decoded(40)
+    assert budget.used == 80
+    with pytest.raises(errors.LimitExceeded, match="budget of 100"):
+        intake.add_decoded(21)
+
+
+def test_the_ratio_counts_beyond_its_grace() -> None:
+    intake = Intake(declared=None, max_bytes=None, limits=Limits(max_ratio=10, ratio_grace=1000), budget=None)
+    intake.add_wire(10)
+    intake.add_decoded(1000)
+    with pytest.raises(errors.LimitExceeded, match="10 times"):
+        intake.add_decoded(1)
+
+
+@pytest.mark.parametrize(("wire", "error"), [(9, errors.TruncatedBody), (11, errors.ProtocolError)])
+def test_a_body_of_another_length_than_declared_is_an_error(wire: int, error: type[Exception]) -> None:
+    intake = Intake(declared=10, max_bytes=None, limits=Limits(), budget=None)
+    intake.add_wire(wire)
+    with pytest.raises(error):
+        intake.finish()
+
+
+def test_a_budget_is_one_for_many_threads() -> None:
+    budget = ByteBudget(64_000)
+
+    def spend() -> None:
+        for _ in range(1000):
+            budget.spend(1)
+
+    threads = [threading.Thread(target=spend) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert budget.left == 0
+    with pytest.raises(errors.LimitExceeded):
+        budget.spend(1)
+
+
+@pytest.mark.parametrize("total", [-1, 1.5, "3", None, True])
+def test_a_budget_is_a_number_of_bytes(total: object) -> None:
+    with pytest.raises(ValueError, match="number of bytes"):
+        ByteBudget(total)  # type: ignore[arg-type]
+
+
+def test_a_trickle_is_too_slow_and_a_pause_of_the_reader_is_not() -> None:
+    floor = SpeedFloor(Limits(min_speed=100, speed_window=10))
+    for _ in range(9):
+        floor.add(1, 1.0)
+    with pytest.raises(errors.TooSlow, match="Only 10 bytes came"):
+        floor.add(1, 1.0)
+    floor = SpeedFloor(Limits(min_speed=100, speed_window=10))
+    for _ in range(100):
+        floor.add(100, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    [({}, None), ({"content-length": "0"}, 0), ({"content-length": "5, 5"}, 5), ({"content-length": " 7 "}, 7)],
+)
+def test_a_content_length(fields: dict[str, str], length: int | None) -> None:
+    assert declared_length(fields) == length
+
+
+@pytest.mark.parametrize("value", ["-1", "+1", "5, 6", "1e3", "0x5", "", "٣", "9" * 30])
+def test_a_content_length_that_is_no_number_is_an_error(value: str) -> None:
+    with pytest.raises(errors.ProtocolError):
+        declared_length({"content-length": value})
+
+
+def test_a_content_length_beside_a_transfer_encoding_is_an_error() -> None:
+    with pytest.raises(errors.ProtocolError, match="both"):
+        declared_length({"content-length": "3", "transfer-encoding": "chunked"})
+
+
+def test_turns_are_given_in_order_for_each_host() -> None:
+    limiter = RateLimiter(RateLimit(10, per=1.0, burst=2))
+    assert [round(limiter.turn("a", 100.0), 6) for _ in range(4)] == [0, 0, 0.1, 0.2]
+    assert limiter.turn("b", 100.0) == 0
+    assert limiter.turn("a", 200.0) == 0
+
+
+def test_hosts_that_are_idle_are_forgotten() -> None:
+    limiter = RateLimiter(RateLimit(10))
+    for number in range(MAX_HOSTS * 2):
+        limiter.turn(f"host{number}", float(number))
+    assert len(limiter._full_at) <= MAX_HOSTS
+
+
+def test_a_deadline_is_a_value() -> None:
+    deadline = Deadline.after(5.0, 100.0)
+    deadline.check(104.9)
+    assert deadline.allows(4.9, 100.0)
+    assert not deadline.allows(5.0, 100.0)
+    with pytest.raises(errors.DeadlineExceeded, match="within 5 seconds"):
+        deadline.check(105.0)
+    Deadline.after(None, 0.0).check(1e12)

@@ -1,0 +1,367 @@
+"""Content codings: the same bytes however they come, an error for all that is not whole, and a bound on memory."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from itertools import cycle, product
+from types import ModuleType
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core.decoding import PIECE, ZSTD, decoder_for, offered
+from httpconn.errors import DecodingError
+
+zstd: ModuleType = import_module(ZSTD)
+
+ALL = frozenset({"gzip", "deflate", "br", "zstd"})
+BODY = b"Eggs, spam and eggs. " * 12
+MIB = 1024 * 1024
+
+
+def raw_deflate(data: bytes) -> bytes:
+    engine = zlib.compressobj(wbits=-15)
+    return engine.compress(data) + engine.flush()
+
+
+def zstd_with_checksum(data: bytes) -> bytes:
+    return zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+def zstd_with_window(log: int, data: bytes) -> bytes:
+    engine = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
+    return engine.compress(data) + engine.flush()
+
+
+def skippable_frame(data: bytes) -> bytes:
+    """RFC 8878 section 3.1.2."""
+    return struct.pack("<II", 0x184D2A50, len(data)) + data
+
+
+Encode = Callable[[bytes], bytes]
+
+ENCODERS: dict[str, tuple[str, Encode]] = {
+    "gzip": ("gzip", gzip.compress),
+    "x-gzip": ("x-gzip", gzip.compress),
+    "zlib": ("deflate", zlib.compress),
+    "raw": ("deflate", raw_deflate),
+    "br": ("br", brotli.compress),
+    "zstd": ("zstd", zstd_with_checksum),
+}
+single = pytest.mark.parametrize(("coding", "encode"), ENCODERS.values(), ids=ENCODERS)
+nested = pytest.mark.parametrize(("inner", "outer"), list(product(ENCODERS, repeat=2)))
+
+
+def pieces_of(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    """The data cut at these sizes, over and over."""
+    at = 0
+    for size in cycle(sizes):
+        if at >= len(data):
+            return
+        yield data[at : at + size]
+        at += size
+
+
+def decode(coding: str, wire: bytes, sizes: Sequence[int] = (MIB,), limits: Sequence[int] = (PIECE,)) -> bytes:
+    decoder = decoder_for(coding, ALL)
+    assert decoder is not None
+    content, limit = bytearray(), cycle(limits)
+    for piece in pieces_of(wire, sizes):
+        decoder.feed(piece)
+        while taken := decoder.take(most := next(limit)):
+            assert len(taken) <= most
+            content += taken
+    decoder.finish()
+    return bytes(content)
+
+
+def outcome(coding: str, wire: bytes, sizes: Sequence[int] = (MIB,), limits: Sequence[int] = (PIECE,)) -> bytes | str:
+    try:
+        return decode(coding, wire, sizes, limits)
+    except DecodingError as error:
+        return str(error)
+
+
+def test_what_is_offered_is_what_can_be_decoded() -> None:
+    assert offered() == "gzip, deflate, br, zstd"
+
+
+@pytest.mark.parametrize("coding", [None, "", "identity", "Identity, ,IDENTITY", " , "])
+def test_nothing_to_undo(coding: str | None) -> None:
+    assert decoder_for(coding, frozenset()) is None
+
+
+@single
+@pytest.mark.parametrize("body", [b"", b"a", BODY, os.urandom(300_000)], ids=["none", "one", "text", "noise"])
+def test_a_body_comes_back(coding: str, encode: Encode, body: bytes) -> None:
+    assert decode(coding, encode(body)) == body
+    assert decode(f" ,{coding.upper()} ,identity", encode(body)) == body
+
+
+@nested
+def test_two_layers_come_off_in_the_reverse_of_their_order(inner: str, outer: str) -> None:
+    (first, encode_first), (second, encode_second) = ENCODERS[inner], ENCODERS[outer]
+    assert decode(f"{first}, {second}", encode_second(encode_first(BODY))) == BODY
+
+
+@pytest.mark.parametrize(
+    ("coding", "asked", "words"),
+    [
+        ("gzip, gzip, gzip", ALL, "3 content codings"),
+        ("br,identity,gzip,zstd", ALL, "3 content codings"),
+        ("compress", ALL, "unknown"),
+        ("gzip, nonsense", ALL, "unknown"),
+        ("x" * 100_000, ALL, "unknown"),
+        ("gzip\0", ALL, "unknown"),
+        ("gzip;q=1", ALL, "unknown"),
+        ("br", frozenset({"gzip", "deflate"}), "br was not asked for"),
+        ("gzip", frozenset({"identity"}), "gzip was not asked for"),
+        ("X-GZIP", frozenset(), "x-gzip was not asked for"),
+    ],
+)
+def test_a_coding_that_is_refused(coding: str, asked: frozenset[str], words: str) -> None:
+    with pytest.raises(DecodingError, match=words) as caught:
+        decoder_for(coding, asked)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("coding", "asked"), [("x-gzip", "gzip"), ("gzip", "x-gzip"), ("br", "*")])
+def test_a_coding_asked_for_by_another_name(coding: str, asked: str) -> None:
+    assert decoder_for(coding, frozenset({asked})) is not None
+
+
+@single
+def test_no_bytes_at_all_are_an_empty_body(coding: str, encode: Encode) -> None:
+    assert decode(coding, b"") == b""
+    assert decode(f"{coding}, gzip", b"") == b""
+
+
+@single
+def test_a_layer_that_holds_nothing_of_the_next_is_truncated(coding: str, encode: Encode) -> None:
+    with pytest.raises(DecodingError, match="truncated"):
+        decode(f"gzip, {coding}", encode(b""))
+
+
+@single
+def test_a_body_cut_anywhere_is_an_error(coding: str, encode: Encode) -> None:
+    wire = encode(BODY)
+    for length in range(1, len(wire)):
+        for sizes in ((MIB,), (1,)):
+            with pytest.raises(DecodingError, match="truncated"):
+                decode(coding, wire[:length], sizes)
+
+
+@nested
+def test_a_nested_body_cut_anywhere_is_an_error(inner: str, outer: str) -> None:
+    (first, encode_first), (second, encode_second) = ENCODERS[inner], ENCODERS[outer]
+    wire = encode_second(encode_first(BODY))
+    for length in range(1, len(wire)):
+        with pytest.raises(DecodingError, match="truncated"):
+            decode(f"{first}, {second}", wire[:length])
+
+
+@nested
+def test_a_cut_inner_layer_in_a_whole_outer_one_is_an_error(inner: str, outer: str) -> None:
+    (first, encode_first), (second, encode_second) = ENCODERS[inner], ENCODERS[outer]
+    with pytest.raises(DecodingError, match="truncated"):
+        decode(f"{first}, {second}", encode_second(encode_first(BODY)[:-1]))
+
+
+@single
+@pytest.mark.parametrize("sizes", [(MIB,), (1,)], ids=["whole", "bytewise"])
+@pytest.mark.parametrize("tail", [b"x", b"\0\0x", b"garbage " * 9000], ids=["one", "padded", "long"])
+def test_bytes_after_the_end_are_an_error(coding: str, encode: Encode, sizes: Sequence[int], tail: bytes) -> None:
+    with pytest.raises(DecodingError, match=r"bytes follow its end|truncated"):
+        decode(coding, encode(BODY) + tail, sizes)
+
+
+@pytest.mark.parametrize("limit", [1, 10, PIECE])
+@pytest.mark.parametrize("sizes", [(MIB,), (1,), (7,)], ids=str)
+def test_gzip_members_and_zstd_frames_follow_one_another(sizes: Sequence[int], limit: int) -> None:
+    members = [b"", b"one", b"", BODY, os.urandom(1000)]
+    assert decode("gzip", b"".join(map(gzip.compress, members)), sizes, (limit,)) == b"".join(members)
+    frames = b"".join(zstd_with_checksum(each) + skippable_frame(each) for each in members)
+    assert decode("zstd", skippable_frame(b"first") + frames, sizes, (limit,)) == b"".join(members)
+
+
+@pytest.mark.parametrize("sizes", [(MIB,), (1,)], ids=["whole", "bytewise"])
+def test_zero_padding_is_tolerated_after_gzip_alone(sizes: Sequence[int]) -> None:
+    assert decode("gzip", gzip.compress(BODY) + bytes(1000), sizes) == BODY
+    for coding, encode in (ENCODERS[name] for name in ("zlib", "raw", "br", "zstd")):
+        with pytest.raises(DecodingError):
+            decode(coding, encode(BODY) + bytes(1000), sizes)
+
+
+def test_no_member_follows_padding() -> None:
+    with pytest.raises(DecodingError):
+        decode("gzip", gzip.compress(BODY) + b"\0" + gzip.compress(BODY))
+
+
+@pytest.mark.parametrize("place", range(1, 9))
+def test_the_gzip_trailer_is_compared(place: int) -> None:
+    wire = bytearray(gzip.compress(BODY))
+    wire[-place] ^= 1
+    with pytest.raises(DecodingError, match="gzip body is broken"):
+        decode("gzip", bytes(wire))
+
+
+@pytest.mark.parametrize(("coding", "wire"), [("deflate", zlib.compress(BODY)), ("zstd", zstd_with_checksum(BODY))])
+def test_a_wrong_checksum_is_an_error(coding: str, wire: bytes) -> None:
+    with pytest.raises(DecodingError, match="is broken"):
+        decode(coding, wire[:-1] + bytes([wire[-1] ^ 1]))
+
+
+def test_a_preset_dictionary_is_refused() -> None:
+    engine = zlib.compressobj(zdict=b"spam")
+    with pytest.raises(DecodingError):
+        decode("deflate", engine.compress(BODY) + engine.flush())
+
+
+def test_the_zstd_window_is_at_most_8_mib() -> None:
+    assert decode("zstd", zstd_with_window(23, BODY)) == BODY
+    with pytest.raises(DecodingError):
+        decode("zstd", zstd_with_window(24, BODY))
+
+
+@pytest.mark.parametrize("sizes", [(MIB,), (1,)], ids=["whole", "bytewise"])
+def test_the_zstd_window_counts_even_where_the_content_is_small(sizes: Sequence[int]) -> None:
+    # RFC 8878 section 3.1.1: a header that declares a window of 128 MiB and 300 bytes of content, in one raw block.
+    header = bytes([0x40, (27 - 10) << 3]) + struct.pack("<H", 300 - 256)
+    frame = zstd_with_checksum(b"")[:4] + header + struct.pack("<I", 300 << 3 | 1)[:3] + bytes(300)
+    with pytest.raises(DecodingError):
+        decode("zstd", frame, sizes)
+
+
+names = st.sampled_from(sorted(ENCODERS))
+bodies = st.binary(max_size=300) | st.builds(
+    lambda unit, count: unit * count, st.binary(max_size=9), st.integers(0, 999)
+)
+cuts = st.lists(st.integers(1, 64), min_size=1, max_size=6)
+
+
+@given(names, names | st.none(), bodies, cuts, cuts)
+def test_no_chunking_and_no_limit_changes_a_body(
+    inner: str, outer: str | None, body: bytes, sizes: list[int], limits: list[int]
+) -> None:
+    coding, encode = ENCODERS[inner]
+    wire = encode(body)
+    if outer is not None:
+        second, encode_second = ENCODERS[outer]
+        coding, wire = f"{coding}, {second}", encode_second(wire)
+    assert decode(coding, wire, sizes, limits) == body
+
+
+@given(names, bodies, st.data(), cuts, cuts)
+def test_no_chunking_and_no_limit_changes_an_error(
+    name: str, body: bytes, data: st.DataObject, sizes: list[int], limits: list[int]
+) -> None:
+    coding, encode = ENCODERS[name]
+    wire = bytearray(encode(body))
+    place = data.draw(st.integers(0, len(wire) - 1))
+    wire[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+    assert outcome(coding, bytes(wire), sizes, limits) == outcome(coding, bytes(wire))
+
+
+@given(names, names | st.none(), st.binary(), cuts)
+def test_garbage_raises_nothing_but_our_error(inner: str, outer: str | None, garbage: bytes, sizes: list[int]) -> None:
+    codings = [ENCODERS[name][0] for name in (inner, outer) if name is not None]
+    outcome(", ".join(codings), garbage, sizes)
+
+
+BOMB = bytes(32 * MIB)
+BOMBS: dict[str, tuple[str, bytes]] = {
+    "gzip": ("gzip", gzip.compress(BOMB)),
+    "deflate": ("deflate", zlib.compress(BOMB)),
+    "br": ("br", brotli.compress(BOMB, quality=5)),
+    "zstd": ("zstd", zstd.compress(BOMB)),
+    "gzip in gzip": ("gzip, gzip", gzip.compress(gzip.compress(BOMB))),
+    "gzip in br": ("gzip, br", brotli.compress(gzip.compress(BOMB), quality=5)),
+    "zstd in gzip": ("zstd, gzip", gzip.compress(zstd.compress(BOMB))),
+    "a bomb of members": ("gzip", gzip.compress(bytes(MIB)) * 32),
+}
+
+
+@pytest.mark.parametrize("limit", [PIECE, 4 * PIECE])
+@pytest.mark.parametrize(("coding", "wire"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_takes_no_memory(coding: str, wire: bytes, limit: int) -> None:
+    decoder = decoder_for(coding, ALL)
+    assert decoder is not None
+    size = 0
+    tracemalloc.start()
+    try:
+        decoder.feed(wire)
+        while taken := decoder.take(limit):
+            assert len(taken) <= limit
+            size += len(taken)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    decoder.finish()
+    assert size == len(BOMB)
+    assert peak < 2 * MIB
+
+
+@single
+def test_a_limit_of_one_byte_is_kept(coding: str, encode: Encode) -> None:
+    assert decode(coding, encode(BODY), limits=(1,)) == BODY
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_would_be_none_is_refused(limit: int) -> None:
+    decoder = decoder_for("gzip", ALL)
+    assert decoder is not None
+    with pytest.raises(ValueError, match="limit"):
+        decoder.take(limit)
+
+
+def in_a_fresh_interpreter(code: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(["brotli", "_zstd", "compression.zstd", "backports.zstd"]))
+"""
+OLD_BROTLI = """
+import sys, types
+sys.modules["brotli"] = types.SimpleNamespace(Decompressor=type("Decompressor", (), {"process": None}), error=OSError)
+"""
+PRINT = "from httpconn.core.decoding import offered, ZSTD; print(offered())"
+
+
+def test_what_is_not_installed_is_not_offered() -> None:
+    assert in_a_fresh_interpreter(WITHOUT + PRINT) == "gzip, deflate"
+
+
+def test_a_brotli_without_a_bound_is_not_offered() -> None:
+    assert in_a_fresh_interpreter(OLD_BROTLI + PRINT) == "gzip, deflate, zstd"
+
+
+def test_offering_zstd_does_not_import_it() -> None:
+    assert in_a_fresh_interpreter(PRINT + "; import sys; print(ZSTD in sys.modules)").endswith("False")
+
+
+def test_a_coding_that_was_asked_for_but_is_not_installed() -> None:
+    code = """
+from httpconn.core.decoding import decoder_for
+from httpconn.errors import DecodingError
+for coding in ("br", "zstd"):
+    try:
+        decoder_for(coding, frozenset({"br", "zstd"}))
+    except DecodingError as error:
+        print(error)
+"""
+    lines = in_a_fresh_interpreter(WITHOUT + code).splitlines()
+    assert lines == [f"The content coding {coding} cannot be decoded here" for coding in ("br", "zstd")]

@@ -1,0 +1,189 @@
+"""URLs: refused or sent as they were written."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core.urls import join, redact, vet
+from httpconn.errors import InvalidURL
+
+TARGETS = [
+    ("https://example.com", b"/"),
+    ("https://example.com?a=b", b"/?a=b"),
+    ("https://example.com#part", b"/"),
+    ("HTTPS://EXAMPLE.com/A", b"/A"),
+    ("https://example.com/a%2Fb%2fc", b"/a%2Fb%2fc"),
+    ("https://example.com/?sig=a+b%2Bc/d==", b"/?sig=a+b%2Bc/d=="),
+    ('https://example.com/?q="x"|y|{z}', b'/?q="x"|y|{z}'),
+    ("https://example.com/a/../b/./c//d", b"/a/../b/./c//d"),
+    ("https://example.com/%zz%", b"/%zz%"),
+    ("https://example.com/a b", b"/a%20b"),
+    ("https://example.com/é?ü", b"/%C3%A9?%C3%BC"),
+    ("https://example.com/?", b"/?"),
+    ("https://example.com/a;b=c,d'e(f)*!$&@:[]^`", b"/a;b=c,d'e(f)*!$&@:[]^`"),
+    ("https://example.com/\N{GRINNING FACE}", b"/%F0%9F%98%80"),
+]
+
+WRONG_SCHEME = [
+    "",
+    "example.com",
+    "//example.com",
+    "/path",
+    "ftp://example.com",
+    "file:///etc/passwd",
+    "data:,x",
+    "gopher://x",
+    "httpx://x",
+    " https://example.com",
+    "javascript:alert(1)",
+]
+
+INVALID = [
+    "http:",
+    "https://",
+    "https:///path",
+    "http:example.com",
+    "https://?q",
+    "https://:80/",
+    "https://user@/",
+    "https://example.com:+80/",
+    "https://example.com:８０/",
+    "https://example.com:8_0/",
+    "https://example.com:0/",
+    "https://example.com:65536/",
+    "https://example.com:-1/",
+    "https://example.com:80:80/",
+    "https://a@b@example.com/",
+    "https://exam ple.com/",
+    "https://example.com\\@evil.com/",
+    "https://example.com/\\evil",
+    "https://example%2ecom/",
+    "https://%00/",
+    "https://[::1/",
+    "https://[/",
+    "https://a]/",
+    "https://a<b>/",
+    'https://a"b/',
+    "https://a|b/",
+    "https://[fe80::1%25eth0]/",
+    "https://\N{GRINNING FACE}.com/",
+    "https://example.com/\r\nX: y",
+    "https://example.com/\x00",
+    "https://example.com/\ttab",
+    "https://example.com/\x7f",
+    "https://example.com/\ud800",
+    "https://" + "a" * 70_000,
+    "https://example.com/" + "a" * 1_000_000,
+]
+
+
+@pytest.mark.parametrize(("url", "target"), TARGETS)
+def test_the_target_is_what_was_written(url: str, target: bytes) -> None:
+    assert vet(url).target == target
+
+
+@pytest.mark.parametrize("url", WRONG_SCHEME)
+def test_another_scheme_has_the_text_that_callers_know(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'\.$"):
+        vet(url)
+
+
+@pytest.mark.parametrize("url", INVALID, ids=lambda url: ascii(url)[:40])
+def test_what_could_be_read_in_two_ways_is_refused(url: str) -> None:
+    with pytest.raises(InvalidURL):
+        vet(url)
+
+
+@pytest.mark.parametrize("url", [None, 3, b"https://example.com/", ["https://example.com/"], object()])
+def test_what_is_no_url_at_all_is_refused(url: object) -> None:
+    with pytest.raises(InvalidURL, match="must be a str"):
+        vet(url)  # type: ignore[arg-type]
+
+
+def test_an_httpx_url_is_sent_as_httpx_wrote_it() -> None:
+    assert vet(httpx.URL("https://example.com/a b?c=d e")).target == b"/a%20b?c=d%20e"
+
+
+def test_userinfo_becomes_a_header_and_leaves_the_url() -> None:
+    url = vet("https://us%40er:pa%3Ass@example.com/")
+    assert url.authorization == "Basic dXNAZXI6cGE6c3M="
+    assert str(url.url) == "https://example.com/"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Example.COM/", ("https", "example.com", 443)),
+        ("http://example.com:80/", ("http", "example.com", 80)),
+        ("https://example.com:8443/", ("https", "example.com", 8443)),
+        ("https://example.com:/", ("https", "example.com", 443)),
+        ("https://[::1]:8080/", ("https", "::1", 8080)),
+        ("https://faß.de/", ("https", "xn--fa-hia.de", 443)),
+    ],
+)
+def test_the_origin_is_of_a_labels_and_a_port(url: str, origin: tuple[str, str, int]) -> None:
+    assert vet(url).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("base", "location", "result", "target"),
+    [
+        ("https://a.com/x/y?q", "z", "https://a.com/x/z", b"/x/z"),
+        ("https://a.com/x/y", "/z%2fz", "https://a.com/z%2fz", b"/z%2fz"),
+        ("https://a.com/x", "//b.com/z", "https://b.com/z", b"/z"),
+        ("https://a.com/x", "?q=1", "https://a.com/x?q=1", b"/x?q=1"),
+        ("https://a.com/x", "http://b.com:81/", "http://b.com:81/", b"/"),
+        ("https://a.com/x#top", "/z", "https://a.com/z#top", b"/z"),
+        ("https://a.com/x#top", "/z#own", "https://a.com/z#own", b"/z"),
+        ("https://a.com/x", " /z ", "https://a.com/z", b"/z"),
+        ("https://a.com/x", "/z z", "https://a.com/z%20z", b"/z%20z"),
+        ("https://a.com/x", "../../z", "https://a.com/z", b"/z"),
+        ("https://a.com/x", "/a/../z", "https://a.com/z", b"/a/../z"),
+        ("https://user:pw@a.com/x", "/z", "https://a.com/z", b"/z"),
+    ],
+)
+def test_a_location_leads_where_the_rfc_says(base: str, location: str, result: str, target: bytes) -> None:
+    joined = join(vet(base), location)
+    assert (str(joined.url), joined.target) == (result, target)
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ht\ntp://b/", "a\\b", "x\r\ny", "\x00", "https://", "gopher://x/"]
+)
+def test_a_location_that_is_no_url_is_refused(location: str) -> None:
+    with pytest.raises(InvalidURL):
+        join(vet("https://a.com/"), location)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:p@ss/word@example.com/x", "https://example.com/x"),
+        ("https://example.com/?a=secret&b=secret;c=secret", "https://example.com/?a=***&b=***;c=***"),
+        ("https://example.com/?secret", "https://example.com/?***"),
+        ("https://example.com/#secret", "https://example.com/"),
+        ("https://example.com/a\r\nb", "https://example.com/a??b"),
+        (httpx.URL("https://user:secret@example.com/@x?a=secret"), "https://example.com/@x?a=***"),
+    ],
+)
+def test_secrets_are_redacted(url: str | httpx.URL, shown: str) -> None:
+    assert redact(url) == shown
+
+
+def test_a_redacted_url_is_short() -> None:
+    assert len(redact("https://example.com/" + "a" * 10_000)) < 400
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_vetted_or_refused(text: str) -> None:
+    for url in (text, f"https://{text}", f"https://example.com/{text}"):
+        try:
+            vetted = vet(url)
+        except InvalidURL:
+            continue
+        assert vetted.target.startswith(b"/")
+        assert not set(vetted.target) & {*range(0x21), 0x7F}
+        assert "secret" not in redact(url + "?a=secret")
