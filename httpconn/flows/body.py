@@ -1,0 +1,141 @@
+"""The body of an answer: decoded in bounded pieces, counted, held to its deadline."""
+
+from __future__ import annotations
+
+import httpx
+
+from ..core.deadlines import Deadline
+from ..core.decoding import Decoder, decoder_for
+from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
+from ..core.requests import RequestSpec
+from ..errors import HTTPConnError, ProtocolError
+from ..options import Limits
+from ..ports.base import Exchange, Port
+
+PIECE = 256 * 1024
+"""Bytes that a decoder may hand out at once, so that a limit is noticed before much is unpacked."""
+
+# No body follows these, whatever their header says (RFC 9110 section 6.4.1).
+BODILESS = frozenset({204, 304})
+
+
+class Body:
+    """Pulled piece by piece: ``receive`` for content, ``receive_wire`` for the bytes as they were sent."""
+
+    def __init__(self, port: Port, exchange: Exchange, deadline: Deadline, intake: Intake, floor: SpeedFloor | None):
+        self._port = port
+        self._exchange = exchange
+        self._deadline = deadline
+        self._intake = intake
+        self._floor = floor
+        self._decoder: Decoder | None = None
+        self._pending = False
+        self._ended = False
+
+    def decode(self, coding: str | None, offered: frozenset[str]) -> None:
+        """Decode the body, whose Content-Encoding is ``coding``, from here on."""
+        self._decoder = decoder_for(coding, offered) if coding else None
+
+    async def receive(self) -> bytes:
+        """The next decoded bytes; empty at the proper end of the body."""
+        if self._decoder is None:
+            return await self.receive_wire()
+        while True:
+            if self._pending:
+                block = self._decoder.take(PIECE)
+                if block:
+                    self._intake.add_decoded(len(block))
+                    return block
+            await self._feed(self._decoder)
+            if self._ended:
+                return b""
+
+    async def _feed(self, decoder: Decoder) -> None:
+        data = await self.receive_wire()
+        self._pending = bool(data)
+        if data:
+            decoder.feed(data)
+            return
+        decoder.finish()
+
+    async def receive_wire(self) -> bytes:
+        """The next bytes as the server sent them, transfer coding removed; empty at the proper end."""
+        if self._ended:
+            return b""
+        began = self._port.now()
+        self._deadline.check(began)
+        data = await self._exchange.receive()
+        if not data:
+            self._intake.finish()
+            self._ended = True
+            return b""
+        self._intake.add_wire(len(data))
+        if self._floor is not None:
+            self._floor.add(len(data), self._port.now() - began)
+        return data
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._exchange.close()
+
+
+def declared(response: httpx.Response) -> int | None:
+    """The length that the body will have on the wire, or None."""
+    return None if response.status_code in BODILESS else declared_length(response.headers)
+
+
+def ends_with_the_connection(response: httpx.Response) -> bool:
+    """Whether nothing but the closing of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
+    version = response.extensions.get("http_version", b"")
+    if not version.startswith(b"HTTP/1") or response.status_code in BODILESS:
+        return False
+    return "content-length" not in response.headers and "transfer-encoding" not in response.headers
+
+
+def open_body(
+    port: Port,
+    exchange: Exchange,
+    spec: RequestSpec,
+    deadline: Deadline,
+    *,
+    limits: Limits,
+    max_bytes: int | None,
+    budget: ByteBudget | None,
+    floor: bool,
+) -> Body:
+    """The body of an answer whose header is vetted here: its framing, its declared length, its coding."""
+    response = exchange.response
+    if limits.strict_framing and ends_with_the_connection(response):
+        raise ProtocolError("Nothing but the end of the connection marks the end of the body")
+    intake = Intake(declared=declared(response), max_bytes=max_bytes, limits=limits, budget=budget)
+    body = Body(port, exchange, deadline, intake, SpeedFloor(limits) if floor and limits.min_speed else None)
+    body.decode(response.headers.get("content-encoding"), spec.codings)
+    return body
+
+
+class Blocks:
+    """A body in blocks of a size worth a hop to a worker thread.
+
+    A body that breaks hands over what it has, and raises at the next call: what came is never lost.
+    """
+
+    def __init__(self, body: Body, size: int) -> None:
+        self._body = body
+        self._size = size
+        self._error: HTTPConnError | None = None
+
+    async def receive(self) -> list[bytes]:
+        """The next block as the pieces that came, less than the size only where the body ends or breaks."""
+        if self._error is not None:
+            raise self._error
+        pieces: list[bytes] = []
+        missing = self._size
+        try:
+            while missing > 0 and (data := await self._body.receive()):
+                pieces.append(data)
+                missing -= len(data)
+        except HTTPConnError as error:
+            if not pieces:
+                raise
+            self._error = error
+        return pieces

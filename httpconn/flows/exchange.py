@@ -1,0 +1,206 @@
+"""One logical request: sent, redirected, tried again, under one deadline."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+
+from ..core import redirects, retries
+from ..core.deadlines import Deadline
+from ..core.headers import check_size
+from ..core.intake import ByteBudget
+from ..core.rates import RateLimiter
+from ..core.requests import RequestBuilder, RequestSpec
+from ..core.urls import redact
+from ..errors import HTTPConnError, ProtocolError, StatusError
+from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
+from ..ports.base import Exchange, Port
+from .body import Body, open_body
+
+T = TypeVar("T")
+logger = logging.getLogger("httpconn.exchange")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every call of one connection object."""
+
+    builder: RequestBuilder
+    limits: Limits
+    retries: RetryPolicy
+    redirects: RedirectPolicy
+    rates: RateLimiter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one call asks for.
+
+    Attributes:
+        floor: hold the body to ``Limits.min_speed``; not where the caller's own pace counts.
+    """
+
+    spec: RequestSpec
+    rules: Rules
+    timeouts: Timeouts
+    follow: bool = True
+    max_bytes: int | None = None
+    budget: ByteBudget | None = None
+    floor: bool = True
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that is not redirected any further; whoever holds it closes it.
+
+    ``began`` is the moment at which its attempt did, on the port's clock.
+    """
+
+    response: httpx.Response
+    body: Body
+    began: float
+    history: list[httpx.Response] = field(default_factory=list)
+
+    def require_content(self) -> None:
+        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
+        if not self.response.is_success:
+            raise StatusError(self.response)
+        if self.response.status_code == 206 and "range" not in self.response.request.headers:
+            raise ProtocolError("The server sent a part where the whole was asked for")
+
+
+Consume = Callable[[Answer], Awaitable[T]]
+
+
+async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
+    """Make attempts until one is consumed, the error is final, or no attempt or time is left.
+
+    ``consume`` is handed an open answer and closes it, unless it returns with it still open.
+    """
+    began = port.now()
+    deadline = Deadline.after(call.timeouts.total, began)
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            answer = await _follow(port, call, deadline)
+            wait = _pause_after(port, call, deadline, answer.response, attempt)
+            if wait is None:
+                return await _consumed(answer, consume)
+            await answer.body.close()
+        except HTTPConnError as error:
+            wait = _pause(port, call, deadline, error, attempt)
+            if wait is None:
+                _describe(error, call, attempt, port.now() - began)
+                raise
+        logger.info("Attempt %d at %s failed, the next one in %.2f s", attempt, redact(call.spec.url.url), wait)
+        await port.sleep(wait)
+
+
+async def _consumed(answer: Answer, consume: Consume[T]) -> T:
+    try:
+        return await consume(answer)
+    except BaseException:
+        await answer.body.close()
+        raise
+
+
+def _pause_after(port: Port, call: Call, deadline: Deadline, response: httpx.Response, attempt: int) -> float | None:
+    """As below, for a status that may pass; where no attempt is left, the answer itself goes to the caller."""
+    if response.status_code not in call.rules.retries.statuses:
+        return None
+    return _pause(port, call, deadline, StatusError(response), attempt)
+
+
+def _pause(port: Port, call: Call, deadline: Deadline, error: HTTPConnError, attempt: int) -> float | None:
+    """Seconds until the next attempt, or None when there is none."""
+    policy = call.rules.retries
+    if not retries.worth_another(policy, error, attempt):
+        return None
+    asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
+    wait = retries.pause(policy, attempt, asked, port.chance())
+    return wait if wait is not None and deadline.allows(wait, port.now()) else None
+
+
+def _retry_after(response: httpx.Response, now: float) -> float | None:
+    headers = response.headers
+    return retries.retry_after(headers.get("retry-after"), headers.get("date"), now)
+
+
+def _describe(error: HTTPConnError, call: Call, attempt: int, elapsed: float) -> None:
+    """The error as the caller sees it: where, after how many attempts and how long."""
+    error.attempts, error.elapsed = attempt, elapsed
+    if error.url is None:
+        error.url = redact(call.spec.url.url)
+
+
+async def _follow(port: Port, call: Call, deadline: Deadline) -> Answer:
+    """Send a request and follow its redirects; their bodies are never read."""
+    spec, began = call.spec, port.now()
+    trail = redirects.Trail(spec, call.rules.redirects, call.rules.builder)
+    history: list[httpx.Response] = []
+    while True:
+        exchange = await _send(port, call, spec, deadline)
+        response = exchange.response
+        location = response.headers.get("location")
+        try:
+            check_size(response.headers.raw, call.rules.limits)
+            if not (call.follow and redirects.leads_on(response.status_code, location)):
+                return Answer(response, _open(port, exchange, call, spec, deadline), began, history)
+            spec = trail.follow(spec, location)
+        except BaseException as error:
+            await exchange.close()
+            _name_hop(error, response.request)
+            raise
+        await exchange.close()
+        history.append(response)
+
+
+def _name_hop(error: BaseException, request: httpx.Request) -> None:
+    """Say at which of several hops something went wrong."""
+    if isinstance(error, HTTPConnError):
+        error.url = error.url or redact(request.url)
+        error.request = request
+
+
+def _open(port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> Body:
+    return open_body(
+        port,
+        exchange,
+        spec,
+        deadline,
+        limits=call.rules.limits,
+        max_bytes=call.max_bytes,
+        budget=call.budget,
+        floor=call.floor,
+    )
+
+
+async def _send(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> Exchange:
+    await _await_turn(port, call, spec, deadline)
+    request = call.rules.builder.build(spec)
+    deadline.check(port.now())
+    try:
+        exchange = await port.send(request, call.timeouts, deadline)
+    except HTTPConnError as error:
+        _name_hop(error, request)
+        raise
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("GET %s: %d", redact(request.url), exchange.response.status_code)
+    return exchange
+
+
+async def _await_turn(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
+    rates = call.rules.rates
+    if rates is None:
+        return
+    now = port.now()
+    wait = rates.turn(spec.url.origin[1], now)
+    if not deadline.allows(wait, now):
+        raise deadline.exceeded()
+    if wait:
+        await port.sleep(wait)

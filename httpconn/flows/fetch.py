@@ -1,0 +1,82 @@
+"""Bytes, text, JSON, and answers as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from ..core.text import decode_text, parse_json
+from ..ports.base import Port
+from .exchange import Answer, Call, perform
+
+T = TypeVar("T")
+
+
+async def fetch_bytes(port: Port, call: Call) -> bytes:
+    """The body of a success."""
+    return await perform(port, call, _content)
+
+
+async def fetch_text(port: Port, call: Call) -> str:
+    """The body of a success, decoded by its charset."""
+    return await perform(port, call, _text)
+
+
+async def fetch_json(port: Port, call: Call) -> Any:
+    """The body of a success, parsed."""
+    return await perform(port, call, _json)
+
+
+async def fetch_answer(port: Port, call: Call) -> tuple[Answer, bytes]:
+    """An answer of any status and its whole body."""
+    return await perform(port, call, _read)
+
+
+async def open_answer(port: Port, call: Call) -> Answer:
+    """An answer of any status, its body still to come; who holds it closes it and releases the port."""
+    try:
+        return await perform(port, call, _as_it_is)
+    except BaseException:
+        await port.release()
+        raise
+
+
+async def finished(port: Port, flow: Awaitable[T]) -> T:
+    """Run a flow that leaves nothing open."""
+    try:
+        return await flow
+    finally:
+        await port.release()
+
+
+async def shut(port: Port, answer: Answer) -> None:
+    """Close an answer that was handed out open."""
+    try:
+        await answer.body.close()
+    finally:
+        await port.release()
+
+
+async def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+async def _content(answer: Answer) -> bytes:
+    answer.require_content()
+    return (await _read(answer))[1]
+
+
+async def _text(answer: Answer) -> str:
+    return decode_text(await _content(answer), answer.response.headers.get("content-type"))
+
+
+async def _json(answer: Answer) -> Any:
+    return parse_json(await _content(answer))
+
+
+async def _read(answer: Answer) -> tuple[Answer, bytes]:
+    blocks = []
+    while block := await answer.body.receive():
+        blocks.append(block)
+    await answer.body.close()
+    return answer, blocks[0] if len(blocks) == 1 else b"".join(blocks)

@@ -1,0 +1,1 @@
+"""All that touches the world: clients, clocks, threads and event loops."""

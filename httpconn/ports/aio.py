@@ -1,0 +1,118 @@
+"""The asynchronous port: asyncio and trio, by anyio."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from ..core.deadlines import Deadline
+from ..options import Timeouts
+from ..transport.allowance import Allowance
+from .clients import AsyncClient
+from .timeouts import allowances
+from .translation import FOREIGN, translate
+
+T = TypeVar("T")
+
+CLOSING = 5.0
+"""Seconds that closing may take in a task that is already cancelled."""
+
+
+async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
+    """Await a step no longer than the deadline, whatever its transport thinks of timeouts."""
+    if deadline.at is None:
+        return await step
+    with anyio.move_on_after(deadline.at - time.monotonic()):
+        return await step
+    raise deadline.exceeded()
+
+
+class AsyncExchange:
+    """One request over an ``httpx.AsyncClient``."""
+
+    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
+        self.response = response
+        self._chunks = aiter(cast(httpx.AsyncByteStream, response.stream))
+        self._read = read
+        self._deadline = deadline
+
+    async def receive(self) -> bytes:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        if self._read is not None:
+            self._read.restart()
+        try:
+            return await _within(self._deadline, _next(self._chunks))
+        except FOREIGN as error:
+            raise translate(error, self._deadline) from error
+
+    async def close(self) -> None:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
+            if hasattr(self._chunks, "aclose"):  # a generator that is merely dropped is closed at any time later
+                await self._chunks.aclose()
+            await self.response.aclose()
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes:
+    while True:
+        chunk = await anext(chunks, None)
+        if chunk is None:
+            return b""
+        if chunk:
+            return chunk
+
+
+class AsyncPort:
+    """The world of an asynchronous call."""
+
+    now = staticmethod(time.monotonic)
+    timestamp = staticmethod(time.time)
+    chance = staticmethod(random.random)
+
+    def __init__(self, client: AsyncClient, *, owned: bool) -> None:
+        self._client = client
+        self._owned = owned
+
+    async def sleep(self, seconds: float) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        await anyio.sleep(seconds)
+
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> AsyncExchange:
+        """See :class:`httpconn.ports.base.Port`."""
+        limits = request.extensions["timeout"] = allowances(timeouts, deadline)
+        for hook in self._client.event_hooks["request"]:
+            await hook(request)
+        try:
+            response = await _within(deadline, self._client.dispatch(request))
+        except FOREIGN as error:
+            raise translate(error, deadline) from error
+        exchange = AsyncExchange(response, limits["read"], deadline)
+        try:
+            for hook in self._client.event_hooks["response"]:
+                await hook(response)
+        except BaseException:
+            await exchange.close()
+            raise
+        return exchange
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """See :class:`httpconn.ports.base.Port`."""
+        return await anyio.to_thread.run_sync(function, *args)
+
+    async def clean_up(self, function: Callable[[], object]) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(function)
+
+    async def release(self) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        if self._owned:
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._client.aclose()

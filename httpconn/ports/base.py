@@ -1,0 +1,55 @@
+"""What a flow may ask of the world. A flow awaits these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from ..core.deadlines import Deadline
+from ..options import Timeouts
+
+T = TypeVar("T")
+
+
+class Exchange(Protocol):
+    """One request on the wire, from its header to its closing."""
+
+    @property
+    def response(self) -> httpx.Response:
+        """The header of the answer; the body comes through ``receive`` alone."""
+
+    async def receive(self) -> bytes:
+        """The next bytes of the body as the server sent them, transfer coding removed; empty at its end."""
+
+    async def close(self) -> None:
+        """Give the connection back, or close it if the body was not read to its end. Safe under cancellation."""
+
+
+class Port(Protocol):
+    """The world of one call: a client, a clock, a place for blocking work."""
+
+    def now(self) -> float:
+        """A monotonic clock, in seconds."""
+
+    def timestamp(self) -> float:
+        """Seconds since the epoch."""
+
+    def chance(self) -> float:
+        """Drawn evenly from 0 to 1."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
+        """Send a request and read the header of its answer. Raises errors of our tree only."""
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Run file work where it does not hold up an event loop; it is always run to its end."""
+
+    async def clean_up(self, function: Callable[[], object]) -> None:
+        """The same for what must be run even when the task is cancelled."""
+
+    async def release(self) -> None:
+        """The call is over: close the client if it was made for this call alone. Safe under cancellation."""

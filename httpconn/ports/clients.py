@@ -1,0 +1,234 @@
+"""The client pair: made on first use, one for threads and one for each event loop, closed with what uses it."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import inspect
+import os
+import ssl
+import threading
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import httpx
+from anyio.lowlevel import current_token
+
+from ..core.headers import Fields
+from ..errors import InvalidRequest
+from ..options import Limits, Timeouts
+from ..transport import AsyncHTTPTransport, HTTPTransport
+from ..transport.environment import proxy_mounts
+from ..transport.tls import Certificate, tls_context
+
+Hook = Callable[..., Any]
+
+
+class SyncClient(httpx.Client):
+    """An ``httpx.Client`` that can also send a request as it is."""
+
+    def dispatch(self, request: httpx.Request) -> httpx.Response:
+        """Send: no cookie jar, no auth flow, no redirects, no log line that holds the URL's secrets."""
+        response = self._transport_for_url(request.url).handle_request(request)
+        response.request = request
+        return response
+
+
+class AsyncClient(httpx.AsyncClient):
+    """An ``httpx.AsyncClient`` that can also send a request as it is."""
+
+    async def dispatch(self, request: httpx.Request) -> httpx.Response:
+        """See :meth:`SyncClient.dispatch`."""
+        response = await self._transport_for_url(request.url).handle_async_request(request)
+        response.request = request
+        return response
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """What both clients are made of."""
+
+    fields: Fields
+    timeouts: Timeouts
+    limits: Limits
+    verify: ssl.SSLContext | str | bool
+    cert: Certificate | None
+    proxy: str | httpx.URL | httpx.Proxy | None
+    trust_env: bool
+    http2: bool
+    event_hooks: Mapping[str, Sequence[Hook]]
+    transport: httpx.BaseTransport | None
+    async_transport: httpx.AsyncBaseTransport | None
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None and (self.transport or self.async_transport):
+            raise InvalidRequest("A transport of your own brings its own proxy: give transport= or proxy=, not both")
+        unknown = set(self.event_hooks) - {"request", "response"}
+        if unknown:
+            raise InvalidRequest(f"Unknown event hooks: {', '.join(sorted(unknown))}")
+
+    def sync_client(self) -> SyncClient:
+        """A new client for threads."""
+        transport = self.transport or HTTPTransport(proxy=self.proxy, **self._transport_options())
+        mounts = {} if self.transport else self._mounts(HTTPTransport)
+        hooks = {
+            event: [hook for hook in hooks if not inspect.iscoroutinefunction(hook)]
+            for event, hooks in self.event_hooks.items()
+        }
+        return SyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
+
+    def async_client(self) -> AsyncClient:
+        """A new client for one event loop."""
+        transport = self.async_transport or AsyncHTTPTransport(proxy=self.proxy, **self._transport_options())
+        mounts = {} if self.async_transport else self._mounts(AsyncHTTPTransport)
+        hooks = {event: [_awaitable(hook) for hook in hooks] for event, hooks in self.event_hooks.items()}
+        return AsyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
+
+    def _transport_options(self) -> dict[str, Any]:
+        context = tls_context(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
+        return {"ssl_context": context, "limits": self.limits, "http2": self.http2}
+
+    def _mounts(self, transport: Callable[..., Any]) -> dict[str, Any]:
+        """The proxies of the environment; an explicit one stands alone, as in httpx."""
+        if not self.trust_env or self.proxy is not None:
+            return {}
+        options = self._transport_options()
+        return {
+            pattern: proxy and transport(proxy=proxy, **options) for pattern, proxy in proxy_mounts(os.environ).items()
+        }
+
+    def _client_options(self) -> dict[str, Any]:
+        """What httpx itself is told: nothing of the environment, and a jar that stays empty."""
+        phases = {
+            "connect": self.timeouts.connect,
+            "read": self.timeouts.read,
+            "write": self.timeouts.write,
+            "pool": self.timeouts.pool,
+        }
+        jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
+        return {"headers": list(self.fields), "timeout": httpx.Timeout(**phases), "cookies": jar, "trust_env": False}
+
+
+def _awaitable(hook: Hook) -> Callable[..., Awaitable[None]]:
+    """A plain function serves both clients."""
+
+    async def called(message: Any) -> None:
+        result = hook(message)
+        if inspect.isawaitable(result):
+            await result
+
+    return called
+
+
+class Clients:
+    """Holds the clients of one connection object."""
+
+    def __init__(self, options: ClientOptions, *, reuse: bool) -> None:
+        self._options = options
+        self.reuse = reuse
+        self._start()
+        _alive.add(self)
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._sync: SyncClient | None = None
+        self._by_loop: dict[object, tuple[AsyncClient, AsyncGenerator[None, None]]] = {}
+
+    def sync_client(self) -> SyncClient:
+        """The client for threads; a new one for each call when clients are not reused."""
+        if not self.reuse:
+            return self._options.sync_client()
+        if self._sync is None:
+            with self._lock:
+                if self._sync is None:
+                    self._sync = self._options.sync_client()
+        return self._sync
+
+    async def async_client(self) -> AsyncClient:
+        """The client of the running event loop; a new one for each call when clients are not reused."""
+        if not self.reuse:
+            return self._options.async_client()
+        token = current_token().native_token
+        held = self._by_loop.get(token)
+        if held is None:
+            self._forget_closed_loops()
+            client = self._options.async_client()
+            lifetime = _until_the_loop_ends(client, weakref.ref(self), token)
+            held = self._by_loop[token] = client, lifetime
+            await anext(lifetime)
+        return held[0]
+
+    def _forget_closed_loops(self) -> None:
+        """Loops that were closed without ending their generators, as ``loop.close()`` alone does."""
+        for token in list(self._by_loop):
+            if getattr(token, "is_closed", bool)():
+                self._by_loop.pop(token, None)
+
+    def forget(self, token: object) -> None:
+        """The loop has ended."""
+        self._by_loop.pop(token, None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a client is held."""
+        return self._sync is not None or bool(self._by_loop)
+
+    def close(self) -> None:
+        """Close the synchronous client; those of event loops are closed by their loops."""
+        with self._lock:
+            client, self._sync = self._sync, None
+        if client is not None:
+            client.close()
+        self._by_loop.clear()
+
+    async def aclose(self) -> None:
+        """Close the client of the running event loop, and the others as ``close`` does."""
+        held = self._by_loop.pop(current_token().native_token, None)
+        if held is not None:
+            await held[1].aclose()
+        self.close()
+
+    def after_fork(self) -> None:
+        """In the child: the parent's connections are not ours to use or to close; make new ones."""
+        _inherited.append((self._sync, self._by_loop))
+        self._start()
+
+    def __del__(self) -> None:
+        if getattr(self, "_by_loop", None) is not None and self.is_open:
+            warnings.warn(
+                "An HTTPConnection was left open: close() it, or use it in a with block", ResourceWarning, stacklevel=2
+            )
+            self.close()
+
+
+async def _until_the_loop_ends(
+    client: AsyncClient, owner: weakref.ref[Clients], token: object
+) -> AsyncGenerator[None, None]:
+    """Event loops end the generators that are still open when they end, asyncio's and trio's alike.
+
+    So a client that a loop leaves behind is closed while its sockets can still be closed.
+    """
+    try:
+        yield
+    finally:
+        clients = owner()
+        if clients is not None:
+            clients.forget(token)
+        with anyio.move_on_after(1.0, shield=True):
+            await client.aclose()
+
+
+_alive: weakref.WeakSet[Clients] = weakref.WeakSet()
+_inherited: list[object] = []
+
+
+def _after_fork_in_child() -> None:
+    for clients in list(_alive):
+        clients.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

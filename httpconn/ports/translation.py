@@ -1,0 +1,86 @@
+"""Foreign exceptions become ours here, and nowhere else."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+import anyio
+import httpx
+
+from .. import errors
+from ..core.deadlines import Deadline
+
+FOREIGN = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    OSError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+)
+"""What a transport may raise. Anything else is a mistake in code that is not ours, and passes as it is."""
+
+# The first base that fits decides; a subclass stands before its base.
+_BY_TYPE: tuple[tuple[type[BaseException], type[errors.HTTPConnError]], ...] = (
+    (httpx.ConnectTimeout, errors.ConnectTimedOut),
+    (httpx.ReadTimeout, errors.ReadTimedOut),
+    (httpx.WriteTimeout, errors.WriteTimedOut),
+    (httpx.PoolTimeout, errors.PoolTimedOut),
+    (httpx.TimeoutException, errors.TimedOut),
+    (httpx.ConnectError, errors.ConnectFailed),
+    (httpx.WriteError, errors.WriteFailed),
+    (httpx.ProxyError, errors.ProxyFailed),
+    (httpx.RemoteProtocolError, errors.ProtocolError),
+    (httpx.LocalProtocolError, errors.InvalidRequest),
+    (httpx.UnsupportedProtocol, errors.InvalidURL),
+    (httpx.InvalidURL, errors.InvalidURL),
+    (httpx.TooManyRedirects, errors.TooManyRedirects),
+    (httpx.DecodingError, errors.DecodingError),
+    (TimeoutError, errors.TimedOut),
+    (ssl.SSLError, errors.TLSFailed),
+)
+
+# h11's words for an answer that ended too early, which may be whole the next time.
+_NO_ANSWER = "Server disconnected"
+_CUT = ("peer closed connection", "peer unexpectedly closed connection")
+
+# A timer may fire a little before its time.
+_SLACK = 0.005
+
+
+def translate(error: Exception, deadline: Deadline) -> errors.HTTPConnError:
+    """Our error for a foreign one; to be raised from it."""
+    if isinstance(error, errors.HTTPConnError):
+        return error
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)) and _is_over(deadline):
+        return deadline.exceeded()
+    return _kind(error)(_text(error))
+
+
+def _is_over(deadline: Deadline) -> bool:
+    return deadline.at is not None and time.monotonic() + _SLACK >= deadline.at
+
+
+def _kind(error: Exception) -> type[errors.HTTPConnError]:
+    kind = next((ours for foreign, ours in _BY_TYPE if isinstance(error, foreign)), errors.ReadFailed)
+    if kind is errors.ProtocolError and str(error).startswith(_NO_ANSWER):
+        return errors.ReadFailed
+    if kind is errors.ProtocolError and str(error).startswith(_CUT):
+        return errors.TruncatedBody
+    if kind is errors.ConnectFailed and _has_tls_cause(error):
+        return errors.TLSFailed
+    return kind
+
+
+def _has_tls_cause(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _text(error: Exception) -> str:
+    return str(error) or f"The connection failed: {type(error).__name__}"
