@@ -1,0 +1,60 @@
+"""Timeouts that span several operations."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+class Allowance(float):
+    """A timeout whose clock starts at its first use, and that never reaches past the call's deadline.
+
+    It is a float because httpcore hands the values of a request's ``timeout`` extension to its network streams
+    unchanged, once for a whole body; these streams ask how much is left at every single operation. Its value as a
+    float is the seconds at the time of its making; inf stands for no bound.
+
+    Args:
+        seconds: how long, or None for no bound of its own.
+        until: the deadline, as of ``time.monotonic()``, or None.
+    """
+
+    def __new__(cls, seconds: float | None, until: float | None = None) -> Allowance:
+        """Clip the seconds by the deadline."""
+        end = _end(seconds, until)
+        return super().__new__(cls, math.inf if end is None else max(0.0, end - time.monotonic()))
+
+    def __init__(self, seconds: float | None, until: float | None = None) -> None:
+        self._seconds = seconds
+        self._until = until
+        self._started = False
+        self._end: float | None = None
+
+    def restart(self) -> None:
+        """Start the clock anew."""
+        self._started = True
+        self._end = _end(self._seconds, self._until)
+
+    def left(self) -> float | None:
+        """Seconds left from now, never below 0; None for no bound."""
+        if not self._started:
+            self.restart()
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def seconds_left(timeout: float | None) -> float | None:
+    """Seconds that the next operation may take; a plain float means that many for each, as in httpx.
+
+    Raises:
+        TimeoutError: none are left.
+    """
+    seconds = timeout.left() if isinstance(timeout, Allowance) else timeout
+    if seconds is None or seconds == math.inf:
+        return None
+    if seconds <= 0:
+        raise TimeoutError("timed out")
+    return seconds
+
+
+def _end(seconds: float | None, until: float | None) -> float | None:
+    own = None if seconds is None else time.monotonic() + seconds
+    return min((end for end in (own, until) if end is not None), default=None)

@@ -1,0 +1,130 @@
+"""Bodies of responses as httpx reads them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import anyio
+import httpx
+
+from .calls import Call
+from .translation import httpx_errors
+
+
+class SyncBody(httpx.SyncByteStream):
+    """Frees the connection, and then the place at the gate, when it is closed or breaks."""
+
+    def __init__(self, stream: Any, call: Call, on_close: Callable[[Any], None]) -> None:
+        self._stream = stream
+        self._call = call
+        self._on_close = on_close
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            with httpx_errors():
+                yield from self._stream
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with httpx_errors(), self._call.current():
+                self._stream.close()
+        finally:
+            self._on_close(self)
+
+
+class AsyncBody(httpx.AsyncByteStream):
+    """The same for tasks. It is its own iterator, so that leaving a loop over it leaves no generator behind."""
+
+    def __init__(self, stream: Any, call: Call, on_close: Callable[[Any], None]) -> None:
+        self._stream = stream
+        self._call = call
+        self._on_close = on_close
+        self._closed = False
+        self._parts: AsyncIterator[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            with httpx_errors():
+                if self._parts is None:
+                    return await self._first()
+                return await anext(self._parts)
+        except StopAsyncIteration:
+            raise
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _first(self) -> bytes:
+        self._parts = aiter(self._stream)
+        return await _Untracked(self._parts)
+
+    async def aclose(self) -> None:
+        """Close, also in a cancelled task; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with anyio.CancelScope(shield=True), httpx_errors(), self._call.current():
+                await self._stream.aclose()
+                await self._end_generators()
+        finally:
+            self._on_close(self)
+
+    async def _end_generators(self) -> None:
+        if isinstance(self._parts, AsyncGenerator):
+            with suppress(RuntimeError):  # another task is reading; it ends them
+                await self._parts.aclose()
+
+
+class _Untracked(Awaitable[bytes]):
+    """The first item of a chain of asynchronous generators that the event loop does not come to know.
+
+    httpcore reads a body by three generators, one inside the other, and when a body is left half-way only the
+    outermost could be closed. trio warns of the others, though nothing remains to be done in them: once the
+    response is closed they end, with the outermost, without waiting for anything.
+    """
+
+    def __init__(self, parts: AsyncIterator[bytes]) -> None:
+        self._parts = parts
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
+        try:
+            steps = anext(self._parts).__await__()
+            awaited = next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+        return (yield from _rest(steps, awaited))
+
+
+def _rest(steps: Generator[Any, Any, bytes], awaited: object) -> Generator[Any, Any, bytes]:
+    """``yield from steps``, once they have begun."""
+    while True:
+        try:
+            sent = yield awaited
+        except BaseException as error:  # noqa: BLE001 - belongs to whom the steps belong
+            resume = partial(steps.throw, error)
+        else:
+            resume = partial(steps.send, sent)
+        try:
+            awaited = resume()
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]

@@ -1,0 +1,199 @@
+"""Connections as the pool holds them: each knows who uses it, and never outlives its last user half-way.
+
+httpcore forgets a connection whose first request is cancelled between being assigned and being sent (it then
+takes up a place for ever), a tunnel whose inner handshake failed, and the socket of a failed SOCKS handshake.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpcore
+
+from ..stepping import run_sync
+from .calls import CURRENT, Call
+
+
+class _Lease(ABC):
+    """What the pool asks of a connection, and the flow of a request.
+
+    Args:
+        connection: httpcore's.
+        surplus: whether there are more idle connections than are to be kept.
+    """
+
+    def __init__(self, connection: Any, surplus: Callable[[], bool]) -> None:
+        self._connection = connection
+        self._surplus = surplus
+        self._users: set[Call] = set()
+        self._streams: list[Any] = []
+        self._used = False
+        self._discarded = False
+        call = CURRENT.get()
+        if call is not None:
+            call.connections.append(self)
+
+    def can_handle_request(self, origin: httpcore.Origin) -> bool:
+        """Whether it leads to the origin."""
+        return bool(self._connection.can_handle_request(origin))
+
+    def is_available(self) -> bool:
+        """Whether a request may be sent on it now."""
+        return not self._discarded and bool(self._connection.is_available())
+
+    def is_idle(self) -> bool:
+        """Whether it is open and nobody uses it."""
+        return not self._users and bool(self._connection.is_idle())
+
+    def has_expired(self) -> bool:
+        """Whether it is idle and not worth keeping."""
+        return not self._users and bool(self._connection.has_expired() or (self.is_idle() and self._surplus()))
+
+    def is_closed(self) -> bool:
+        """Whether the pool may forget it."""
+        return self._discarded or (not self._users and bool(self._connection.is_closed()))
+
+    def info(self) -> str:
+        """See httpcore."""
+        return str(self._connection.info())
+
+    def discard_unused(self) -> None:
+        """The request that it was made for will never come."""
+        self._discarded = self._discarded or not self._used
+
+    async def _exchange(self, request: httpcore.Request) -> httpcore.Response:
+        call = CURRENT.get() or Call()
+        self._used = True
+        self._users.add(call)
+        try:
+            call.resume()
+            response = await self._send(request)
+        except BaseException:
+            self._adopt(call)
+            await self.leave(call)
+            raise
+        self._adopt(call)
+        response.stream = LeasedBody(self, response.stream, call)
+        return response
+
+    async def leave(self, call: Call) -> None:
+        """One user less. The last one closes what cannot be used again."""
+        # In this order: as soon as it is idle, another thread may take it, and become a user first.
+        # A connection that was never made calls itself idle as well as closed.
+        reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
+        self._users.discard(call)
+        if not self._users and not reusable:
+            await self._shut()
+
+    async def _shut(self) -> None:
+        self._discarded = True
+        try:
+            await self._close(self._connection)
+        finally:
+            while self._streams:
+                await self._close(self._streams.pop())
+
+    def _adopt(self, call: Call) -> None:
+        self._streams.extend(call.streams)
+        call.streams.clear()
+
+    async def end(self, body: Any, call: Call) -> None:
+        """Close the body of a response, whose call then uses the connection no more."""
+        try:
+            await self._close(body)
+        finally:
+            await self.leave(call)
+
+    @abstractmethod
+    async def _send(self, request: httpcore.Request) -> httpcore.Response: ...
+
+    @abstractmethod
+    async def _close(self, closable: Any) -> None: ...
+
+
+class LeasedBody:
+    """A body that ends its use of the connection when it is closed; for both faces of httpcore."""
+
+    def __init__(self, lease: _Lease, stream: Any, call: Call) -> None:
+        self._lease = lease
+        self._stream = stream
+        self._call = call
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    def close(self) -> None:
+        """Close; see :meth:`aclose`."""
+        run_sync(self.aclose())
+
+    async def aclose(self) -> None:
+        """Close, and leave the connection to the next user, or to nobody."""
+        await self._call.complete(self._lease.end(self._stream, self._call))
+
+
+class SyncLease(_Lease, httpcore.ConnectionInterface):
+    """For ``httpcore.ConnectionPool``."""
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send."""
+        return run_sync(self._exchange(request))
+
+    def close(self) -> None:
+        """Close."""
+        run_sync(self._shut())
+
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        response: httpcore.Response = self._connection.handle_request(request)
+        return response
+
+    async def _close(self, closable: Any) -> None:
+        closable.close()
+
+
+class AsyncLease(_Lease, httpcore.AsyncConnectionInterface):
+    """For ``httpcore.AsyncConnectionPool``."""
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send."""
+        return await self._exchange(request)
+
+    async def aclose(self) -> None:
+        """Close."""
+        call = CURRENT.get()
+        await (self._shut() if call is None else call.complete(self._shut()))
+
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        response: httpcore.Response = await self._connection.handle_async_request(request)
+        return response
+
+    async def _close(self, closable: Any) -> None:
+        await closable.aclose()
+
+
+class SyncPool(httpcore.ConnectionPool):
+    """httpcore's pool, of leases."""
+
+    def __init__(self, surplus: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self._surplus = surplus
+
+    def create_connection(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+        """See httpcore."""
+        return SyncLease(super().create_connection(origin), self._surplus)
+
+
+class AsyncPool(httpcore.AsyncConnectionPool):
+    """httpcore's pool, of leases."""
+
+    def __init__(self, surplus: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self._surplus = surplus
+
+    def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        """See httpcore."""
+        return AsyncLease(super().create_connection(origin), self._surplus)

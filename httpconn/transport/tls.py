@@ -1,0 +1,179 @@
+"""TLS contexts: made once per process and configuration, since making one takes 30 ms."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+
+from ..errors import InvalidRequest
+
+Certificate = str | tuple[str, str] | tuple[str, str, str]
+"""A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""
+
+Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A path that certificates come from, and the name of the option that says so."""
+
+    path: str
+    option: str
+
+    def stamp(self) -> Stamp:
+        """What changes when the file does."""
+        try:
+            status = os.stat(self.path)
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(f"{self.option}: {self.path} cannot be read") from error
+        return status.st_mtime_ns, status.st_size
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What a context is made of; contexts of equal recipes are one."""
+
+    verify: bool | str
+    authorities: _Source | None
+    cert: Certificate | None
+    keylog: str | None
+    http2: bool  # httpcore sets ALPN on the context, so HTTP/1.1 and HTTP/2 cannot share one
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Of all files; raises InvalidRequest where one is missing."""
+        own = [self.cert] if isinstance(self.cert, str) else list(self.cert or ())[:2]
+        sources = [_Source(path, "cert") for path in own]
+        return tuple(source.stamp() for source in [self.authorities, *sources] if source is not None)
+
+    def make(self) -> ssl.SSLContext:
+        """A new context."""
+        context = _truststore_context() if self.verify == "system" else _verifying_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.verify is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.authorities is not None:
+            _load_authorities(context, self.authorities)
+        if self.cert is not None:
+            _load_certificate(context, self.cert)
+        if self.keylog:
+            _log_keys(context, self.keylog)
+        return context
+
+
+_lock = threading.Lock()
+_made: dict[_Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
+
+
+def tls_context(
+    verify: ssl.SSLContext | str | bool,
+    cert: Certificate | None,
+    *,
+    trust_env: bool,
+    http2: bool,
+    environ: Mapping[str, str] = os.environ,
+) -> ssl.SSLContext:
+    """The context for these options; the same one until a file changes.
+
+    Args:
+        verify: True for certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR with ``trust_env``;
+            the path of a PEM file or a folder; "system" for the operating system's (extra ``truststore``);
+            False for no verification; a context is used as it is.
+        cert: the client's own.
+        trust_env: whether SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE count.
+        http2: whether HTTP/2 will be offered on it.
+        environ: the environment.
+
+    Raises:
+        InvalidRequest: a file is missing or of no use, or the options do not go together.
+    """
+    if isinstance(verify, ssl.SSLContext):
+        if cert is not None:
+            raise InvalidRequest("cert: load it into the SSLContext that is given as verify=")
+        return verify
+    recipe = _recipe(verify, cert, http2, environ if trust_env else {})
+    with _lock:
+        stamps = recipe.stamps()
+        known = _made.get(recipe)
+        if known is None or known[0] != stamps:
+            known = _made[recipe] = stamps, recipe.make()
+        return known[1]
+
+
+def _recipe(verify: object, cert: Certificate | None, http2: bool, environ: Mapping[str, str]) -> _Recipe:
+    if not isinstance(verify, (bool, str, os.PathLike)):
+        raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")
+    verify = verify if isinstance(verify, bool) else os.fspath(verify)
+    return _Recipe(verify, _authorities(verify, environ), _paths(cert), environ.get("SSLKEYLOGFILE"), http2)
+
+
+def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | None:
+    if verify is False or verify == "system":
+        return None
+    if isinstance(verify, str):
+        return _Source(verify, "verify")
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if environ.get(name):
+            return _Source(environ[name], name)
+    return _Source(certifi.where(), "verify")
+
+
+def _paths(cert: Certificate | None) -> Certificate | None:
+    """As text, and of one of the three shapes."""
+    match cert:
+        case None:
+            return None
+        case str() | os.PathLike():
+            return os.fspath(cert)
+        case (certificate, key):
+            return os.fspath(certificate), os.fspath(key)
+        case (certificate, key, password):
+            return os.fspath(certificate), os.fspath(key), password
+    raise InvalidRequest("cert must be a path, (certificate, key) or (certificate, key, password)")
+
+
+def _verifying_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if sys.version_info >= (3, 13):  # what ssl.create_default_context does, which also obeys SSLKEYLOGFILE
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _truststore_context() -> ssl.SSLContext:
+    try:
+        import truststore
+    except ImportError as error:
+        raise InvalidRequest("verify='system' needs the truststore package: install httpconn[truststore]") from error
+    context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return context
+
+
+def _load_authorities(context: ssl.SSLContext, source: _Source) -> None:
+    folder = Path(source.path).is_dir()
+    try:
+        context.load_verify_locations(**{"capath" if folder else "cafile": source.path})
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{source.option}: {source.path} holds no usable certificates") from error
+
+
+def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
+    certificate, key, password = (*((cert,) if isinstance(cert, str) else cert), None, None)[:3]
+    try:
+        # An empty password, because without one OpenSSL would ask the terminal.
+        context.load_cert_chain(certificate, key, password or "")
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidRequest(f"cert: {certificate} holds no usable certificate and key") from error
+
+
+def _log_keys(context: ssl.SSLContext, path: str) -> None:
+    try:
+        context.keylog_filename = path
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"SSLKEYLOGFILE: {path} cannot be written") from error

@@ -1,0 +1,115 @@
+"""Tasks that are cancelled at any moment leave the pool whole, and no socket behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+
+import anyio
+import httpx
+import pytest
+
+from httpconn.options import Limits
+from httpconn.transport import AsyncHTTPTransport
+from tests.servers.scripted import Pause, ScriptedServer, response
+
+PLACES = 5
+BODY = [response(headers={"Content-Length": "6"}, body=b"abc"), Pause(0.002), b"def"]
+
+
+async def visit(client: httpx.AsyncClient, url: str) -> bytes:
+    return (await client.get(url, timeout=httpx.Timeout(20))).content
+
+
+async def cancelled_by_scope(client: httpx.AsyncClient, url: str, moments: random.Random) -> None:
+    with anyio.move_on_after(moments.uniform(0, 0.3)):
+        await visit(client, url)
+
+
+async def cancelled_by_asyncio(client: httpx.AsyncClient, url: str, moments: random.Random) -> None:
+    task = asyncio.ensure_future(visit(client, url))
+    await anyio.sleep(moments.uniform(0, 0.3))
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def all_places_at_once(client: httpx.AsyncClient, url: str) -> list[bytes]:
+    """As many answers held open at the same time as there are places."""
+    request = client.build_request("GET", url, timeout=httpx.Timeout(20, pool=5))
+    answers = [await client.send(request, stream=True) for _ in range(PLACES)]
+    return [await answer.aread() for answer in answers]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(
+    ("backend", "cancelled"),
+    [("asyncio", cancelled_by_scope), ("asyncio", cancelled_by_asyncio), ("trio", cancelled_by_scope)],
+)
+def test_three_hundred_cancelled_tasks(backend, cancelled, tls, certificates):
+    async def main() -> list[bytes]:
+        transport = AsyncHTTPTransport(ssl_context=certificates.trust(), limits=Limits(max_connections=PLACES))
+        async with httpx.AsyncClient(transport=transport) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(300):
+                    tasks.start_soon(cancelled, client, server.url, moments)
+            answers = await all_places_at_once(client, server.url)
+            assert "Requests: 0 active, 0 queued" in repr(transport._pool)
+            return answers
+
+    moments = random.Random(7)
+    with ScriptedServer(BODY, tls=certificates.good if tls else None) as server:
+        assert anyio.run(main, backend=backend) == [b"abcdef"] * PLACES
+        gc.collect()
+        server.wait_for(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_requests_cancelled_at_each_of_their_steps(backend):
+    """Deterministic: the n-th task is cancelled after n turns of the event loop."""
+
+    async def main() -> list[bytes]:
+        transport = AsyncHTTPTransport(limits=Limits(max_connections=PLACES))
+        async with httpx.AsyncClient(transport=transport) as client:
+            for turns in range(60):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(visit, client, server.url)
+                    for _ in range(turns):
+                        await anyio.lowlevel.checkpoint()
+                    tasks.cancel_scope.cancel()
+            return await all_places_at_once(client, server.url)
+
+    with ScriptedServer(BODY) as server:
+        assert anyio.run(main, backend=backend) == [b"abcdef"] * PLACES
+        server.wait_for(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_transport_can_be_closed_in_a_cancelled_task(backend):
+    async def main() -> None:
+        transport = AsyncHTTPTransport()
+        client = httpx.AsyncClient(transport=transport)
+        with anyio.CancelScope() as scope:
+            await client.send(client.build_request("GET", server.url), stream=True)
+            scope.cancel()
+            await client.aclose()
+
+    with ScriptedServer(BODY) as server:
+        anyio.run(main, backend=backend)
+        server.wait_for(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_cancelled_http2_requests_leave_the_connection_usable(backend, http2_server, certificates):
+    async def main() -> list[int]:
+        transport = AsyncHTTPTransport(
+            ssl_context=certificates.trust(), http2=True, limits=Limits(max_connections=PLACES)
+        )
+        async with httpx.AsyncClient(transport=transport) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(40):
+                    tasks.start_soon(cancelled_by_scope, client, http2_server, moments)
+            return [(await client.get(http2_server)).status_code for _ in range(PLACES * 2)]
+
+    moments = random.Random(7)
+    assert len(anyio.run(main, backend=backend)) == PLACES * 2

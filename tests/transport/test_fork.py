@@ -1,0 +1,50 @@
+"""A child process does not touch its parent's connections."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+import pytest
+
+from httpconn.transport import HTTPTransport
+from tests.servers.scripted import ScriptedServer, response
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+
+
+def exit_code_of(child) -> int:
+    """Run the function in a forked process, and give 0 when it returns true."""
+    process = os.fork()
+    if not process:
+        try:
+            os._exit(0 if child() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_childs_copies_are_closed_and_the_parents_connection_lives_on(tls, certificates):
+    with ScriptedServer(response(body=b"ok"), tls=certificates.good if tls else None) as server:
+        transport = HTTPTransport(ssl_context=certificates.trust())
+        with httpx.Client(transport=transport) as client:
+            answer = client.get(server.url)
+            stream = answer.extensions["network_stream"]
+
+            def child() -> bool:
+                transport.close()
+                return stream.get_extra_info("socket").fileno() == -1
+
+            assert exit_code_of(child) == 0
+            assert client.get(server.url).content == b"ok"
+        assert server.connections == 1
+        assert len(server.requests) == 2
+
+
+def test_a_client_that_is_used_in_the_child_dials_anew():
+    with ScriptedServer(response(body=b"ok")) as server, httpx.Client(transport=HTTPTransport()) as client:
+        client.get(server.url)
+        assert exit_code_of(lambda: client.get(server.url).content == b"ok") == 0
+        assert client.get(server.url).content == b"ok"
+        assert [request.connection for request in server.requests] == [1, 2, 1]

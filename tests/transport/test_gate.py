@@ -1,0 +1,102 @@
+"""The gate: fair, and whole after every failure."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import httpx
+import pytest
+
+from httpconn.stepping import run_sync
+from httpconn.transport.allowance import Allowance
+from httpconn.transport.gate import AsyncGate, SyncGate
+
+
+def test_threads_enter_in_the_order_of_their_coming():
+    gate, order = SyncGate(1), []
+    run_sync(gate.enter(None))
+
+    def enter(number: int) -> None:
+        run_sync(gate.enter(None))
+        order.append(number)
+        gate.leave()
+
+    threads = []
+    for number in range(5):
+        threads.append(threading.Thread(target=enter, args=(number,)))
+        threads[-1].start()
+        while gate.waiting <= number:
+            pass
+    gate.leave()
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, 4]
+    assert (gate.held, gate.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("timeout", [0.01, 0, Allowance(0.01), Allowance(None, until=0.0)])
+def test_a_thread_gives_up_in_time(timeout):
+    gate = SyncGate(1)
+    run_sync(gate.enter(timeout=None))
+    with pytest.raises(httpx.PoolTimeout):
+        run_sync(gate.enter(timeout))
+    assert (gate.held, gate.waiting) == (1, 0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_tasks_enter_in_the_order_of_their_coming(backend):
+    async def main() -> None:
+        gate, order = AsyncGate(1), []
+        await gate.enter(None)
+
+        async def enter(number: int) -> None:
+            await gate.enter(None)
+            order.append(number)
+            gate.leave()
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(5):
+                tasks.start_soon(enter, number)
+                await anyio.wait_all_tasks_blocked()
+            gate.leave()
+        assert order == [0, 1, 2, 3, 4]
+        assert (gate.held, gate.waiting) == (0, 0)
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(backend):
+    async def main() -> None:
+        gate = AsyncGate(1)
+        await gate.enter(None)
+
+        async def enter(scope: anyio.CancelScope) -> None:
+            with scope:
+                await gate.enter(None)
+                gate.leave()
+
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            for each in (scope, anyio.CancelScope()):
+                tasks.start_soon(enter, each)
+                await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            gate.leave()
+        assert (gate.held, gate.waiting) == (0, 0)
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_task_gives_up_in_time(backend):
+    async def main() -> None:
+        gate = AsyncGate(1)
+        await gate.enter(None)
+        for timeout in (0.01, 0, Allowance(0.01), Allowance(None, until=0.0)):
+            with pytest.raises(httpx.PoolTimeout):
+                await gate.enter(timeout)
+        assert (gate.held, gate.waiting) == (1, 0)
+
+    anyio.run(main, backend=backend)

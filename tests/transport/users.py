@@ -1,0 +1,78 @@
+"""Users of the transports: httpx's two clients, behind one async-shaped face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from httpconn.transport import AsyncHTTPTransport, HTTPTransport
+
+
+class SyncUser:
+    """Over ``httpx.Client``; no method suspends."""
+
+    def __init__(self, **options: Any) -> None:
+        self.transport = HTTPTransport(**options)
+        self._client = httpx.Client(transport=self.transport, trust_env=False)
+
+    async def get(self, url: str, **options: Any) -> httpx.Response:
+        return self._client.get(url, **options)
+
+    async def post(self, url: str, content: bytes) -> httpx.Response:
+        return self._client.post(url, content=content)
+
+    async def open(self, url: str, **options: Any) -> httpx.Response:
+        """The response, with its body still to come."""
+        return self._client.send(self._client.build_request("GET", url, **options), stream=True)
+
+    async def first_bytes(self, response: httpx.Response) -> bytes:
+        """A part of the body; the rest is left."""
+        return next(iter(response.stream))
+
+    async def read(self, response: httpx.Response) -> bytes:
+        return response.read()
+
+    async def close(self, response: httpx.Response) -> None:
+        response.close()
+
+    async def leave(self) -> None:
+        self._client.close()
+
+
+class AsyncUser:
+    """Over ``httpx.AsyncClient``."""
+
+    def __init__(self, **options: Any) -> None:
+        self.transport = AsyncHTTPTransport(**options)
+        self._client = httpx.AsyncClient(transport=self.transport, trust_env=False)
+
+    async def get(self, url: str, **options: Any) -> httpx.Response:
+        return await self._client.get(url, **options)
+
+    async def post(self, url: str, content: bytes) -> httpx.Response:
+        return await self._client.post(url, content=content)
+
+    async def open(self, url: str, **options: Any) -> httpx.Response:
+        """The response, with its body still to come."""
+        return await self._client.send(self._client.build_request("GET", url, **options), stream=True)
+
+    async def first_bytes(self, response: httpx.Response) -> bytes:
+        """A part of the body; the rest is left."""
+        parts = aiter(response.stream)
+        try:
+            return await anext(parts)
+        finally:
+            await parts.aclose()
+
+    async def read(self, response: httpx.Response) -> bytes:
+        return await response.aread()
+
+    async def close(self, response: httpx.Response) -> None:
+        await response.aclose()
+
+    async def leave(self) -> None:
+        await self._client.aclose()
+
+
+User = SyncUser | AsyncUser
