@@ -1,0 +1,20 @@
+"""``httpconn`` and ``python -m httpconn``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line, or say what it needs."""
+    try:
+        from .cli import cli
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit("httpconn: the command line needs click and rich: pip install 'httpconn[cli]'")
+    cli(prog_name="httpconn")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The command line: ``httpconn get URL`` and ``httpconn download URL...``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from . import errors
+from ._version import __version__
+from .connection import HTTPConnection
+from .options import Timeouts
+from .progress import megabytes, rich_progress
+
+# The first class that fits counts; an error that none fits ends with 1.
+EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
+    (errors.AccessDenied, 3, "the URL may not be fetched"),
+    (errors.InvalidRequest, 2, "the command is wrong, or the URL is not valid"),
+    (errors.TimedOut, 5, "it took too long"),
+    (errors.TransportError, 4, "no connection, or it broke"),
+    (errors.ResponseError, 6, "the server's answer is no success, or is broken"),
+    (errors.LimitExceeded, 7, "the content is larger than allowed"),
+    (errors.IntegrityError, 8, "the content is not what was promised"),
+    (errors.StorageError, 9, "the file cannot be written"),
+)
+INTERRUPTED = 130
+
+_EPILOG = "\b\nExit codes:\n  0  success\n  1  another error\n" + "".join(
+    f"  {code}  {meaning}\n" for _, code, meaning in sorted(EXIT_CODES, key=lambda row: row[1])
+)
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_PREFIXES = " kmgt"
+
+
+def size(value: str) -> int:
+    """Bytes as people write them: 500, 10M (10,000,000), 1.5GiB (of 1024)."""
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no size, such as 500, 10M or 1.5GiB")
+    power = _PREFIXES.index(match[2].lower() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def header(value: str) -> tuple[str, str]:
+    """``Name: value``."""
+    name, colon, text = value.partition(":")
+    if not colon or not name:
+        raise click.BadParameter("a header is given as 'Name: value'")  # without the text, which may be a secret
+    return name, text.strip()
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that all commands share."""
+    options: tuple[Callable[[Any], Any], ...] = (
+        click.option("--max-bytes", type=size, metavar="SIZE", help="Refuse anything larger, such as 10M or 1.5GiB."),
+        click.option("--retries", type=click.IntRange(0), default=2, show_default=True, help="Further attempts."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="For the whole transfer of each URL."),
+        click.option(
+            "-H",
+            "--header",
+            "headers",
+            multiple=True,
+            type=header,
+            metavar="'NAME: VALUE'",
+            help="Send a header; may be repeated.",
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Fetch URLs, safely and whole."""
+
+
+@cli.command(epilog=_EPILOG)
+@click.argument("url")
+@_with_options
+def get(
+    url: str, headers: tuple[tuple[str, str], ...], timeout: float | None, retries: int, max_bytes: int | None
+) -> None:
+    """Write the body of URL to standard output."""
+    out = click.get_binary_stream("stdout")
+    with _one_line_errors(), HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection:
+        answer = connection.get_response(url, stream=True, extra_headers=dict(headers), max_bytes=max_bytes)
+        with answer:
+            answer.raise_for_status()
+            for block in answer.iter_bytes():
+                _write(out, block)
+        _write(out, b"", flush=True)
+
+
+@cli.command(epilog=_EPILOG)
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; for one URL.")
+@click.option("-d", "--folder", type=click.Path(path_type=Path), help="The folder; files are named after their URLs.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@_with_options
+def download(
+    urls: tuple[str, ...],
+    output: Path | None,
+    folder: Path | None,
+    quiet: bool,
+    headers: tuple[tuple[str, str], ...],
+    timeout: float | None,
+    retries: int,
+    max_bytes: int | None,
+) -> None:
+    """Download each URL to a file, which appears once it is complete.
+
+    One that fails does not stop the others; the exit code is that of the first failure.
+    """
+    if output and (folder or len(urls) > 1):
+        raise click.UsageError("-o goes with one URL and without -d")
+    failed = 0
+    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
+    progress = nullcontext(None) if quiet else rich_progress()
+    with (
+        _one_line_errors(),
+        HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection,
+        progress as tell,
+    ):
+        for url in urls:
+            try:
+                path = connection.download_file(url, output or _path_for(url, folder), progress=tell, **options)
+            except errors.HTTPConnError as error:
+                _complain(error)
+                failed = failed or exit_code(error)
+            else:
+                click.echo(f"{path} ({megabytes(path.stat().st_size)})")
+    sys.exit(failed)
+
+
+def _timeouts(total: float | None) -> Timeouts:
+    """A transfer that somebody watches has no bound of its own: slow ones are ended by their speed."""
+    return Timeouts(total=total)
+
+
+def _path_for(url: str, folder: Path | None) -> Path:
+    """Named after the last segment of the URL's path, if that is a name and nothing else."""
+    try:
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:  # the URL itself is refused later, with its own words
+        return Path("invalid")
+    if name in ("", ".", "..") or any(char in name for char in "/\\:\0") or not name.isprintable():
+        raise errors.InvalidRequest("The URL names no file: say where to with -o FILE")
+    return (folder or Path()) / name
+
+
+def exit_code(error: errors.HTTPConnError) -> int:
+    """What the process ends with."""
+    return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def _complain(error: errors.HTTPConnError) -> None:
+    line = " ".join(str(error).split())
+    click.echo(f"httpconn: {line}", err=True)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """No traceback: a line that says what is wrong, and a code that scripts can use."""
+    try:
+        yield
+    except errors.HTTPConnError as error:
+        _complain(error)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        click.echo("httpconn: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _write(out: Any, block: bytes, *, flush: bool = False) -> None:
+    try:
+        out.write(block)
+        if flush:
+            out.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `| head` does. Nothing may be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        raise errors.StorageError(f"Standard output cannot be written: {error.strerror}", errno=error.errno) from error

@@ -1,0 +1,57 @@
+"""Every check of the project. ``nox`` runs lint, types, docs and tests; ``nox -s bench`` measures."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PACKAGE = ".[brotli,cli,http2,socks,truststore,zstd]"
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The package with all its extras, and groups of development dependencies."""
+    session.install(PACKAGE, *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and rules."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The whole package under mypy; the public face under pyright."""
+    install(session, "types")
+    session.run("mypy")
+    # Without this, pyright asks a package registry whether it is the newest.
+    session.run("pyright", "--verifytypes", "httpconn", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """The tests, on each Python at hand; arguments after ``--`` go to pytest."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks.run", *session.posargs)

@@ -1,0 +1,28 @@
+"""The benchmarks run. Whether anything is fast is not a test's business."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NUMBER = re.compile(r"[\d.]+( us| ms)?")
+WORKS = ("sync-1k", "trio-1k", "download")
+PEERS = ("httpconn", "httpx")
+
+
+def test_a_quick_run_measures_each_peer_and_prints_its_numbers(tmp_path: Path) -> None:
+    only = [argument for name in (*WORKS, *PEERS) for argument in ("--only", name)]
+    command = [sys.executable, "-m", "tests.benchmarks.run", "--quick", *only, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split("|") for line in done.stdout.splitlines() if line.startswith("| http")]
+    assert [row[0].strip() for row in rows] == list(PEERS) * len(WORKS)
+    assert all(NUMBER.fullmatch(cell.strip()) for row in rows for cell in row[1:])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["machine"]["versions"]["httpx"]
+    assert [work["name"] for work in results["works"]] == list(WORKS)
+    assert all(one["cpu"] > 0 for work in results["works"] for peer in work["peers"].values() for one in peer)

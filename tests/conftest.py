@@ -1,0 +1,90 @@
+"""The fixtures of all tests: a face to call the library on, and loopback servers to call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import httpconn
+from tests.servers.asgi import serve_http1, serve_http2
+from tests.servers.faces import FACES, Face, open_face
+from tests.servers.proxies import ProxyServer, running_proxy
+from tests.servers.scripted import ScriptedServer
+from tests.servers.tls import Certificates
+
+FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No test sees the proxies and certificates of the machine it runs on."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper() in FOREIGN or name.upper().startswith("HTTPCONN_"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(params=FACES)
+def face(request: pytest.FixtureRequest) -> Iterator[Face]:
+    """Runs the test three times: on sync, asyncio and trio."""
+    with open_face(request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def connect(face: Face) -> Iterator[Callable[..., httpconn.HTTPConnection]]:
+    """Makes connection objects, and closes them on the face in use."""
+    with ExitStack() as opened:
+
+        def make(**options: Any) -> httpconn.HTTPConnection:
+            connection = httpconn.HTTPConnection(**options)
+            opened.callback(face.close, connection)
+            return connection
+
+        yield make
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts scripted servers; takes what ``ScriptedServer`` takes."""
+    with ExitStack() as opened:
+        yield lambda *script, **options: opened.enter_context(ScriptedServer(*script, **options))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority, servers' contexts and PEM files."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def application() -> Iterator[str]:
+    """The URL of the application on a real HTTP/1.1 server."""
+    with serve_http1() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def http2_server(certificates: Certificates) -> Iterator[str]:
+    """The https URL of the application on a real HTTP/2 server."""
+    with serve_http2(certificates) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def proxy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyServer]:
+    """A real proxy."""
+    with running_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def guarded_proxy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyServer]:
+    """A real proxy that wants a user and a password."""
+    with running_proxy(tmp_path_factory.mktemp("proxy"), credentials="user:pass") as proxy:
+        yield proxy

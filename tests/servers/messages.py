@@ -1,0 +1,86 @@
+"""HTTP/1.1 messages as a server sees them: the request it received, the answer it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal
+
+Text = str | bytes
+Headers = Mapping[str, Text] | Iterable[tuple[Text, Text]]
+
+CHUNK = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request, byte for byte as it came."""
+
+    method: str
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    connection: int
+    """Which connection of the server it came on, from 1."""
+    peer_port: int
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.decode("latin-1").partition("?")[0]
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name."""
+        wanted = name.lower().encode()
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
+
+
+def parse_head(head: bytes) -> tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]:
+    """Method, target and headers of a request's head."""
+    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    method, target, _version = first.split(b" ")
+    fields = (line.partition(b":") for line in lines)
+    return method.decode(), target, tuple((name, value.strip()) for name, _, value in fields)
+
+
+def response(
+    status: int = 200,
+    headers: Headers = (),
+    body: bytes = b"",
+    *,
+    reason: str | None = None,
+    framing: Literal["length", "chunked", "close"] = "length",
+) -> bytes:
+    """A correct answer. ``framing="close"`` declares no end: let a ``Close()`` follow.
+
+    A Content-Length among the headers replaces the true one, so that an answer can lie.
+    """
+    fields = [(_octets(name), _octets(value)) for name, value in _pairs(headers)]
+    fields += _framing_fields(status, {name.lower() for name, _ in fields}, body, framing)
+    phrase = HTTPStatus(status).phrase if reason is None else reason
+    lines = [f"HTTP/1.1 {status} {phrase}".encode(), *(name + b": " + value for name, value in fields)]
+    return b"\r\n".join([*lines, b"", chunked(body) if framing == "chunked" else body])
+
+
+def chunked(body: bytes, size: int = CHUNK) -> bytes:
+    """The body in the chunked transfer coding."""
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
+    return headers.items() if isinstance(headers, Mapping) else headers
+
+
+def _octets(text: Text) -> bytes:
+    return text.encode("latin-1") if isinstance(text, str) else text
+
+
+def _framing_fields(status: int, given: set[bytes], body: bytes, framing: str) -> list[tuple[bytes, bytes]]:
+    # RFC 9110 section 8.6: 1xx and 204 carry no Content-Length; a 304 needs none.
+    if status < 200 or status in (204, 304) or framing == "close":
+        return []
+    if framing == "chunked":
+        return [(b"Transfer-Encoding", b"chunked")]
+    return [] if b"content-length" in given else [(b"Content-Length", str(len(body)).encode())]

@@ -1,0 +1,156 @@
+"""The command line, as a shell runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import httpconn
+from tests.servers.application import pattern
+from tests.servers.scripted import Close, Forever, Stall, chunked, in_turn, response
+
+ROOT = Path(__file__).parent.parent
+COMMAND = [sys.executable, "-m", "httpconn"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, cwd=cwd, env=ENVIRONMENT, timeout=50, check=False)
+
+
+def test_get_writes_the_body_as_it_is(application):
+    done = run("get", f"{application}/bytes/300000")
+    assert (done.returncode, done.stdout, done.stderr) == (0, pattern(300_000), b"")
+
+
+def test_headers_are_sent(scripted):
+    server = scripted(response(body=b"ok"))
+    assert run("get", server.url, "-H", "X-A: b: c", "-H", "Accept:text/plain").stdout == b"ok"
+    assert (server.requests[0].header("X-A"), server.requests[0].header("Accept")) == ("b: c", "text/plain")
+
+
+def test_download_names_files_after_their_urls(application, tmp_path):
+    done = run("download", f"{application}/bytes/300000", f"{application}/json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "300000").read_bytes() == pattern(300_000)
+    assert (tmp_path / "json").exists()
+    assert done.stdout.decode().splitlines()[0] == "300000 (0.3 MB)"
+    assert b"\x1b" not in done.stderr
+    assert b"300000: 0.3 MB of 0.3 MB" in done.stderr
+
+
+def test_download_to_a_file_or_a_folder(application, tmp_path):
+    url = f"{application}/bytes/10"
+    (tmp_path / "folder").mkdir()
+    assert run("download", url, "-o", tmp_path / "named", "-q").stderr == b""
+    assert run("download", url, "-d", tmp_path / "folder").returncode == 0
+    assert (tmp_path / "named").read_bytes() == (tmp_path / "folder" / "10").read_bytes() == pattern(10)
+
+
+def test_one_failure_does_not_stop_the_others(application, tmp_path):
+    done = run("download", f"{application}/status/404", f"{application}/bytes/10", cwd=tmp_path)
+    assert done.returncode == 6
+    assert (tmp_path / "10").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["get", "ftp://example.com/"], 2),
+        (["get", "http://"], 2),
+        (["get", "http://127.0.0.1:1/", "--retries", "0"], 4),
+        (["get", "http://127.0.0.1:1/", "-H", "no colon"], 2),
+        (["get", "http://127.0.0.1:1/", "-H", "Host: x"], 2),
+        (["get", "http://127.0.0.1:1/", "--timeout", "-1"], 2),
+        (["get", "http://127.0.0.1:1/", "--max-bytes", "many"], 2),
+        (["get"], 2),
+        (["download"], 2),
+        (["download", "http://127.0.0.1:1/"], 2),
+        (["download", "http://127.0.0.1:1/..%2fx"], 2),
+        (["download", "http://127.0.0.1:1/%2e%2e"], 2),
+        (["download", "http://[/x"], 2),
+        (["download", "http://127.0.0.1:1/a", "http://127.0.0.1:1/b", "-o", "c"], 2),
+        (["download", "http://127.0.0.1:1/a", "-o", "/"], 9),
+        (["download", "http://127.0.0.1:1/a", "-d", "/no/such/folder"], 9),
+        (["unknown"], 2),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_code(arguments, code):
+    done = run(*arguments)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    if b"Usage:" not in done.stderr:
+        assert len(done.stderr.decode().strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "code"),
+    [
+        (response(404), [], 6),
+        (response(302), [], 6),
+        ([b"garbage\r\n\r\n", Close()], [], 6),
+        ([Stall()], ["--timeout", "0.3"], 5),
+        (response(body=b"x" * 2000), ["--max-bytes", "1k"], 7),
+    ],
+)
+@pytest.mark.parametrize("command", ["get", "download"])
+def test_an_answer_that_is_none_has_its_code(scripted, tmp_path, command, answer, options, code):
+    done = run(command, scripted(answer).url_for("/file"), "--retries", 0, *options, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_retries(scripted):
+    server = scripted(in_turn(response(503), response(503), response(body=b"ok")))
+    assert run("get", server.url, "--retries", "2").stdout == b"ok"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(scripted):
+    server = scripted([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(chunked(b"x" * 5000)[:-5])])
+    with subprocess.Popen(
+        [*COMMAND, "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout.read(10) == b"x" * 10
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 0
+
+
+def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
+    server = scripted([response(headers={"Content-Length": "5000000"}, body=b"x" * 2_000_000), Stall()])
+    command = [*COMMAND, "download", server.url_for("/file")]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert b"file: " in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(20) == 130
+    assert b"Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_version_tell(tmp_path):
+    assert run("--version").stdout.decode() == f"httpconn {httpconn.__version__}\n"
+    for arguments in (["--help"], ["get", "--help"], ["download", "-h"]):
+        done = run(*arguments)
+        assert done.returncode == 0
+        assert b"Exit codes:" in done.stdout
+
+
+def test_without_its_packages_it_says_what_it_needs(tmp_path):
+    for package in ("click", "rich"):
+        (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no', name={package!r})")
+    done = subprocess.run(
+        [*COMMAND, "--version"],
+        env={**ENVIRONMENT, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == "httpconn: the command line needs click and rich: pip install 'httpconn[cli]'\n"

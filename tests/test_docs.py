@@ -1,0 +1,161 @@
+"""README and documentation: every Python example runs, every public name has its reference.
+
+The blocks of one page run in order, in one namespace and one empty folder. Two hosts stand for servers of this
+process: ``https://example.com`` for a plain one, ``https://internal.example.com`` for one whose certificate is
+signed by the authority in ``company.pem``; ``http://proxy.example.com:3128`` stands for a real proxy.
+Where a ``text`` block follows a Python block directly, it is what the block prints.
+Functions named ``test_...`` are called at the end of their page.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import httpconn
+from httpconn.cli import EXIT_CODES, INTERRUPTED
+from tests.servers.application import pattern
+from tests.servers.messages import Received
+from tests.servers.proxies import ProxyServer
+from tests.servers.scripted import Script, ScriptedServer, Stall, in_turn, response
+from tests.servers.tls import Certificates
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = {"python", "text", "console", "sh"}
+FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<text>.*?)^```$", re.M | re.S)
+OUTPUT = re.compile(r"\s*^```text\n(?P<text>.*?)^```$", re.M | re.S)
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Example:
+    """A Python block, the line before its first one, and what it prints, if the page says so."""
+
+    line: int
+    source: str
+    output: str | None
+
+
+def examples(page: str) -> Iterator[Example]:
+    for fence in FENCE.finditer(page):
+        if fence["language"] == "python":
+            output = OUTPUT.match(page, fence.end())
+            yield Example(page.count("\n", 0, fence.start("text")), fence["text"], output and output["text"])
+
+
+def echo(request: Received) -> bytes:
+    names = {name.decode(): value.decode() for name, value in request.headers}
+    return response(headers={"Content-Type": "application/json"}, body=json.dumps(names).encode())
+
+
+def site() -> Script:
+    """What example.com holds."""
+    prices = {"apple": 1.2, "pear": 2.5}
+    as_json = {"Content-Type": "application/json"}
+    return {
+        "/": response(body=b"ok"),
+        "/notes.txt": response(headers={"Content-Type": "text/plain; charset=utf-8"}, body="Grüße aus Köln".encode()),
+        "/prices.json": response(headers=as_json, body=json.dumps(prices).encode()),
+        "/cat.png": response(headers={"Content-Type": "image/png"}, body=b"\x89PNG\r\n\x1a\n" + pattern(48_000)),
+        "/weights.bin": response(body=pattern(3 * MIB)),
+        "/huge.bin": [response(headers={"Content-Length": str(10_000 * MIB)}), Stall()],
+        "/bomb.json": response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(bytes(32 * MIB))),
+        "/old.json": response(302, {"Location": "/prices.json"}),
+        "/loop": response(302, {"Location": "/loop"}),
+        "/missing": response(404),
+        "/busy": in_turn(response(503), response(503), response(body=b"at last")),
+        "/always-busy": response(503),
+        "/later": response(429, {"Retry-After": "3600"}),
+        "/stalled": Stall(),
+        "/headers": echo,
+    }
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer) -> Iterator[Mapping[str, str]]:
+    """The example hosts, and the servers that stand for them."""
+    shutil.copy(certificates.files.authority, tmp_path / "company.pem")
+    shutil.copy(certificates.files.client, tmp_path / "client.pem")
+    with ScriptedServer(site()) as plain, ScriptedServer(site(), tls=certificates.good) as internal:
+        yield {
+            "https://example.com": plain.url,
+            "https://internal.example.com": internal.url,
+            "http://proxy.example.com:3128": proxy_server.url,
+        }
+        httpconn.global_http_connection.close()
+
+
+def substitute(text: str, names: Mapping[str, str]) -> str:
+    for name, stands_for in names.items():
+        text = text.replace(name, stands_for)
+    return text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_examples_of_a_page_run(
+    page: Path,
+    hosts: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    servers = {server: name for name, server in hosts.items()}
+    for example in examples(page.read_text("utf-8")):
+        # Empty lines in front, so that a traceback names the line of the page.
+        source = "\n" * example.line + substitute(example.source, hosts)
+        exec(compile(source, page, "exec", dont_inherit=True), namespace)
+        printed = substitute(capsys.readouterr().out, servers)
+        assert example.output is None or printed == example.output, f"{page}, line {example.line}"
+    for name, function in list(namespace.items()):
+        if name.startswith("test_"):
+            function()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_of_a_page_escapes_the_runner(page: Path) -> None:
+    text = page.read_text("utf-8")
+    fences = list(FENCE.finditer(text))
+    assert text.count("```") == 2 * len(fences)
+    assert all(each["language"] in LANGUAGES or each["language"].startswith("{") for each in fences)
+    assert sum(each["language"] == "python" for each in fences) == len(list(examples(text)))
+
+
+def test_the_second_command_of_the_readme_is_what_ci_runs(tmp_path: Path) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    _, command = (each["text"].strip() for each in FENCE.finditer(page) if each["language"] == "sh")
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\necho "called: $*"\nexit 42\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(["bash", tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True)
+    assert f".ci/run: {command}\ncalled: -m venv .venv\n" in run.stdout, run.stderr
+    assert run.returncode == 42
+
+
+def test_the_exit_codes_of_the_command_line_are_documented() -> None:
+    table = (ROOT / "docs" / "how-to" / "command-line.md").read_text("utf-8").partition("## Exit codes")[2]
+    documented = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", table, re.M)}
+    own = {code: meaning for _, code, meaning in EXIT_CODES}
+    assert documented == own | {0: "success", 1: "another error", INTERRUPTED: "interrupted"}
+
+
+def test_every_public_name_has_its_reference() -> None:
+    reference = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    documented = set(re.findall(r"^\.\. auto\w+:: httpconn\.(\w+)$", reference, re.M))
+    assert documented >= set(httpconn.__all__)

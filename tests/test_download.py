@@ -1,0 +1,142 @@
+"""Files: complete under their name, or not there at all."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+
+import pytest
+
+import httpconn
+from httpconn import Progress, RetryPolicy, Timeouts
+from tests.servers.application import pattern
+from tests.servers.scripted import Close, Drip, Reset, Stall, in_turn, response
+
+SIZE = 5_000_001
+
+
+def test_a_file_arrives_whole_and_alone(face, connect, application, tmp_path):
+    path = face.download_file(connect(), f"{application}/bytes/{SIZE}", tmp_path / "file")
+    assert path == tmp_path / "file"
+    assert path.read_bytes() == pattern(SIZE)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_path_may_be_text(face, connect, application, tmp_path):
+    path = face.download_file(connect(), f"{application}/bytes/10", str(tmp_path / "file"))
+    assert path == tmp_path / "file"
+
+
+def test_a_file_is_asked_for_as_it_is(face, connect, scripted, tmp_path):
+    server = scripted(response(body=b"ok"))
+    face.download_file(connect(), server.url, tmp_path / "file")
+    assert server.requests[0].header("Accept-Encoding") == "identity"
+
+
+def test_a_server_that_encodes_it_anyway_is_borne(face, connect, scripted, tmp_path):
+    server = scripted(response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(pattern(SIZE))))
+    assert face.download_file(connect(), server.url, tmp_path / "file").read_bytes() == pattern(SIZE)
+
+
+def test_an_empty_file(face, connect, scripted, tmp_path):
+    assert face.download_file(connect(), scripted(response()).url, tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        response(404),
+        response(302),
+        [response(headers={"Content-Length": "10"}, body=b"half"), Close()],
+        [response(headers={"Content-Length": "10"}, body=b"half"), Reset()],
+        [response(headers={"Content-Length": "10"}, body=b"half"), Stall()],
+        [b"garbage\r\n\r\n", Close()],
+        response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b"x" * 100)[:-1]),
+        response(206, {"Content-Range": "bytes 0-1/10"}, body=b"ab"),
+    ],
+    ids=["404", "302", "cut", "reset", "stall", "garbage", "gzip", "206"],
+)
+def test_the_old_file_survives_every_failure(face, connect, scripted, tmp_path, fault):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(httpconn.HTTPConnError):
+        face.download_file(connect(retries=0), scripted(fault).url, path, timeout=Timeouts(read=0.3))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_broken_download_is_made_again(face, connect, scripted, tmp_path):
+    broken = [response(headers={"Content-Length": str(SIZE)}, body=pattern(SIZE // 2)), Close()]
+    server = scripted(in_turn(broken, broken, response(body=pattern(SIZE))))
+    path = face.download_file(connect(retries=RetryPolicy(backoff=0)), server.url, tmp_path / "file")
+    assert path.read_bytes() == pattern(SIZE)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [(".", IsADirectoryError), ("missing/file", FileNotFoundError), ("file/below", NotADirectoryError)],
+)
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
+    face, connect, scripted, tmp_path, path, error
+):
+    (tmp_path / "file").write_bytes(b"old")
+    server = scripted(response())
+    with pytest.raises(httpconn.StorageError) as caught:
+        face.download_file(connect(), server.url, tmp_path / path)
+    assert caught.value.errno == error(*[0]).errno or caught.value.errno
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("path", [3, None, b"bytes", "a\x00b"])
+def test_a_path_that_is_none(face, connect, scripted, path):
+    server = scripted(response())
+    with pytest.raises(httpconn.HTTPConnError):
+        face.download_file(connect(), server.url, path)
+    assert server.connections == 0
+
+
+def test_the_mode_is_that_of_any_new_file(face, connect, scripted, tmp_path):
+    path = face.download_file(connect(), scripted(response(body=b"x")).url, tmp_path / "file")
+    (tmp_path / "other").touch()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
+
+
+def test_progress_is_told_from_beginning_to_end(face, connect, scripted, tmp_path):
+    seen: list[Progress] = []
+    server = scripted(response(body=pattern(SIZE)))
+    face.download_file(connect(), server.url_for("/f?sig=secret"), tmp_path / "file", progress=seen.append)
+    assert (seen[-1].received, seen[-1].total, seen[-1].done) == (SIZE, SIZE, True)
+    assert [event.received for event in seen] == sorted(event.received for event in seen)
+    assert not any("secret" in event.url for event in seen)
+
+
+def test_progress_is_told_rarely(face, connect, scripted, tmp_path):
+    seen: list[Progress] = []
+    server = scripted([response(headers={"Content-Length": "2000"}), Drip(b"x" * 2000, every=0, size=1)])
+    face.download_file(connect(), server.url, tmp_path / "file", progress=seen.append)
+    assert len(seen) < 100
+
+
+def test_a_callback_that_raises_ends_the_download_with_its_error(face, connect, scripted, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(_):
+        raise Stop
+
+    server = scripted(response(body=pattern(SIZE)))
+    connection = connect()
+    with pytest.raises(Stop):
+        face.download_file(connection, server.url, tmp_path / "file", progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("face", ["asyncio", "trio"], indirect=True)
+def test_a_cancelled_download_leaves_nothing(face, connect, scripted, tmp_path):
+    server = scripted([response(headers={"Content-Length": str(SIZE)}, body=pattern(SIZE // 2)), Stall()])
+    call = face.start(connect(), "download_file", server.url, tmp_path / "file")
+    server.wait_for(lambda: len(server.requests) == 1)
+    call.cancel()
+    server.wait_for(lambda: server.open_connections == 0)
+    face.get_bytes(connect(), scripted(response()).url)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,443 @@
+"""Fetching from servers that answer every byte they are told to, on sync, asyncio and trio."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import httpx
+import pytest
+
+import httpconn
+from httpconn import ByteBudget, Limits, RetryPolicy, Timeouts
+from tests.servers.application import DOCUMENT, TEXT, pattern
+from tests.servers.scripted import Close, Drip, Forever, Pause, Reset, Stall, chunked, in_turn, response
+
+AT_ONCE = RetryPolicy(backoff=0)
+ONCE = RetryPolicy(attempts=1)
+
+
+class TestARealApplication:
+    """uvicorn."""
+
+    def test_bytes_text_and_json(self, face, connect, application):
+        connection = connect()
+        assert face.get_bytes(connection, f"{application}/bytes/100000") == pattern(100_000)
+        assert face.get_bytes(connection, f"{application}/gzip/100000") == pattern(100_000)
+        assert face.get_text(connection, f"{application}/text/latin-1") == TEXT
+        assert face.get_json(connection, f"{application}/json") == DOCUMENT
+
+    def test_redirects_are_followed(self, face, connect, application):
+        assert face.get_json(connect(), f"{application}/redirect/5") == DOCUMENT
+
+    def test_the_user_agent_is_ours_unless_told_otherwise(self, face, connect, application):
+        url = f"{application}/echo-headers"
+        assert face.get_json(connect(), url)["user-agent"] == f"httpconn/{httpconn.__version__}"
+        assert face.get_json(connect(user_agent="vLLM/0.12"), url)["user-agent"] == "vLLM/0.12"
+        assert face.get_json(connect(), url, extra_headers={"User-Agent": "mine"})["user-agent"] == "mine"
+
+    def test_headers_of_a_call_win_over_those_of_the_connection(self, face, connect, application):
+        connection = connect(headers={"X-A": "1", "X-B": "1"})
+        headers = face.get_json(connection, f"{application}/echo-headers", extra_headers={"x-b": "2"})
+        assert (headers["x-a"], headers["x-b"]) == ("1", "2")
+
+    def test_http2(self, face, connect, http2_server, certificates):
+        connection = connect(http2=True, verify=str(certificates.files.authority))
+        answer = face.get_response(connection, f"{http2_server}/bytes/100000")
+        assert (answer.http_version, answer.content) == ("HTTP/2", pattern(100_000))
+
+
+class TestTheWire:
+    """What the server sees."""
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "/a%2Fb%2fc",
+            "/?X-Amz-Signature=a+b%2Bc/d==&x=%20",
+            '/?q="x"|y',
+            "/a/../b/./c//d",
+            "/%zz",
+            "/{a}?b=[c]^`",
+            "/?",
+        ],
+    )
+    def test_the_target_arrives_byte_for_byte(self, face, connect, scripted, target):
+        server = scripted(response(body=b"ok"))
+        face.get_bytes(connect(), server.url_for(target))
+        assert server.requests[0].target == target.encode()
+
+    def test_the_target_of_a_redirect_arrives_byte_for_byte(self, face, connect, scripted):
+        server = scripted(in_turn(response(302, {"Location": "/b/../c?sig=a%2fb|+"}), response(body=b"ok")))
+        face.get_bytes(connect(), server.url_for("/a"))
+        assert server.requests[1].target == b"/b/../c?sig=a%2fb|+"
+
+    def test_a_request_has_one_of_each_header(self, face, connect, scripted):
+        server = scripted(response())
+        face.get_bytes(connect(), server.url_for("/"))
+        names = [name.lower() for name, _ in server.requests[0].headers]
+        assert sorted(names) == sorted(set(names))
+        assert server.requests[0].header("Host") == f"127.0.0.1:{server.port}"
+
+    def test_userinfo_is_sent_as_basic_authorization(self, face, connect, scripted):
+        server = scripted(response())
+        face.get_bytes(connect(), f"http://user:p%40ss@127.0.0.1:{server.port}/")
+        assert server.requests[0].header("Authorization") == "Basic dXNlcjpwQHNz"
+
+    def test_connections_are_kept_between_calls(self, face, connect, scripted):
+        server = scripted(response(body=b"ok"))
+        connection = connect()
+        for _ in range(5):
+            face.get_bytes(connection, server.url)
+        assert server.connections == 1
+
+    def test_no_cookie_is_kept(self, face, connect, scripted):
+        server = scripted(response(headers={"Set-Cookie": "a=b; Path=/"}))
+        connection = connect()
+        face.get_bytes(connection, server.url)
+        face.get_bytes(connection, server.url)
+        assert server.requests[1].header("Cookie") is None
+
+    def test_a_connection_closed_while_idle_is_replaced_silently(self, face, connect, scripted):
+        server = scripted(response(body=b"ok"))
+        connection = connect(retries=ONCE)
+        face.get_bytes(connection, server.url)
+        server.drop_connections()
+        assert face.get_bytes(connection, server.url) == b"ok"
+        assert server.connections == 2
+
+
+class TestRedirects:
+    """Ours, not httpx's."""
+
+    def test_per_call_headers_stay_on_their_origin(self, face, connect, scripted):
+        away = scripted(response(body=b"ok"))
+        server = scripted(response(302, {"Location": away.url_for("/b")}))
+        headers = {"Authorization": "Bearer x", "Cookie": "a=b", "X-API-Key": "k"}
+        assert face.get_bytes(connect(headers={"X-Conn": "1"}), server.url, extra_headers=headers) == b"ok"
+        assert server.requests[0].header("X-API-Key") == "k"
+        sent = {name.lower() for name, _ in away.requests[0].headers}
+        assert sent == {b"host", b"user-agent", b"accept", b"accept-encoding"}
+
+    def test_a_redirects_body_is_never_read(self, face, connect, scripted):
+        endless = [b"HTTP/1.1 302 Found\r\nLocation: /b\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(b"1\r\nx\r\n")]
+        server = scripted({"/a": endless, "/b": response(body=b"ok")})
+        assert face.get_bytes(connect(), server.url_for("/a")) == b"ok"
+
+    def test_the_history_and_the_final_url_are_told(self, face, connect, scripted):
+        server = scripted(in_turn(response(301, {"Location": "/b"}), response(body=b"ok")))
+        answer = face.get_response(connect(), server.url_for("/a#part"))
+        assert [hop.status_code for hop in answer.history] == [301]
+        assert str(answer.url) == server.url_for("/b#part")
+
+    def test_a_redirect_that_is_not_followed_is_an_answer_but_no_content(self, face, connect, scripted):
+        server = scripted(response(302, {"Location": "/b"}, body=b"not content"))
+        connection = connect()
+        assert face.get_response(connection, server.url, allow_redirects=False).status_code == 302
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url, allow_redirects=False)
+
+    def test_a_loop_is_an_error(self, face, connect, scripted):
+        server = scripted(response(302, {"Location": "/a"}))
+        with pytest.raises(httpconn.TooManyRedirects):
+            face.get_bytes(connect(), server.url_for("/a"))
+        assert len(server.requests) == 1
+
+    def test_https_does_not_fall_to_http(self, face, connect, scripted, certificates):
+        plain = scripted(response(body=b"secret"))
+        server = scripted(response(302, {"Location": plain.url}), tls=certificates.good)
+        with pytest.raises(httpconn.RedirectRefused):
+            face.get_bytes(connect(verify=certificates.trust()), server.url)
+        assert plain.connections == 0
+
+
+class TestBodies:
+    """Whole, bounded and decoded; or an error."""
+
+    @pytest.mark.parametrize("framing", ["length", "chunked"])
+    def test_a_body_cut_at_any_byte_is_never_returned(self, face, connect, scripted, framing):
+        whole = response(body=b"0123456789", framing=framing)
+        server = scripted(lambda request: [whole[: int(request.path[1:])], Close()])
+        connection = connect(retries=ONCE)
+        for length in range(len(whole)):
+            with pytest.raises(httpconn.HTTPConnError) as caught:
+                face.get_bytes(connection, server.url_for(f"/{length}"))
+            assert isinstance(caught.value, (httpconn.ReadFailed, httpconn.TruncatedBody)), length
+
+    def test_a_reset_in_mid_body_is_tried_again(self, face, connect, scripted):
+        broken = [response(headers={"Content-Length": "10"}, body=b"half"), Reset()]
+        server = scripted(in_turn(broken, broken, response(body=b"0123456789")))
+        assert face.get_bytes(connect(retries=AT_ONCE), server.url) == b"0123456789"
+
+    def test_a_close_delimited_body_is_flagged(self, face, connect, scripted):
+        server = scripted([response(body=b"all?", framing="close"), Close()])
+        answer = face.get_response(connect(), server.url)
+        assert answer.content == b"all?"
+        assert answer.close_delimited
+        with pytest.raises(httpconn.ProtocolError):
+            face.get_bytes(connect(limits=Limits(strict_framing=True)), server.url)
+
+    @pytest.mark.parametrize(
+        ("coding", "packed"),
+        [
+            ("gzip", gzip.compress(b"hello" * 1000)),
+            ("x-gzip", gzip.compress(b"hello" * 1000)),
+            ("deflate", zlib.compress(b"hello" * 1000)),
+            ("deflate", zlib.compress(b"hello" * 1000)[2:-4]),
+            ("gzip, gzip", gzip.compress(gzip.compress(b"hello" * 1000))),
+            ("identity", b"hello" * 1000),
+        ],
+    )
+    def test_codings(self, face, connect, scripted, coding, packed):
+        server = scripted(response(headers={"Content-Encoding": coding}, body=packed))
+        assert face.get_bytes(connect(), server.url) == b"hello" * 1000
+
+    @pytest.mark.parametrize("coding", ["compress", "gzip, gzip, gzip", "rot13", "gzip;q=1"])
+    def test_a_coding_that_was_not_asked_for_is_an_error(self, face, connect, scripted, coding):
+        server = scripted(response(headers={"Content-Encoding": coding}, body=gzip.compress(b"x")))
+        with pytest.raises(httpconn.DecodingError):
+            face.get_bytes(connect(), server.url)
+
+    def test_a_truncated_gzip_is_an_error(self, face, connect, scripted):
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b"hello")[:-1]))
+        with pytest.raises(httpconn.DecodingError):
+            face.get_bytes(connect(), server.url)
+
+    def test_a_bomb_ends_at_the_ratio(self, face, connect, scripted):
+        bomb = gzip.compress(bytes(200_000_000))
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb))
+        with pytest.raises(httpconn.LimitExceeded, match="times its size"):
+            face.get_bytes(connect(), server.url)
+
+    def test_a_declared_length_above_the_limit_fails_before_the_body(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "11"}), Stall()])
+        with pytest.raises(httpconn.LimitExceeded, match="declares 11"):
+            face.get_bytes(connect(), server.url, max_bytes=10)
+
+    @pytest.mark.parametrize("method", ["get_bytes", "get_text", "get_json", "get_response", "download_file"])
+    def test_an_endless_body_ends_at_the_limit_on_every_method(self, face, connect, scripted, tmp_path, method):
+        endless = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(chunked(b"x" * 5000)[:-5])]
+        server = scripted(endless)
+        path = [tmp_path / "file"] if method == "download_file" else []
+        with pytest.raises(httpconn.LimitExceeded):
+            face.call(connect(), method, server.url, *path, max_bytes=100_000)
+        with pytest.raises(httpconn.LimitExceeded):
+            face.call(connect(), method, server.url, *path, budget=ByteBudget(100_000))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_budget_is_shared_by_calls(self, face, connect, scripted):
+        server = scripted(response(body=b"x" * 60))
+        connection, budget = connect(), ByteBudget(100)
+        face.get_bytes(connection, server.url, budget=budget)
+        with pytest.raises(httpconn.LimitExceeded):
+            face.get_bytes(connection, server.url, budget=budget)
+
+    def test_headers_are_limited_in_number_and_size(self, face, connect, scripted):
+        many = {f"X-{number}": "x" for number in range(200)}
+        server = scripted({"/many": response(headers=many), "/large": response(headers={"X": "x" * 70_000})})
+        for path in ("/many", "/large"):
+            with pytest.raises(httpconn.LimitExceeded, match="header"):
+                face.get_bytes(connect(), server.url_for(path))
+
+    def test_a_part_that_nobody_asked_for_is_no_content(self, face, connect, scripted):
+        server = scripted(response(206, {"Content-Range": "bytes 0-1/10"}, body=b"ab"))
+        with pytest.raises(httpconn.ProtocolError):
+            face.get_bytes(connect(), server.url)
+
+
+class TestTime:
+    """No wait without an end."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            [Stall()],
+            [b"HTTP/1.1 200 OK\r\n", Stall()],
+            [Drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000)],
+            [response(headers={"Content-Length": "10000"}), Stall()],
+            [response(headers={"Content-Length": "10000"}), Drip(b"x" * 10_000)],
+            [Drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, size=25)],
+        ],
+        ids=["nothing", "half a header", "dripped header", "no body", "dripped body", "interim flood"],
+    )
+    def test_a_call_ends_within_its_total(self, face, connect, scripted, answer):
+        with pytest.raises((httpconn.DeadlineExceeded, httpconn.ProtocolError)):
+            face.get_bytes(connect(), scripted(answer).url, timeout=0.3)
+
+    def test_a_read_timeout_is_of_its_own_kind(self, face, connect, scripted):
+        server = scripted([Stall()])
+        with pytest.raises(httpconn.ReadTimedOut) as caught:
+            face.get_bytes(connect(retries=ONCE), server.url, timeout=Timeouts(read=0.1))
+        assert isinstance(caught.value, httpx.ReadTimeout)
+        assert caught.value.retryable
+
+    def test_a_dripped_header_does_not_outlast_the_read_timeout(self, face, connect, scripted):
+        server = scripted([Drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000)])
+        with pytest.raises(httpconn.ReadTimedOut):
+            face.get_bytes(connect(retries=ONCE), server.url, timeout=Timeouts(read=0.2, total=None))
+
+    def test_a_trickle_is_too_slow(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "10000"}), Drip(b"x" * 10_000, every=0.02)])
+        limits = Limits(min_speed=10_000, speed_window=0.2)
+        with pytest.raises(httpconn.TooSlow):
+            face.get_bytes(connect(limits=limits, retries=ONCE), server.url)
+
+    def test_a_timed_out_attempt_is_made_again(self, face, connect, scripted):
+        server = scripted(in_turn([Stall()], response(body=b"ok")))
+        assert face.get_bytes(connect(retries=AT_ONCE), server.url, timeout=Timeouts(read=0.2)) == b"ok"
+
+
+class TestRetries:
+    """GET is safe to repeat."""
+
+    @pytest.mark.parametrize("fault", [[Close()], [Reset()], [b"HTTP/1.1 2", Close()], response(503), response(429)])
+    def test_what_may_pass_is_tried_again(self, face, connect, scripted, fault):
+        server = scripted(in_turn(fault, fault, response(body=b"ok")))
+        assert face.get_bytes(connect(retries=AT_ONCE), server.url) == b"ok"
+        assert len(server.requests) == 3
+
+    def test_the_last_answer_of_get_response_is_returned(self, face, connect, scripted):
+        server = scripted(response(503, body=b"busy"))
+        answer = face.get_response(connect(retries=AT_ONCE), server.url)
+        assert (answer.status_code, answer.content) == (503, b"busy")
+        assert len(server.requests) == 3
+        with pytest.raises(httpconn.StatusError):
+            answer.raise_for_status()
+
+    def test_nobody_listening(self, face, connect, scripted):
+        with scripted(b"") as gone:
+            url = gone.url
+        with pytest.raises(httpconn.ConnectFailed) as caught:
+            face.get_bytes(connect(retries=AT_ONCE), url)
+        assert caught.value.attempts == 3
+
+    def test_a_name_that_does_not_resolve(self, face, connect):
+        with pytest.raises(httpconn.ConnectFailed):
+            face.get_bytes(connect(retries=0), "http://no-such-host.invalid/")
+
+
+class TestText:
+    """No foreign exception, whatever the charset says."""
+
+    @pytest.mark.parametrize("charset", ["zip", "rot13", "idna", "utf-7", "\\x00", "undefined", "x" * 1000, ""])
+    def test_an_unknown_charset_is_utf8(self, face, connect, scripted, charset):
+        server = scripted(response(headers={"Content-Type": f"text/plain; charset={charset}"}, body="é".encode()))
+        assert face.get_text(connect(), server.url) == "é"
+        assert face.get_response(connect(), server.url).text == "é"
+
+    def test_what_cannot_be_decoded_is_replaced(self, face, connect, scripted):
+        server = scripted(response(body=b"a\xff"))
+        assert face.get_text(connect(), server.url) == "a\ufffd"
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[" * 100_000, b"1" * 5000, b"\xff\xfe", b'{"a": secret}'])
+    def test_what_is_no_json_is_one_error(self, face, connect, scripted, body):
+        server = scripted(response(body=body))
+        with pytest.raises(httpconn.InvalidJSON) as caught:
+            face.get_json(connect(), server.url)
+        assert len(str(caught.value)) < 600
+        with pytest.raises(httpconn.InvalidJSON):
+            face.get_response(connect(), server.url).json()
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+    def test_json_in_its_encodings(self, face, connect, scripted, encoding):
+        server = scripted(response(body='{"a": "é"}'.encode(encoding)))
+        assert face.get_json(connect(), server.url) == {"a": "é"}
+
+
+class TestResponses:
+    """An httpx.Response, and more."""
+
+    def test_it_is_an_httpx_response(self, face, connect, scripted):
+        server = scripted(response(404, {"X-A": "b", "Content-Type": "text/plain"}, body=b"no", reason="Nope"))
+        answer = face.get_response(connect(), server.url)
+        assert isinstance(answer, httpx.Response)
+        assert (answer.status_code, answer.reason_phrase, answer.headers["x-a"], answer.text) == (
+            404,
+            "Nope",
+            "b",
+            "no",
+        )
+        assert answer.elapsed.total_seconds() >= 0
+        with pytest.raises(httpx.HTTPStatusError):
+            answer.raise_for_status()
+
+    def test_a_streamed_body_comes_when_asked_for(self, face, connect, scripted):
+        packed = gzip.compress(b"0123456789" * 1000)
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=packed))
+        connection = connect()
+        answer = face.get_response(connection, server.url, stream=True)
+        assert not answer.is_closed
+        assert b"".join(face.iter_bytes(answer)) == b"0123456789" * 1000
+        assert answer.is_closed
+        answer = face.get_response(connection, server.url, stream=True)
+        assert b"".join(face.iterate(answer, "iter_raw")) == packed
+        answer = face.get_response(connection, server.url, stream=True)
+        pieces = list(face.iterate(answer, "iter_bytes", 4096))
+        assert [len(piece) for piece in pieces] == [4096, 4096, 1808]
+        answer = face.get_response(connection, server.url, stream=True)
+        assert face.read(answer) == answer.content == b"0123456789" * 1000
+        assert server.connections == 1
+
+    def test_lines_and_text_of_a_stream(self, face, connect, scripted):
+        server = scripted(response(body="ä\nb\n".encode()))
+        answer = face.get_response(connect(), server.url, stream=True)
+        assert list(face.iterate(answer, "iter_lines")) == ["ä", "b"]
+
+    def test_a_streamed_body_is_bounded_too(self, face, connect, scripted):
+        bomb = gzip.compress(bytes(100_000_000))
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb))
+        answer = face.get_response(connect(), server.url, stream=True, max_bytes=1_000_000)
+        with pytest.raises(httpconn.LimitExceeded):
+            face.read(answer)
+        assert answer.is_closed
+
+    def test_leaving_the_block_closes_the_response(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
+        connection = connect()
+        with face.enter(face.get_response(connection, server.url, stream=True)) as answer:
+            assert answer.status_code == 200
+        assert answer.is_closed
+        server.wait_for(lambda: server.open_connections == 0)
+
+    def test_the_deadline_holds_while_a_stream_is_read(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
+        answer = face.get_response(connect(), server.url, stream=True, timeout=0.3)
+        with pytest.raises(httpconn.DeadlineExceeded):
+            face.read(answer)
+
+    def test_a_slow_reader_is_no_slow_server(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "4"}, body=b"ha"), Pause(0.3), b"lf"])
+        connection = connect(limits=Limits(min_speed=10**9, speed_window=0.1))
+        assert face.read(face.get_response(connection, server.url, stream=True)) == b"half"
+
+
+class TestHooks:
+    """As in httpx."""
+
+    def test_hooks_see_every_hop(self, face, connect, scripted):
+        seen = []
+        server = scripted(in_turn(response(302, {"Location": "/b"}), response(body=b"ok")))
+        hooks = {
+            "request": [lambda request: seen.append(request.url.path)],
+            "response": [lambda answer: seen.append(answer.status_code)],
+        }
+        face.get_bytes(connect(event_hooks=hooks), server.url_for("/a"))
+        assert seen == ["/a", 302, "/b", 200]
+
+    def test_a_hook_that_raises_ends_the_call_with_its_error(self, face, connect, scripted):
+        class Stop(Exception):
+            pass
+
+        def stop(_):
+            raise Stop
+
+        server = scripted(response(body=b"ok"))
+        connection = connect(event_hooks={"response": [stop]})
+        for _ in range(3):
+            with pytest.raises(Stop):
+                face.get_bytes(connection, server.url)
+        server.wait_for(lambda: server.open_connections == 0)
+
+    def test_unknown_events_are_refused(self):
+        with pytest.raises(httpconn.InvalidRequest):
+            httpconn.HTTPConnection(event_hooks={"retry": []})

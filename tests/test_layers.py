@@ -1,0 +1,87 @@
+"""Who may import whom: read from the imports, so that a shortcut between rooms does not go unseen."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "httpconn"
+STDLIB_OF_THE_WORLD = {"socket", "ssl", "time", "random", "threading", "asyncio", "select", "selectors"}
+WORLD = {"anyio", "trio", "sniffio", "httpcore", "httptools", "h11", "h2", *STDLIB_OF_THE_WORLD}
+
+# Room: (rooms of the package that it may import, outside packages that it must not).
+RULES: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), WORLD),
+    "options": ({"errors"}, WORLD),
+    "access": ({"errors", "options"}, WORLD),
+    "stepping": (set(), WORLD | {"httpx"}),
+    "partfile": ({"errors"}, WORLD | {"httpx"}),
+    "progress": ({"errors"}, WORLD - {"threading", "time"} | {"httpx"}),
+    "core": ({"core", "errors", "options", "access"}, WORLD - {"threading"}),
+    "flows": ({"flows", "core", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
+    "transport": ({"transport", "errors", "options", "stepping", "core"}, {"trio"}),
+    "ports": ({"ports", "core", "transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+}
+# core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
+HTTPX_IN_CORE = {"requests", "urls"}
+
+
+def modules(room: str) -> list[Path]:
+    path = PACKAGE / room
+    return sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of all that a module imports; httpconn's own start with ``httpconn.``."""
+    found = set()
+    package = ("httpconn", *path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            whole = ".".join(filter(None, [base, node.module]))
+            found |= {f"{whole}.{alias.name}" for alias in node.names} if node.level else {whole}
+    return found
+
+
+@pytest.mark.parametrize("room", RULES)
+def test_a_room_imports_only_the_rooms_it_may(room: str) -> None:
+    allowed, _ = RULES[room]
+    for path in modules(room):
+        for name in imports(path):
+            if name.startswith("httpconn."):
+                inside = name.removeprefix("httpconn.")
+                assert any(inside == each or inside.startswith(f"{each}.") for each in allowed), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("room", RULES)
+def test_a_room_leaves_the_world_to_ports_and_transport(room: str) -> None:
+    _, forbidden = RULES[room]
+    for path in modules(room):
+        for name in imports(path):
+            assert name.partition(".")[0] not in forbidden, f"{path}: {name}"
+
+
+def test_core_uses_httpx_for_its_value_types_only() -> None:
+    users = {path.stem for path in modules("core") if any(name.partition(".")[0] == "httpx" for name in imports(path))}
+    assert users <= HTTPX_IN_CORE
+
+
+def test_requests_are_made_in_one_place() -> None:
+    makers = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Request", "Request")
+    }
+    assert makers == {"core/requests.py"}
+
+
+def test_flows_hold_no_async_generator_and_no_task_group() -> None:
+    for path in modules("flows"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.AsyncFunctionDef):
+                assert not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function)), path

@@ -1,0 +1,45 @@
+"""Each synchronous method and its twin take the same parameters, with the same defaults and types."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import httpconn
+from httpconn import HTTPConnection
+
+TWINS = {
+    "get_sync_client": "get_async_client",
+    "get_response": "get_async_response",
+    "get_bytes": "async_get_bytes",
+    "get_text": "async_get_text",
+    "get_json": "async_get_json",
+    "download_file": "async_download_file",
+    "close": "aclose",
+}
+
+
+@pytest.mark.parametrize(("sync", "awaited"), TWINS.items())
+def test_twins_have_one_signature(sync: str, awaited: str) -> None:
+    one, other = getattr(HTTPConnection, sync), getattr(HTTPConnection, awaited)
+    assert inspect.signature(one).parameters == inspect.signature(other).parameters
+    assert inspect.iscoroutinefunction(other)
+    assert not inspect.iscoroutinefunction(one)
+
+
+@pytest.mark.parametrize(("sync", "awaited"), list(TWINS.items())[1:-1])
+def test_twins_return_the_same(sync: str, awaited: str) -> None:
+    one, other = getattr(HTTPConnection, sync), getattr(HTTPConnection, awaited)
+    assert inspect.signature(one).return_annotation == inspect.signature(other).return_annotation
+
+
+def test_every_public_method_has_a_twin() -> None:
+    public = {name for name, value in vars(HTTPConnection).items() if inspect.isfunction(value) and name[0] != "_"}
+    assert public == set(TWINS) | set(TWINS.values())
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in httpconn.__all__:
+        if name not in ("__version__", "global_http_connection", "ProgressCallback"):
+            assert inspect.getdoc(getattr(httpconn, name)), name

@@ -1,0 +1,147 @@
+"""Certificates good and bad, and a real proxy."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+import pytest
+
+import httpconn
+from tests.servers.scripted import Close, response
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    """Sets variables of the environment, which is what is tested."""
+    return monkeypatch.setenv
+
+
+class TestCertificates:
+    """Refused before a byte of the request is sent."""
+
+    @pytest.mark.parametrize("server_context", ["wrong_host", "expired", "unknown_authority"])
+    def test_a_bad_certificate_is_final(self, face, connect, scripted, certificates, server_context):
+        server = scripted(response(body=b"ok"), tls=getattr(certificates, server_context))
+        with pytest.raises(httpconn.TLSFailed) as caught:
+            face.get_bytes(connect(verify=certificates.trust()), server.url)
+        assert (caught.value.attempts, caught.value.retryable) == (1, False)
+        assert isinstance(caught.value, httpx.ConnectError)
+        assert server.requests == []
+
+    def test_a_good_one_by_context_path_or_folder(self, face, connect, scripted, certificates, tmp_path):
+        server = scripted(response(body=b"ok"), tls=certificates.good)
+        authority = certificates.files.authority
+        for verify in (certificates.trust(), str(authority)):
+            assert face.get_bytes(connect(verify=verify), server.url) == b"ok"
+
+    def test_an_unknown_authority_is_refused_by_default(self, face, connect, scripted, certificates):
+        server = scripted(response(body=b"ok"), tls=certificates.good)
+        for verify in (True, "system", str(certificates.files.other_authority)):
+            with pytest.raises(httpconn.TLSFailed):
+                face.get_bytes(connect(verify=verify), server.url)
+
+    @pytest.mark.parametrize("server_context", ["good", "wrong_host", "expired", "unknown_authority"])
+    def test_verification_can_be_switched_off(self, face, connect, scripted, certificates, server_context):
+        server = scripted(response(body=b"ok"), tls=getattr(certificates, server_context))
+        assert face.get_bytes(connect(verify=False), server.url) == b"ok"
+
+    def test_a_client_certificate(self, face, connect, scripted, certificates):
+        server = scripted(response(body=b"ok"), tls=certificates.client_required)
+        authority, client = str(certificates.files.authority), str(certificates.files.client)
+        assert face.get_bytes(connect(verify=authority, cert=client), server.url) == b"ok"
+        with pytest.raises(httpconn.TransportError):
+            face.get_bytes(connect(verify=authority, retries=0), server.url)
+
+    def test_the_authorities_of_the_environment(self, face, connect, scripted, certificates, environ):
+        server = scripted(response(body=b"ok"), tls=certificates.good)
+        environ("SSL_CERT_FILE", str(certificates.files.authority))
+        assert face.get_bytes(connect(), server.url) == b"ok"
+        with pytest.raises(httpconn.TLSFailed):
+            face.get_bytes(connect(trust_env=False), server.url)
+
+    def test_a_plain_server_behind_https(self, face, connect, scripted):
+        server = scripted(on_connect=[response(400), Close()])
+        with pytest.raises(httpconn.TLSFailed):
+            face.get_bytes(connect(), server.url.replace("http:", "https:"))
+
+
+class TestProxies:
+    """proxy.py, in a process of its own."""
+
+    def test_http_and_https_through_an_explicit_proxy(self, face, connect, scripted, certificates, proxy_server):
+        plain = scripted(response(body=b"plain"))
+        secure = scripted(response(body=b"secure"), tls=certificates.good)
+        connection = connect(proxy=proxy_server.url, verify=certificates.trust())
+        assert face.get_bytes(connection, plain.url_for("/x?a=%2F")) == b"plain"
+        assert face.get_bytes(connection, secure.url) == b"secure"
+        assert ("GET", plain.url_for("/x?a=%2F")) in proxy_server.requests
+        assert ("CONNECT", f"127.0.0.1:{secure.port}") in proxy_server.requests
+        assert plain.requests[0].target == b"/x?a=%2F"
+
+    def test_the_proxies_of_the_environment(self, face, connect, scripted, certificates, proxy_server, environ):
+        plain = scripted(response(body=b"plain"))
+        secure = scripted(response(body=b"secure"), tls=certificates.good)
+        environ("http_proxy", proxy_server.url)
+        environ("HTTPS_PROXY", proxy_server.url)
+        connection = connect(verify=certificates.trust())
+        assert face.get_bytes(connection, plain.url_for("/env")) == b"plain"
+        assert face.get_bytes(connection, secure.url) == b"secure"
+        assert ("GET", plain.url_for("/env")) in proxy_server.requests
+        assert ("CONNECT", f"127.0.0.1:{secure.port}") in proxy_server.requests
+
+    @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "example.com,127.0.0.1"])
+    def test_no_proxy_goes_past_it(self, face, connect, scripted, proxy_server, environ, no_proxy):
+        server = scripted(response(body=b"ok"))
+        environ("ALL_PROXY", proxy_server.url)
+        environ("NO_PROXY", no_proxy)
+        assert face.get_bytes(connect(), server.url_for("/past")) == b"ok"
+        assert ("GET", server.url_for("/past")) not in proxy_server.requests
+
+    def test_trust_env_false_goes_past_it(self, face, connect, scripted, proxy_server, environ):
+        server = scripted(response(body=b"ok"))
+        environ("ALL_PROXY", proxy_server.url)
+        assert face.get_bytes(connect(trust_env=False), server.url_for("/own")) == b"ok"
+        assert ("GET", server.url_for("/own")) not in proxy_server.requests
+
+    def test_a_proxy_with_a_password(self, face, connect, scripted, certificates, guarded_proxy_server):
+        secure = scripted(response(body=b"secure"), tls=certificates.good)
+        good = connect(proxy=guarded_proxy_server.url, verify=certificates.trust())
+        assert face.get_bytes(good, secure.url) == b"secure"
+        bad = connect(proxy=guarded_proxy_server.bare_url, verify=certificates.trust(), retries=0)
+        with pytest.raises(httpconn.ProxyFailed):
+            face.get_bytes(bad, secure.url)
+
+    def test_a_transport_of_ones_own_is_not_proxied(self, face, connect, proxy_server, environ):
+        environ("ALL_PROXY", proxy_server.url)
+        mock = httpx.MockTransport(lambda request: httpx.Response(200, content=b"mock"))
+        assert face.get_bytes(connect(transport=mock, async_transport=mock), "http://example.com/") == b"mock"
+
+    def test_a_transport_and_a_proxy_are_one_too_many(self):
+        with pytest.raises(httpconn.InvalidRequest):
+            httpconn.HTTPConnection(transport=httpx.MockTransport(lambda _: httpx.Response(200)), proxy="http://x")
+
+    def test_a_bad_proxy_of_the_environment_is_named_without_its_password(self, face, connect, environ):
+        environ("HTTP_PROXY", "ftp://user:secret@proxy")
+        with pytest.raises(httpconn.InvalidRequest, match="HTTP_PROXY") as caught:
+            face.get_bytes(connect(), "http://example.com/")
+        assert "secret" not in str(caught.value)
+
+    def test_a_proxy_that_is_not_there(self, face, connect, scripted):
+        with scripted(b"") as gone:
+            url = gone.url
+        with pytest.raises(httpconn.TransportError):
+            face.get_bytes(connect(proxy=url, retries=0), "http://example.com/")
+
+
+def test_secrets_of_the_session_are_written_where_the_environment_says(
+    face, connect, scripted, certificates, environ, tmp_path
+):
+    log = tmp_path / "keys"
+    environ("SSLKEYLOGFILE", str(log))
+    server = scripted(response(body=b"ok"), tls=certificates.good)
+    authority = str(certificates.files.authority)
+    assert face.get_bytes(connect(verify=authority, trust_env=False), server.url) == b"ok"
+    assert not log.exists() or not os.path.getsize(log)
+    assert face.get_bytes(connect(verify=authority), server.url) == b"ok"
+    assert os.path.getsize(log)
