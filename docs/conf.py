@@ -1,0 +1,70 @@
+"""The documentation: Sphinx, furo, MyST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpconn
+
+project = "httpconn"
+author = "The httpconn authors"
+copyright = "2026, The httpconn authors"
+version = release = httpconn.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+maximum_signature_line_length = 100
+
+nitpicky = True
+# Other projects' names: their inventories would have to be fetched.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(anyio|asyncio|collections|contextlib|httpcore|httpx|os|pathlib|ssl|typing|types)\..*"),
+    (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike)"),
+]
+
+html_theme = "furo"
+html_title = f"httpconn {release}"
+html_show_sphinx = False
+html_copy_source = False
+
+
+MADE_BY_HTTPCONN_ALONE = (Exception, httpconn.Response)
+
+
+def public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """Lead a reference to where a name is defined to where it is documented: its name in ``httpconn``."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if node.get("refdomain") != "py" or name not in httpconn.__all__ or not module.startswith("httpconn."):
+        return None
+    return env.domains["py"].resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], f"httpconn.{name}", node, content
+    )
+
+
+def signature(_app: Any, _what: str, _name: str, documented: Any, *_: Any) -> tuple[str, None] | None:
+    """What users do not construct is shown without its constructor."""
+    is_internal = isinstance(documented, type) and issubclass(documented, MADE_BY_HTTPCONN_ALONE)
+    return ("", None) if is_internal else None
+
+
+def qualified_bases(_app: Any, _name: str, _class: type, _options: Any, bases: list[Any]) -> None:
+    """Base classes by the names that users import: several are called as ours are."""
+    for place, base in enumerate(bases):
+        module = "httpconn" if base.__name__ in httpconn.__all__ and "httpconn" in base.__module__ else base.__module__
+        bases[place] = f":py:class:`{base.__name__ if module == 'builtins' else f'{module}.{base.__name__}'}`"
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("missing-reference", public_name)
+    app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-process-bases", qualified_bases)
