@@ -91,7 +91,7 @@ def get(
     url: str, headers: tuple[tuple[str, str], ...], timeout: float | None, retries: int, max_bytes: int | None
 ) -> None:
     """Write the body of URL to standard output."""
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     with _one_line_errors(), HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection:
         answer = connection.get_response(url, stream=True, extra_headers=dict(headers), max_bytes=max_bytes)
         with answer:
