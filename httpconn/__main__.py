@@ -12,7 +12,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit("httpconn: the command line needs click and rich: pip install 'httpconn[cli]'")
+        print("httpconn: the command line needs click and rich: pip install 'httpconn[cli]'", file=sys.stderr)
+        sys.exit(2)
     cli(prog_name="httpconn")
 
 

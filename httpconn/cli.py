@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -46,7 +48,7 @@ def size(value: str) -> int:
     if match is None:
         raise click.BadParameter(f"{value!r} is no size, such as 500, 10M or 1.5GiB")
     power = _PREFIXES.index(match[2].lower() or " ")
-    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    return int(Fraction(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 def header(value: str) -> tuple[str, str]:
@@ -91,8 +93,8 @@ def get(
     url: str, headers: tuple[tuple[str, str], ...], timeout: float | None, retries: int, max_bytes: int | None
 ) -> None:
     """Write the body of URL to standard output."""
-    out = sys.stdout.buffer
     with _one_line_errors(), HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection:
+        out = _standard_output()
         answer = connection.get_response(url, stream=True, extra_headers=dict(headers), max_bytes=max_bytes)
         with answer:
             answer.raise_for_status()
@@ -138,7 +140,8 @@ def download(
                 _complain(error)
                 failed = failed or exit_code(error)
             else:
-                click.echo(f"{path} ({megabytes(path.stat().st_size)})")
+                with _output_errors():
+                    click.echo(f"{path} ({megabytes(path.stat().st_size)})")
     sys.exit(failed)
 
 
@@ -181,11 +184,23 @@ def _one_line_errors() -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
-def _write(out: Any, block: bytes, *, flush: bool = False) -> None:
-    try:
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise errors.StorageError("Standard output is closed", errno=errno.EBADF)
+    return sys.stdout.buffer
+
+
+def _write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
+    with _output_errors():
         out.write(block)
         if flush:
             out.flush()
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         # Whoever read has seen enough, as `| head` does. Nothing may be flushed into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

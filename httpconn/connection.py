@@ -416,7 +416,7 @@ class HTTPConnection:
         return await fetch.finished(port, flow(port, call, *args, **kwargs))
 
 
-global_http_connection = HTTPConnection()
+global_http_connection: HTTPConnection = HTTPConnection()
 """The connection that programs share; it opens nothing until it is used."""
 
 atexit.register(global_http_connection.close)

@@ -106,7 +106,7 @@ class HTTPConnError(Exception):
         self.message = message
         self.url = url
         self.attempts = 0
-        self.elapsed = 0.0
+        self.elapsed: float = 0.0
         self._request = None
         if retryable is not None:
             self.retryable = retryable
@@ -148,7 +148,7 @@ def _rebuild(kind: type[HTTPConnError], message: str, state: dict[str, Any]) -> 
 class InvalidRequest(HTTPConnError, ValueError):
     """What was asked for cannot be sent: a bad header, option or path. Raised before any I/O."""
 
-    fault = "caller"
+    fault: Fault = "caller"
     public_message = "The request is not valid."
 
 
@@ -271,13 +271,13 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
     """A redirect loop, or more hops than ``RedirectPolicy.max_hops``."""
 
-    fault = "caller"
+    fault: Fault = "caller"
 
 
 class RedirectRefused(ResponseError):
     """A redirect that the policy does not follow: from https to http, or to something unusable."""
 
-    fault = "caller"
+    fault: Fault = "caller"
 
 
 class ProtocolError(ResponseError, httpx.RemoteProtocolError):
@@ -303,7 +303,7 @@ class InvalidJSON(ResponseError, ValueError):
 class LimitExceeded(HTTPConnError, ValueError):
     """The answer is larger than allowed: its body, its header or what it unpacks to."""
 
-    fault = "caller"
+    fault: Fault = "caller"
     public_message = "The content of the URL is too large."
 
 
@@ -316,7 +316,7 @@ class IntegrityError(HTTPConnError):
 class StorageError(HTTPConnError, OSError):
     """The file could not be written. ``errno`` is the operating system's number."""
 
-    fault = "upstream"
+    fault: Fault = "upstream"
     public_message = "The content of the URL could not be stored."
 
     def __init__(self, message: str, *, errno: int | None = None) -> None:

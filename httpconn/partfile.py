@@ -39,21 +39,34 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """The path as a ``Path``, found to be writable as far as can be told before the transfer.
 
     Raises:
-        InvalidRequest: it is no path, or holds a NUL.
-        StorageError: it is a folder, its folder does not exist, or its name is too long.
+        InvalidRequest: it is no path, holds a NUL, or cannot be written in the file system's encoding.
+        StorageError: it is a folder or a device, its folder does not exist, or its name is too long.
     """
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InvalidRequest(f"A path to save to must be a str or a Path, not {type(path).__name__}")
     if "\0" in os.fspath(path):
         raise InvalidRequest("The path to save to holds a NUL")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("The path to save to cannot be encoded for the file system") from error
     target = Path(path)
     with _told():
-        if _mode(target) == stat.S_IFDIR:
-            raise IsADirectoryError(*_words(IsADirectoryError, target))
-        if _mode(target.parent) != stat.S_IFDIR:
-            wrong = FileNotFoundError if _mode(target.parent) is None else NotADirectoryError
-            raise wrong(*_words(wrong, target.parent))
+        _check_place(target)
     return target
+
+
+def _check_place(target: Path) -> None:
+    mode = _mode(target)
+    if mode == stat.S_IFDIR:
+        raise IsADirectoryError(*_words(IsADirectoryError, target))
+    # A rename would put a file where a device, a pipe or a socket stood, for every other process too.
+    if mode not in (None, stat.S_IFREG):
+        raise OSError(errno.EINVAL, "Not a regular file", str(target))
+    folder = (target.resolve() if target.is_symlink() else target).parent
+    if _mode(folder) != stat.S_IFDIR:
+        wrong = FileNotFoundError if _mode(folder) is None else NotADirectoryError
+        raise wrong(*_words(wrong, folder))
 
 
 def _mode(path: Path) -> int | None:
@@ -123,7 +136,8 @@ class PartFile:
 
     def discard(self) -> None:
         """Remove the partial file, if there still is one; the target is left alone."""
-        self._close()
+        with suppress(OSError):
+            self._close()
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink()

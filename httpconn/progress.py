@@ -91,6 +91,9 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
         InvalidRequest: the extra ``cli`` is not installed.
     """
     stream = stream or sys.stderr
+    if stream is None:  # closed, as under some supervisors
+        yield _unheard
+        return
     if not stream.isatty():
         yield _Lines(stream)
         return
@@ -100,7 +103,8 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
         from rich.progress import Progress as Bars
     except ImportError as error:
         raise InvalidRequest("A progress bar needs rich: pip install 'httpconn[cli]'") from error
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    # A file's name comes from a URL: "[red]" in it is no markup.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Bars(*columns, TimeRemainingColumn(), console=Console(file=stream)) as bars:
         tasks: dict[Path, TaskID] = {}
         lock = threading.Lock()
@@ -108,10 +112,14 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
         def draw(event: Progress) -> None:
             with lock:
                 if event.path not in tasks:
-                    tasks[event.path] = bars.add_task(event.path.name)
+                    tasks[event.path] = bars.add_task(event.path.name, total=event.total)
             bars.update(tasks[event.path], completed=event.received, total=event.total)
 
         yield draw
+
+
+def _unheard(_event: Progress) -> None:
+    """Where nobody can read."""
 
 
 class _Lines:

@@ -78,6 +78,7 @@ def test_one_failure_does_not_stop_the_others(application, tmp_path):
         (["download", "http://127.0.0.1:1/a", "http://127.0.0.1:1/b", "-o", "c"], 2),
         (["download", "http://127.0.0.1:1/a", "-o", "/"], 9),
         (["download", "http://127.0.0.1:1/a", "-d", "/no/such/folder"], 9),
+        (["get", "http://127.0.0.1:1/", "--max-bytes", "9" * 400 + ".5", "--retries", "0"], 4),
         (["unknown"], 2),
     ],
 )
@@ -123,6 +124,26 @@ def test_a_reader_that_has_seen_enough_is_no_error(scripted):
         assert process.wait(20) == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "closed", "code"),
+    [("get", ">&-", 9), ("get", ">/dev/full", 9), ("download", ">/dev/full", 9), ("download", "2>&-", 0)],
+)
+def test_an_output_that_cannot_be_written_is_told_and_unread_progress_is_no_error(
+    application, tmp_path, command, closed, code
+):
+    line = f'exec "$0" -m httpconn {command} "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, sys.executable, f"{application}/bytes/10"],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
     server = scripted([response(headers={"Content-Length": "5000000"}, body=b"x" * 2_000_000), Stall()])
     command = [*COMMAND, "download", server.url_for("/file")]
@@ -152,5 +173,5 @@ def test_without_its_packages_it_says_what_it_needs(tmp_path):
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.decode() == "httpconn: the command line needs click and rich: pip install 'httpconn[cli]'\n"

@@ -92,11 +92,19 @@ def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
         ("missing/file", errno.ENOENT),
         ("file/below", errno.ENOTDIR),
         ("link-to-folder", errno.EISDIR),
+        ("link-to-nowhere", errno.ENOENT),
+        ("link-to-itself", errno.ELOOP),
+        ("pipe", errno.EINVAL),
+        ("link-to-pipe", errno.EINVAL),
     ],
 )
 def test_a_target_that_cannot_be_is_told(tmp_path: Path, path: str, number: int) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link-to-folder").symlink_to(tmp_path)
+    (tmp_path / "link-to-nowhere").symlink_to(tmp_path / "missing" / "file")
+    (tmp_path / "link-to-itself").symlink_to("link-to-itself")
+    (tmp_path / "link-to-pipe").symlink_to("pipe")
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StorageError) as caught:
         check_target(tmp_path / path)
     assert caught.value.errno == number
@@ -104,7 +112,7 @@ def test_a_target_that_cannot_be_is_told(tmp_path: Path, path: str, number: int)
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("path", [None, 3, b"file", "a\0b", Path("a\0b")])
+@pytest.mark.parametrize("path", [None, 3, b"file", "a\0b", Path("a\0b"), "\ud800"])
 def test_what_is_no_path_is_refused(path: object) -> None:
     with pytest.raises(InvalidRequest):
         check_target(path)  # type: ignore[arg-type]

@@ -69,6 +69,17 @@ def test_a_terminal_gets_a_bar_for_each_file() -> None:
     assert "two" in stream.getvalue()
 
 
+def test_a_name_is_shown_as_it_is() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    with rich_progress(stream) as tell:
+        tell(Progress(500, 1000, 100.0, 1, False, "https://example.com/", Path("[red]a")))
+    assert "[red]a" in stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0.0 kB"), (1234, "1.2 kB"), (1_234_567, "1.2 MB"), (5e9, "5000.0 MB")]
 )

@@ -53,8 +53,8 @@ class Intake:
     def __init__(
         self, *, declared: int | None, max_bytes: int | None, limits: Limits, budget: ByteBudget | None
     ) -> None:
-        self.wire = 0
-        self.decoded = 0
+        self.wire: int = 0
+        self.decoded: int = 0
         self._declared = declared
         self._max = max_bytes
         self._limits = limits

@@ -34,7 +34,7 @@ class RequestBuilder:
         access: AccessPolicy,
     ) -> None:
         own = headers.check({"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding})
-        self.fields = headers.merge(own, headers.check(headers_given))
+        self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
 

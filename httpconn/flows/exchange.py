@@ -22,7 +22,7 @@ from ..ports.base import Exchange, Port
 from .body import Body, open_body
 
 T = TypeVar("T")
-logger = logging.getLogger("httpconn.exchange")
+logger: logging.Logger = logging.getLogger("httpconn.exchange")
 
 
 @dataclass(frozen=True, slots=True)

