@@ -1,0 +1,170 @@
+"""The heads of HTTP/1.1 messages: a request's is written, an answer's is read and its framing decided."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from httptools import HttpParserError, HttpResponseParser
+
+from .blocks import TOKEN
+from .faults import LocalProtocolError, RemoteProtocolError
+
+__all__ = [
+    "Fields",
+    "Framing",
+    "Head",
+    "RequestFields",
+    "read_framing",
+    "read_head",
+    "write_fields",
+    "write_request_line",
+]
+
+Fields = list[tuple[bytes, bytes]]
+
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
+_request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
+_field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullmatch
+# RFC 9112 section 4: the reason may be empty, and servers drop the space before it as well.
+_status_line_parts = re.compile(rb"(HTTP/1\.[01]) ([1-5][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
+_FRAMING_NAME_LENGTHS = frozenset(map(len, (b"connection", b"content-length", b"transfer-encoding")))
+_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
+_MAX_REMEMBERED_LINE = 64
+
+
+class Head(NamedTuple):
+    """The head of an answer. Names of headers are in their original case and order."""
+
+    status: int
+    reason: bytes
+    version: bytes
+    headers: Fields
+
+
+class Framing(NamedTuple):
+    """How a body ends: after ``length`` bytes, with its last chunk, or (neither) with the connection."""
+
+    length: int | None
+    chunked: bool
+    keep_alive: bool
+
+
+class RequestFields(NamedTuple):
+    """The field lines of a request as bytes, through the empty line, and the framing they declare."""
+
+    block: bytes
+    framing: Framing
+
+
+class _FieldReader:
+    __slots__ = ("fields",)
+
+    def __init__(self) -> None:
+        self.fields: Fields = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # RFC 9112 section 5.1: white space around a value is not part of it. llhttp strips what is before.
+        self.fields.append((name, value.rstrip(b" \t")))
+
+
+def read_head(block: bytes) -> Head:
+    """Read an answer's head, given from its first byte through its empty line.
+
+    RemoteProtocolError: it is malformed; RFC 9112 sections 2.2, 4 and 5 as llhttp reads them without leniency
+    (no obs-fold, no bare CR or LF, no space before a colon, no control character).
+    """
+    line = block[: block.find(b"\r\n")]
+    version, status, reason = (_remembered if len(line) <= _MAX_REMEMBERED_LINE else _read_status_line)(line)
+    reader = _FieldReader()
+    try:
+        # One parser per head: it cannot be told that a body was read around it, or that HEAD has none.
+        HttpResponseParser(reader).feed_data(block)
+    except HttpParserError as error:
+        raise RemoteProtocolError(f"the header is malformed: {error}") from error
+    fields = reader.fields
+    # Holds whatever leniency a later llhttp may learn: a line that it joins or skips is not handed out as checked.
+    if len(fields) != block.count(b"\n") - 2:
+        raise RemoteProtocolError("the header is malformed: a line is not a field")
+    return Head(status, reason, version, fields)
+
+
+def _read_status_line(line: bytes) -> tuple[bytes, int, bytes]:
+    match = _status_line_parts(line)
+    if match is None:
+        raise RemoteProtocolError("the status line is malformed, or its version or status unknown")
+    version, status, reason = match.groups()
+    if status == b"101":  # RFC 9110 section 7.8: only an Upgrade that was asked for can be granted
+        raise RemoteProtocolError("the server switches protocols unasked")
+    return version, int(status), reason or b""
+
+
+_remembered = lru_cache(maxsize=128)(_read_status_line)
+
+
+def read_framing(version: bytes, fields: Fields) -> Framing:
+    """What the header fields say of the body's end (RFC 9112 section 6.3) and the connection (section 9.3).
+
+    RemoteProtocolError: what they say is unclear. Doubt is never resolved by a guess, since another reader on the
+    way may have guessed otherwise.
+    """
+    length: int | None = None
+    chunked = False
+    keep_alive = version == b"HTTP/1.1"
+    for name, value in fields:
+        if len(name) not in _FRAMING_NAME_LENGTHS:
+            continue
+        match name.lower():
+            case b"content-length":
+                length = _read_length(value, length)
+            case b"transfer-encoding":
+                _check_coding(value, version, chunked)
+                chunked = True
+            case b"connection":
+                keep_alive = keep_alive and not _says_close(value)
+    if chunked and length is not None:  # section 6.1: an attempt at smuggling, or a broken intermediary
+        raise RemoteProtocolError("Content-Length and Transfer-Encoding together")
+    return Framing(length, chunked, keep_alive)
+
+
+def _read_length(value: bytes, earlier: int | None) -> int:
+    # Section 6.3, rule 5. A repeated length is refused even if equal, as llhttp does.
+    if earlier is not None:
+        raise RemoteProtocolError("Content-Length is repeated")
+    if not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
+        raise RemoteProtocolError("Content-Length is invalid")
+    return int(value)
+
+
+def _check_coding(value: bytes, version: bytes, repeated: bool) -> None:
+    # Section 6.1: no coding but chunked was offered (no TE was sent), it is applied once, and never to HTTP/1.0.
+    if repeated or value.lower() != b"chunked" or version != b"HTTP/1.1":
+        raise RemoteProtocolError("Transfer-Encoding is not a single chunked, in HTTP/1.1")
+
+
+def _says_close(value: bytes) -> bool:
+    return value != b"keep-alive" and b"close" in [option.strip(b" \t") for option in value.lower().split(b",")]
+
+
+def write_request_line(method: bytes, target: bytes) -> bytes:
+    """The request line of RFC 9112 section 3. LocalProtocolError: it cannot be sent as one."""
+    line = b"%b %b HTTP/1.1\r\n" % (method, target)
+    if not _request_line(line) or method == b"CONNECT":  # a tunnel is not an exchange
+        raise LocalProtocolError("the method or the target of the request is invalid")
+    return line
+
+
+def write_fields(fields: Fields) -> RequestFields:
+    """The header of a request. LocalProtocolError: a field, the Host (section 3.2) or the framing is invalid."""
+    block = b"".join([b"%b: %b\r\n" % field for field in fields])
+    # As many lines as fields: so none of them hides another.
+    if not _field_lines(block) or block.count(b"\n") != len(fields):
+        raise LocalProtocolError("a header of the request is invalid")
+    if sum(name.lower() == b"host" for name, _ in fields) != 1:
+        raise LocalProtocolError("the request needs exactly one Host header")
+    try:
+        framing = read_framing(b"HTTP/1.1", fields)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"the request's framing is invalid: {error}") from None
+    return RequestFields(block + b"\r\n", framing)

@@ -1,0 +1,258 @@
+"""Answers of servers, good and bad, and what a client must make of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from httpconn.transport.http11 import RemoteProtocolError, Truncated
+
+
+class Answer(NamedTuple):
+    status: int = 200
+    body: bytes = b""
+    reusable: bool = True
+    close_delimited: bool = False
+    reason: bytes = b"OK"
+    headers: list[tuple[bytes, bytes]] | None = None
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+END = b"Content-Length: 0\r\n\r\n"
+HELLO = b"Content-Length: 5\r\n\r\nhello"
+
+ONE = Answer()
+HELLO_SAID = Answer(body=b"hello")
+POISONED = Answer(body=b"hello", reusable=False)
+TO_THE_END = Answer(body=b"hello", reusable=False, close_delimited=True)
+
+
+def _interim(count: int) -> bytes:
+    return b"HTTP/1.1 100 Continue\r\n\r\n" * count
+
+
+GOOD: dict[str, tuple[bytes, Answer]] = {
+    "length": (OK + HELLO, HELLO_SAID),
+    "length zero": (OK + END, ONE),
+    "length with leading zeros": (OK + b"Content-Length: 005\r\n\r\nhello", HELLO_SAID),
+    "length with white space": (OK + b"Content-Length: \t5 \t\r\n\r\nhello", HELLO_SAID),
+    "length without white space": (OK + b"Content-Length:5\r\n\r\nhello", HELLO_SAID),
+    "length, lower case": (OK + b"content-length: 5\r\n\r\nhello", HELLO_SAID),
+    "length, odd case": (OK + b"cOnTeNt-LeNgTh: 5\r\n\r\nhello", HELLO_SAID),
+    "header bytes in the body": (OK + b"Content-Length: 4\r\n\r\n\r\n\r\n", Answer(body=b"\r\n\r\n")),
+    "names and order kept": (
+        OK + b"b: 1\r\nA: 2\r\nB:\r\n" + END,
+        Answer(headers=[(b"b", b"1"), (b"A", b"2"), (b"B", b""), (b"Content-Length", b"0")]),
+    ),
+    "white space around values": (
+        OK + b"A: \t x y \t\r\nB: \t\r\n" + END,
+        Answer(headers=[(b"A", b"x y"), (b"B", b""), (b"Content-Length", b"0")]),
+    ),
+    "repeated Set-Cookie": (
+        OK + b"Set-Cookie: a\r\nSet-Cookie: b\r\n" + END,
+        Answer(headers=[(b"Set-Cookie", b"a"), (b"Set-Cookie", b"b"), (b"Content-Length", b"0")]),
+    ),
+    "bytes above ASCII in a value": (
+        OK + b"A: \xe4\xff\r\n" + END,
+        Answer(headers=[(b"A", b"\xe4\xff"), (b"Content-Length", b"0")]),
+    ),
+    "every token character": (
+        OK + b"!#$%&'*+-.^_`|~09aZ: 1\r\n" + END,
+        Answer(headers=[(b"!#$%&'*+-.^_`|~09aZ", b"1"), (b"Content-Length", b"0")]),
+    ),
+    "reason absent": (b"HTTP/1.1 200 \r\n" + HELLO, Answer(body=b"hello", reason=b"")),
+    "reason and space absent": (b"HTTP/1.1 200\r\n" + HELLO, Answer(body=b"hello", reason=b"")),
+    "long reason": (b"HTTP/1.1 200 " + b"so " * 30 + b"\r\n" + HELLO, Answer(body=b"hello", reason=b"so " * 30)),
+    "reason above ASCII": (b"HTTP/1.1 404 \xc4h\r\n" + HELLO, Answer(404, b"hello", reason=b"\xc4h")),
+    "status unknown": (b"HTTP/1.1 599 ?\r\n" + HELLO, Answer(599, b"hello", reason=b"?")),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n" + HELLO, POISONED),
+    "HTTP/1.0, keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + HELLO, POISONED),
+    "HTTP/1.0 to the end": (b"HTTP/1.0 200 OK\r\n\r\nhello", TO_THE_END),
+    "to the end": (OK + b"\r\nhello", TO_THE_END),
+    "to the end, empty": (OK + b"\r\n", TO_THE_END._replace(body=b"")),
+    "to the end, keep-alive": (OK + b"Connection: keep-alive\r\n\r\nhello", TO_THE_END),
+    "close": (OK + b"Connection: close\r\n" + HELLO, POISONED),
+    "close, odd case": (OK + b"CONNECTION: Close\r\n" + HELLO, POISONED),
+    "close in a list": (OK + b"Connection: foo ,\tclose\r\n" + HELLO, POISONED),
+    "close in a second field": (OK + b"Connection: foo\r\nConnection: close\r\n" + HELLO, POISONED),
+    "close and keep-alive": (OK + b"Connection: keep-alive, close\r\n" + HELLO, POISONED),
+    "keep-alive": (OK + b"Connection: Keep-Alive\r\nKeep-Alive: timeout=5\r\n" + HELLO, HELLO_SAID),
+    "an option that only looks like close": (OK + b"Connection: closed\r\n" + HELLO, HELLO_SAID),
+    "upgrade offered": (OK + b"Connection: upgrade\r\nUpgrade: h2c\r\n" + HELLO, HELLO_SAID),
+    "upgrade required": (
+        b"HTTP/1.1 426 No\r\nConnection: upgrade\r\nUpgrade: h2c\r\n" + HELLO,
+        Answer(426, b"hello", reason=b"No"),
+    ),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, reason=b"No Content")),
+    "204 with a length": (b"HTTP/1.1 204 No Content\r\n" + END, Answer(204, reason=b"No Content")),
+    "204 with a body": (b"HTTP/1.1 204 X\r\n" + HELLO, Answer(204, reusable=False, reason=b"X")),
+    "304 with the length of the other": (b"HTTP/1.1 304 X\r\nContent-Length: 99\r\n\r\n", Answer(304, reason=b"X")),
+    "304, chunked": (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", Answer(304, reason=b"X")),
+    "205 with a body": (b"HTTP/1.1 205 X\r\n" + HELLO, Answer(205, b"hello", reason=b"X")),
+    "100 before": (_interim(1) + OK + HELLO, HELLO_SAID),
+    "103 before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + HELLO, HELLO_SAID),
+    "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, HELLO_SAID),
+    "interim says close": (b"HTTP/1.1 102 X\r\nConnection: close\r\n\r\n" + OK + HELLO, HELLO_SAID),
+    "eight interim answers": (_interim(8) + OK + HELLO, HELLO_SAID),
+    "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
+    "chunked, two": (CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", HELLO_SAID),
+    "chunked, empty": (CHUNKED + b"0\r\n\r\n", ONE),
+    "chunked, odd case": (OK + b"transfer-ENCODING:CHUNKED \r\n\r\n5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
+    "chunked, hexadecimal": (
+        CHUNKED + b"1A\r\n" + b"x" * 26 + b"\r\nb\r\nhello world\r\n0\r\n\r\n",
+        Answer(body=b"x" * 26 + b"hello world"),
+    ),
+    "chunked, padded with zeros": (CHUNKED + b"0005\r\nhello\r\n0000\r\n\r\n", HELLO_SAID),
+    "chunked, padded with spaces": (CHUNKED + b"5   \r\nhello\r\n0   \r\n\r\n", HELLO_SAID),
+    "chunk extensions": (CHUNKED + b'5;a=b;c="d e"\r\nhello\r\n0 ; x\r\n\r\n', HELLO_SAID),
+    "chunk with framing inside": (CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", Answer(body=b"\r\n0\r\n\r\n")),
+    "trailers dropped": (
+        CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\nContent-Length: 9\r\n\r\n",
+        HELLO_SAID._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
+    ),
+    "last CRLF missing": (CHUNKED + b"5\r\nhello\r\n0\r\n", POISONED),
+    "last CRLF half missing": (CHUNKED + b"5\r\nhello\r\n0\r\n\r", POISONED),
+    "last CRLF missing after a trailer": (CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\n", POISONED),
+    "a second answer": (OK + HELLO + OK + HELLO, POISONED),
+    "a second answer after chunks": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + OK, POISONED),
+    "a stray CRLF after the body": (OK + HELLO + b"\r\n", POISONED),
+    "a body longer than its length": (OK + HELLO + b"!", POISONED),
+    "bytes after an empty body": (OK + END + b"x", Answer(reusable=False)),
+    "as many headers as allowed": (OK + b"A: 1\r\n" * 99 + END, ONE),
+    "as many trailers as allowed": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 100 + b"\r\n", ONE),
+    "as large a trailer section as allowed": (CHUNKED + b"0\r\nA: " + b"x" * 65529 + b"\r\n\r\n", ONE),
+    "as large a header as allowed": (OK + b"A: " + b"x" * (65536 - len(OK) - 5 - len(END)) + b"\r\n" + END, ONE),
+}
+
+BAD: dict[str, tuple[bytes, type[Exception]]] = {
+    "nothing": (b"", Truncated),
+    "HTTP/0.9": (b"<html>hello</html>", RemoteProtocolError),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", RemoteProtocolError),
+    "ICY": (b"ICY 200 OK\r\n\r\n", RemoteProtocolError),
+    "HTTP/0.9 by name": (b"HTTP/0.9 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "HTTP/1.2": (b"HTTP/1.2 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "HTTP/1.10": (b"HTTP/1.10 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "HTTP/2.0": (b"HTTP/2.0 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "HTTP/9.9": (b"HTTP/9.9 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "http/1.1": (b"http/1.1 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "status 0": (b"HTTP/1.1 000 X\r\n" + HELLO, RemoteProtocolError),
+    "status 99": (b"HTTP/1.1 099 X\r\n" + HELLO, RemoteProtocolError),
+    "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, RemoteProtocolError),
+    "status 999": (b"HTTP/1.1 999 X\r\n" + HELLO, RemoteProtocolError),
+    "status of two digits": (b"HTTP/1.1 20 X\r\n" + HELLO, RemoteProtocolError),
+    "status of four digits": (b"HTTP/1.1 2000 X\r\n" + HELLO, RemoteProtocolError),
+    "status signed": (b"HTTP/1.1 +20 X\r\n" + HELLO, RemoteProtocolError),
+    "status no number": (b"HTTP/1.1 OK\r\n" + HELLO, RemoteProtocolError),
+    "two spaces before the status": (b"HTTP/1.1  200 OK\r\n" + HELLO, RemoteProtocolError),
+    "a tab before the status": (b"HTTP/1.1\t200 OK\r\n" + HELLO, RemoteProtocolError),
+    "an empty line before": (b"\r\n" + OK + HELLO, RemoteProtocolError),
+    "NUL in the reason": (b"HTTP/1.1 200 O\0K\r\n" + HELLO, RemoteProtocolError),
+    "CR in the reason": (b"HTTP/1.1 200 O\rK\r\n" + HELLO, RemoteProtocolError),
+    "101": (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw", RemoteProtocolError),
+    "101 without fields": (b"HTTP/1.1 101 X\r\n\r\n", RemoteProtocolError),
+    "nine interim answers": (_interim(9) + OK + HELLO, RemoteProtocolError),
+    "only interim answers": (_interim(2), Truncated),
+    "LF throughout": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", RemoteProtocolError),
+    "LF after the status line": (b"HTTP/1.1 200 OK\n" + HELLO, RemoteProtocolError),
+    "LF after a field": (OK + b"A: b\n" + HELLO, RemoteProtocolError),
+    "LF for the empty line": (OK + b"Content-Length: 5\r\n\nhello\r\n\r\n", RemoteProtocolError),
+    "CR without LF": (OK + b"A: b\rC: d\r\n" + HELLO, RemoteProtocolError),
+    "CR before the empty line": (OK + b"A: b\r\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold": (OK + b"A: b\r\n c\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", RemoteProtocolError),
+    "obs-fold of the first field": (OK + b" A: b\r\n" + HELLO, RemoteProtocolError),
+    "space before the colon": (OK + b"Content-Length : 5\r\n\r\nhello", RemoteProtocolError),
+    "space in a name": (OK + b"Content Length: 5\r\n\r\nhello", RemoteProtocolError),
+    "no name": (OK + b": b\r\n" + HELLO, RemoteProtocolError),
+    "no colon": (OK + b"hello\r\n" + HELLO, RemoteProtocolError),
+    "a name above ASCII": (OK + b"\xc3\xa4: b\r\n" + HELLO, RemoteProtocolError),
+    "NUL in a value": (OK + b"A: b\0c\r\n" + HELLO, RemoteProtocolError),
+    "NUL in a name": (OK + b"A\0: b\r\n" + HELLO, RemoteProtocolError),
+    "a control character in a value": (OK + b"A: b\x01\r\n" + HELLO, RemoteProtocolError),
+    "lengths that differ": (OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", RemoteProtocolError),
+    "lengths that agree": (OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", RemoteProtocolError),
+    "a list of lengths": (OK + b"Content-Length: 5, 5\r\n\r\nhello", RemoteProtocolError),
+    "a negative length": (OK + b"Content-Length: -5\r\n\r\nhello", RemoteProtocolError),
+    "a signed length": (OK + b"Content-Length: +5\r\n\r\nhello", RemoteProtocolError),
+    "a hexadecimal length": (OK + b"Content-Length: 0x5\r\n\r\nhello", RemoteProtocolError),
+    "a length with a fraction": (OK + b"Content-Length: 5.0\r\n\r\nhello", RemoteProtocolError),
+    "a length with an underscore": (OK + b"Content-Length: 1_0\r\n\r\nhello", RemoteProtocolError),
+    "a length with a space inside": (OK + b"Content-Length: 5 5\r\n\r\nhello", RemoteProtocolError),
+    "an empty length": (OK + b"Content-Length:\r\n\r\nhello", RemoteProtocolError),
+    "a length of 65 bits": (OK + b"Content-Length: 18446744073709551616\r\n\r\nhello", RemoteProtocolError),
+    "a length of 5000 digits": (OK + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\nhello", RemoteProtocolError),
+    "a bad length of no body": (b"HTTP/1.1 304 X\r\nContent-Length: x\r\n\r\n", RemoteProtocolError),
+    "length and chunked": (
+        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "chunked and length": (
+        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "a coding unasked": (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked not last": (OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked twice": (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked in two fields": (
+        OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "identity": (OK + b"Transfer-Encoding: identity\r\n\r\nhello", RemoteProtocolError),
+    "an empty coding": (OK + b"Transfer-Encoding:\r\n\r\nhello", RemoteProtocolError),
+    "xchunked": (OK + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked behind a control character": (
+        OK + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "chunked in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk without a size": (CHUNKED + b"\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk of negative size": (CHUNKED + b"-1\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk of size 0x5": (CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk size behind a space": (CHUNKED + b" 5\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk size of no digits": (CHUNKED + b"g\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk size of 68 bits": (CHUNKED + b"F" * 17 + b"\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "an endless chunk size": (CHUNKED + b"0" * 5000, RemoteProtocolError),
+    "a chunk size that ends in LF": (CHUNKED + b"5\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk that ends in LF": (CHUNKED + b"5\r\nhello\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk longer than its size": (CHUNKED + b"4\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk shorter than its size": (CHUNKED + b"6\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a chunk without an end": (CHUNKED + b"5\r\nhello0\r\n\r\n", RemoteProtocolError),
+    "a chunk extension without semicolon": (CHUNKED + b"5 x\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "LF in a chunk extension": (CHUNKED + b"5;a\nb\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "NUL in a chunk extension": (CHUNKED + b"5;\0\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "a long chunk extension": (CHUNKED + b"5;" + b"x" * 4096 + b"\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
+    "an endless chunk extension": (CHUNKED + b"5;" + b"x" * 9000, RemoteProtocolError),
+    "a flood of chunk extensions": (CHUNKED + (b"1;" + b"x" * 999 + b"\r\n!\r\n") * 20, RemoteProtocolError),
+    "a flood of chunk extensions after much data": (
+        CHUNKED + b"10000;x\r\n" + b"!" * 65536 + b"\r\n" + (b"1;" + b"x" * 999 + b"\r\n!\r\n") * 20,
+        RemoteProtocolError,
+    ),
+    "a trailer section one byte too large": (
+        CHUNKED + b"0\r\nA: " + b"x" * 65530 + b"\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "a trailer without colon": (CHUNKED + b"0\r\nhello\r\n\r\n", RemoteProtocolError),
+    "a trailer folded": (CHUNKED + b"0\r\nA: b\r\n c\r\n\r\n", RemoteProtocolError),
+    "a trailer that ends in LF": (CHUNKED + b"0\r\nA: b\n\r\n", RemoteProtocolError),
+    "LF after the last chunk": (CHUNKED + b"0\r\n\n", RemoteProtocolError),
+    "a NUL in a trailer": (CHUNKED + b"0\r\nA: \0\r\n\r\n", RemoteProtocolError),
+    "too many trailers": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 101 + b"\r\n", RemoteProtocolError),
+    "endless trailers": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 101, RemoteProtocolError),
+    "an endless trailer": (CHUNKED + b"0\r\nA: " + b"x" * 70000, RemoteProtocolError),
+    "too many headers": (OK + b"A: 1\r\n" * 100 + END, RemoteProtocolError),
+    "endless headers": (OK + b"A: 1\r\n" * 101, RemoteProtocolError),
+    "an endless header": (OK + b"A: " + b"x" * 70000, RemoteProtocolError),
+    "an endless name": (OK + b"x" * 70000, RemoteProtocolError),
+    "an endless reason": (b"HTTP/1.1 200 " + b"x" * 70000, RemoteProtocolError),
+    "a header one byte too large": (
+        OK + b"A: " + b"x" * (65536 - len(OK) - 5 - len(END) + 1) + b"\r\n" + END,
+        RemoteProtocolError,
+    ),
+    "a trailer cut": (CHUNKED + b"5\r\nhello\r\n0\r\nA: b", Truncated),
+    "cut before the last chunk": (CHUNKED + b"5\r\nhello\r\n", Truncated),
+    "cut within the last chunk": (CHUNKED + b"5\r\nhello\r\n0\r", Truncated),
+    "cut after a chunk size": (CHUNKED + b"5\r\n", Truncated),
+    "cut within a length": (OK + b"Content-Length: 6\r\n\r\nhello", Truncated),
+    "cut within the header": (OK + b"Content-Length: 5\r\n", Truncated),
+}
