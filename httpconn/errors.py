@@ -28,6 +28,7 @@
     │   ├── DecodingError       (httpx.DecodingError)
     │   └── InvalidJSON         (ValueError)
     ├── LimitExceeded           (ValueError)              an answer larger than allowed
+    │   └── HeaderTooLarge      (httpx.RemoteProtocolError)
     ├── IntegrityError                                    bytes that are not the promised ones
     └── StorageError            (OSError)                 the local disk
         └── DiskFull
@@ -52,6 +53,7 @@ __all__ = [
     "DecodingError",
     "DiskFull",
     "HTTPConnError",
+    "HeaderTooLarge",
     "IntegrityError",
     "InvalidJSON",
     "InvalidRequest",
@@ -305,6 +307,10 @@ class LimitExceeded(HTTPConnError, ValueError):
 
     fault: Fault = "caller"
     public_message = "The content of the URL is too large."
+
+
+class HeaderTooLarge(LimitExceeded, httpx.RemoteProtocolError):
+    """The header of the answer has more fields, or more bytes, than ``Limits`` allow."""
 
 
 class IntegrityError(HTTPConnError):

@@ -159,7 +159,8 @@ class TestBodies:
         whole = response(body=b"0123456789", framing=framing)
         server = scripted(lambda request: [whole[: int(request.path[1:])], Close()])
         connection = connect(retries=ONCE)
-        for length in range(len(whole)):
+        # The very last line end may be missing: careless servers forget it, and the last chunk has said the end.
+        for length in range(len(whole) - (2 if framing == "chunked" else 0)):
             with pytest.raises(httpconn.HTTPConnError) as caught:
                 face.get_bytes(connection, server.url_for(f"/{length}"))
             assert isinstance(caught.value, (httpconn.ReadFailed, httpconn.TruncatedBody)), length
@@ -432,11 +433,10 @@ class TestHooks:
             raise Stop
 
         server = scripted(response(body=b"ok"))
-        connection = connect(event_hooks={"response": [stop]})
+        connection = connect(event_hooks={"response": [stop]}, limits=Limits(max_connections=1))
         for _ in range(3):
             with pytest.raises(Stop):
-                face.get_bytes(connection, server.url)
-        server.wait_for(lambda: server.open_connections == 0)
+                face.get_bytes(connection, server.url, timeout=5)
 
     def test_unknown_events_are_refused(self):
         with pytest.raises(httpconn.InvalidRequest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..errors import InvalidRequest, LimitExceeded
+from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
 
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -78,13 +78,13 @@ def check_size(fields: Iterable[tuple[bytes, bytes]], limits: Limits) -> None:
     """Hold an answer's header to its limits.
 
     Raises:
-        LimitExceeded: too many fields, or too many bytes in them.
+        HeaderTooLarge: too many fields, or too many bytes in them.
     """
     count = size = 0
     for name, value in fields:
         count += 1
         size += len(name) + len(value)
     if count > limits.max_headers:
-        raise LimitExceeded(f"The answer has {count} header fields; {limits.max_headers} are allowed")
+        raise HeaderTooLarge(f"The answer has {count} header fields; {limits.max_headers} are allowed")
     if size > limits.max_header_bytes:
-        raise LimitExceeded(f"The answer's header has {size} bytes; {limits.max_header_bytes} are allowed")
+        raise HeaderTooLarge(f"The answer's header has {size} bytes; {limits.max_header_bytes} are allowed")

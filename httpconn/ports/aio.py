@@ -13,7 +13,9 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..options import Timeouts
+from ..transport import AsyncHTTPTransport
 from ..transport.allowance import Allowance
+from ..transport.bodies import DirectBody
 from .clients import AsyncClient
 from .clock import SystemClock
 from .timeouts import allowances
@@ -37,23 +39,27 @@ async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
 class AsyncExchange:
     """One request over an ``httpx.AsyncClient``."""
 
-    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
+    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline, *, punctual: bool) -> None:
         self.response = response
         self._chunks = aiter(cast(httpx.AsyncByteStream, response.stream))
         self._read = read
         self._deadline = deadline
+        self._punctual = punctual
 
     async def receive(self) -> bytes:
         """See :class:`httpconn.ports.base.Exchange`."""
         if self._read is not None:
             self._read.restart()
         try:
-            return await _within(self._deadline, _next(self._chunks))
+            return await (_next(self._chunks) if self._punctual else _within(self._deadline, _next(self._chunks)))
         except FOREIGN as error:
             raise translate(error, self._deadline) from error
 
     async def close(self) -> None:
         """See :class:`httpconn.ports.base.Exchange`."""
+        if isinstance(self._chunks, DirectBody):
+            self._chunks.close()  # which never waits
+            return
         with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
             if hasattr(self._chunks, "aclose"):  # a generator that is merely dropped is closed at any time later
                 await self._chunks.aclose()
@@ -86,10 +92,15 @@ class AsyncPort(SystemClock):
         for hook in self._client.event_hooks["request"]:
             await hook(request)
         try:
-            response = await _within(deadline, self._client.dispatch(request))
+            transport = self._client.transport_for(request.url)
+            # Ours keep to the deadline at each of their steps; another's may not know of time at all.
+            punctual = isinstance(transport, AsyncHTTPTransport)
+            sending = transport.handle_async_request(request)
+            response = await (sending if punctual else _within(deadline, sending))
         except FOREIGN as error:
             raise translate(error, deadline) from error
-        exchange = AsyncExchange(response, limits["read"], deadline)
+        response.request = request
+        exchange = AsyncExchange(response, limits["read"], deadline, punctual=punctual)
         try:
             for hook in self._client.event_hooks["response"]:
                 await hook(response)

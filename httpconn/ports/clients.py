@@ -28,23 +28,23 @@ Hook = Callable[..., Any]
 
 
 class SyncClient(httpx.Client):
-    """An ``httpx.Client`` that can also send a request as it is."""
+    """An ``httpx.Client`` whose transports can also be used by themselves.
 
-    def dispatch(self, request: httpx.Request) -> httpx.Response:
-        """Send: no cookie jar, no auth flow, no redirects, no log line that holds the URL's secrets."""
-        response = self._transport_for_url(request.url).handle_request(request)
-        response.request = request
-        return response
+    A request that is handed to one goes as it is: no cookie jar, no auth flow, no redirects, no log line that holds
+    the URL's secrets.
+    """
+
+    def transport_for(self, url: httpx.URL) -> httpx.BaseTransport:
+        """The transport, or the proxy's."""
+        return self._transport_for_url(url)
 
 
 class AsyncClient(httpx.AsyncClient):
-    """An ``httpx.AsyncClient`` that can also send a request as it is."""
+    """The same for event loops."""
 
-    async def dispatch(self, request: httpx.Request) -> httpx.Response:
-        """See :meth:`SyncClient.dispatch`."""
-        response = await self._transport_for_url(request.url).handle_async_request(request)
-        response.request = request
-        return response
+    def transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        """The transport, or the proxy's."""
+        return self._transport_for_url(url)
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,10 @@ class SyncPort(SystemClock):
         for hook in self._client.event_hooks["request"]:
             hook(request)
         try:
-            response = self._client.dispatch(request)
+            response = self._client.transport_for(request.url).handle_request(request)
         except FOREIGN as error:
             raise translate(error, deadline) from error
+        response.request = request
         exchange = SyncExchange(response, limits["read"], deadline)
         try:
             for hook in self._client.event_hooks["response"]:

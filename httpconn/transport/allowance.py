@@ -18,10 +18,12 @@ class Allowance(float):
         until: the deadline, as of ``time.monotonic()``, or None.
     """
 
+    __slots__ = ("_end", "_seconds", "_started", "_until")
+
     def __new__(cls, seconds: float | None, until: float | None = None) -> Allowance:
         """Clip the seconds by the deadline."""
-        end = _end(seconds, until)
-        return super().__new__(cls, math.inf if end is None else max(0.0, end - time.monotonic()))
+        left = None if until is None else max(0.0, until - time.monotonic())
+        return super().__new__(cls, min((each for each in (seconds, left) if each is not None), default=math.inf))
 
     def __init__(self, seconds: float | None, until: float | None = None) -> None:
         self._seconds = seconds

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
-import weakref
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
 
 import anyio
-import anyio.abc
 import httpcore
 
 from ..stepping import run_sync
 from .allowance import Allowance
 from .calls import CURRENT, Call
 from .dial import Options, as_allowance, dial, dial_unix
-from .networks import BlockingNetwork, EventLoopNetwork
-from .streams import AsyncStream, SyncStream
+from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
+from .streams import AsyncStream, Stream, SyncStream
+from .wire import Wire
 
-S = TypeVar("S", SyncStream, AsyncStream)
+S = TypeVar("S", bound=Stream)
 SocketOptions = Iterable[httpcore.SOCKET_OPTION] | None
 
 
-class _Opened(Generic[S]):
-    """The streams that are open."""
+class _Backend(Generic[S]):
+    """Dialling, and the streams that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime, stream_type: Callable[[Wire, Allowance, Callable[[Any], None]], S]) -> None:
+        self._runtime = runtime
+        self._stream_type = stream_type
         self._open: set[S] = set()
 
-    def _opened(self, stream: S) -> S:
+    async def _tcp(
+        self, host: str, port: int, timeout: float | None, local_address: str | None, options: SocketOptions
+    ) -> S:
+        allowance = as_allowance(timeout)
+        dialling = dial(self._runtime, host, port, allowance, Options(local_address, tuple(options or ())))
+        return await self._stream(dialling, allowance)
+
+    async def _unix(self, path: str, timeout: float | None, options: SocketOptions) -> S:
+        allowance = as_allowance(timeout)
+        dialling = dial_unix(self._runtime, path, allowance, Options(socket_options=tuple(options or ())))
+        return await self._stream(dialling, allowance)
+
+    async def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> S:
+        stream = self._stream_type(Wire(await dialling, self._runtime), allowance, self._open.discard)
         self._open.add(stream)
         call = CURRENT.get()
         if call is not None:
@@ -38,13 +51,11 @@ class _Opened(Generic[S]):
         return stream
 
 
-class SyncBackend(_Opened[SyncStream], httpcore.NetworkBackend):
-    """Blocking sockets."""
+class SyncBackend(_Backend[SyncStream], httpcore.NetworkBackend):
+    """For threads."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._network = BlockingNetwork()
-        _alive.add(self)
+        super().__init__(BlockingRuntime(), SyncStream)
 
     def connect_tcp(
         self,
@@ -55,17 +66,13 @@ class SyncBackend(_Opened[SyncStream], httpcore.NetworkBackend):
         socket_options: SocketOptions = None,
     ) -> SyncStream:
         """Dial; see :func:`httpconn.transport.dial.dial`."""
-        allowance = as_allowance(timeout)
-        options = Options(local_address, tuple(socket_options or ()))
-        return self._stream(dial(self._network, host, port, allowance, options), allowance)
+        return run_sync(self._tcp(host, port, timeout, local_address, socket_options))
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: SocketOptions = None
     ) -> SyncStream:
         """Dial a Unix socket."""
-        allowance = as_allowance(timeout)
-        options = Options(socket_options=tuple(socket_options or ()))
-        return self._stream(dial_unix(self._network, path, allowance, options), allowance)
+        return run_sync(self._unix(path, timeout, socket_options))
 
     def sleep(self, seconds: float) -> None:
         """Block."""
@@ -76,16 +83,12 @@ class SyncBackend(_Opened[SyncStream], httpcore.NetworkBackend):
         for stream in list(self._open):
             stream.close()
 
-    def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> SyncStream:
-        return self._opened(SyncStream(run_sync(dialling), allowance, self._open.discard))
 
-
-class AsyncBackend(_Opened[AsyncStream], httpcore.AsyncNetworkBackend):
-    """asyncio and trio."""
+class AsyncBackend(_Backend[AsyncStream], httpcore.AsyncNetworkBackend):
+    """For asyncio and trio."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._network = EventLoopNetwork()
+        super().__init__(EventLoopRuntime(), AsyncStream)
 
     async def connect_tcp(
         self,
@@ -96,17 +99,13 @@ class AsyncBackend(_Opened[AsyncStream], httpcore.AsyncNetworkBackend):
         socket_options: SocketOptions = None,
     ) -> AsyncStream:
         """Dial; see :func:`httpconn.transport.dial.dial`."""
-        allowance = as_allowance(timeout)
-        options = Options(local_address, tuple(socket_options or ()))
-        return await self._stream(dial(self._network, host, port, allowance, options), allowance)
+        return await self._tcp(host, port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: SocketOptions = None
     ) -> AsyncStream:
         """Dial a Unix socket."""
-        allowance = as_allowance(timeout)
-        options = Options(socket_options=tuple(socket_options or ()))
-        return await self._stream(dial_unix(self._network, path, allowance, options), allowance)
+        return await self._unix(path, timeout, socket_options)
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run."""
@@ -116,27 +115,3 @@ class AsyncBackend(_Opened[AsyncStream], httpcore.AsyncNetworkBackend):
         """Close what is still open, be it in use; the call puts off interruptions."""
         for stream in list(self._open):
             await call.complete(stream.aclose())
-
-    async def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> AsyncStream:
-        sock = await dialling
-        unix = sock.family == getattr(socket, "AF_UNIX", None)
-        kind = anyio.abc.UNIXSocketStream if unix else anyio.abc.SocketStream
-        try:
-            stream = await kind.from_socket(sock)
-        except BaseException:
-            sock.close()
-            raise
-        return self._opened(AsyncStream(stream, sock, allowance, self._open.discard))
-
-
-_alive: weakref.WeakSet[SyncBackend] = weakref.WeakSet()
-
-
-def _close_in_child() -> None:
-    """After a fork the sockets are the parent's: the child's copies are closed, and nothing is sent on them."""
-    for backend in list(_alive):
-        backend.close()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_close_in_child)

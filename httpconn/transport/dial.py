@@ -5,36 +5,23 @@ There is no other place where the library opens a connection.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import Any, NamedTuple, Protocol
 
 import httpcore
 
 from .allowance import Allowance, seconds_left
+from .runtimes import Address, Runtime
+
+_PENDING = {errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)}
 
 MAX_ATTEMPTS = 4
 """Addresses of one host that are tried."""
-
-
-class Address(NamedTuple):
-    """What a socket connects to."""
-
-    family: int
-    name: Any
-
-
-class Network(Protocol):
-    """The blocking, or awaited, half of dialling. All raise OSError, and TimeoutError when the seconds are over."""
-
-    async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask the resolver once."""
-
-    async def connect(self, sock: socket.socket, address: Address, seconds: float | None) -> None:
-        """Connect the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +32,23 @@ class Options:
     socket_options: tuple[httpcore.SOCKET_OPTION, ...] = ()
 
 
-async def dial(network: Network, host: str, port: int, allowance: Allowance, options: Options) -> socket.socket:
+async def dial(runtime: Runtime, host: str, port: int, allowance: Allowance, options: Options) -> socket.socket:
     """Resolve the host and connect to the first of its addresses that answers.
 
     Raises:
         httpcore.ConnectError: no address, or none that answers; the OSError is its cause.
         httpcore.ConnectTimeout: the allowance is used up.
     """
-    found = _literal(host, port) or await _resolve(network, host, port, allowance)
+    found = _literal(host, port) or await _resolve(runtime, host, port, allowance)
     # Between the one resolution and the first packet: whatever decides about addresses decides about `found`.
-    return await _connect_any(network, f"{host} port {port}", _interleaved(found), allowance, options)
+    return await _connect_any(runtime, f"{host} port {port}", interleaved(found), allowance, options)
 
 
-async def dial_unix(network: Network, path: str, allowance: Allowance, options: Options) -> socket.socket:
+async def dial_unix(runtime: Runtime, path: str, allowance: Allowance, options: Options) -> socket.socket:
     """Connect to a Unix socket; errors as in :func:`dial`."""
     if not hasattr(socket, "AF_UNIX"):
         raise httpcore.ConnectError("This system has no Unix sockets")
-    return await _connect_any(network, path, [Address(socket.AF_UNIX, path)], allowance, options)
+    return await _connect_any(runtime, path, [Address(socket.AF_UNIX, path)], allowance, options)
 
 
 def as_allowance(timeout: float | None) -> Allowance:
@@ -77,9 +64,9 @@ def _literal(host: str, port: int) -> list[Address]:
     return [Address(socket.AF_INET6 if version == 6 else socket.AF_INET, (host, port))]
 
 
-async def _resolve(network: Network, host: str, port: int, allowance: Allowance) -> list[Address]:
+async def _resolve(runtime: Runtime, host: str, port: int, allowance: Allowance) -> list[Address]:
     try:
-        found = await network.resolve(host, port, seconds_left(allowance))
+        found = await runtime.resolve(host, port, seconds_left(allowance))
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
     except (OSError, ValueError) as error:
@@ -89,7 +76,7 @@ async def _resolve(network: Network, host: str, port: int, allowance: Allowance)
     return found
 
 
-def _interleaved(addresses: Sequence[Address]) -> list[Address]:
+def interleaved(addresses: Sequence[Address]) -> list[Address]:
     """The resolver's order, but with the families in turn (RFC 8305 section 4)."""
     first = [address for address in addresses if address.family == addresses[0].family]
     other = [address for address in addresses if address.family != addresses[0].family]
@@ -97,13 +84,13 @@ def _interleaved(addresses: Sequence[Address]) -> list[Address]:
 
 
 async def _connect_any(
-    network: Network, peer: str, addresses: Sequence[Address], allowance: Allowance, options: Options
+    runtime: Runtime, peer: str, addresses: Sequence[Address], allowance: Allowance, options: Options
 ) -> socket.socket:
     remaining = len(addresses)
     while True:
         try:
             seconds = _share(seconds_left(allowance), remaining)
-            return await _connect(network, addresses[-remaining], seconds, options)
+            return await _connect(runtime, addresses[-remaining], seconds, options)
         except (OSError, ValueError) as error:
             remaining -= 1
             if not remaining:
@@ -121,15 +108,25 @@ def _share(seconds: float | None, remaining: int) -> float | None:
     return seconds if seconds is None or remaining == 1 else seconds / 2
 
 
-async def _connect(network: Network, address: Address, seconds: float | None, options: Options) -> socket.socket:
+async def _connect(runtime: Runtime, address: Address, seconds: float | None, options: Options) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         _prepare(sock, options)
-        await network.connect(sock, address, seconds)
+        await _reach(runtime, sock, address, seconds)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _reach(runtime: Runtime, sock: socket.socket, address: Address, seconds: float | None) -> None:
+    sock.setblocking(False)
+    code = sock.connect_ex(address.name)
+    if code in _PENDING:
+        await runtime.writable(sock, seconds)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
 
 
 def _prepare(sock: socket.socket, options: Options) -> None:

@@ -14,11 +14,14 @@ import httpx
 from ..options import Limits
 from ..stepping import run_sync
 from .backend import AsyncBackend, SyncBackend
-from .bodies import AsyncBody, SyncBody
+from .bodies import AsyncBody, DirectBody, SyncBody
 from .calls import Call
+from .dial import Options
+from .engine import Engine
 from .gate import AsyncGate, SyncGate
 from .leases import AsyncPool, SyncPool
 from .proxies import ProxyLike, core_proxy, require
+from .runtimes import BlockingRuntime, EventLoopRuntime
 from .tls import tls_context
 from .translation import httpx_errors
 
@@ -26,6 +29,7 @@ from .translation import httpx_errors
 class _Transport(ABC):
     """The options, and a request's way; the same for both transports."""
 
+    _runtime_type: ClassVar[type[Any]]
     _gate_type: ClassVar[type[Any]]
     _backend_type: ClassVar[type[Any]]
     _pool_type: ClassVar[type[Any]]
@@ -45,14 +49,22 @@ class _Transport(ABC):
         if http2:
             require("h2", option="http2", extra="http2")
         limits = limits or Limits()
+        ssl_context = ssl_context or tls_context(True, None, trust_env=True, http2=http2)
+        options = None if socket_options is None else tuple(socket_options)
+        # HTTP/2 and proxies are httpcore's; everything else goes the direct way.
+        self._engine: Engine | None = None
+        if not http2 and proxy is None:
+            dialling = Options(local_address, options or ())
+            self._engine = Engine(self._runtime_type(), limits, ssl_context, dialling, uds)
+            return
+        self._bodies: set[Any] = set()
         self._kept = limits.max_keepalive_connections
         self._gate = self._gate_type(limits.max_connections)
-        self._bodies: set[Any] = set()
         self._backend = self._backend_type()
         self._pool = self._pool_type(
             self._surplus,
             network_backend=self._backend,
-            ssl_context=ssl_context or tls_context(True, None, trust_env=True, http2=http2),
+            ssl_context=ssl_context,
             proxy=None if proxy is None else core_proxy(proxy),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_connections,  # see _surplus
@@ -60,8 +72,11 @@ class _Transport(ABC):
             http2=http2,
             uds=uds,
             local_address=local_address,
-            socket_options=None if socket_options is None else tuple(socket_options),
+            socket_options=options,
         )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._pool if self._engine is None else self._engine!r}>"
 
     def _surplus(self) -> bool:
         """Whether an idle connection is to go: more are idle than are kept, and nobody waits to use one.
@@ -70,7 +85,15 @@ class _Transport(ABC):
         """
         return not self._gate.waiting and len(self._pool.connections) - self._gate.held >= self._kept
 
+    async def _direct(self, engine: Engine, request: httpx.Request) -> httpx.Response:
+        with httpx_errors():
+            head, body = await engine.exchange(request)
+        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}
+        return httpx.Response(head.status, headers=head.headers, stream=DirectBody(body), extensions=extensions)
+
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        if self._engine is not None:
+            return await self._direct(self._engine, request)
         await self._gate.enter(request.extensions.get("timeout", {}).get("pool"))
         call = Call()
         try:
@@ -108,6 +131,7 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
         InvalidRequest: the proxy is none, or an optional package is missing.
     """
 
+    _runtime_type = BlockingRuntime
     _gate_type = SyncGate
     _backend_type = SyncBackend
     _pool_type = SyncPool
@@ -119,6 +143,9 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections, be they in use."""
+        if self._engine is not None:
+            self._engine.close()
+            return
         with httpx_errors():
             for body in list(self._bodies):
                 body.close()
@@ -133,6 +160,7 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
 class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
     """For ``httpx.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`."""
 
+    _runtime_type = EventLoopRuntime
     _gate_type = AsyncGate
     _backend_type = AsyncBackend
     _pool_type = AsyncPool
@@ -144,6 +172,9 @@ class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections, be they in use; also in a cancelled task."""
+        if self._engine is not None:
+            self._engine.close()
+            return
         call = Call()
         with anyio.CancelScope(shield=True), httpx_errors(), call.current():
             for body in list(self._bodies):

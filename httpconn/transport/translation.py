@@ -1,12 +1,12 @@
-"""httpcore's exceptions become httpx's, as in httpx's own transports."""
+"""The engine's and httpcore's exceptions become httpx's, as in httpx's own transports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import httpcore
 import httpx
+
+from ..errors import HeaderTooLarge
+from . import faults
 
 _NAMES = (
     "TimeoutException",
@@ -35,18 +35,40 @@ _BY_PACKAGE: dict[str, type[httpx.TransportError]] = {
 }
 
 
-@contextmanager
-def httpx_errors() -> Iterator[None]:
-    """Raise the httpx exception of the same name, with httpcore's as its cause."""
-    try:
-        yield
-    except Exception as error:
-        kind = _kind(type(error))
-        if kind is None:
-            raise
-        # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
-        error.__cause__ = error.__cause__ or error.__context__
-        raise kind(str(error)) from error
+# h11's words, which users of httpx know.
+_NO_ANSWER = "Server disconnected without sending a response."
+_CUT = "peer closed connection without sending complete message"
+
+
+class httpx_errors:  # noqa: N801 - read as a statement; a class, since a generator costs three times as much
+    """Raise the httpx exception of the same name, with the one below as its cause."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        translated = _translated(error)
+        if translated is not None:
+            # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
+            error.__cause__ = error.__cause__ or error.__context__
+            raise translated from error
+
+
+def _translated(error: Exception) -> Exception | None:
+    match error:
+        case faults.Truncated():
+            return httpx.RemoteProtocolError(_CUT if error.answered else _NO_ANSWER)
+        case faults.TooLarge():
+            return HeaderTooLarge(f"The answer's framing exceeds its limits: {error}")
+        case faults.RemoteProtocolError():
+            return httpx.RemoteProtocolError(str(error))
+        case faults.LocalProtocolError():
+            return httpx.LocalProtocolError(str(error))
+    kind = _kind(type(error))
+    return None if kind is None else kind(str(error))
 
 
 def _kind(error: type) -> type[httpx.TransportError] | None:

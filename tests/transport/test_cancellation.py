@@ -54,7 +54,7 @@ def test_three_hundred_cancelled_tasks(backend, cancelled, tls, certificates):
                 for _ in range(300):
                     tasks.start_soon(cancelled, client, server.url, moments)
             answers = await all_places_at_once(client, server.url)
-            assert "Requests: 0 active, 0 queued" in repr(transport._pool)
+            assert "0 waiting" in repr(transport)
             return answers
 
     moments = random.Random(7)

@@ -1,4 +1,4 @@
-"""Dialling on a network that is a script: which addresses are tried, in what order, for how long."""
+"""Dialling: which addresses are tried, in what order, for how long."""
 
 from __future__ import annotations
 
@@ -9,68 +9,93 @@ import pytest
 
 from httpconn.stepping import run_sync
 from httpconn.transport.allowance import Allowance
-from httpconn.transport.dial import Address, Options, dial
+from httpconn.transport.dial import Options, dial, interleaved
+from httpconn.transport.runtimes import Address, BlockingRuntime
 
-REFUSED = ConnectionRefusedError(111, "Connection refused")
 FOUR, SIX = socket.AF_INET, socket.AF_INET6
 
 
-class ScriptedNetwork:
-    """Resolves to the addresses given, and fails for those that are not named as answering."""
+class ScriptedRuntime:
+    """Resolves to the addresses given, and never gets connected."""
 
-    def __init__(self, addresses=(), answering=(), error=REFUSED):
-        self._found = [Address(SIX if ":" in name else FOUR, (name, 80)) for name in addresses]
-        self._answering = answering
-        self._error = error
+    def __init__(self, addresses=(), error=None):
+        self._found = addresses
+        self._error = error or TimeoutError("timed out")
         self.resolved = []
-        self.tried = []
         self.seconds = []
 
     async def resolve(self, host, port, seconds):
         self.resolved.append(host)
         return self._found
 
-    async def connect(self, sock, address, seconds):
-        self.tried.append(address.name[0])
+    async def writable(self, sock, seconds):
         self.seconds.append(seconds)
-        if address.name[0] not in self._answering:
-            raise self._error
+        raise self._error
 
 
-def dialled(network, host="name.example", allowance=None):
-    run_sync(dial(network, host, 80, allowance or Allowance(None), Options())).close()
+def found(port, *names):
+    return [Address(SIX if ":" in name else FOUR, (name, port)) for name in names]
+
+
+def dialled(runtime, host="name.example", port=80, allowance=None):
+    with run_sync(dial(runtime, host, port, allowance or Allowance(None), Options())) as sock:
+        return sock.getpeername()
+
+
+class Loopback(BlockingRuntime):
+    """The real runtime, with a resolver of its own."""
+
+    def __init__(self, addresses):
+        self._found = addresses
+        self.resolved = []
+
+    async def resolve(self, host, port, seconds):
+        self.resolved.append(host)
+        return self._found
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def test_families_are_tried_in_turn_and_at_most_four_addresses():
-    network = ScriptedNetwork(["::1", "::2", "::3", "1.0.0.1", "1.0.0.2", "1.0.0.3"])
-    with pytest.raises(httpcore.ConnectError, match=r"name\.example port 80: Connection refused"):
-        dialled(network)
-    assert network.tried == ["::1", "1.0.0.1", "::2", "1.0.0.2"]
+    six, four = found(80, "::1", "::2", "::3"), found(80, "192.0.2.1", "192.0.2.2", "192.0.2.3")
+    assert interleaved([*six, *four]) == [six[0], four[0], six[1], four[1]]
+    assert interleaved(four) == four
 
 
 def test_the_first_that_answers_is_taken():
-    network = ScriptedNetwork(["1.0.0.1", "1.0.0.2", "1.0.0.3"], answering=["1.0.0.2"])
-    dialled(network)
-    assert network.tried == ["1.0.0.1", "1.0.0.2"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        runtime = Loopback([*found(closed_port(), "127.0.0.1"), *found(port, "127.0.0.1")])
+        assert dialled(runtime) == ("127.0.0.1", port)
+
+
+def test_none_that_answers_is_an_error_that_says_why():
+    with pytest.raises(httpcore.ConnectError, match=r"name\.example port 80: Connection refused"):
+        dialled(Loopback(found(closed_port(), "127.0.0.1")))
 
 
 def test_a_name_is_resolved_once_and_a_literal_never():
-    network = ScriptedNetwork(["1.0.0.1"], answering=["1.0.0.1", "1.2.3.4", "::1"])
-    dialled(network)
-    dialled(network, "1.2.3.4")
-    dialled(network, "::1")
-    assert network.resolved == ["name.example"]
-    assert network.tried == ["1.0.0.1", "1.2.3.4", "::1"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        runtime = Loopback(found(port, "127.0.0.1"))
+        dialled(runtime, port=port)
+        dialled(runtime, "127.0.0.1", port)
+    assert runtime.resolved == ["name.example"]
 
 
 def test_an_address_that_swallows_packets_leaves_time_for_the_next():
-    network = ScriptedNetwork(["1.0.0.1", "1.0.0.2"], error=TimeoutError("timed out"))
-    with pytest.raises(httpcore.ConnectTimeout):
-        dialled(network, allowance=Allowance(10))
-    first, last = network.seconds
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        runtime = ScriptedRuntime(found(port, "127.0.0.1", "127.0.0.1"))
+        with pytest.raises(httpcore.ConnectTimeout):
+            dialled(runtime, allowance=Allowance(10))
+    first, last = runtime.seconds
     assert first <= 5 < last <= 10
 
 
 def test_no_address():
     with pytest.raises(httpcore.ConnectError, match="no address"):
-        dialled(ScriptedNetwork())
+        dialled(ScriptedRuntime())

@@ -1,0 +1,330 @@
+"""Direct HTTP/1.1 exchanges: a request's way from the pool to the wire, and its answer's way back.
+
+Written once: it waits by its runtime alone, which blocks for threads and awaits for tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import httpcore
+import httpx
+
+from ..options import Limits
+from . import http11
+from .allowance import Allowance, seconds_left
+from .dial import Options, as_allowance, dial, dial_unix
+from .pool import Lease, Next, Pool, Stage
+from .runtimes import Runtime
+from .wire import Wire
+
+T = TypeVar("T")
+
+READ_SIZE = 64 * 1024
+"""Bytes received at once: more would be allocated anew by the system each time."""
+
+# RFC 9110 section 9.2.2: sent twice, these do what they do once.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+
+class Origin(NamedTuple):
+    """What connections are told apart by: none that was verified for one name serves another."""
+
+    scheme: str
+    host: str
+    port: int
+    server_name: str
+
+
+class Connection:
+    """A wire and what is spoken on it."""
+
+    __slots__ = ("http", "wire")
+
+    def __init__(self, wire: Wire, limits: Limits) -> None:
+        self.wire = wire
+        self.http = http11.HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
+
+    def is_fresh(self) -> bool:
+        """Whether the next request may be sent on it."""
+        return self.http.reusable and self.wire.is_fresh()
+
+
+class Stale(Exception):
+    """A kept connection ended before a byte of the answer came; nothing says that the request was seen."""
+
+
+class Engine:
+    """All connections of one transport."""
+
+    def __init__(
+        self, runtime: Runtime, limits: Limits, ssl_context: ssl.SSLContext, dialling: Options, uds: str | None
+    ) -> None:
+        self._runtime = runtime
+        self._limits = limits
+        self._ssl_context = ssl_context
+        self._dialling = dialling
+        self._uds = uds
+        self._start()
+        _alive.add(self)
+
+    def _start(self) -> None:
+        limits = self._limits
+        self._lock = threading.Lock()
+        self._pool: Pool[Connection] = Pool(
+            max_connections=limits.max_connections,
+            max_idle=limits.max_keepalive_connections,
+            expiry=limits.keepalive_expiry,
+        )
+        self._used: set[Connection] = set()
+
+    def after_fork(self) -> None:
+        """In the child: what the parent holds, and a lock that it held, are not ours."""
+        self._start()
+
+    def __repr__(self) -> str:
+        return repr(self._pool)
+
+    async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Body]:
+        """Send a request and receive the head of its answer; the body ends the exchange."""
+        timeouts = request.extensions.get("timeout") or {}
+        lease = await self._claim(_origin(request), timeouts.get("pool"))
+        try:
+            connection = lease.connection
+            if connection is not None and connection.is_fresh():
+                with contextlib.suppress(Stale):
+                    return await self._converse(lease, connection, request, timeouts, kept=True)
+            self._drop(lease)
+            connection = await self._connect(lease, request, timeouts)
+            return await self._converse(lease, connection, request, timeouts, kept=False)
+        except BaseException:
+            self.end(lease, reusable=False)
+            raise
+
+    # The pool. Its bookkeeping is locked; what it leaves to do is done outside.
+
+    async def _claim(self, origin: Origin, timeout: float | None) -> Lease[Connection]:
+        with self._lock:
+            lease, close = self._pool.acquire(origin, time.monotonic())
+            waiting = lease.stage is Stage.WAITING
+            if waiting:
+                lease.waiter = self._runtime.signal()
+            elif lease.connection is not None:
+                self._used.add(lease.connection)
+        _close(close)
+        if waiting:
+            await self._await_turn(lease, timeout)
+        return lease
+
+    async def _await_turn(self, lease: Lease[Connection], timeout: float | None) -> None:
+        try:
+            await self._runtime.wait(lease.waiter, seconds_left(timeout))
+        except BaseException as error:
+            with self._lock:
+                left = self._pool.cancel(lease, time.monotonic())
+            self._settle(left)
+            if isinstance(error, TimeoutError):
+                raise httpx.PoolTimeout("No connection came free in time") from None
+            raise
+
+    def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
+        """The exchange is over."""
+        with self._lock:
+            if lease.stage is not Stage.GRANTED:
+                return
+            if lease.connection is not None:
+                self._used.discard(lease.connection)
+            left = self._pool.release(lease, time.monotonic(), reusable=reusable)
+            if left.wake is not None and left.wake.connection is not None:
+                self._used.add(left.wake.connection)
+        self._settle(left)
+
+    def _settle(self, left: Next[Connection]) -> None:
+        if left.wake is not None:
+            left.wake.waiter.set()
+        _close(left.close)
+
+    def _drop(self, lease: Lease[Connection]) -> None:
+        """The lease keeps its slot, and may dial in it."""
+        connection, lease.connection = lease.connection, None
+        if connection is not None:
+            self._used.discard(connection)
+            connection.wire.close()
+
+    def close(self) -> None:
+        """Close all connections, be they in use."""
+        with self._lock:
+            idle = self._pool.drain()
+            used, self._used = list(self._used), set()
+        _close([*idle, *used])
+
+    # The wire.
+
+    async def _connect(
+        self, lease: Lease[Connection], request: httpx.Request, timeouts: Mapping[str, Any]
+    ) -> Connection:
+        origin = _origin(request)
+        allowance = as_allowance(timeouts.get("connect"))
+        wire = Wire(await self._traced(request, "connection.connect_tcp", self._dial(origin, allowance)), self._runtime)
+        if origin.scheme == "https":
+            handshake = wire.start_tls(self._ssl_context, origin.server_name, allowance)
+            await self._traced(request, "connection.start_tls", handshake)
+        connection = Connection(wire, self._limits)
+        with self._lock:
+            self._pool.dialled(lease, connection)
+            self._used.add(connection)
+        return connection
+
+    async def _dial(self, origin: Origin, allowance: Allowance) -> socket.socket:
+        if self._uds is not None:
+            return await dial_unix(self._runtime, self._uds, allowance, self._dialling)
+        return await dial(self._runtime, origin.host, origin.port, allowance, self._dialling)
+
+    async def _traced(self, request: httpx.Request, event: str, step: Awaitable[T]) -> T:
+        """Tell httpx's ``trace`` extension of a step, by httpcore's names."""
+        trace = request.extensions.get("trace")
+        if trace is None:
+            return await step
+        await self._runtime.trace(trace, f"{event}.started", {"request": request})
+        try:
+            result = await step
+        except Exception as error:
+            await self._runtime.trace(trace, f"{event}.failed", {"exception": error})
+            raise
+        await self._runtime.trace(trace, f"{event}.complete", {"return_value": result})
+        return result
+
+    async def _converse(
+        self,
+        lease: Lease[Connection],
+        connection: Connection,
+        request: httpx.Request,
+        timeouts: Mapping[str, Any],
+        *,
+        kept: bool,
+    ) -> tuple[http11.Head, Body]:
+        try:
+            try:
+                sending = self._send(connection, request, timeouts.get("write"))
+                await self._traced(request, "http11.send_request", sending)
+            except httpcore.WriteError:
+                # A server may refuse early, and end its side before the request is whole: the answer counts.
+                if request.method == "GET":
+                    raise
+            receiving = self._receive_head(connection, timeouts.get("read"))
+            head = await self._traced(request, "http11.receive_response_headers", receiving)
+        except (httpcore.ReadError, httpcore.WriteError, http11.Truncated) as error:
+            if kept and not connection.http.answered and _may_be_repeated(request):
+                raise Stale from error
+            raise
+        return head, Body(self, lease, connection, timeouts.get("read"))
+
+    async def _send(self, connection: Connection, request: httpx.Request, timeout: float | None) -> None:
+        http = connection.http
+        target = request.extensions.get("target") or request.url.raw_path
+        head = http.send_head(request.method.encode("ascii"), target, request.headers.raw)
+        if isinstance(request.stream, httpx.ByteStream):
+            content = b"".join(request.stream)
+            await connection.wire.send(head + http.send_body(content) + http.end_body() if content else head, timeout)
+            return
+        await connection.wire.send(head, timeout)
+        parts = self._runtime.parts(request.stream)
+        while (part := await self._runtime.next_part(parts)) is not None:
+            await connection.wire.send(http.send_body(part), timeout)
+        await connection.wire.send(http.end_body(), timeout)
+
+    async def _receive_head(self, connection: Connection, timeout: float | None) -> http11.Head:
+        http = connection.http
+        data = await connection.wire.receive_answer(READ_SIZE, timeout)
+        http.receive(data)
+        while http.head is None:
+            http.receive(await connection.wire.receive(READ_SIZE, timeout))
+        return http.head
+
+
+class Body:
+    """The body of an answer; at its end, or when it is closed, the connection goes back to the pool."""
+
+    __slots__ = ("_connection", "_engine", "_lease", "_timeout")
+
+    def __init__(self, engine: Engine, lease: Lease[Connection], connection: Connection, timeout: float | None) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._connection = connection
+        self._timeout = timeout
+
+    async def receive(self) -> bytes:
+        """The next bytes, transfer coding removed; empty at the end."""
+        http = self._connection.http
+        try:
+            while True:
+                data = http.take_body()
+                if data or http.complete:
+                    break
+                data = await self._receive_more(http)
+                if data:
+                    break
+        except BaseException:
+            self.close()
+            raise
+        if http.complete:
+            self.close()
+        return data
+
+    async def _receive_more(self, http: http11.HTTP11Connection) -> bytes:
+        remaining = http.direct_remaining
+        if remaining is None:
+            http.receive(await self._connection.wire.receive(READ_SIZE, self._timeout))
+            return b""
+        data = await self._connection.wire.receive(min(READ_SIZE, remaining), self._timeout)
+        if data:
+            http.received_direct(len(data))
+        else:
+            http.receive(b"")
+        return data
+
+    def close(self) -> None:
+        """Close; a connection whose answer was not read to its end is of no further use."""
+        self._engine.end(self._lease, reusable=self._connection.http.reusable)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""
+        return self._connection.wire.get_extra_info(info)
+
+
+def _origin(request: httpx.Request) -> Origin:
+    url = request.url
+    scheme, host = url.scheme, url.raw_host.decode("ascii")
+    if scheme not in ("http", "https") or not host:
+        raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
+    name = request.extensions.get("sni_hostname") or host
+    return Origin(scheme, host, url.port or (443 if scheme == "https" else 80), name)
+
+
+def _may_be_repeated(request: httpx.Request) -> bool:
+    return request.method in IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
+
+
+def _close(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        connection.wire.close()
+
+
+_alive: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for engine in list(_alive):
+        engine.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,203 @@
+"""A connected socket, TLS or not, the same for all runtimes: it never blocks, and its runtime waits for it."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import weakref
+from contextlib import suppress
+from typing import Any
+
+import httpcore
+
+from .allowance import seconds_left
+from .runtimes import Runtime
+from .tunnels import TunnelledTLS, wrap
+
+BURST = 1024 * 1024
+"""Bytes after which others get their turn though more could be received at once."""
+
+BROKEN = (OSError, ValueError)
+"""What an operation raises when it fails. ValueError: Python's, for a TLS socket closed meanwhile, or a bad name."""
+
+_BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
+
+
+class Wire:
+    """Sends and receives; raises httpcore's exceptions, as the dial does."""
+
+    __slots__ = ("__weakref__", "_burst", "_poll", "_runtime", "_socket", "_tls")
+
+    def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
+        sock.setblocking(False)
+        self._socket: Any = sock  # a socket, an SSLSocket, or TLS inside TLS
+        self._runtime = runtime
+        self._tls = False
+        self._burst = 0
+        self._poll = _poll(sock)
+        _open.add(self)
+
+    async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
+        """What has come, or what comes next; empty at the end."""
+        try:
+            while True:
+                try:
+                    data: bytes = self._socket.recv(max_bytes)
+                except _BLOCKED_READ:
+                    await self._readable(timeout)
+                except ssl.SSLWantWriteError:
+                    await self._runtime.writable(self._socket, seconds_left(timeout))
+                else:
+                    break
+        except BROKEN as error:
+            raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
+        self._burst += len(data)
+        if self._burst > BURST:
+            self._burst = 0
+            await self._runtime.pause()
+        return data
+
+    async def receive_answer(self, max_bytes: int, timeout: float | None) -> bytes:
+        """The same after a request, which is not answered at once: a vain look is saved."""
+        if not self._tls:
+            try:
+                await self._readable(timeout)
+            except BROKEN as error:
+                raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
+        return await self.receive(max_bytes, timeout)
+
+    async def _readable(self, timeout: float | None) -> None:
+        self._burst = 0
+        await self._runtime.readable(self._socket, seconds_left(timeout))
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send all."""
+        unsent = memoryview(data)
+        try:
+            seconds_left(timeout)  # a used-up time is told though nothing has to be waited for
+            while unsent:
+                try:
+                    unsent = unsent[self._socket.send(unsent) :]
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    await self._runtime.writable(self._socket, seconds_left(timeout))
+                except ssl.SSLWantReadError:
+                    await self._runtime.readable(self._socket, seconds_left(timeout))
+        except BROKEN as error:
+            raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
+
+    async def start_tls(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> None:
+        """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
+        try:
+            # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
+            self._socket = wrap(self._socket, context, host and host.rstrip("."))
+            self._tls = True
+            await self._shake_hands(timeout)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, BROKEN):
+                raise handshake_failed(error, host) from error
+            raise
+
+    async def _shake_hands(self, timeout: float | None) -> None:
+        while True:
+            try:
+                self._socket.do_handshake()
+            except _BLOCKED_READ:
+                await self._runtime.readable(self._socket, seconds_left(timeout))
+            except ssl.SSLWantWriteError:
+                await self._runtime.writable(self._socket, seconds_left(timeout))
+            else:
+                return
+
+    def is_fresh(self) -> bool:
+        """Whether nothing has come while it was idle: neither its end nor bytes that nobody asked for.
+
+        TLS 1.3 may send session tickets at any time; they are taken in, and no bytes for us.
+        """
+        if not self.is_readable():
+            return True
+        if not self._tls:
+            return False
+        try:
+            self._socket.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except BROKEN:
+            pass
+        return False
+
+    def is_readable(self) -> bool:
+        """Whether a read would return at once, be it the end; so it would for a closed socket."""
+        if self._socket.fileno() < 0 or (self._tls and self._socket.pending()):
+            return True
+        if self._poll is None:  # Windows
+            return bool(select.select([self._socket], [], [], 0)[0])
+        return bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """Close; nothing is sent but what TCP does."""
+        _open.discard(self)
+        self._runtime.closing(self._socket)
+        self._socket.close()
+
+    def abandon(self) -> None:
+        """In the child of a fork: give back the descriptor, and leave the connection to the parent."""
+        with suppress(OSError):
+            os.close(self._socket.detach())
+
+    def get_extra_info(self, info: str) -> Any:
+        """``ssl_object``, ``socket``, ``client_addr``, ``server_addr`` and ``is_readable``, as in httpcore."""
+        with suppress(OSError):  # a closed socket has no addresses
+            match info:
+                case "ssl_object":
+                    return self._tls_object()
+                case "socket":
+                    return self._socket
+                case "client_addr":
+                    return self._socket.getsockname()
+                case "server_addr":
+                    return self._socket.getpeername()
+                case "is_readable":
+                    return self.is_readable()
+        return None
+
+    def _tls_object(self) -> ssl.SSLSocket | ssl.SSLObject | None:
+        if isinstance(self._socket, TunnelledTLS):
+            return self._socket.tls
+        return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+
+
+def told(error: Exception, slow: type[Exception], broken: type[Exception]) -> Exception:
+    """httpcore's exception for the system's."""
+    return (slow if isinstance(error, TimeoutError) else broken)(str(error) or type(error).__name__)
+
+
+def handshake_failed(error: Exception, host: str | None) -> Exception:
+    """httpcore's exception for a TLS handshake that did not come about."""
+    if isinstance(error, TimeoutError):
+        return httpcore.ConnectTimeout(f"{host} did not finish the TLS handshake in time")
+    if isinstance(error, ssl.SSLEOFError):
+        return httpcore.ConnectError(f"{host} ended the connection during the TLS handshake")
+    return httpcore.ConnectError(f"The TLS handshake with {host} failed: {error}")
+
+
+def _poll(sock: socket.socket) -> Any:
+    if not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll
+
+
+_open: weakref.WeakSet[Wire] = weakref.WeakSet()
+
+
+def _abandon_in_child() -> None:
+    for wire in list(_open):
+        wire.abandon()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_abandon_in_child)

@@ -1,0 +1,212 @@
+"""The engine: kept connections, early and late answers, request bodies, and what httpx users rely on."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import httpx
+import pytest
+
+from httpconn import HeaderTooLarge
+from httpconn.options import Limits
+from tests.servers.scripted import Close, Pause, Reset, Stall, in_turn, response
+
+OK = response(body=b"ok")
+
+
+def test_bytes_that_follow_an_answer_never_become_the_next_one(face, user, scripted):
+    server = scripted(in_turn(OK + response(body=b"unasked"), OK))
+    made = user()
+    for _ in range(3):
+        assert face.run(made.get, server.url).content == b"ok"
+    assert server.connections == 2
+
+
+def test_bytes_that_come_while_idle_never_become_the_next_answer(face, user, scripted):
+    server = scripted(in_turn([OK, Pause(0.05), response(body=b"unasked")], OK))
+    made = user()
+    assert face.run(made.get, server.url).content == b"ok"
+    server.wait_for(lambda: True)
+    face.run(wait_until_readable, made)
+    assert face.run(made.get, server.url).content == b"ok"
+    assert server.connections == 2
+
+
+async def wait_until_readable(made):
+    """Until the unasked answer has come."""
+    engine = made.transport._engine
+    (wire,) = [idle.connection.wire for idle in engine._pool._idle]
+    threading.Event().wait(0.001)
+    while not wire.is_readable():
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.parametrize("end", [Close(), Reset()])
+def test_a_kept_connection_that_ends_with_the_next_request_is_replaced_once(face, user, scripted, end):
+    server = scripted(in_turn(OK, [end], OK))
+    made = user()
+    for _ in range(2):
+        assert face.run(made.get, server.url).content == b"ok"
+    assert len(server.requests) == 3
+    assert server.connections == 2
+
+
+def test_a_new_connection_that_ends_unanswered_is_an_error(face, user, scripted):
+    server = scripted([Close()])
+    made = user()
+    with pytest.raises(httpx.RemoteProtocolError, match="Server disconnected without sending a response"):
+        face.run(made.get, server.url)
+    assert len(server.requests) == 1
+
+
+def test_a_post_is_never_sent_twice(face, user, scripted):
+    server = scripted(in_turn(OK, [Close()]))
+    made = user()
+    face.run(made.get, server.url)
+    with pytest.raises(httpx.RemoteProtocolError):
+        face.run(made.post, server.url, b"order")
+    assert [request.method for request in server.requests] == ["GET", "POST"]
+
+
+def test_a_half_answer_on_a_kept_connection_is_an_error(face, user, scripted):
+    server = scripted(in_turn(OK, [b"HTTP/1.1 2", Close()]))
+    made = user()
+    face.run(made.get, server.url)
+    with pytest.raises(httpx.RemoteProtocolError):
+        face.run(made.get, server.url)
+    assert len(server.requests) == 2
+
+
+def test_request_bodies_with_a_length(face, user, scripted):
+    server = scripted(lambda request: response(body=request.body))
+    made = user()
+    body = bytes(range(256)) * 10_000
+    assert face.run(made.post, server.url, body).content == body
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason", "body"),
+    [
+        (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, "", b"ok"),
+        (b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", 200, "", b"ok"),
+        (b"HTTP/1.0 200 Fine\r\nContent-Length: 2\r\n\r\nok", 200, "Fine", b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + OK, 200, "OK", b"ok"),
+        (b"HTTP/1.1 200 OK\r\ncOnTeNt-LeNgTh: 2\r\n\r\nok", 200, "OK", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\nT: x\r\n\r\n", 200, "OK", b"ok"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, "No Content", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, "Not Modified", b""),
+    ],
+)
+def test_old_fashioned_answers_are_understood(face, user, scripted, answer, status, reason, body):
+    server = scripted([answer, Close()])
+    got = face.run(user().get, server.url)
+    assert (got.status_code, got.reason_phrase, got.content) == (status, reason, body)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n folded\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokXX0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nok",
+        b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        b"ok",
+    ],
+)
+def test_ambiguous_answers_are_refused(face, user, scripted, answer):
+    server = scripted([answer, Close()])
+    with pytest.raises(httpx.RemoteProtocolError):
+        face.run(user().get, server.url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 6000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: x\r\n" * 6000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"x" * 100_000,
+    ],
+)
+def test_endless_headers_end(face, user, scripted, answer):
+    server = scripted([answer, Close()])
+    with pytest.raises(HeaderTooLarge) as caught:
+        face.run(user().get, server.url)
+    assert isinstance(caught.value, httpx.RemoteProtocolError)
+
+
+def test_a_flood_of_interim_answers_ends(face, user, scripted):
+    server = scripted([b"HTTP/1.1 100 Continue\r\n\r\n" * 9, OK])
+    with pytest.raises(httpx.RemoteProtocolError, match="8 interim"):
+        face.run(user().get, server.url)
+
+
+def test_an_answer_that_is_left_half_way_ends_its_connection(face, user, scripted):
+    server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
+    made = user()
+    answer = face.run(made.open, server.url)
+    face.run(made.close, answer)
+    server.wait_for(lambda: server.open_connections == 0)
+
+
+def test_the_extensions_of_httpx(face, user, scripted, certificates):
+    server = scripted(OK, tls=certificates.good)
+    made = user(ssl_context=certificates.trust())
+    seen = []
+
+    async def told(event, info):
+        seen.append(event)
+
+    trace = told if face.is_async else lambda event, info: seen.append(event)
+    extensions = {"trace": trace, "target": b"/as/../it%2fis", "sni_hostname": "localhost"}
+    answer = face.run(lambda: made.open(server.url, extensions=extensions))
+    stream = answer.extensions["network_stream"]
+    assert answer.extensions["http_version"] == b"HTTP/1.1"
+    assert stream.get_extra_info("server_addr") == ("127.0.0.1", server.port)
+    assert stream.get_extra_info("ssl_object").version().startswith("TLS")
+    assert isinstance(stream.get_extra_info("socket"), socket.socket)
+    assert face.run(made.read, answer) == b"ok"
+    assert server.requests[0].target == b"/as/../it%2fis"
+    assert seen[0] == "connection.connect_tcp.started"
+    assert "connection.start_tls.complete" in seen
+    assert seen[-1] == "http11.receive_response_headers.complete"
+
+
+def test_connections_verified_for_one_name_serve_no_other(face, user, scripted, certificates):
+    server = scripted(OK, tls=certificates.good)
+    made = user(ssl_context=certificates.trust())
+    face.run(made.get, server.url)
+    face.run(made.get, server.url.replace("127.0.0.1", "localhost"))
+    assert server.connections == 2
+
+
+def test_idle_connections_are_kept_up_to_their_number(face, user, scripted):
+    server = scripted(OK)
+    made = user(limits=Limits(max_keepalive_connections=1))
+    answers = [face.run(made.open, server.url) for _ in range(3)]
+    for answer in answers:
+        face.run(made.read, answer)
+    server.wait_for(lambda: server.open_connections == 1)
+
+
+def test_another_scheme_is_refused(face, user):
+    with pytest.raises(httpx.UnsupportedProtocol):
+        face.run(user().get, "ftp://example.com/")
+
+
+def test_a_bad_request_is_told_before_it_is_sent(face, user, scripted):
+    server = scripted(OK)
+    made = user()
+    with pytest.raises(httpx.LocalProtocolError):
+        face.run(lambda: made.open(server.url, headers=[(b"X", b"a\r\nb: c")]))
+    assert server.requests == []
+    assert face.run(made.get, server.url).content == b"ok"
