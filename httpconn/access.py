@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from .errors import InvalidRequest
+from .options import items_of
+
+SCHEMES = frozenset({"http", "https"})
+
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
@@ -12,9 +17,18 @@ class AccessPolicy:
 
     Attributes:
         schemes: URL schemes that are allowed, of "http" and "https".
+
+    Raises:
+        InvalidRequest: ``schemes`` is no collection of these.
     """
 
-    schemes: frozenset[str] = frozenset({"http", "https"})
+    schemes: frozenset[str] = SCHEMES
+
+    def __post_init__(self) -> None:
+        schemes = items_of(self, "schemes", str)
+        if not schemes <= SCHEMES:
+            raise InvalidRequest("AccessPolicy.schemes can hold only 'http' and 'https'")
+        object.__setattr__(self, "schemes", schemes)
 
     @classmethod
     def anywhere(cls) -> Self:

@@ -83,6 +83,14 @@ Fault = Literal["caller", "upstream"]
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that a later try could turn into success."""
 
+_PHRASE = 60
+
+
+def printable(text: str, most: int) -> str:
+    """What a stranger wrote, fit for a message: at most so many characters, and ``?`` for those of control."""
+    shown = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
 
 class HTTPConnError(Exception):
     """The root of every error that httpconn raises.
@@ -246,8 +254,8 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 
     def __init__(self, response: httpx.Response, *, url: str | None = None) -> None:
         status = response.status_code
-        phrase = f" {response.reason_phrase}" if response.reason_phrase else ""
-        super().__init__(f"The server answered {status}{phrase}", url=url, retryable=status in TRANSIENT_STATUSES)
+        answer = f"{status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
+        super().__init__(f"The server answered {answer}", url=url, retryable=status in TRANSIENT_STATUSES)
         self.response = response
         self.status_code = status
         self._request = response._request

@@ -1,40 +1,70 @@
 """What a caller can set: frozen values, checked when they are made.
 
-Seconds are floats, sizes are bytes, and ``None`` means "no bound of its own".
+Seconds are floats up to a hundred million, sizes are bytes, and ``None`` means "no bound of its own".
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Self
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import TRANSIENT_STATUSES, InvalidRequest
 
 MIB = 1024 * 1024
 
 
-def _check_seconds(owner: object, *names: str) -> None:
-    """Refuse what is no positive, finite number of seconds: zero would mean "never", NaN compares with nothing."""
-    for name in names:
-        value = getattr(owner, name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InvalidRequest(f"{type(owner).__name__}.{name} must be a number of seconds or None")
-        if not math.isfinite(value) or value <= 0:
-            raise InvalidRequest(f"{type(owner).__name__}.{name} must be positive and finite: {value!r}")
+MAX_SECONDS = 2_000_000.0
+MAX_COUNT = 2**63 - 1
+
+Item = TypeVar("Item", int, str)
+
+# What a field declared as the key accepts: the types, the words for it, and the most.
+_SCALARS: dict[object, tuple[tuple[type, ...], str, int]] = {
+    bool: ((bool,), "True or False", 1),
+    int: ((int,), "a whole number", MAX_COUNT),
+    float: ((int, float), "a number", MAX_SECONDS),
+}
 
 
-def _check_counts(owner: object, *names: str, least: int = 0) -> None:
-    for name in names:
+@cache
+def _declared(owner: type) -> dict[str, tuple[object, bool]]:
+    """The type of each field, and whether None may stand in its place, as its annotation says."""
+    hints = get_type_hints(owner)
+    unions = {name: get_args(hint) if get_origin(hint) is UnionType else (hint,) for name, hint in hints.items()}
+    return {name: (kinds[0], NoneType in kinds) for name, kinds in unions.items()}
+
+
+def _check(owner: Any, *may_be_zero: str) -> None:
+    """Refuse flags and numbers that are not what their field declares.
+
+    Numbers are positive unless they may be zero: zero seconds would mean "never", and NaN compares with nothing.
+    """
+    for name, (kind, optional) in _declared(owner.__class__).items():
         value = getattr(owner, name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidRequest(f"{type(owner).__name__}.{name} must be a whole number or None")
-        if value < least:
-            raise InvalidRequest(f"{type(owner).__name__}.{name} must be at least {least}: {value!r}")
+        if kind in _SCALARS and not (optional and value is None):
+            _check_scalar(f"{type(owner).__name__}.{name}", value, kind, optional, name in may_be_zero)
+
+
+def _check_scalar(path: str, value: Any, kind: object, optional: bool, may_be_zero: bool) -> None:
+    types, words, most = _SCALARS[kind]
+    is_flag = isinstance(value, bool)
+    if is_flag is not (kind is bool) or not any(isinstance(value, each) for each in types):
+        raise InvalidRequest(f"{path} must be {words}{' or None' if optional else ''}")
+    if not is_flag and not (0 < value <= most or (may_be_zero and value == 0)):
+        raise InvalidRequest(f"{path} must be {'at least' if may_be_zero else 'more than'} 0 and at most {most:,}")
+
+
+def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
+    """The items of a field that is a collection; text is one value, not a collection of characters."""
+    value: object = getattr(owner, name)
+    if isinstance(value, Collection) and not isinstance(value, (str, bytes, bytearray)):
+        items = list(value)
+        if all(isinstance(item, kind) and not isinstance(item, bool) for item in items):
+            return frozenset(items)
+    raise InvalidRequest(f"{type(owner).__name__}.{name} must be a collection of {kind.__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +87,7 @@ class Timeouts:
     total: float | None = 300.0
 
     def __post_init__(self) -> None:
-        _check_seconds(self, *(each.name for each in fields(self)))
+        _check(self)
 
     @classmethod
     def of(cls, value: Timeouts | float) -> Self | Timeouts:
@@ -99,9 +129,7 @@ class Limits:
     strict_framing: bool = False
 
     def __post_init__(self) -> None:
-        _check_seconds(self, "keepalive_expiry", "speed_window")
-        _check_counts(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
-        _check_counts(self, "max_connections", "max_ratio", "max_headers", "max_header_bytes", least=1)
+        _check(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +157,8 @@ class RetryPolicy:
     max_retry_after: float = 120.0
 
     def __post_init__(self) -> None:
-        _check_counts(self, "attempts", least=1)
-        _check_seconds(self, "backoff_max", "max_retry_after")
-        if self.backoff:
-            _check_seconds(self, "backoff")
-        object.__setattr__(self, "statuses", frozenset(self.statuses))
+        _check(self, "backoff")
+        object.__setattr__(self, "statuses", items_of(self, "statuses", int))
 
     @classmethod
     def of(cls, value: RetryPolicy | int) -> RetryPolicy:
@@ -141,7 +166,7 @@ class RetryPolicy:
         if isinstance(value, RetryPolicy):
             return value
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidRequest(f"retries must be a RetryPolicy or a count of retries: {value!r}")
+            raise InvalidRequest("retries must be a RetryPolicy or a count of retries")
         return cls(attempts=value + 1)
 
 
@@ -161,8 +186,9 @@ class RedirectPolicy:
     safe_headers: frozenset[str] = field(default=frozenset())
 
     def __post_init__(self) -> None:
-        _check_counts(self, "max_hops")
-        object.__setattr__(self, "safe_headers", frozenset(name.lower() for name in self.safe_headers))
+        _check(self, "max_hops")
+        names = items_of(self, "safe_headers", str)
+        object.__setattr__(self, "safe_headers", frozenset(name.lower() for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +206,9 @@ class RateLimit:
     burst: int = 1
 
     def __post_init__(self) -> None:
-        _check_seconds(self, "rate", "per")
-        _check_counts(self, "burst", least=1)
+        _check(self)
+        if self.interval > MAX_SECONDS:
+            raise InvalidRequest(f"RateLimit.rate must allow one request in {MAX_SECONDS:,} seconds")
 
     @property
     def interval(self) -> float:

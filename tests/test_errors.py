@@ -112,3 +112,10 @@ def test_a_status_says_whose_fault_it_is(status: int, fault: str, retryable: boo
 def test_a_request_that_was_never_made_is_a_runtime_error_as_in_httpx(kind: type[errors.HTTPConnError]) -> None:
     with pytest.raises(RuntimeError):
         _ = kind("x").request if not issubclass(kind, errors.StatusError) else kind(httpx.Response(500)).request
+
+
+def test_the_phrase_of_a_server_is_short_and_printable_in_the_message() -> None:
+    phrase = b"\x1b[31m" + b"x" * 10_000
+    message = str(errors.StatusError(httpx.Response(500, extensions={"reason_phrase": phrase})))
+    assert message == f"The server answered 500 ?[31m{'x' * 52}..."
+    assert str(errors.StatusError(httpx.Response(500, extensions={"reason_phrase": b""}))).endswith("500")

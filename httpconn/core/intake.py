@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from ..errors import LimitExceeded, ProtocolError, TooSlow, TruncatedBody
+from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody
 from ..options import Limits
 
 
@@ -16,11 +16,14 @@ class ByteBudget:
 
     Args:
         total: bytes.
+
+    Raises:
+        InvalidRequest: ``total`` is no number of bytes.
     """
 
     def __init__(self, total: int) -> None:
         if isinstance(total, bool) or not isinstance(total, int) or total < 0:
-            raise ValueError(f"A ByteBudget needs a number of bytes: {total!r}")
+            raise InvalidRequest("A ByteBudget needs a number of bytes")
         self.total = total
         self._used = 0
         self._lock = threading.Lock()
@@ -50,21 +53,20 @@ class ByteBudget:
 class Intake:
     """Counts one body on the wire and decoded, and stops it at the byte that is too many."""
 
-    def __init__(
-        self, *, declared: int | None, max_bytes: int | None, limits: Limits, budget: ByteBudget | None
-    ) -> None:
+    def __init__(self, *, max_bytes: int | None, limits: Limits, budget: ByteBudget | None) -> None:
         self.wire: int = 0
         self.decoded: int = 0
-        self._declared = declared
+        self._declared: int | None = None
         self._max = max_bytes
         self._limits = limits
         self._budget = budget
         self._spent = 0
-        if declared is not None:
-            self._check_declared(declared)
 
-    def _check_declared(self, declared: int) -> None:
+    def expect(self, declared: int | None) -> None:
         """A body that says that it is too large is not begun."""
+        self._declared = declared
+        if declared is None:
+            return
         if self._max is not None and declared > self._max:
             raise LimitExceeded(f"The answer declares {declared} bytes; {self._max} are allowed")
         if self._budget is not None and declared > self._budget.left:

@@ -21,15 +21,28 @@ class RateLimiter:
         self._full_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def turn(self, host: str, now: float) -> float:
-        """Take the next turn at a host: the seconds to wait for it."""
+    def turn(self, host: str, now: float, latest: float | None) -> float | None:
+        """Take the next turn at a host: the seconds to wait for it.
+
+        None, and no turn is taken, when it would come after ``latest``, a moment of the clock of ``now``: whoever
+        cannot wait so long holds nobody up. ``latest=None`` waits as long as it takes.
+        """
         interval = self._limit.interval
         with self._lock:
             full_at = max(self._full_at.get(host, now), now)
+            wait = max(0.0, full_at - now - interval * (self._limit.burst - 1))
+            if latest is not None and now + wait > latest:
+                return None
             self._full_at[host] = full_at + interval
             if len(self._full_at) > MAX_HOSTS:
                 self._forget_idle(now)
-        return max(0.0, full_at - now - interval * (self._limit.burst - 1))
+        return wait
+
+    def give_back(self, host: str) -> None:
+        """A turn that was taken will not be used: nobody who asks later waits for it."""
+        with self._lock:
+            if host in self._full_at:
+                self._full_at[host] -= self._limit.interval
 
     def _forget_idle(self, now: float) -> None:
         self._full_at = {host: moment for host, moment in self._full_at.items() if moment > now}

@@ -95,14 +95,17 @@ def _refuse(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, **options: Any) -> Any:
     """The value of a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32; a byte order mark is ignored.
+
+    ``options`` are those of ``json.JSONDecoder``.
 
     Raises:
         InvalidJSON: the body is not JSON, or is nested deeper or has longer integers than Python can read.
     """
+    decoder = json.JSONDecoder(**{"parse_constant": _refuse, **options}) if options else _DECODER
     try:
-        return _DECODER.decode(body.decode(json.detect_encoding(body)))
+        return decoder.decode(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError) as error:
         reason = _reason(error, body)
     # Raised out here so that the error below, which holds the whole body, does not go along as its context.

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote_to_bytes, urljoin
 
 import httpx
 
-from ..errors import InvalidURL
+from ..errors import InvalidURL, printable
 
 WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
 MAX_LENGTH = 65_536
@@ -18,6 +18,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
 _HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _PORT = re.compile(r"(?::[0-9]*)?", re.ASCII)
@@ -34,26 +35,28 @@ class VettedURL:
         target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
         origin: scheme, host as A-labels, port.
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
+        fragment: as it was given, without its "#"; it is never sent, but a redirect may inherit it.
     """
 
     url: httpx.URL
     target: bytes
     origin: Origin
     authorization: str | None
+    fragment: str
 
     @property
     def text(self) -> str:
         """The URL with the target as it was given: the base of relative redirects."""
-        fragment = f"#{self.url.fragment}" if self.url.fragment else ""
-        return f"{self.url.scheme}://{self.url.netloc.decode('ascii')}{self.target.decode('ascii')}{fragment}"
+        origin = f"{self.url.scheme}://{self.url.netloc.decode('ascii')}"
+        return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
 
 def vet(url: str | httpx.URL) -> VettedURL:
     """Parse a URL once and refuse what cannot be fetched safely.
 
     Raises:
-        InvalidURL: it is no URL, has another scheme than http and https, no host, a bad port, a backslash or
-            a control character, or is longer than 65,536 characters.
+        InvalidURL: it is no URL, has another scheme than http and https, no host, a bad port, a backslash,
+            a control character or a lone surrogate, or is longer than 65,536 characters.
     """
     text = _text_of(url)
     parts = _URL.fullmatch(text)
@@ -62,9 +65,13 @@ def vet(url: str | httpx.URL) -> VettedURL:
     userinfo, _, hostport = parts["authority"].rpartition("@")
     _check_authority(userinfo, hostport)
     target = _wire_target(parts["target"])
-    fragment = f"#{parts['fragment']}" if parts["fragment"] else ""
-    parsed = _parse(f"{parts['scheme']}://{hostport}{target}{fragment}")
-    return VettedURL(parsed, target.encode("ascii"), _origin(parsed), _basic(userinfo))
+    fragment = parts["fragment"] or ""
+    parsed = _parse(_with_fragment(f"{parts['scheme']}://{hostport}{target}", fragment))
+    return VettedURL(parsed, target.encode("ascii"), _origin(parsed), _basic(userinfo), fragment)
+
+
+def _with_fragment(text: str, fragment: str) -> str:
+    return f"{text}#{fragment}" if fragment else text
 
 
 def _text_of(url: str | httpx.URL) -> str:
@@ -75,6 +82,8 @@ def _text_of(url: str | httpx.URL) -> str:
         raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
     if _FORBIDDEN.search(text):
         raise InvalidURL("The URL contains a backslash or a control character")
+    if _SURROGATE.search(text):
+        raise InvalidURL("The URL contains a lone surrogate")
     return text
 
 
@@ -102,18 +111,16 @@ def _wire_target(target: str) -> str:
     """Everything stays as it was given but what cannot stand in a request line: spaces and non-ASCII."""
     if not target.startswith("/"):
         target = f"/{target}"
-    try:
-        return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target)
-    except UnicodeEncodeError:
-        raise InvalidURL("The URL contains a lone surrogate") from None
+    return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target)
 
 
 def _parse(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
+        usable = bool(url.host and _HOST.fullmatch(url.raw_host))  # reading the host decodes its A-labels
     except (httpx.InvalidURL, ValueError) as error:  # idna's errors are UnicodeErrors, so ValueErrors
         raise InvalidURL(f"The URL is not valid: {type(error).__name__}") from None
-    if not _HOST.fullmatch(url.raw_host):
+    if not usable:
         raise InvalidURL("The host of the URL is not valid")
     if url.port is not None and not 0 < url.port < 65_536:
         raise InvalidURL("The port of the URL is out of range")
@@ -135,8 +142,8 @@ def _basic(userinfo: str) -> str | None:
 def join(base: VettedURL, location: str) -> VettedURL:
     """Where a Location leads (RFC 9110 section 10.2.2): a reference without a fragment keeps the base's."""
     location = location.strip(" \t")
-    if "#" not in location and base.url.fragment:
-        location = f"{location}#{base.url.fragment}"
+    if "#" not in location:
+        location = _with_fragment(location, base.fragment)
     return vet(_absolute(base, location))
 
 
@@ -152,8 +159,8 @@ def _absolute(base: VettedURL, location: str) -> str:
     return urljoin(base.text, location)
 
 
-_CREDENTIALS = re.compile(r"//[^?#]*@")
-_VALUES = re.compile(r"=[^&;]*")
+_CREDENTIALS = re.compile(r"^(https?:/*)?[^?#]*@", re.I)
+_READS_AS_URL = re.compile(r"https?://[^/:]*(:[0-9]*)?(/.*)?", re.I | re.S)
 _SHOWN = 300
 
 
@@ -162,9 +169,20 @@ def redact(url: str | httpx.URL) -> str:
 
     Text that may not be a URL loses everything up to its last ``@``: a password may hold a slash.
     """
-    text = _CREDENTIALS.sub("//", str(url), count=1) if isinstance(url, str) else str(url.copy_with(userinfo=b""))
+    text = _without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b""))
     head, mark, query = text.partition("#")[0].partition("?")
-    if mark:
-        head += "?" + (_VALUES.sub("=***", query) if "=" in query else "***")
-    shown = "".join(char if char.isprintable() else "?" for char in head)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+    shown = "&".join(map(_without_value, query.split("&")))
+    return printable(f"{head}{mark}{shown if mark else ''}", _SHOWN)
+
+
+def _without_userinfo(text: str) -> str:
+    text = _CREDENTIALS.sub(r"\1", text)
+    head = re.split("[?#]", text, maxsplit=1)[0]
+    if "@" in text and not _READS_AS_URL.fullmatch(head):  # a password that holds a question mark
+        return f"***{text[len(head) :]}"
+    return text
+
+
+def _without_value(part: str) -> str:
+    name, mark, _ = part.partition("=")
+    return f"{name}=***" if mark else "***"

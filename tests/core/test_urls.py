@@ -75,6 +75,12 @@ INVALID = [
     "https://example.com/\ttab",
     "https://example.com/\x7f",
     "https://example.com/\ud800",
+    "https://example.com/#\ud800",
+    "https://\ud800@127.0.0.1/",
+    "https://\ud800.com/",
+    "https://xn--a/",
+    "https://xn--/",
+    "https://XN--99999999.com/",
     "https://" + "a" * 70_000,
     "https://example.com/" + "a" * 1_000_000,
 ]
@@ -101,6 +107,11 @@ def test_what_could_be_read_in_two_ways_is_refused(url: str) -> None:
 def test_what_is_no_url_at_all_is_refused(url: object) -> None:
     with pytest.raises(InvalidURL, match="must be a str"):
         vet(url)  # type: ignore[arg-type]
+
+
+def test_the_fragment_is_kept_as_it_was_written() -> None:
+    url = vet("https://example.com/a?b#%0A%5c é?#")
+    assert (url.fragment, url.text) == ("%0A%5c é?#", "https://example.com/a?b#%0A%5c é?#")
 
 
 def test_an_httpx_url_is_sent_as_httpx_wrote_it() -> None:
@@ -143,6 +154,8 @@ def test_the_origin_is_of_a_labels_and_a_port(url: str, origin: tuple[str, str, 
         ("https://a.com/x", "../../z", "https://a.com/z", b"/z"),
         ("https://a.com/x", "/a/../z", "https://a.com/z", b"/a/../z"),
         ("https://user:pw@a.com/x", "/z", "https://a.com/z", b"/z"),
+        ("https://a.com/x#a%0Ab", "/z", "https://a.com/z#a%0Ab", b"/z"),
+        ("https://a.com/x#a%5Cb", "z", "https://a.com/z#a%5Cb", b"/z"),
     ],
 )
 def test_a_location_leads_where_the_rfc_says(base: str, location: str, result: str, target: bytes) -> None:
@@ -162,8 +175,18 @@ def test_a_location_that_is_no_url_is_refused(location: str) -> None:
     ("url", "shown"),
     [
         ("https://user:p@ss/word@example.com/x", "https://example.com/x"),
-        ("https://example.com/?a=secret&b=secret;c=secret", "https://example.com/?a=***&b=***;c=***"),
+        ("http:/user:secret@example.com/x", "http:/example.com/x"),
+        ("user:secret@example.com/x", "example.com/x"),
+        ("https:secret@example.com", "https:example.com"),
+        ("https://user:sec?ret@example.com/", "***?***"),
+        ("https://user:sec#ret@example.com/", "***"),
+        ("https://example.com:80/a?e=secret@secret", "https://example.com:80/a?e=***"),
+        ("https://example.com/?a=secret&b=secret;c=secret", "https://example.com/?a=***&b=***"),
+        ("https://example.com/?a=se=cret&b", "https://example.com/?a=***&***"),
         ("https://example.com/?secret", "https://example.com/?***"),
+        ("https://example.com/?secret&e=1", "https://example.com/?***&e=***"),
+        ("https://example.com/?t=abc;secret", "https://example.com/?t=***"),
+        ("https://example.com/\ud800", "https://example.com/?"),
         ("https://example.com/#secret", "https://example.com/"),
         ("https://example.com/a\r\nb", "https://example.com/a??b"),
         (httpx.URL("https://user:secret@example.com/@x?a=secret"), "https://example.com/@x?a=***"),
@@ -185,5 +208,7 @@ def test_any_text_is_vetted_or_refused(text: str) -> None:
         except InvalidURL:
             continue
         assert vetted.target.startswith(b"/")
+        assert vetted.url.host
+        assert join(vetted, "/").fragment == vetted.fragment
         assert not set(vetted.target) & {*range(0x21), 0x7F}
         assert "secret" not in redact(url + "?a=secret")

@@ -1,0 +1,133 @@
+"""Options: refused when they are made, never when they are used."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import fields
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from httpconn import AccessPolicy, Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, errors
+
+FULL: dict[type[Any], dict[str, Any]] = {
+    Timeouts: {},
+    Limits: {},
+    RetryPolicy: {},
+    RedirectPolicy: {},
+    RateLimit: {"rate": 1.0},
+    AccessPolicy: {},
+}
+FIELDS = [(kind, field.name, str(field.type)) for kind in FULL for field in fields(kind)]
+HUGE = 10**5000
+NEVER_RIGHT = [math.nan, math.inf, -1, HUGE, -HUGE, "3", b"3", object(), 5j]
+
+
+def make(kind: type[Any], name: str, value: object) -> Any:
+    return kind(**{**FULL[kind], name: value})
+
+
+def type_name(value: object) -> str:
+    """The id of a case whose value may have more digits than Python writes."""
+    return type(value).__name__
+
+
+def of(*types: str) -> list[tuple[type[Any], str]]:
+    return [(kind, name) for kind, name, declared in FIELDS if declared.split(" | ")[0] in types]
+
+
+@pytest.mark.parametrize(("kind", "name", "declared"), FIELDS)
+def test_none_is_for_the_fields_that_declare_it(kind: type[Any], name: str, declared: str) -> None:
+    if declared.endswith("| None"):
+        assert getattr(make(kind, name, None), name) is None
+        return
+    with pytest.raises(errors.InvalidRequest, match=rf"{kind.__name__}\.{name} "):
+        make(kind, name, None)
+
+
+@pytest.mark.parametrize("value", [*NEVER_RIGHT, True, False], ids=type_name)
+@pytest.mark.parametrize(("kind", "name"), of("float", "int"))
+def test_what_is_no_number_in_range_is_refused(kind: type[Any], name: str, value: object) -> None:
+    with pytest.raises(errors.InvalidRequest, match=name):
+        make(kind, name, value)
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", None])
+@pytest.mark.parametrize(("kind", "name"), of("bool"))
+def test_a_flag_is_true_or_false(kind: type[Any], name: str, value: object) -> None:
+    with pytest.raises(errors.InvalidRequest, match="True or False"):
+        make(kind, name, value)
+
+
+@pytest.mark.parametrize(("kind", "name"), of("float"))
+def test_seconds_are_few_enough_for_the_waits_of_the_system(kind: type[Any], name: str) -> None:
+    seconds = getattr(make(kind, name, 1e8), name)
+    assert seconds <= threading.TIMEOUT_MAX
+    with pytest.raises(errors.InvalidRequest, match="at most 100,000,000"):
+        make(kind, name, 1.1e8)
+
+
+@pytest.mark.parametrize(("kind", "name"), of("int"))
+def test_a_count_is_whole(kind: type[Any], name: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match="whole number"):
+        make(kind, name, 1.5)
+
+
+ZEROS = {
+    "max_keepalive_connections",
+    "max_bytes",
+    "ratio_grace",
+    "min_speed",
+    "backoff",
+    "max_hops",
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), of("float", "int"))
+def test_zero_is_for_the_fields_where_it_means_none(kind: type[Any], name: str) -> None:
+    if name in ZEROS:
+        assert getattr(make(kind, name, 0), name) == 0
+        return
+    with pytest.raises(errors.InvalidRequest, match="more than 0"):
+        make(kind, name, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "bad"),
+    [
+        *((RetryPolicy, "statuses", bad) for bad in (5, "503", b"503", ["503"], [True], [5.0], [[5]], iter([5]))),
+        *((RedirectPolicy, "safe_headers", bad) for bad in (5, "X-Key", b"X", [b"X"], [1], [["X"]], iter("X"))),
+        *((AccessPolicy, "schemes", bad) for bad in (5, "https", b"https", ["HTTPS"], ["ftp"], [5], [["http"]])),
+    ],
+)
+def test_a_collection_is_of_its_items(kind: type[Any], name: str, bad: object) -> None:
+    with pytest.raises(errors.InvalidRequest, match=rf"{kind.__name__}\.{name} "):
+        make(kind, name, bad)
+
+
+def test_collections_are_frozen() -> None:
+    assert RetryPolicy(statuses=[429, HTTPStatus.BAD_GATEWAY]).statuses == frozenset({429, 502})  # type: ignore[arg-type]
+    assert RedirectPolicy(safe_headers=("X-Key",)).safe_headers == frozenset({"x-key"})  # type: ignore[arg-type]
+    schemes = ["https"]
+    policy = AccessPolicy(schemes)  # type: ignore[arg-type]
+    schemes.append("http")
+    assert policy.schemes == frozenset({"https"})
+
+
+def test_a_rate_that_is_next_to_nothing_is_refused() -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"RateLimit\.rate"):
+        RateLimit(1e-300)
+
+
+@pytest.mark.parametrize("retries", [-1, -HUGE, HUGE, "3", True, None, 1.0], ids=type_name)
+def test_retries_are_a_policy_or_a_count(retries: Any) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        RetryPolicy.of(retries)
+
+
+def test_numbers_stand_for_options() -> None:
+    assert Timeouts.of(5).total == 5
+    assert RetryPolicy.of(0).attempts == 1
+    assert RetryPolicy.of(3).attempts == 4
