@@ -92,6 +92,10 @@ class HTTPConnection:
         transport: httpx.BaseTransport | None = None,
         async_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        _require(limits=(limits, Limits), access=(access, AccessPolicy), redirects=(redirects, RedirectPolicy))
+        _require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
+        _require(transport=(transport, httpx.BaseTransport | None))
+        _require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
             user_agent=f"httpconn/{__version__}" if user_agent is None else user_agent,
             accept_encoding=offered(),
@@ -385,6 +389,7 @@ class HTTPConnection:
         budget: ByteBudget | None,
         floor: bool,
     ) -> Call:
+        _require(budget=(budget, ByteBudget | None))
         if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
             raise InvalidRequest(f"max_bytes must be a number of bytes: {max_bytes!r}")
         return Call(spec, self._rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
@@ -414,6 +419,13 @@ class HTTPConnection:
     ) -> T:
         port = await self._async_port()
         return await fetch.finished(port, flow(port, call, *args, **kwargs))
+
+
+def _require(**given: tuple[object, Any]) -> None:
+    """Refuse an option of another type where it is given, rather than where it is first used."""
+    for name, (value, kind) in given.items():
+        if not isinstance(value, kind):
+            raise InvalidRequest(f"{name} cannot be a {type(value).__name__}")
 
 
 global_http_connection: HTTPConnection = HTTPConnection()

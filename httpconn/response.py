@@ -10,7 +10,7 @@ import httpx
 
 from .core.text import charset_of, decode_text, parse_json
 from .core.urls import redact
-from .errors import HTTPConnError, StatusError
+from .errors import InvalidRequest, StatusError
 from .flows.body import ends_with_the_connection
 from .flows.exchange import Answer
 from .flows.fetch import shut
@@ -26,6 +26,10 @@ class Response(httpx.Response):
     or ``aiter_bytes`` (decoded), ``iter_raw`` or ``aiter_raw`` (as it was sent), or whole from ``read`` or ``aread``.
     """
 
+    _answer: Answer | None = None
+    _port: Port | None = None
+    _given_encoding: str | None = None
+
     def __init__(
         self, answer: Answer, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
     ) -> None:
@@ -39,10 +43,29 @@ class Response(httpx.Response):
             history=[*answer.history],
         )
         self._answer = answer
+        self._port = port
         if content is not None:
             self._content = content
-            self.is_closed = self.is_stream_consumed = True
-            self.elapsed = timedelta(seconds=port.now() - answer.began)
+            self.is_stream_consumed = True
+            self._end()
+
+    def _end(self) -> None:
+        """The exchange is over; nothing of it is kept."""
+        self.is_closed = True
+        if self._answer is not None and self._port is not None:
+            self.elapsed = timedelta(seconds=self._port.now() - self._answer.began)
+            self._num_bytes_downloaded = self._answer.body.wire_bytes
+        self._answer = self._port = None
+
+    def close(self) -> None:
+        """Give the connection back; a body that was not read to its end costs its connection."""
+        super().close()
+        self._end()
+
+    async def aclose(self) -> None:
+        """The same, awaited."""
+        await super().aclose()
+        self._end()
 
     @property
     def close_delimited(self) -> bool:
@@ -65,69 +88,70 @@ class Response(httpx.Response):
         return charset_of(self.headers.get("content-type"))
 
     @property
+    def encoding(self) -> str | None:
+        """The encoding of the text: one that was set, or the charset, or UTF-8."""
+        return self._given_encoding or self.charset_encoding or "utf-8"
+
+    @encoding.setter
+    def encoding(self, value: str) -> None:
+        self._given_encoding = value
+
+    @property
+    def num_bytes_downloaded(self) -> int:
+        """Bytes received so far, as they were sent."""
+        return self._num_bytes_downloaded if self._answer is None else self._answer.body.wire_bytes
+
+    @property
     def text(self) -> str:
         """The body as text, by an encoding set on the response, a byte order mark, the charset, or UTF-8."""
-        explicit = self.__dict__.get("_encoding")
-        return (
-            self.content.decode(explicit, "replace")
-            if explicit
-            else decode_text(self.content, self.headers.get("content-type"))
-        )
+        if self._given_encoding is not None:
+            return self.content.decode(self._given_encoding, "replace")
+        return decode_text(self.content, self.headers.get("content-type"))
 
     def json(self, **kwargs: Any) -> Any:
-        """The body as JSON, in UTF-8, UTF-16 or UTF-32.
+        """The body as JSON, in UTF-8, UTF-16 or UTF-32; ``kwargs`` go to the standard library's decoder.
 
         Raises:
             InvalidJSON: it is not JSON.
         """
-        return super().json(**kwargs) if kwargs else parse_json(self.content)
+        return parse_json(self.content, **kwargs)
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """The decoded body, in pieces of ``chunk_size`` bytes, or as they come."""
         if hasattr(self, "_content"):
-            yield from super().iter_bytes(chunk_size)
-            return
-        self._begin(httpx.SyncByteStream)
-        pieces = Pieces(chunk_size)
+            return super().iter_bytes(_checked_size(chunk_size))
+        return self._iter_pieces(self._begin(httpx.SyncByteStream), Pieces(chunk_size))
+
+    def _iter_pieces(self, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
         try:
-            while block := run_sync(self._answer.body.receive()):
+            while block := run_sync(answer.receive()):
                 yield from pieces.cut(block)
             yield from pieces.rest()
-        except HTTPConnError:
+        finally:
             self.close()
-            raise
-        self.close()
 
-    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+    def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """The same, awaited."""
         if hasattr(self, "_content"):
-            async for piece in super().aiter_bytes(chunk_size):
-                yield piece
-            return
-        self._begin(httpx.AsyncByteStream)
-        pieces = Pieces(chunk_size)
-        try:
-            while block := await self._answer.body.receive():
-                for piece in pieces.cut(block):
-                    yield piece
-            for piece in pieces.rest():
-                yield piece
-        except HTTPConnError:
-            await self.aclose()
-            raise
-        await self.aclose()
+            return super().aiter_bytes(_checked_size(chunk_size))
+        return _AsyncPieces(self, self._begin(httpx.AsyncByteStream), Pieces(chunk_size))
 
-    def _begin(self, kind: type[object]) -> None:
+    def _begin(self, kind: type[object]) -> Answer:
         """The same mistakes are refused as by httpx, with its exceptions."""
         if self.is_stream_consumed:
             raise httpx.StreamConsumed
-        if self.is_closed:
+        if self.is_closed or self._answer is None:
             raise httpx.StreamClosed
         if not isinstance(self.stream, kind):
             raise RuntimeError(
-                "A response of get_response is read by iter_bytes, one of get_async_response by aiter_bytes"
+                "Read a response of get_response by iter_bytes, one of get_async_response by aiter_bytes"
             )
         self.is_stream_consumed = True
+        return self._answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As httpx's: the body, if it was read; nothing of the exchange."""
+        return {**super().__getstate__(), "_answer": None, "_port": None}
 
     def __enter__(self) -> Self:
         return self
@@ -142,19 +166,53 @@ class Response(httpx.Response):
         await self.aclose()
 
 
-class Stream:
-    """The wire bytes of a streamed response, and its closing."""
+class _AsyncPieces:
+    """Decoded pieces: an iterator and no generator, so that leaving a loop over it leaves nothing to be finalized."""
+
+    def __init__(self, response: Response, answer: Answer, pieces: Pieces) -> None:
+        self._response = response
+        self._answer = answer
+        self._pieces = pieces
+        self._ready: Iterator[bytes] = iter(())
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while (piece := next(self._ready, None)) is None:
+            if self._ended:
+                raise StopAsyncIteration
+            await self._fill()
+        return piece
+
+    async def _fill(self) -> None:
+        try:
+            block = await self._answer.receive()
+        except BaseException:
+            await self.aclose()
+            raise
+        if block:
+            self._ready = self._pieces.cut(block)
+        else:
+            self._ready = self._pieces.rest()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        self._ended = True
+        await self._response.aclose()
+
+
+class SyncStream(httpx.SyncByteStream):
+    """The wire bytes of a streamed ``get_response``, and its closing."""
 
     def __init__(self, answer: Answer, port: Port) -> None:
         self._answer = answer
         self._port = port
 
-
-class SyncStream(Stream, httpx.SyncByteStream):
-    """For ``get_response``."""
-
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := run_sync(self._answer.body.receive_wire()):
+        while chunk := run_sync(self._answer.receive(wire=True)):
             yield chunk
 
     def close(self) -> None:
@@ -162,23 +220,38 @@ class SyncStream(Stream, httpx.SyncByteStream):
         run_sync(shut(self._port, self._answer))
 
 
-class AsyncStream(Stream, httpx.AsyncByteStream):
-    """For ``get_async_response``."""
+class AsyncStream(httpx.AsyncByteStream):
+    """The same for ``get_async_response``."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self._answer.body.receive_wire():
-            yield chunk
+    def __init__(self, answer: Answer, port: Port) -> None:
+        self._answer = answer
+        self._port = port
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._answer.receive(wire=True)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         """Give the connection back."""
         await shut(self._port, self._answer)
 
 
+def _checked_size(size: int | None) -> int | None:
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise InvalidRequest(f"chunk_size must be at least 1: {size!r}")
+    return size
+
+
 class Pieces:
     """Cuts blocks into pieces of one size; without a size they stay as they are."""
 
     def __init__(self, size: int | None) -> None:
-        self._size = size
+        self._size = _checked_size(size)
         self._held = bytearray()
 
     def cut(self, block: bytes) -> Iterator[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+import pickle
 import zlib
 
 import httpx
@@ -317,6 +319,32 @@ class TestRetries:
             face.get_bytes(connect(retries=0), "http://no-such-host.invalid/")
 
 
+class TestOrder:
+    """The status is judged before the body is held against its limits."""
+
+    @pytest.mark.parametrize(
+        "busy", [response(503, body=b"x" * 5000), response(503, {"Content-Encoding": "unknown"}, body=b"x")]
+    )
+    def test_a_large_or_odd_error_page_does_not_stop_retries(self, face, connect, scripted, busy):
+        server = scripted(in_turn(busy, response(body=b"ok")))
+        assert face.get_bytes(connect(retries=AT_ONCE), server.url, max_bytes=100) == b"ok"
+
+    def test_a_large_error_page_is_a_status(self, face, connect, scripted):
+        server = scripted(response(404, body=b"x" * 5000))
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connect(), server.url, max_bytes=100)
+
+    def test_an_empty_close_delimited_body_with_a_coding_is_truncated(self, face, connect, scripted):
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+        whole = [head + gzip.compress(b"hello"), Close()]
+        server = scripted(in_turn([head, Close()], [head + gzip.compress(b"hello")[:-3], Close()], whole))
+        assert face.get_bytes(connect(retries=AT_ONCE), server.url) == b"hello"
+
+    def test_an_empty_body_with_a_coding_and_a_length_is_empty(self, face, connect, scripted):
+        server = scripted(response(headers={"Content-Encoding": "gzip"}))
+        assert face.get_bytes(connect(), server.url) == b""
+
+
 class TestText:
     """No foreign exception, whatever the charset says."""
 
@@ -411,6 +439,64 @@ class TestResponses:
         connection = connect(limits=Limits(min_speed=10**9, speed_window=0.1))
         assert face.read(face.get_response(connection, server.url, stream=True)) == b"half"
 
+    @pytest.mark.parametrize("size", [0, -1, 2.5, True])
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_bad_size_of_pieces_is_refused(self, face, connect, scripted, size, stream):
+        answer = face.get_response(connect(), scripted(response(body=b"x" * 5000)).url, stream=stream)
+        with pytest.raises(httpconn.InvalidRequest):
+            list(face.iterate(answer, "iter_bytes", size))
+        face.close(answer)
+
+    def test_an_error_of_a_stream_says_where_it_happened(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Close()])
+        answer = face.get_response(connect(), server.url_for("/?sig=secret"), stream=True)
+        with pytest.raises(httpconn.TruncatedBody) as caught:
+            face.read(answer)
+        assert (caught.value.attempts, caught.value.url) == (1, server.url_for("/?sig=***"))
+        assert caught.value.request is answer.request
+
+    def test_it_counts_and_times_as_httpx_does(self, face, connect, scripted):
+        packed = gzip.compress(b"0123456789" * 1000)
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=packed))
+        answer = face.get_response(connect(), server.url, stream=True)
+        assert answer.num_bytes_downloaded == 0
+        face.read(answer)
+        assert answer.num_bytes_downloaded == len(packed)
+        assert answer.elapsed.total_seconds() >= 0
+
+    def test_its_text_follows_the_encoding_that_is_set(self, face, connect, scripted):
+        answer = face.get_response(connect(), scripted(response(body="\ufeffhé".encode())).url)
+        assert (answer.encoding, answer.text) == ("utf-8", "hé")
+        assert answer.text == "hé"
+        answer.encoding = "latin-1"
+        assert answer.text == "ï»¿hÃ©"
+
+    def test_json_takes_the_options_of_the_decoder(self, face, connect, scripted):
+        answer = face.get_response(connect(), scripted(response(body=b"[1.5")).url)
+        with pytest.raises(httpconn.InvalidJSON):
+            answer.json(parse_float=str)
+        answer = face.get_response(connect(), scripted(response(body=b"[1.5]")).url)
+        assert answer.json(parse_float=str) == ["1.5"]
+
+    def test_it_can_be_pickled_and_copied_as_httpx_s_can(self, face, connect, scripted):
+        answer = face.get_response(connect(), scripted(response(body=b"ok")).url)
+        for again in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
+            assert (again.status_code, again.content, again.text) == (200, b"ok", "ok")
+
+    def test_leaving_a_loop_over_a_stream_leaves_nothing_behind(self, face, connect, scripted):
+        server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
+        answer = face.get_response(connect(), server.url, stream=True)
+
+        async def some():
+            async for piece in answer.aiter_bytes():
+                return piece
+            return None
+
+        piece = face.run(some) if face.is_async else next(answer.iter_bytes())
+        assert piece == b"half"
+        face.close(answer)
+        server.wait_for(lambda: server.open_connections == 0)
+
 
 class TestHooks:
     """As in httpx."""
@@ -437,6 +523,20 @@ class TestHooks:
         for _ in range(3):
             with pytest.raises(Stop):
                 face.get_bytes(connection, server.url, timeout=5)
+
+    def test_a_hook_may_read_the_body(self, face, connect, scripted):
+        packed = gzip.compress(b"hello")
+        server = scripted(lambda request: response(headers={"Content-Encoding": "gzip"}, body=packed))
+        read = []
+
+        async def aread(answer):
+            read.append(await answer.aread())
+
+        hook = aread if face.is_async else lambda answer: read.append(answer.read())
+        connection = connect(event_hooks={"response": [hook]})
+        for _ in range(3):
+            assert face.get_bytes(connection, server.url, timeout=5) == b"hello"
+        assert read == [b"hello"] * 3
 
     def test_unknown_events_are_refused(self):
         with pytest.raises(httpconn.InvalidRequest):

@@ -159,6 +159,19 @@ class TestEventLoops:
 
         assert asyncio.run(fetch()) == b"ok"
 
+    @pytest.mark.parametrize("run", [lambda flow: asyncio.run(flow()), trio.run], ids=["asyncio", "trio"])
+    def test_a_sync_close_leaves_the_clients_of_loops_to_their_loops(self, scripted, run):
+        server = scripted(response(body=b"ok"))
+
+        async def fetch():
+            with HTTPConnection() as connection:
+                assert await connection.async_get_bytes(server.url) == b"ok"
+            kept.append(connection)
+
+        kept = []
+        run(fetch)
+        server.wait_for(lambda: server.open_connections == 0)
+
 
 class TestLeftOpen:
     """What nobody closed is closed, and told."""

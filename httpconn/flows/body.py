@@ -7,8 +7,7 @@ import httpx
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
-from ..core.requests import RequestSpec
-from ..errors import HTTPConnError, ProtocolError
+from ..errors import DecodingError, HTTPConnError, ProtocolError, TruncatedBody
 from ..options import Limits
 from ..ports.base import Exchange, Port
 
@@ -20,46 +19,88 @@ BODILESS = frozenset({204, 304})
 
 
 class Body:
-    """Pulled piece by piece: ``receive`` for content, ``receive_wire`` for the bytes as they were sent."""
+    """Pulled piece by piece: ``receive`` for content, ``receive_wire`` for the bytes as they were sent.
 
-    def __init__(self, port: Port, exchange: Exchange, deadline: Deadline, intake: Intake, floor: SpeedFloor | None):
+    Nothing is held against it until it is begun: an answer's status is judged before its body.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        exchange: Exchange,
+        deadline: Deadline,
+        *,
+        codings: frozenset[str],
+        limits: Limits,
+        max_bytes: int | None,
+        budget: ByteBudget | None,
+        floor: bool,
+    ) -> None:
         self._port = port
         self._exchange = exchange
         self._deadline = deadline
-        self._intake = intake
-        self._floor = floor
+        self._codings = codings
+        self._limits = limits
+        self._intake = Intake(max_bytes=max_bytes, limits=limits, budget=budget)
+        self._floor = SpeedFloor(limits) if floor and limits.min_speed else None
         self._decoder: Decoder | None = None
+        self._begun = False
         self._pending = False
         self._ended = False
 
-    def decode(self, coding: str | None, offered: frozenset[str]) -> None:
-        """Decode the body, whose Content-Encoding is ``coding``, from here on."""
-        self._decoder = decoder_for(coding, offered) if coding else None
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes received so far, as they were sent."""
+        return self._intake.wire
+
+    def begin(self) -> None:
+        """Vet the header: framing, declared length, content coding."""
+        response = self._exchange.response
+        if self._limits.strict_framing and ends_with_the_connection(response):
+            raise ProtocolError("Nothing but the end of the connection marks the end of the body")
+        self._intake.expect(declared(response))
+        self._decoder = decoder_for(response.headers.get("content-encoding"), self._codings)
+        self._begun = True
 
     async def receive(self) -> bytes:
         """The next decoded bytes; empty at the proper end of the body."""
+        if not self._begun:
+            self.begin()
         if self._decoder is None:
             return await self.receive_wire()
-        while True:
+        while not self._ended:
             if self._pending:
                 block = self._decoder.take(PIECE)
                 if block:
                     self._intake.add_decoded(len(block))
                     return block
             await self._feed(self._decoder)
-            if self._ended:
-                return b""
+        return b""
 
     async def _feed(self, decoder: Decoder) -> None:
         data = await self.receive_wire()
         self._pending = bool(data)
         if data:
             decoder.feed(data)
+        else:
+            self._finish(decoder)
+
+    def _finish(self, decoder: Decoder) -> None:
+        """Where no framing proves that the body is whole, its coding has to; a cut one may be whole the next time."""
+        if not ends_with_the_connection(self._exchange.response):
+            decoder.finish()
             return
-        decoder.finish()
+        try:
+            decoder.finish()
+        except DecodingError as error:
+            raise TruncatedBody(error.message) from error
+        if not self._intake.wire:
+            raise TruncatedBody("The body ended before it began")
 
     async def receive_wire(self) -> bytes:
         """The next bytes as the server sent them, transfer coding removed; empty at the proper end."""
+        if not self._begun:
+            self.begin()
         if self._ended:
             return b""
         began = self._port.now()
@@ -74,10 +115,6 @@ class Body:
             self._floor.add(len(data), self._port.now() - began)
         return data
 
-    async def close(self) -> None:
-        """Give the connection back."""
-        await self._exchange.close()
-
 
 def declared(response: httpx.Response) -> int | None:
     """The length that the body will have on the wire, or None."""
@@ -90,27 +127,6 @@ def ends_with_the_connection(response: httpx.Response) -> bool:
     if not version.startswith(b"HTTP/1") or response.status_code in BODILESS:
         return False
     return "content-length" not in response.headers and "transfer-encoding" not in response.headers
-
-
-def open_body(
-    port: Port,
-    exchange: Exchange,
-    spec: RequestSpec,
-    deadline: Deadline,
-    *,
-    limits: Limits,
-    max_bytes: int | None,
-    budget: ByteBudget | None,
-    floor: bool,
-) -> Body:
-    """The body of an answer whose header is vetted here: its framing, its declared length, its coding."""
-    response = exchange.response
-    if limits.strict_framing and ends_with_the_connection(response):
-        raise ProtocolError("Nothing but the end of the connection marks the end of the body")
-    intake = Intake(declared=declared(response), max_bytes=max_bytes, limits=limits, budget=budget)
-    body = Body(port, exchange, deadline, intake, SpeedFloor(limits) if floor and limits.min_speed else None)
-    body.decode(response.headers.get("content-encoding"), spec.codings)
-    return body
 
 
 class Blocks:

@@ -59,7 +59,7 @@ class _Save:
         while block := await blocks.receive():
             await self.port.blocking(part.write, block)
             meter.advance(sum(map(len, block)), self.port.now())
-        await answer.body.close()
+        await answer.close()
         return meter
 
     def _meter(self, size: int | None) -> Meter:

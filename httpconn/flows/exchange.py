@@ -19,7 +19,7 @@ from ..core.urls import redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
-from .body import Body, open_body
+from .body import Body
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
@@ -57,11 +57,20 @@ class Call:
 class Answer:
     """An answer that is not redirected any further; whoever holds it closes it.
 
-    ``began`` is the moment at which its attempt did, on the port's clock.
+    Attributes:
+        response: its header.
+        body: its body.
+        attempt: the number of the attempt that brought it.
+        began: when the call did, on the port's clock.
+        history: the redirects on the way.
     """
 
     response: httpx.Response
     body: Body
+    exchange: Exchange
+    call: Call
+    port: Port
+    attempt: int
     began: float
     history: list[httpx.Response] = field(default_factory=list)
 
@@ -71,6 +80,19 @@ class Answer:
             raise StatusError(self.response)
         if self.response.status_code == 206 and "range" not in self.response.request.headers:
             raise ProtocolError("The server sent a part where the whole was asked for")
+
+    async def receive(self, *, wire: bool = False) -> bytes:
+        """The next bytes of a body that is read outside of its call; an error is told as within it."""
+        try:
+            return await (self.body.receive_wire() if wire else self.body.receive())
+        except HTTPConnError as error:
+            _name_hop(error, self.response.request)
+            _describe(error, self.call, self.attempt, self.port.now() - self.began)
+            raise
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self.exchange.close()
 
 
 Consume = Callable[[Answer], Awaitable[T]]
@@ -87,11 +109,11 @@ async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
     while True:
         attempt += 1
         try:
-            answer = await _follow(port, call, deadline)
+            answer = await _follow(port, call, deadline, attempt, began)
             wait = _pause_after(port, call, deadline, answer.response, attempt)
             if wait is None:
                 return await _consumed(answer, consume)
-            await answer.body.close()
+            await answer.close()
         except HTTPConnError as error:
             wait = _pause(port, call, deadline, error, attempt)
             if wait is None:
@@ -105,7 +127,7 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
     try:
         return await consume(answer)
     except BaseException:
-        await answer.body.close()
+        await answer.close()
         raise
 
 
@@ -138,9 +160,9 @@ def _describe(error: HTTPConnError, call: Call, attempt: int, elapsed: float) ->
         error.url = redact(call.spec.url.url)
 
 
-async def _follow(port: Port, call: Call, deadline: Deadline) -> Answer:
+async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, began: float) -> Answer:
     """Send a request and follow its redirects; their bodies are never read."""
-    spec, began = call.spec, port.now()
+    spec = call.spec
     trail = redirects.Trail(spec, call.rules.redirects, call.rules.builder)
     history: list[httpx.Response] = []
     while True:
@@ -150,7 +172,8 @@ async def _follow(port: Port, call: Call, deadline: Deadline) -> Answer:
         try:
             check_size(response.headers.raw, call.rules.limits)
             if not (call.follow and redirects.leads_on(response.status_code, location)):
-                return Answer(response, _open(port, exchange, call, spec, deadline), began, history)
+                body = _body(port, exchange, call, spec, deadline)
+                return Answer(response, body, exchange, call, port, attempt, began, history)
             spec = trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()
@@ -167,12 +190,12 @@ def _name_hop(error: BaseException, request: httpx.Request) -> None:
         error.request = request
 
 
-def _open(port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> Body:
-    return open_body(
+def _body(port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> Body:
+    return Body(
         port,
         exchange,
-        spec,
         deadline,
+        codings=spec.codings,
         limits=call.rules.limits,
         max_bytes=call.max_bytes,
         budget=call.budget,
@@ -195,12 +218,15 @@ async def _send(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -
 
 
 async def _await_turn(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
-    rates = call.rules.rates
+    rates, host = call.rules.rates, spec.url.origin[1]
     if rates is None:
         return
-    now = port.now()
-    wait = rates.turn(spec.url.origin[1], now)
-    if not deadline.allows(wait, now):
+    wait = rates.turn(host, port.now(), deadline.at)
+    if wait is None:
         raise deadline.exceeded()
     if wait:
-        await port.sleep(wait)
+        try:
+            await port.sleep(wait)
+        except BaseException:
+            rates.give_back(host)
+            raise

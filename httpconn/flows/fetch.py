@@ -52,12 +52,13 @@ async def finished(port: Port, flow: Awaitable[T]) -> T:
 async def shut(port: Port, answer: Answer) -> None:
     """Close an answer that was handed out open."""
     try:
-        await answer.body.close()
+        await answer.close()
     finally:
         await port.release()
 
 
 async def _as_it_is(answer: Answer) -> Answer:
+    answer.body.begin()
     return answer
 
 
@@ -78,5 +79,5 @@ async def _read(answer: Answer) -> tuple[Answer, bytes]:
     blocks = []
     while block := await answer.body.receive():
         blocks.append(block)
-    await answer.body.close()
+    await answer.close()
     return answer, blocks[0] if len(blocks) == 1 else b"".join(blocks)

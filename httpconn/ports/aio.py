@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -16,6 +16,7 @@ from ..options import Timeouts
 from ..transport import AsyncHTTPTransport
 from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
+from .bodies import source
 from .clients import AsyncClient
 from .clock import SystemClock
 from .timeouts import allowances
@@ -41,27 +42,34 @@ class AsyncExchange:
 
     def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline, *, punctual: bool) -> None:
         self.response = response
-        self._chunks = aiter(cast(httpx.AsyncByteStream, response.stream))
+        self._stream: Any = response.stream
+        self._chunks: AsyncIterator[bytes] | None = None
         self._read = read
         self._deadline = deadline
         self._punctual = punctual
+
+    def begin(self) -> None:
+        """The hooks have seen the answer."""
+        self._stream = source(self.response)
 
     async def receive(self) -> bytes:
         """See :class:`httpconn.ports.base.Exchange`."""
         if self._read is not None:
             self._read.restart()
         try:
+            if self._chunks is None:
+                self._chunks = aiter(self._stream)
             return await (_next(self._chunks) if self._punctual else _within(self._deadline, _next(self._chunks)))
         except FOREIGN as error:
             raise translate(error, self._deadline) from error
 
     async def close(self) -> None:
         """See :class:`httpconn.ports.base.Exchange`."""
-        if isinstance(self._chunks, DirectBody):
-            self._chunks.close()  # which never waits
+        if isinstance(self.response.stream, DirectBody):
+            self.response.stream.close()  # which never waits
             return
         with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
-            if hasattr(self._chunks, "aclose"):  # a generator that is merely dropped is closed at any time later
+            if isinstance(self._chunks, AsyncGenerator):  # merely dropped, it is closed at any time later
                 await self._chunks.aclose()
             await self.response.aclose()
 
@@ -107,6 +115,7 @@ class AsyncPort(SystemClock):
         except BaseException:
             await exchange.close()
             raise
+        exchange.begin()
         return exchange
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:

@@ -66,9 +66,11 @@ class ClientOptions:
     def __post_init__(self) -> None:
         if self.proxy is not None and (self.transport or self.async_transport):
             raise InvalidRequest("A transport of your own brings its own proxy: give transport= or proxy=, not both")
-        unknown = set(self.event_hooks) - {"request", "response"}
-        if unknown:
-            raise InvalidRequest(f"Unknown event hooks: {', '.join(sorted(unknown))}")
+        for event, hooks in self.event_hooks.items():
+            if event not in ("request", "response"):
+                raise InvalidRequest(f"There is no event hook {event!r}")
+            if isinstance(hooks, str) or not isinstance(hooks, Sequence) or not all(map(callable, hooks)):
+                raise InvalidRequest(f"The event hooks of {event!r} must be a list of functions")
 
     def sync_client(self) -> SyncClient:
         """A new client for threads."""
@@ -182,7 +184,6 @@ class Clients:
             client, self._sync = self._sync, None
         if client is not None:
             client.close()
-        self._by_loop.clear()
 
     async def aclose(self) -> None:
         """Close the client of the running event loop, and the others as ``close`` does."""
@@ -197,7 +198,7 @@ class Clients:
         self._start()
 
     def __del__(self) -> None:
-        if getattr(self, "_by_loop", None) is not None and self.is_open:
+        if getattr(self, "_by_loop", None) is not None and self.is_open:  # None: its making failed
             warnings.warn(
                 "An HTTPConnection was left open: close() it, or use it in a with block", ResourceWarning, stacklevel=2
             )

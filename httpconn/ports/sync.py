@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import httpx
 
 from ..core.deadlines import Deadline
 from ..options import Timeouts
 from ..transport.allowance import Allowance
+from .bodies import source
 from .clients import SyncClient
 from .clock import SystemClock
 from .timeouts import allowances
@@ -25,15 +26,22 @@ class SyncExchange:
 
     def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
         self.response = response
-        self._chunks = iter(cast(httpx.SyncByteStream, response.stream))
+        self._stream: Any = response.stream
+        self._chunks: Iterator[bytes] | None = None
         self._read = read
         self._deadline = deadline
+
+    def begin(self) -> None:
+        """The hooks have seen the answer."""
+        self._stream = source(self.response)
 
     async def receive(self) -> bytes:
         """See :class:`httpconn.ports.base.Exchange`."""
         if self._read is not None:
             self._read.restart()
         try:
+            if self._chunks is None:
+                self._chunks = iter(self._stream)
             return next(filter(None, self._chunks), b"")
         except FOREIGN as error:
             raise translate(error, self._deadline) from error
@@ -72,6 +80,7 @@ class SyncPort(SystemClock):
         except BaseException:
             await exchange.close()
             raise
+        exchange.begin()
         return exchange
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:

@@ -56,7 +56,10 @@ def translate(error: Exception, deadline: Deadline) -> errors.HTTPConnError:
         return error
     if isinstance(error, (httpx.TimeoutException, TimeoutError)) and _is_over(deadline):
         return deadline.exceeded()
-    return _kind(error)(_text(error))
+    translated = _kind(error)(_text(error))
+    if isinstance(translated, errors.ProxyFailed) and _text(error).startswith("4"):
+        translated.retryable = False  # the proxy's status: it will refuse the next time, too
+    return translated
 
 
 def _is_over(deadline: Deadline) -> bool:

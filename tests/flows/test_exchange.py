@@ -214,7 +214,7 @@ def test_the_rate_limit_spaces_requests_and_their_redirects() -> None:
 
 def test_a_turn_past_the_deadline_fails_at_once() -> None:
     limiter = RateLimiter(RateLimit(1, per=60))
-    limiter.turn("example.com", 1000.0)
+    limiter.turn("example.com", 1000.0, None)
     with pytest.raises(errors.DeadlineExceeded):
         get_bytes(ScriptedPort(), rates=limiter, timeouts=Timeouts(total=30))
 
