@@ -19,7 +19,8 @@ from . import errors
 from ._version import __version__
 from .connection import HTTPConnection
 from .options import Timeouts
-from .progress import megabytes, rich_progress
+from .partfile import check_target
+from .progress import ProgressFace, megabytes, rich_progress
 
 # The first class that fits counts; an error that none fits ends with 1.
 EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
@@ -64,7 +65,12 @@ def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options: tuple[Callable[[Any], Any], ...] = (
         click.option("--max-bytes", type=size, metavar="SIZE", help="Refuse anything larger, such as 10M or 1.5GiB."),
         click.option("--retries", type=click.IntRange(0), default=2, show_default=True, help="Further attempts."),
-        click.option("--timeout", type=float, metavar="SECONDS", help="For the whole transfer of each URL."),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="For the whole transfer of each URL.",
+        ),
         click.option(
             "-H",
             "--header",
@@ -93,7 +99,7 @@ def get(
     url: str, headers: tuple[tuple[str, str], ...], timeout: float | None, retries: int, max_bytes: int | None
 ) -> None:
     """Write the body of URL to standard output."""
-    with _one_line_errors(), HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection:
+    with _one_line_errors(), HTTPConnection(retries=retries, timeout=Timeouts(total=timeout)) as connection:
         out = _standard_output()
         answer = connection.get_response(url, stream=True, extra_headers=dict(headers), max_bytes=max_bytes)
         with answer:
@@ -130,24 +136,29 @@ def download(
     progress = nullcontext(None) if quiet else rich_progress()
     with (
         _one_line_errors(),
-        HTTPConnection(retries=retries, timeout=_timeouts(timeout)) as connection,
-        progress as tell,
+        HTTPConnection(retries=retries, timeout=Timeouts(total=timeout)) as connection,
+        progress as face,
     ):
-        for url in urls:
+        for url, target in _targets(urls, output, folder):
             try:
-                path = connection.download_file(url, output or _path_for(url, folder), progress=tell, **options)
+                path = connection.download_file(url, target, progress=face, **options)
             except errors.HTTPConnError as error:
-                _complain(error)
+                _complain(error, face)
                 failed = failed or exit_code(error)
             else:
-                with _output_errors():
-                    click.echo(f"{path} ({megabytes(path.stat().st_size)})")
+                _report(f"{path} ({megabytes(path.stat().st_size)})", face)
     sys.exit(failed)
 
 
-def _timeouts(total: float | None) -> Timeouts:
-    """A transfer that somebody watches has no bound of its own: slow ones are ended by their speed."""
-    return Timeouts(total=total)
+def _targets(urls: tuple[str, ...], output: Path | None, folder: Path | None) -> Iterator[tuple[str, Path]]:
+    """Each URL's file; two with one file would overwrite each other."""
+    if folder is not None:
+        check_target(folder / "file")
+    paths = [output or _path_for(url, folder) for url in urls]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise errors.InvalidRequest(f"Several URLs would be saved as {path}: download them one by one, with -o")
+    return zip(urls, paths, strict=True)
 
 
 def _path_for(url: str, folder: Path | None) -> Path:
@@ -166,9 +177,21 @@ def exit_code(error: errors.HTTPConnError) -> int:
     return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def _complain(error: errors.HTTPConnError) -> None:
-    line = " ".join(str(error).split())
-    click.echo(f"httpconn: {line}", err=True)
+def _complain(error: errors.HTTPConnError, face: ProgressFace | None = None) -> None:
+    line = f"httpconn: {' '.join(str(error).split())}"
+    if face is None:
+        click.echo(line, err=True)
+    else:
+        face.say(line)
+
+
+def _report(line: str, face: ProgressFace | None) -> None:
+    """On a terminal above the bars, which would run into it."""
+    if face is not None and sys.stdout is not None and sys.stdout.isatty() and sys.stderr.isatty():
+        face.say(line)
+        return
+    with _output_errors():
+        click.echo(line)
 
 
 @contextmanager

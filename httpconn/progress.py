@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from .errors import InvalidRequest
 
@@ -59,6 +59,7 @@ class Meter:
         self._received = 0
         self._began = now
         self._due = now
+        self.advance(0, now)
 
     def advance(self, count: int, now: float) -> None:
         """So many bytes more."""
@@ -78,8 +79,18 @@ class Meter:
             self._callback(Progress(self._received, total, speed, self._attempt, done, self._url, self._path))
 
 
+class ProgressFace(Protocol):
+    """Shows the progress of downloads, from any thread."""
+
+    def __call__(self, event: Progress) -> None:
+        """Show how far one has come."""
+
+    def say(self, line: str) -> None:
+        """Write a line that stays, beside what moves."""
+
+
 @contextmanager
-def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
+def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressFace]:
     """A callback that draws a bar for each download on a terminal, and writes plain lines elsewhere.
 
     One callback serves several downloads at once, from any thread.
@@ -92,34 +103,58 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
     """
     stream = stream or sys.stderr
     if stream is None:  # closed, as under some supervisors
-        yield _unheard
-        return
-    if not stream.isatty():
+        yield _Nobody()
+    elif not stream.isatty():
         yield _Lines(stream)
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as Bars
-    except ImportError as error:
-        raise InvalidRequest("A progress bar needs rich: pip install 'httpconn[cli]'") from error
-    # A file's name comes from a URL: "[red]" in it is no markup.
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, TimeRemainingColumn(), console=Console(file=stream)) as bars:
-        tasks: dict[Path, TaskID] = {}
-        lock = threading.Lock()
-
-        def draw(event: Progress) -> None:
-            with lock:
-                if event.path not in tasks:
-                    tasks[event.path] = bars.add_task(event.path.name, total=event.total)
-            bars.update(tasks[event.path], completed=event.received, total=event.total)
-
-        yield draw
+    else:
+        try:
+            bars = _Bars(stream)
+        except ImportError as error:
+            raise InvalidRequest("A progress bar needs rich: pip install 'httpconn[cli]'") from error
+        with bars.shown:
+            yield bars
 
 
-def _unheard(_event: Progress) -> None:
+class _Nobody:
     """Where nobody can read."""
+
+    def __call__(self, event: Progress) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+class _Bars:
+    """A bar for each file, below what is said."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.shown = Bars(
+            # A file's name comes from a URL: "[red]" in it is no markup.
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[speed]}/s"),
+            TimeRemainingColumn(),
+            console=Console(file=stream),
+            # Standard output is the caller's own, and may lead elsewhere.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._tasks: dict[Path, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Progress) -> None:
+        speed = megabytes(event.speed)
+        with self._lock:
+            if event.path not in self._tasks:
+                self._tasks[event.path] = self.shown.add_task(event.path.name, total=event.total, speed=speed)
+        self.shown.update(self._tasks[event.path], completed=event.received, total=event.total, speed=speed)
+
+    def say(self, line: str) -> None:
+        self.shown.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Lines:
@@ -135,9 +170,14 @@ class _Lines:
     def __call__(self, event: Progress) -> None:
         mark = event.received * 10 // event.total if event.total else event.received // self.STEP
         with self._lock:
-            if event.done or mark != self._told.get(event.path):
-                self._told[event.path] = mark
+            complete = event.received == event.total
+            if event.done or (not complete and mark > self._told.get(event.path, 0)):
+                self._told[event.path] = 0 if event.done else mark
                 print(self._line(event), file=self._stream, flush=True)
+
+    def say(self, line: str) -> None:
+        with self._lock:
+            print(line, file=self._stream, flush=True)
 
     @staticmethod
     def _line(event: Progress) -> str:
@@ -148,4 +188,6 @@ class _Lines:
 
 def megabytes(count: float) -> str:
     """A number of bytes for people."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +15,7 @@ import pytest
 
 import httpconn
 from tests.servers.application import pattern
-from tests.servers.scripted import Close, Forever, Stall, chunked, in_turn, response
+from tests.servers.scripted import Close, Drip, Forever, Stall, chunked, in_turn, response
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "httpconn"]
@@ -51,6 +54,50 @@ def test_download_to_a_file_or_a_folder(application, tmp_path):
     assert run("download", url, "-o", tmp_path / "named", "-q").stderr == b""
     assert run("download", url, "-d", tmp_path / "folder").returncode == 0
     assert (tmp_path / "named").read_bytes() == (tmp_path / "folder" / "10").read_bytes() == pattern(10)
+
+
+def test_two_urls_with_one_name_do_not_overwrite_each_other(application, tmp_path):
+    done = run("download", f"{application}/bytes/10", f"{application}/gzip/10", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"would be saved as 10" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_told_once(application, tmp_path):
+    done = run("download", f"{application}/bytes/10", f"{application}/bytes/11", "-d", "missing", cwd=tmp_path)
+    assert done.returncode == 9
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_on_a_terminal_results_and_failures_stay_above_the_bars(application, tmp_path):
+    """What a person sees at the end, on a real pseudo-terminal."""
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "download", f"{application}/bytes/300000", f"{application}/status/404"]
+    environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "160"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        screen = read_terminal(leader)
+        assert process.wait(20) == 6
+    lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip() for line in screen.splitlines()]
+    assert "300000 (0.3 MB)" in lines
+    assert any(line.startswith("httpconn: The server answered 404") for line in lines)
+
+
+def read_terminal(leader):
+    seen = b""
+    with os.fdopen(leader, "rb", buffering=0) as terminal, contextlib.suppress(OSError):  # EIO at its end
+        while piece := terminal.read(4096):
+            seen += piece
+    return seen.decode()
+
+
+def test_results_go_to_a_pipe_though_the_bars_are_on_a_terminal(application, tmp_path):
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "download", f"{application}/bytes/300000"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=follower) as process:
+        os.close(follower)
+        read_terminal(leader)
+        assert process.stdout.read() == b"300000 (0.3 MB)\n"
 
 
 def test_one_failure_does_not_stop_the_others(application, tmp_path):
@@ -145,7 +192,8 @@ def test_an_output_that_cannot_be_written_is_told_and_unread_progress_is_no_erro
 
 
 def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
-    server = scripted([response(headers={"Content-Length": "5000000"}, body=b"x" * 2_000_000), Stall()])
+    half = response(headers={"Content-Length": "5000000"}, body=b"x" * 2_000_000)
+    server = scripted([half, Drip(b"x" * 100, every=0.01), Stall()])
     command = [*COMMAND, "download", server.url_for("/file")]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         assert b"file: " in process.stderr.readline()
