@@ -94,6 +94,7 @@ class HTTPConnection:
     ) -> None:
         _require(limits=(limits, Limits), access=(access, AccessPolicy), redirects=(redirects, RedirectPolicy))
         _require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
+        _require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         _require(transport=(transport, httpx.BaseTransport | None))
         _require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
@@ -425,7 +426,7 @@ def _require(**given: tuple[object, Any]) -> None:
     """Refuse an option of another type where it is given, rather than where it is first used."""
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):
-            raise InvalidRequest(f"{name} cannot be a {type(value).__name__}")
+            raise InvalidRequest(f"{name} cannot be of the type {type(value).__name__}")
 
 
 global_http_connection: HTTPConnection = HTTPConnection()

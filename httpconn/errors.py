@@ -133,11 +133,10 @@ class HTTPConnError(Exception):
         self._request = request
 
     def __str__(self) -> str:
-        if not self.attempts:
-            return self.message
         where = f" [{self.url}]" if self.url else ""
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"{self.message}{where} ({tries}, {self.elapsed:.2f} s)"
+        how = f" ({tries}, {self.elapsed:.2f} s)" if self.attempts else ""
+        return f"{self.message}{where}{how}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self._state())

@@ -16,7 +16,7 @@ from .errors import TRANSIENT_STATUSES, InvalidRequest
 MIB = 1024 * 1024
 
 
-MAX_SECONDS = 2_000_000.0
+MAX_SECONDS = 2_000_000
 MAX_COUNT = 2**63 - 1
 
 Item = TypeVar("Item", int, str)
@@ -92,7 +92,11 @@ class Timeouts:
     @classmethod
     def of(cls, value: Timeouts | float) -> Self | Timeouts:
         """``5.0`` means: the defaults, and the whole call within 5 seconds."""
-        return value if isinstance(value, Timeouts) else cls(total=value)
+        if isinstance(value, Timeouts):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidRequest(f"timeout must be seconds or httpconn.Timeouts, not {type(value).__name__}")
+        return cls(total=value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Response(httpx.Response):
         )
         self._answer = answer
         self._port = port
+        self._attempts = answer.attempt
         if content is not None:
             self._content = content
             self.is_stream_consumed = True
@@ -53,7 +54,7 @@ class Response(httpx.Response):
         """The exchange is over; nothing of it is kept."""
         self.is_closed = True
         if self._answer is not None and self._port is not None:
-            self.elapsed = timedelta(seconds=self._port.now() - self._answer.began)
+            self.elapsed = timedelta(seconds=self._seconds())
             self._num_bytes_downloaded = self._answer.body.wire_bytes
         self._answer = self._port = None
 
@@ -79,8 +80,16 @@ class Response(httpx.Response):
             StatusError: any other status, a redirect that was not followed among them.
         """
         if not self.is_success:
-            raise StatusError(self, url=redact(self.request.url))
+            error = StatusError(self, url=redact(self.request.url))
+            error.attempts, error.elapsed = self._attempts, self._seconds()
+            raise error
         return self
+
+    def _seconds(self) -> float:
+        """From the beginning of the call until the response was closed, or until now."""
+        if self._answer is None or self._port is None:
+            return self.elapsed.total_seconds()
+        return self._port.now() - self._answer.began
 
     @property
     def charset_encoding(self) -> str | None:
@@ -89,7 +98,7 @@ class Response(httpx.Response):
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text: one that was set, or the charset, or UTF-8."""
+        """The encoding of the text, which is one that was set, or the charset, or UTF-8."""
         return self._given_encoding or self.charset_encoding or "utf-8"
 
     @encoding.setter
@@ -154,6 +163,8 @@ class Response(httpx.Response):
         return {**super().__getstate__(), "_answer": None, "_port": None}
 
     def __enter__(self) -> Self:
+        if isinstance(self.stream, AsyncStream) and not self.is_closed:
+            raise RuntimeError("Use async with for a streamed response of get_async_response")
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -7,6 +7,7 @@ import gc
 import os
 import random
 import signal
+import ssl
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -87,10 +88,16 @@ class TestClients:
             assert face.get_bytes(connection, server.url) == b"ok"
         server.wait_for(lambda: server.open_connections == 0)
 
-    def test_tls_contexts_are_shared(self):
+    def test_tls_contexts_are_shared(self, monkeypatch):
+        made = []
+        create = ssl.create_default_context
+        monkeypatch.setattr(
+            ssl, "create_default_context", lambda *args, **options: made.append(1) or create(*args, **options)
+        )
         with HTTPConnection() as one, HTTPConnection() as other:
-            pools = [each.get_sync_client()._transport for each in (one, other)]
-            assert pools[0] is not pools[1]
+            one.get_sync_client()
+            other.get_sync_client()
+        assert len(made) <= 1
 
 
 class TestEventLoops:
@@ -338,11 +345,11 @@ class TestCancellation:
 
     def test_closing_ends_calls_in_other_threads(self, scripted):
         server = scripted([Stall()])
-        connection = HTTPConnection(retries=0)
+        connection = HTTPConnection(retries=1)
         with ThreadPoolExecutor(1) as threads:
             call = threads.submit(connection.get_bytes, server.url, timeout=20)
             server.wait_for(lambda: len(server.requests) == 1)
-            server.drop_connections()
-            wait([call], 10)
-            assert isinstance(call.exception(), httpconn.ReadFailed)
-        connection.close()
+            connection.close()
+            assert wait([call], 10).done
+            assert isinstance(call.exception(), httpconn.TransportError)
+        server.wait_for(lambda: server.open_connections == 0)

@@ -93,12 +93,18 @@ class Intake:
             grown, self._spent = size - self._spent, size
             self._budget.spend(grown)
 
+    def cut(self) -> TruncatedBody:
+        """The error of a body that ended here."""
+        whole = "" if self._declared is None else f" of {self._declared}"
+        return TruncatedBody(f"The body ended after {self.wire}{whole} bytes")
+
     def finish(self) -> None:
         """The wire has ended: a short body is never complete (RFC 9112 section 8)."""
         if self._declared is None or self.wire == self._declared:
             return
-        text = f"The body has {self.wire} bytes where {self._declared} were declared"
-        raise TruncatedBody(text) if self.wire < self._declared else ProtocolError(text)
+        if self.wire < self._declared:
+            raise self.cut()
+        raise ProtocolError(f"The body has {self.wire} bytes where {self._declared} were declared")
 
 
 class SpeedFloor:

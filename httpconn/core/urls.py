@@ -101,6 +101,8 @@ def _check_authority(userinfo: str, hostport: str) -> None:
         port = colon + port
     if not host:
         raise InvalidURL("The URL has no host")
+    if host.startswith("[") and not bracket:
+        raise InvalidURL("The host of the URL begins with a bracket that does not end")
     if not _PORT.fullmatch(port):
         raise InvalidURL("The port of the URL is not a number")
     if "@" in userinfo or "%" in host or any(map(str.isspace, hostport)):

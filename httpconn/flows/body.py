@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 
 from ..core.deadlines import Deadline
@@ -105,7 +107,10 @@ class Body:
             return b""
         began = self._port.now()
         self._deadline.check(began)
-        data = await self._exchange.receive()
+        try:
+            data = await self._exchange.receive()
+        except TruncatedBody as error:
+            raise self._intake.cut() from error
         if not data:
             self._intake.finish()
             self._ended = True
@@ -135,9 +140,10 @@ class Blocks:
     A body that breaks hands over what it has, and raises at the next call: what came is never lost.
     """
 
-    def __init__(self, body: Body, size: int) -> None:
+    def __init__(self, body: Body, size: int, on_piece: Callable[[int], None]) -> None:
         self._body = body
         self._size = size
+        self._on_piece = on_piece
         self._error: HTTPConnError | None = None
 
     async def receive(self) -> list[bytes]:
@@ -150,6 +156,7 @@ class Blocks:
             while missing > 0 and (data := await self._body.receive()):
                 pieces.append(data)
                 missing -= len(data)
+                self._on_piece(len(data))
         except HTTPConnError as error:
             if not pieces:
                 raise

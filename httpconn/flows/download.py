@@ -55,10 +55,9 @@ class _Save:
         if size:
             await self.port.blocking(part.reserve, size)
         meter = self._meter(size)
-        blocks = Blocks(answer.body, BLOCK)
+        blocks = Blocks(answer.body, BLOCK, lambda count: meter.advance(count, self.port.now()))
         while block := await blocks.receive():
             await self.port.blocking(part.write, block)
-            meter.advance(sum(map(len, block)), self.port.now())
         await answer.close()
         return meter
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+from collections.abc import Iterator
 
 import pytest
+import trio
 
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
 from httpconn.core.rates import RateLimiter
@@ -13,10 +16,22 @@ from httpconn.flows.body import Blocks
 from httpconn.stepping import run_sync
 from tests.flows.scripted_port import Reply, ScriptedPort, call
 
+RUNNERS = {"sync": run_sync, "asyncio": asyncio.run, "trio": lambda flow: trio.run(lambda: flow)}
+runner = RUNNERS["sync"]
+
+
+@pytest.fixture(params=RUNNERS, autouse=True)
+def _each_runtime(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A flow is the same on all runtimes: each test runs three times."""
+    global runner
+    runner = RUNNERS[request.param]
+    yield
+    runner = RUNNERS["sync"]
+
 
 def get_bytes(port: ScriptedPort, **options: object) -> bytes:
     try:
-        return run_sync(fetch.finished(port, fetch.fetch_bytes(port, call(**options))))  # type: ignore[arg-type]
+        return runner(fetch.finished(port, fetch.fetch_bytes(port, call(**options))))  # type: ignore[arg-type]
     finally:
         assert port.all_closed
         assert port.released == 1
@@ -221,7 +236,7 @@ def test_a_turn_past_the_deadline_fails_at_once() -> None:
 
 def test_the_last_answer_is_handed_out_where_its_status_is_no_error() -> None:
     port = ScriptedPort(Reply(503), Reply(503), Reply(503, body=[b"busy"]))
-    answer, body = run_sync(fetch.fetch_answer(port, call()))
+    answer, body = runner(fetch.fetch_answer(port, call()))
     assert (answer.response.status_code, body) == (503, b"busy")
 
 
@@ -242,16 +257,19 @@ def test_strict_framing_refuses_what_only_the_connection_ends() -> None:
 def test_blocks_hand_over_what_came_before_they_break() -> None:
     port = ScriptedPort(Reply(body=[b"abc", b"de", errors.ReadFailed("reset")]))
 
+    counted: list[int] = []
+
     async def flow() -> list[bytes]:
         answer = await fetch.open_answer(port, call())
-        blocks = Blocks(answer.body, 100)
+        blocks = Blocks(answer.body, 100, counted.append)
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
             await blocks.receive()
         await fetch.shut(port, answer)
         return came
 
-    assert run_sync(flow()) == [b"abc", b"de"]
+    assert runner(flow()) == [b"abc", b"de"]
+    assert counted == [3, 2]
 
 
 def test_a_flow_that_suspends_is_a_mistake_that_is_seen() -> None:
