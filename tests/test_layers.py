@@ -17,11 +17,18 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "options": ({"errors"}, WORLD),
     "access": ({"errors", "options"}, WORLD),
     "stepping": (set(), WORLD | {"httpx"}),
-    "partfile": ({"errors"}, WORLD | {"httpx"}),
-    "progress": ({"errors"}, WORLD - {"threading", "time"} | {"httpx"}),
+    "partfile": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
+    "progress": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
     "core": ({"core", "errors", "options", "access"}, WORLD - {"threading"}),
     "flows": ({"flows", "core", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
-    "transport": ({"transport", "errors", "options", "stepping", "core"}, {"trio"}),
+    "transport": ({"transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+    "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
+    "connection": (
+        {"core", "flows", "ports", "errors", "options", "access", "progress", "response", "stepping", "_version"}
+        | {"transport.tls"},
+        WORLD - {"ssl"},
+    ),
+    "cli": ({"connection", "errors", "options", "partfile", "progress", "_version"}, WORLD | {"httpx"}),
     "ports": ({"ports", "core", "transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
 }
 # core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.

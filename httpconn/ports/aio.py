@@ -12,15 +12,12 @@ import anyio.to_thread
 import httpx
 
 from ..core.deadlines import Deadline
-from ..options import Timeouts
 from ..transport import AsyncHTTPTransport
 from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
-from .bodies import source
 from .clients import AsyncClient
-from .clock import SystemClock
-from .timeouts import allowances
-from .translation import FOREIGN, translate
+from .sending import SendingPort, WireExchange
+from .translation import FOREIGN
 
 T = TypeVar("T")
 
@@ -37,53 +34,45 @@ async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
     raise deadline.exceeded()
 
 
-class AsyncExchange:
+class AsyncExchange(WireExchange):
     """One request over an ``httpx.AsyncClient``."""
 
-    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline, *, punctual: bool) -> None:
-        self.response = response
-        self._stream: Any = response.stream
-        self._chunks: AsyncIterator[bytes] | None = None
-        self._read = read
-        self._deadline = deadline
-        self._punctual = punctual
+    _chunks: AsyncIterator[bytes] | None = None
 
-    def begin(self) -> None:
-        """The hooks have seen the answer."""
-        self._stream = source(self.response)
+    async def _next(self) -> bytes:
+        return await _within(self._deadline, self._next_chunk())
 
-    async def receive(self) -> bytes:
-        """See :class:`httpconn.ports.base.Exchange`."""
-        if self._read is not None:
-            self._read.restart()
-        try:
-            if self._chunks is None:
-                self._chunks = aiter(self._stream)
-            return await (_next(self._chunks) if self._punctual else _within(self._deadline, _next(self._chunks)))
-        except FOREIGN as error:
-            raise translate(error, self._deadline) from error
+    async def _next_chunk(self) -> bytes:
+        if self._chunks is None:
+            self._chunks = aiter(self._stream)
+        async for chunk in self._chunks:
+            if chunk:
+                return chunk
+        return b""
 
     async def close(self) -> None:
         """See :class:`httpconn.ports.base.Exchange`."""
-        if isinstance(self.response.stream, DirectBody):
-            self.response.stream.close()  # which never waits
-            return
         with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
             if isinstance(self._chunks, AsyncGenerator):  # merely dropped, it is closed at any time later
                 await self._chunks.aclose()
             await self.response.aclose()
 
 
-async def _next(chunks: AsyncIterator[bytes]) -> bytes:
-    while True:
-        chunk = await anext(chunks, None)
-        if chunk is None:
-            return b""
-        if chunk:
-            return chunk
+class PunctualExchange(AsyncExchange):
+    """One over a transport of ours, which keeps to the deadline at each of its steps."""
+
+    async def _next(self) -> bytes:
+        return await self._next_chunk()
+
+    async def close(self) -> None:
+        """The engine's bodies close without waiting."""
+        if isinstance(self.response.stream, DirectBody):
+            self.response.stream.close()
+        else:
+            await super().close()
 
 
-class AsyncPort(SystemClock):
+class AsyncPort(SendingPort):
     """The world of an asynchronous call."""
 
     def __init__(self, client: AsyncClient, *, owned: bool) -> None:
@@ -94,29 +83,16 @@ class AsyncPort(SystemClock):
         """See :class:`httpconn.ports.base.Port`."""
         await anyio.sleep(seconds)
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> AsyncExchange:
-        """See :class:`httpconn.ports.base.Port`."""
-        limits = request.extensions["timeout"] = allowances(timeouts, deadline)
-        for hook in self._client.event_hooks["request"]:
-            await hook(request)
-        try:
-            transport = self._client.transport_for(request.url)
-            # Ours keep to the deadline at each of their steps; another's may not know of time at all.
-            punctual = isinstance(transport, AsyncHTTPTransport)
-            sending = transport.handle_async_request(request)
-            response = await (sending if punctual else _within(deadline, sending))
-        except FOREIGN as error:
-            raise translate(error, deadline) from error
-        response.request = request
-        exchange = AsyncExchange(response, limits["read"], deadline, punctual=punctual)
-        try:
-            for hook in self._client.event_hooks["response"]:
-                await hook(response)
-        except BaseException:
-            await exchange.close()
-            raise
-        exchange.begin()
-        return exchange
+    async def _tell(self, event: str, message: httpx.Request | httpx.Response) -> None:
+        for hook in self._client.event_hooks[event]:
+            await hook(message)
+
+    async def _exchange(self, request: httpx.Request, read: Allowance | None, deadline: Deadline) -> AsyncExchange:
+        transport = self._client.transport_for(request.url)
+        sending = transport.handle_async_request(request)
+        if isinstance(transport, AsyncHTTPTransport):
+            return PunctualExchange(await sending, read, deadline)
+        return AsyncExchange(await _within(deadline, sending), read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""

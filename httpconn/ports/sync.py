@@ -10,41 +10,23 @@ from typing import Any, TypeVar
 import httpx
 
 from ..core.deadlines import Deadline
-from ..options import Timeouts
 from ..transport.allowance import Allowance
-from .bodies import source
 from .clients import SyncClient
-from .clock import SystemClock
-from .timeouts import allowances
-from .translation import FOREIGN, translate
+from .sending import SendingPort, WireExchange
+from .translation import FOREIGN
 
 T = TypeVar("T")
 
 
-class SyncExchange:
+class SyncExchange(WireExchange):
     """One request over an ``httpx.Client``."""
 
-    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
-        self.response = response
-        self._stream: Any = response.stream
-        self._chunks: Iterator[bytes] | None = None
-        self._read = read
-        self._deadline = deadline
+    _chunks: Iterator[bytes] | None = None
 
-    def begin(self) -> None:
-        """The hooks have seen the answer."""
-        self._stream = source(self.response)
-
-    async def receive(self) -> bytes:
-        """See :class:`httpconn.ports.base.Exchange`."""
-        if self._read is not None:
-            self._read.restart()
-        try:
-            if self._chunks is None:
-                self._chunks = iter(self._stream)
-            return next(filter(None, self._chunks), b"")
-        except FOREIGN as error:
-            raise translate(error, self._deadline) from error
+    async def _next(self) -> bytes:
+        if self._chunks is None:
+            self._chunks = iter(self._stream)
+        return next(filter(None, self._chunks), b"")
 
     async def close(self) -> None:
         """See :class:`httpconn.ports.base.Exchange`."""
@@ -52,7 +34,7 @@ class SyncExchange:
             self.response.close()
 
 
-class SyncPort(SystemClock):
+class SyncPort(SendingPort):
     """The world of a synchronous call."""
 
     def __init__(self, client: SyncClient, *, owned: bool) -> None:
@@ -63,25 +45,13 @@ class SyncPort(SystemClock):
         """See :class:`httpconn.ports.base.Port`."""
         time.sleep(seconds)
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> SyncExchange:
-        """See :class:`httpconn.ports.base.Port`."""
-        limits = request.extensions["timeout"] = allowances(timeouts, deadline)
-        for hook in self._client.event_hooks["request"]:
-            hook(request)
-        try:
-            response = self._client.transport_for(request.url).handle_request(request)
-        except FOREIGN as error:
-            raise translate(error, deadline) from error
-        response.request = request
-        exchange = SyncExchange(response, limits["read"], deadline)
-        try:
-            for hook in self._client.event_hooks["response"]:
-                hook(response)
-        except BaseException:
-            await exchange.close()
-            raise
-        exchange.begin()
-        return exchange
+    async def _tell(self, event: str, message: httpx.Request | httpx.Response) -> None:
+        for hook in self._client.event_hooks[event]:
+            hook(message)
+
+    async def _exchange(self, request: httpx.Request, read: Allowance | None, deadline: Deadline) -> SyncExchange:
+        response = self._client.transport_for(request.url).handle_request(request)
+        return SyncExchange(response, read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""
