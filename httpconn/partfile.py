@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,28 +86,37 @@ def _words(kind: type[OSError], path: Path) -> tuple[int, str, str]:
 class PartFile:
     """Collects the bytes of a target that is not complete yet.
 
+    Its methods may be called in one thread after another. ``discard`` may come while another still runs, and is the
+    last that has an effect: what is called after it raises StorageError, and leaves nothing behind.
+
     Args:
         target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
+        self._lock = threading.Lock()
+        self._discarded = False
         self._real = target
         self._path: Path | None = None
         self._file = -1
 
     def open(self) -> None:
-        """Create the partial file, which nobody else has."""
-        with _told():
-            self._real = self.target.resolve()
-            path = self._real.with_name(_part_name(self._real.name))
-            self._file = os.open(path, _FLAGS, 0o666)
+        """Create the partial file, which nobody else has, for the eyes of those who may read the target."""
+        with self._lock:
+            if self._discarded:
+                raise StorageError("The partial file is discarded")
+            with _told():
+                self._real = self.target.resolve()
+                path = self._real.with_name(_part_name(self._real.name))
+                mode = _permissions(self._real)
+                self._file = os.open(path, _FLAGS, 0o666 if mode is None else mode & 0o777)
             self._path = path
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
         if hasattr(os, "posix_fallocate"):
-            with _told():
+            with self._opened():
                 try:
                     os.posix_fallocate(self._file, 0, size)
                 except OSError as error:
@@ -115,7 +125,7 @@ class PartFile:
 
     def write(self, blocks: list[bytes]) -> None:
         """Append blocks."""
-        with _told():
+        with self._opened():
             for block in blocks:
                 unwritten = memoryview(block)
                 while unwritten:
@@ -123,35 +133,53 @@ class PartFile:
 
     def commit(self) -> Path:
         """Bring the bytes to the disk, and the file to its name."""
-        if self._path is None:
-            raise StorageError("There is no open partial file")
-        with _told():
+        with self._opened() as path:
             self._keep_mode()
             os.fsync(self._file)
             self._close()
-            os.replace(self._path, self._real)
+            os.replace(path, self._real)
             self._path = None
             _sync_folder(self._real.parent)
         return self.target
 
     def discard(self) -> None:
-        """Remove the partial file, if there still is one; the target is left alone."""
-        with suppress(OSError):
-            self._close()
-        if self._path is not None:
+        """Remove the partial file, if there still is one; the target is left alone. Waits for what still runs."""
+        with self._lock:
+            self._discarded = True
             with suppress(OSError):
-                self._path.unlink()
-            self._path = None
+                self._close()
+            if self._path is not None:
+                with suppress(OSError):
+                    self._path.unlink()
+                self._path = None
+
+    @contextmanager
+    def _opened(self) -> Iterator[Path]:
+        with self._lock:
+            if self._path is None:
+                raise StorageError("There is no open partial file")
+            with _told():
+                yield self._path
 
     def _keep_mode(self) -> None:
         """A file that is replaced leaves its permissions to the new one."""
-        with suppress(OSError):
-            os.chmod(self._file, stat.S_IMODE(self._real.stat().st_mode))
+        mode = _permissions(self._real)
+        if mode is not None:
+            with suppress(OSError):
+                os.chmod(self._file, mode)
 
     def _close(self) -> None:
         if self._file >= 0:
             file, self._file = self._file, -1
             os.close(file)
+
+
+def _permissions(path: Path) -> int | None:
+    """Of what stands at the path; None where nothing does."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
 
 
 def _part_name(name: str) -> str:

@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,48 @@ def test_the_permissions_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch(0o600)
     written(tmp_path / "file", b"new")
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+def test_what_others_may_not_read_they_may_not_read_in_between(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o600)
+    part = PartFile(tmp_path / "file")
+    part.open()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    part.discard()
+
+
+def test_a_new_file_has_the_permissions_that_new_files_have(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    written(tmp_path / "file", b"new")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_nothing_is_done_after_discarding(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.discard()
+    for step in (part.open, lambda: part.write([b"x"]), lambda: part.reserve(1), part.commit):
+        with pytest.raises(StorageError):
+            step()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_discarding_waits_for_what_still_runs(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.open()
+    discarding = threading.Thread(target=part.discard)
+
+    class Blocks(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"one"
+            discarding.start()
+            discarding.join(0.1)
+            yield b"two"
+
+    part.write(Blocks())
+    discarding.join()
+    with pytest.raises(StorageError):
+        part.commit()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reserved_file_has_the_size_that_was_written(tmp_path: Path) -> None:

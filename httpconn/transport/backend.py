@@ -29,6 +29,7 @@ class _Backend(Generic[S]):
         self._runtime = runtime
         self._stream_type = stream_type
         self._open: set[S] = set()
+        self._closed = False
 
     async def _tcp(
         self, host: str, port: int, timeout: float | None, local_address: str | None, options: SocketOptions
@@ -45,6 +46,9 @@ class _Backend(Generic[S]):
     async def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> S:
         stream = self._stream_type(Wire(await dialling, self._runtime), allowance, self._open.discard)
         self._open.add(stream)
+        if self._closed:
+            stream.abort()
+            raise httpcore.ConnectError("The transport is closed")
         call = CURRENT.get()
         if call is not None:
             call.streams.append(stream)
@@ -79,7 +83,8 @@ class SyncBackend(_Backend[SyncStream], httpcore.NetworkBackend):
         time.sleep(seconds)
 
     def close(self) -> None:
-        """Close what is still open, be it in use."""
+        """Close what is still open, be it in use, and what is dialled later."""
+        self._closed = True
         for stream in list(self._open):
             stream.close()
 
@@ -112,6 +117,7 @@ class AsyncBackend(_Backend[AsyncStream], httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
     async def aclose(self, call: Call) -> None:
-        """Close what is still open, be it in use; the call puts off interruptions."""
+        """The same; the call puts off interruptions."""
+        self._closed = True
         for stream in list(self._open):
             await call.complete(stream.aclose())

@@ -60,14 +60,27 @@ class SyncBody(httpx.SyncByteStream):
         self._call = call
         self._on_close = on_close
         self._closed = False
+        self._whole = False
+        self._parts: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            with httpx_errors():
-                yield from self._stream
+            while (part := self._receive()) is not None:
+                yield part
         except BaseException:
             self.close()
             raise
+
+    def _receive(self) -> bytes | None:
+        if self._whole:
+            return None
+        if self._closed:  # the connection may serve another exchange by now
+            raise httpx.StreamClosed
+        with httpx_errors(), self._call.current():
+            self._parts = self._parts or iter(self._stream)
+            part = next(self._parts, None)
+        self._whole = part is None
+        return part
 
     def close(self) -> None:
         """Close; once is enough."""
@@ -89,18 +102,22 @@ class AsyncBody(httpx.AsyncByteStream):
         self._call = call
         self._on_close = on_close
         self._closed = False
+        self._whole = False
         self._parts: AsyncIterator[bytes] | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._whole:
+            raise StopAsyncIteration
+        if self._closed:
+            raise httpx.StreamClosed
         try:
-            with httpx_errors():
-                if self._parts is None:
-                    return await self._first()
-                return await anext(self._parts)
+            with httpx_errors(), self._call.current():
+                return await (self._first() if self._parts is None else anext(self._parts))
         except StopAsyncIteration:
+            self._whole = True
             raise
         except BaseException:
             await self.aclose()

@@ -16,7 +16,8 @@ from itertools import chain, zip_longest
 import httpcore
 
 from .allowance import Allowance, seconds_left
-from .runtimes import Address, Runtime
+from .resolver import Address
+from .runtimes import Runtime
 
 _PENDING = {errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)}
 

@@ -73,6 +73,7 @@ class Engine:
         self._ssl_context = ssl_context
         self._dialling = dialling
         self._uds = uds
+        self._closed = False
         self._start()
         _alive.add(self)
 
@@ -85,6 +86,7 @@ class Engine:
             expiry=limits.keepalive_expiry,
         )
         self._used: set[Connection] = set()
+        self._waiting: set[Lease[Connection]] = set()
 
     def after_fork(self) -> None:
         """In the child: what the parent holds, and a lock that it held, are not ours."""
@@ -113,10 +115,12 @@ class Engine:
 
     async def _claim(self, origin: Origin, timeout: float | None) -> Lease[Connection]:
         with self._lock:
+            self._require_open()
             lease, close = self._pool.acquire(origin, time.monotonic())
             waiting = lease.stage is Stage.WAITING
             if waiting:
                 lease.waiter = self._runtime.signal()
+                self._waiting.add(lease)
             elif lease.connection is not None:
                 self._used.add(lease.connection)
         _close(close)
@@ -127,25 +131,33 @@ class Engine:
     async def _await_turn(self, lease: Lease[Connection], timeout: float | None) -> None:
         try:
             await self._runtime.wait(lease.waiter, seconds_left(timeout))
+            self._require_open()
         except BaseException as error:
-            with self._lock:
-                left = self._pool.cancel(lease, time.monotonic())
-            self._settle(left)
+            self.end(lease, reusable=True)  # if its turn has come, nothing was done in it
             if isinstance(error, TimeoutError):
                 raise httpx.PoolTimeout("No connection came free in time") from None
             raise
+        finally:
+            self._waiting.discard(lease)
 
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
-        """The exchange is over."""
+        """The exchange is over, or is not waited for any more; once is enough."""
         with self._lock:
-            if lease.stage is not Stage.GRANTED:
+            if lease.stage is Stage.ENDED:
                 return
-            if lease.connection is not None:
-                self._used.discard(lease.connection)
-            left = self._pool.release(lease, time.monotonic(), reusable=reusable)
-            if left.wake is not None and left.wake.connection is not None:
-                self._used.add(left.wake.connection)
+            left = self._end(lease, reusable and not self._closed)
         self._settle(left)
+
+    def _end(self, lease: Lease[Connection], reusable: bool) -> Next[Connection]:
+        now = time.monotonic()
+        if lease.stage is Stage.WAITING:
+            return self._pool.cancel(lease, now)
+        if lease.connection is not None:
+            self._used.discard(lease.connection)
+        left = self._pool.release(lease, now, reusable=reusable)
+        if left.wake is not None and left.wake.connection is not None:
+            self._used.add(left.wake.connection)
+        return left
 
     def _settle(self, left: Next[Connection]) -> None:
         if left.wake is not None:
@@ -160,27 +172,38 @@ class Engine:
             connection.wire.close()
 
     def close(self) -> None:
-        """Close all connections, be they in use."""
+        """Close all connections, be they in use, and make no more."""
         with self._lock:
+            self._closed = True
             idle = self._pool.drain()
             used, self._used = list(self._used), set()
+            waiting = list(self._waiting)
+        for lease in waiting:
+            lease.waiter.set()
         _close([*idle, *used])
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise httpx.ConnectError("The transport is closed")
 
     # The wire.
 
     async def _connect(
         self, lease: Lease[Connection], request: httpx.Request, timeouts: Mapping[str, Any]
     ) -> Connection:
+        self._require_open()
         origin = _origin(request)
         allowance = as_allowance(timeouts.get("connect"))
         wire = Wire(await self._traced(request, "connection.connect_tcp", self._dial(origin, allowance)), self._runtime)
-        if origin.scheme == "https":
-            handshake = wire.start_tls(self._ssl_context, origin.server_name, allowance)
-            await self._traced(request, "connection.start_tls", handshake)
         connection = Connection(wire, self._limits)
         with self._lock:
             self._pool.dialled(lease, connection)
             self._used.add(connection)
+            self._require_open()
+        if origin.scheme == "https":
+            handshake = wire.start_tls(self._ssl_context, origin.server_name, allowance)
+            await self._traced(request, "connection.start_tls", handshake)
+        self._require_open()
         return connection
 
     async def _dial(self, origin: Origin, allowance: Allowance) -> socket.socket:
@@ -253,16 +276,22 @@ class Engine:
 class Body:
     """The body of an answer; at its end, or when it is closed, the connection goes back to the pool."""
 
-    __slots__ = ("_connection", "_engine", "_lease", "_timeout")
+    __slots__ = ("_closed", "_connection", "_engine", "_lease", "_timeout", "_whole")
 
     def __init__(self, engine: Engine, lease: Lease[Connection], connection: Connection, timeout: float | None) -> None:
         self._engine = engine
         self._lease = lease
         self._connection = connection
         self._timeout = timeout
+        self._closed = False
+        self._whole = False
 
     async def receive(self) -> bytes:
-        """The next bytes, transfer coding removed; empty at the end."""
+        """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
+        if self._whole:
+            return b""
+        if self._closed:  # the connection may serve another exchange by now
+            raise httpx.StreamClosed
         http = self._connection.http
         try:
             while True:
@@ -276,6 +305,7 @@ class Body:
             self.close()
             raise
         if http.complete:
+            self._whole = True
             self.close()
         return data
 
@@ -293,7 +323,9 @@ class Body:
 
     def close(self) -> None:
         """Close; a connection whose answer was not read to its end is of no further use."""
-        self._engine.end(self._lease, reusable=self._connection.http.reusable)
+        if not self._closed:
+            self._closed = True
+            self._engine.end(self._lease, reusable=self._connection.http.reusable)
 
     def get_extra_info(self, info: str) -> Any:
         """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""

@@ -20,6 +20,7 @@ from .dial import Options
 from .engine import Engine
 from .gate import AsyncGate, SyncGate
 from .leases import AsyncPool, SyncPool
+from .logs import keep_secrets
 from .proxies import ProxyLike, core_proxy, require
 from .runtimes import BlockingRuntime, EventLoopRuntime
 from .tls import tls_context
@@ -57,6 +58,8 @@ class _Transport(ABC):
             dialling = Options(local_address, options or ())
             self._engine = Engine(self._runtime_type(), limits, ssl_context, dialling, uds)
             return
+        keep_secrets()
+        self._closed = False
         self._bodies: set[Any] = set()
         self._kept = limits.max_keepalive_connections
         self._gate = self._gate_type(limits.max_connections)
@@ -97,6 +100,8 @@ class _Transport(ABC):
         await self._gate.enter(request.extensions.get("timeout", {}).get("pool"))
         call = Call()
         try:
+            if self._closed:
+                raise httpx.ConnectError("The transport is closed")
             with httpx_errors(), call.current():
                 response = await self._send(_core_request(request))
         except BaseException:
@@ -142,10 +147,11 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
         return run_sync(self._exchange(request))
 
     def close(self) -> None:
-        """Close all connections, be they in use."""
+        """Close all connections, be they in use; what is asked for later is refused."""
         if self._engine is not None:
             self._engine.close()
             return
+        self._closed = True
         with httpx_errors():
             for body in list(self._bodies):
                 body.close()
@@ -171,10 +177,11 @@ class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
         return await self._exchange(request)
 
     async def aclose(self) -> None:
-        """Close all connections, be they in use; also in a cancelled task."""
+        """The same, also in a cancelled task."""
         if self._engine is not None:
             self._engine.close()
             return
+        self._closed = True
         call = Call()
         with anyio.CancelScope(shield=True), httpx_errors(), call.current():
             for body in list(self._bodies):

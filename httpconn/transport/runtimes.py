@@ -8,18 +8,15 @@ import select
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, NamedTuple, Protocol
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import httpx
 
-
-class Address(NamedTuple):
-    """What a socket connects to."""
-
-    family: int
-    name: Any
+from .resolver import SHARED, Address, Answer, Resolver, found
 
 
 class Signal(Protocol):
@@ -66,17 +63,17 @@ class Runtime(Protocol):
 class BlockingRuntime:
     """For threads; see :class:`Runtime`."""
 
+    def __init__(self, resolver: Resolver = SHARED) -> None:
+        self._resolver = resolver
+
     async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
         """Ask the resolver; an answer that comes too late is dropped, since the question cannot be withdrawn."""
-        answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
-        threading.Thread(target=_answer, args=(answers, host, port), name="httpconn-resolve", daemon=True).start()
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._resolver.ask(host, port, answers.put)
         try:
-            answer = answers.get(timeout=seconds)
+            return found(answers.get(timeout=seconds))
         except queue.Empty:
             raise TimeoutError("timed out") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
     async def readable(self, sock: socket.socket, seconds: float | None) -> None:
         """Block."""
@@ -90,7 +87,7 @@ class BlockingRuntime:
         """The system sees to it."""
 
     def closing(self, sock: socket.socket) -> None:
-        """Shutting down wakes a thread that is blocked in a poll; closing alone does not."""
+        """Nothing: that the wire shuts it down wakes a thread that is blocked in a poll."""
 
     def signal(self) -> threading.Event:
         """A thread's event."""
@@ -117,19 +114,32 @@ class BlockingRuntime:
 class EventLoopRuntime:
     """For asyncio and trio; see :class:`Runtime`."""
 
+    def __init__(self, resolver: Resolver = SHARED) -> None:
+        self._resolver = resolver
+
     async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask the resolver in a thread of the event loop."""
+        """The same, not in a thread of the event loop: these are few, and waited for when the loop ends."""
+        answers: list[Answer] = []
+        told, loop = anyio.Event(), anyio.lowlevel.current_token()
+
+        def tell(answer: Answer) -> None:
+            answers.append(answer)
+            with suppress(RuntimeError):  # the loop is gone
+                anyio.from_thread.run_sync(told.set, token=loop)
+
+        self._resolver.ask(host, port, tell)
         with anyio.fail_after(seconds):
-            return _addresses(await anyio.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM))
+            await told.wait()
+        return found(answers[0])
 
     async def readable(self, sock: socket.socket, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
-        with anyio.fail_after(seconds):
+        with anyio.fail_after(seconds), _open_socket():
             await anyio.wait_readable(sock)
 
     async def writable(self, sock: socket.socket, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
-        with anyio.fail_after(seconds):
+        with anyio.fail_after(seconds), _open_socket():
             await anyio.wait_writable(sock)
 
     async def pause(self) -> None:
@@ -163,6 +173,14 @@ class EventLoopRuntime:
         await callback(event, info)
 
 
+@contextmanager
+def _open_socket() -> Iterator[None]:
+    try:
+        yield
+    except anyio.ClosedResourceError:
+        raise OSError("the socket is closed") from None
+
+
 def _block(sock: socket.socket, direction: str, seconds: float | None) -> None:
     if sock.fileno() < 0:
         raise OSError("the socket is closed")
@@ -175,15 +193,3 @@ def _block(sock: socket.socket, direction: str, seconds: float | None) -> None:
         ready = any(select.select(reading, writing, writing, seconds))
     if not ready:
         raise TimeoutError("timed out")
-
-
-def _answer(answers: queue.SimpleQueue[list[Address] | Exception], host: str, port: int) -> None:
-    try:
-        # As bytes: text would be encoded once more, by the outdated rules of IDNA 2003.
-        answers.put(_addresses(socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)))
-    except Exception as error:  # noqa: BLE001 - raised again by the thread that asked
-        answers.put(error)
-
-
-def _addresses(found: list[Any]) -> list[Address]:
-    return [Address(family, name) for family, _, _, _, name in found]

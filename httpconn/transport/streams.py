@@ -37,7 +37,8 @@ class Stream:
     def _time(self, timeout: float | None) -> float | None:
         return self._connecting if timeout is UNSAID else timeout
 
-    def _close(self) -> None:
+    def abort(self) -> None:
+        """Close at once; nothing is sent but what TCP does."""
         self._on_close(self)
         self._wire.close()
 
@@ -61,8 +62,8 @@ class SyncStream(Stream, httpcore.NetworkStream):
         return self
 
     def close(self) -> None:
-        """Close; nothing is sent but what TCP does."""
-        self._close()
+        """See httpcore."""
+        self.abort()
 
 
 class AsyncStream(Stream, httpcore.AsyncNetworkStream):
@@ -84,5 +85,5 @@ class AsyncStream(Stream, httpcore.AsyncNetworkStream):
         return self
 
     async def aclose(self) -> None:
-        """Close, which never waits."""
-        self._close()
+        """See httpcore; it never waits."""
+        self.abort()

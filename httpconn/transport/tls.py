@@ -72,6 +72,17 @@ _lock = threading.Lock()
 _made: dict[_Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 
+def _after_fork_in_child() -> None:
+    """Another thread of the parent, which the child does not have, may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _made.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 def tls_context(
     verify: ssl.SSLContext | str | bool,
     cert: Certificate | None,

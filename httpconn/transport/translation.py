@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+
 import httpcore
 import httpx
 
@@ -27,13 +30,18 @@ _NAMES = (
 _BY_TYPE: dict[type, type[httpx.TransportError]] = {getattr(httpcore, name): getattr(httpx, name) for name in _NAMES}
 
 # Errors of the packages that httpcore parses answers with, where it lets them pass.
-_BY_PACKAGE: dict[str, type[httpx.TransportError]] = {
-    "h2": httpx.RemoteProtocolError,
-    "hpack": httpx.RemoteProtocolError,
-    "hyperframe": httpx.RemoteProtocolError,
-    "socksio": httpx.ProxyError,
-}
+_BY_PACKAGE: dict[str, type[httpx.TransportError]] = {"socksio": httpx.ProxyError}
+_HTTP2 = frozenset({"h2", "hpack", "hyperframe"})
 
+
+# Where a peer's nonsense makes Python's own errors of these kinds: h2 does not check the header of an answer.
+_NONSENSE = (ValueError, KeyError, TypeError, AttributeError)
+_PARSERS = ("httpcore._sync.", "httpcore._async.", "h2.", "hpack.", "hyperframe.")
+# h2 refuses with these the header of a request; that of an answer is not given to them.
+_REQUEST_CHECKS = "h2.utilities"
+
+MAX_TEXT = 200
+"""Characters of a message, which may quote the peer."""
 
 # h11's words, which users of httpx know.
 _NO_ANSWER = "Server disconnected without sending a response."
@@ -51,6 +59,8 @@ class httpx_errors:  # noqa: N801 - read as a statement; a class, since a genera
         if error is None or not isinstance(error, Exception):
             return
         translated = _translated(error)
+        if isinstance(translated, httpx.LocalProtocolError):
+            raise translated from None  # what is below may quote the request
         if translated is not None:
             # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
             error.__cause__ = error.__cause__ or error.__context__
@@ -64,13 +74,51 @@ def _translated(error: Exception) -> Exception | None:
         case faults.TooLarge():
             return HeaderTooLarge(f"The answer's framing exceeds its limits: {error}")
         case faults.RemoteProtocolError():
-            return httpx.RemoteProtocolError(str(error))
+            return httpx.RemoteProtocolError(_text(error))
         case faults.LocalProtocolError():
-            return httpx.LocalProtocolError(str(error))
+            return httpx.LocalProtocolError(_text(error))
+    if _is_nonsense(error):
+        return httpx.RemoteProtocolError("The server broke the protocol")
     kind = _kind(type(error))
-    return None if kind is None else kind(str(error))
+    if kind is httpx.LocalProtocolError:
+        return kind("The request cannot be sent as HTTP")
+    return None if kind is None else kind(_text(error))
+
+
+def _text(error: Exception) -> str:
+    """What the error says, as a peer may make it say it."""
+    return "".join(each if each.isprintable() else "?" for each in str(error)[:MAX_TEXT])
+
+
+def _is_nonsense(error: Exception) -> bool:
+    """Whether what the peer sent over HTTP/2 made no sense."""
+    if isinstance(error, _NONSENSE):
+        return _origin(error).startswith(_PARSERS)
+    if not isinstance(error, httpcore.LocalProtocolError):
+        return _package(type(error)) in _HTTP2
+    # So httpcore calls all that h2 refuses, whoever sent it.
+    return any(_package(type(each)) in _HTTP2 and _origin(each) != _REQUEST_CHECKS for each in _chain(error))
+
+
+def _origin(error: BaseException) -> str:
+    """The module that raised it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals.get("__name__", "")) if frames else ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    each: BaseException | None = error
+    for _ in range(20):  # a chain may be a ring
+        if each is None:
+            return
+        yield each
+        each = each.__cause__ or each.__context__
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def _kind(error: type) -> type[httpx.TransportError] | None:
     by_type = next((_BY_TYPE[base] for base in error.__mro__ if base in _BY_TYPE), None)
-    return by_type or _BY_PACKAGE.get(error.__module__.partition(".")[0])
+    return by_type or _BY_PACKAGE.get(_package(error))

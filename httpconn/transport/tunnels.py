@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +24,7 @@ class TunnelledTLS:
     """
 
     def __init__(self, sock: ssl.SSLSocket, context: ssl.SSLContext, server_hostname: str | None) -> None:
-        self._sock = sock
+        self.outer = sock
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._unsent: memoryview = memoryview(b"")
@@ -31,11 +32,11 @@ class TunnelledTLS:
 
     def __getattr__(self, name: str) -> Any:
         """Addresses, descriptor and closing are the socket's."""
-        return getattr(self._sock, name)
+        return getattr(self.outer, name)
 
     def pending(self) -> int:
         """Bytes that are decrypted already."""
-        return self.tls.pending() or self._sock.pending()
+        return self.tls.pending() or self.outer.pending()
 
     def do_handshake(self) -> None:
         """Shake hands, and check the certificate."""
@@ -69,10 +70,10 @@ class TunnelledTLS:
     def _flush(self) -> None:
         while self._unsent or self._outgoing.pending:
             self._unsent = self._unsent or memoryview(self._outgoing.read())
-            self._unsent = self._unsent[self._sock.send(self._unsent) :]
+            self._unsent = self._unsent[self.outer.send(self._unsent) :]
 
     def _fill(self) -> None:
-        received = self._sock.recv(_RECORD)
+        received = self.outer.recv(_RECORD)
         if received:
             self._incoming.write(received)
         else:
@@ -86,3 +87,9 @@ def wrap(sock: Any, context: ssl.SSLContext, server_hostname: str | None) -> ssl
     if isinstance(sock, ssl.SSLSocket):
         return TunnelledTLS(sock, context, server_hostname)
     return context.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
+
+
+def shut_down(sock: Any) -> None:
+    """End both directions, which wakes whoever waits for the socket; raises OSError."""
+    # Past ssl.SSLSocket.shutdown: that makes a plain socket of it while another thread may be reading.
+    socket.socket.shutdown(sock.outer if isinstance(sock, TunnelledTLS) else sock, socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ import httpcore
 
 from .allowance import seconds_left
 from .runtimes import Runtime
-from .tunnels import TunnelledTLS, wrap
+from .tunnels import TunnelledTLS, shut_down, wrap
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
@@ -28,7 +28,7 @@ _BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 class Wire:
     """Sends and receives; raises httpcore's exceptions, as the dial does."""
 
-    __slots__ = ("__weakref__", "_burst", "_poll", "_runtime", "_socket", "_tls")
+    __slots__ = ("__weakref__", "_burst", "_closed", "_poll", "_runtime", "_socket", "_tls")
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
@@ -36,6 +36,7 @@ class Wire:
         self._runtime = runtime
         self._tls = False
         self._burst = 0
+        self._closed = False
         self._poll = _poll(sock)
         _open.add(self)
 
@@ -53,6 +54,8 @@ class Wire:
                     break
         except BROKEN as error:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
+        if self._closed:  # an end that close made is not the peer's, which may end a body
+            raise httpcore.ReadError("The connection was closed")
         self._burst += len(data)
         if self._burst > BURST:
             self._burst = 0
@@ -93,6 +96,8 @@ class Wire:
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
             self._socket = wrap(self._socket, context, host and host.rstrip("."))
             self._tls = True
+            if self._closed:  # meanwhile, and in vain: the wrapping took the descriptor away from the plain socket
+                raise OSError("The connection was closed")
             await self._shake_hands(timeout)
         except BaseException as error:
             self.close()
@@ -137,9 +142,12 @@ class Wire:
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
-        """Close; nothing is sent but what TCP does."""
+        """Close, and wake whoever waits for it; nothing is sent but what TCP does."""
         _open.discard(self)
+        self._closed = True
         self._runtime.closing(self._socket)
+        with suppress(OSError):
+            shut_down(self._socket)
         self._socket.close()
 
     def abandon(self) -> None:

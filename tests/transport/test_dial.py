@@ -10,7 +10,8 @@ import pytest
 from httpconn.stepping import run_sync
 from httpconn.transport.allowance import Allowance
 from httpconn.transport.dial import Options, dial, interleaved
-from httpconn.transport.runtimes import Address, BlockingRuntime
+from httpconn.transport.resolver import Address
+from httpconn.transport.runtimes import BlockingRuntime
 
 FOUR, SIX = socket.AF_INET, socket.AF_INET6
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
+import traceback
 
 import httpx
 import pytest
 
 from httpconn import HeaderTooLarge
 from httpconn.options import Limits
-from tests.servers.scripted import Close, Pause, Reset, Stall, in_turn, response
+from tests.servers.scripted import Close, Reset, Stall, Until, in_turn, response
 
 OK = response(body=b"ok")
 
@@ -24,22 +26,40 @@ def test_bytes_that_follow_an_answer_never_become_the_next_one(face, user, scrip
 
 
 def test_bytes_that_come_while_idle_never_become_the_next_answer(face, user, scripted):
-    server = scripted(in_turn([OK, Pause(0.05), response(body=b"unasked")], OK))
+    idle = threading.Event()
+    server = scripted(in_turn([OK, Until(idle), response(body=b"unasked")], OK))
     made = user()
-    assert face.run(made.get, server.url).content == b"ok"
-    server.wait_for(lambda: True)
-    face.run(wait_until_readable, made)
+    answer = face.run(made.get, server.url)
+    assert answer.content == b"ok"
+    idle.set()
+    stream = answer.extensions["network_stream"]
+    assert select.select([stream.get_extra_info("socket")], [], [], 10)[0]
+    assert stream.get_extra_info("is_readable")
     assert face.run(made.get, server.url).content == b"ok"
     assert server.connections == 2
 
 
-async def wait_until_readable(made):
-    """Until the unasked answer has come."""
-    engine = made.transport._engine
-    (wire,) = [idle.connection.wire for idle in engine._pool._idle]
-    threading.Event().wait(0.001)
-    while not wire.is_readable():
-        threading.Event().wait(0.001)
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_a_body_that_has_ended_leaves_the_connection_to_the_next_one(face, user, scripted, forwarded):
+    server = scripted(in_turn(response(body=b"first"), response(body=b"second")))
+    made = user(proxy=server.url if forwarded else None)
+    first = face.run(made.get, server.url)
+    second = face.run(made.open, server.url)
+    assert face.run(made.rest, first) == b""
+    assert face.run(made.read, second) == b"second"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_a_body_that_was_closed_gives_nothing_more(face, user, scripted, forwarded):
+    server = scripted(in_turn(response(headers={"Content-Length": "9"}, body=b"x"), OK))
+    made = user(proxy=server.url if forwarded else None)
+    first = face.run(made.open, server.url)
+    face.run(made.close, first)
+    second = face.run(made.open, server.url)
+    with pytest.raises(httpx.StreamClosed):
+        face.run(made.rest, first)
+    assert face.run(made.read, second) == b"ok"
 
 
 @pytest.mark.parametrize("end", [Close(), Reset()])
@@ -210,3 +230,21 @@ def test_a_bad_request_is_told_before_it_is_sent(face, user, scripted):
         face.run(lambda: made.open(server.url, headers=[(b"X", b"a\r\nb: c")]))
     assert server.requests == []
     assert face.run(made.get, server.url).content == b"ok"
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_what_a_request_could_not_say_is_not_quoted(face, user, scripted, forwarded):
+    server = scripted(OK)
+    made = user(proxy=server.url if forwarded else None)
+    secret = "S3CRET"
+    with pytest.raises(httpx.LocalProtocolError) as caught:
+        face.run(lambda: made.open(server.url, headers=[(b"X", secret.encode() + b"\x00")]))
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_messages_quote_little_of_what_a_peer_says(face, user, scripted):
+    proxy = scripted(b"HTTP/1.1 403 \xc2\x85\xc3\xa4" + b"x" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(httpx.ProxyError) as caught:
+        face.run(user(proxy=proxy.url).get, "https://anything.example/")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 200

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from contextlib import suppress
 
 import httpx
 import pytest
 
+from httpconn.errors import InvalidRequest
 from httpconn.transport import HTTPTransport
+from httpconn.transport.tls import tls_context
 from tests.servers.scripted import ScriptedServer, response
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
@@ -48,3 +53,22 @@ def test_a_client_that_is_used_in_the_child_dials_anew():
         assert exit_code_of(lambda: client.get(server.url).content == b"ok") == 0
         assert client.get(server.url).content == b"ok"
         assert [request.connection for request in server.requests] == [1, 2, 1]
+
+
+def test_a_fork_while_another_thread_makes_a_context(tmp_path):
+    pipe = str(tmp_path / "authorities.pem")
+    os.mkfifo(pipe)
+
+    def load():
+        with suppress(InvalidRequest):
+            tls_context(pipe, None, trust_env=False, http2=False)
+
+    def child() -> bool:
+        signal.alarm(10)
+        return tls_context(True, None, trust_env=False, http2=False) is not None
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    with open(pipe, "wb"):  # opens as soon as the other thread reads
+        assert exit_code_of(child) == 0
+    loader.join()

@@ -30,11 +30,19 @@ class SyncUser:
         """A part of the body; the rest is left."""
         return next(iter(response.stream))
 
+    async def rest(self, response: httpx.Response) -> bytes:
+        """What the stream of a response still gives, whatever the response thinks of it."""
+        return b"".join(response.stream)
+
     async def read(self, response: httpx.Response) -> bytes:
         return response.read()
 
     async def close(self, response: httpx.Response) -> None:
         response.close()
+
+    async def shut(self) -> None:
+        """Close the transport; the client does not know."""
+        self.transport.close()
 
     async def leave(self) -> None:
         self._client.close()
@@ -65,11 +73,19 @@ class AsyncUser:
         finally:
             await parts.aclose()
 
+    async def rest(self, response: httpx.Response) -> bytes:
+        """What the stream of a response still gives, whatever the response thinks of it."""
+        return b"".join([part async for part in response.stream])
+
     async def read(self, response: httpx.Response) -> bytes:
         return await response.aread()
 
     async def close(self, response: httpx.Response) -> None:
         await response.aclose()
+
+    async def shut(self) -> None:
+        """Close the transport; the client does not know."""
+        await self.transport.aclose()
 
     async def leave(self) -> None:
         await self._client.aclose()

@@ -1,0 +1,29 @@
+"""httpcore's and hpack's debug log without secrets: httpcore writes down whole headers, hpack each field."""
+
+from __future__ import annotations
+
+import logging
+
+from .calls import CURRENT
+
+_EVENTS = ("httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks", "httpcore.connection")
+_FIELDS = ("hpack.hpack", "hpack.table")
+
+
+def keep_secrets() -> None:
+    """From now on, of what is done for our calls only the names of events are logged; others' records stay."""
+    for name in _EVENTS:
+        logging.getLogger(name).addFilter(_name_only)
+    for name in _FIELDS:
+        logging.getLogger(name).addFilter(_not_ours)
+
+
+def _name_only(record: logging.LogRecord) -> bool:
+    if CURRENT.get() is not None:
+        record.msg = record.getMessage().partition(" ")[0]
+        record.args = None
+    return True
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return CURRENT.get() is None

@@ -1,0 +1,83 @@
+"""Names to addresses, in threads of their own: the system's resolver can be left alone, but not be stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+MAX_QUESTIONS = 256
+"""Names that are being resolved at once, by all transports of the process."""
+
+
+class Address(NamedTuple):
+    """What a socket connects to."""
+
+    family: int
+    name: Any
+
+
+Answer = list[Address] | Exception
+LookUp = Callable[..., list[Any]]
+
+
+class Resolver:
+    """Asks the system, in daemon threads: a slow name holds up no other, nor the end of the process.
+
+    Args:
+        limit: questions at once.
+        look_up: as ``socket.getaddrinfo``.
+    """
+
+    def __init__(self, limit: int = MAX_QUESTIONS, look_up: LookUp = socket.getaddrinfo) -> None:
+        self._limit = limit
+        self._look_up = look_up
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In the child: the threads are the parent's."""
+        self._places = threading.BoundedSemaphore(self._limit)
+
+    def ask(self, host: str, port: int, tell: Callable[[Answer], object]) -> None:
+        """Ask once; ``tell`` is called in the other thread, be the answer still wanted or not.
+
+        Raises:
+            OSError: too many are being asked for.
+        """
+        places = self._places
+        if not places.acquire(blocking=False):
+            raise OSError("too many names are being resolved at once")
+        try:
+            arguments = (places, host, port, tell)
+            threading.Thread(target=self._answer, args=arguments, name="httpconn-resolve", daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            places.release()
+            raise OSError(str(error)) from error
+
+    def _answer(
+        self, places: threading.BoundedSemaphore, host: str, port: int, tell: Callable[[Answer], object]
+    ) -> None:
+        answer: Answer
+        try:
+            # As bytes: text would be encoded once more, by the outdated rules of IDNA 2003.
+            found = self._look_up(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+            answer = [Address(family, name) for family, _, _, _, name in found]
+        except Exception as error:  # noqa: BLE001 - raised again by whoever asked
+            answer = error
+        places.release()  # first: telling may wait for an event loop that has stopped
+        tell(answer)
+
+
+def found(answer: Answer) -> list[Address]:
+    """The addresses; raises what the look-up raised."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+SHARED = Resolver()
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=SHARED.after_fork)

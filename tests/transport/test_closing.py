@@ -1,0 +1,103 @@
+"""Closing a transport in the midst of everything: nothing hangs, and no connection is left behind."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from httpconn.options import Limits
+from httpconn.stepping import run_sync
+from tests.servers.scripted import Stall, in_turn, response
+
+HALF = [response(headers={"Content-Length": "9"}, body=b"x"), Stall()]
+ENDLESS = [response(body=b"x", framing="close"), Stall()]
+ENDED = (httpx.TransportError, httpx.StreamClosed)
+
+
+class Reader:
+    """Steps of a user, to be taken beside the test."""
+
+    def __init__(self, made):
+        self._made = made
+
+    def step(self, name, argument):
+        return run_sync(self.async_step(name, argument))
+
+    async def async_step(self, name, argument):
+        return await getattr(self._made, name)(argument)
+
+
+@pytest.fixture(params=["direct", "direct TLS", "forwarded", "HTTP/2"])
+def server_and_user(request, user, scripted, certificates):
+    """A server of a script, and a user on one of the ways to it."""
+
+    def make(script, **options):
+        secure = request.param in ("direct TLS", "HTTP/2")
+        server = scripted(script, tls=certificates.good if secure else None)
+        proxy = server.url if request.param == "forwarded" else None
+        trust = certificates.trust()
+        return server, user(proxy=proxy, http2=request.param == "HTTP/2", ssl_context=trust, **options)
+
+    return make
+
+
+def test_who_asks_later_is_refused(face, server_and_user):
+    server, made = server_and_user(response(body=b"ok"))
+    face.run(made.get, server.url)
+    face.run(made.shut)
+    with pytest.raises(httpx.ConnectError, match="The transport is closed"):
+        face.run(made.get, server.url)
+    server.wait_for(lambda: server.open_connections == 0)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("script", [HALF, ENDLESS])
+def test_who_reads_is_woken_and_told_that_it_is_not_all(face, server_and_user, script):
+    server, made = server_and_user(script)
+    answer = face.run(made.open, server.url)
+    reading = face.start(Reader(made), "step", "read", answer)
+    face.run(made.shut)
+    with pytest.raises(ENDED):
+        reading.result(4)
+    server.wait_for(lambda: server.open_connections == 0)
+
+
+def test_who_awaits_an_answer_is_woken(face, server_and_user):
+    server, made = server_and_user([Stall()])
+    asking = face.start(Reader(made), "step", "get", server.url)
+    server.wait_for(lambda: bool(server.requests))
+    face.run(made.shut)
+    with pytest.raises(httpx.TransportError):
+        asking.result(4)
+    server.wait_for(lambda: server.open_connections == 0)
+
+
+def test_who_waits_for_a_connection_is_refused(face, server_and_user):
+    server, made = server_and_user(HALF, limits=Limits(max_connections=1))
+    holder = face.run(made.open, server.url)
+    waiting = face.start(Reader(made), "step", "get", server.url)
+    face.run(made.shut)
+    with pytest.raises(httpx.ConnectError, match="The transport is closed"):
+        waiting.result(4)
+    face.run(made.close, holder)
+    assert server.connections == 1
+
+
+def test_an_answer_that_is_closed_later_leaves_nothing_behind(face, server_and_user):
+    server, made = server_and_user(in_turn(response(body=b"ok")))
+    answer = face.run(made.open, server.url)
+    face.run(made.shut)
+    face.run(made.close, answer)
+    server.wait_for(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_a_handshake_under_way_leaves_no_connection(face, user, scripted, http2):
+    server = scripted(on_connect=[Stall()])
+    made = user(http2=http2)
+    asking = face.start(Reader(made), "step", "get", server.url.replace("http:", "https:"))
+    server.wait_for(lambda: server.connections == 1)
+    face.run(made.shut)
+    with pytest.raises(httpx.ConnectError):
+        asking.result(4)
+    server.wait_for(lambda: server.open_connections == 0)

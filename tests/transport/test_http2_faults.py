@@ -1,0 +1,51 @@
+"""HTTP/2 servers that break the protocol: it is always said to be their fault."""
+
+from __future__ import annotations
+
+import httpx
+import hyperframe.frame as frames
+import pytest
+
+from tests.transport.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
+
+FAULTS = {
+    "a status that is no number": headers(literal(STATUS, b"abc")) + data(b"ok"),
+    "a length that is no number": headers(STATUS_200 + literal(CONTENT_LENGTH, b"x")) + data(b"ok"),
+    "a length that is not the body's": headers(STATUS_200 + literal(CONTENT_LENGTH, b"9")) + data(b"ok"),
+    "a header that cannot be unpacked": headers(b"\xff\xff\xff\xff\xff\xff"),
+    "a body before the header": data(b"ok"),
+    "a stream that was never opened": frames.DataFrame(7, b"ok").serialize(),
+    "a frame of the wrong size": b"\x00\x00\x03\x04\x00\x00\x00\x00\x00abc",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
+    with http2_peer(certificates, FAULTS[fault]) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            face.run(made.get, url)
+        assert len(str(caught.value)) <= 200
+        face.run(made.leave)
+
+
+def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_server, certificates):
+    made = user(http2=True, ssl_context=certificates.trust())
+    with pytest.raises(httpx.LocalProtocolError) as caught:
+        face.run(lambda: made.open(http2_server, headers={"TE": "SECRET"}))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server, certificates):
+    made = user(http2=True, ssl_context=certificates.trust())
+
+    def parts():
+        yield b"x"
+        raise ValueError("out of parts")
+
+    async def async_parts():
+        for part in parts():
+            yield part
+
+    with pytest.raises(ValueError, match="out of parts"):
+        face.run(made.post, http2_server, async_parts() if face.is_async else parts())
