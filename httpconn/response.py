@@ -26,6 +26,7 @@ class Response(httpx.Response):
     or ``aiter_bytes`` (decoded), ``iter_raw`` or ``aiter_raw`` (as it was sent), or whole from ``read`` or ``aread``.
     """
 
+    is_stream_consumed: bool
     _answer: Answer | None = None
     _port: Port | None = None
     _given_encoding: str | None = None

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .pools import AsyncHTTPTransport, HTTPTransport
+from .pair import AsyncHTTPTransport, HTTPTransport
 
 __all__ = ["AsyncHTTPTransport", "HTTPTransport"]

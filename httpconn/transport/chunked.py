@@ -50,7 +50,7 @@ class ChunkedDecoder:
         self._trailing = False
         # RFC 9110 section 6.5.1: trailer fields are not merged into the header, so they are checked and dropped.
         self._trailer = FieldBlock(b"\r\n", max_fields, max_bytes + 2)
-        self.rest = b""
+        self.rest: bytes = b""
 
     def decode(self, data: bytes, parts: list[bytes]) -> bool:
         """Append to ``parts`` the body's bytes in ``data``; whether the body has ended.

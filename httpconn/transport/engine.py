@@ -20,10 +20,10 @@ import httpx
 
 from ..options import Limits
 from . import http11
-from .allowance import Allowance, seconds_left
+from .allowance import Allowance
 from .dial import Options, as_allowance, dial, dial_unix
 from .pool import Lease, Next, Pool, Stage
-from .runtimes import Runtime
+from .runtimes import Runtime, await_turn
 from .wire import Wire
 
 T = TypeVar("T")
@@ -50,8 +50,10 @@ class Connection:
     __slots__ = ("http", "wire")
 
     def __init__(self, wire: Wire, limits: Limits) -> None:
-        self.wire = wire
-        self.http = http11.HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
+        self.wire: Wire = wire
+        self.http: http11.HTTP11Connection = http11.HTTP11Connection(
+            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
+        )
 
     def is_fresh(self) -> bool:
         """Whether the next request may be sent on it."""
@@ -130,12 +132,10 @@ class Engine:
 
     async def _await_turn(self, lease: Lease[Connection], timeout: float | None) -> None:
         try:
-            await self._runtime.wait(lease.waiter, seconds_left(timeout))
+            await await_turn(self._runtime, lease.waiter, timeout)
             self._require_open()
-        except BaseException as error:
+        except BaseException:
             self.end(lease, reusable=True)  # if its turn has come, nothing was done in it
-            if isinstance(error, TimeoutError):
-                raise httpx.PoolTimeout("No connection came free in time") from None
             raise
         finally:
             self._waiting.discard(lease)
@@ -166,9 +166,11 @@ class Engine:
 
     def _drop(self, lease: Lease[Connection]) -> None:
         """The lease keeps its slot, and may dial in it."""
-        connection, lease.connection = lease.connection, None
+        with self._lock:
+            connection, lease.connection = lease.connection, None
+            if connection is not None:
+                self._used.discard(connection)
         if connection is not None:
-            self._used.discard(connection)
             connection.wire.close()
 
     def close(self) -> None:
@@ -240,7 +242,7 @@ class Engine:
                 await self._traced(request, "http11.send_request", sending)
             except httpcore.WriteError:
                 # A server may refuse early, and end its side before the request is whole: the answer counts.
-                if request.method == "GET":
+                if not _has_body(request):
                     raise
             receiving = self._receive_head(connection, timeouts.get("read"))
             head = await self._traced(request, "http11.receive_response_headers", receiving)
@@ -339,6 +341,10 @@ def _origin(request: httpx.Request) -> Origin:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
     name = request.extensions.get("sni_hostname") or host
     return Origin(scheme, host, url.port or (443 if scheme == "https" else 80), name)
+
+
+def _has_body(request: httpx.Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
 
 
 def _may_be_repeated(request: httpx.Request) -> bool:

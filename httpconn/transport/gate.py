@@ -7,40 +7,35 @@ take its connection with it. Behind the gate there is always a free connection, 
 from __future__ import annotations
 
 import threading
-from typing import Generic, Protocol, TypeVar
 
-import anyio
-import httpx
-
-from .allowance import seconds_left
+from .runtimes import Runtime, Signal, await_turn
 
 
-class Signal(Protocol):
-    """An event, of threads or of tasks."""
-
-    def set(self) -> object:
-        """Wake whoever waits."""
-
-    def is_set(self) -> bool:
-        """Whether it was set."""
-
-
-E = TypeVar("E", bound=Signal)
-
-
-class _Queue(Generic[E]):
+class Gate:
     """Who is inside, and who waits; in the order of their coming."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, runtime: Runtime) -> None:
         self._places = places
+        self._runtime = runtime
         self._lock = threading.Lock()
-        self._turns: dict[E, None] = {}
-        self.held = 0
+        self._turns: dict[Signal, None] = {}
+        self.held: int = 0
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._turns)
+
+    async def enter(self, timeout: float | None) -> None:
+        """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
+        turn = self._runtime.signal()
+        if not self._queue(turn):
+            return
+        try:
+            await await_turn(self._runtime, turn, timeout)
+        except BaseException:
+            self._give_up(turn)
+            raise
 
     def leave(self) -> None:
         """Hand the place to the first who waits."""
@@ -52,7 +47,7 @@ class _Queue(Generic[E]):
                 del self._turns[turn]
                 turn.set()
 
-    def _queue(self, turn: E) -> bool:
+    def _queue(self, turn: Signal) -> bool:
         """Whether there is no place free, and the turn has to be awaited."""
         with self._lock:
             if self.held < self._places:
@@ -61,51 +56,9 @@ class _Queue(Generic[E]):
             self._turns[turn] = None
             return True
 
-    def _give_up(self, turn: E) -> None:
+    def _give_up(self, turn: Signal) -> None:
         """Stop waiting; a place that was handed over at the same moment goes to the next one."""
         with self._lock:
             self._turns.pop(turn, None)
         if turn.is_set():
             self.leave()
-
-
-class SyncGate(_Queue[threading.Event]):
-    """For threads."""
-
-    async def enter(self, timeout: float | None) -> None:
-        """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
-        turn = threading.Event()
-        if not self._queue(turn):
-            return
-        try:
-            if not turn.wait(seconds_left(timeout)):
-                raise TimeoutError
-        except TimeoutError:
-            self._give_up(turn)
-            raise _timeout() from None
-        except BaseException:
-            self._give_up(turn)
-            raise
-
-
-class AsyncGate(_Queue[anyio.Event]):
-    """For the tasks of one event loop."""
-
-    async def enter(self, timeout: float | None) -> None:
-        """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
-        turn = anyio.Event()
-        if not self._queue(turn):
-            return
-        try:
-            with anyio.fail_after(seconds_left(timeout)):
-                await turn.wait()
-        except TimeoutError:
-            self._give_up(turn)
-            raise _timeout() from None
-        except BaseException:
-            self._give_up(turn)
-            raise
-
-
-def _timeout() -> httpx.PoolTimeout:
-    return httpx.PoolTimeout("No connection came free in time")

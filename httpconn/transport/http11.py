@@ -70,9 +70,9 @@ class HTTP11Connection:
         self._unsent: int | None = 0  # bytes of the request's body; None: chunked, and not ended
         # A function of the class, not a bound method: no cycle, so that a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unasked_bytes
-        self.answered = False
-        self.close_delimited = False
-        self.complete = True
+        self.answered: bool = False
+        self.close_delimited: bool = False
+        self.complete: bool = True
         self.head: Head | None = None
 
     @property

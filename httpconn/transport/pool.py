@@ -54,11 +54,11 @@ class Lease(Generic[C]):
     __slots__ = ("connection", "number", "origin", "reused", "stage", "waiter")
 
     def __init__(self, origin: Hashable, number: int) -> None:
-        self.origin = origin
-        self.number = number
-        self.stage = Stage.WAITING
+        self.origin: Hashable = origin
+        self.number: int = number
+        self.stage: Stage = Stage.WAITING
         self.connection: C | None = None
-        self.reused = False
+        self.reused: bool = False
         self.waiter: Any = None
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ import anyio.from_thread
 import anyio.lowlevel
 import httpx
 
+from .allowance import seconds_left
 from .resolver import SHARED, Address, Answer, Resolver, found
 
 
@@ -24,6 +25,9 @@ class Signal(Protocol):
 
     def set(self) -> object:
         """Wake whoever waits."""
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
 
 
 class Runtime(Protocol):
@@ -58,6 +62,14 @@ class Runtime(Protocol):
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         """Tell the ``trace`` extension of a request."""
+
+
+async def await_turn(runtime: Runtime, turn: Signal, timeout: float | None) -> None:
+    """Wait for a connection to come free; raises httpx.PoolTimeout."""
+    try:
+        await runtime.wait(turn, seconds_left(timeout))
+    except TimeoutError:
+        raise httpx.PoolTimeout("No connection came free in time") from None
 
 
 class BlockingRuntime:

@@ -10,11 +10,12 @@ import pytest
 
 from httpconn.stepping import run_sync
 from httpconn.transport.allowance import Allowance
-from httpconn.transport.gate import AsyncGate, SyncGate
+from httpconn.transport.gate import Gate
+from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
 
 
 def test_threads_enter_in_the_order_of_their_coming():
-    gate, order = SyncGate(1), []
+    gate, order = Gate(1, BlockingRuntime()), []
     run_sync(gate.enter(None))
 
     def enter(number: int) -> None:
@@ -37,7 +38,7 @@ def test_threads_enter_in_the_order_of_their_coming():
 
 @pytest.mark.parametrize("timeout", [0.01, 0, Allowance(0.01), Allowance(None, until=0.0)])
 def test_a_thread_gives_up_in_time(timeout):
-    gate = SyncGate(1)
+    gate = Gate(1, BlockingRuntime())
     run_sync(gate.enter(timeout=None))
     with pytest.raises(httpx.PoolTimeout):
         run_sync(gate.enter(timeout))
@@ -47,7 +48,7 @@ def test_a_thread_gives_up_in_time(timeout):
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_tasks_enter_in_the_order_of_their_coming(backend):
     async def main() -> None:
-        gate, order = AsyncGate(1), []
+        gate, order = Gate(1, EventLoopRuntime()), []
         await gate.enter(None)
 
         async def enter(number: int) -> None:
@@ -69,7 +70,7 @@ def test_tasks_enter_in_the_order_of_their_coming(backend):
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(backend):
     async def main() -> None:
-        gate = AsyncGate(1)
+        gate = Gate(1, EventLoopRuntime())
         await gate.enter(None)
 
         async def enter(scope: anyio.CancelScope) -> None:
@@ -92,7 +93,7 @@ def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(ba
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_task_gives_up_in_time(backend):
     async def main() -> None:
-        gate = AsyncGate(1)
+        gate = Gate(1, EventLoopRuntime())
         await gate.enter(None)
         for timeout in (0.01, 0, Allowance(0.01), Allowance(None, until=0.0)):
             with pytest.raises(httpx.PoolTimeout):

@@ -1,0 +1,30 @@
+"""The direct way: HTTP/1.1 by our own engine."""
+
+from __future__ import annotations
+
+import httpx
+
+from .bodies import DirectBody
+from .engine import Engine
+from .translation import httpx_errors
+
+
+class Direct:
+    """The engine, in the words of httpx."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        return repr(self._engine)
+
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send, and return as soon as the header is there."""
+        with httpx_errors():
+            head, body = await self._engine.exchange(request)
+        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}
+        return httpx.Response(head.status, headers=head.headers, stream=DirectBody(body), extensions=extensions)
+
+    async def close(self) -> None:
+        """Close all connections, be they in use; what is asked for later is refused."""
+        self._engine.close()

@@ -1,0 +1,154 @@
+"""The way through httpcore's pools: HTTP/2, and proxies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import anyio
+import httpcore
+import httpx
+
+from ..options import Limits
+from .backend import AsyncBackend, SyncBackend
+from .bodies import AsyncBody, SyncBody
+from .calls import Call
+from .gate import Gate
+from .leases import AsyncPool, SyncPool
+from .logs import keep_secrets
+from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
+from .translation import httpx_errors
+
+
+class Pooled(ABC):
+    """A gate, a pool behind it, and the bodies that are open; the same for both faces.
+
+    Args:
+        limits: connections at once, idle ones, and how long these are kept.
+        options: those of httpcore's pools.
+    """
+
+    _pool: Any
+    _backend: Any
+
+    def __init__(self, runtime: Runtime, limits: Limits, options: dict[str, Any]) -> None:
+        keep_secrets()
+        self._closed = False
+        self._bodies: set[Any] = set()  # SyncBody or AsyncBody, each of one face
+        self._kept = limits.max_keepalive_connections
+        self._gate = Gate(limits.max_connections, runtime)
+        self._options = {
+            **options,
+            "max_connections": limits.max_connections,
+            "max_keepalive_connections": limits.max_connections,  # see _surplus
+            "keepalive_expiry": limits.keepalive_expiry,
+        }
+
+    def __repr__(self) -> str:
+        return repr(self._pool)
+
+    def _surplus(self) -> bool:
+        """Whether an idle connection is to go: more are idle than are kept, and nobody waits to use one.
+
+        httpcore's own rule counts the busy ones too, and so closes connections just when they are needed.
+        """
+        return not self._gate.waiting and len(self._pool.connections) - self._gate.held >= self._kept
+
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send, and return as soon as the header is there."""
+        await self._gate.enter(request.extensions.get("timeout", {}).get("pool"))
+        call = Call()
+        try:
+            if self._closed:
+                raise httpx.ConnectError("The transport is closed")
+            with httpx_errors(), call.current():
+                response = await self._send(_core_request(request))
+        except BaseException:
+            call.discard_unused()
+            self._gate.leave()
+            raise
+        body = self._body(response, call)
+        self._bodies.add(body)
+        return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+
+    def _ended(self, body: SyncBody | AsyncBody) -> None:
+        self._bodies.discard(body)
+        self._gate.leave()
+
+    @abstractmethod
+    async def _send(self, request: httpcore.Request) -> httpcore.Response: ...
+
+    @abstractmethod
+    def _body(self, response: httpcore.Response, call: Call) -> SyncBody | AsyncBody: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close all connections, be they in use; what is asked for later is refused."""
+
+
+class SyncPooled(Pooled):
+    """For threads."""
+
+    def __init__(self, limits: Limits, options: dict[str, Any]) -> None:
+        super().__init__(BlockingRuntime(), limits, options)
+        self._backend = SyncBackend()
+        self._pool = SyncPool(self._surplus, network_backend=self._backend, **self._options)
+
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        response: httpcore.Response = self._pool.handle_request(request)
+        return response
+
+    def _body(self, response: httpcore.Response, call: Call) -> SyncBody:
+        return SyncBody(response.stream, call, self._ended)
+
+    async def close(self) -> None:
+        """See :class:`Pooled`."""
+        self._closed = True
+        with httpx_errors():
+            for body in list(self._bodies):
+                body.close()
+            self._pool.close()
+            self._backend.close()
+
+
+class AsyncPooled(Pooled):
+    """For the tasks of one event loop."""
+
+    def __init__(self, limits: Limits, options: dict[str, Any]) -> None:
+        super().__init__(EventLoopRuntime(), limits, options)
+        self._backend = AsyncBackend()
+        self._pool = AsyncPool(self._surplus, network_backend=self._backend, **self._options)
+
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        response: httpcore.Response = await self._pool.handle_async_request(request)
+        return response
+
+    def _body(self, response: httpcore.Response, call: Call) -> AsyncBody:
+        return AsyncBody(response.stream, call, self._ended)
+
+    async def close(self) -> None:
+        """See :class:`Pooled`; also in a cancelled task."""
+        self._closed = True
+        call = Call()
+        with anyio.CancelScope(shield=True), httpx_errors(), call.current():
+            for body in list(self._bodies):
+                await call.complete(body.aclose())
+            await call.complete(self._pool.aclose())
+            await self._backend.aclose(call)
+
+
+def _core_request(request: httpx.Request) -> httpcore.Request:
+    """httpx's request as httpcore's.
+
+    The extension ``target`` goes into the URL: httpcore would apply it to what it sends to a proxy, too.
+    """
+    url = request.url
+    extensions = dict(request.extensions)
+    target = extensions.pop("target", url.raw_path)
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
+        headers=request.headers.raw,
+        content=request.stream,
+        extensions=extensions,
+    )
