@@ -13,11 +13,11 @@ import httpx
 
 from ._version import __version__
 from .access import AccessPolicy
+from .calls import URL, Calls, Headers, Timeout, require
 from .core.decoding import offered
 from .core.intake import ByteBudget
 from .core.rates import RateLimiter
-from .core.requests import RequestBuilder, RequestSpec
-from .errors import InvalidRequest
+from .core.requests import RequestBuilder
 from .flows import fetch
 from .flows.download import fetch_file
 from .flows.exchange import Call, Rules
@@ -33,9 +33,6 @@ from .transport.tls import Certificate
 
 T = TypeVar("T")
 P = ParamSpec("P")
-URL = str | httpx.URL
-Headers = Mapping[str, str] | None
-Timeout = Timeouts | float | None
 
 DEFAULT_TIMEOUTS = Timeouts()
 
@@ -92,11 +89,11 @@ class HTTPConnection:
         transport: httpx.BaseTransport | None = None,
         async_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        _require(limits=(limits, Limits), access=(access, AccessPolicy), redirects=(redirects, RedirectPolicy))
-        _require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
-        _require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
-        _require(transport=(transport, httpx.BaseTransport | None))
-        _require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
+        require(limits=(limits, Limits), access=(access, AccessPolicy), redirects=(redirects, RedirectPolicy))
+        require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
+        require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
+        require(transport=(transport, httpx.BaseTransport | None))
+        require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
             user_agent=f"httpconn/{__version__}" if user_agent is None else user_agent,
             accept_encoding=offered(),
@@ -104,14 +101,17 @@ class HTTPConnection:
             access=access,
         )
         rates = None if rate_limit is None else RateLimiter(rate_limit)
-        self._rules = Rules(builder, limits, RetryPolicy.of(retries), redirects, rates)
-        self._timeouts = Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
-        # A file takes as long as it takes, unless somebody said otherwise.
-        self._file_timeouts = without_total(self._timeouts) if timeout is DEFAULT_TIMEOUTS else self._timeouts
+        timeouts = Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
+        self._calls = Calls(
+            Rules(builder, limits, RetryPolicy.of(retries), redirects, rates),
+            timeouts,
+            # A file takes as long as it takes, unless somebody said otherwise.
+            file_timeouts=without_total(timeouts) if timeout is DEFAULT_TIMEOUTS else timeouts,
+        )
         self._clients = Clients(
             ClientOptions(
                 fields=builder.fields,
-                timeouts=self._timeouts,
+                timeouts=timeouts,
                 limits=limits,
                 verify=verify,
                 cert=cert,
@@ -163,7 +163,7 @@ class HTTPConnection:
         Raises:
             HTTPConnError: see :mod:`httpconn.errors`; never for a status.
         """
-        call = self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
         port = self._sync_port()
         if stream:
             answer = run_sync(fetch.open_answer(port, call))
@@ -183,7 +183,7 @@ class HTTPConnection:
         budget: ByteBudget | None = None,
     ) -> Response:
         """The same as :meth:`get_response`, awaited."""
-        call = self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
         port = await self._async_port()
         if stream:
             answer = await fetch.open_answer(port, call)
@@ -207,7 +207,9 @@ class HTTPConnection:
             StatusError: the status is no success; a redirect that is not followed is none.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        return self._run(fetch.fetch_bytes, self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget))
+        return self._run(
+            fetch.fetch_bytes, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        )
 
     async def async_get_bytes(
         self,
@@ -220,7 +222,7 @@ class HTTPConnection:
         budget: ByteBudget | None = None,
     ) -> bytes:
         """The same as :meth:`get_bytes`, awaited."""
-        call = self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
         return await self._await(fetch.fetch_bytes, call)
 
     def get_text(
@@ -237,7 +239,9 @@ class HTTPConnection:
 
         What cannot be decoded becomes U+FFFD. Otherwise as :meth:`get_bytes`.
         """
-        return self._run(fetch.fetch_text, self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget))
+        return self._run(
+            fetch.fetch_text, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        )
 
     async def async_get_text(
         self,
@@ -250,7 +254,7 @@ class HTTPConnection:
         budget: ByteBudget | None = None,
     ) -> str:
         """The same as :meth:`get_text`, awaited."""
-        call = self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
         return await self._await(fetch.fetch_text, call)
 
     def get_json(
@@ -268,7 +272,9 @@ class HTTPConnection:
         Raises:
             InvalidJSON: the body is not JSON. Otherwise as :meth:`get_bytes`.
         """
-        return self._run(fetch.fetch_json, self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget))
+        return self._run(
+            fetch.fetch_json, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        )
 
     async def async_get_json(
         self,
@@ -281,7 +287,7 @@ class HTTPConnection:
         budget: ByteBudget | None = None,
     ) -> Any:
         """The same as :meth:`get_json`, awaited."""
-        call = self._call(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
         return await self._await(fetch.fetch_json, call)
 
     def download_file(
@@ -317,7 +323,7 @@ class HTTPConnection:
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         return self._run(
-            fetch_file, self._file_call(url, timeout, extra_headers, max_bytes, budget), save_path, progress
+            fetch_file, self._calls.file(url, timeout, extra_headers, max_bytes, budget), save_path, progress
         )
 
     async def async_download_file(
@@ -333,7 +339,7 @@ class HTTPConnection:
         progress: ProgressCallback | None = None,
     ) -> Path:
         """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
-        call = self._file_call(url, timeout, extra_headers, max_bytes, budget)
+        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget)
         return await self._await(fetch_file, call, save_path, progress)
 
     def close(self) -> None:
@@ -355,45 +361,6 @@ class HTTPConnection:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
-
-    def _call(
-        self,
-        url: URL,
-        timeout: Timeout,
-        extra_headers: Headers,
-        allow_redirects: bool,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
-        *,
-        floor: bool = True,
-    ) -> Call:
-        spec = self._rules.builder.spec(url, extra_headers)
-        limit = self._rules.limits.max_bytes if max_bytes is None else max_bytes
-        return self._checked(
-            spec, self._timeouts if timeout is None else timeout, allow_redirects, limit, budget, floor
-        )
-
-    def _file_call(
-        self, url: URL, timeout: Timeout, extra_headers: Headers, max_bytes: int | None, budget: ByteBudget | None
-    ) -> Call:
-        spec = self._rules.builder.unencoded(url, extra_headers)
-        return self._checked(
-            spec, self._file_timeouts if timeout is None else timeout, True, max_bytes, budget, floor=True
-        )
-
-    def _checked(
-        self,
-        spec: RequestSpec,
-        timeout: Timeouts | float,
-        follow: bool,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
-        floor: bool,
-    ) -> Call:
-        _require(budget=(budget, ByteBudget | None))
-        if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-            raise InvalidRequest(f"max_bytes must be a number of bytes: {max_bytes!r}")
-        return Call(spec, self._rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
 
     def _sync_port(self) -> SyncPort:
         return SyncPort(self._clients.sync_client(), owned=not self.reuse_client)
@@ -420,13 +387,6 @@ class HTTPConnection:
     ) -> T:
         port = await self._async_port()
         return await fetch.finished(port, flow(port, call, *args, **kwargs))
-
-
-def _require(**given: tuple[object, Any]) -> None:
-    """Refuse an option of another type where it is given, rather than where it is first used."""
-    for name, (value, kind) in given.items():
-        if not isinstance(value, kind):
-            raise InvalidRequest(f"{name} cannot be of the type {type(value).__name__}")
 
 
 global_http_connection: HTTPConnection = HTTPConnection()

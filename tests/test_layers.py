@@ -23,8 +23,21 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "flows": ({"flows", "core", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
     "transport": ({"transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
+    "calls": ({"core", "flows", "errors", "options"}, WORLD),
     "connection": (
-        {"core", "flows", "ports", "errors", "options", "access", "progress", "response", "stepping", "_version"}
+        {
+            "calls",
+            "core",
+            "flows",
+            "ports",
+            "errors",
+            "options",
+            "access",
+            "progress",
+            "response",
+            "stepping",
+            "_version",
+        }
         | {"transport.tls"},
         WORLD - {"ssl"},
     ),

@@ -238,8 +238,7 @@ def pycurl_download(job: Job) -> None:
     job.run(download)
 
 
-@worker("download:aiohttp")
-async def aiohttp_download(job: Job) -> None:
+async def aiohttp_download(job: Job, chunk_size: int) -> None:
     import aiohttp
 
     async with aiohttp.ClientSession() as session:
@@ -247,11 +246,21 @@ async def aiohttp_download(job: Job) -> None:
         async def download(url: str) -> int:
             async with session.get(url) as response:
                 with job.created() as file:
-                    async for chunk in response.content.iter_chunked(BLOCK):
+                    async for chunk in response.content.iter_chunked(chunk_size):
                         file.write(chunk)
                     return file.tell()
 
         await job.run_tasks(download)
+
+
+@worker("download:aiohttp-128")
+async def aiohttp_download_128(job: Job) -> None:
+    await aiohttp_download(job, 128)
+
+
+@worker("download:aiohttp-1MiB")
+async def aiohttp_download_1mib(job: Job) -> None:
+    await aiohttp_download(job, BLOCK)
 
 
 if shutil.which("curl"):
