@@ -19,9 +19,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "stepping": (set(), WORLD | {"httpx"}),
     "partfile": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
     "progress": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
-    "core": ({"core", "errors", "options", "access"}, WORLD - {"threading"}),
-    "flows": ({"flows", "core", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
-    "transport": ({"transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+    "lazy": (set(), WORLD),
+    "core": ({"core", "errors", "options", "access", "lazy"}, WORLD - {"threading"}),
+    "flows": ({"flows", "core", "lazy", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
+    "transport": ({"transport", "lazy", "errors", "options", "stepping"}, {"trio", "asyncio"}),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
     "calls": ({"core", "flows", "errors", "options"}, WORLD),
     "connection": (
@@ -42,7 +43,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD - {"ssl"},
     ),
     "cli": ({"connection", "errors", "options", "partfile", "progress", "_version"}, WORLD | {"httpx"}),
-    "ports": ({"ports", "core", "transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+    "ports": ({"ports", "core", "lazy", "transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
 }
 # core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
 HTTPX_IN_CORE = {"requests", "urls"}
@@ -95,7 +96,7 @@ def test_requests_are_made_in_one_place() -> None:
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Request", "Request")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Request", "Request", "LazyRequest")
     }
     assert makers == {"core/requests.py"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 
 from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody
 from ..options import Limits
@@ -127,20 +126,18 @@ class SpeedFloor:
         self._waited, self._count = 0.0, 0
 
 
-def declared_length(fields: Mapping[str, str]) -> int | None:
-    """The Content-Length of an answer (RFC 9110 section 8.6), or None.
+def declared_length(value: str | None, transfer_encoding: str | None) -> int | None:
+    """The Content-Length of an answer (RFC 9110 section 8.6), or None where it has no such field.
 
     Raises:
         ProtocolError: it is no number, differs from a repetition of itself, or stands beside a
             Transfer-Encoding (RFC 9112 section 6.3: an attempt at smuggling).
     """
-    value = fields.get("content-length")
     if value is None:
         return None
-    if "transfer-encoding" in fields:
+    if transfer_encoding is not None:
         raise ProtocolError("The answer has both Content-Length and Transfer-Encoding")
-    lengths = {each.strip() for each in value.split(",")}
-    length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
+    length, *repeated = {each.strip() for each in value.split(",")}
+    if repeated or not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise ProtocolError("The answer's Content-Length is not one number")
     return int(length)

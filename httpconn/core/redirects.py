@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
+from ..lazy import Origin
 from ..options import RedirectPolicy
 from . import headers
 from .requests import RequestBuilder, RequestSpec
-from .urls import Origin, join, redact
+from .urls import join, redact
 
 # 300 and 304 carry no order to go elsewhere; every request here is a GET, so 303 is like the others.
 STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -23,7 +24,8 @@ class Trail:
     def __init__(self, first: RequestSpec, policy: RedirectPolicy, builder: RequestBuilder) -> None:
         self._policy = policy
         self._builder = builder
-        self._seen = {self._key(first)}
+        self._first = first
+        self._seen: set[tuple[Origin, bytes]] = set()
         self._hops = 0
 
     @staticmethod
@@ -40,6 +42,7 @@ class Trail:
         """
         following = self._next(spec, location)
         self._hops += 1
+        self._seen.add(self._key(self._first))
         if self._hops > self._policy.max_hops:
             raise TooManyRedirects(f"More than {self._policy.max_hops} redirects")
         if self._key(following) in self._seen:
@@ -52,7 +55,7 @@ class Trail:
             url = join(spec.url, location)
         except InvalidURL as error:
             raise RedirectRefused(f"The redirect leads to no usable URL: {error.message}") from error
-        if spec.url.url.scheme == "https" and url.url.scheme == "http" and not self._policy.allow_downgrade:
+        if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
             raise RedirectRefused(f"The redirect falls from https to http: {redact(url.url)}")
         self._builder.admit(url)
         return RequestSpec(url, self._carried(spec, url.origin), spec.codings)
@@ -65,4 +68,4 @@ class Trail:
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:
     """The same host on its usual ports, now encrypted: credentials are safer there than where they came from."""
-    return old[1] == new[1] and (old[0], old[2], new[0], new[2]) == ("http", 80, "https", 443)
+    return old.host == new.host and (old.scheme, old.port, new.scheme, new.port) == ("http", 80, "https", 443)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied
+from ..lazy import LazyRequest, RawFields
 from . import headers
 from .urls import VettedURL, redact, vet
 
+_MAX_HOSTS = 1024
 
-@dataclass(frozen=True, slots=True)
-class RequestSpec:
+
+class RequestSpec(NamedTuple):
     """A request that may be sent: a vetted URL, checked header fields, the codings its answer may have."""
 
     url: VettedURL
@@ -37,6 +39,7 @@ class RequestBuilder:
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
+        self._headers: dict[bytes, RawFields] = {}
 
     def spec(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
         """Vet a URL and merge the headers of a call, which win over the connection's.
@@ -67,20 +70,26 @@ class RequestBuilder:
 
     def admit(self, url: VettedURL) -> VettedURL:
         """The access policy's say on a URL, first or redirected."""
-        if url.url.scheme not in self._access.schemes:
-            raise AccessDenied(f"The scheme {url.url.scheme} is not allowed", url=redact(url.url))
+        if url.origin.scheme not in self._access.schemes:
+            raise AccessDenied(f"The scheme {url.origin.scheme} is not allowed", url=redact(url.url))
         return url
 
     @staticmethod
     def _credentials(url: VettedURL) -> headers.Fields:
         return ((b"Authorization", url.authorization.encode("ascii")),) if url.authorization else ()
 
-    @staticmethod
-    def build(spec: RequestSpec) -> httpx.Request:
+    def build(self, spec: RequestSpec) -> LazyRequest:
         """The request itself; the extension ``target`` carries the URL's own bytes past httpx's normalisation."""
-        return httpx.Request(
-            "GET",
-            spec.url.url,
-            headers=list(spec.fields),
-            extensions={"target": spec.url.target},
-        )
+        url = spec.url
+        return LazyRequest(url.origin, url.target, self._header(spec), lambda: url.url)
+
+    def _header(self, spec: RequestSpec) -> RawFields:
+        """With the Host first (RFC 9110 section 7.2); the usual one of a host is made once."""
+        if spec.fields is not self.fields:
+            return [(b"Host", spec.url.netloc), *spec.fields]
+        header = self._headers.get(spec.url.netloc)
+        if header is None:
+            if len(self._headers) >= _MAX_HOSTS:
+                self._headers.clear()
+            header = self._headers[spec.url.netloc] = [(b"Host", spec.url.netloc), *spec.fields]
+        return header

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-
 from ..errors import HTTPConnError, StatusError
 from ..options import RetryPolicy
+from .dates import timestamp
 
 
 def worth_another(policy: RetryPolicy, error: HTTPConnError, attempt: int) -> bool:
@@ -40,16 +38,8 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value[:12])
-    moment = _timestamp(value)
+    moment = timestamp(value)
     if moment is None:
         return None
-    answered = _timestamp(date) if date else None
+    answered = timestamp(date)
     return max(0.0, moment - (now if answered is None else answered))
-
-
-def _timestamp(value: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urljoin
 
 import httpx
 
 from ..errors import InvalidURL, printable
+from ..lazy import Origin
 
 WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
 MAX_LENGTH = 65_536
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_LONGEST_ORIGIN = 300
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -23,31 +26,34 @@ _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
 _HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _PORT = re.compile(r"(?::[0-9]*)?", re.ASCII)
 
-Origin = tuple[str, str, int]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VettedURL:
-    """A URL that may be sent.
+    """A URL that may be sent; nobody changes it.
 
     Attributes:
-        url: without its userinfo, normalised as httpx does: for reading and for the dial.
-        target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
         origin: scheme, host as A-labels, port.
+        netloc: host and port as they stand in the Host header (RFC 9110 section 7.2).
+        target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
         fragment: as it was given, without its "#"; it is never sent, but a redirect may inherit it.
     """
 
-    url: httpx.URL
-    target: bytes
     origin: Origin
+    netloc: bytes
+    target: bytes
     authorization: str | None
     fragment: str
 
     @property
+    def url(self) -> httpx.URL:
+        """Without its userinfo, normalised as httpx does: for reading."""
+        return httpx.URL(self.text)
+
+    @property
     def text(self) -> str:
         """The URL with the target as it was given: the base of relative redirects."""
-        origin = f"{self.url.scheme}://{self.url.netloc.decode('ascii')}"
+        origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"
         return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
 
@@ -62,12 +68,22 @@ def vet(url: str | httpx.URL) -> VettedURL:
     parts = _URL.fullmatch(text)
     if parts is None:
         raise InvalidURL(_why_no_match(text))
-    userinfo, _, hostport = parts["authority"].rpartition("@")
-    _check_authority(userinfo, hostport)
-    target = _wire_target(parts["target"])
-    fragment = parts["fragment"] or ""
-    parsed = _parse(_with_fragment(f"{parts['scheme']}://{hostport}{target}", fragment))
-    return VettedURL(parsed, target.encode("ascii"), _origin(parsed), _basic(userinfo), fragment)
+    scheme, authority, target, fragment = parts.groups()
+    userinfo, _, hostport = authority.rpartition("@")
+    origin, netloc = _place(scheme, hostport)
+    if "@" in userinfo:
+        raise InvalidURL("The host of the URL contains a character that is not allowed")
+    vetted = VettedURL(origin, netloc, _wire_target(target), _basic(userinfo), fragment or "")
+    _check_length(vetted)
+    return vetted
+
+
+@lru_cache(maxsize=1024)
+def _place(scheme: str, hostport: str) -> tuple[Origin, bytes]:
+    """Where a URL leads: worked out once for the many that lead there."""
+    _check_authority(hostport)
+    url = _parse(f"{scheme}://{hostport}/")
+    return Origin(url.scheme, url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS[url.scheme]), url.netloc
 
 
 def _with_fragment(text: str, fragment: str) -> str:
@@ -93,7 +109,7 @@ def _why_no_match(text: str) -> str:
     return WRONG_SCHEME
 
 
-def _check_authority(userinfo: str, hostport: str) -> None:
+def _check_authority(hostport: str) -> None:
     """What httpx would read more generously than it may be meant: ``:+80``, ``:８０``, ``a@b@c``, ``%2e``."""
     host, bracket, port = hostport.rpartition("]")
     if not bracket:
@@ -105,15 +121,21 @@ def _check_authority(userinfo: str, hostport: str) -> None:
         raise InvalidURL("The host of the URL begins with a bracket that does not end")
     if not _PORT.fullmatch(port):
         raise InvalidURL("The port of the URL is not a number")
-    if "@" in userinfo or "%" in host or any(map(str.isspace, hostport)):
+    if "%" in host or any(map(str.isspace, hostport)):
         raise InvalidURL("The host of the URL contains a character that is not allowed")
 
 
-def _wire_target(target: str) -> str:
+def _wire_target(target: str) -> bytes:
     """Everything stays as it was given but what cannot stand in a request line: spaces and non-ASCII."""
     if not target.startswith("/"):
         target = f"/{target}"
-    return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target)
+    return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target).encode("ascii")
+
+
+def _check_length(url: VettedURL) -> None:
+    """Once more, for what was escaped: httpx takes no longer URL than we do."""
+    if len(url.target) + len(url.fragment) > MAX_LENGTH - _LONGEST_ORIGIN and len(str(url.text)) > MAX_LENGTH:
+        raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
 
 
 def _parse(text: str) -> httpx.URL:
@@ -127,10 +149,6 @@ def _parse(text: str) -> httpx.URL:
     if url.port is not None and not 0 < url.port < 65_536:
         raise InvalidURL("The port of the URL is out of range")
     return url
-
-
-def _origin(url: httpx.URL) -> Origin:
-    return url.scheme, url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS[url.scheme]
 
 
 def _basic(userinfo: str) -> str | None:
@@ -153,9 +171,9 @@ def _absolute(base: VettedURL, location: str) -> str:
     if _SCHEME.match(location):
         return location
     if location.startswith("//"):
-        return f"{base.url.scheme}:{location}"
+        return f"{base.origin.scheme}:{location}"
     if location.startswith("/"):
-        return f"{base.url.scheme}://{base.url.netloc.decode('ascii')}{location}"
+        return f"{base.origin.scheme}://{base.netloc.decode('ascii')}{location}"
     if _FORBIDDEN.search(location):  # urljoin would drop some of them in silence
         raise InvalidURL("The URL contains a backslash or a control character")
     return urljoin(base.text, location)

@@ -10,6 +10,7 @@ from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
 from ..errors import DecodingError, HTTPConnError, ProtocolError, TruncatedBody
+from ..lazy import field
 from ..options import Limits
 from ..ports.base import Exchange, Port
 
@@ -61,7 +62,7 @@ class Body:
         if self._limits.strict_framing and ends_with_the_connection(response):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
         self._intake.expect(declared(response))
-        self._decoder = decoder_for(response.headers.get("content-encoding"), self._codings)
+        self._decoder = decoder_for(field(response, "content-encoding"), self._codings)
         self._begun = True
 
     async def receive(self) -> bytes:
@@ -103,8 +104,8 @@ class Body:
         """The next bytes as the server sent them, transfer coding removed; empty at the proper end."""
         if not self._begun:
             self.begin()
-        if self._ended:
-            return b""
+        if self._ended or self._exchange.is_whole:
+            return self._end()
         began = self._port.now()
         self._deadline.check(began)
         try:
@@ -112,26 +113,33 @@ class Body:
         except TruncatedBody as error:
             raise self._intake.cut() from error
         if not data:
-            self._intake.finish()
-            self._ended = True
-            return b""
+            return self._end()
         self._intake.add_wire(len(data))
         if self._floor is not None:
             self._floor.add(len(data), self._port.now() - began)
         return data
 
+    def _end(self) -> bytes:
+        if not self._ended:
+            self._intake.finish()
+            self._ended = True
+        return b""
+
 
 def declared(response: httpx.Response) -> int | None:
     """The length that the body will have on the wire, or None."""
-    return None if response.status_code in BODILESS else declared_length(response.headers)
+    if response.status_code in BODILESS:
+        return None
+    return declared_length(field(response, "content-length"), field(response, "transfer-encoding"))
 
 
 def ends_with_the_connection(response: httpx.Response) -> bool:
     """Whether nothing but the closing of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
-    version = response.extensions.get("http_version", b"")
-    if not version.startswith(b"HTTP/1") or response.status_code in BODILESS:
+    if field(response, "content-length") is not None or response.status_code in BODILESS:
         return False
-    return "content-length" not in response.headers and "transfer-encoding" not in response.headers
+    if field(response, "transfer-encoding") is not None:
+        return False
+    return bool(response.extensions.get("http_version", b"").startswith(b"HTTP/1"))
 
 
 class Blocks:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import httpx
 
@@ -17,6 +17,7 @@ from ..core.rates import RateLimiter
 from ..core.requests import RequestBuilder, RequestSpec
 from ..core.urls import redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
+from ..lazy import field, raw_fields
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
 from .body import Body
@@ -36,8 +37,7 @@ class Rules:
     rates: RateLimiter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What one call asks for.
 
     Attributes:
@@ -72,11 +72,11 @@ class Answer:
     port: Port
     attempt: int
     began: float
-    history: list[httpx.Response] = field(default_factory=list)
+    history: list[httpx.Response]
 
     def require_content(self) -> None:
         """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
-        if not self.response.is_success:
+        if not 200 <= self.response.status_code < 300:
             raise StatusError(self.response)
         if self.response.status_code == 206 and "range" not in self.response.request.headers:
             raise ProtocolError("The server sent a part where the whole was asked for")
@@ -149,8 +149,7 @@ def _pause(port: Port, call: Call, deadline: Deadline, error: HTTPConnError, att
 
 
 def _retry_after(response: httpx.Response, now: float) -> float | None:
-    headers = response.headers
-    return retries.retry_after(headers.get("retry-after"), headers.get("date"), now)
+    return retries.retry_after(field(response, "retry-after"), field(response, "date"), now)
 
 
 def _describe(error: HTTPConnError, call: Call, attempt: int, elapsed: float) -> None:
@@ -168,9 +167,9 @@ async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, bega
     while True:
         exchange = await _send(port, call, spec, deadline)
         response = exchange.response
-        location = response.headers.get("location")
+        location = field(response, "location") or ""
         try:
-            check_size(response.headers.raw, call.rules.limits)
+            check_size(raw_fields(response), call.rules.limits)
             if not (call.follow and redirects.leads_on(response.status_code, location)):
                 body = _body(port, exchange, call, spec, deadline)
                 return Answer(response, body, exchange, call, port, attempt, began, history)
@@ -218,7 +217,7 @@ async def _send(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -
 
 
 async def _await_turn(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
-    rates, host = call.rules.rates, spec.url.origin[1]
+    rates, host = call.rules.rates, spec.url.origin.host
     if rates is None:
         return
     wait = rates.turn(host, port.now(), deadline.at)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from ..core.text import decode_text, parse_json
+from ..lazy import field
 from ..ports.base import Port
 from .exchange import Answer, Call, perform
 
@@ -68,7 +69,7 @@ async def _content(answer: Answer) -> bytes:
 
 
 async def _text(answer: Answer) -> str:
-    return decode_text(await _content(answer), answer.response.headers.get("content-type"))
+    return decode_text(await _content(answer), field(answer.response, "content-type"))
 
 
 async def _json(answer: Answer) -> Any:

@@ -15,7 +15,7 @@ from ..core.deadlines import Deadline
 from ..transport import AsyncHTTPTransport
 from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
-from .clients import AsyncClient
+from .clients import Hook
 from .sending import SendingPort, WireExchange
 from .translation import FOREIGN
 
@@ -75,20 +75,16 @@ class PunctualExchange(AsyncExchange):
 class AsyncPort(SendingPort):
     """The world of an asynchronous call."""
 
-    def __init__(self, client: AsyncClient, *, owned: bool) -> None:
-        self._client = client
-        self._owned = owned
-
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         await anyio.sleep(seconds)
 
-    async def _tell(self, event: str, message: httpx.Request | httpx.Response) -> None:
-        for hook in self._client.event_hooks[event]:
-            await hook(message)
+    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
+        await hook(message)
 
-    async def _exchange(self, request: httpx.Request, read: Allowance | None, deadline: Deadline) -> AsyncExchange:
-        transport = self._client.transport_for(request.url)
+    async def _exchange(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline
+    ) -> AsyncExchange:
         sending = transport.handle_async_request(request)
         if isinstance(transport, AsyncHTTPTransport):
             return PunctualExchange(await sending, read, deadline)

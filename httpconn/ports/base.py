@@ -20,6 +20,10 @@ class Exchange(Protocol):
     def response(self) -> httpx.Response:
         """The header of the answer; the body comes through ``receive`` alone."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the body was received; where False, it may be that only ``receive`` can tell."""
+
     async def receive(self) -> bytes:
         """The next bytes of the body as the server sent them, transfer coding removed; empty at its end."""
 

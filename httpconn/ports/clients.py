@@ -11,7 +11,7 @@ import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anyio
 import httpx
@@ -19,32 +19,54 @@ from anyio.lowlevel import current_token
 
 from ..core.headers import Fields
 from ..errors import InvalidRequest
+from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.environment import proxy_mounts
 from ..transport.tls import Certificate, tls_context
 
 Hook = Callable[..., Any]
+T = TypeVar("T")
+
+_MAX_ORIGINS = 1024
 
 
-class SyncClient(httpx.Client):
+class _Routing(Generic[T]):
+    """Which transport an origin has: its proxy's, or the usual one. Looked up once for each."""
+
+    _transport_for_url: Callable[[httpx.URL], T]
+    _by_origin: dict[Origin, T]
+
+    def transport_for(self, request: httpx.Request) -> T:
+        """The transport, or the proxy's."""
+        if not isinstance(request, LazyRequest):
+            return self._transport_for_url(request.url)
+        found = self._by_origin.get(request.origin)
+        if found is None:
+            if len(self._by_origin) >= _MAX_ORIGINS:
+                self._by_origin.clear()
+            found = self._by_origin[request.origin] = self._transport_for_url(request.url)
+        return found
+
+
+class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     """An ``httpx.Client`` whose transports can also be used by themselves.
 
     A request that is handed to one goes as it is: no cookie jar, no auth flow, no redirects, no log line that holds
     the URL's secrets.
     """
 
-    def transport_for(self, url: httpx.URL) -> httpx.BaseTransport:
-        """The transport, or the proxy's."""
-        return self._transport_for_url(url)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._by_origin = {}
 
 
-class AsyncClient(httpx.AsyncClient):
+class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     """The same for event loops."""
 
-    def transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        """The transport, or the proxy's."""
-        return self._transport_for_url(url)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._by_origin = {}
 
 
 @dataclass(frozen=True)

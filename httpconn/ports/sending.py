@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -10,19 +11,76 @@ import httpx
 from ..core.deadlines import Deadline
 from ..options import Timeouts
 from ..transport.allowance import Allowance
+from ..transport.engine import Body
+from ..transport.translation import httpx_errors
+from .clients import Hook
 from .clock import SystemClock
-from .timeouts import allowances
+from .timeouts import Allowances
 from .translation import FOREIGN, translate
 
 
-class WireExchange(ABC):
-    """One request over a client's transport; see :class:`httpconn.ports.base.Exchange`."""
+class _Exchange(ABC):
+    """An answer, and the time that its body may take."""
 
     def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
         self.response = response
-        self._stream: Any = response.stream
         self._read = read
         self._deadline = deadline
+
+    async def receive(self) -> bytes:
+        """Each wait for more has the read timeout to itself."""
+        if self._read is not None:
+            self._read.restart()
+        try:
+            return await self._next()
+        except FOREIGN as error:
+            raise translate(error, self._deadline) from error
+
+    @property
+    @abstractmethod
+    def is_whole(self) -> bool:
+        """See :class:`httpconn.ports.base.Exchange`."""
+
+    @abstractmethod
+    async def _next(self) -> bytes: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """See :class:`httpconn.ports.base.Exchange`."""
+
+
+class DirectExchange(_Exchange):
+    """One request over a transport of ours, with nothing between its body and us."""
+
+    def __init__(self, response: httpx.Response, body: Body, read: Allowance | None, deadline: Deadline) -> None:
+        super().__init__(response, read, deadline)
+        self._body = body
+
+    @property
+    def is_whole(self) -> bool:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        return self._body.is_whole
+
+    async def _next(self) -> bytes:
+        with httpx_errors():
+            return await self._body.receive()
+
+    async def close(self) -> None:
+        """Nothing to wait for."""
+        self._body.close()
+
+
+class WireExchange(_Exchange):
+    """One request over any transport; see :class:`httpconn.ports.base.Exchange`."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Its transport does not say."""
+        return False
+
+    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
+        super().__init__(response, read, deadline)
+        self._stream: Any = response.stream
 
     def begin(self) -> None:
         """The hooks have seen the answer.
@@ -38,37 +96,36 @@ class WireExchange(ABC):
             response.headers.pop(name, None)
         response.headers["content-length"] = str(len(response.content))
 
-    async def receive(self) -> bytes:
-        """Each wait for more has the read timeout to itself."""
-        if self._read is not None:
-            self._read.restart()
-        try:
-            return await self._next()
-        except FOREIGN as error:
-            raise translate(error, self._deadline) from error
-
-    @abstractmethod
-    async def _next(self) -> bytes: ...
-
-    @abstractmethod
-    async def close(self) -> None:
-        """See :class:`httpconn.ports.base.Exchange`."""
-
 
 class SendingPort(SystemClock, ABC):
     """What ``send`` is on both ports."""
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> WireExchange:
+    def __init__(self, client: Any, *, owned: bool) -> None:
+        self._client = client
+        self._owned = owned
+
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> _Exchange:
         """See :class:`httpconn.ports.base.Port`."""
-        limits = request.extensions["timeout"] = allowances(timeouts, deadline)
-        await self._tell("request", request)
+        limits = request.extensions["timeout"] = Allowances(timeouts, deadline)
+        hooks = self._client.event_hooks
+        for hook in hooks["request"]:
+            await self._tell(hook, request)
+        transport = self._client.transport_for(request)
+        direct = getattr(transport, "direct", None)
         try:
-            exchange = await self._exchange(request, limits["read"], deadline)
+            if direct is not None and not hooks["response"]:
+                response, body = await direct.begin(request)
+                return DirectExchange(response, body, limits["read"], deadline)
+            exchange = await self._exchange(transport, request, limits["read"], deadline)
         except FOREIGN as error:
             raise translate(error, deadline) from error
+        return await self._shown(exchange, request, hooks["response"])
+
+    async def _shown(self, exchange: WireExchange, request: httpx.Request, hooks: Sequence[Hook]) -> WireExchange:
         exchange.response.request = request
         try:
-            await self._tell("response", exchange.response)
+            for hook in hooks:
+                await self._tell(hook, exchange.response)
         except BaseException:
             await exchange.close()
             raise
@@ -76,9 +133,11 @@ class SendingPort(SystemClock, ABC):
         return exchange
 
     @abstractmethod
-    async def _tell(self, event: str, message: httpx.Request | httpx.Response) -> None:
-        """Call the event hooks of the client; what they raise is the caller's own."""
+    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
+        """Call an event hook of the client; what it raises is the caller's own."""
 
     @abstractmethod
-    async def _exchange(self, request: httpx.Request, read: Allowance | None, deadline: Deadline) -> WireExchange:
+    async def _exchange(
+        self, transport: Any, request: httpx.Request, read: Allowance | None, deadline: Deadline
+    ) -> WireExchange:
         """Send, and receive the header of the answer."""

@@ -11,7 +11,7 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..transport.allowance import Allowance
-from .clients import SyncClient
+from .clients import Hook
 from .sending import SendingPort, WireExchange
 from .translation import FOREIGN
 
@@ -37,21 +37,17 @@ class SyncExchange(WireExchange):
 class SyncPort(SendingPort):
     """The world of a synchronous call."""
 
-    def __init__(self, client: SyncClient, *, owned: bool) -> None:
-        self._client = client
-        self._owned = owned
-
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         time.sleep(seconds)
 
-    async def _tell(self, event: str, message: httpx.Request | httpx.Response) -> None:
-        for hook in self._client.event_hooks[event]:
-            hook(message)
+    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
+        hook(message)
 
-    async def _exchange(self, request: httpx.Request, read: Allowance | None, deadline: Deadline) -> SyncExchange:
-        response = self._client.transport_for(request.url).handle_request(request)
-        return SyncExchange(response, read, deadline)
+    async def _exchange(
+        self, transport: httpx.BaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline
+    ) -> SyncExchange:
+        return SyncExchange(transport.handle_request(request), read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from ..core.deadlines import Deadline
@@ -11,10 +12,30 @@ from ..transport.allowance import Allowance
 _PHASES = tuple(each.name for each in fields(Timeouts) if each.name != "total")
 
 
-def allowances(timeouts: Timeouts, deadline: Deadline) -> dict[str, Allowance | None]:
-    """The request extension ``timeout``: each phase's own seconds, none of them past the deadline."""
-    return {phase: _allowance(getattr(timeouts, phase), deadline.at) for phase in _PHASES}
+class Allowances(Mapping[str, Allowance | None]):
+    """The request extension ``timeout``: each phase's own seconds, none of them past the deadline.
 
+    Made when they are asked for: most requests need no connection, and wait for none.
+    """
 
-def _allowance(seconds: float | None, until: float | None) -> Allowance | None:
-    return None if seconds is None and until is None else Allowance(seconds, until)
+    __slots__ = ("_made", "_timeouts", "_until")
+
+    def __init__(self, timeouts: Timeouts, deadline: Deadline) -> None:
+        self._timeouts = timeouts
+        self._until = deadline.at
+        self._made: dict[str, Allowance | None] = {}
+
+    def __getitem__(self, phase: str) -> Allowance | None:
+        if phase not in self._made:
+            if phase not in _PHASES:
+                raise KeyError(phase)
+            seconds = getattr(self._timeouts, phase)
+            bounded = seconds is not None or self._until is not None
+            self._made[phase] = Allowance(seconds, self._until) if bounded else None
+        return self._made[phase]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PHASES)
+
+    def __len__(self) -> int:
+        return len(_PHASES)

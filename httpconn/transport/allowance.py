@@ -22,8 +22,8 @@ class Allowance(float):
 
     def __new__(cls, seconds: float | None, until: float | None = None) -> Allowance:
         """Clip the seconds by the deadline."""
-        left = None if until is None else max(0.0, until - time.monotonic())
-        return super().__new__(cls, min((each for each in (seconds, left) if each is not None), default=math.inf))
+        left = math.inf if until is None else max(0.0, until - time.monotonic())
+        return super().__new__(cls, left if seconds is None or left < seconds else seconds)
 
     def __init__(self, seconds: float | None, until: float | None = None) -> None:
         self._seconds = seconds
@@ -58,5 +58,7 @@ def seconds_left(timeout: float | None) -> float | None:
 
 
 def _end(seconds: float | None, until: float | None) -> float | None:
-    own = None if seconds is None else time.monotonic() + seconds
-    return min((end for end in (own, until) if end is not None), default=None)
+    if seconds is None:
+        return until
+    own = time.monotonic() + seconds
+    return own if until is None or own < until else until

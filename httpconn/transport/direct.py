@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 
+from ..lazy import LazyResponse
 from .bodies import DirectBody
-from .engine import Engine
+from .engine import Body, Engine
 from .translation import httpx_errors
 
 
@@ -20,10 +21,14 @@ class Direct:
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there."""
+        return (await self.begin(request))[0]
+
+    async def begin(self, request: httpx.Request) -> tuple[LazyResponse, Body]:
+        """The same, and the body as the engine has it."""
         with httpx_errors():
             head, body = await self._engine.exchange(request)
         extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}
-        return httpx.Response(head.status, headers=head.headers, stream=DirectBody(body), extensions=extensions)
+        return LazyResponse(head.status, head.headers, request, DirectBody(body), extensions), body
 
     async def close(self) -> None:
         """Close all connections, be they in use; what is asked for later is refused."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpcore
 import httpx
 
+from ..lazy import Origin, is_untouched
 from ..options import Limits
 from . import http11
 from .allowance import Allowance
@@ -35,12 +36,10 @@ READ_SIZE = 64 * 1024
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
-class Origin(NamedTuple):
+class Route(NamedTuple):
     """What connections are told apart by: none that was verified for one name serves another."""
 
-    scheme: str
-    host: str
-    port: int
+    origin: Origin
     server_name: str
 
 
@@ -100,14 +99,17 @@ class Engine:
     async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Body]:
         """Send a request and receive the head of its answer; the body ends the exchange."""
         timeouts = request.extensions.get("timeout") or {}
-        lease = await self._claim(_origin(request), timeouts.get("pool"))
+        route = _route(request)
+        lease = self._claim(route)
         try:
+            if lease.stage is Stage.WAITING:
+                await self._await_turn(lease, timeouts.get("pool"))
             connection = lease.connection
             if connection is not None and connection.is_fresh():
                 with contextlib.suppress(Stale):
                     return await self._converse(lease, connection, request, timeouts, kept=True)
             self._drop(lease)
-            connection = await self._connect(lease, request, timeouts)
+            connection = await self._connect(lease, route, request, timeouts)
             return await self._converse(lease, connection, request, timeouts, kept=False)
         except BaseException:
             self.end(lease, reusable=False)
@@ -115,19 +117,16 @@ class Engine:
 
     # The pool. Its bookkeeping is locked; what it leaves to do is done outside.
 
-    async def _claim(self, origin: Origin, timeout: float | None) -> Lease[Connection]:
+    def _claim(self, route: Route) -> Lease[Connection]:
         with self._lock:
             self._require_open()
-            lease, close = self._pool.acquire(origin, time.monotonic())
-            waiting = lease.stage is Stage.WAITING
-            if waiting:
+            lease, close = self._pool.acquire(route, time.monotonic())
+            if lease.stage is Stage.WAITING:
                 lease.waiter = self._runtime.signal()
                 self._waiting.add(lease)
             elif lease.connection is not None:
                 self._used.add(lease.connection)
         _close(close)
-        if waiting:
-            await self._await_turn(lease, timeout)
         return lease
 
     async def _await_turn(self, lease: Lease[Connection], timeout: float | None) -> None:
@@ -191,19 +190,19 @@ class Engine:
     # The wire.
 
     async def _connect(
-        self, lease: Lease[Connection], request: httpx.Request, timeouts: Mapping[str, Any]
+        self, lease: Lease[Connection], route: Route, request: httpx.Request, timeouts: Mapping[str, Any]
     ) -> Connection:
         self._require_open()
-        origin = _origin(request)
         allowance = as_allowance(timeouts.get("connect"))
-        wire = Wire(await self._traced(request, "connection.connect_tcp", self._dial(origin, allowance)), self._runtime)
+        dialling = self._dial(route.origin, allowance)
+        wire = Wire(await self._traced(request, "connection.connect_tcp", dialling), self._runtime)
         connection = Connection(wire, self._limits)
         with self._lock:
             self._pool.dialled(lease, connection)
             self._used.add(connection)
             self._require_open()
-        if origin.scheme == "https":
-            handshake = wire.start_tls(self._ssl_context, origin.server_name, allowance)
+        if route.origin.scheme == "https":
+            handshake = wire.start_tls(self._ssl_context, route.server_name, allowance)
             await self._traced(request, "connection.start_tls", handshake)
         self._require_open()
         return connection
@@ -213,11 +212,12 @@ class Engine:
             return await dial_unix(self._runtime, self._uds, allowance, self._dialling)
         return await dial(self._runtime, origin.host, origin.port, allowance, self._dialling)
 
-    async def _traced(self, request: httpx.Request, event: str, step: Awaitable[T]) -> T:
+    def _traced(self, request: httpx.Request, event: str, step: Awaitable[T]) -> Awaitable[T]:
         """Tell httpx's ``trace`` extension of a step, by httpcore's names."""
         trace = request.extensions.get("trace")
-        if trace is None:
-            return await step
+        return step if trace is None else self._told(trace, request, event, step)
+
+    async def _told(self, trace: Any, request: httpx.Request, event: str, step: Awaitable[T]) -> T:
         await self._runtime.trace(trace, f"{event}.started", {"request": request})
         try:
             result = await step
@@ -255,6 +255,9 @@ class Engine:
     async def _send(self, connection: Connection, request: httpx.Request, timeout: float | None) -> None:
         http = connection.http
         target = request.extensions.get("target") or request.url.raw_path
+        if is_untouched(request):
+            await connection.wire.send(http.send_head(b"GET", target, request.fields), timeout)
+            return
         head = http.send_head(request.method.encode("ascii"), target, request.headers.raw)
         if isinstance(request.stream, httpx.ByteStream):
             content = b"".join(request.stream)
@@ -278,7 +281,7 @@ class Engine:
 class Body:
     """The body of an answer; at its end, or when it is closed, the connection goes back to the pool."""
 
-    __slots__ = ("_closed", "_connection", "_engine", "_lease", "_timeout", "_whole")
+    __slots__ = ("_closed", "_connection", "_engine", "_lease", "_timeout", "is_whole")
 
     def __init__(self, engine: Engine, lease: Lease[Connection], connection: Connection, timeout: float | None) -> None:
         self._engine = engine
@@ -286,11 +289,12 @@ class Body:
         self._connection = connection
         self._timeout = timeout
         self._closed = False
-        self._whole = False
+        self.is_whole: bool = False
+        """Whether its end was received."""
 
     async def receive(self) -> bytes:
         """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
-        if self._whole:
+        if self.is_whole:
             return b""
         if self._closed:  # the connection may serve another exchange by now
             raise httpx.StreamClosed
@@ -307,7 +311,7 @@ class Body:
             self.close()
             raise
         if http.complete:
-            self._whole = True
+            self.is_whole = True
             self.close()
         return data
 
@@ -334,13 +338,16 @@ class Body:
         return self._connection.wire.get_extra_info(info)
 
 
-def _origin(request: httpx.Request) -> Origin:
-    url = request.url
+def _route(request: httpx.Request) -> Route:
+    origin = request.origin if is_untouched(request) else _origin(request.url)
+    return Route(origin, request.extensions.get("sni_hostname") or origin.host)
+
+
+def _origin(url: httpx.URL) -> Origin:
     scheme, host = url.scheme, url.raw_host.decode("ascii")
     if scheme not in ("http", "https") or not host:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
-    name = request.extensions.get("sni_hostname") or host
-    return Origin(scheme, host, url.port or (443 if scheme == "https" else 80), name)
+    return Origin(scheme, host, url.port or (443 if scheme == "https" else 80))
 
 
 def _has_body(request: httpx.Request) -> bool:

@@ -47,9 +47,10 @@ class _Transport:
             core: dict[str, Any] = {"ssl_context": context, "http2": http2, "uds": uds, "socket_options": options}
             core |= {"proxy": None if proxy is None else core_proxy(proxy), "local_address": local_address}
             self._way = self._pooled_type(limits, core)
+            self.direct: Direct | None = None
         else:
             dialling = Options(local_address, options)
-            self._way = Direct(Engine(self._runtime_type(), limits, context, dialling, uds))
+            self._way = self.direct = Direct(Engine(self._runtime_type(), limits, context, dialling, uds))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._way!r}>"

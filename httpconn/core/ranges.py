@@ -1,0 +1,223 @@
+"""Ranges: what to ask for when a part of a file is there, and what an answer then means (RFC 9110 section 14)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .dates import timestamp
+from .headers import Fields
+
+# An opaque tag in quotes (RFC 9110 section 8.8.3); what begins with W/ is weak, and proves no byte.
+_STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
+
+STRONG_AFTER = 60.0
+"""Seconds after which a modification can no longer hide behind the same date (RFC 9110 section 8.8.2.2)."""
+
+
+class Held(NamedTuple):
+    """What there is of a file.
+
+    Attributes:
+        size: bytes from its beginning on.
+        total: bytes of the whole, or None where nobody said.
+        validator: names the version they are of, strongly; see :func:`validator`.
+        provable: the caller gave a digest, so that even unnamed versions cannot be mixed unnoticed.
+    """
+
+    size: int = 0
+    total: int | None = None
+    validator: str | None = None
+    provable: bool = False
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the rest may be asked for alone."""
+        return self.size > 0 and (self.validator is not None or self.provable)
+
+    @property
+    def first(self) -> int:
+        """The byte to ask from. Of a complete file the last one: past it even the right version answers 416."""
+        return self.size if self.total is None else min(self.size, self.total - 1)
+
+
+class Head(NamedTuple):
+    """The header of an answer, as far as it decides how a download goes on.
+
+    Attributes:
+        status: 200, 206, 412, 416 or another success.
+        asked: whether the request had a Range.
+        length: the Content-Length.
+        encoded: the body has a content coding, so that its bytes are not those of the file.
+    """
+
+    status: int
+    asked: bool
+    content_range: str | None = None
+    length: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    encoded: bool = False
+
+
+class ContentRange(NamedTuple):
+    """``bytes first-last/total``; first and last are None in ``bytes */total``, total in ``bytes first-last/*``."""
+
+    first: int | None
+    last: int | None
+    total: int | None
+
+    @property
+    def length(self) -> int:
+        """Bytes of the part."""
+        return 0 if self.first is None or self.last is None else self.last - self.first + 1
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether this names bytes, and not all of them."""
+        return self.first is not None and self.length != self.total
+
+
+class Continue(NamedTuple):
+    """The body follows on what there is, once its first ``discard`` bytes are dropped."""
+
+    discard: int
+    length: int
+    total: int
+
+
+class Restart(NamedTuple):
+    """The body is the whole file: what there was is void."""
+
+
+class Complete(NamedTuple):
+    """Nothing is missing."""
+
+
+class AskAgain(NamedTuple):
+    """The body is of no use; ask for the whole file."""
+
+    reason: str
+
+
+class Refuse(NamedTuple):
+    """The answer breaks the protocol, and asking again would not mend it."""
+
+    reason: str
+
+
+class Fail(NamedTuple):
+    """The status is an error like any other."""
+
+
+Decision = Continue | Restart | Complete | AskAgain | Refuse | Fail
+
+
+def is_strong(etag: str | None) -> bool:
+    """Whether an entity tag names the very bytes (RFC 9110 section 8.8.1)."""
+    return etag is not None and _STRONG.fullmatch(etag) is not None
+
+
+def validator(etag: str | None, last_modified: str | None, date: str | None) -> str | None:
+    """What If-Range may name (RFC 9110 section 13.1.5): a strong ETag, or a strong date where there is no ETag."""
+    if is_strong(etag):
+        return etag
+    modified, answered = timestamp(last_modified), timestamp(date)
+    if etag is not None or modified is None or answered is None or answered - modified < STRONG_AFTER:
+        return None
+    return last_modified
+
+
+def fields(held: Held) -> Fields:
+    """The header fields that ask for the rest, or none where only the whole will do."""
+    if not held.resumable:
+        return ()
+    asked = ((b"Range", b"bytes=%d-" % held.first),)
+    return asked if held.validator is None else (*asked, (b"If-Range", held.validator.encode("latin-1")))
+
+
+def parse_content_range(value: str | None) -> ContentRange | None:
+    """A Content-Range (RFC 9110 section 14.4), or None where it is missing, invalid or of another unit."""
+    match = _CONTENT_RANGE.fullmatch(value.strip()) if value else None
+    if match is None:
+        return None
+    first, last, total = (int(each) if each and each != "*" else None for each in match.groups())
+    if first is None or last is None:
+        return ContentRange(None, None, total) if total is not None else None
+    return ContentRange(first, last, total) if first <= last and (total is None or last < total) else None
+
+
+def decide(held: Held, head: Head) -> Decision:
+    """What an answer means for what there is: the one place where bytes are joined to others, or are not."""
+    if head.status == 206:
+        return _part(held, head)
+    if head.status == 416:
+        return _unsatisfiable(held, head)
+    if head.status == 412 and head.asked:
+        return AskAgain("the file has changed")
+    if not 200 <= head.status < 300:
+        return Fail()
+    part = parse_content_range(head.content_range)
+    if part is not None and part.is_slice:
+        # Some caches answer 200 with what they hold of the file.
+        return _unless_asked_whole(head, "a part came as if it were the whole")
+    return Restart()
+
+
+def _part(held: Held, head: Head) -> Decision:
+    part = parse_content_range(head.content_range)
+    if not head.asked:
+        return Refuse("The server sent a part where the whole was asked for")
+    if head.encoded:
+        return AskAgain("the part is encoded")
+    if part is None or part.first is None or part.last is None:  # multipart/byteranges has none, either
+        return AskAgain("the part does not say which it is")
+    total = held.total if part.total is None else part.total
+    flaw = _flaw(held, head, part, total)
+    if flaw is not None or total is None:
+        return AskAgain(flaw or "the part does not say of how much")
+    return Continue(held.size - part.first, part.length, total)
+
+
+def _flaw(held: Held, head: Head, part: ContentRange, total: int | None) -> str | None:
+    """What keeps a part from following on what there is."""
+    first, last = part.first or 0, part.last or 0
+    if held.total is not None and total != held.total:
+        return "the part is of a file of another size"
+    if first > held.size or (last < held.size and last + 1 != total):
+        return "the part is not the one asked for"
+    if total is not None and held.size > total:
+        return "the part is of a shorter file"
+    if head.length is not None and head.length != part.length:
+        return "the part has another length than its range"
+    return None if _same_version(held, head) else "the part is of another version"
+
+
+def _same_version(held: Held, head: Head) -> bool:
+    """A 206 has to repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
+    if held.validator is None:
+        return held.provable
+    if is_strong(held.validator):
+        return head.etag == held.validator
+    return head.last_modified in (None, held.validator)
+
+
+def _unsatisfiable(held: Held, head: Head) -> Decision:
+    part = parse_content_range(head.content_range)
+    if part is not None and part.first is None and part.total == held.size:
+        # Nothing is all there can be of an empty object; some servers refuse any GET of one.
+        if held.size == 0 or (head.asked and _names_version(held, head)):
+            return Complete()
+    return AskAgain("there is no such part") if head.asked else Fail()
+
+
+def _names_version(held: Held, head: Head) -> bool:
+    """Here nothing that is merely left out counts as equal: the size alone proves no version."""
+    if held.provable:
+        return True
+    return held.validator is not None and held.validator in (head.etag, head.last_modified)
+
+
+def _unless_asked_whole(head: Head, reason: str) -> Decision:
+    return AskAgain(reason) if head.asked else Refuse(f"The server's answer is of no use: {reason}")

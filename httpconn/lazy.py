@@ -1,0 +1,141 @@
+"""httpx's Request and Response, worked out only when somebody looks at them.
+
+Most are never looked at: a fetch needs the bytes for the wire, the status and a few fields. Both are made by httpx's
+own constructors, at the first look at what is not there yet or the first change.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeGuard
+
+import httpx
+
+__all__ = ["LazyRequest", "LazyResponse", "Origin", "RawFields", "field", "is_untouched", "raw_fields"]
+
+RawFields = list[tuple[bytes, bytes]]
+"""Header fields in their order, names in their case."""
+
+
+class Origin(NamedTuple):
+    """An origin (RFC 6454 section 4); the host as A-labels, lower case."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class _Lazy:
+    """``_parts`` stands in an object's dictionary as long as nobody has looked."""
+
+    @abstractmethod
+    def _make(self, parts: Any) -> None:
+        """Call httpx's constructor."""
+
+    def _look(self) -> None:
+        parts = self.__dict__.pop("_parts", None)
+        if parts is not None:
+            self._make(parts)
+
+    def __getattr__(self, name: str) -> Any:
+        if "_parts" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._look()
+        return getattr(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._look()
+        super().__setattr__(name, value)
+
+    def __getstate__(self) -> Any:
+        self._look()
+        return super().__getstate__()
+
+
+class LazyRequest(_Lazy, httpx.Request):
+    """A GET without a body, complete for the wire.
+
+    Args:
+        origin: where it goes.
+        target: the request target, as it is sent.
+        fields: the header, the Host included. Never changed: requests share one.
+        url: makes ``request.url``.
+    """
+
+    origin: Origin
+    fields: RawFields
+
+    def __init__(self, origin: Origin, target: bytes, fields: RawFields, url: Callable[[], httpx.URL]) -> None:
+        extensions = {"target": target}
+        self.__dict__.update(method="GET", origin=origin, fields=fields, extensions=extensions, _parts=url)
+
+    def _make(self, parts: Callable[[], httpx.URL]) -> None:
+        super().__init__(self.method, parts(), headers=self.fields, extensions=self.extensions)
+
+
+def is_untouched(request: httpx.Request) -> TypeGuard[LazyRequest]:
+    """Whether it is lazy and nobody has looked, so that nobody can have changed anything."""
+    return isinstance(request, LazyRequest) and "_parts" in request.__dict__
+
+
+class LazyResponse(_Lazy, httpx.Response):
+    """The head of an answer, and its body still to come.
+
+    Args:
+        status: its code.
+        fields: its header.
+        request: what it answers.
+        stream: its body.
+        extensions: as httpx's transports fill them.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        fields: RawFields,
+        request: httpx.Request,
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
+        extensions: Mapping[str, Any],
+    ) -> None:
+        parts = fields, request, stream, extensions
+        self.__dict__.update(status_code=status, _parts=parts)
+
+    def _make(self, parts: tuple[RawFields, httpx.Request, Any, dict[str, Any]]) -> None:
+        fields, request, stream, extensions = parts
+        super().__init__(self.status_code, headers=fields, request=request, stream=stream, extensions=extensions)
+
+    @property
+    def raw_fields(self) -> RawFields:
+        """The header as it was sent."""
+        parts = self.__dict__.get("_parts")
+        return self.headers.raw if parts is None else parts[0]
+
+    def field(self, name: str) -> str | None:
+        """One field, all of its lines joined (RFC 9110 section 5.3); the name in lower case."""
+        parts = self.__dict__.get("_parts")
+        return self.headers.get(name) if parts is None else _joined(parts[0], name.encode("ascii"))
+
+
+def raw_fields(response: httpx.Response) -> RawFields:
+    """The header of any response."""
+    return response.raw_fields if isinstance(response, LazyResponse) else response.headers.raw
+
+
+def field(response: httpx.Response, name: str) -> str | None:
+    """One field of any response; the name in lower case."""
+    return response.field(name) if isinstance(response, LazyResponse) else response.headers.get(name)
+
+
+def _joined(fields: RawFields, name: bytes) -> str | None:
+    size = len(name)
+    values = [value for each, value in fields if len(each) == size and each.lower() == name]
+    return _text(b", ".join(values)) if values else None
+
+
+def _text(value: bytes) -> str:
+    """As httpx reads the bytes of a field."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

@@ -1,0 +1,82 @@
+"""A request or response that is not looked at costs next to nothing, and is httpx's own to whoever looks."""
+
+from __future__ import annotations
+
+import pickle
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.lazy import LazyRequest, LazyResponse, Origin, field, is_untouched, raw_fields
+
+FIELDS = [(b"Host", b"example.com"), (b"X-Tag", b"a"), (b"x-tag", b"b"), (b"Accept", b"*/*")]
+
+
+def a_request() -> LazyRequest:
+    url = "https://example.com/a%2fb?x=1"
+    return LazyRequest(Origin("https", "example.com", 443), b"/a%2fb?x=1", FIELDS, lambda: httpx.URL(url))
+
+
+def a_response(fields: list[tuple[bytes, bytes]] = FIELDS) -> LazyResponse:
+    extensions = {"http_version": b"HTTP/1.1", "reason_phrase": b"Fine"}
+    return LazyResponse(200, fields, a_request(), httpx.ByteStream(b"body"), extensions)
+
+
+def test_a_request_is_what_httpx_would_have_made() -> None:
+    request, same = a_request(), httpx.Request("GET", "https://example.com/a%2fb?x=1", headers=FIELDS)
+    assert is_untouched(request)
+    assert (request.url, request.headers, request.content) == (same.url, same.headers, b"")
+    assert request.headers.raw == same.headers.raw
+    assert not is_untouched(request)
+    assert repr(request) == "<LazyRequest('GET', 'https://example.com/a%2fb?x=1')>"
+
+
+def test_a_response_is_what_httpx_would_have_made() -> None:
+    response = a_response()
+    assert response.headers.raw == FIELDS
+    assert (response.read(), response.reason_phrase, response.http_version) == (b"body", "Fine", "HTTP/1.1")
+    assert response.request.url.host == "example.com"
+    assert response.is_stream_consumed
+
+
+def test_what_is_changed_before_the_first_look_stays_changed() -> None:
+    request = a_request()
+    request.method = "HEAD"
+    request.headers["x-new"] = "1"
+    assert not is_untouched(request)
+    assert (request.method, request.headers["X-New"], request.headers["Accept"]) == ("HEAD", "1", "*/*")
+    assert FIELDS[0] == (b"Host", b"example.com")
+
+
+def test_what_httpx_has_not_is_missing_here_too() -> None:
+    for lazy in (a_request(), a_response()):
+        with pytest.raises(AttributeError, match="no_such_thing"):
+            lazy.no_such_thing  # noqa: B018
+        assert not hasattr(lazy, "no_such_thing")
+
+
+def test_both_can_be_pickled_as_httpx_s_own() -> None:
+    request = pickle.loads(pickle.dumps(httpx.Request("GET", "https://example.com")))
+    assert request.url == "https://example.com"
+    response = a_response()
+    response.read()
+    again = pickle.loads(pickle.dumps(response))
+    assert (again.status_code, again.content, again.request.url) == (200, b"body", response.request.url)
+
+
+NAMES = st.sampled_from([b"X-Tag", b"x-tag", b"X-TAG", b"Server", b"Date"])
+VALUES = st.one_of(st.sampled_from([b"", b"a", b"a, b"]), st.text(min_size=1).map(str.encode), st.binary(max_size=4))
+
+
+@given(st.lists(st.tuples(NAMES, VALUES)))
+def test_a_field_reads_the_same_before_and_after_the_first_look(fields: list[tuple[bytes, bytes]]) -> None:
+    lazy, made = a_response(fields), a_response(fields)
+    assert made.headers is made.headers
+    assert raw_fields(lazy) == raw_fields(made) == fields
+    for name in ("x-tag", "server", "etag"):
+        early, late = field(lazy, name), field(made, name)
+        assert (early is None) is (late is None)
+        if all(value.isascii() for _, value in fields):
+            assert early == late
