@@ -271,10 +271,10 @@ class Engine:
 
     async def _receive_head(self, connection: Connection, timeout: float | None) -> http11.Head:
         http = connection.http
-        data = await connection.wire.receive_answer(READ_SIZE, timeout)
+        data = await connection.wire.receive_or_break(READ_SIZE, timeout, look=False)
         http.receive(data)
         while http.head is None:
-            http.receive(await connection.wire.receive(READ_SIZE, timeout))
+            http.receive(await connection.wire.receive_or_break(READ_SIZE, timeout))
         return http.head
 
 
@@ -318,9 +318,9 @@ class Body:
     async def _receive_more(self, http: http11.HTTP11Connection) -> bytes:
         remaining = http.direct_remaining
         if remaining is None:
-            http.receive(await self._connection.wire.receive(READ_SIZE, self._timeout))
+            http.receive(await self._connection.wire.receive_or_break(READ_SIZE, self._timeout))
             return b""
-        data = await self._connection.wire.receive(min(READ_SIZE, remaining), self._timeout)
+        data = await self._connection.wire.receive_or_break(min(READ_SIZE, remaining), self._timeout)
         if data:
             http.received_direct(len(data))
         else:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import queue
-import select
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Protocol
 
 import anyio
@@ -18,6 +16,7 @@ import httpx
 
 from .allowance import seconds_left
 from .resolver import SHARED, Address, Answer, Resolver, found
+from .watches import BlockingWatch, Watch, loop_watch
 
 
 class Signal(Protocol):
@@ -36,17 +35,14 @@ class Runtime(Protocol):
     async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
         """Ask the resolver once. Raises OSError."""
 
-    async def readable(self, sock: socket.socket, seconds: float | None) -> None:
-        """Wait until there is something to receive."""
+    def watch(self, sock: socket.socket) -> Watch:
+        """What waits for a socket."""
 
     async def writable(self, sock: socket.socket, seconds: float | None) -> None:
         """Wait until something can be sent."""
 
     async def pause(self) -> None:
         """Let others have their turn."""
-
-    def closing(self, sock: socket.socket) -> None:
-        """Wake whoever waits for a socket that is about to be closed."""
 
     def signal(self) -> Signal:
         """A new event."""
@@ -87,19 +83,16 @@ class BlockingRuntime:
         except queue.Empty:
             raise TimeoutError("timed out") from None
 
-    async def readable(self, sock: socket.socket, seconds: float | None) -> None:
-        """Block."""
-        _block(sock, "in", seconds)
+    def watch(self, sock: socket.socket) -> Watch:
+        """See :class:`Runtime`."""
+        return BlockingWatch(sock)
 
     async def writable(self, sock: socket.socket, seconds: float | None) -> None:
         """Block."""
-        _block(sock, "out", seconds)
+        await self.watch(sock).writable(seconds)
 
     async def pause(self) -> None:
         """The system sees to it."""
-
-    def closing(self, sock: socket.socket) -> None:
-        """Nothing: that the wire shuts it down wakes a thread that is blocked in a poll."""
 
     def signal(self) -> threading.Event:
         """A thread's event."""
@@ -144,24 +137,17 @@ class EventLoopRuntime:
             await told.wait()
         return found(answers[0])
 
-    async def readable(self, sock: socket.socket, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
-        with anyio.fail_after(seconds), _open_socket():
-            await anyio.wait_readable(sock)
+    def watch(self, sock: socket.socket) -> Watch:
+        """See :class:`Runtime`."""
+        return loop_watch(sock)
 
     async def writable(self, sock: socket.socket, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
-        with anyio.fail_after(seconds), _open_socket():
-            await anyio.wait_writable(sock)
+        await self.watch(sock).writable(seconds)
 
     async def pause(self) -> None:
         """Let other tasks run."""
         await anyio.lowlevel.checkpoint()
-
-    def closing(self, sock: socket.socket) -> None:
-        """See :class:`Runtime`."""
-        if sock.fileno() >= 0:
-            anyio.notify_closing(sock)
 
     def signal(self) -> anyio.Event:
         """A task's event."""
@@ -183,25 +169,3 @@ class EventLoopRuntime:
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         """See :class:`Runtime`."""
         await callback(event, info)
-
-
-@contextmanager
-def _open_socket() -> Iterator[None]:
-    try:
-        yield
-    except anyio.ClosedResourceError:
-        raise OSError("the socket is closed") from None
-
-
-def _block(sock: socket.socket, direction: str, seconds: float | None) -> None:
-    if sock.fileno() < 0:
-        raise OSError("the socket is closed")
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock, select.POLLIN if direction == "in" else select.POLLOUT)
-        ready: Any = poll.poll(None if seconds is None else math.ceil(seconds * 1000))
-    else:  # Windows
-        reading, writing = ([sock], []) if direction == "in" else ([], [sock])
-        ready = any(select.select(reading, writing, writing, seconds))
-    if not ready:
-        raise TimeoutError("timed out")

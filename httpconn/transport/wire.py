@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import weakref
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,25 +16,27 @@ import httpcore
 from .allowance import seconds_left
 from .runtimes import Runtime
 from .tunnels import TunnelledTLS, shut_down, wrap
+from .watches import BLOCKED_READ
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
 
+Waiting = Callable[[int, float | None], Awaitable[bytes]]
+
 BROKEN = (OSError, ValueError)
 """What an operation raises when it fails. ValueError: Python's, for a TLS socket closed meanwhile, or a bad name."""
-
-_BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 
 
 class Wire:
     """Sends and receives; raises httpcore's exceptions, as the dial does."""
 
-    __slots__ = ("__weakref__", "_burst", "_closed", "_poll", "_runtime", "_socket", "_tls")
+    __slots__ = ("__weakref__", "_burst", "_closed", "_poll", "_runtime", "_socket", "_tls", "_watch")
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
         self._socket: Any = sock  # a socket, an SSLSocket, or TLS inside TLS
         self._runtime = runtime
+        self._watch = runtime.watch(sock)
         self._tls = False
         self._burst = 0
         self._closed = False
@@ -41,17 +44,36 @@ class Wire:
         _open.add(self)
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
-        """What has come, or what comes next; empty at the end."""
+        """What has come, or what comes next; empty at the end. An interruption loses nothing."""
+        return await self._receive(max_bytes, timeout, self._look_again, look=True)
+
+    async def receive_or_break(self, max_bytes: int, timeout: float | None, *, look: bool = True) -> bytes:
+        """The same, faster, for who closes the wire when it is interrupted.
+
+        Args:
+            look: whether something may have come already; False after a request, which is not answered at once.
+        """
+        # What TLS has decrypted is no event of the socket any more.
+        return await self._receive(max_bytes, timeout, self._watch.receive, look=look or self._tls)
+
+    async def _look_again(self, max_bytes: int, seconds: float | None) -> bytes:
+        await self._watch.readable(seconds)
+        return bytes(self._socket.recv(max_bytes))
+
+    async def _receive(self, max_bytes: int, timeout: float | None, waiting: Waiting, *, look: bool) -> bytes:
         try:
             while True:
                 try:
-                    data: bytes = self._socket.recv(max_bytes)
-                except _BLOCKED_READ:
-                    await self._readable(timeout)
-                except ssl.SSLWantWriteError:
-                    await self._runtime.writable(self._socket, seconds_left(timeout))
-                else:
+                    if look:
+                        data: bytes = self._socket.recv(max_bytes)
+                    else:
+                        self._burst = 0
+                        data = await waiting(max_bytes, seconds_left(timeout))
                     break
+                except BLOCKED_READ:
+                    look = False
+                except ssl.SSLWantWriteError:
+                    await self._watch.writable(seconds_left(timeout))
         except BROKEN as error:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
         if self._closed:  # an end that close made is not the peer's, which may end a body
@@ -62,19 +84,6 @@ class Wire:
             await self._runtime.pause()
         return data
 
-    async def receive_answer(self, max_bytes: int, timeout: float | None) -> bytes:
-        """The same after a request, which is not answered at once: a vain look is saved."""
-        if not self._tls:
-            try:
-                await self._readable(timeout)
-            except BROKEN as error:
-                raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
-        return await self.receive(max_bytes, timeout)
-
-    async def _readable(self, timeout: float | None) -> None:
-        self._burst = 0
-        await self._runtime.readable(self._socket, seconds_left(timeout))
-
     async def send(self, data: bytes, timeout: float | None) -> None:
         """Send all."""
         unsent = memoryview(data)
@@ -84,9 +93,9 @@ class Wire:
                 try:
                     unsent = unsent[self._socket.send(unsent) :]
                 except (BlockingIOError, ssl.SSLWantWriteError):
-                    await self._runtime.writable(self._socket, seconds_left(timeout))
+                    await self._watch.writable(seconds_left(timeout))
                 except ssl.SSLWantReadError:
-                    await self._runtime.readable(self._socket, seconds_left(timeout))
+                    await self._watch.readable(seconds_left(timeout))
         except BROKEN as error:
             raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
 
@@ -94,7 +103,7 @@ class Wire:
         """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
         try:
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
-            self._socket = wrap(self._socket, context, host and host.rstrip("."))
+            self._socket = self._watch.socket = wrap(self._socket, context, host and host.rstrip("."))
             self._tls = True
             if self._closed:  # meanwhile, and in vain: the wrapping took the descriptor away from the plain socket
                 raise OSError("The connection was closed")
@@ -109,10 +118,10 @@ class Wire:
         while True:
             try:
                 self._socket.do_handshake()
-            except _BLOCKED_READ:
-                await self._runtime.readable(self._socket, seconds_left(timeout))
+            except BLOCKED_READ:
+                await self._watch.readable(seconds_left(timeout))
             except ssl.SSLWantWriteError:
-                await self._runtime.writable(self._socket, seconds_left(timeout))
+                await self._watch.writable(seconds_left(timeout))
             else:
                 return
 
@@ -145,7 +154,7 @@ class Wire:
         """Close, and wake whoever waits for it; nothing is sent but what TCP does."""
         _open.discard(self)
         self._closed = True
-        self._runtime.closing(self._socket)
+        self._watch.closing()
         with suppress(OSError):
             shut_down(self._socket)
         self._socket.close()

@@ -1,0 +1,256 @@
+"""Waiting for one socket: threads poll, asyncio's loop calls back, trio waits by anyio."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import select
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+import sniffio
+
+T = TypeVar("T")
+
+BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
+"""What a socket raises that has nothing to receive yet."""
+
+
+class Watch(ABC):
+    """Waits raise TimeoutError when the seconds are over, None being no bound, and OSError once it is closed.
+
+    Attributes:
+        socket: the one that is watched: plain, or with TLS on it.
+    """
+
+    __slots__ = ("socket",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket: Any = sock
+
+    @abstractmethod
+    async def readable(self, seconds: float | None) -> None:
+        """Wait until there is something to receive."""
+
+    @abstractmethod
+    async def writable(self, seconds: float | None) -> None:
+        """Wait until something can be sent."""
+
+    async def receive(self, max_bytes: int, seconds: float | None) -> bytes:
+        """Wait for bytes and take them off. What comes while the wait is interrupted may be lost with it."""
+        await self.readable(seconds)
+        return bytes(self.socket.recv(max_bytes))
+
+    @abstractmethod
+    def closing(self) -> None:
+        """Wake whoever waits: the socket is about to be closed."""
+
+
+class BlockingWatch(Watch):
+    """For threads, of which one at a time waits to receive."""
+
+    __slots__ = ("_incoming",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._incoming = _poll(sock, "in")
+
+    async def readable(self, seconds: float | None) -> None:
+        """Block."""
+        _block(self.socket, self._incoming, "in", seconds)
+
+    async def writable(self, seconds: float | None) -> None:
+        """Block."""
+        _block(self.socket, _poll(self.socket, "out"), "out", seconds)
+
+    def closing(self) -> None:
+        """Nothing: that the wire shuts it down wakes a thread that is blocked in a poll."""
+
+
+def _poll(sock: socket.socket, direction: str) -> Any:
+    if not hasattr(select, "poll") or sock.fileno() < 0:
+        return None
+    poll = select.poll()
+    poll.register(sock, select.POLLIN if direction == "in" else select.POLLOUT)
+    return poll
+
+
+def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None) -> None:
+    if sock.fileno() < 0:
+        raise OSError("the socket is closed")
+    if poll is not None:
+        ready = poll.poll(None if seconds is None else math.ceil(seconds * 1000))
+    else:  # Windows
+        reading, writing = ([sock], []) if direction == "in" else ([], [sock])
+        ready = any(select.select(reading, writing, writing, seconds))
+    if not ready:
+        raise TimeoutError("timed out")
+
+
+def loop_watch(sock: socket.socket) -> Watch:
+    """The watch of the event loop that is running."""
+    if sniffio.current_async_library() == "asyncio":
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())):  # Windows', which watches no sockets
+            return AsyncioWatch(sock, loop)
+    return AnyioWatch(sock)
+
+
+class AnyioWatch(Watch):
+    """For any event loop that anyio knows."""
+
+    __slots__ = ()
+
+    async def readable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._wait(anyio.wait_readable, seconds)
+
+    async def writable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._wait(anyio.wait_writable, seconds)
+
+    async def _wait(self, waiting: Callable[[Any], Awaitable[None]], seconds: float | None) -> None:
+        with anyio.move_on_after(seconds):
+            try:
+                return await waiting(self.socket)
+            except anyio.ClosedResourceError:
+                raise OSError("the socket is closed") from None
+        raise TimeoutError("timed out")
+
+    def closing(self) -> None:
+        """See :class:`Watch`."""
+        if self.socket.fileno() >= 0:
+            anyio.notify_closing(self.socket)
+
+
+class AsyncioWatch(Watch):
+    """For asyncio, at a fraction of the cost: a socket stays registered, and a timeout between its waits."""
+
+    __slots__ = ("_incoming", "_outgoing")
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(sock)
+        self._incoming = _Direction(sock.fileno(), loop, loop.add_reader, loop.remove_reader)
+        self._outgoing = _Direction(sock.fileno(), loop, loop.add_writer, loop.remove_writer)
+
+    async def readable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._incoming.once(seconds)
+
+    async def writable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._outgoing.once(seconds)
+
+    async def receive(self, max_bytes: int, seconds: float | None) -> bytes:
+        """The bytes are taken off by the loop's call, which is thereby not made a second time for them."""
+        return await self._incoming.result_of(lambda: self.socket.recv(max_bytes), seconds)
+
+    def closing(self) -> None:
+        """See :class:`Watch`."""
+        self._incoming.close()
+        self._outgoing.close()
+
+
+class _Direction:
+    """One direction of a socket, with at most one task that waits for it.
+
+    The alarm of a wait is left to ring: mostly a later wait has long taken its place, which then sets it anew.
+    """
+
+    __slots__ = ("_act", "_add", "_alarm", "_closed", "_end", "_fd", "_loop", "_registered", "_remove", "_waiter")
+
+    def __init__(
+        self,
+        fd: int,
+        loop: asyncio.AbstractEventLoop,
+        add: Callable[[int, Callable[[], None]], None],
+        remove: Callable[[int], bool],
+    ) -> None:
+        self._fd = fd
+        self._loop = loop
+        self._add = add
+        self._remove = remove
+        self._closed = fd < 0
+        self._registered = False
+        self._waiter: asyncio.Future[Any] | None = None
+        self._act: Callable[[], Any] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._end = math.inf
+
+    async def once(self, seconds: float | None) -> None:
+        """Wait until it is ready."""
+        try:
+            await self._wait(None, seconds)
+        finally:
+            self._unregister()
+
+    def result_of(self, act: Callable[[], T], seconds: float | None) -> Awaitable[T]:
+        """Wait until it is ready and ``act`` has a result."""
+        return self._wait(act, seconds)
+
+    async def _wait(self, act: Callable[[], Any] | None, seconds: float | None) -> Any:
+        if self._closed:
+            raise OSError("the socket is closed")
+        if self._waiter is not None:
+            raise anyio.BusyResourceError("waiting for")
+        self._waiter, self._act = self._loop.create_future(), act
+        self._set_alarm(seconds)
+        if not self._registered:
+            self._add(self._fd, self._ready)
+            self._registered = True
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = self._act = None
+
+    def _ready(self) -> None:
+        waiter = self._waiter
+        if waiter is None:
+            self._unregister()  # else the loop would call again at once, and again
+        elif not waiter.done():
+            try:
+                result = None if self._act is None else self._act()
+            except BLOCKED_READ:
+                return
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(result)
+
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._remove(self._fd)
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        self._end = math.inf if seconds is None else self._loop.time() + seconds
+        alarm = self._alarm
+        if alarm is not None and alarm.when() > self._end:
+            alarm.cancel()
+            alarm = None
+        if alarm is None and seconds is not None:
+            self._alarm = self._loop.call_at(self._end, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._end == math.inf:
+            return
+        if self._loop.time() < self._end:
+            self._alarm = self._loop.call_at(self._end, self._ring)
+        else:
+            waiter.set_exception(TimeoutError("timed out"))
+
+    def close(self) -> None:
+        """Wake whoever waits; after this the number of the socket may be another's."""
+        self._closed = True
+        self._unregister()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(OSError("the socket is closed"))
