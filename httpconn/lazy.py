@@ -114,7 +114,13 @@ class LazyResponse(_Lazy, httpx.Response):
     def field(self, name: str) -> str | None:
         """One field, all of its lines joined (RFC 9110 section 5.3); the name in lower case."""
         parts = self.__dict__.get("_parts")
-        return self.headers.get(name) if parts is None else _joined(parts[0], name.encode("ascii"))
+        if parts is None:
+            return self.headers.get(name)
+        index = self.__dict__.get("_index")
+        if index is None:
+            index = self.__dict__["_index"] = _indexed(parts[0])
+        value = index.get(name.encode("ascii"))
+        return None if value is None else _text(value)
 
 
 def raw_fields(response: httpx.Response) -> RawFields:
@@ -127,10 +133,14 @@ def field(response: httpx.Response, name: str) -> str | None:
     return response.field(name) if isinstance(response, LazyResponse) else response.headers.get(name)
 
 
-def _joined(fields: RawFields, name: bytes) -> str | None:
-    size = len(name)
-    values = [value for each, value in fields if len(each) == size and each.lower() == name]
-    return _text(b", ".join(values)) if values else None
+def _indexed(fields: RawFields) -> dict[bytes, bytes]:
+    index = {name.lower(): value for name, value in fields}
+    if len(index) < len(fields):
+        index.clear()
+        for name, value in fields:
+            earlier = index.get(name.lower())
+            index[name.lower()] = value if earlier is None else earlier + b", " + value
+    return index
 
 
 def _text(value: bytes) -> str:

@@ -22,7 +22,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "lazy": (set(), WORLD),
     "core": ({"core", "errors", "options", "access", "lazy"}, WORLD - {"threading"}),
     "flows": ({"flows", "core", "lazy", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
-    "transport": ({"transport", "lazy", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+    "transport": ({"transport", "lazy", "errors", "options", "stepping"}, {"trio"}),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
     "calls": ({"core", "flows", "errors", "options"}, WORLD),
     "connection": (
@@ -43,7 +43,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD - {"ssl"},
     ),
     "cli": ({"connection", "errors", "options", "partfile", "progress", "_version"}, WORLD | {"httpx"}),
-    "ports": ({"ports", "core", "lazy", "transport", "errors", "options", "stepping"}, {"trio", "asyncio"}),
+    "ports": ({"ports", "core", "lazy", "transport", "errors", "options", "stepping"}, {"trio"}),
 }
 # core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
 HTTPX_IN_CORE = {"requests", "urls"}

@@ -23,6 +23,7 @@ from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.environment import proxy_mounts
+from ..transport.signals import running_asyncio
 from ..transport.tls import Certificate, tls_context
 
 Hook = Callable[..., Any]
@@ -175,7 +176,7 @@ class Clients:
         """The client of the running event loop; a new one for each call when clients are not reused."""
         if not self.reuse:
             return self._options.async_client()
-        token = current_token().native_token
+        token = _running_loop()
         held = self._by_loop.get(token)
         if held is None:
             self._forget_closed_loops()
@@ -209,7 +210,7 @@ class Clients:
 
     async def aclose(self) -> None:
         """Close the client of the running event loop, and the others as ``close`` does."""
-        held = self._by_loop.pop(current_token().native_token, None)
+        held = self._by_loop.pop(_running_loop(), None)
         if held is not None:
             await held[1].aclose()
         self.close()
@@ -225,6 +226,10 @@ class Clients:
                 "An HTTPConnection was left open: close() it, or use it in a with block", ResourceWarning, stacklevel=2
             )
             self.close()
+
+
+def _running_loop() -> object:
+    return running_asyncio() or current_token().native_token  # anyio's takes as long as reading a header
 
 
 async def _until_the_loop_ends(

@@ -16,6 +16,7 @@ import httpx
 
 from .allowance import seconds_left
 from .resolver import SHARED, Address, Answer, Resolver, found
+from .signals import AsyncioSignal, loop_signal
 from .watches import BlockingWatch, Watch, loop_watch
 
 
@@ -149,12 +150,15 @@ class EventLoopRuntime:
         """Let other tasks run."""
         await anyio.lowlevel.checkpoint()
 
-    def signal(self) -> anyio.Event:
+    def signal(self) -> AsyncioSignal | anyio.Event:
         """A task's event."""
-        return anyio.Event()
+        return loop_signal()
 
-    async def wait(self, signal: anyio.Event, seconds: float | None) -> None:
+    async def wait(self, signal: AsyncioSignal | anyio.Event, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
+        if isinstance(signal, AsyncioSignal):
+            await signal.wait(seconds)
+            return
         with anyio.fail_after(seconds):
             await signal.wait()
 

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
-import sniffio
+
+from .signals import running_asyncio
 
 T = TypeVar("T")
 
@@ -93,11 +94,11 @@ def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None
 
 def loop_watch(sock: socket.socket) -> Watch:
     """The watch of the event loop that is running."""
-    if sniffio.current_async_library() == "asyncio":
-        loop = asyncio.get_running_loop()
-        if not isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())):  # Windows', which watches no sockets
-            return AsyncioWatch(sock, loop)
-    return AnyioWatch(sock)
+    loop = running_asyncio()
+    # Windows' own loop watches no sockets.
+    if loop is None or isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())):
+        return AnyioWatch(sock)
+    return AsyncioWatch(sock, loop)
 
 
 class AnyioWatch(Watch):
