@@ -115,12 +115,13 @@ class LazyResponse(_Lazy, httpx.Response):
         """One field, all of its lines joined (RFC 9110 section 5.3); the name in lower case."""
         parts = self.__dict__.get("_parts")
         if parts is None:
-            return self.headers.get(name)
+            value: str | None = self.headers.get(name)
+            return value
         index = self.__dict__.get("_index")
         if index is None:
             index = self.__dict__["_index"] = _indexed(parts[0])
-        value = index.get(name.encode("ascii"))
-        return None if value is None else _text(value)
+        given = index.get(name.encode("ascii"))
+        return None if given is None else _text(given)
 
 
 def raw_fields(response: httpx.Response) -> RawFields:

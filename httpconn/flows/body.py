@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 import httpx
 
@@ -19,6 +20,9 @@ PIECE = 256 * 1024
 
 # No body follows these, whatever their header says (RFC 9110 section 6.4.1).
 BODILESS = frozenset({204, 304})
+
+
+T = TypeVar("T", bytes, int)
 
 
 class Body:
@@ -106,18 +110,29 @@ class Body:
             self.begin()
         if self._ended or self._exchange.is_whole:
             return self._end()
+        return await self._received(self._exchange.receive) or self._end()
+
+    @property
+    def rest(self) -> int:
+        """Bytes still to come that ``receive_into`` can take: those of a large body without a content coding."""
+        return self._exchange.rest if self._begun and self._decoder is None else 0
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """The next bytes, while there is a rest: how many were put into the buffer."""
+        return await self._received(self._exchange.receive_into, buffer)
+
+    async def _received(self, step: Callable[..., Awaitable[T]], *args: memoryview) -> T:
         began = self._port.now()
         self._deadline.check(began)
         try:
-            data = await self._exchange.receive()
+            received = await step(*args)
         except TruncatedBody as error:
             raise self._intake.cut() from error
-        if not data:
-            return self._end()
-        self._intake.add_wire(len(data))
-        if self._floor is not None:
-            self._floor.add(len(data), self._port.now() - began)
-        return data
+        count = received if isinstance(received, int) else len(received)
+        self._intake.add_wire(count)
+        if self._floor is not None and count:
+            self._floor.add(count, self._port.now() - began)
+        return received
 
     def _end(self) -> bytes:
         if not self._ended:
@@ -142,13 +157,20 @@ def ends_with_the_connection(response: httpx.Response) -> bool:
     return bool(response.extensions.get("http_version", b"").startswith(b"HTTP/1"))
 
 
+class Source(Protocol):
+    """What is pulled piece by piece."""
+
+    async def receive(self) -> bytes:
+        """The next piece; empty at the end."""
+
+
 class Blocks:
     """A body in blocks of a size worth a hop to a worker thread.
 
     A body that breaks hands over what it has, and raises at the next call: what came is never lost.
     """
 
-    def __init__(self, body: Body, size: int, on_piece: Callable[[int], None]) -> None:
+    def __init__(self, body: Source, size: int, on_piece: Callable[[int], None]) -> None:
         self._body = body
         self._size = size
         self._on_piece = on_piece

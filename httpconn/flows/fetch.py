@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from io import BytesIO
 from typing import Any, TypeVar
 
 from ..core.text import decode_text, parse_json
 from ..lazy import field
 from ..ports.base import Port
+from .body import Body
 from .exchange import Answer, Call, perform
 
 T = TypeVar("T")
+
+ROOM = 1024 * 1024
+"""Bytes that are made ready for a large body at first; then as much again as has come."""
 
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
@@ -77,8 +82,33 @@ async def _json(answer: Answer) -> Any:
 
 
 async def _read(answer: Answer) -> tuple[Answer, bytes]:
-    blocks = []
-    while block := await answer.body.receive():
-        blocks.append(block)
+    content = await _whole(answer.body)
     await answer.close()
-    return answer, blocks[0] if len(blocks) == 1 else b"".join(blocks)
+    return answer, content
+
+
+async def _whole(body: Body) -> bytes:
+    first = await body.receive()
+    if body.rest:
+        return await _with_rest(body, first)
+    blocks = [first]
+    while block := await body.receive():
+        blocks.append(block)
+    return first if len(blocks) == 1 else b"".join(blocks)
+
+
+async def _with_rest(body: Body, first: bytes) -> bytes:
+    """A body of known length, received where it stays. Room is made as it comes: who declares much may send little."""
+    content = BytesIO()
+    content.write(first)
+    while body.rest:
+        have = content.tell()
+        end = have + min(body.rest, max(ROOM, have))
+        content.seek(end - 1)
+        content.write(b"\0")
+        with content.getbuffer() as whole:
+            while have < end:
+                with whole[have:end] as room:
+                    have += await body.receive_into(room)
+    await body.receive()
+    return content.getvalue()

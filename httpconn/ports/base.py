@@ -24,6 +24,13 @@ class Exchange(Protocol):
     def is_whole(self) -> bool:
         """Whether all of the body was received; where False, it may be that only ``receive`` can tell."""
 
+    @property
+    def rest(self) -> int:
+        """Bytes of the body that are still to come and that ``receive_into`` can take; 0 where it is not known."""
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """The same as ``receive``, into a buffer, while there is a rest: the number of bytes, at least 1."""
+
     async def receive(self) -> bytes:
         """The next bytes of the body as the server sent them, transfer coding removed; empty at its end."""
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 import httpx
 
 from ..core.deadlines import Deadline
 from ..options import Timeouts
 from ..transport.allowance import Allowance
-from ..transport.engine import Body
+from ..transport.incoming import Incoming
 from ..transport.translation import httpx_errors
 from .clients import Hook
 from .clock import SystemClock
 from .timeouts import Allowances
 from .translation import FOREIGN, translate
+
+T = TypeVar("T")
 
 
 class _Exchange(ABC):
@@ -29,16 +31,28 @@ class _Exchange(ABC):
 
     async def receive(self) -> bytes:
         """Each wait for more has the read timeout to itself."""
+        return await self._timed(self._next())
+
+    async def _timed(self, step: Awaitable[T]) -> T:
         if self._read is not None:
             self._read.restart()
         try:
-            return await self._next()
+            return await step
         except FOREIGN as error:
             raise translate(error, self._deadline) from error
 
     @property
     @abstractmethod
     def is_whole(self) -> bool:
+        """See :class:`httpconn.ports.base.Exchange`."""
+
+    @property
+    @abstractmethod
+    def rest(self) -> int:
+        """See :class:`httpconn.ports.base.Exchange`."""
+
+    @abstractmethod
+    async def receive_into(self, buffer: memoryview) -> int:
         """See :class:`httpconn.ports.base.Exchange`."""
 
     @abstractmethod
@@ -52,7 +66,7 @@ class _Exchange(ABC):
 class DirectExchange(_Exchange):
     """One request over a transport of ours, with nothing between its body and us."""
 
-    def __init__(self, response: httpx.Response, body: Body, read: Allowance | None, deadline: Deadline) -> None:
+    def __init__(self, response: httpx.Response, body: Incoming, read: Allowance | None, deadline: Deadline) -> None:
         super().__init__(response, read, deadline)
         self._body = body
 
@@ -61,9 +75,22 @@ class DirectExchange(_Exchange):
         """See :class:`httpconn.ports.base.Exchange`."""
         return self._body.is_whole
 
+    @property
+    def rest(self) -> int:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        return self._body.rest
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        return await self._timed(self._next_into(buffer))
+
     async def _next(self) -> bytes:
         with httpx_errors():
             return await self._body.receive()
+
+    async def _next_into(self, buffer: memoryview) -> int:
+        with httpx_errors():
+            return await self._body.receive_into(buffer)
 
     async def close(self) -> None:
         """Nothing to wait for."""
@@ -77,6 +104,15 @@ class WireExchange(_Exchange):
     def is_whole(self) -> bool:
         """Its transport does not say."""
         return False
+
+    @property
+    def rest(self) -> int:
+        """Nor that."""
+        return 0
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Never called, since nothing is said to be left."""
+        raise NotImplementedError
 
     def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
         super().__init__(response, read, deadline)

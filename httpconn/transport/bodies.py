@@ -13,7 +13,7 @@ import httpx
 
 from ..stepping import run_sync
 from .calls import Call
-from .engine import Body
+from .incoming import Incoming
 from .translation import httpx_errors
 
 
@@ -23,7 +23,7 @@ class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     It closes itself at its end; closing never waits.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Incoming) -> None:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:

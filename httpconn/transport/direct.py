@@ -6,7 +6,8 @@ import httpx
 
 from ..lazy import LazyResponse
 from .bodies import DirectBody
-from .engine import Body, Engine
+from .engine import Engine
+from .incoming import Incoming
 from .translation import httpx_errors
 
 
@@ -23,7 +24,7 @@ class Direct:
         """Send, and return as soon as the header is there."""
         return (await self.begin(request))[0]
 
-    async def begin(self, request: httpx.Request) -> tuple[LazyResponse, Body]:
+    async def begin(self, request: httpx.Request) -> tuple[LazyResponse, Incoming]:
         """The same, and the body as the engine has it."""
         with httpx_errors():
             head, body = await self._engine.exchange(request)

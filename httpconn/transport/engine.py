@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import httpcore
@@ -23,14 +24,12 @@ from ..options import Limits
 from . import http11
 from .allowance import Allowance
 from .dial import Options, as_allowance, dial, dial_unix
+from .incoming import READ_SIZE, Connection, Incoming
 from .pool import Lease, Next, Pool, Stage
 from .runtimes import Runtime, await_turn
 from .wire import Wire
 
 T = TypeVar("T")
-
-READ_SIZE = 64 * 1024
-"""Bytes received at once: more would be allocated anew by the system each time."""
 
 # RFC 9110 section 9.2.2: sent twice, these do what they do once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -41,22 +40,6 @@ class Route(NamedTuple):
 
     origin: Origin
     server_name: str
-
-
-class Connection:
-    """A wire and what is spoken on it."""
-
-    __slots__ = ("http", "wire")
-
-    def __init__(self, wire: Wire, limits: Limits) -> None:
-        self.wire: Wire = wire
-        self.http: http11.HTTP11Connection = http11.HTTP11Connection(
-            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
-        )
-
-    def is_fresh(self) -> bool:
-        """Whether the next request may be sent on it."""
-        return self.http.reusable and self.wire.is_fresh()
 
 
 class Stale(Exception):
@@ -96,7 +79,7 @@ class Engine:
     def __repr__(self) -> str:
         return repr(self._pool)
 
-    async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Body]:
+    async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Incoming]:
         """Send a request and receive the head of its answer; the body ends the exchange."""
         timeouts = request.extensions.get("timeout") or {}
         route = _route(request)
@@ -146,6 +129,9 @@ class Engine:
                 return
             left = self._end(lease, reusable and not self._closed)
         self._settle(left)
+
+    def _give_back(self, lease: Lease[Connection], reusable: bool) -> None:
+        self.end(lease, reusable=reusable)
 
     def _end(self, lease: Lease[Connection], reusable: bool) -> Next[Connection]:
         now = time.monotonic()
@@ -235,7 +221,7 @@ class Engine:
         timeouts: Mapping[str, Any],
         *,
         kept: bool,
-    ) -> tuple[http11.Head, Body]:
+    ) -> tuple[http11.Head, Incoming]:
         try:
             try:
                 sending = self._send(connection, request, timeouts.get("write"))
@@ -250,7 +236,7 @@ class Engine:
             if kept and not connection.http.answered and _may_be_repeated(request):
                 raise Stale from error
             raise
-        return head, Body(self, lease, connection, timeouts.get("read"))
+        return head, Incoming(connection, timeouts.get("read"), partial(self._give_back, lease))
 
     async def _send(self, connection: Connection, request: httpx.Request, timeout: float | None) -> None:
         http = connection.http
@@ -276,66 +262,6 @@ class Engine:
         while http.head is None:
             http.receive(await connection.wire.receive_or_break(READ_SIZE, timeout))
         return http.head
-
-
-class Body:
-    """The body of an answer; at its end, or when it is closed, the connection goes back to the pool."""
-
-    __slots__ = ("_closed", "_connection", "_engine", "_lease", "_timeout", "is_whole")
-
-    def __init__(self, engine: Engine, lease: Lease[Connection], connection: Connection, timeout: float | None) -> None:
-        self._engine = engine
-        self._lease = lease
-        self._connection = connection
-        self._timeout = timeout
-        self._closed = False
-        self.is_whole: bool = False
-        """Whether its end was received."""
-
-    async def receive(self) -> bytes:
-        """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
-        if self.is_whole:
-            return b""
-        if self._closed:  # the connection may serve another exchange by now
-            raise httpx.StreamClosed
-        http = self._connection.http
-        try:
-            while True:
-                data = http.take_body()
-                if data or http.complete:
-                    break
-                data = await self._receive_more(http)
-                if data:
-                    break
-        except BaseException:
-            self.close()
-            raise
-        if http.complete:
-            self.is_whole = True
-            self.close()
-        return data
-
-    async def _receive_more(self, http: http11.HTTP11Connection) -> bytes:
-        remaining = http.direct_remaining
-        if remaining is None:
-            http.receive(await self._connection.wire.receive_or_break(READ_SIZE, self._timeout))
-            return b""
-        data = await self._connection.wire.receive_or_break(min(READ_SIZE, remaining), self._timeout)
-        if data:
-            http.received_direct(len(data))
-        else:
-            http.receive(b"")
-        return data
-
-    def close(self) -> None:
-        """Close; a connection whose answer was not read to its end is of no further use."""
-        if not self._closed:
-            self._closed = True
-            self._engine.end(self._lease, reusable=self._connection.http.reusable)
-
-    def get_extra_info(self, info: str) -> Any:
-        """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""
-        return self._connection.wire.get_extra_info(info)
 
 
 def _route(request: httpx.Request) -> Route:

@@ -50,6 +50,12 @@ class TunnelledTLS:
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return b""
 
+    def recv_into(self, buffer: memoryview) -> int:
+        """The same into a buffer; 0 at the end."""
+        data = self.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def send(self, data: memoryview) -> int:
         """Send, and say how much was taken; what the socket cannot take now goes before whatever comes next."""
         self._flush()

@@ -41,10 +41,10 @@ class Watch(ABC):
     async def writable(self, seconds: float | None) -> None:
         """Wait until something can be sent."""
 
-    async def receive(self, max_bytes: int, seconds: float | None) -> bytes:
-        """Wait for bytes and take them off. What comes while the wait is interrupted may be lost with it."""
+    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
+        """Wait until there is something, and take it off. What comes while the wait is interrupted may be lost."""
         await self.readable(seconds)
-        return bytes(self.socket.recv(max_bytes))
+        return take()
 
     @abstractmethod
     def closing(self) -> None:
@@ -146,9 +146,10 @@ class AsyncioWatch(Watch):
         """Let other tasks run meanwhile."""
         await self._outgoing.once(seconds)
 
-    async def receive(self, max_bytes: int, seconds: float | None) -> bytes:
-        """The bytes are taken off by the loop's call, which is thereby not made a second time for them."""
-        return await self._incoming.result_of(lambda: self.socket.recv(max_bytes), seconds)
+    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
+        """It is taken off by the loop's call, which is thereby not made a second time for it."""
+        result: T = await self._incoming.wait(take, seconds)
+        return result
 
     def closing(self) -> None:
         """See :class:`Watch`."""
@@ -185,15 +186,12 @@ class _Direction:
     async def once(self, seconds: float | None) -> None:
         """Wait until it is ready."""
         try:
-            await self._wait(None, seconds)
+            await self.wait(None, seconds)
         finally:
             self._unregister()
 
-    def result_of(self, act: Callable[[], T], seconds: float | None) -> Awaitable[T]:
-        """Wait until it is ready and ``act`` has a result."""
-        return self._wait(act, seconds)
-
-    async def _wait(self, act: Callable[[], Any] | None, seconds: float | None) -> Any:
+    async def wait(self, act: Callable[[], Any] | None, seconds: float | None) -> Any:
+        """Wait until it is ready, and ``act`` has a result."""
         if self._closed:
             raise OSError("the socket is closed")
         if self._waiter is not None:

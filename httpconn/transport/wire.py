@@ -9,7 +9,8 @@ import ssl
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import httpcore
 
@@ -21,7 +22,8 @@ from .watches import BLOCKED_READ
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
 
-Waiting = Callable[[int, float | None], Awaitable[bytes]]
+T = TypeVar("T", bytes, int)
+Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]
 
 BROKEN = (OSError, ValueError)
 """What an operation raises when it fails. ValueError: Python's, for a TLS socket closed meanwhile, or a bad name."""
@@ -45,7 +47,7 @@ class Wire:
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
         """What has come, or what comes next; empty at the end. An interruption loses nothing."""
-        return await self._receive(max_bytes, timeout, self._look_again, look=True)
+        return await self._received(partial(self._socket.recv, max_bytes), timeout, self._ready, look=True)
 
     async def receive_or_break(self, max_bytes: int, timeout: float | None, *, look: bool = True) -> bytes:
         """The same, faster, for who closes the wire when it is interrupted.
@@ -54,21 +56,26 @@ class Wire:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
         # What TLS has decrypted is no event of the socket any more.
-        return await self._receive(max_bytes, timeout, self._watch.receive, look=look or self._tls)
+        look = look or self._tls
+        return await self._received(partial(self._socket.recv, max_bytes), timeout, self._watch.result_of, look=look)
 
-    async def _look_again(self, max_bytes: int, seconds: float | None) -> bytes:
+    async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
+        """The same into a buffer: the bytes that came, 0 at the end."""
+        return await self._received(partial(self._socket.recv_into, buffer), timeout, self._watch.result_of, look=True)
+
+    async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
-        return bytes(self._socket.recv(max_bytes))
+        return take()
 
-    async def _receive(self, max_bytes: int, timeout: float | None, waiting: Waiting, *, look: bool) -> bytes:
+    async def _received(self, take: Callable[[], T], timeout: float | None, waiting: Waiting[T], *, look: bool) -> T:
         try:
             while True:
                 try:
                     if look:
-                        data: bytes = self._socket.recv(max_bytes)
+                        received = take()
                     else:
                         self._burst = 0
-                        data = await waiting(max_bytes, seconds_left(timeout))
+                        received = await waiting(take, seconds_left(timeout))
                     break
                 except BLOCKED_READ:
                     look = False
@@ -78,11 +85,11 @@ class Wire:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
         if self._closed:  # an end that close made is not the peer's, which may end a body
             raise httpcore.ReadError("The connection was closed")
-        self._burst += len(data)
+        self._burst += received if isinstance(received, int) else len(received)
         if self._burst > BURST:
             self._burst = 0
             await self._runtime.pause()
-        return data
+        return received
 
     async def send(self, data: bytes, timeout: float | None) -> None:
         """Send all."""

@@ -36,6 +36,7 @@ class ScriptedExchange:
     def __init__(self, port: ScriptedPort, request: httpx.Request, reply: Reply) -> None:
         self.response = httpx.Response(reply.status, headers=reply.headers, request=request)
         self.is_whole = False
+        self.rest = 0
         self.received = 0
         self.closed = 0
         self._port = port

@@ -1,0 +1,126 @@
+"""The body of an answer, as it comes from the engine's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from ..options import Limits
+from . import http11
+from .wire import Wire
+
+READ_SIZE = 64 * 1024
+"""Bytes received at once: more would be allocated anew by the system each time."""
+
+
+class Connection:
+    """A wire and what is spoken on it."""
+
+    __slots__ = ("http", "wire")
+
+    def __init__(self, wire: Wire, limits: Limits) -> None:
+        self.wire: Wire = wire
+        self.http: http11.HTTP11Connection = http11.HTTP11Connection(
+            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
+        )
+
+    def is_fresh(self) -> bool:
+        """Whether the next request may be sent on it."""
+        return self.http.reusable and self.wire.is_fresh()
+
+
+class Incoming:
+    """At its end, or when it is closed, the connection goes back to the pool.
+
+    Args:
+        connection: what it comes from.
+        timeout: for each wait.
+        give_back: takes the connection, and whether it can serve another exchange.
+
+    Attributes:
+        is_whole: whether its end was received.
+    """
+
+    __slots__ = ("_closed", "_connection", "_give_back", "_timeout", "is_whole")
+
+    def __init__(self, connection: Connection, timeout: float | None, give_back: Callable[[bool], None]) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._give_back = give_back
+        self._closed = False
+        self.is_whole: bool = False
+
+    @property
+    def rest(self) -> int:
+        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+        return 0 if self._closed else self._connection.http.direct_remaining or 0
+
+    async def receive(self) -> bytes:
+        """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
+        if self.is_whole:
+            return b""
+        http = self._open_connection().http
+        try:
+            while True:
+                data = http.take_body()
+                if data or http.complete:
+                    break
+                data = await self._receive_more(http)
+                if data:
+                    break
+        except BaseException:
+            self.close()
+            raise
+        self._look_for_the_end(http)
+        return data
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+        connection = self._open_connection()
+        try:
+            count = await connection.wire.receive_into(buffer[: self.rest], self._timeout)
+            self._count(connection.http, count)
+        except BaseException:
+            self.close()
+            raise
+        self._look_for_the_end(connection.http)
+        return count
+
+    def _open_connection(self) -> Connection:
+        if self._closed:  # it may serve another exchange by now
+            raise httpx.StreamClosed
+        return self._connection
+
+    async def _receive_more(self, http: http11.HTTP11Connection) -> bytes:
+        wire = self._connection.wire
+        remaining = http.direct_remaining
+        if remaining is None:
+            http.receive(await wire.receive_or_break(READ_SIZE, self._timeout))
+            return b""
+        data = await wire.receive_or_break(min(READ_SIZE, remaining), self._timeout)
+        self._count(http, len(data))
+        return data
+
+    @staticmethod
+    def _count(http: http11.HTTP11Connection, count: int) -> None:
+        if count:
+            http.received_direct(count)
+        else:
+            http.receive(b"")
+
+    def _look_for_the_end(self, http: http11.HTTP11Connection) -> None:
+        if http.complete:
+            self.is_whole = True
+            self.close()
+
+    def close(self) -> None:
+        """Close; a connection whose answer was not read to its end is of no further use."""
+        if not self._closed:
+            self._closed = True
+            self._give_back(self._connection.http.reusable)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""
+        return self._connection.wire.get_extra_info(info)
