@@ -7,8 +7,8 @@ own constructors, at the first look at what is not there yet or the first change
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import httpx
 
@@ -24,6 +24,13 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class Source(Protocol):
+    """What a URL can be had from."""
+
+    @property
+    def url(self) -> httpx.URL: ...
 
 
 class _Lazy:
@@ -60,18 +67,18 @@ class LazyRequest(_Lazy, httpx.Request):
         origin: where it goes.
         target: the request target, as it is sent.
         fields: the header, the Host included. Never changed: requests share one.
-        url: makes ``request.url``.
+        source: makes ``request.url``.
     """
 
     origin: Origin
     fields: RawFields
 
-    def __init__(self, origin: Origin, target: bytes, fields: RawFields, url: Callable[[], httpx.URL]) -> None:
+    def __init__(self, origin: Origin, target: bytes, fields: RawFields, source: Source) -> None:
         extensions = {"target": target}
-        self.__dict__.update(method="GET", origin=origin, fields=fields, extensions=extensions, _parts=url)
+        self.__dict__.update(method="GET", origin=origin, fields=fields, extensions=extensions, _parts=source)
 
-    def _make(self, parts: Callable[[], httpx.URL]) -> None:
-        super().__init__(self.method, parts(), headers=self.fields, extensions=self.extensions)
+    def _make(self, parts: Source) -> None:
+        super().__init__(self.method, parts.url, headers=self.fields, extensions=self.extensions)
 
 
 def is_untouched(request: httpx.Request) -> TypeGuard[LazyRequest]:

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.lazy import LazyRequest, LazyResponse, Origin, field, is_untouched, raw_fields
+from httpconn.core.urls import vet
+from httpconn.lazy import LazyRequest, LazyResponse, field, is_untouched, raw_fields
 
 FIELDS = [(b"Host", b"example.com"), (b"X-Tag", b"a"), (b"x-tag", b"b"), (b"Accept", b"*/*")]
 
 
 def a_request() -> LazyRequest:
-    url = "https://example.com/a%2fb?x=1"
-    return LazyRequest(Origin("https", "example.com", 443), b"/a%2fb?x=1", FIELDS, lambda: httpx.URL(url))
+    url = vet("https://example.com/a%2fb?x=1")
+    return LazyRequest(url.origin, url.target, FIELDS, url)
 
 
 def a_response(fields: list[tuple[bytes, bytes]] = FIELDS) -> LazyResponse:

@@ -24,8 +24,7 @@ class Trail:
     def __init__(self, first: RequestSpec, policy: RedirectPolicy, builder: RequestBuilder) -> None:
         self._policy = policy
         self._builder = builder
-        self._first = first
-        self._seen: set[tuple[Origin, bytes]] = set()
+        self._seen = {self._key(first)}
         self._hops = 0
 
     @staticmethod
@@ -42,7 +41,6 @@ class Trail:
         """
         following = self._next(spec, location)
         self._hops += 1
-        self._seen.add(self._key(self._first))
         if self._hops > self._policy.max_hops:
             raise TooManyRedirects(f"More than {self._policy.max_hops} redirects")
         if self._key(following) in self._seen:

@@ -23,6 +23,10 @@ class RequestSpec(NamedTuple):
     fields: headers.Fields
     codings: frozenset[str]
 
+    def asking(self, fields: headers.Fields) -> RequestSpec:
+        """The same request with further header fields."""
+        return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
+
 
 class RequestBuilder:
     """Makes requests for one connection object; what does not change from call to call is made ready once."""
@@ -81,7 +85,7 @@ class RequestBuilder:
     def build(self, spec: RequestSpec) -> LazyRequest:
         """The request itself; the extension ``target`` carries the URL's own bytes past httpx's normalisation."""
         url = spec.url
-        return LazyRequest(url.origin, url.target, self._header(spec), lambda: url.url)
+        return LazyRequest(url.origin, url.target, self._header(spec), url)
 
     def _header(self, spec: RequestSpec) -> RawFields:
         """With the Host first (RFC 9110 section 7.2); the usual one of a host is made once."""

@@ -98,28 +98,57 @@ class Answer:
 Consume = Callable[[Answer], Awaitable[T]]
 
 
+@dataclass(slots=True)
+class Course:
+    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
+
+    Attributes:
+        call: what the next attempt asks for.
+        began: when the call did, on the port's clock.
+        deadline: the end of all attempts.
+        attempts: attempts so far.
+        failures: of these, those that failed in a row; what made progress sets it back.
+    """
+
+    call: Call
+    began: float
+    deadline: Deadline
+    attempts: int = 0
+    failures: int = 0
+
+    @classmethod
+    def of(cls, call: Call, now: float) -> Course:
+        """The course of a call that begins now."""
+        return cls(call, now, Deadline.after(call.timeouts.total, now))
+
+
 async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
     """Make attempts until one is consumed, the error is final, or no attempt or time is left.
 
     ``consume`` is handed an open answer and closes it, unless it returns with it still open.
     """
-    began = port.now()
-    deadline = Deadline.after(call.timeouts.total, began)
-    attempt = 0
+    return await pursue(port, Course.of(call, port.now()), consume)
+
+
+async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
+    """The same, on a course that the consumer may change between two attempts."""
+    deadline = course.deadline
     while True:
-        attempt += 1
+        call = course.call
+        course.attempts += 1
+        course.failures += 1
         try:
-            answer = await _follow(port, call, deadline, attempt, began)
-            wait = _pause_after(port, call, deadline, answer.response, attempt)
+            answer = await _follow(port, call, deadline, course.attempts, course.began)
+            wait = _pause_after(port, call, deadline, answer.response, course.failures)
             if wait is None:
                 return await _consumed(answer, consume)
             await answer.close()
         except HTTPConnError as error:
-            wait = _pause(port, call, deadline, error, attempt)
+            wait = _pause(port, call, deadline, error, course.failures)
             if wait is None:
-                _describe(error, call, attempt, port.now() - began)
+                _describe(error, call, course.attempts, port.now() - course.began)
                 raise
-        logger.info("Attempt %d at %s failed, the next one in %.2f s", attempt, redact(call.spec.url.url), wait)
+        logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, redact(call.spec.url.url), wait)
         await port.sleep(wait)
 
 
@@ -162,7 +191,7 @@ def _describe(error: HTTPConnError, call: Call, attempt: int, elapsed: float) ->
 async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, began: float) -> Answer:
     """Send a request and follow its redirects; their bodies are never read."""
     spec = call.spec
-    trail = redirects.Trail(spec, call.rules.redirects, call.rules.builder)
+    trail: redirects.Trail | None = None
     history: list[httpx.Response] = []
     while True:
         exchange = await _send(port, call, spec, deadline)
@@ -173,6 +202,7 @@ async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, bega
             if not (call.follow and redirects.leads_on(response.status_code, location)):
                 body = _body(port, exchange, call, spec, deadline)
                 return Answer(response, body, exchange, call, port, attempt, began, history)
+            trail = trail or redirects.Trail(spec, call.rules.redirects, call.rules.builder)
             spec = trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()

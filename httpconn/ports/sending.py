@@ -151,8 +151,8 @@ class SendingPort(SystemClock, ABC):
         try:
             if direct is not None and not hooks["response"]:
                 response, body = await direct.begin(request)
-                return DirectExchange(response, body, limits["read"], deadline)
-            exchange = await self._exchange(transport, request, limits["read"], deadline)
+                return DirectExchange(response, body, limits.read, deadline)
+            exchange = await self._exchange(transport, request, limits.read, deadline)
         except FOREIGN as error:
             raise translate(error, deadline) from error
         return await self._shown(exchange, request, hooks["response"])

@@ -16,23 +16,27 @@ class Allowances(Mapping[str, Allowance | None]):
     """The request extension ``timeout``: each phase's own seconds, none of them past the deadline.
 
     Made when they are asked for: most requests need no connection, and wait for none.
+
+    Attributes:
+        read: the one that is started anew for each part of the body.
     """
 
-    __slots__ = ("_made", "_timeouts", "_until")
+    __slots__ = ("_timeouts", "_until", "read")
 
     def __init__(self, timeouts: Timeouts, deadline: Deadline) -> None:
         self._timeouts = timeouts
         self._until = deadline.at
-        self._made: dict[str, Allowance | None] = {}
+        self.read: Allowance | None = self._of(timeouts.read)
 
     def __getitem__(self, phase: str) -> Allowance | None:
-        if phase not in self._made:
-            if phase not in _PHASES:
-                raise KeyError(phase)
-            seconds = getattr(self._timeouts, phase)
-            bounded = seconds is not None or self._until is not None
-            self._made[phase] = Allowance(seconds, self._until) if bounded else None
-        return self._made[phase]
+        if phase == "read":
+            return self.read
+        if phase not in _PHASES:
+            raise KeyError(phase)
+        return self._of(getattr(self._timeouts, phase))
+
+    def _of(self, seconds: float | None) -> Allowance | None:
+        return None if seconds is None and self._until is None else Allowance(seconds, self._until)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_PHASES)

@@ -14,9 +14,10 @@ import anyio.from_thread
 import anyio.lowlevel
 import httpx
 
+from .alarms import Alarms
 from .allowance import seconds_left
 from .resolver import SHARED, Address, Answer, Resolver, found
-from .signals import AsyncioSignal, loop_signal
+from .signals import AsyncioSignal, running_asyncio
 from .watches import BlockingWatch, Watch, loop_watch
 
 
@@ -122,6 +123,7 @@ class EventLoopRuntime:
 
     def __init__(self, resolver: Resolver = SHARED) -> None:
         self._resolver = resolver
+        self._alarms: Alarms | None = None
 
     async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
         """The same, not in a thread of the event loop: these are few, and waited for when the loop ends."""
@@ -144,7 +146,11 @@ class EventLoopRuntime:
 
     async def writable(self, sock: socket.socket, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
-        await self.watch(sock).writable(seconds)
+        watch = self.watch(sock)
+        try:
+            await watch.writable(seconds)
+        finally:
+            watch.closing()
 
     async def pause(self) -> None:
         """Let other tasks run."""
@@ -152,7 +158,12 @@ class EventLoopRuntime:
 
     def signal(self) -> AsyncioSignal | anyio.Event:
         """A task's event."""
-        return loop_signal()
+        loop = running_asyncio()
+        if loop is None:
+            return anyio.Event()
+        if self._alarms is None or not self._alarms.of(loop):
+            self._alarms = Alarms(loop)
+        return AsyncioSignal(self._alarms)
 
     async def wait(self, signal: AsyncioSignal | anyio.Event, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
