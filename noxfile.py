@@ -1,4 +1,4 @@
-"""Every check of the project. ``nox`` runs lint, types, docs and tests; ``nox -s bench`` measures."""
+"""Every check of the project. ``nox`` runs lint, types, docs and tests; ``bench`` and ``soak`` are run by name."""
 
 from __future__ import annotations
 
@@ -55,3 +55,10 @@ def bench(session: nox.Session) -> None:
     """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Many calls on each face, through a server that misbehaves; ``--requests N`` and others may follow ``--``."""
+    install(session, "soak")
+    session.run("python", "-m", "tests.soak", *session.posargs)

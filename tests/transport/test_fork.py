@@ -14,19 +14,9 @@ from httpconn.errors import InvalidRequest
 from httpconn.transport import HTTPTransport
 from httpconn.transport.tls import tls_context
 from tests.servers.scripted import ScriptedServer, response
+from tests.transport.children import exit_code_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
-
-
-def exit_code_of(child) -> int:
-    """Run the function in a forked process, and give 0 when it returns true."""
-    process = os.fork()
-    if not process:
-        try:
-            os._exit(0 if child() else 1)
-        finally:
-            os._exit(2)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 @pytest.mark.parametrize("tls", [False, True])

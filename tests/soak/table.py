@@ -1,0 +1,52 @@
+"""Results -> a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .faults import FAULTS
+from .verdict import MIB, growth
+
+Result = Mapping[str, Any]
+
+
+def table(results: Sequence[Result]) -> str:
+    """A column for each face, and what must not be below it."""
+    columns = [figures(result) for result in results]
+    names = [result["outcome"]["face"] for result in results]
+    lines = [line("", names), line("---", ["---:"] * len(names))]
+    lines += [line(name, [column[name] for column in columns]) for name in columns[0]]
+    found = [f"{name}: {text}" for name, result in zip(names, results, strict=True) for text in result["violations"]]
+    verdict = "\n".join(f"- VIOLATION: {text}" for text in found) or "No violation."
+    return "\n".join(lines) + f"\n\n{verdict}\n"
+
+
+def line(name: str, cells: Sequence[str]) -> str:
+    return f"| {name:<28} | " + " | ".join(f"{cell:>16}" for cell in cells) + " |"
+
+
+def figures(result: Result) -> dict[str, str]:
+    """One face."""
+    outcome, server = result["outcome"], result["server"]
+    before, after = outcome["before"], outcome["after"]
+    return {
+        "calls": f"{outcome['requests']:,}",
+        "right bodies": f"{outcome['right']:,}",
+        "wrong bodies": str(len(outcome["wrong"])),
+        "failed after all attempts": f"{len(outcome['failed'])} (<= {result['expected']:.1f})",
+        "foreign exceptions": str(len(outcome["foreign"])),
+        "late": str(outcome["late"]),
+        "slowest call, s": f"{outcome['slowest']:.2f}",
+        "calls per second": f"{outcome['requests'] / outcome['seconds']:,.0f}",
+        "requests at the server": f"{server['requests']:,}",
+        "connections at the server": f"{server['connections']:,}",
+        **{f"  {fault.name}": f"{server['faults'][fault.name]:,}" for fault in FAULTS},
+        "memory at the end, MiB": f"{outcome['samples'][-1]['rss'] / MIB:.1f}",
+        "  grown since 20 %, MiB": f"{growth(outcome, 'rss') / MIB:+.1f}",
+        "  grown since 20 %, blocks": f"{growth(outcome, 'blocks'):+,.0f}",
+        "descriptors, most": str(max(sample["descriptors"] for sample in outcome["samples"])),
+        "descriptors before -> after": f"{before['descriptors']} -> {after['descriptors']}",
+        "threads before -> after": f"{before['threads']} -> {after['threads']}",
+        "tasks before -> after": " -> ".join(map(str, outcome["tasks"])) or "-",
+    }

@@ -1,0 +1,64 @@
+"""What must never be seen in the figures of a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Any
+
+from .worker import ATTEMPTS
+
+MIB = 1024 * 1024
+GROWTH = {"rss": 4 * MIB, "blocks": 10_000}
+"""What may come on top: the calls that are under way differ, and a heap is never packed as densely as at first."""
+CONNECTIONS = 100
+"""``Limits.max_connections``."""
+
+
+def violations(outcome: Mapping[str, Any], struck: set[int]) -> Iterator[str]:
+    """What is wrong with the outcome of a face; ``struck``: the numbers that met a fault in each attempt."""
+    yield from _calls(outcome, struck)
+    yield from _holdings(outcome)
+    yield from (f"complaint: {text}" for text in outcome["complaints"][:5])
+
+
+def growth(outcome: Mapping[str, Any], name: str) -> float:
+    """How many bytes or blocks of memory came between a fifth of the run and its end."""
+    sizes = [sample[name] for sample in outcome["samples"]]
+    fifth = len(sizes) // 5
+    return median(sizes[-fifth:]) - median(sizes[fifth : 2 * fifth])
+
+
+def unforced(outcome: Mapping[str, Any], struck: set[int]) -> set[int]:
+    """The calls that failed though another attempt was left: its fault was not met, or the attempt not made."""
+    failed = {int(number): attempts for number, attempts in outcome["failed"].items()}
+    return {number for number, attempts in failed.items() if number not in struck or attempts != ATTEMPTS}
+
+
+def _calls(outcome: Mapping[str, Any], struck: set[int]) -> Iterator[str]:
+    counted = {
+        "wrong bodies": len(outcome["wrong"]),
+        "failures that a retry should have hidden": len(unforced(outcome, struck)),
+        "calls that ended after their deadline": outcome["late"],
+        "foreign exceptions": len(outcome["foreign"]),
+    }
+    yield from (f"{count} {what}" for what, count in counted.items() if count)
+    yield from outcome["foreign"][:5]
+    ended = outcome["right"] + sum(len(outcome[key]) for key in ("wrong", "failed", "foreign"))
+    if ended != outcome["requests"]:
+        yield f"{outcome['requests'] - ended} calls never ended"
+
+
+def _holdings(outcome: Mapping[str, Any]) -> Iterator[str]:
+    for name, most in GROWTH.items():
+        if growth(outcome, name) > most:
+            yield f"memory grew by {growth(outcome, name):,.0f} ({name})"
+    before, after = outcome["before"], outcome["after"]
+    for name in ("descriptors", "threads"):
+        if after[name] > before[name]:
+            yield f"{after[name] - before[name]} {name} are left"
+    used = max(sample["descriptors"] for sample in outcome["samples"]) - before["descriptors"]
+    if used > CONNECTIONS:
+        yield f"{used} descriptors for {CONNECTIONS} connections"
+    if outcome["tasks"] and outcome["tasks"][1] > outcome["tasks"][0]:
+        yield f"{outcome['tasks'][1] - outcome['tasks'][0]} tasks are left"
