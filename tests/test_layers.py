@@ -15,7 +15,7 @@ WORLD = {"anyio", "trio", "sniffio", "httpcore", "httptools", "h11", "h2", *STDL
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), WORLD),
     "options": ({"errors"}, WORLD),
-    "access": ({"errors", "options"}, WORLD),
+    "access": ({"core.addresses", "core.hosts", "errors", "options"}, WORLD),
     "stepping": (set(), WORLD | {"httpx"}),
     "partfile": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
     "progress": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
@@ -25,20 +25,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "transport": ({"transport", "lazy", "errors", "options", "stepping"}, {"trio"}),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
     "calls": ({"core", "flows", "errors", "options"}, WORLD),
+    "face": ({"calls", "flows", "ports", "stepping"}, WORLD),
+    "fetching": ({"calls", "core", "face", "flows", "response", "stepping"}, WORLD),
+    "downloading": ({"calls", "core", "face", "flows", "progress"}, WORLD),
     "connection": (
-        {
-            "calls",
-            "core",
-            "flows",
-            "ports",
-            "errors",
-            "options",
-            "access",
-            "progress",
-            "response",
-            "stepping",
-            "_version",
-        }
+        {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "options", "ports", "_version"}
         | {"transport.tls"},
         WORLD - {"ssl"},
     ),

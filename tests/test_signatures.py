@@ -35,7 +35,7 @@ def test_twins_return_the_same(sync: str, awaited: str) -> None:
 
 
 def test_every_public_method_has_a_twin() -> None:
-    public = {name for name, value in vars(HTTPConnection).items() if inspect.isfunction(value) and name[0] != "_"}
+    public = {name for name, _ in inspect.getmembers(HTTPConnection, inspect.isfunction) if name[0] != "_"}
     assert public == set(TWINS) | set(TWINS.values())
 
 

@@ -1,0 +1,51 @@
+"""What the methods of a connection object stand on: its calls, its clients, and how a flow is run by either face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from .calls import Calls
+from .flows import fetch
+from .flows.exchange import Call
+from .ports.aio import AsyncPort
+from .ports.base import Port
+from .ports.clients import Clients
+from .ports.sync import SyncPort
+from .stepping import run_sync
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Face:
+    """Runs flows for the methods of its subclasses."""
+
+    _calls: Calls
+    _clients: Clients
+
+    def _sync_port(self) -> SyncPort:
+        return SyncPort(self._clients.sync_client(), owned=not self._clients.reuse)
+
+    async def _async_port(self) -> AsyncPort:
+        return AsyncPort(await self._clients.async_client(), owned=not self._clients.reuse)
+
+    def _run(
+        self,
+        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        port = self._sync_port()
+        return run_sync(fetch.finished(port, flow(port, call, *args, **kwargs)))
+
+    async def _await(
+        self,
+        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        port = await self._async_port()
+        return await fetch.finished(port, flow(port, call, *args, **kwargs))
