@@ -112,6 +112,21 @@ class Body:
             return self._end()
         return await self._received(self._exchange.receive) or self._end()
 
+    def take(self) -> bytes:
+        """What came with the header of a body that has no content coding."""
+        self.begin()
+        if self._decoder is not None:
+            return b""
+        data = self._exchange.take()
+        self._intake.add_wire(len(data))
+        return data
+
+    def has_ended(self) -> bool:
+        """Whether its proper end has come; where False, only ``receive`` can tell."""
+        if self._decoder is None and self._exchange.is_whole:
+            self._end()
+        return self._ended
+
     @property
     def rest(self) -> int:
         """Bytes still to come that ``receive_into`` can take: those of a large body without a content coding."""

@@ -88,13 +88,15 @@ async def _read(answer: Answer) -> tuple[Answer, bytes]:
 
 
 async def _whole(body: Body) -> bytes:
-    first = await body.receive()
+    first = body.take()
+    if body.has_ended():
+        return first
     if body.rest:
         return await _with_rest(body, first)
     blocks = [first]
     while block := await body.receive():
         blocks.append(block)
-    return first if len(blocks) == 1 else b"".join(blocks)
+    return b"".join(blocks)
 
 
 async def _with_rest(body: Body, first: bytes) -> bytes:

@@ -24,6 +24,9 @@ class Exchange(Protocol):
     def is_whole(self) -> bool:
         """Whether all of the body was received; where False, it may be that only ``receive`` can tell."""
 
+    def take(self) -> bytes:
+        """What has come of the body already, if that can be had without waiting; to be asked for at its beginning."""
+
     @property
     def rest(self) -> int:
         """Bytes of the body that are still to come and that ``receive_into`` can take; 0 where it is not known."""

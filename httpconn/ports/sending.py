@@ -46,6 +46,10 @@ class _Exchange(ABC):
     def is_whole(self) -> bool:
         """See :class:`httpconn.ports.base.Exchange`."""
 
+    @abstractmethod
+    def take(self) -> bytes:
+        """See :class:`httpconn.ports.base.Exchange`."""
+
     @property
     @abstractmethod
     def rest(self) -> int:
@@ -69,6 +73,10 @@ class DirectExchange(_Exchange):
     def __init__(self, response: httpx.Response, body: Incoming, read: Allowance | None, deadline: Deadline) -> None:
         super().__init__(response, read, deadline)
         self._body = body
+
+    def take(self) -> bytes:
+        """See :class:`httpconn.ports.base.Exchange`."""
+        return self._body.take()
 
     @property
     def is_whole(self) -> bool:
@@ -109,6 +117,10 @@ class WireExchange(_Exchange):
     def rest(self) -> int:
         """Nor that."""
         return 0
+
+    def take(self) -> bytes:
+        """Nor is anything had without waiting."""
+        return b""
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Never called, since nothing is said to be left."""

@@ -57,6 +57,13 @@ class Incoming:
         """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
         return 0 if self._closed else self._connection.http.direct_remaining or 0
 
+    def take(self) -> bytes:
+        """What has come already, mostly with the header; errors as of ``receive``."""
+        http = self._open_connection().http
+        data = http.take_body()
+        self._look_for_the_end(http)
+        return data
+
     async def receive(self) -> bytes:
         """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
         if self.is_whole:
