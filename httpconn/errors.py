@@ -17,6 +17,7 @@
     │       ├── ReadTimedOut    (httpx.ReadTimeout)
     │       ├── WriteTimedOut   (httpx.WriteTimeout)
     │       ├── PoolTimedOut    (httpx.PoolTimeout)
+    │       │   └── QueueFull                             too many wait already
     │       ├── TooSlow                                   a body below the speed floor
     │       └── DeadlineExceeded                          the whole call's time is over
     ├── ResponseError                                     theirs: an answer that is no success
@@ -62,6 +63,7 @@ __all__ = [
     "PoolTimedOut",
     "ProtocolError",
     "ProxyFailed",
+    "QueueFull",
     "ReadFailed",
     "ReadTimedOut",
     "RedirectRefused",
@@ -168,9 +170,19 @@ class InvalidURL(InvalidRequest, httpx.InvalidURL):
 
 
 class AccessDenied(InvalidRequest):
-    """The access policy forbids this URL, or the address that it leads to."""
+    """The access policy forbids this URL, or the address that it leads to.
+
+    Attributes:
+        reason: what kind of rule forbids it, in a few words: "private network", "port".
+        rule: the rule itself: "private network 10.0.0.0/8 (RFC 1918)", "port 22".
+    """
 
     public_message = "The URL may not be fetched."
+
+    def __init__(self, message: str, *, reason: str = "", rule: str = "", url: str | None = None) -> None:
+        super().__init__(message, url=url)
+        self.reason = reason
+        self.rule = rule
 
 
 class TransportError(HTTPConnError, httpx.TransportError):
@@ -223,6 +235,12 @@ class WriteTimedOut(TimedOut, httpx.WriteTimeout):
 
 class PoolTimedOut(TimedOut, httpx.PoolTimeout):
     """No connection came free within ``Timeouts.pool``."""
+
+
+class QueueFull(PoolTimedOut):
+    """``Limits.max_waiting`` calls wait for a connection already; this one was not queued."""
+
+    retryable = False
 
 
 class TooSlow(TimedOut):
@@ -321,9 +339,19 @@ class HeaderTooLarge(LimitExceeded, httpx.RemoteProtocolError):
 
 
 class IntegrityError(HTTPConnError):
-    """The bytes are complete, but not the ones that were promised."""
+    """The bytes are complete, but not the ones that were promised.
+
+    Attributes:
+        expected: the digest that was promised, as ``algorithm:hex``.
+        actual: the one that the bytes have.
+    """
 
     public_message = "The content of the URL is not what it should be."
+
+    def __init__(self, message: str, *, expected: str | None = None, actual: str | None = None) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.actual = actual
 
 
 class StorageError(HTTPConnError, OSError):

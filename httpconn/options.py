@@ -105,6 +105,8 @@ class Limits:
 
     Attributes:
         max_connections: open connections, overall.
+        max_per_host: of these, those to one host and port; None leaves that to ``max_connections``.
+        max_waiting: calls that may wait for a connection, first come, first served; one more fails with ``QueueFull``.
         max_keepalive_connections: of these, idle ones that are kept.
         keepalive_expiry: seconds that an idle connection is kept.
         max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
@@ -121,6 +123,8 @@ class Limits:
     """
 
     max_connections: int = 100
+    max_per_host: int | None = None
+    max_waiting: int = 100_000
     max_keepalive_connections: int = 20
     keepalive_expiry: float = 5.0
     max_bytes: int | None = 1024 * MIB

@@ -66,6 +66,8 @@ class Engine:
         self._lock = threading.Lock()
         self._pool: Pool[Connection] = Pool(
             max_connections=limits.max_connections,
+            max_per_host=limits.max_per_host,
+            max_waiting=limits.max_waiting,
             max_idle=limits.max_keepalive_connections,
             expiry=limits.keepalive_expiry,
         )

@@ -7,58 +7,55 @@ take its connection with it. Behind the gate there is always a free connection, 
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 
-from .runtimes import Runtime, Signal, await_turn
+from ..options import Limits
+from .pool import Lease, Pool, Stage
+from .runtimes import Runtime, await_turn
+
+Place = Lease[None]
 
 
 class Gate:
-    """Who is inside, and who waits; in the order of their coming."""
+    """Who is inside, and who waits; in the order of their coming. Its places are connections that are never kept."""
 
-    def __init__(self, places: int, runtime: Runtime) -> None:
-        self._places = places
+    def __init__(self, limits: Limits, runtime: Runtime) -> None:
         self._runtime = runtime
         self._lock = threading.Lock()
-        self._turns: dict[Signal, None] = {}
-        self.held: int = 0
+        self._places: Pool[None] = Pool(
+            max_connections=limits.max_connections, max_per_host=limits.max_per_host, max_waiting=limits.max_waiting
+        )
+
+    @property
+    def held(self) -> int:
+        """How many are inside."""
+        return self._places.open
 
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._turns)
+        return self._places.waiting
 
-    async def enter(self, timeout: float | None) -> None:
+    async def enter(self, host: Hashable, timeout: float | None) -> Place:
         """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
-        turn = self._runtime.signal()
-        if not self._queue(turn):
-            return
+        with self._lock:
+            place, _ = self._places.acquire(host, 0.0)
+            if place.stage is Stage.GRANTED:
+                return place
+            place.waiter = self._runtime.signal()
         try:
-            await await_turn(self._runtime, turn, timeout)
+            await await_turn(self._runtime, place.waiter, timeout)
         except BaseException:
-            self._give_up(turn)
+            self.leave(place)  # handed over at the same moment, it goes to the next one
             raise
+        return place
 
-    def leave(self) -> None:
+    def leave(self, place: Place) -> None:
         """Hand the place to the first who waits."""
         with self._lock:
-            turn = next(iter(self._turns), None)
-            if turn is None:
-                self.held -= 1
+            if place.stage is Stage.WAITING:
+                left = self._places.cancel(place, 0.0)
             else:
-                del self._turns[turn]
-                turn.set()
-
-    def _queue(self, turn: Signal) -> bool:
-        """Whether there is no place free, and the turn has to be awaited."""
-        with self._lock:
-            if self.held < self._places:
-                self.held += 1
-                return False
-            self._turns[turn] = None
-            return True
-
-    def _give_up(self, turn: Signal) -> None:
-        """Stop waiting; a place that was handed over at the same moment goes to the next one."""
-        with self._lock:
-            self._turns.pop(turn, None)
-        if turn.is_set():
-            self.leave()
+                left = self._places.release(place, 0.0, reusable=False)
+        if left.wake is not None:
+            left.wake.waiter.set()

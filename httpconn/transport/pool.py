@@ -21,6 +21,7 @@ from collections.abc import Hashable, Sequence
 from enum import Enum, auto
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ..errors import QueueFull
 from .line import Line
 
 __all__ = ["Lease", "Next", "Pool", "Stage"]
@@ -40,7 +41,7 @@ class Stage(Enum):
 
 
 class Lease(Generic[C]):
-    """A claim to one connection to an origin, from ``Pool.acquire`` until ``release``, ``failed`` or ``cancel``.
+    """A claim to one connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
 
     Attributes:
         origin: where the connection leads.
@@ -101,6 +102,7 @@ class Pool(Generic[C]):
     Args:
         max_connections: slots in all; None: no limit.
         max_per_host: slots of one origin; None: no limit but the other.
+        max_waiting: leases that may wait; None: no limit.
         max_idle: idle connections that are kept; None: no limit.
         expiry: seconds after which an idle connection is closed; None: never.
     """
@@ -110,12 +112,14 @@ class Pool(Generic[C]):
         *,
         max_connections: int | None = None,
         max_per_host: int | None = None,
+        max_waiting: int | None = None,
         max_idle: int | None = None,
         expiry: float | None = None,
     ) -> None:
         infinite = float("inf")
         self._max_connections = infinite if max_connections is None else max_connections
         self._max_per_host = infinite if max_per_host is None else max_per_host
+        self._max_waiting = infinite if max_waiting is None else max_waiting
         self._max_idle = infinite if max_idle is None else max_idle
         self._expiry = infinite if expiry is None else expiry
         self._hosts: dict[Hashable, _Host[C]] = {}
@@ -126,13 +130,13 @@ class Pool(Generic[C]):
         self._number = 0
 
     def __repr__(self) -> str:
-        return (
-            f"<Pool: {self._open} of {self._max_connections} open, {len(self._idle)} idle, "
-            f"{len(self._line) + self._blocked} waiting>"
-        )
+        return f"<Pool: {self._open} of {self._max_connections} open, {len(self._idle)} idle, {self.waiting} waiting>"
 
     def acquire(self, origin: Hashable, now: float) -> tuple[Lease[C], Sequence[C]]:
-        """Claim a connection to ``origin`` at ``now`` seconds: the lease, granted or waiting, and what to close."""
+        """Claim a connection to ``origin`` at ``now`` seconds: the lease, granted or waiting, and what to close.
+
+        QueueFull: it would have to wait, and as many wait as may.
+        """
         close = self.expire(now)
         self._number += 1
         lease: Lease[C] = Lease(origin, self._number)
@@ -142,6 +146,7 @@ class Pool(Generic[C]):
         if host.idle:
             self._grant(lease, self._take(host.idle.pop()))
         elif not self._has_share(host):
+            self._require_room(host)
             host.blocked[lease.number] = lease
             self._blocked += 1
         elif self._open < self._max_connections:
@@ -150,6 +155,7 @@ class Pool(Generic[C]):
             close = [*close, self._evict()]
             self._grant_slot(lease, host)
         else:
+            self._require_room(host)
             host.claimed += 1
             self._line.join(lease)
         return lease, close
@@ -159,10 +165,6 @@ class Pool(Generic[C]):
         self._expect(lease, Stage.GRANTED)
         lease.connection = connection
         lease.reused = False
-
-    def failed(self, lease: Lease[C], now: float) -> Next[C]:
-        """The dial failed: the lease ends, and its slot is free."""
-        return self.release(lease, now, reusable=False)
 
     def release(self, lease: Lease[C], now: float, *, reusable: bool) -> Next[C]:
         """The lease ends; its connection is kept if it is ``reusable``."""
@@ -204,6 +206,21 @@ class Pool(Generic[C]):
     def drain(self) -> Sequence[C]:
         """Give up every idle connection: they are to be closed."""
         return [self._evict() for _ in range(len(self._idle))]
+
+    @property
+    def open(self) -> int:
+        """Slots in use, for idle connections too."""
+        return self._open
+
+    @property
+    def waiting(self) -> int:
+        """Leases that wait."""
+        return len(self._line) + self._blocked
+
+    def _require_room(self, host: _Host[C]) -> None:
+        if self.waiting >= self._max_waiting:
+            self._forget(host)
+            raise QueueFull(f"{self.waiting} calls wait for a connection already")
 
     def _has_share(self, host: _Host[C]) -> bool:
         return host.open + host.claimed < self._max_per_host

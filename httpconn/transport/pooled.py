@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -13,11 +15,13 @@ from ..options import Limits
 from .backend import AsyncBackend, SyncBackend
 from .bodies import AsyncBody, SyncBody
 from .calls import Call
-from .gate import Gate
+from .gate import Gate, Place
 from .leases import AsyncPool, SyncPool
 from .logs import keep_secrets
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .translation import httpx_errors
+
+OnClose = Callable[[Any], None]
 
 
 class Pooled(ABC):
@@ -36,7 +40,7 @@ class Pooled(ABC):
         self._closed = False
         self._bodies: set[Any] = set()  # SyncBody or AsyncBody, each of one face
         self._kept = limits.max_keepalive_connections
-        self._gate = Gate(limits.max_connections, runtime)
+        self._gate = Gate(limits, runtime)
         self._options = {
             **options,
             "max_connections": limits.max_connections,
@@ -56,7 +60,9 @@ class Pooled(ABC):
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there."""
-        await self._gate.enter(request.extensions.get("timeout", {}).get("pool"))
+        url = request.url
+        host = url.raw_scheme, url.raw_host, url.port
+        place = await self._gate.enter(host, request.extensions.get("timeout", {}).get("pool"))
         call = Call()
         try:
             if self._closed:
@@ -65,21 +71,21 @@ class Pooled(ABC):
                 response = await self._send(_core_request(request))
         except BaseException:
             call.discard_unused()
-            self._gate.leave()
+            self._gate.leave(place)
             raise
-        body = self._body(response, call)
+        body = self._body(response, call, partial(self._ended, place))
         self._bodies.add(body)
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
 
-    def _ended(self, body: SyncBody | AsyncBody) -> None:
+    def _ended(self, place: Place, body: SyncBody | AsyncBody) -> None:
         self._bodies.discard(body)
-        self._gate.leave()
+        self._gate.leave(place)
 
     @abstractmethod
     async def _send(self, request: httpcore.Request) -> httpcore.Response: ...
 
     @abstractmethod
-    def _body(self, response: httpcore.Response, call: Call) -> SyncBody | AsyncBody: ...
+    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody | AsyncBody: ...
 
     @abstractmethod
     async def close(self) -> None:
@@ -98,8 +104,8 @@ class SyncPooled(Pooled):
         response: httpcore.Response = self._pool.handle_request(request)
         return response
 
-    def _body(self, response: httpcore.Response, call: Call) -> SyncBody:
-        return SyncBody(response.stream, call, self._ended)
+    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody:
+        return SyncBody(response.stream, call, on_close)
 
     async def close(self) -> None:
         """See :class:`Pooled`."""
@@ -123,8 +129,8 @@ class AsyncPooled(Pooled):
         response: httpcore.Response = await self._pool.handle_async_request(request)
         return response
 
-    def _body(self, response: httpcore.Response, call: Call) -> AsyncBody:
-        return AsyncBody(response.stream, call, self._ended)
+    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> AsyncBody:
+        return AsyncBody(response.stream, call, on_close)
 
     async def close(self) -> None:
         """See :class:`Pooled`; also in a cancelled task."""

@@ -8,6 +8,8 @@ import anyio
 import httpx
 import pytest
 
+from httpconn.errors import QueueFull
+from httpconn.options import Limits
 from httpconn.stepping import run_sync
 from httpconn.transport.allowance import Allowance
 from httpconn.transport.gate import Gate
@@ -15,13 +17,13 @@ from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
 
 
 def test_threads_enter_in_the_order_of_their_coming():
-    gate, order = Gate(1, BlockingRuntime()), []
-    run_sync(gate.enter(None))
+    gate, order = Gate(Limits(max_connections=1), BlockingRuntime()), []
+    first = run_sync(gate.enter("host", None))
 
     def enter(number: int) -> None:
-        run_sync(gate.enter(None))
+        place = run_sync(gate.enter("host", None))
         order.append(number)
-        gate.leave()
+        gate.leave(place)
 
     threads = []
     for number in range(5):
@@ -29,7 +31,7 @@ def test_threads_enter_in_the_order_of_their_coming():
         threads[-1].start()
         while gate.waiting <= number:
             pass
-    gate.leave()
+    gate.leave(first)
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
@@ -38,29 +40,29 @@ def test_threads_enter_in_the_order_of_their_coming():
 
 @pytest.mark.parametrize("timeout", [0.01, 0, Allowance(0.01), Allowance(None, until=0.0)])
 def test_a_thread_gives_up_in_time(timeout):
-    gate = Gate(1, BlockingRuntime())
-    run_sync(gate.enter(timeout=None))
+    gate = Gate(Limits(max_connections=1), BlockingRuntime())
+    run_sync(gate.enter("host", None))
     with pytest.raises(httpx.PoolTimeout):
-        run_sync(gate.enter(timeout))
+        run_sync(gate.enter("host", timeout))
     assert (gate.held, gate.waiting) == (1, 0)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_tasks_enter_in_the_order_of_their_coming(backend):
     async def main() -> None:
-        gate, order = Gate(1, EventLoopRuntime()), []
-        await gate.enter(None)
+        gate, order = Gate(Limits(max_connections=1), EventLoopRuntime()), []
+        first = await gate.enter("host", None)
 
         async def enter(number: int) -> None:
-            await gate.enter(None)
+            place = await gate.enter("host", None)
             order.append(number)
-            gate.leave()
+            gate.leave(place)
 
         async with anyio.create_task_group() as tasks:
             for number in range(5):
                 tasks.start_soon(enter, number)
                 await anyio.wait_all_tasks_blocked()
-            gate.leave()
+            gate.leave(first)
         assert order == [0, 1, 2, 3, 4]
         assert (gate.held, gate.waiting) == (0, 0)
 
@@ -70,13 +72,12 @@ def test_tasks_enter_in_the_order_of_their_coming(backend):
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(backend):
     async def main() -> None:
-        gate = Gate(1, EventLoopRuntime())
-        await gate.enter(None)
+        gate = Gate(Limits(max_connections=1), EventLoopRuntime())
+        first = await gate.enter("host", None)
 
         async def enter(scope: anyio.CancelScope) -> None:
             with scope:
-                await gate.enter(None)
-                gate.leave()
+                gate.leave(await gate.enter("host", None))
 
         scope = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
@@ -84,7 +85,7 @@ def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(ba
                 tasks.start_soon(enter, each)
                 await anyio.wait_all_tasks_blocked()
             scope.cancel()
-            gate.leave()
+            gate.leave(first)
         assert (gate.held, gate.waiting) == (0, 0)
 
     anyio.run(main, backend=backend)
@@ -93,11 +94,35 @@ def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(ba
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_task_gives_up_in_time(backend):
     async def main() -> None:
-        gate = Gate(1, EventLoopRuntime())
-        await gate.enter(None)
+        gate = Gate(Limits(max_connections=1), EventLoopRuntime())
+        await gate.enter("host", None)
         for timeout in (0.01, 0, Allowance(0.01), Allowance(None, until=0.0)):
             with pytest.raises(httpx.PoolTimeout):
-                await gate.enter(timeout)
+                await gate.enter("host", timeout)
         assert (gate.held, gate.waiting) == (1, 0)
 
     anyio.run(main, backend=backend)
+
+
+def test_one_host_holds_no_more_than_its_share():
+    gate = Gate(Limits(max_connections=3, max_per_host=2), BlockingRuntime())
+    for _ in range(2):
+        run_sync(gate.enter("busy", None))
+    with pytest.raises(httpx.PoolTimeout):
+        run_sync(gate.enter("busy", 0))
+    run_sync(gate.enter("other", None))
+    assert (gate.held, gate.waiting) == (3, 0)
+
+
+def test_a_full_queue_refuses_at_once():
+    gate = Gate(Limits(max_connections=1, max_waiting=1), BlockingRuntime())
+    first = run_sync(gate.enter("host", None))
+    waiting = threading.Thread(target=lambda: gate.leave(run_sync(gate.enter("host", None))))
+    waiting.start()
+    while not gate.waiting:
+        pass
+    with pytest.raises(QueueFull):
+        run_sync(gate.enter("host", None))
+    gate.leave(first)
+    waiting.join()
+    assert (gate.held, gate.waiting) == (0, 0)

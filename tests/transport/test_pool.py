@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from httpconn.errors import QueueFull
 from httpconn.transport.line import Line
 from httpconn.transport.pool import Lease, Next, Pool, Stage
 
@@ -121,7 +122,7 @@ def test_a_failed_dial_passes_its_slot_on():
     pool: Pool[str] = Pool(max_connections=1)
     lease, _ = pool.acquire("a", 0.0)
     waiting = wait(pool, "b")
-    assert pool.failed(lease, 0.0) == Next(waiting, ())
+    assert pool.release(lease, 0.0, reusable=False) == Next(waiting, ())
     assert waiting.stage is Stage.GRANTED
     assert waiting.connection is None
 
@@ -163,7 +164,7 @@ def test_who_was_held_up_by_its_host_keeps_its_place():
     first_for_c, for_a, for_d = wait(pool, "c"), wait(pool, "a"), wait(pool, "d")
     assert pool.release(lease, 0.0, reusable=True) == Next(first_for_c, ["a1"])
     assert pool.release(other, 0.0, reusable=True) == Next(for_a, ["b2"])
-    assert pool.failed(for_a, 0.0).wake is for_d
+    assert pool.release(for_a, 0.0, reusable=False).wake is for_d
 
 
 def test_a_share_of_the_host_that_is_spoken_for_is_not_given_twice():
@@ -172,7 +173,7 @@ def test_a_share_of_the_host_that_is_spoken_for_is_not_given_twice():
     ahead, behind = wait(pool, "a"), wait(pool, "a")
     assert pool.release(first, 0.0, reusable=False).wake is ahead
     assert pool.release(second, 0.0, reusable=False).wake is None
-    assert pool.failed(ahead, 0.0).wake is behind
+    assert pool.release(ahead, 0.0, reusable=False).wake is behind
 
 
 def test_a_share_of_the_host_that_is_given_up_goes_to_the_next():
@@ -220,9 +221,8 @@ def test_a_lease_ends_once():
     with pytest.raises(RuntimeError, match="out of turn"):
         pool.release(waiting, 0.0, reusable=True)
     pool.release(lease, 0.0, reusable=True)
-    for again in (pool.failed, pool.cancel):
-        with pytest.raises(RuntimeError, match="out of turn"):
-            again(lease, 0.0)
+    with pytest.raises(RuntimeError, match="out of turn"):
+        pool.cancel(lease, 0.0)
     with pytest.raises(RuntimeError, match="out of turn"):
         pool.dialled(lease, "connection")
     assert repr(pool) == "<Pool: 1 of 1 open, 0 idle, 0 waiting>"
@@ -380,3 +380,14 @@ class AnyUse(RuleBasedStateMachine):
 
 TestAnyUse = AnyUse.TestCase
 TestAnyUse.settings = settings(deadline=None, max_examples=200, stateful_step_count=60)
+
+
+def test_a_full_queue_refuses_and_keeps_nothing_of_it():
+    pool: Pool[str] = Pool(max_connections=1, max_waiting=1)
+    lease = get(pool, "a")
+    waiting = wait(pool, "b")
+    with pytest.raises(QueueFull, match="1 calls wait"):
+        pool.acquire("c", 0.0)
+    assert pool.cancel(waiting, 0.0) == Next(None, ())
+    pool.release(lease, 0.0, reusable=False)
+    assert repr(pool) == "<Pool: 0 of 1 open, 0 idle, 0 waiting>"
