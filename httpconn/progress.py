@@ -46,17 +46,28 @@ ProgressCallback = Callable[[Progress], object]
 
 
 class Meter:
-    """Counts one attempt, and tells of it at most about ten times a second; the first and the last are always told."""
+    """Counts one attempt, and tells of it at most about ten times a second; the first and the last are always told.
+
+    An attempt that resumes starts with what there is; one that has to restart takes what was told back.
+    """
 
     def __init__(
-        self, callback: ProgressCallback | None, *, total: int | None, url: str, path: Path, attempt: int, now: float
+        self,
+        callback: ProgressCallback | None,
+        *,
+        total: int | None,
+        url: str,
+        path: Path,
+        attempt: int,
+        now: float,
+        start: int = 0,
     ) -> None:
         self._callback = callback
         self._total = total
         self._url = url
         self._path = path
         self._attempt = attempt
-        self._received = 0
+        self._received = self._start = start
         self._began = now
         self._due = now
         self.advance(0, now)
@@ -74,7 +85,7 @@ class Meter:
     def _tell(self, now: float, *, done: bool) -> None:
         self._due = now + EVERY
         if self._callback is not None:
-            speed = self._received / max(now - self._began, 1e-9)
+            speed = (self._received - self._start) / max(now - self._began, 1e-9)
             total = self._received if done else self._total
             self._callback(Progress(self._received, total, speed, self._attempt, done, self._url, self._path))
 

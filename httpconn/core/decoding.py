@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -25,6 +25,13 @@ Decompressors copy the input that they leave, so a large input handed over whole
 """
 
 MAX_LAYERS = 2
+
+SPARE_STREAMS = 1000
+STREAM_BYTES = 1024
+"""A body may have so many streams (members, frames), and one more for each so many of its bytes.
+
+A stream that holds nothing takes 9 bytes, and the time in which some 10,000 bytes are unpacked.
+"""
 
 # RFC 9659: a window of at most 8 MiB.
 ZSTD_WINDOW_LOG = 23
@@ -42,6 +49,8 @@ class _Layer(ABC):
         self._broken = broken
         self._data = memoryview(b"")
         self._at = 0
+        self._passed = 0
+        self._streams = 0
         self._ended = False
 
     @classmethod
@@ -51,6 +60,7 @@ class _Layer(ABC):
 
     def feed(self, data: bytes) -> None:
         rest = self._data[self._at :]
+        self._passed += self._at
         self._data = memoryview(bytes(rest) + data if rest else data)
         self._at = 0
 
@@ -70,7 +80,13 @@ class _Layer(ABC):
             elif idle:
                 return b""
             else:
+                self._count_stream()
                 self._go_on()
+
+    def _count_stream(self) -> None:
+        self._streams += 1
+        if self._streams > SPARE_STREAMS + (self._passed + self._at) // STREAM_BYTES:
+            raise DecodingError(f"The {self.coding} body is cut into too many pieces")
 
     def finish(self) -> None:
         if not self._ended:
@@ -251,10 +267,16 @@ class Decoder:
         decoder.finish()                     # when the wire has ended
 
     ``feed`` and ``finish`` may be called only when ``take`` has returned nothing.
+
+    Args:
+        layers: the outermost first.
+        between: told the size of each piece that one layer hands to the next, and may raise: the last layer can
+            swallow any number of them and hand out nothing.
     """
 
-    def __init__(self, layers: Iterable[_Layer]) -> None:
+    def __init__(self, layers: Iterable[_Layer], between: Callable[[int], None]) -> None:
         self._layers = tuple(layers)
+        self._between = between
         self._fed = False
 
     def feed(self, data: bytes) -> None:
@@ -278,6 +300,7 @@ class Decoder:
             piece = self._pull(index - 1, PIECE)
             if not piece:
                 break
+            self._between(len(piece))
             layer.feed(piece)
         return data
 
@@ -291,12 +314,19 @@ class Decoder:
             layer.finish()
 
 
-def decoder_for(content_encoding: str | None, offered: frozenset[str]) -> Decoder | None:
+def _uncounted(_size: int) -> None:
+    """What lies between two layers does not matter."""
+
+
+def decoder_for(
+    content_encoding: str | None, offered: frozenset[str], between: Callable[[int], None] = _uncounted
+) -> Decoder | None:
     """What undoes a Content-Encoding; None where there is nothing to undo.
 
     Args:
         content_encoding: the field's value, its lines joined by commas.
         offered: the codings that the request's Accept-Encoding named, lower case.
+        between: see :class:`Decoder`.
 
     Raises:
         DecodingError: more than two codings, one that is unknown, or one that was not asked for.
@@ -307,7 +337,7 @@ def decoder_for(content_encoding: str | None, offered: frozenset[str]) -> Decode
         raise DecodingError(f"The body has {len(codings)} content codings; {MAX_LAYERS} are allowed")
     # Named in the order in which they were applied.
     layers = [_layer(each, offered) for each in reversed(codings)]
-    return Decoder(layers) if layers else None
+    return Decoder(layers, between) if layers else None
 
 
 def _layer(token: str, offered: frozenset[str]) -> _Layer:

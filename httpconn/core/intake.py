@@ -55,6 +55,7 @@ class Intake:
     def __init__(self, *, max_bytes: int | None, limits: Limits, budget: ByteBudget | None) -> None:
         self.wire: int = 0
         self.decoded: int = 0
+        self._between = 0
         self._declared: int | None = None
         self._max = max_bytes
         self._limits = limits
@@ -79,10 +80,18 @@ class Intake:
     def add_decoded(self, count: int) -> None:
         """Count bytes that a content coding unpacked to."""
         self.decoded += count
-        ratio = self._limits.max_ratio
-        if ratio is not None and self.decoded > max(self._limits.ratio_grace, ratio * self.wire):
-            raise LimitExceeded(f"The body unpacks to more than {ratio} times its size")
+        self._hold_ratio(self.decoded)
         self._hold(self.decoded)
+
+    def add_between(self, count: int) -> None:
+        """Count bytes that a content coding unpacked to, for another to unpack: they cost time, and no memory."""
+        self._between += count
+        self._hold_ratio(self._between)
+
+    def _hold_ratio(self, unpacked: int) -> None:
+        ratio = self._limits.max_ratio
+        if ratio is not None and unpacked > max(self._limits.ratio_grace, ratio * self.wire):
+            raise LimitExceeded(f"The body unpacks to more than {ratio} times its size")
 
     def _hold(self, size: int) -> None:
         """The larger of the two counts is what a body costs: an identity body is not counted twice."""

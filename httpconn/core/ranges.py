@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from email.utils import formatdate
 from typing import NamedTuple
 
+from ..errors import InvalidRequest
 from .dates import timestamp
 from .headers import Fields
 
 # An opaque tag in quotes (RFC 9110 section 8.8.3); what begins with W/ is weak, and proves no byte.
-_STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+# Other bytes than ASCII's would be allowed, but no two parties read them alike.
+_STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
+_DATE = re.compile(r"[A-Za-z0-9,:+ -]{1,64}")
 _CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
 STRONG_AFTER = 60.0
@@ -126,7 +130,41 @@ def validator(etag: str | None, last_modified: str | None, date: str | None) -> 
     modified, answered = timestamp(last_modified), timestamp(date)
     if etag is not None or modified is None or answered is None or answered - modified < STRONG_AFTER:
         return None
-    return last_modified
+    return last_modified if is_validator(last_modified) else None
+
+
+def is_validator(value: str | None) -> bool:
+    """Whether it has the form of one that :func:`validator` gives; a file may hold anything."""
+    if value is None or is_strong(value):
+        return value is not None
+    return _DATE.fullmatch(value) is not None and timestamp(value) is not None
+
+
+def version(etag: str | None, last_modified: str | None) -> str | None:
+    """What names a version well enough to ask whether it is still the newest; here a weak tag will do."""
+    return next((each for each in (etag, last_modified) if each is not None and _names_a_version(each)), None)
+
+
+def conditions(known: str | None, modified: float) -> Fields:
+    """The fields that ask for a file only if it is no longer the version that is there (RFC 9110 section 13.1).
+
+    Args:
+        known: what :func:`version` gave for it, or None.
+        modified: when the file was modified, in seconds since the epoch; asked about where nothing better is known.
+
+    Raises:
+        InvalidRequest: what is said to be known is no ETag and no date.
+    """
+    if known is None:
+        return ((b"If-Modified-Since", formatdate(modified, usegmt=True).encode("ascii")),)
+    if not _names_a_version(known):
+        raise InvalidRequest("A validator is an ETag with its quotes, or a Last-Modified")
+    name = b"If-None-Match" if known.endswith('"') else b"If-Modified-Since"
+    return ((name, known.encode("ascii")),)
+
+
+def _names_a_version(value: str) -> bool:
+    return isinstance(value, str) and is_validator(value.removeprefix("W/"))
 
 
 def fields(held: Held) -> Fields:
@@ -134,7 +172,7 @@ def fields(held: Held) -> Fields:
     if not held.resumable:
         return ()
     asked = ((b"Range", b"bytes=%d-" % held.first),)
-    return asked if held.validator is None else (*asked, (b"If-Range", held.validator.encode("latin-1")))
+    return asked if held.validator is None else (*asked, (b"If-Range", held.validator.encode("ascii")))
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:
@@ -205,10 +243,10 @@ def _same_version(held: Held, head: Head) -> bool:
 
 def _unsatisfiable(held: Held, head: Head) -> Decision:
     part = parse_content_range(head.content_range)
-    if part is not None and part.first is None and part.total == held.size:
-        # Nothing is all there can be of an empty object; some servers refuse any GET of one.
-        if held.size == 0 or (head.asked and _names_version(held, head)):
-            return Complete()
+    is_all = part is not None and part.first is None and part.total == held.size
+    # Nothing is all there can be of an empty object; some servers refuse any GET of one.
+    if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
+        return Complete()
     return AskAgain("there is no such part") if head.asked else Fail()
 
 

@@ -73,9 +73,16 @@ class RequestBuilder:
         )
 
     def admit(self, url: VettedURL) -> VettedURL:
-        """The access policy's say on a URL, first or redirected."""
-        if url.origin.scheme not in self._access.schemes:
-            raise AccessDenied(f"The scheme {url.origin.scheme} is not allowed", url=redact(url.url))
+        """The access policy's say on a URL, first or redirected.
+
+        Raises:
+            AccessDenied: it is forbidden; ``url`` names it.
+        """
+        try:
+            self._access.judge_url(*url.origin, userinfo=url.has_userinfo)
+        except AccessDenied as error:
+            error.url = redact(url.text)
+            raise
         return url
 
     @staticmethod

@@ -12,19 +12,19 @@ import httpx
 
 from ..errors import InvalidURL, printable
 from ..lazy import Origin
+from .hosts import check_host
 
 WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
 MAX_LENGTH = 65_536
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_ORIGIN = 300
 
-_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I)
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
-_HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-_PORT = re.compile(r"(?::[0-9]*)?", re.ASCII)
+_PORT = re.compile(r"[0-9]{0,9}")
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class VettedURL:
         target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
         fragment: as it was given, without its "#"; it is never sent, but a redirect may inherit it.
+        has_userinfo: whether an "@" stood before the host, be it after nothing.
     """
 
     origin: Origin
@@ -44,6 +45,7 @@ class VettedURL:
     target: bytes
     authorization: str | None
     fragment: str
+    has_userinfo: bool = False
 
     @property
     def url(self) -> httpx.URL:
@@ -61,19 +63,19 @@ def vet(url: str | httpx.URL) -> VettedURL:
     """Parse a URL once and refuse what cannot be fetched safely.
 
     Raises:
-        InvalidURL: it is no URL, has another scheme than http and https, no host, a bad port, a backslash,
-            a control character or a lone surrogate, or is longer than 65,536 characters.
+        InvalidURL: it is no URL, has another scheme than http and https, a host that :func:`check_host` refuses,
+            a bad port, a backslash, a control character or a lone surrogate, or is longer than 65,536 characters.
     """
     text = _text_of(url)
     parts = _URL.fullmatch(text)
     if parts is None:
         raise InvalidURL(_why_no_match(text))
     scheme, authority, target, fragment = parts.groups()
-    userinfo, _, hostport = authority.rpartition("@")
+    userinfo, at, hostport = authority.rpartition("@")
     origin, netloc = _place(scheme, hostport)
     if "@" in userinfo:
-        raise InvalidURL("The host of the URL contains a character that is not allowed")
-    vetted = VettedURL(origin, netloc, _wire_target(target), _basic(userinfo), fragment or "")
+        raise InvalidURL("The URL has more than one @ before its host")
+    vetted = VettedURL(origin, netloc, _wire_target(target), _basic(userinfo), fragment or "", bool(at))
     _check_length(vetted)
     return vetted
 
@@ -81,9 +83,10 @@ def vet(url: str | httpx.URL) -> VettedURL:
 @lru_cache(maxsize=1024)
 def _place(scheme: str, hostport: str) -> tuple[Origin, bytes]:
     """Where a URL leads: worked out once for the many that lead there."""
-    _check_authority(hostport)
-    url = _parse(f"{scheme}://{hostport}/")
-    return Origin(url.scheme, url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS[url.scheme]), url.netloc
+    host, port = _split(hostport)
+    scheme = scheme.lower()
+    origin = Origin(scheme, check_host(host), _port_of(port, scheme))
+    return origin, _netloc(origin)
 
 
 def _with_fragment(text: str, fragment: str) -> str:
@@ -109,20 +112,28 @@ def _why_no_match(text: str) -> str:
     return WRONG_SCHEME
 
 
-def _check_authority(hostport: str) -> None:
-    """What httpx would read more generously than it may be meant: ``:+80``, ``:８０``, ``a@b@c``, ``%2e``."""
+def _split(hostport: str) -> tuple[str, str]:
+    """Host, in its brackets where it has some, and digits of the port."""
     host, bracket, port = hostport.rpartition("]")
-    if not bracket:
-        host, colon, port = hostport.partition(":")
-        port = colon + port
+    host, colon, port = (host + bracket, port[:1], port[1:]) if bracket else hostport.partition(":")
     if not host:
         raise InvalidURL("The URL has no host")
-    if host.startswith("[") and not bracket:
-        raise InvalidURL("The host of the URL begins with a bracket that does not end")
-    if not _PORT.fullmatch(port):
+    if colon not in ("", ":") or not _PORT.fullmatch(port):
         raise InvalidURL("The port of the URL is not a number")
-    if "%" in host or any(map(str.isspace, hostport)):
-        raise InvalidURL("The host of the URL contains a character that is not allowed")
+    return host, port
+
+
+def _port_of(digits: str, scheme: str) -> int:
+    """An empty one is the scheme's (RFC 3986 section 3.2.3); zero cannot be dialled."""
+    port = int(digits) if digits else DEFAULT_PORTS[scheme]
+    if not 0 < port < 65_536:
+        raise InvalidURL("The port of the URL is out of range")
+    return port
+
+
+def _netloc(origin: Origin) -> bytes:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return (host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}").encode("ascii")
 
 
 def _wire_target(target: str) -> bytes:
@@ -136,19 +147,6 @@ def _check_length(url: VettedURL) -> None:
     """Once more, for what was escaped: httpx takes no longer URL than we do."""
     if len(url.target) + len(url.fragment) > MAX_LENGTH - _LONGEST_ORIGIN and len(str(url.text)) > MAX_LENGTH:
         raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
-
-
-def _parse(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-        usable = bool(url.host and _HOST.fullmatch(url.raw_host))  # reading the host decodes its A-labels
-    except (httpx.InvalidURL, ValueError) as error:  # idna's errors are UnicodeErrors, so ValueErrors
-        raise InvalidURL(f"The URL is not valid: {type(error).__name__}") from None
-    if not usable:
-        raise InvalidURL("The host of the URL is not valid")
-    if url.port is not None and not 0 < url.port < 65_536:
-        raise InvalidURL("The port of the URL is out of range")
-    return url
 
 
 def _basic(userinfo: str) -> str | None:

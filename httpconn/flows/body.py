@@ -66,8 +66,12 @@ class Body:
         if self._limits.strict_framing and ends_with_the_connection(response):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
         self._intake.expect(declared(response))
-        self._decoder = decoder_for(field(response, "content-encoding"), self._codings)
+        self._decoder = decoder_for(field(response, "content-encoding"), self._codings, self._count_between)
         self._begun = True
+
+    def _count_between(self, count: int) -> None:
+        self._intake.add_between(count)
+        self._deadline.check(self._port.now())
 
     async def receive(self) -> bytes:
         """The next decoded bytes; empty at the proper end of the body."""

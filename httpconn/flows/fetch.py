@@ -93,10 +93,12 @@ async def _whole(body: Body) -> bytes:
         return first
     if body.rest:
         return await _with_rest(body, first)
-    blocks = [first]
+    # Not a list: of a body that comes byte by byte, each would cost fifty times its size.
+    content = BytesIO()
+    content.write(first)
     while block := await body.receive():
-        blocks.append(block)
-    return b"".join(blocks)
+        content.write(block)
+    return content.getvalue()
 
 
 async def _with_rest(body: Body, first: bytes) -> bytes:

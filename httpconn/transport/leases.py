@@ -41,7 +41,7 @@ class _Lease(ABC):
 
     def is_available(self) -> bool:
         """Whether a request may be sent on it now."""
-        return not self._discarded and bool(self._connection.is_available())
+        return not self._discarded and bool(self._connection.is_available()) and not _is_ahead(self._connection)
 
     def is_idle(self) -> bool:
         """Whether it is open and nobody uses it."""
@@ -83,6 +83,7 @@ class _Lease(ABC):
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
         reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
+        reusable = reusable and not _is_ahead(self._connection)
         self._users.discard(call)
         if not self._users and not reusable:
             await self._shut()
@@ -111,6 +112,14 @@ class _Lease(ABC):
 
     @abstractmethod
     async def _close(self, closable: Any) -> None: ...
+
+
+def _is_ahead(connection: Any) -> bool:
+    """Whether bytes came behind an answer: httpcore would take them for the beginning of the next one."""
+    while (inner := getattr(connection, "_connection", None)) is not None:  # through a proxy, and its tunnel
+        connection = inner
+    parser = getattr(connection, "_h11_state", None)
+    return parser is not None and bool(parser.trailing_data[0])
 
 
 class LeasedBody:

@@ -16,6 +16,7 @@ __all__ = [
     "Framing",
     "Head",
     "RequestFields",
+    "are_fields",
     "read_framing",
     "read_head",
     "write_fields",
@@ -143,6 +144,20 @@ def _check_coding(value: bytes, version: bytes, repeated: bool) -> None:
         raise RemoteProtocolError("Transfer-Encoding is not a single chunked, in HTTP/1.1")
 
 
+def are_fields(fields: Fields) -> bool:
+    """Whether all are header fields by RFC 9110 section 5, whoever has read them."""
+    return _is_block(_block(fields), len(fields))
+
+
+def _block(fields: Fields) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def _is_block(block: bytes, count: int) -> bool:
+    # As many lines as fields: so none of them hides another.
+    return _field_lines(block) is not None and block.count(b"\n") == count
+
+
 def _says_close(value: bytes) -> bool:
     return value != b"keep-alive" and b"close" in [option.strip(b" \t") for option in value.lower().split(b",")]
 
@@ -157,9 +172,8 @@ def write_request_line(method: bytes, target: bytes) -> bytes:
 
 def write_fields(fields: Fields) -> RequestFields:
     """The header of a request. LocalProtocolError: a field, the Host (section 3.2) or the framing is invalid."""
-    block = b"".join([b"%b: %b\r\n" % field for field in fields])
-    # As many lines as fields: so none of them hides another.
-    if not _field_lines(block) or block.count(b"\n") != len(fields):
+    block = _block(fields)
+    if not _is_block(block, len(fields)):
         raise LocalProtocolError("a header of the request is invalid")
     if sum(name.lower() == b"host" for name, _ in fields) != 1:
         raise LocalProtocolError("the request needs exactly one Host header")

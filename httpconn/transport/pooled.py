@@ -18,8 +18,11 @@ from .calls import Call
 from .gate import Gate, Place
 from .leases import AsyncPool, SyncPool
 from .logs import keep_secrets
+from .messages import are_fields
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .translation import httpx_errors
+
+VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
 
 OnClose = Callable[[Any], None]
 
@@ -75,6 +78,9 @@ class Pooled(ABC):
             raise
         body = self._body(response, call, partial(self._ended, place))
         self._bodies.add(body)
+        if not _is_http(response):
+            await self._leave(body)
+            raise httpx.RemoteProtocolError("The header of the answer is malformed")
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
 
     def _ended(self, place: Place, body: SyncBody | AsyncBody) -> None:
@@ -86,6 +92,9 @@ class Pooled(ABC):
 
     @abstractmethod
     def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody | AsyncBody: ...
+
+    @abstractmethod
+    async def _leave(self, body: Any) -> None: ...
 
     @abstractmethod
     async def close(self) -> None:
@@ -106,6 +115,9 @@ class SyncPooled(Pooled):
 
     def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody:
         return SyncBody(response.stream, call, on_close)
+
+    async def _leave(self, body: Any) -> None:
+        body.close()
 
     async def close(self) -> None:
         """See :class:`Pooled`."""
@@ -132,6 +144,9 @@ class AsyncPooled(Pooled):
     def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> AsyncBody:
         return AsyncBody(response.stream, call, on_close)
 
+    async def _leave(self, body: Any) -> None:
+        await body.aclose()
+
     async def close(self) -> None:
         """See :class:`Pooled`; also in a cancelled task."""
         self._closed = True
@@ -141,6 +156,15 @@ class AsyncPooled(Pooled):
                 await call.complete(body.aclose())
             await call.complete(self._pool.aclose())
             await self._backend.aclose(call)
+
+
+def _is_http(response: httpcore.Response) -> bool:
+    """Whether its status is a final one (RFC 9110 section 15), its version exists, and its fields are fields.
+
+    h11 takes any status and version; for HTTP/2, httpcore has h2 take any field.
+    """
+    known = 200 <= response.status <= 599 and response.extensions.get("http_version") in VERSIONS
+    return known and are_fields(response.headers)
 
 
 def _core_request(request: httpx.Request) -> httpcore.Request:

@@ -97,7 +97,12 @@ def _is_nonsense(error: Exception) -> bool:
     if not isinstance(error, httpcore.LocalProtocolError):
         return _package(type(error)) in _HTTP2
     # So httpcore calls all that h2 refuses, whoever sent it.
-    return any(_package(type(each)) in _HTTP2 and _origin(each) != _REQUEST_CHECKS for each in _chain(error))
+    return any(_package(type(each)) in _HTTP2 and not _is_of_the_request(each) for each in _chain(error))
+
+
+def _is_of_the_request(error: BaseException) -> bool:
+    # A window that overflows is found in the same module, and made by the peer.
+    return _origin(error) == _REQUEST_CHECKS and type(error).__name__ != "FlowControlError"
 
 
 def _origin(error: BaseException) -> str:

@@ -44,10 +44,10 @@ class TunnelledTLS:
         self._flush()
 
     def recv(self, max_bytes: int) -> bytes:
-        """Receive; empty at the end, proper or not, as an ``SSLSocket`` does."""
+        """Receive; empty at the proper end, SSLEOFError at any other."""
         try:
             return self._perform(lambda: self.tls.read(max_bytes))
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        except ssl.SSLZeroReturnError:
             return b""
 
     def recv_into(self, buffer: memoryview) -> int:
@@ -87,12 +87,18 @@ class TunnelledTLS:
 
 
 def wrap(sock: Any, context: ssl.SSLContext, server_hostname: str | None) -> ssl.SSLSocket | TunnelledTLS:
-    """A socket that speaks TLS, once it has shaken hands."""
+    """A socket that speaks TLS, once it has shaken hands.
+
+    RFC 9112 section 9.8: only a closure alert ends a message that has no other end, since anybody on the way can end
+    the connection. Python would hide its absence.
+    """
     if isinstance(sock, TunnelledTLS):
         raise ssl.SSLError("TLS goes no deeper than TLS inside TLS")
     if isinstance(sock, ssl.SSLSocket):
         return TunnelledTLS(sock, context, server_hostname)
-    return context.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
+    return context.wrap_socket(
+        sock, server_hostname=server_hostname, do_handshake_on_connect=False, suppress_ragged_eofs=False
+    )
 
 
 def shut_down(sock: Any) -> None:

@@ -46,7 +46,14 @@ class Wire:
         _open.add(self)
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
-        """What has come, or what comes next; empty at the end. An interruption loses nothing."""
+        """What has come, or what comes next; empty at the end. An interruption loses nothing.
+
+        httpcore reads on through interim answers and HTTP/2 frames: used-up time ends that though more has come.
+        """
+        try:
+            seconds_left(timeout)
+        except TimeoutError as error:
+            raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
         return await self._received(partial(self._socket.recv, max_bytes), timeout, self._ready, look=True)
 
     async def receive_or_break(self, max_bytes: int, timeout: float | None, *, look: bool = True) -> bytes:

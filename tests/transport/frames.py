@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from contextlib import contextmanager
 
@@ -33,8 +34,8 @@ def data(content: bytes) -> bytes:
 
 
 @contextmanager
-def http2_peer(certificates, answer: bytes):
-    """The URL; each connection gets the answer once."""
+def http2_peer(certificates, answer: bytes, flood: bytes = b""):
+    """The URL; each connection gets the answer once, and then the flood until the client goes."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     context.set_alpn_protocols(["h2"])
@@ -45,6 +46,10 @@ def http2_peer(certificates, answer: bytes):
             while b"\x82" not in received:  # the indexed ":method: GET" of the request's header
                 received += client.recv(10_000)
             client.sendall(frames.SettingsFrame(0).serialize() + answer)
+            while flood:
+                client.sendall(flood)
+                while select.select([client], [], [], 0)[0] and client.recv(10_000):
+                    pass
             while client.recv(10_000):
                 pass
 

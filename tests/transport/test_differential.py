@@ -133,7 +133,7 @@ DIFFERENCES = (
         "refused",
         "More than 100 fields or 64 KiB of header, or of trailers: the limits of ours, which RFC 9110 section 5.4 "
         "leaves to the client. httpx's is 100 KiB, and does not hold for what arrives at once.",
-        rb"(?s)(?:\n[A-Z]+: [^\n]*){101}|[^\n]{60000}",
+        rb"(?:\n[A-Za-z-]+: [^\n]*){101}|[^\n]{60000}",
         (
             *("field of 90,000 bytes", "a hundred and ten fields", "a thousand fields", "too many headers"),
             *("a header one byte too large", "a hundred and fifty trailers", "too many trailers"),
@@ -176,7 +176,7 @@ DIFFERENCES = (
     Difference(
         "other",
         "The value of Transfer-Encoding is handed on as it came; httpx's is in lower case.",
-        rb"(?i)\ntransfer-encoding:[ \t]*(?!chunked)(?i:chunked)",
+        rb"(?i:\ntransfer-encoding:)[ \t]*(?!chunked)(?i:chunked)",
         ("coding in capitals", "chunked, odd case"),
     ),
 )

@@ -1,0 +1,44 @@
+"""Small on the wire, and large, or long in the making, for who unpacks them."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import brotli
+
+from httpconn.core.decoding import ZSTD
+
+MIB = 2**20
+zstd: Any = import_module(ZSTD)
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, 6),
+    "deflate": lambda data: zlib.compress(data, 6),
+    "br": lambda data: brotli.compress(data, quality=1, lgwin=24),
+    "zstd": zstd.compress,
+}
+# The smallest of each that holds nothing; zstd's skippable frame (RFC 8878 section 3.1.2).
+EMPTY = {
+    "gzip": gzip.compress(b"", mtime=0),
+    "zstd": zstd.compress(b""),
+    "zstd skippable": b"\x50\x2a\x4d\x18" + bytes(4),
+}
+
+
+@cache
+def bomb(coding: str) -> bytes:
+    """200 MiB of nothing, by a list of at most three codings in the order in which they were applied."""
+    data = bytes(200 * MIB) if "," not in coding else bomb(coding.rpartition(", ")[0])
+    return PACK[coding.rpartition(", ")[2]](data)
+
+
+@cache
+def dust(kind: str) -> bytes:
+    """1 MiB of streams that hold nothing."""
+    empty = EMPTY[kind]
+    return empty * (MIB // len(empty))

@@ -1,0 +1,47 @@
+"""Run as a process of its own: fetches what it is told to, and says what came of it and how much memory it took."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpconn
+from tests.servers.faces import Face, open_face
+
+STATUS = Path("/proc/self/status")
+TIMEOUT = 2
+LIMITS = httpconn.Limits(max_bytes=8 * 2**20)
+
+
+def peak() -> int:
+    """The most memory that this process ever held, in bytes."""
+    if not STATUS.exists():  # macOS, which counts in bytes; on Linux the number would include the parent's
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    line = next(each for each in STATUS.read_text().splitlines() if each.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def fetch(face: Face, connection: httpconn.HTTPConnection, url: str) -> dict[str, Any]:
+    before = peak()
+    try:
+        result = f"{len(face.get_bytes(connection, url, timeout=TIMEOUT))} bytes"
+        elapsed = 0.0
+    except httpconn.HTTPConnError as error:
+        result, elapsed = type(error).__name__, error.elapsed or 0.0
+    return {"result": result, "elapsed": elapsed, "grown": peak() - before}
+
+
+def main(name: str, origin: str, *paths: str) -> None:
+    with open_face(name) as face:
+        connection = httpconn.HTTPConnection(retries=0, limits=LIMITS)
+        face.get_bytes(connection, origin + "/warm")
+        before = peak()
+        print(json.dumps({path: fetch(face, connection, origin + path) for path in paths} | {"all": peak() - before}))
+        face.close(connection)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

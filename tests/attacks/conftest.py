@@ -1,0 +1,66 @@
+"""The ways on which an attack is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+import httpconn
+from tests.servers.scripted import Script, ScriptedServer
+
+ONCE = httpconn.RetryPolicy(attempts=1)
+WAYS = ("direct", "tls", "proxy", "http2 declined")
+
+
+class Target(NamedTuple):
+    """A hostile server, and the victim that asks it."""
+
+    connection: httpconn.HTTPConnection
+    url: str
+    server: ScriptedServer
+
+    def url_for(self, path: str) -> str:
+        return self.url + path
+
+
+Aim = Callable[..., Target]
+
+
+@pytest.fixture(params=WAYS)
+def aim(request, connect, scripted, certificates) -> Aim:
+    """Runs the test on each way to a scripted server: engine and httpcore, in the clear and in TLS.
+
+    To a client that uses a proxy the server is that proxy.
+    """
+
+    def prepare(script: Script, **options: Any) -> Target:
+        way = request.param
+        options = {"retries": ONCE, **options}
+        if way in ("direct", "proxy"):
+            server = scripted(script)
+            proxied = way == "proxy"
+            connection = connect(**options, **({"proxy": server.url} if proxied else {}))
+            return Target(connection, "http://victim.example" if proxied else server.url, server)
+        server = scripted(script, tls=certificates.good)
+        options |= {"verify": certificates.trust(), "http2": way != "tls"}
+        return Target(connect(**options), server.url, server)
+
+    return prepare
+
+
+@pytest.fixture
+def outcome(face) -> Callable[..., Any]:
+    """The whole body, or the error of our tree, with which a fetch ends in its own time."""
+
+    def fetch(connection: httpconn.HTTPConnection, url: str, *, timeout: float = 3, **options: Any) -> Any:
+        try:
+            return face.get_bytes(connection, url, timeout=timeout, **options)
+        except httpconn.HTTPConnError as error:
+            failed = error
+        assert failed.elapsed is not None
+        assert failed.elapsed < timeout + 3  # far from for ever
+        return failed
+
+    return fetch

@@ -1,0 +1,117 @@
+"""How an answer ends, and what stands where its end should be."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+import httpconn
+from tests.servers.scripted import Close, Forever, Reset, chunked, response
+
+BODY = b"0123456789" * 3
+PACKED = gzip.compress(BODY, mtime=0)
+TRAILED = chunked(BODY)[:-2] + b"Digest: x\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\n"
+GZIP = b"Content-Encoding: gzip\r\n"
+TO_THE_END = HEAD + b"\r\n" + BODY
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+# What is left out at the end of a whole answer without harm: see the differences in tests/transport.
+FRAMINGS = {
+    "length": (response(body=BODY), 0),
+    "chunked with a trailer": (HEAD + CHUNKED + TRAILED, 2 + len(b"Digest: x\r\n")),
+    "gzip, length": (HEAD + GZIP + b"Content-Length: %d\r\n\r\n" % len(PACKED) + PACKED, 0),
+    "gzip, chunked": (HEAD + GZIP + CHUNKED + chunked(PACKED, size=10), 2),
+    "gzip, to the end": (HEAD + GZIP + b"\r\n" + PACKED, 0),
+}
+
+
+@pytest.mark.parametrize(("end", "step"), [(Close(), 1), (Reset(), 3)], ids=["closed", "reset"])
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_an_answer_cut_at_any_byte_is_an_error_or_whole(face, connect, scripted, outcome, framing, end, step):
+    whole, spare = FRAMINGS[framing]
+    server = scripted(lambda request: [whole[: int(request.path[1:])], end])
+    connection = connect(retries=0)
+    for length in range(0, len(whole) + 1, step):
+        result = outcome(connection, server.url_for(f"/{length}"))
+        if result == BODY:
+            assert length >= len(whole) - spare, length
+        else:
+            assert isinstance(result, (httpconn.ReadFailed, httpconn.TruncatedBody)), (length, result)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_so_is_one_that_is_cut_on_any_way(aim, outcome, framing):
+    whole, spare = FRAMINGS[framing]
+    target = aim(lambda request: [whole[: int(request.path.rpartition("/")[2])], Close()])
+    for length in range(0, len(whole), 11):
+        result = outcome(target.connection, target.url_for(f"/{length}"))
+        assert length >= len(whole) - spare or isinstance(result, httpconn.HTTPConnError), length
+
+
+def test_a_reset_is_no_end_of_a_body_without_a_length(face, connect, scripted, outcome):
+    server = scripted([TO_THE_END, Reset()])
+    for _ in range(5):
+        result = outcome(connect(retries=0), server.url)
+        assert isinstance(result, httpconn.TransportError), result
+
+
+def test_a_lost_farewell_of_tls_is_no_end_of_a_body_without_a_length(face, connect, scripted, certificates, outcome):
+    server = scripted([TO_THE_END, Close(notify=False)], tls=certificates.good)
+    result = outcome(connect(retries=0, verify=certificates.trust()), server.url)
+    assert isinstance(result, httpconn.HTTPConnError), result
+
+
+BROKEN = {
+    "size above 64 bits": b"1" + b"0" * 16 + b"\r\n",
+    "size -1": b"-1\r\nx\r\n",
+    "size 0x1": b"0x1\r\nx\r\n",
+    "no end of a chunk": b"1\r\nxx\r\n0\r\n\r\n",
+    "size of 63 bits": b"7fffffffffffffff\r\nx",
+}
+
+
+@pytest.mark.parametrize("chunks", BROKEN.values(), ids=BROKEN)
+def test_a_broken_chunk_is_an_error(aim, outcome, chunks):
+    target = aim([HEAD + CHUNKED + chunks, Close()])
+    assert isinstance(outcome(target.connection, target.url), httpconn.HTTPConnError)
+
+
+REFUSED = {
+    "length -1": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nhello",
+    "length +5": b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
+    "length of 30 digits": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\nhello",
+    "lengths that differ": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + CHUNKED + b"0\r\n\r\n",
+    "HTTP/9.9": b"HTTP/9.9 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "HTTP/0.9": b"hello",
+    "NUL in a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
+    "CR in a value": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello",
+    "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
+def test_an_answer_that_breaks_http_is_none(face, aim, answer):
+    target = aim([answer, Close()])
+    for method in ("get_bytes", "get_response"):
+        with pytest.raises((httpconn.ProtocolError, httpconn.LimitExceeded, httpconn.ReadFailed)):
+            face.call(target.connection, method, target.url, timeout=3)
+
+
+FLOODS = {
+    "chunks": b"400\r\n" + b"x" * 1024 + b"\r\n",
+    "chunks of a byte": b"1\r\nx\r\n" * 1000,
+    "chunk extensions": (b"1;" + b"x" * 1000 + b"\r\nx\r\n") * 10,
+    "trailers": b"0\r\n" + b"X: y\r\n" * 1000,
+    "a trailer": b"0\r\nX: " + b"y" * 65536,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_chunked_flood_ends_at_a_limit(aim, outcome, flood):
+    target = aim([HEAD + CHUNKED, flood, Forever(flood.removeprefix(b"0\r\n"))])
+    result = outcome(target.connection, target.url, max_bytes=200_000)
+    assert isinstance(result, (httpconn.LimitExceeded, httpconn.ProtocolError)), result

@@ -1,0 +1,57 @@
+"""Headers that go on for ever, come slowly, or would be smuggled out; on every way."""
+
+from __future__ import annotations
+
+import pytest
+
+import httpconn
+from tests.servers.scripted import Drip, Forever, response
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+FLOODS = {
+    "fields": [HEAD, Forever(b"X: y\r\n" * 10_000)],
+    "a line": [HEAD + b"X: ", Forever(b"y" * 65536)],
+    "a reason": [b"HTTP/1.1 200 ", Forever(b"y" * 65536)],
+    "6000 small fields": [HEAD + b"X: y\r\n" * 6000 + b"\r\n"],
+    "cookies": [HEAD + b"Set-Cookie: a=b\r\n" * 1000 + b"\r\n"],
+    "a long Location": [response(302, {"Location": "/" + "x" * 90_000})],
+}
+
+
+@pytest.mark.parametrize("answer", FLOODS.values(), ids=FLOODS)
+def test_a_header_ends_at_its_limits(aim, outcome, answer):
+    target = aim(answer)
+    result = outcome(target.connection, target.url)
+    assert isinstance(result, (httpconn.LimitExceeded, httpconn.ProtocolError)), result
+    assert len(target.server.requests) == 1
+
+
+SLOW = {
+    "a dripped header": [Drip(HEAD + b"X: " + b"y" * 10_000)],
+    "a dripped body": [HEAD + b"Content-Length: 10000\r\n\r\n", Drip(b"x" * 10_000)],
+    "dripped interim answers": [Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, size=28)],
+    "interim answers": [Forever(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)],
+}
+
+
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_what_never_ends_ends_in_time(aim, outcome, answer):
+    target = aim(answer)
+    result = outcome(target.connection, target.url, timeout=0.3)
+    assert isinstance(result, (httpconn.DeadlineExceeded, httpconn.ProtocolError)), result
+
+
+SMUGGLED = [
+    *({"Host": "x"}, {"content-length": "5"}, {"Transfer-Encoding": "chunked"}, {"Connection": "close"}),
+    *({"X": "a\r\nHost: b"}, {"X": "a\nb"}, {"X": "a\0b"}, {"X\r\nY": "a"}, {"X\0": "a"}, {"X ": "a"}, {"": "a"}),
+    {":authority": "x"},
+]
+
+
+@pytest.mark.parametrize("headers", SMUGGLED, ids=repr)
+def test_what_would_frame_or_smuggle_is_refused_before_anything_is_dialled(face, aim, headers):
+    target = aim(response())
+    with pytest.raises(httpconn.InvalidRequest):
+        face.get_bytes(target.connection, target.url, extra_headers=headers)
+    assert target.server.connections == 0

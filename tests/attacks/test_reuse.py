@@ -1,0 +1,30 @@
+"""Bytes that a server sends before anybody asked for them never become the next answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.scripted import chunked, in_turn, response
+
+POISON = response(body=b"poison")
+FIRST = {
+    "length": response(body=b"first"),
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"first"),
+    "no body": response(204),
+}
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
+def test_an_early_answer_is_not_the_next_one(face, aim, first):
+    target = aim(in_turn([first + POISON], response(body=b"second")))
+    face.get_response(target.connection, target.url_for("/1"))
+    assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
+    assert target.server.connections == 2
+
+
+@pytest.mark.parametrize("odd", [b"\r\n", b"\0", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_neither_is_what_only_begins_one(face, aim, odd):
+    target = aim(in_turn([FIRST["length"] + odd], response(body=b"second")))
+    face.get_response(target.connection, target.url_for("/1"))
+    assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
+    assert target.server.connections == 2

@@ -1,0 +1,209 @@
+"""What is asked for when a part of a file is there, and what an answer then means."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core import ranges
+from httpconn.core.ranges import AskAgain, Complete, ContentRange, Continue, Fail, Head, Held, Refuse, Restart
+
+OLD, NEW = "Sat, 01 Jan 2000 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:59 GMT"
+LATER = "Sat, 01 Jan 2000 00:01:00 GMT"
+HELD = Held(size=40, total=100, validator='"v1"')
+DATED = Held(size=40, total=100, validator=OLD)
+UNTOLD = Held(size=40, validator='"v1"')
+PROVABLE = Held(size=40, total=100, provable=True)
+ALL = Held(size=100, total=100, validator='"v1"')
+
+
+@pytest.mark.parametrize(
+    ("etag", "modified", "date", "expected"),
+    [
+        ('"v1"', None, None, '"v1"'),
+        ('""', None, None, '""'),
+        ('"v1"', OLD, LATER, '"v1"'),
+        ('W/"v1"', None, None, None),
+        ('W/"v1"', OLD, LATER, None),  # a weak tag is a tag: the date may not stand in for it
+        ("v1", None, None, None),
+        ('"v1", "v2"', None, None, None),
+        ('"v\u00e9"', None, None, None),
+        (None, OLD, LATER, OLD),
+        (None, OLD, NEW, None),
+        (None, OLD, None, None),
+        (None, "yesterday", LATER, None),
+        (None, LATER, OLD, None),
+        (None, f"{OLD} (\u00e9)", LATER, None),
+        (None, None, LATER, None),
+    ],
+)
+def test_only_what_names_the_very_bytes_is_a_validator(etag, modified, date, expected):
+    assert ranges.validator(etag, modified, date) == expected
+    assert expected is None or ranges.is_validator(expected)
+
+
+@pytest.mark.parametrize("value", [None, "", 'W/"v1"', '"v1"\r\nX: y', "\x00", '"a" "b"', "x" * 100])
+def test_a_file_may_claim_no_other_validator(value):
+    assert not ranges.is_validator(value)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (Held(), ()),
+        (Held(size=40, total=100), ()),
+        (Held(size=0, total=100, validator='"v1"'), ()),
+        (HELD, ((b"Range", b"bytes=40-"), (b"If-Range", b'"v1"'))),
+        (DATED, ((b"Range", b"bytes=40-"), (b"If-Range", OLD.encode()))),
+        (PROVABLE, ((b"Range", b"bytes=40-"),)),
+        (ALL, ((b"Range", b"bytes=99-"), (b"If-Range", b'"v1"'))),
+    ],
+)
+def test_the_rest_is_asked_for_where_it_can_be_joined(held, expected):
+    assert ranges.fields(held) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("bytes 0-0/1", ContentRange(0, 0, 1)),
+        ("bytes 40-99/100", ContentRange(40, 99, 100)),
+        ("Bytes 40-99/*", ContentRange(40, 99, None)),
+        ("bytes */100", ContentRange(None, None, 100)),
+        (None, None),
+        ("", None),
+        ("bytes */*", None),
+        ("bytes 40-39/100", None),
+        ("bytes 40-100/100", None),
+        ("bytes -40-99/100", None),
+        ("bytes 40-99", None),
+        ("bytes=40-99/100", None),
+        ("lines 40-99/100", None),
+        ("bytes 40-99/100, bytes 0-1/100", None),
+        ("bytes \u0664-9/10", None),
+        ("bytes 0-1/" + "9" * 5000, None),
+    ],
+)
+def test_a_content_range_is_read_strictly(value, expected):
+    assert ranges.parse_content_range(value) == expected
+
+
+def part(content_range="bytes 40-99/100", etag='"v1"', **fields):
+    return Head(206, True, content_range, etag=etag, **fields)
+
+
+@pytest.mark.parametrize(
+    ("held", "head", "expected"),
+    [
+        (HELD, part(), Continue(0, 60, 100)),
+        (HELD, part(length=60), Continue(0, 60, 100)),
+        (HELD, part("bytes 30-99/100"), Continue(10, 70, 100)),
+        (HELD, part("bytes 0-99/100"), Continue(40, 100, 100)),
+        (HELD, part("bytes 40-49/100"), Continue(0, 10, 100)),
+        (HELD, part("bytes 40-99/*"), Continue(0, 60, 100)),
+        (UNTOLD, part(), Continue(0, 60, 100)),
+        (ALL, part("bytes 99-99/100"), Continue(1, 1, 100)),
+        (DATED, part(etag=None), Continue(0, 60, 100)),
+        (DATED, part(etag=None, last_modified=OLD), Continue(0, 60, 100)),
+        (PROVABLE, part(etag=None), Continue(0, 60, 100)),
+        (PROVABLE, part(etag='W/"other"'), Continue(0, 60, 100)),
+    ],
+)
+def test_a_part_follows_on_what_there_is(held, head, expected):
+    assert ranges.decide(held, head) == expected
+
+
+@pytest.mark.parametrize(
+    ("held", "head"),
+    [
+        (HELD, part("bytes 41-99/100")),  # a gap
+        (HELD, part("bytes 0-38/100")),  # nothing new
+        (HELD, part("bytes 40-98/99")),  # another size
+        (HELD, part("bytes 40-100/101")),
+        (HELD, part("bytes */100")),
+        (HELD, part(None)),  # as multipart/byteranges has none
+        (HELD, part("nonsense")),
+        (HELD, part(length=61)),
+        (HELD, part(etag='"v2"')),
+        (HELD, part(etag='W/"v1"')),
+        (HELD, part(etag=None)),
+        (HELD, part(encoded=True)),
+        (UNTOLD, part("bytes 40-99/*")),
+        (UNTOLD, part("bytes 0-29/30")),
+        (DATED, part(etag=None, last_modified=NEW)),
+        (PROVABLE, part("bytes 40-109/110")),
+        (HELD, Head(412, True)),
+        (HELD, Head(416, True)),
+        (HELD, Head(416, True, "bytes */40")),
+        (HELD, Head(416, True, "bytes */0", etag='"v1"')),
+        (ALL, Head(416, True, "bytes */100")),
+        (ALL, Head(416, True, "bytes */100", etag='"v2"')),
+        (ALL, Head(416, True, "bytes 0-99/100", etag='"v1"')),
+        (HELD, Head(200, True, "bytes 40-99/100", etag='"v1"')),
+        (HELD, Head(200, True, "bytes 0-39/*", etag='"v1"')),
+    ],
+)
+def test_what_cannot_be_joined_is_asked_for_whole(held, head):
+    assert isinstance(ranges.decide(held, head), AskAgain)
+
+
+@pytest.mark.parametrize(
+    ("held", "head", "expected"),
+    [
+        (Held(), Head(200, False), Restart()),
+        (HELD, Head(200, True), Restart()),
+        (HELD, Head(200, True, "bytes 0-99/100"), Restart()),
+        (HELD, Head(200, True, "nonsense"), Restart()),
+        (HELD, Head(203, True), Restart()),
+        (ALL, Head(416, True, "bytes */100", etag='"v1"'), Complete()),
+        (Held(100, 100, OLD), Head(416, True, "bytes */100", last_modified=OLD), Complete()),
+        (Held(100, provable=True), Head(416, True, "bytes */100"), Complete()),
+        (Held(), Head(416, False, "bytes */0"), Complete()),
+        (Held(), Head(416, False, "bytes */1"), Fail()),
+        (HELD, Head(416, False, "bytes */40", etag='"v1"'), Fail()),
+        (Held(), Head(412, False), Fail()),
+        (HELD, Head(404, True), Fail()),
+        (HELD, Head(304, True), Fail()),
+        (HELD, Head(503, True), Fail()),
+    ],
+)
+def test_other_answers(held, head, expected):
+    assert ranges.decide(held, head) == expected
+
+
+@pytest.mark.parametrize(
+    "head", [Head(206, False, "bytes 0-99/100"), Head(206, False), Head(200, False, "bytes 0-9/100")]
+)
+def test_a_part_that_nobody_asked_for_is_refused(head):
+    assert isinstance(ranges.decide(Held(), head), Refuse)
+
+
+numbers = st.integers(0, 120)
+tags = st.sampled_from(['"v1"', '"v2"', 'W/"v1"', None])
+
+
+@given(
+    st.builds(Held, numbers, st.one_of(st.none(), numbers), st.sampled_from([None, '"v1"', OLD]), st.booleans()),
+    st.sampled_from([200, 206, 412, 416]),
+    st.booleans(),
+    st.one_of(
+        st.none(),
+        st.text(max_size=20),
+        st.builds("bytes {}-{}/{}".format, numbers, numbers, numbers),
+        st.builds("bytes */{}".format, numbers),
+    ),
+    st.one_of(st.none(), numbers),
+    tags,
+)
+def test_bytes_are_joined_only_where_they_meet(held, status, asked, content_range, length, etag):
+    decision = ranges.decide(held, Head(status, asked, content_range, length, etag))
+    assert asked or not isinstance(decision, AskAgain)
+    if isinstance(decision, Continue):
+        assert status == 206
+        assert asked
+        assert held.validator == etag or held.validator == OLD or (held.validator is None and held.provable)
+        assert 0 <= decision.discard <= held.size
+        assert held.size - decision.discard + decision.length <= decision.total
+        assert decision.total == (decision.total if held.total is None else held.total)
+        assert held.size <= decision.total

@@ -1,0 +1,119 @@
+"""One reading of a URL: by the corpus, and against the other parsers that a URL meets on its way."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core.hosts import check_host, is_literal
+from httpconn.core.urls import VettedURL, join, vet
+from httpconn.errors import InvalidURL
+from tests.corpora.urls import READ, REFUSED
+from tests.strategies.urls import hosts, urls
+
+PLAIN = re.compile(r"[!-~]*")
+
+
+@pytest.mark.parametrize(("rule", "url"), [(rule, url) for rule, group in REFUSED.items() for url in group])
+def test_what_is_read_in_several_ways_is_refused(rule: str, url: str) -> None:
+    with pytest.raises(InvalidURL):
+        vet(url)
+
+
+@pytest.mark.parametrize(("rule", "url"), [(rule, url) for rule, group in REFUSED.items() for url in group])
+def test_no_redirect_leads_to_what_is_refused(rule: str, url: str) -> None:
+    """A URL without a scheme of its own is a reference to the base, whose origin it then cannot leave unseen."""
+    base = vet("https://start.example/")
+    with contextlib.suppress(InvalidURL):
+        found = join(base, url)
+        assert found.origin == base.origin or found == vet(f"https:{url}") or found == vet(url.strip(" \t"))
+
+
+@pytest.mark.parametrize(("url", "expected"), READ.items(), ids=lambda each: ascii(each)[:60])
+def test_what_is_read_is_read_in_one_way(url: str, expected: tuple[str, int, bytes]) -> None:
+    vetted = vet(url)
+    assert (vetted.origin.host, vetted.origin.port, vetted.target) == expected
+    agrees_with_the_others(vetted)
+
+
+def vetted_or_none(url: str) -> VettedURL | None:
+    try:
+        return vet(url)
+    except InvalidURL:
+        return None
+
+
+def agrees_with_the_others(url: VettedURL) -> None:
+    """httpx, urllib and a second look of our own find the same origin in what is sent."""
+    again = vet(url.text)
+    assert (again.origin, again.netloc, again.target, again.fragment) == (
+        url.origin,
+        url.netloc,
+        url.target,
+        url.fragment,
+    )
+    theirs = httpx.URL(url.text)
+    assert theirs.raw_host.decode("ascii") == url.origin.host
+    assert (theirs.scheme, theirs.netloc) == (url.origin.scheme, url.netloc)
+    assert theirs.host  # reading it decodes A-labels
+    split = urlsplit(url.text)
+    assert (split.hostname, split.port or {"http": 80, "https": 443}[split.scheme]) == url.origin[1:]
+    assert split.username is split.password is None
+
+
+@given(urls())
+def test_a_url_is_refused_or_every_parser_goes_to_the_same_host(url: str) -> None:
+    vetted = vetted_or_none(url)
+    if vetted is not None:
+        agrees_with_the_others(vetted)
+
+
+@given(urls())
+def test_what_httpx_makes_of_the_url_as_it_was_given_is_no_other_host(url: str) -> None:
+    vetted = vetted_or_none(url)
+    if vetted is None:
+        return
+    with contextlib.suppress(httpx.InvalidURL):
+        theirs = httpx.URL(url)
+        assert httpx.URL(f"http://{theirs.netloc.decode('ascii')}/").netloc  # it is a URL for httpx all the way
+        assert check_host(bracketed(theirs.raw_host.decode("ascii"))) == vetted.origin.host
+
+
+@given(urls())
+def test_the_target_is_the_bytes_that_were_given(url: str) -> None:
+    vetted = vetted_or_none(url)
+    if vetted is None:
+        return
+    written = re.sub(r"^[^/]*//[^/?#]*", "", url).partition("#")[0]
+    if PLAIN.fullmatch(written):
+        assert vetted.target == (written if written.startswith("/") else f"/{written}").encode("ascii")
+    assert PLAIN.fullmatch(vetted.target.decode("ascii"))
+
+
+@given(urls())
+def test_a_location_is_vetted_as_a_url_is(url: str) -> None:
+    vetted = vetted_or_none(url)
+    if vetted is not None:
+        base = vet("https://start.example/")
+        assert join(base, url).origin == vetted.origin
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@given(st.one_of(hosts, st.text(max_size=40), st.from_regex(r"(xn--[a-z0-9-]{0,30}\.?){1,3}", fullmatch=True)))
+def test_a_host_is_refused_or_stays_what_it_became(host: str) -> None:
+    try:
+        checked = check_host(host)
+    except InvalidURL:
+        return
+    assert check_host(bracketed(checked)) == checked
+    assert re.fullmatch(r"[a-z0-9._-]{1,254}|[0-9a-f:.]+", checked)
+    assert is_literal(checked) == (":" in checked or re.fullmatch(r"[0-9.]+", checked) is not None)
