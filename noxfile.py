@@ -51,6 +51,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def httpx2(session: nox.Session) -> None:
+    """The tests where httpx2 stands in for httpx, as a program can have it; arguments go to pytest."""
+    install(session, "test", "httpx2")
+    # It is there before pytest looks at the plugins of what it imports.
+    aliased = ["-p", "tests.with_httpx2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    session.run("python", "-m", "pytest", *aliased, *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
     install(session, "bench")

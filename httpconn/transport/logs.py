@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 
+import httpcore
+
 from .calls import CURRENT
 
-_EVENTS = ("httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks", "httpcore.connection")
+# By the name of the module: it is httpcore2 where that stands in for httpcore.
+_EVENTS = tuple(f"{httpcore.__name__}.{part}" for part in ("http11", "http2", "proxy", "socks", "connection"))
 _FIELDS = ("hpack.hpack", "hpack.table")
 
 

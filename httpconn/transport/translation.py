@@ -36,7 +36,7 @@ _HTTP2 = frozenset({"h2", "hpack", "hyperframe"})
 
 # Where a peer's nonsense makes Python's own errors of these kinds: h2 does not check the header of an answer.
 _NONSENSE = (ValueError, KeyError, TypeError, AttributeError)
-_PARSERS = ("httpcore._sync.", "httpcore._async.", "h2.", "hpack.", "hyperframe.")
+_PARSERS = (f"{httpcore.__name__}._sync.", f"{httpcore.__name__}._async.", "h2.", "hpack.", "hyperframe.")
 # h2 refuses with these the header of a request; that of an answer is not given to them.
 _REQUEST_CHECKS = "h2.utilities"
 

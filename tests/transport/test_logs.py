@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import httpcore
 import httpx
 import pytest
 
@@ -17,7 +18,7 @@ TELLING = response(302, {"Location": f"/?token={SECRET}", "Set-Cookie": f"id={SE
 
 @pytest.fixture
 def log(caplog):
-    for name in ("httpcore", "hpack"):
+    for name in (httpcore.__name__, "hpack"):
         caplog.set_level(logging.DEBUG, name)
     return caplog
 
