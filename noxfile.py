@@ -1,4 +1,4 @@
-"""Every check of the project. ``nox`` runs lint, types, docs and tests; ``bench`` and ``soak`` are run by name."""
+"""Every check of the project. ``nox`` runs lint, types, docs and tests; what else there is is run by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PACKAGE = ".[brotli,cli,http2,socks,truststore,zstd]"
+PACKAGE = ".[brotli,cli,fsspec,http2,socks,truststore,zstd]"
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -67,7 +67,31 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def clusters(session: nox.Session) -> None:
+    """Ray Data and Dask, in several processes of this machine, fetch a table of URLs; workers share a rate by Redis."""
+    install(session, "clusters")
+    # They warn of themselves, and the fixtures of the other tests need what is not installed here.
+    own = ["--confcutdir", "tests/clusters", "-W", "default", "--timeout", "300"]
+    checks = [f"tests/clusters/check_{name}.py" for name in ("ray", "dask", "redis")]
+    session.run("python", "-m", "pytest", *own, *checks, *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Many calls on each face, through a server that misbehaves; ``--requests N`` and others may follow ``--``."""
     install(session, "soak")
     session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """All property tests with many examples, for ten minutes; ``--minutes N`` and a selection may follow ``--``."""
+    install(session, "test")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """Kill processes that write partial files, at any moment; ``--rounds N`` may follow ``--``."""
+    install(session)
+    session.run("python", "-m", "tests.torture", *session.posargs)

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import httpconn
+import httpconn.testing
+import httpconn.transport
 
 project = "httpconn"
 author = "The httpconn authors"
 copyright = "2026, The httpconn authors"
 version = release = httpconn.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+# Pieces of a page, not pages.
+exclude_patterns = ["_build", "benchmarks"]
+
+# What is copied is what is typed: no prompt, and no output.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
@@ -27,8 +35,11 @@ maximum_signature_line_length = 100
 nitpicky = True
 # Other projects' names: their inventories would have to be fetched.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(anyio|asyncio|collections|contextlib|httpcore|httpx|os|pathlib|ssl|typing|types)\..*"),
-    (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike)"),
+    (
+        r"py:.*",
+        r"(anyio|asyncio|collections|contextlib|httpcore|httpx|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
+    ),
+    (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]
 
 html_theme = "furo"
@@ -37,23 +48,30 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-MADE_BY_HTTPCONN_ALONE = (Exception, httpconn.Response)
+MADE_BY_HTTPCONN_ALONE = (Exception, httpconn.Response, httpconn.RemoteFile, httpconn.Results, httpconn.AsyncResults)
+PACKAGES = (httpconn.testing, httpconn.transport, httpconn)
 
 
 def public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
-    """Lead a reference to where a name is defined to where it is documented: its name in ``httpconn``."""
+    """Lead a reference to where a name is defined to where it is documented: its name in a public package."""
     module, _, name = node.get("reftarget", "").rpartition(".")
-    if node.get("refdomain") != "py" or name not in httpconn.__all__ or not module.startswith("httpconn."):
+    if node.get("refdomain") != "py":
         return None
-    return env.domains["py"].resolve_xref(
-        env, node["refdoc"], app.builder, node["reftype"], f"httpconn.{name}", node, content
-    )
+    for package in PACKAGES:
+        if name in package.__all__ and module.startswith(f"{package.__name__}."):
+            target = f"{package.__name__}.{name}"
+            return env.domains["py"].resolve_xref(
+                env, node["refdoc"], app.builder, node["reftype"], target, node, content
+            )
+    return None
 
 
-def signature(_app: Any, _what: str, _name: str, documented: Any, *_: Any) -> tuple[str, None] | None:
-    """What users do not construct is shown without its constructor."""
+def signature(
+    _app: Any, _what: str, _name: str, documented: Any, _options: Any, found: str | None, *_: Any
+) -> tuple[str, None] | None:
+    """What users do not construct is shown without its constructor, if one was found."""
     is_internal = isinstance(documented, type) and issubclass(documented, MADE_BY_HTTPCONN_ALONE)
-    return ("", None) if is_internal else None
+    return ("", None) if is_internal and found is not None else None
 
 
 def qualified_bases(_app: Any, _name: str, _class: type, _options: Any, bases: list[Any]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple, Self
 
+from .checked import Checked, CheckedAddress
 from .core.addresses import CLOUD_METADATA, Address, Network, Ranges, Verdict, classify, network_of, parse, unwrapped
 from .core.hosts import check_host, is_literal
+from .core.urls import redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL, printable
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 
@@ -53,7 +55,7 @@ class AccessPolicy:
             address of cloud metadata is opened only by naming itself, not by a range around it.
         denied_networks: networks that may not, whatever ``allowed_networks`` says: the operator's own NAT64 prefix,
             or public addresses that lead inside.
-        public: only addresses of the public internet, by the table of :mod:`httpconn.core.addresses`; only GET and
+        public: only addresses of the public internet, by the table of ``httpconn.core.addresses``; only GET and
             HEAD; and no proxy but a trusted one.
         userinfo: whether a URL may hold a user and a password.
         own_interfaces: whether the addresses of this machine's interfaces may be reached.
@@ -114,7 +116,8 @@ class AccessPolicy:
         """What is safe for URLs from strangers, but for the changes: the attributes of this class.
 
         Only public addresses, none of this machine's own, no userinfo. A connection under this policy defaults to
-        30 seconds for each call, bodies of 64 MiB and 5 redirects.
+        30 seconds for each call, bodies of 64 MiB and 5 redirects, downloads included; ``Timeouts``, ``Limits`` or a
+        ``RedirectPolicy`` that it is given takes the place of the default as a whole.
         """
         return cls(**{"public": True, "userinfo": False, "own_interfaces": False, **changes})
 
@@ -196,6 +199,31 @@ class AccessPolicy:
             where = f"{host} is" if host == address else f"{host} leads to {address},"
             raise AccessDenied(f"{where} forbidden: {verdict.rule}", reason=verdict.reason, rule=verdict.rule)
 
+    def check(self, url: str, addresses: Iterable[str] = ()) -> Checked:
+        """Explain what would be said of a URL, and of what its host leads to, without asking or dialling anybody.
+
+        Args:
+            url: which may be no valid URL at all.
+            addresses: what the host resolves to; one that is forbidden forbids the URL.
+        """
+        try:
+            vetted = vet(url)
+        except InvalidURL as error:
+            return Checked(redact(url), False, "invalid URL", error.message)
+        shown, host, port = redact(vetted.text), vetted.origin.host, vetted.origin.port
+        try:
+            self.judge_url(*vetted.origin, userinfo=vetted.has_userinfo)
+        except AccessDenied as error:
+            return Checked(shown, False, error.reason, error.rule, host, port)
+        return Checked(shown, True, "", "", host, port).leading_to(self._judged(host, each) for each in addresses)
+
+    def _judged(self, host: str, address: str) -> CheckedAddress:
+        try:
+            self.judge_address(host, address)
+        except AccessDenied as error:
+            return CheckedAddress(address, False, error.reason, error.rule)
+        return CheckedAddress(address, True)
+
     def _verdict(self, text: str) -> Verdict:
         """Denied beats allowed, which beats the table; what stands for an IPv4 address is judged as that."""
         address = parse(text)
@@ -209,6 +237,27 @@ class AccessPolicy:
             return _ALLOWED
         verdict = classify(address)
         return _ALLOWED if _opens(_network_around(self.allowed_networks, inner), verdict) else verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed(AccessPolicy):
+    """What a setting that nobody understands stands for: every use says so, and nothing is fetched."""
+
+    why: str = ""
+
+    def judge_method(self, method: str) -> None:
+        raise InvalidRequest(self.why)
+
+    def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False) -> None:
+        raise InvalidRequest(self.why)
+
+
+def access_of(environ: Mapping[str, str]) -> AccessPolicy:
+    """The policy that HTTPCONN_ACCESS names; a wrong value is told at each use, since an import must not fail."""
+    try:
+        return AccessPolicy.from_environment(environ.get("HTTPCONN_ACCESS"))
+    except InvalidRequest as error:
+        return _Closed(public=True, why=error.message)
 
 
 _ALLOWED = Verdict(True, "allowed", "", "access policy")

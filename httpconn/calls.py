@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import httpx
 
+from .core import digests, headers
 from .core.intake import ByteBudget
 from .core.requests import RequestSpec
 from .errors import InvalidRequest
 from .flows.exchange import Call, Rules
-from .options import Timeouts
+from .flows.job import Wanted
+from .options import RetryPolicy, Timeouts
+from .progress import ProgressCallback
 
 URL = str | httpx.URL
 Headers = Mapping[str, str] | None
 Timeout = Timeouts | float | None
+Retries = RetryPolicy | int | None
+Filename = Literal["server"] | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Calls:
     rules: Rules
     timeouts: Timeouts
     file_timeouts: Timeouts
+    file_bytes: int | None = None
 
     def fetch(
         self,
@@ -35,6 +42,7 @@ class Calls:
         allow_redirects: bool,
         max_bytes: int | None,
         budget: ByteBudget | None,
+        retries: Retries = None,
         *,
         floor: bool = True,
     ) -> Call:
@@ -42,15 +50,87 @@ class Calls:
         spec = self.rules.builder.spec(url, extra_headers)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         times = self.timeouts if timeout is None else timeout
-        return self._call(spec, times, limit, budget, follow=allow_redirects, floor=floor)
+        return self._call(spec, times, limit, budget, retries, follow=allow_redirects, floor=floor)
 
     def file(
-        self, url: URL, timeout: Timeout, extra_headers: Headers, max_bytes: int | None, budget: ByteBudget | None
+        self,
+        url: URL,
+        timeout: Timeout,
+        extra_headers: Headers,
+        max_bytes: int | None,
+        budget: ByteBudget | None,
+        retries: Retries = None,
     ) -> Call:
-        """For a file, which is wanted as it is and has no limit but its call's own."""
+        """For a file, which is wanted as it is; it has a limit of its own."""
         spec = self.rules.builder.unencoded(url, extra_headers)
         times = self.file_timeouts if timeout is None else timeout
-        return self._call(spec, times, max_bytes, budget, follow=True, floor=True)
+        limit = self.file_bytes if max_bytes is None else max_bytes
+        return self._call(spec, times, limit, budget, retries, follow=True, floor=True)
+
+    def check(
+        self,
+        timeout: Timeout,
+        extra_headers: Headers,
+        allow_redirects: bool,
+        max_bytes: int | None,
+        budget: ByteBudget | None,
+        retries: Retries,
+    ) -> None:
+        """Refuse options that many calls are to have before the first one."""
+        headers.check(extra_headers)
+        _check_bounds(max_bytes, budget, allow_redirects)
+        if timeout is not None:
+            Timeouts.of(timeout)
+        if retries is not None:
+            RetryPolicy.of(retries)
+
+    def part(self, url: URL, timeout: Timeout, extra_headers: Headers) -> Call:
+        """For parts of a file, each of them an answer that is held in memory."""
+        spec = self.rules.builder.unencoded(url, extra_headers)
+        times = self.timeouts if timeout is None else timeout
+        return self._call(spec, times, self.file_bytes, None, None, follow=True, floor=True)
+
+    def wanted(
+        self,
+        call: Call,
+        save_path: str | os.PathLike[str],
+        digest: str | None,
+        mirrors: Sequence[URL],
+        extra_headers: Headers,
+        resume: bool,
+        refresh: bool,
+        validator: str | None,
+        filename: Filename,
+        progress: ProgressCallback | None,
+    ) -> Wanted:
+        """What the file of a call is to come to."""
+        require(resume=(resume, bool), refresh=(refresh, bool), validator=(validator, str | None))
+        require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
+        if mirrors and digest is None:
+            raise InvalidRequest("Mirrors need a digest, which says that they hold the same file")
+        if validator is not None and not refresh:
+            raise InvalidRequest("A validator goes with refresh=True")
+        if filename not in (None, "server"):
+            raise InvalidRequest('filename is None or "server"; another name is part of the path')
+        if filename is not None and refresh:
+            raise InvalidRequest("A refresh has to be told which file is meant")
+        return Wanted(
+            save_path,
+            progress,
+            None if digest is None else digests.parse(digest),
+            tuple(self._mirror(call, url, extra_headers) for url in mirrors),
+            resume,
+            refresh,
+            validator,
+            filename is not None,
+        )
+
+    def _mirror(self, call: Call, url: URL, extra_headers: Headers) -> RequestSpec:
+        """As for a redirect: the headers of a call stay on the origin of its URL."""
+        mirror = self.rules.builder.unencoded(url, None)
+        if mirror.url.origin != call.spec.url.origin:
+            return mirror
+        return self.rules.builder.unencoded(url, extra_headers)
 
     def _call(
         self,
@@ -58,14 +138,20 @@ class Calls:
         timeout: Timeouts | float,
         max_bytes: int | None,
         budget: ByteBudget | None,
+        retries: Retries,
         *,
         follow: bool,
         floor: bool,
     ) -> Call:
-        require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
-        if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-            raise InvalidRequest("max_bytes must be a number of bytes, 0 or more")
-        return Call(spec, self.rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
+        _check_bounds(max_bytes, budget, follow)
+        rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
+        return Call(spec, rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
+
+
+def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool) -> None:
+    require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
+    if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
+        raise InvalidRequest("max_bytes must be a number of bytes, 0 or more")
 
 
 def require(**given: tuple[object, Any]) -> None:

@@ -1,26 +1,34 @@
-"""The command line: ``httpconn get URL`` and ``httpconn download URL...``."""
+"""The command line: ``httpconn get URL``, ``httpconn download URL...`` and ``httpconn check URL``."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from . import errors
 from ._version import __version__
+from .access import AccessPolicy
+from .checked import Checked, CheckedAddress
 from .connection import HTTPConnection
+from .disk.targets import check_target
+from .fetched import Fetched
+from .lines import line_of, urls_of
 from .options import Timeouts
-from .partfile import check_target
 from .progress import ProgressFace, megabytes, rich_progress
+from .results import Results
+from .transport.explaining import explained
 
 # The first class that fits counts; an error that none fits ends with 1.
 EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
@@ -93,20 +101,52 @@ def cli() -> None:
 
 
 @cli.command(epilog=_EPILOG)
-@click.argument("url")
+@click.argument("url", required=False)
+@click.option(
+    "--input-file", type=click.File("r", "utf-8", "surrogateescape"), help="A URL a line; - is standard input."
+)
+@click.option("--jsonl", is_flag=True, help="Write a line of JSON for each URL, as they finish.")
+@click.option(
+    "-j", "--concurrency", type=click.IntRange(1, 10_000), default=16, show_default=True, help="With --jsonl."
+)
 @_with_options
 def get(
-    url: str, headers: tuple[tuple[str, str], ...], timeout: float | None, retries: int, max_bytes: int | None
+    url: str | None,
+    input_file: TextIO | None,
+    jsonl: bool,
+    concurrency: int,
+    headers: tuple[tuple[str, str], ...],
+    timeout: float | None,
+    retries: int,
+    max_bytes: int | None,
 ) -> None:
-    """Write the body of URL to standard output."""
+    """Write the body of URL to standard output.
+
+    With --jsonl, many URLs: one that fails does not stop the others, and makes the exit code 1.
+    """
+    if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
+        raise click.UsageError("Give one URL, or --input-file with --jsonl")
+    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
     with _one_line_errors(), HTTPConnection(retries=retries, timeout=Timeouts(total=timeout)) as connection:
         out = _standard_output()
-        answer = connection.get_response(url, stream=True, extra_headers=dict(headers), max_bytes=max_bytes)
-        with answer:
+        if jsonl:
+            urls = [url] if url is not None else urls_of(input_file or ())
+            sys.exit(_write_lines(out, connection.get_many(urls, concurrency=concurrency, **options)))
+        with connection.get_response(url or "", stream=True, **options) as answer:
             answer.raise_for_status()
             for block in answer.iter_bytes():
                 _write(out, block)
         _write(out, b"", flush=True)
+
+
+def _write_lines(out: BinaryIO, results: Results[Fetched]) -> int:
+    """Write what each came to; 1 if any of them failed."""
+    failed = False
+    with results:
+        for fetched in results:
+            failed = failed or fetched.error is not None
+            _write(out, f"{line_of(fetched)}\n".encode("ascii"), flush=True)
+    return int(failed)
 
 
 @cli.command(epilog=_EPILOG)
@@ -148,6 +188,41 @@ def download(
             else:
                 _report(f"{path} ({megabytes(path.stat().st_size)})", face)
     sys.exit(failed)
+
+
+@cli.command()
+@click.argument("url")
+@click.option("--access", type=click.Choice(["public", "anywhere"]), default="public", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+def check(url: str, access: str, as_json: bool) -> None:
+    """Explain whether an access policy allows URL, and what its host leads to now. Nothing is fetched.
+
+    \b
+    Exit codes:
+      0  allowed
+      1  refused
+    """
+    with _one_line_errors():
+        checked = explained(AccessPolicy.from_environment(access), url)
+        with _output_errors():
+            click.echo(_as_json(checked) if as_json else _as_text(checked))
+    sys.exit(0 if checked.allowed else 1)
+
+
+def _as_json(checked: Checked) -> str:
+    return json.dumps(asdict(checked))
+
+
+def _as_text(checked: Checked) -> str:
+    addresses = [f"  {_line(each.address, each)}" for each in checked.addresses]
+    return "\n".join([_line(checked.url, checked), *addresses])
+
+
+def _line(text: str, verdict: Checked | CheckedAddress) -> str:
+    """With colours, which click leaves out where no terminal is written to."""
+    if verdict.allowed:
+        return f"{text}: {click.style('allowed', fg='green')}"
+    return f"{text}: {click.style('refused', fg='red')}, {verdict.rule}"
 
 
 def _targets(urls: tuple[str, ...], output: Path | None, folder: Path | None) -> Iterator[tuple[str, Path]]:

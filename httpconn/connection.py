@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 import httpx
 
 from ._version import __version__
-from .access import AccessPolicy
+from .access import AccessPolicy, access_of
 from .calls import Calls, Headers, Timeout, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
@@ -18,37 +19,51 @@ from .core.requests import RequestBuilder
 from .downloading import Downloading
 from .fetching import Fetching
 from .flows.exchange import Rules
+from .hooks import Hooks
+from .many import ManyURLs
+from .opening import Opening
 from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, without_total
+from .pickling import given, picklable
+from .pins import Pinned
 from .ports.clients import ClientOptions, Clients
+from .transport.names import NameResolver, Names
 from .transport.tls import Certificate
 
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-class HTTPConnection(Fetching, Downloading):
+class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
     """Fetches bytes, text, JSON and files over HTTP, from synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at once. It opens nothing until it is
     used. Close it with ``close`` or ``aclose``, or use it in a ``with`` or ``async with`` block; a closed one opens
-    anew when it is used again.
+    anew when it is used again. It pickles, as its options: the other process opens its own connections.
 
     Args:
         reuse_client: keep connections between calls; False makes and closes a client for each call.
         user_agent: the User-Agent; by default ``httpconn/VERSION``.
         headers: sent with every request; those of a call win. On a redirect they stay on their origin.
-        timeout: a number of seconds for the whole of each call, or :class:`Timeouts`.
-        limits: see :class:`Limits`.
+        timeout: a number of seconds for the whole of each call, or :class:`Timeouts`; by default what ``access`` says.
+        limits: see :class:`Limits`; None for what ``access`` says.
         retries: a number of retries, or :class:`RetryPolicy`.
         access: which URLs may be fetched; see :class:`AccessPolicy`.
-        redirects: see :class:`RedirectPolicy`.
+        redirects: see :class:`RedirectPolicy`; None for what ``access`` says.
         rate_limit: how often requests to one host may start; see :class:`RateLimit`.
+        coalesce: calls of ``get_bytes``, ``get_text`` and ``get_json`` that are under way at once and ask for the same
+            (URL, headers, limits) share one transfer: those of all threads, and those of one event loop. Each keeps
+            its own deadline; a call with a ``budget`` fetches for itself.
         verify: True (certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR), False, the path of a PEM
-            file or a folder, "system" (the operating system's store), or an ``ssl.SSLContext``.
+            file or a folder, "system" (the operating system's store), an ``ssl.SSLContext``, or :class:`Pinned`.
         cert: a client certificate: a path, (certificate, key) or (certificate, key, password).
         proxy: the URL of a proxy for everything.
         trust_env: honour HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE.
+        resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
+            resolver; called in a thread of its own, or awaited if it is a coroutine function, which serves the
+            asynchronous methods alone. ``access`` judges what it gives. Answers are kept for 10 seconds.
         http2: speak HTTP/2 where the server does; needs the extra ``http2``.
-        event_hooks: as in httpx: ``{"request": [...], "response": [...]}``.
+        event_hooks: lists of functions for the events "request" and "response", as in httpx, and "retry", "redirect"
+            and "download", which are told of a :class:`RetryEvent`, a :class:`RedirectEvent` and a
+            :class:`Downloaded`. Coroutine functions serve the asynchronous methods alone.
         transport: any httpx transport, for the synchronous methods.
         async_transport: any asynchronous httpx transport, for the asynchronous ones.
 
@@ -63,23 +78,28 @@ class HTTPConnection(Fetching, Downloading):
         user_agent: str | None = None,
         headers: Headers = None,
         timeout: Timeout = DEFAULT_TIMEOUTS,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits | None = None,
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
         access: AccessPolicy = AccessPolicy.anywhere(),  # noqa: B008 - frozen
-        redirects: RedirectPolicy = RedirectPolicy(),  # noqa: B008 - frozen
+        redirects: RedirectPolicy | None = None,
         rate_limit: RateLimit | None = None,
-        verify: ssl.SSLContext | str | bool = True,
+        coalesce: bool = False,
+        verify: ssl.SSLContext | Pinned | str | bool = True,
         cert: Certificate | None = None,
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         trust_env: bool = True,
+        resolver: NameResolver | None = None,
         http2: bool = False,
         event_hooks: Mapping[str, Sequence[Callable[..., Any]]] | None = None,
         transport: httpx.BaseTransport | None = None,
         async_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        require(limits=(limits, Limits), access=(access, AccessPolicy), redirects=(redirects, RedirectPolicy))
+        self._options = given(HTTPConnection.__init__, locals())
+        require(limits=(limits, Limits | None), access=(access, AccessPolicy))
+        require(redirects=(redirects, RedirectPolicy | None))
         require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
+        require(coalesce=(coalesce, bool))
         require(transport=(transport, httpx.BaseTransport | None))
         require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
@@ -88,13 +108,26 @@ class HTTPConnection(Fetching, Downloading):
             headers_given=headers,
             access=access,
         )
+        hooks = Hooks.of(event_hooks)
         rates = None if rate_limit is None else RateLimiter(rate_limit)
-        timeouts = Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
+        defaults = access.defaults
+        limits = limits or defaults.limits
+        is_default = timeout is DEFAULT_TIMEOUTS
+        timeouts = defaults.timeouts if is_default else _timeouts_of(timeout)
         self._calls = Calls(
-            Rules(builder, limits, RetryPolicy.of(retries), redirects, rates),
+            Rules(
+                builder,
+                limits,
+                RetryPolicy.of(retries),
+                redirects or defaults.redirects,
+                rates,
+                hooks,
+                flights={} if coalesce else None,
+            ),
             timeouts,
-            # A file takes as long as it takes, unless somebody said otherwise.
-            file_timeouts=without_total(timeouts) if timeout is DEFAULT_TIMEOUTS else timeouts,
+            # A file takes as long and as much as it takes, unless somebody said otherwise, or its URL is a stranger's.
+            file_timeouts=without_total(timeouts) if is_default and not access.public else timeouts,
+            file_bytes=limits.max_bytes if access.public else None,
         )
         self._clients = Clients(
             ClientOptions(
@@ -106,9 +139,11 @@ class HTTPConnection(Fetching, Downloading):
                 proxy=proxy,
                 trust_env=trust_env,
                 http2=http2,
-                event_hooks=event_hooks or {},
+                hooks=hooks,
                 transport=transport,
                 async_transport=async_transport,
+                access=access,
+                names=Names(resolver),
             ),
             reuse=reuse_client,
         )
@@ -134,6 +169,13 @@ class HTTPConnection(Fetching, Downloading):
         """Close what the methods awaited in this event loop opened, and what ``close`` does."""
         await self._clients.aclose()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self._options)
+
+    def __setstate__(self, options: dict[str, Any]) -> None:
+        # Not that of a subclass, whose arguments are other ones.
+        HTTPConnection.__init__(self, **options)
+
     def __enter__(self) -> Self:
         return self
 
@@ -147,7 +189,11 @@ class HTTPConnection(Fetching, Downloading):
         await self.aclose()
 
 
-global_http_connection: HTTPConnection = HTTPConnection()
-"""The connection that programs share; it opens nothing until it is used."""
+def _timeouts_of(timeout: Timeout) -> Timeouts:
+    return Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
+
+
+global_http_connection: HTTPConnection = HTTPConnection(access=access_of(os.environ))
+"""The connection that programs share; it opens nothing until it is used. HTTPCONN_ACCESS says what it may fetch."""
 
 atexit.register(global_http_connection.close)

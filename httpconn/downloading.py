@@ -3,17 +3,98 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from .calls import URL, Headers, Timeout
+from .calls import URL, Filename, Headers, Retries, Timeout
 from .core.intake import ByteBudget
+from .downloaded import Downloaded
 from .face import Face
 from .flows.download import fetch_file
 from .progress import ProgressCallback
 
 
 class Downloading(Face):
-    """Files."""
+    """Files, resumed where they broke off and verified before they appear."""
+
+    def download(
+        self,
+        url: URL,
+        save_path: str | os.PathLike[str],
+        *,
+        digest: str | None = None,
+        mirrors: Sequence[URL] = (),
+        resume: bool = True,
+        refresh: bool = False,
+        validator: str | None = None,
+        filename: Filename = None,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
+        retries: Retries = None,
+        progress: ProgressCallback | None = None,
+    ) -> Downloaded:
+        """Download a URL to a file.
+
+        The bytes go to a partial file beside the target, which replaces the target once it is complete, verified and
+        on disk; what stood there before survives every failure. A transfer that breaks goes on where it broke, in
+        this call or a later one, wherever the server can prove that the file is still the same one (RFC 9110 section
+        13.1.5). Of several downloads of one target at once, one is made, and the others take what it made.
+
+        Args:
+            url: an http or https URL.
+            save_path: the file; its folder must exist. With ``filename="server"``, the folder.
+            digest: what the file has to have, as ``sha256:hex``; also md5, sha1, sha384, sha512 and blake3.
+                Without it, one that the server announces is checked (RFC 9530, and the fields of object stores).
+            mirrors: URLs of the same file, asked in turn when one fails; they need a digest.
+            resume: go on with what an earlier download left, and leave to a later one what it can use.
+            refresh: leave the file alone if the server has no newer version (RFC 9110 section 13.1); its
+                modification time becomes that of the server's file.
+            validator: with ``refresh``, which version the file is: an earlier ``Downloaded.validator``. Without it,
+                the file's modification time is asked about.
+            filename: "server" gives the file the name that the server gives it (RFC 6266), or else its URL: a plain
+                name in the folder ``save_path``, which nothing has yet.
+            timeout: seconds for the whole call, or :class:`Timeouts`. None means the connection's; the default has
+                no total for files, which are bounded by ``Limits.min_speed`` instead.
+            extra_headers: headers for this call; on a redirect they stay on their origin.
+            max_bytes: bytes that the file may have; None means no limit.
+            budget: bytes that several calls may fetch together.
+            retries: a number of retries, or :class:`RetryPolicy`; None means the connection's. An attempt that brought
+                new bytes is no failure, so that a long download survives any number of faults.
+            progress: called with a :class:`Progress` at most about ten times a second.
+
+        Raises:
+            IntegrityError: the file has another digest.
+            StorageError: the file cannot be written; DiskFull where there is no space.
+            HTTPConnError: see :mod:`httpconn.errors`.
+        """
+        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries)
+        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, progress
+        return self._run(fetch_file, call, self._calls.wanted(call, save_path, *options))
+
+    async def async_download(
+        self,
+        url: URL,
+        save_path: str | os.PathLike[str],
+        *,
+        digest: str | None = None,
+        mirrors: Sequence[URL] = (),
+        resume: bool = True,
+        refresh: bool = False,
+        validator: str | None = None,
+        filename: Filename = None,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
+        retries: Retries = None,
+        progress: ProgressCallback | None = None,
+    ) -> Downloaded:
+        """The same as :meth:`download`, awaited; the file is written off the event loop."""
+        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries)
+        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, progress
+        return await self._await(fetch_file, call, self._calls.wanted(call, save_path, *options))
 
     def download_file(
         self,
@@ -25,31 +106,28 @@ class Downloading(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
         progress: ProgressCallback | None = None,
+        digest: str | None = None,
+        resume: bool = True,
     ) -> Path:
-        """Download a URL to a file and return its path.
-
-        The bytes go to a partial file beside the target, which replaces the target once it is complete and on disk;
-        what stood there before survives every failure.
+        """Download a URL to a file and return its path; see :meth:`download`.
 
         Args:
-            url: an http or https URL.
-            save_path: the file; its folder must exist.
-            timeout: seconds for the whole call, or :class:`Timeouts`. None means the connection's; the default has
-                no total for files, which are bounded by ``Limits.min_speed`` instead.
             chunk_size: accepted for old callers; the size of a block on disk is httpconn's own.
-            extra_headers: headers for this call; on a redirect they stay on their origin.
-            max_bytes: bytes that the file may have; None means no limit.
-            budget: bytes that several calls may fetch together.
-            progress: called with a :class:`Progress` at most about ten times a second.
-
-        Raises:
-            StorageError: the file cannot be written; DiskFull where there is no space.
-            HTTPConnError: see :mod:`httpconn.errors`.
         """
-        return self._run(
-            fetch_file, self._calls.file(url, timeout, extra_headers, max_bytes, budget), save_path, progress
-        )
+        return self.download(
+            url,
+            save_path,
+            digest=digest,
+            resume=resume,
+            timeout=timeout,
+            extra_headers=extra_headers,
+            max_bytes=max_bytes,
+            budget=budget,
+            retries=retries,
+            progress=progress,
+        ).path
 
     async def async_download_file(
         self,
@@ -61,8 +139,22 @@ class Downloading(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
         progress: ProgressCallback | None = None,
+        digest: str | None = None,
+        resume: bool = True,
     ) -> Path:
         """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
-        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget)
-        return await self._await(fetch_file, call, save_path, progress)
+        downloaded = await self.async_download(
+            url,
+            save_path,
+            digest=digest,
+            resume=resume,
+            timeout=timeout,
+            extra_headers=extra_headers,
+            max_bytes=max_bytes,
+            budget=budget,
+            retries=retries,
+            progress=progress,
+        )
+        return downloaded.path

@@ -26,11 +26,13 @@
     │   ├── RedirectRefused
     │   ├── ProtocolError       (httpx.RemoteProtocolError)
     │   │   └── TruncatedBody
+    │   ├── RangesRefused                             a file that cannot be read in parts
     │   ├── DecodingError       (httpx.DecodingError)
     │   └── InvalidJSON         (ValueError)
     ├── LimitExceeded           (ValueError)              an answer larger than allowed
     │   └── HeaderTooLarge      (httpx.RemoteProtocolError)
     ├── IntegrityError                                    bytes that are not the promised ones
+    │   └── FileChanged                                   another version, while it was read in parts
     └── StorageError            (OSError)                 the local disk
         └── DiskFull
 
@@ -53,6 +55,7 @@ __all__ = [
     "DeadlineExceeded",
     "DecodingError",
     "DiskFull",
+    "FileChanged",
     "HTTPConnError",
     "HeaderTooLarge",
     "IntegrityError",
@@ -64,6 +67,7 @@ __all__ = [
     "ProtocolError",
     "ProxyFailed",
     "QueueFull",
+    "RangesRefused",
     "ReadFailed",
     "ReadTimedOut",
     "RedirectRefused",
@@ -82,8 +86,8 @@ __all__ = [
 
 Fault = Literal["caller", "upstream"]
 
-TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses that a later try could turn into success."""
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
+"""Statuses that a later try could turn into success; from 520 on those of a CDN that did not reach its origin."""
 
 _PHRASE = 60
 
@@ -317,6 +321,10 @@ class TruncatedBody(ProtocolError):
     retryable = True
 
 
+class RangesRefused(ResponseError):
+    """The server gives no parts of the file (RFC 9110 section 14.2), and it is too large to be held as a whole."""
+
+
 class DecodingError(ResponseError, httpx.DecodingError):
     """The body's content coding is unknown, was not asked for, or is broken."""
 
@@ -352,6 +360,10 @@ class IntegrityError(HTTPConnError):
         super().__init__(message)
         self.expected = expected
         self.actual = actual
+
+
+class FileChanged(IntegrityError):
+    """A file that is read in parts is another version than it was; open it anew."""
 
 
 class StorageError(HTTPConnError, OSError):

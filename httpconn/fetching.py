@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import URL, Headers, Timeout
+from .calls import URL, Headers, Retries, Timeout
 from .core.intake import ByteBudget
 from .face import Face
 from .flows import fetch
@@ -25,6 +25,7 @@ class Fetching(Face):
         allow_redirects: bool = True,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> Response:
         """GET a URL and return the answer, whatever its status.
 
@@ -36,11 +37,14 @@ class Fetching(Face):
             allow_redirects: follow redirects.
             max_bytes: bytes that the body may have, on the wire and decoded alike; None means the connection's limit.
             budget: bytes that several calls may fetch together.
+            retries: a number of retries, or :class:`RetryPolicy`; None means the connection's.
 
         Raises:
             HTTPConnError: see :mod:`httpconn.errors`; never for a status.
         """
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
+        call = self._calls.fetch(
+            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, floor=not stream
+        )
         port = self._sync_port()
         if stream:
             answer = run_sync(fetch.open_answer(port, call))
@@ -58,9 +62,12 @@ class Fetching(Face):
         allow_redirects: bool = True,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> Response:
         """The same as :meth:`get_response`, awaited."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, floor=not stream)
+        call = self._calls.fetch(
+            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, floor=not stream
+        )
         port = await self._async_port()
         if stream:
             answer = await fetch.open_answer(port, call)
@@ -77,6 +84,7 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> bytes:
         """GET a URL and return its decoded body. The arguments are those of :meth:`get_response`.
 
@@ -85,7 +93,8 @@ class Fetching(Face):
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         return self._run(
-            fetch.fetch_bytes, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+            fetch.fetch_bytes,
+            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_bytes(
@@ -97,9 +106,10 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> bytes:
         """The same as :meth:`get_bytes`, awaited."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_bytes, call)
 
     def get_text(
@@ -111,13 +121,15 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> str:
         """GET a URL and return its body as text, by its byte order mark, its charset, or as UTF-8.
 
         What cannot be decoded becomes U+FFFD. Otherwise as :meth:`get_bytes`.
         """
         return self._run(
-            fetch.fetch_text, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+            fetch.fetch_text,
+            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_text(
@@ -129,9 +141,10 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> str:
         """The same as :meth:`get_text`, awaited."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_text, call)
 
     def get_json(
@@ -143,6 +156,7 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> Any:
         """GET a URL and return its parsed JSON (RFC 8259; UTF-8, UTF-16 or UTF-32).
 
@@ -150,7 +164,8 @@ class Fetching(Face):
             InvalidJSON: the body is not JSON. Otherwise as :meth:`get_bytes`.
         """
         return self._run(
-            fetch.fetch_json, self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+            fetch.fetch_json,
+            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_json(
@@ -162,7 +177,8 @@ class Fetching(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        retries: Retries = None,
     ) -> Any:
         """The same as :meth:`get_json`, awaited."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget)
+        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_json, call)

@@ -77,7 +77,7 @@ class Timeouts:
         write: writing the request.
         pool: waiting for a free connection; None leaves that to ``total``.
         total: the whole call, with its redirects, retries and waits. Downloads have no total unless one is
-            given explicitly, since ``Limits.min_speed`` bounds them.
+            given explicitly, or the access policy is for strangers, since ``Limits.min_speed`` bounds them.
     """
 
     connect: float | None = 10.0
@@ -110,7 +110,8 @@ class Limits:
         max_keepalive_connections: of these, idle ones that are kept.
         keepalive_expiry: seconds that an idle connection is kept.
         max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
-            bounded by the ``max_bytes`` of their call alone.
+            bounded by the ``max_bytes`` of their call; where that says nothing, a public access policy holds them to
+            this.
         max_ratio: decoded bytes for each byte on the wire, counted once ``ratio_grace`` bytes are decoded.
         ratio_grace: decoded bytes below which ``max_ratio`` does not count.
         max_headers: header fields of an answer.
@@ -148,25 +149,36 @@ class RetryPolicy:
     ("full jitter"), or by what Retry-After says (RFC 9110 section 10.2.3).
 
     Attributes:
-        attempts: attempts in all; 1 means no retry.
+        attempts: attempts in all; 1 means no retry. What brings new bytes of a body begins to count anew.
         statuses: answers that are asked for again.
+        methods: requests that are made again. httpconn sends GET; another method can only come from an event hook,
+            and is safe to name here only if it is idempotent (RFC 9110 section 9.2.2).
         backoff: seconds; 0 means no pause.
         backoff_max: seconds.
+        jitter: draw the pause as said above; False takes the whole of it.
         obey_retry_after: wait as long as the server says, and fail at once when that reaches past the deadline
             or past ``max_retry_after``.
         max_retry_after: seconds.
+        budget: retries that each request to a host that went well earns for others to it. Beside them, 10 a second
+            are free, and 100 at once; when all are used up, an error is final. That keeps many calls together from
+            burying a host that is down under retries. Retries that Retry-After asks for, and those that go on with a
+            body, cost nothing. None means no bound.
     """
 
     attempts: int = 3
     statuses: frozenset[int] = TRANSIENT_STATUSES
+    methods: frozenset[str] = frozenset({"GET", "HEAD"})
     backoff: float = 0.5
     backoff_max: float = 20.0
+    jitter: bool = True
     obey_retry_after: bool = True
     max_retry_after: float = 120.0
+    budget: float | None = 0.2
 
     def __post_init__(self) -> None:
-        _check(self, "backoff")
+        _check(self, "backoff", "budget")
         object.__setattr__(self, "statuses", items_of(self, "statuses", int))
+        object.__setattr__(self, "methods", items_of(self, "methods", str))
 
     @classmethod
     def of(cls, value: RetryPolicy | int) -> RetryPolicy:

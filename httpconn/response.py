@@ -56,7 +56,7 @@ class Response(httpx.Response):
         self.is_closed = True
         if self._answer is not None and self._port is not None:
             self.elapsed = timedelta(seconds=self._seconds())
-            self._num_bytes_downloaded = self._answer.body.wire_bytes
+            self._num_bytes_downloaded = self._answer.wire_bytes
         self._answer = self._port = None
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class Response(httpx.Response):
     @property
     def num_bytes_downloaded(self) -> int:
         """Bytes received so far, as they were sent."""
-        return self._num_bytes_downloaded if self._answer is None else self._answer.body.wire_bytes
+        return self._num_bytes_downloaded if self._answer is None else self._answer.wire_bytes
 
     @property
     def text(self) -> str:

@@ -8,15 +8,20 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import httpconn
 from tests.servers.asgi import serve_http1, serve_http2
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.proxies import ProxyServer, running_proxy
-from tests.servers.scripted import ScriptedServer
 from tests.servers.tls import Certificates
 
+pytest_plugins = ["httpconn.testing.plugin", "pytester"]
+
 FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+settings.register_profile("fuzz", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,13 +52,6 @@ def connect(face: Face) -> Iterator[Callable[..., httpconn.HTTPConnection]]:
             return connection
 
         yield make
-
-
-@pytest.fixture
-def scripted() -> Iterator[Callable[..., ScriptedServer]]:
-    """Starts scripted servers; takes what ``ScriptedServer`` takes."""
-    with ExitStack() as opened:
-        yield lambda *script, **options: opened.enter_context(ScriptedServer(*script, **options))
 
 
 @pytest.fixture(scope="session")

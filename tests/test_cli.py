@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -30,6 +31,32 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
 def test_get_writes_the_body_as_it_is(application):
     done = run("get", f"{application}/bytes/300000")
     assert (done.returncode, done.stdout, done.stderr) == (0, pattern(300_000), b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["http://1.1.1.1/?a=b"], 0, "http://1.1.1.1/?a=***: allowed"),
+        (["http://10.0.0.1/"], 1, "http://10.0.0.1/: refused, private network 10.0.0.0/8 (RFC 1918)"),
+        (["--access", "anywhere", "http://10.0.0.1/"], 0, "http://10.0.0.1/: allowed"),
+        (["http://u:secret@example.com/"], 1, "http://example.com/: refused, userinfo"),
+        (["ftp://example.com/"], 1, "ftp://example.com/: refused, Invalid HTTP URL"),
+        (["http://localhost/"], 1, "http://localhost/: refused, loopback"),
+    ],
+)
+def test_check_explains_the_verdict(arguments, code, line):
+    done = run("check", *arguments)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert done.stdout.decode().startswith(line)
+    assert b"\x1b" not in done.stdout
+
+
+def test_check_writes_json():
+    done = run("check", "--json", "http://localhost:81/")
+    checked = json.loads(done.stdout)
+    assert (done.returncode, checked["allowed"], checked["reason"]) == (1, False, "loopback")
+    assert (checked["host"], checked["port"]) == ("localhost", 81)
+    assert all(not each["allowed"] for each in checked["addresses"])
 
 
 def test_headers_are_sent(scripted):

@@ -10,22 +10,28 @@ Functions named ``test_...`` are called at the end of their page.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 import httpconn
 from httpconn.cli import EXIT_CODES, INTERRUPTED
+from httpconn.filesystem import HTTPConnFileSystem
+from httpconn.testing import Received
 from tests.servers.application import pattern
-from tests.servers.messages import Received
+from tests.servers.files import Served
 from tests.servers.proxies import ProxyServer
 from tests.servers.scripted import Script, ScriptedServer, Stall, in_turn, response
 from tests.servers.tls import Certificates
@@ -33,7 +39,7 @@ from tests.servers.tls import Certificates
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "text", "console", "sh"}
-FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<text>.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(?P<language>\S*)(?: [^\n]*)?\n(?P<text>.*?)^```$", re.M | re.S)
 OUTPUT = re.compile(r"\s*^```text\n(?P<text>.*?)^```$", re.M | re.S)
 MIB = 1024 * 1024
 
@@ -59,6 +65,14 @@ def echo(request: Received) -> bytes:
     return response(headers={"Content-Type": "application/json"}, body=json.dumps(names).encode())
 
 
+def books() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("verne.txt", "Twenty Thousand Leagues")
+        archive.writestr("wells.txt", pattern(2 * MIB))
+    return packed.getvalue()
+
+
 def site() -> Script:
     """What example.com holds."""
     prices = {"apple": 1.2, "pear": 2.5}
@@ -68,6 +82,9 @@ def site() -> Script:
         "/notes.txt": response(headers={"Content-Type": "text/plain; charset=utf-8"}, body="Grüße aus Köln".encode()),
         "/prices.json": response(headers=as_json, body=json.dumps(prices).encode()),
         "/cat.png": response(headers={"Content-Type": "image/png"}, body=b"\x89PNG\r\n\x1a\n" + pattern(48_000)),
+        "/prices.csv": Served(b"fruit,price\napple,1.2\npear,2.5\n"),
+        "/books.zip": Served(books()),
+        "/model.safetensors": Served(struct.pack("<Q", 24) + b'{"weight": 1, "bias": 2}' + bytes(3 * MIB)),
         "/weights.bin": response(body=pattern(3 * MIB)),
         "/huge.bin": [response(headers={"Content-Length": str(10_000 * MIB)}), Stall()],
         "/bomb.json": response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(bytes(32 * MIB))),
@@ -87,6 +104,8 @@ def hosts(tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer)
     """The example hosts, and the servers that stand for them."""
     shutil.copy(certificates.files.authority, tmp_path / "company.pem")
     shutil.copy(certificates.files.client, tmp_path / "client.pem")
+    for protocol in HTTPConnFileSystem.protocol:  # as the entry points of the installed package do
+        fsspec.register_implementation(protocol, HTTPConnFileSystem, clobber=True)
     with ScriptedServer(site()) as plain, ScriptedServer(site(), tls=certificates.good) as internal:
         yield {
             "https://example.com": plain.url,

@@ -540,4 +540,4 @@ class TestHooks:
 
     def test_unknown_events_are_refused(self):
         with pytest.raises(httpconn.InvalidRequest):
-            httpconn.HTTPConnection(event_hooks={"retry": []})
+            httpconn.HTTPConnection(event_hooks={"unheard": []})

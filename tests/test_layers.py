@@ -15,26 +15,54 @@ WORLD = {"anyio", "trio", "sniffio", "httpcore", "httptools", "h11", "h2", *STDL
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), WORLD),
     "options": ({"errors"}, WORLD),
-    "access": ({"core.addresses", "core.hosts", "errors", "options"}, WORLD),
+    "hooks": ({"errors"}, WORLD | {"httpx"}),
+    "checked": (set(), WORLD | {"httpx"}),
+    "access": ({"checked", "core.addresses", "core.hosts", "core.urls", "errors", "options"}, WORLD),
     "stepping": (set(), WORLD | {"httpx"}),
-    "partfile": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
+    "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
+    "disk": ({"disk", "errors"}, WORLD - {"threading"} | {"httpx"}),
+    "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
     "lazy": (set(), WORLD),
     "core": ({"core", "errors", "options", "access", "lazy"}, WORLD - {"threading"}),
-    "flows": ({"flows", "core", "lazy", "errors", "options", "ports.base", "partfile", "progress"}, WORLD),
-    "transport": ({"transport", "lazy", "errors", "options", "stepping"}, {"trio"}),
+    "flows": (
+        {"flows", "core", "hooks", "lazy", "errors", "options", "ports.base", "disk", "downloaded", "progress"},
+        WORLD,
+    ),
+    "transport": (
+        {"transport", "access", "checked", "lazy", "errors", "options", "pins", "stepping"}
+        | {"core.addresses", "core.hosts", "core.urls"},
+        {"trio"},
+    ),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
-    "calls": ({"core", "flows", "errors", "options"}, WORLD),
+    "calls": ({"core", "flows", "errors", "options", "progress"}, WORLD),
     "face": ({"calls", "flows", "ports", "stepping"}, WORLD),
-    "fetching": ({"calls", "core", "face", "flows", "response", "stepping"}, WORLD),
-    "downloading": ({"calls", "core", "face", "flows", "progress"}, WORLD),
+    "fetching": ({"calls", "core", "face", "flows", "options", "response", "stepping"}, WORLD),
+    "downloading": ({"calls", "core", "downloaded", "face", "flows", "options", "progress"}, WORLD),
+    "fetched": ({"downloaded", "errors"}, WORLD),
+    "results": ({"errors", "flows.many", "ports.tasks", "ports.threads", "stepping"}, WORLD | {"httpx"}),
+    "many": (
+        {"calls", "core", "errors", "face", "fetched", "flows", "ports", "progress", "results"},
+        WORLD | {"httpx"},
+    ),
+    "pickling": ({"errors"}, WORLD | {"httpx"}),
+    "lines": ({"errors", "fetched"}, WORLD | {"httpx"}),
+    "remotefile": ({"core", "flows"}, WORLD - {"threading"} | {"httpx"}),
+    "opening": ({"calls", "core", "errors", "face", "flows", "options", "remotefile"}, WORLD | {"httpx"}),
+    "filesystem": ({"errors", "remotefile"}, WORLD | {"httpx"}),
+    "testing": ({"testing"}, {"anyio", "trio", "httpx"}),
     "connection": (
-        {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "options", "ports", "_version"}
-        | {"transport.tls"},
+        {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "hooks", "options", "ports"}
+        | {"_version", "many", "opening", "pickling", "pins", "transport.names", "transport.tls"},
         WORLD - {"ssl"},
     ),
-    "cli": ({"connection", "errors", "options", "partfile", "progress", "_version"}, WORLD | {"httpx"}),
-    "ports": ({"ports", "core", "lazy", "transport", "errors", "options", "stepping"}, {"trio"}),
+    "cli": (
+        {"access", "checked", "connection", "disk.targets", "errors", "fetched", "lines", "options", "progress"}
+        | {"results", "_version"}
+        | {"transport.explaining"},
+        WORLD | {"httpx"},
+    ),
+    "ports": ({"ports", "access", "core", "hooks", "lazy", "transport", "errors", "options", "stepping"}, {"trio"}),
 }
 # core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
 HTTPX_IN_CORE = {"requests", "urls"}

@@ -81,6 +81,7 @@ ZEROS = {
     "ratio_grace",
     "min_speed",
     "backoff",
+    "budget",
     "max_hops",
 }
 
@@ -97,6 +98,7 @@ def test_zero_is_for_the_fields_where_it_means_none(kind: type[Any], name: str) 
 @pytest.mark.parametrize(
     ("kind", "name", "bad"),
     [
+        *((RetryPolicy, "methods", bad) for bad in (5, "GET", b"GET", [5], [None])),
         *((RetryPolicy, "statuses", bad) for bad in (5, "503", b"503", ["503"], [True], [5.0], [[5]], iter([5]))),
         *((RedirectPolicy, "safe_headers", bad) for bad in (5, "X-Key", b"X", [b"X"], [1], [["X"]], iter("X"))),
         *((AccessPolicy, "schemes", bad) for bad in (5, "https", b"https", ["HTTPS"], ["ftp"], [5], [["http"]])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from ..errors import DeadlineExceeded
@@ -23,6 +24,10 @@ class Deadline(NamedTuple):
         """The deadline of a call that starts now."""
         return cls() if total is None else cls(now + total, total)
 
+    def sooner(self, other: Deadline) -> Deadline:
+        """The one of the two that comes first."""
+        return other if other.at is not None and (self.at is None or other.at < self.at) else self
+
     def check(self, now: float) -> None:
         """Raise DeadlineExceeded once the moment has come."""
         if self.at is not None and now >= self.at:
@@ -35,3 +40,7 @@ class Deadline(NamedTuple):
     def exceeded(self) -> DeadlineExceeded:
         """The error to raise when there is no time left."""
         return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")
+
+
+SHARED: ContextVar[Deadline] = ContextVar("httpconn_deadline", default=Deadline())  # noqa: B039 - immutable
+"""What the calls made in this context may not outlast."""

@@ -19,7 +19,9 @@ RESERVED = frozenset(
 
 # What any origin may see. Everything else that a caller gave stays where it was meant to go.
 CROSSES_ORIGINS = frozenset(
-    {"accept", "accept-encoding", "accept-language", "user-agent", "range", "if-range"},
+    {"accept", "accept-encoding", "accept-language", "user-agent", "range", "if-range"}
+    # Which bytes are wanted, if any: a file is often on another origin than its URL.
+    | {"if-none-match", "if-modified-since"}
 )
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -52,6 +54,22 @@ def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
     if not _VALUE.fullmatch(value):
         raise InvalidRequest(f"The value of the header {name} holds a character that is not printable ASCII")
     return name.encode("ascii"), value.strip(" \t").encode("ascii")
+
+
+def check_changed(before: Iterable[tuple[bytes, bytes]], after: Iterable[tuple[bytes, bytes]]) -> None:
+    """Hold what somebody made of a header to the rules for headers that are given: the Host stays as it is.
+
+    Raises:
+        InvalidRequest: see :func:`check`.
+    """
+    known = {(name.lower(), value) for name, value in before}
+    hosts = 0
+    for name, value in after:
+        hosts += name.lower() == b"host"
+        if (name.lower(), value) not in known:
+            _check_field(name.decode("latin-1"), value.decode("latin-1"))
+    if hosts != 1:
+        raise InvalidRequest("A request has one header Host, which is set by httpconn")
 
 
 def merge(*layers: Fields) -> Fields:

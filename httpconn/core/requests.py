@@ -9,7 +9,7 @@ import httpx
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied
-from ..lazy import LazyRequest, RawFields
+from ..lazy import LazyRequest, Origin, RawFields
 from . import headers
 from .urls import VettedURL, redact, vet
 
@@ -43,6 +43,7 @@ class RequestBuilder:
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
+        self._admitted: set[tuple[Origin, bool]] = set()
         self._headers: dict[bytes, RawFields] = {}
 
     def spec(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
@@ -78,12 +79,20 @@ class RequestBuilder:
         Raises:
             AccessDenied: it is forbidden; ``url`` names it.
         """
+        place = url.origin, url.has_userinfo
+        if place not in self._admitted:
+            self._judge(url)
+            if len(self._admitted) >= _MAX_HOSTS:
+                self._admitted.clear()
+            self._admitted.add(place)
+        return url
+
+    def _judge(self, url: VettedURL) -> None:
         try:
             self._access.judge_url(*url.origin, userinfo=url.has_userinfo)
         except AccessDenied as error:
             error.url = redact(url.text)
             raise
-        return url
 
     @staticmethod
     def _credentials(url: VettedURL) -> headers.Fields:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..errors import HTTPConnError, StatusError
 from ..options import RetryPolicy
 from .dates import timestamp
 
 
-def worth_another(policy: RetryPolicy, error: HTTPConnError, attempt: int) -> bool:
-    """Whether attempt number ``attempt`` (1 is the first) is followed by another one."""
-    if attempt >= policy.attempts:
-        return False
+class Verdict(NamedTuple):
+    """What a failure leads to.
+
+    Attributes:
+        again: another attempt.
+        reason: why, in a few words.
+    """
+
+    again: bool
+    reason: str
+
+
+def judge(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str = "GET") -> Verdict:
+    """Whether attempt number ``attempt`` (1 is the first), which failed, is followed by another one."""
     if isinstance(error, StatusError):
-        return error.status_code in policy.statuses
-    return error.retryable
+        passes, what = error.status_code in policy.statuses, f"status {error.status_code}"
+    else:
+        passes, what = error.retryable, type(error).__name__
+    if not passes:
+        return Verdict(False, f"{what} is final")
+    if method not in policy.methods:
+        return Verdict(False, f"{method} is not made again")
+    if attempt >= policy.attempts:
+        return Verdict(False, "no attempt is left")
+    return Verdict(True, f"{what} may pass")
 
 
 def pause(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
@@ -24,7 +44,8 @@ def pause(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: 
     if retry_after is not None and policy.obey_retry_after:
         return retry_after if retry_after <= policy.max_retry_after else None
     # An exponent beyond 60 could overflow; the maximum is long reached by then.
-    return chance * min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
+    longest = min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
+    return chance * longest if policy.jitter else longest
 
 
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:

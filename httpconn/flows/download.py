@@ -1,66 +1,245 @@
-"""Files: to a partial file beside the target, which takes the target's name once it is whole."""
+"""Files: to a partial file beside the target, which takes the target's name once it is whole.
+
+Each attempt asks for what is missing; :func:`httpconn.core.ranges.decide` says what its answer means for what there is.
+"""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
+import logging
+from typing import Any
 
+from ..core import ranges
+from ..core.dates import timestamp
+from ..core.headers import Fields
+from ..core.identity import key_of
+from ..core.requests import RequestSpec
 from ..core.urls import redact
-from ..partfile import PartFile, check_target
+from ..disk.partfile import PartFile
+from ..downloaded import Downloaded
+from ..errors import (
+    DeadlineExceeded,
+    HTTPConnError,
+    IntegrityError,
+    InvalidRequest,
+    LimitExceeded,
+    ProtocolError,
+    StatusError,
+    StorageError,
+)
+from ..lazy import field
 from ..ports.base import Port
-from ..progress import Meter, ProgressCallback
-from .body import Blocks, declared
-from .exchange import Answer, Call, perform
+from .claim import claim
+from .exchange import Answer, Call, Course, pursue
+from .existing import Existing, has_digest, look_at
+from .heads import head_of
+from .job import Job, Wanted
+from .naming import placed, take_name
+from .partial import Partial
+from .saving import Saving
 
-BLOCK = 1024 * 1024
-"""Bytes that are written in one hop: a hop to a worker thread costs as much as copying 64 KiB."""
+logger: logging.Logger = logging.getLogger("httpconn.download")
+
+EXPIRED = frozenset({401, 403})
+"""What a signed URL answers once its time is over."""
+
+# No other server could mend these.
+_FINAL = (StorageError, LimitExceeded, DeadlineExceeded)
+# After these, what there is is of no use to a later download.
+_WORTHLESS = (LimitExceeded, IntegrityError)
 
 
-async def fetch_file(
-    port: Port, call: Call, save_path: str | os.PathLike[str], progress: ProgressCallback | None
-) -> Path:
+async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     """Download to a path; what stood there before stays until the new file is complete and on disk."""
-    target = await port.blocking(check_target, save_path)
-    return await perform(port, call, _Save(port, call, target, progress))
+    _require_whole(call.spec)
+    downloaded = await _fetch(port, call, wanted)
+    for hook in call.rules.hooks.download:
+        await port.tell(hook, downloaded)
+    return downloaded
 
 
-@dataclass(slots=True)
-class _Save:
-    """What is done with each attempt's answer."""
+async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
+    course = Course.of(call, port.now())
+    target = await placed(port, wanted, call.spec.url)
+    part = PartFile(target)
+    partial = Partial(part, call.spec.url, wanted.digest, wanted.resume)
+    try:
+        claimed = await claim(port, course.deadline, part, key_of(call.spec.url))
+        if claimed.left is not None:
+            await port.blocking(partial.take_up, claimed.left)
+        existing = claimed.existing
+        if existing is None and wanted.refresh:
+            existing = await port.blocking(look_at, target)
+            existing = existing and existing._replace(validator=wanted.validator)
+        return await _make(Job(port, course, wanted, target, partial), existing)
+    except BaseException as error:
+        await port.clean_up(partial.discard if isinstance(error, _WORTHLESS) else partial.leave)
+        raise
 
-    port: Port
-    call: Call
-    target: Path
-    progress: ProgressCallback | None
-    attempt: int = 0
 
-    async def __call__(self, answer: Answer) -> Path:
-        answer.require_content()
-        self.attempt += 1
-        part = PartFile(self.target)
+def _require_whole(spec: RequestSpec) -> None:
+    if any(name.lower() in (b"range", b"if-range") for name, _ in spec.fields):
+        raise InvalidRequest("A file is downloaded whole: its Range is httpconn's to set")
+
+
+async def _make(job: Job, existing: Existing | None) -> Downloaded:
+    """A digest says more of a file that is there than its server could; that one is asked only where it does not."""
+    digest = job.wanted.digest
+    if existing is None or digest is None:
+        return await _Download(job, existing).run()
+    if not await has_digest(job, digest):
+        return await _Download(job, None).run()
+    await job.port.blocking(job.partial.discard)
+    return Downloaded(
+        job.target,
+        existing.size,
+        redact(job.course.call.spec.url.url),
+        verified=frozenset({digest.algorithm}),
+        digest=str(digest),
+        unmodified=True,
+        elapsed=job.port.now() - job.course.began,
+    )
+
+
+class _Download:
+    """The questions of one download, and what their answers lead to."""
+
+    def __init__(self, job: Job, existing: Existing | None) -> None:
+        self._job = job
+        self._port = job.port
+        self._course = job.course
+        self._partial = job.partial
+        self._saving = Saving(job)
+        self._spec = job.course.call.spec
+        if existing is not None and existing.validator is None and not job.wanted.refresh:
+            existing = None  # its modification time is of another clock than the server's
+        self._existing = existing
+        self._conditions = () if existing is None else ranges.conditions(existing.validator, existing.modified)
+        self._asked: Fields = ()
+        self._only_whole = False
+        self._asked_anew = False
+        self._remade = False
+
+    async def run(self) -> Downloaded:
+        """Ask one server after another, until one has given the file."""
+        *others, last = (self._spec, *self._job.wanted.mirrors)
+        await self._catch_up()
+        for spec in others:
+            try:
+                return await self._fetch(spec)
+            except HTTPConnError as error:
+                if isinstance(error, _FINAL):
+                    raise
+                logger.info("The next mirror is asked: %s", error)
+            self._partial.change_server()
+            self._course.failures = 0
+        return await self._fetch(last)
+
+    async def _fetch(self, spec: RequestSpec) -> Downloaded:
+        self._spec = spec
+        while True:
+            self._steer()
+            downloaded = await pursue(self._port, self._course, self._take)
+            if downloaded is not None:
+                return downloaded
+            self._course.failures -= 1  # an answer that leads to another question is no failure
+
+    def _steer(self) -> None:
+        """What the next attempt asks for."""
+        self._asked = () if self._only_whole else ranges.fields(self._partial.held)
+        fields = self._asked if self._partial.size else self._conditions
+        self._course.call = self._course.call._replace(spec=self._spec.asking(fields))
+
+    async def _take(self, answer: Answer) -> Downloaded | None:
+        """The file, or None where another question has to be asked."""
         try:
-            await self.port.blocking(part.open)
-            meter = await self._write(part, answer)
-            path = await self.port.blocking(part.commit)
-        except BaseException:
-            await self.port.clean_up(part.discard)
-            raise
-        meter.finish(self.port.now())
-        return path
+            if self._existing is not None and not self._partial.size and self._existing.is_meant(answer.response):
+                return await self._unmodified(answer, self._existing)
+            if answer.response.is_success:
+                await take_name(self._job, answer, self._spec.url)
+            return await self._settle(answer) if await self._judge(answer) else None
+        finally:
+            self._steer()
 
-    async def _write(self, part: PartFile, answer: Answer) -> Meter:
-        # What a coded body will unpack to is not known before it has.
-        size = None if "content-encoding" in answer.response.headers else declared(answer.response)
-        if size:
-            await self.port.blocking(part.reserve, size)
-        meter = self._meter(size)
-        blocks = Blocks(answer.body, BLOCK, lambda count: meter.advance(count, self.port.now()))
-        while block := await blocks.receive():
-            await self.port.blocking(part.write, block)
+    async def _judge(self, answer: Answer) -> bool:
+        """Whether the file is complete now."""
+        response = answer.response
+        if response.status_code in EXPIRED and self._partial.size and not self._asked_anew:
+            self._asked_anew = True  # the URL may lead to one that is freshly signed
+            return await self._ask_again(answer, f"the server answered {response.status_code}")
+        match ranges.decide(self._partial.held, head_of(response, asked=bool(self._asked))):
+            case ranges.Continue() as part:
+                await self._saving.rest(answer, part)
+            case ranges.Restart():
+                self._only_whole = False
+                await self._saving.whole(answer)
+            case ranges.Complete():
+                await answer.close()
+                self._partial.end()
+            case ranges.AskAgain(reason):
+                self._only_whole = True
+                return await self._ask_again(answer, reason)
+            case ranges.Refuse(reason):
+                raise ProtocolError(reason)
+            case ranges.Fail():
+                raise StatusError(response)
+        return self._partial.is_complete
+
+    async def _ask_again(self, answer: Answer, reason: str) -> bool:
         await answer.close()
-        return meter
+        logger.info("%s is asked again: %s", redact(self._spec.url.url), reason)
+        return False
 
-    def _meter(self, size: int | None) -> Meter:
-        url = redact(self.call.spec.url.url)
-        return Meter(self.progress, total=size, url=url, path=self.target, attempt=self.attempt, now=self.port.now())
+    async def _settle(self, answer: Answer) -> Downloaded | None:
+        """Verify the complete file and put it under its name; one that was pieced together wrongly is fetched anew."""
+        await self._catch_up()
+        error = self._partial.mismatch()
+        if error is None:
+            return await self._commit(answer)
+        if self._remade or not self._partial.is_pieced:
+            await self._port.blocking(self._partial.restart)
+            raise error
+        self._remade = True
+        await self._port.blocking(self._partial.restart)
+        logger.info("%s is fetched again: %s", redact(self._spec.url.url), error.message)
+        return None
+
+    async def _commit(self, answer: Answer) -> Downloaded:
+        modified = timestamp(field(answer.response, "last-modified")) if self._job.wanted.refresh else None
+        await take_name(self._job, answer, self._spec.url)
+        await self._port.blocking(self._partial.commit, modified, self._job.name)
+        self._saving.finish(answer)
+        digest = self._partial.digest
+        length = {"length"} if self._saving.proven else set()
+        return self._downloaded(
+            answer,
+            self._partial.size,
+            verified=frozenset(length if digest is None else {*length, digest.algorithm}),
+            digest=None if digest is None else str(digest),
+            unchecked=self._partial.unchecked,
+            resumed=self._partial.resumed,
+        )
+
+    async def _unmodified(self, answer: Answer, existing: Existing) -> Downloaded:
+        await answer.close()
+        await self._port.blocking(self._partial.discard)
+        return self._downloaded(answer, existing.size, validator=existing.validator, unmodified=True)
+
+    def _downloaded(self, answer: Answer, size: int, *, validator: str | None = None, **found: Any) -> Downloaded:
+        response = answer.response
+        version = ranges.version(field(response, "etag"), field(response, "last-modified"))
+        return Downloaded(
+            self._job.target,
+            size,
+            redact(response.request.url),
+            content_type=field(response, "content-type"),
+            validator=version or validator,
+            attempts=self._course.attempts,
+            elapsed=self._port.now() - self._course.began,
+            **found,
+        )
+
+    async def _catch_up(self) -> None:
+        """Hash what the digest has not seen: what an earlier download left, or came before the digest was known."""
+        while not self._partial.is_hashed:
+            self._course.deadline.check(self._port.now())
+            await self._port.blocking(self._partial.catch_up)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from io import BytesIO
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
 from ..core import redirects, retries
-from ..core.deadlines import Deadline
+from ..core.deadlines import SHARED, Deadline
 from ..core.headers import check_size
 from ..core.intake import ByteBudget
+from ..core.ranges import Held
 from ..core.rates import RateLimiter
 from ..core.requests import RequestBuilder, RequestSpec
+from ..core.throttle import Throttle
 from ..core.urls import redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
-from ..lazy import field, raw_fields
+from ..hooks import Hooks, RedirectEvent, RetryEvent
+from ..lazy import LazyRequest, Origin, field, raw_fields
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
 from .body import Body
@@ -35,6 +40,9 @@ class Rules:
     retries: RetryPolicy
     redirects: RedirectPolicy
     rates: RateLimiter | None = None
+    hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
+    throttle: Throttle = dataclasses.field(default_factory=Throttle)
+    flights: dict[Hashable, Any] | None = None
 
 
 class Call(NamedTuple):
@@ -54,25 +62,98 @@ class Call(NamedTuple):
 
 
 @dataclass(slots=True)
+class Course:
+    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
+
+    Attributes:
+        call: what the next attempt asks for.
+        began: when the call did, on the port's clock.
+        deadline: the end of all attempts.
+        attempts: attempts so far.
+        failures: of these, those that failed in a row; what made progress sets it back.
+        request: the last that was sent.
+        kept: what came of a body that broke, where the rest of it can be asked for.
+        furthest: bytes that there have been at most, beyond which more are progress.
+        since: when that was.
+        gained: the attempt that failed made progress.
+    """
+
+    call: Call
+    began: float
+    deadline: Deadline
+    attempts: int = 0
+    failures: int = 0
+    request: LazyRequest | None = None
+    kept: Kept | None = None
+    furthest: int = 0
+    since: float = 0.0
+    gained: bool = False
+
+    @classmethod
+    def of(cls, call: Call, now: float) -> Course:
+        """The course of a call that begins now."""
+        deadline = Deadline.after(call.timeouts.total, now).sooner(SHARED.get())
+        return cls(call, now, deadline, since=now)
+
+    def note_progress(self, size: int, now: float) -> None:
+        """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
+
+        Args:
+            size: bytes that there are now, and that the next attempt can go on from.
+            now: the moment on the port's clock.
+        """
+        gained = size - self.furthest
+        floor = (self.call.rules.limits.min_speed or 0) * (now - self.since)
+        if gained > 0 and gained >= floor:
+            self.failures = 1
+            self.gained = True
+            self.furthest, self.since = size, now
+
+    @property
+    def origin(self) -> Origin:
+        """Where the last request went."""
+        return self.call.spec.url.origin if self.request is None else self.request.origin
+
+
+@dataclass(slots=True)
 class Answer:
     """An answer that is not redirected any further; whoever holds it closes it.
 
     Attributes:
         response: its header.
         body: its body.
-        attempt: the number of the attempt that brought it.
-        began: when the call did, on the port's clock.
+        course: the attempts that led to it.
         history: the redirects on the way.
+        followed: bytes that later answers brought, which went on with its body.
     """
 
     response: httpx.Response
     body: Body
     exchange: Exchange
-    call: Call
+    course: Course
     port: Port
-    attempt: int
-    began: float
     history: list[httpx.Response]
+    followed: int = 0
+
+    @property
+    def call(self) -> Call:
+        """What was asked for."""
+        return self.course.call
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that brought it."""
+        return self.course.attempts
+
+    @property
+    def began(self) -> float:
+        """When the call did, on the port's clock."""
+        return self.course.began
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of its body so far, as they were sent."""
+        return self.body.wire_bytes + self.followed
 
     def require_content(self) -> None:
         """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
@@ -87,7 +168,7 @@ class Answer:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:
             _name_hop(error, self.response.request)
-            _describe(error, self.call, self.attempt, self.port.now() - self.began)
+            _describe(error, self.course, self.port.now())
             raise
 
     async def close(self) -> None:
@@ -95,31 +176,23 @@ class Answer:
         await self.exchange.close()
 
 
-Consume = Callable[[Answer], Awaitable[T]]
-
-
-@dataclass(slots=True)
-class Course:
-    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
+class Kept(NamedTuple):
+    """What came of a body that broke.
 
     Attributes:
-        call: what the next attempt asks for.
-        began: when the call did, on the port's clock.
-        deadline: the end of all attempts.
-        attempts: attempts so far.
-        failures: of these, those that failed in a row; what made progress sets it back.
+        answer: the one that brought its beginning.
+        content: the bytes, at whose end more are written.
+        held: what the rest is asked for by.
+        whole: the request for all of it.
     """
 
-    call: Call
-    began: float
-    deadline: Deadline
-    attempts: int = 0
-    failures: int = 0
+    answer: Answer
+    content: BytesIO
+    held: Held
+    whole: RequestSpec
 
-    @classmethod
-    def of(cls, call: Call, now: float) -> Course:
-        """The course of a call that begins now."""
-        return cls(call, now, Deadline.after(call.timeouts.total, now))
+
+Consume = Callable[[Answer], Awaitable[T]]
 
 
 async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
@@ -132,76 +205,104 @@ async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
 
 async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
     """The same, on a course that the consumer may change between two attempts."""
-    deadline = course.deadline
     while True:
-        call = course.call
         course.attempts += 1
         course.failures += 1
+        course.gained = False
         try:
-            answer = await _follow(port, call, deadline, course.attempts, course.began)
-            wait = _pause_after(port, call, deadline, answer.response, course.failures)
+            answer = await _follow(port, course)
+            wait = _pause_after(port, course, answer.response)
             if wait is None:
                 return await _consumed(answer, consume)
             await answer.close()
+            await _tell(port, course, StatusError(answer.response), wait)
         except HTTPConnError as error:
-            wait = _pause(port, call, deadline, error, course.failures)
+            wait = _pause(port, course, error)
             if wait is None:
-                _describe(error, call, course.attempts, port.now() - course.began)
+                _describe(error, course, port.now())
                 raise
-        logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, redact(call.spec.url.url), wait)
+            await _tell(port, course, error, wait)
         await port.sleep(wait)
 
 
 async def _consumed(answer: Answer, consume: Consume[T]) -> T:
     try:
-        return await consume(answer)
+        consumed = await consume(answer)
     except BaseException:
         await answer.close()
         raise
+    rules = answer.call.rules
+    if rules.retries.budget is not None and answer.response.status_code not in rules.retries.statuses:
+        rules.throttle.earn(answer.course.origin, rules.retries.budget)
+    return consumed
 
 
-def _pause_after(port: Port, call: Call, deadline: Deadline, response: httpx.Response, attempt: int) -> float | None:
+def _pause_after(port: Port, course: Course, response: httpx.Response) -> float | None:
     """As below, for a status that may pass; where no attempt is left, the answer itself goes to the caller."""
-    if response.status_code not in call.rules.retries.statuses:
+    if response.status_code not in course.call.rules.retries.statuses:
         return None
-    return _pause(port, call, deadline, StatusError(response), attempt)
+    return _pause(port, course, StatusError(response))
 
 
-def _pause(port: Port, call: Call, deadline: Deadline, error: HTTPConnError, attempt: int) -> float | None:
+def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     """Seconds until the next attempt, or None when there is none."""
-    policy = call.rules.retries
-    if not retries.worth_another(policy, error, attempt):
+    policy = course.call.rules.retries
+    method = "GET" if course.request is None else course.request.method
+    verdict = retries.judge(policy, error, course.failures, method)
+    if not verdict.again:
+        logger.debug("Attempt %d was the last one: %s", course.attempts, verdict.reason)
         return None
     asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
-    wait = retries.pause(policy, attempt, asked, port.chance())
-    return wait if wait is not None and deadline.allows(wait, port.now()) else None
+    wait = retries.pause(policy, course.failures, asked, port.chance())
+    if wait is None or not course.deadline.allows(wait, port.now()):
+        return None
+    is_free = course.gained or (asked is not None and policy.obey_retry_after)
+    return wait if is_free or _is_afforded(port, course, error) else None
+
+
+def _is_afforded(port: Port, course: Course, error: HTTPConnError) -> bool:
+    """Whether the budget of the host holds another retry; an error that is final for this alone says so."""
+    rules = course.call.rules
+    if rules.retries.budget is None or rules.throttle.take(course.origin, port.now()):
+        return True
+    error.add_note(f"No retry was made, since those to {course.origin.host} are used up: see RetryPolicy.budget")
+    return False
 
 
 def _retry_after(response: httpx.Response, now: float) -> float | None:
     return retries.retry_after(field(response, "retry-after"), field(response, "date"), now)
 
 
-def _describe(error: HTTPConnError, call: Call, attempt: int, elapsed: float) -> None:
+async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -> None:
+    """That an attempt failed, and another one follows."""
+    _describe(error, course, port.now())
+    url = redact(course.call.spec.url.url)
+    logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
+    for hook in course.call.rules.hooks.retry:
+        await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
+
+
+def _describe(error: HTTPConnError, course: Course, now: float) -> None:
     """The error as the caller sees it: where, after how many attempts and how long."""
-    error.attempts, error.elapsed = attempt, elapsed
+    error.attempts, error.elapsed = course.attempts, now - course.began
     if error.url is None:
-        error.url = redact(call.spec.url.url)
+        error.url = redact(course.call.spec.url.url)
 
 
-async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, began: float) -> Answer:
+async def _follow(port: Port, course: Course) -> Answer:
     """Send a request and follow its redirects; their bodies are never read."""
+    call = course.call
     spec = call.spec
     trail: redirects.Trail | None = None
     history: list[httpx.Response] = []
     while True:
-        exchange = await _send(port, call, spec, deadline)
+        exchange = await _send(port, course, spec)
         response = exchange.response
         location = field(response, "location") or ""
         try:
             check_size(raw_fields(response), call.rules.limits)
             if not (call.follow and redirects.leads_on(response.status_code, location)):
-                body = _body(port, exchange, call, spec, deadline)
-                return Answer(response, body, exchange, call, port, attempt, began, history)
+                return Answer(response, _body(port, exchange, course, spec), exchange, course, port, history)
             trail = trail or redirects.Trail(spec, call.rules.redirects, call.rules.builder)
             spec = trail.follow(spec, location)
         except BaseException as error:
@@ -210,6 +311,9 @@ async def _follow(port: Port, call: Call, deadline: Deadline, attempt: int, bega
             raise
         await exchange.close()
         history.append(response)
+        for hook in call.rules.hooks.redirect:
+            event = RedirectEvent(redact(response.request.url), redact(spec.url.url), response.status_code)
+            await port.tell(hook, event)
 
 
 def _name_hop(error: BaseException, request: httpx.Request) -> None:
@@ -219,11 +323,12 @@ def _name_hop(error: BaseException, request: httpx.Request) -> None:
         error.request = request
 
 
-def _body(port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> Body:
+def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> Body:
+    call = course.call
     return Body(
         port,
         exchange,
-        deadline,
+        course.deadline,
         codings=spec.codings,
         limits=call.rules.limits,
         max_bytes=call.max_bytes,
@@ -232,12 +337,13 @@ def _body(port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadlin
     )
 
 
-async def _send(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> Exchange:
-    await _await_turn(port, call, spec, deadline)
-    request = call.rules.builder.build(spec)
-    deadline.check(port.now())
+async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
+    call = course.call
+    await _await_turn(port, call, spec, course.deadline)
+    request = course.request = call.rules.builder.build(spec)
+    course.deadline.check(port.now())
     try:
-        exchange = await port.send(request, call.timeouts, deadline)
+        exchange = await port.send(request, call.timeouts, course.deadline)
     except HTTPConnError as error:
         _name_hop(error, request)
         raise

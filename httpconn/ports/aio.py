@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -12,10 +13,11 @@ import anyio.to_thread
 import httpx
 
 from ..core.deadlines import Deadline
+from ..hooks import Hook
 from ..transport import AsyncHTTPTransport
 from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
-from .clients import Hook
+from .clients import running_loop
 from .sending import SendingPort, WireExchange
 from .translation import FOREIGN
 
@@ -79,8 +81,23 @@ class AsyncPort(SendingPort):
         """See :class:`httpconn.ports.base.Port`."""
         await anyio.sleep(seconds)
 
-    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
-        await hook(message)
+    @property
+    def place(self) -> Hashable:
+        """The event loop."""
+        return running_loop()
+
+    def signal(self) -> anyio.Event:
+        """See :class:`httpconn.ports.base.Port`."""
+        return anyio.Event()
+
+    async def wait(self, signal: anyio.Event, deadline: Deadline) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        await _within(deadline, signal.wait())
+
+    async def _call(self, hook: Hook, event: object) -> None:
+        result = hook(event)
+        if inspect.isawaitable(result):
+            await result
 
     async def _exchange(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline

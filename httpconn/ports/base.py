@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -41,6 +41,13 @@ class Exchange(Protocol):
         """Give the connection back, or close it if the body was not read to its end. Safe under cancellation."""
 
 
+class Signal(Protocol):
+    """An event, of threads or of tasks."""
+
+    def set(self) -> object:
+        """Wake whoever waits."""
+
+
 class Port(Protocol):
     """The world of one call: a client, a clock, a place for blocking work."""
 
@@ -56,8 +63,21 @@ class Port(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
+    async def tell(self, hook: Callable[..., Any], event: object) -> None:
+        """Call an event hook. What it raises goes out as it is, an error of our tree as :class:`HookRaised`."""
+
     async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
         """Send a request and read the header of its answer. Raises errors of our tree only."""
+
+    @property
+    def place(self) -> Hashable:
+        """Where calls can wait for each other: among the threads of a process, or the tasks of an event loop."""
+
+    def signal(self) -> Signal:
+        """A new one, for this place."""
+
+    async def wait(self, signal: Any, deadline: Deadline) -> None:
+        """Wait for one that this place made. Raises DeadlineExceeded."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Run file work where it does not hold up an event loop; it is always run to its end."""
@@ -67,3 +87,23 @@ class Port(Protocol):
 
     async def release(self) -> None:
         """The call is over: close the client if it was made for this call alone. Safe under cancellation."""
+
+
+class Channel(Protocol[T]):
+    """What the members of a crew hand to each other."""
+
+    def send(self, item: T) -> None:
+        """Leave it for whoever receives next; who sends sees to it that these do not become too many."""
+
+    async def receive(self) -> T:
+        """Wait for the next one."""
+
+
+class Crew(Protocol):
+    """Flows that run beside each other: threads, or tasks."""
+
+    def channel(self) -> Channel[Any]:
+        """A new one."""
+
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Run a flow; when the crew is stopped, so is the flow, wherever it waits."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import http.cookiejar
 import inspect
 import os
-import ssl
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,16 +16,20 @@ import anyio
 import httpx
 from anyio.lowlevel import current_token
 
+from ..access import AccessPolicy
 from ..core.headers import Fields
 from ..errors import InvalidRequest
+from ..hooks import Hook, Hooks
 from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.environment import proxy_mounts
+from ..transport.names import Names
+from ..transport.proxies import require_trusted
+from ..transport.security import Security, Verify
 from ..transport.signals import running_asyncio
-from ..transport.tls import Certificate, tls_context
+from ..transport.tls import Certificate
 
-Hook = Callable[..., Any]
 T = TypeVar("T")
 
 _MAX_ORIGINS = 1024
@@ -77,48 +80,61 @@ class ClientOptions:
     fields: Fields
     timeouts: Timeouts
     limits: Limits
-    verify: ssl.SSLContext | str | bool
+    verify: Verify
     cert: Certificate | None
     proxy: str | httpx.URL | httpx.Proxy | None
     trust_env: bool
     http2: bool
-    event_hooks: Mapping[str, Sequence[Hook]]
+    hooks: Hooks
     transport: httpx.BaseTransport | None
     async_transport: httpx.AsyncBaseTransport | None
+    access: AccessPolicy
+    names: Names
 
     def __post_init__(self) -> None:
+        if self.proxy is not None:
+            require_trusted(self.access)
+        for option, transport in (("transport", self.transport), ("async_transport", self.async_transport)):
+            _require_guarded(option, transport, self.access)
         if self.proxy is not None and (self.transport or self.async_transport):
             raise InvalidRequest("A transport of your own brings its own proxy: give transport= or proxy=, not both")
-        for event, hooks in self.event_hooks.items():
-            if event not in ("request", "response"):
-                raise InvalidRequest(f"There is no event hook {event!r}")
-            if isinstance(hooks, str) or not isinstance(hooks, Sequence) or not all(map(callable, hooks)):
-                raise InvalidRequest(f"The event hooks of {event!r} must be a list of functions")
 
     def sync_client(self) -> SyncClient:
         """A new client for threads."""
         transport = self.transport or HTTPTransport(proxy=self.proxy, **self._transport_options())
         mounts = {} if self.transport else self._mounts(HTTPTransport)
-        hooks = {
-            event: [hook for hook in hooks if not inspect.iscoroutinefunction(hook)]
-            for event, hooks in self.event_hooks.items()
-        }
+        self.hooks.require_plain()
+        hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
         return SyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
         """A new client for one event loop."""
         transport = self.async_transport or AsyncHTTPTransport(proxy=self.proxy, **self._transport_options())
         mounts = {} if self.async_transport else self._mounts(AsyncHTTPTransport)
-        hooks = {event: [_awaitable(hook) for hook in hooks] for event, hooks in self.event_hooks.items()}
+        hooks = {
+            "request": [_awaitable(hook) for hook in self.hooks.request],
+            "response": [_awaitable(hook) for hook in self.hooks.response],
+        }
         return AsyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
 
     def _transport_options(self) -> dict[str, Any]:
-        context = tls_context(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
-        return {"ssl_context": context, "limits": self.limits, "http2": self.http2}
+        security = Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
+        return {
+            "ssl_context": security,
+            "limits": self.limits,
+            "http2": self.http2,
+            "trust_env": self.trust_env,
+            "access": self.access,
+            "resolver": self.names,
+        }
 
     def _mounts(self, transport: Callable[..., Any]) -> dict[str, Any]:
-        """The proxies of the environment; an explicit one stands alone, as in httpx."""
-        if not self.trust_env or self.proxy is not None:
+        """The proxies of the environment; an explicit one stands alone, as in httpx.
+
+        Whoever set these did not do it for URLs of strangers: they count only where the policy trusts proxies.
+        """
+        trusted = self.access.trusted_proxy or not self.access.judges_addresses
+        if not self.trust_env or self.proxy is not None or not trusted:
             return {}
         options = self._transport_options()
         return {
@@ -135,6 +151,18 @@ class ClientOptions:
         }
         jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
         return {"headers": list(self.fields), "timeout": httpx.Timeout(**phases), "cookies": jar, "trust_env": False}
+
+
+def _require_guarded(option: str, transport: object, access: AccessPolicy) -> None:
+    """A transport of the caller's dials what it likes, unless it says by its ``access`` that it judges addresses."""
+    if transport is None or not access.judges_addresses:
+        return
+    own = getattr(transport, "access", None)
+    if not isinstance(own, AccessPolicy) or not own.judges_addresses:
+        raise InvalidRequest(
+            f"{option}: the access policy cannot judge the addresses that it dials;"
+            " give an HTTPTransport or AsyncHTTPTransport that is made with access="
+        )
 
 
 def _awaitable(hook: Hook) -> Callable[..., Awaitable[None]]:
@@ -176,7 +204,7 @@ class Clients:
         """The client of the running event loop; a new one for each call when clients are not reused."""
         if not self.reuse:
             return self._options.async_client()
-        token = _running_loop()
+        token = running_loop()
         held = self._by_loop.get(token)
         if held is None:
             self._forget_closed_loops()
@@ -210,7 +238,7 @@ class Clients:
 
     async def aclose(self) -> None:
         """Close the client of the running event loop, and the others as ``close`` does."""
-        held = self._by_loop.pop(_running_loop(), None)
+        held = self._by_loop.pop(running_loop(), None)
         if held is not None:
             await held[1].aclose()
         self.close()
@@ -228,7 +256,8 @@ class Clients:
             self.close()
 
 
-def _running_loop() -> object:
+def running_loop() -> object:
+    """What stands for the event loop that is running."""
     return running_asyncio() or current_token().native_token  # anyio's takes as long as reading a header
 
 

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import httpx
 
 from ..core.deadlines import Deadline
+from ..core.headers import check_changed
+from ..errors import HTTPConnError, InvalidRequest
+from ..hooks import Hook, HookRaised
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from ..transport.incoming import Incoming
 from ..transport.translation import httpx_errors
-from .clients import Hook
 from .clock import SystemClock
 from .timeouts import Allowances
 from .translation import FOREIGN, translate
@@ -21,7 +23,7 @@ from .translation import FOREIGN, translate
 T = TypeVar("T")
 
 
-class _Exchange(ABC):
+class TimedExchange(ABC):
     """An answer, and the time that its body may take."""
 
     def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
@@ -67,7 +69,7 @@ class _Exchange(ABC):
         """See :class:`httpconn.ports.base.Exchange`."""
 
 
-class DirectExchange(_Exchange):
+class DirectExchange(TimedExchange):
     """One request over a transport of ours, with nothing between its body and us."""
 
     def __init__(self, response: httpx.Response, body: Incoming, read: Allowance | None, deadline: Deadline) -> None:
@@ -105,7 +107,7 @@ class DirectExchange(_Exchange):
         self._body.close()
 
 
-class WireExchange(_Exchange):
+class WireExchange(TimedExchange):
     """One request over any transport; see :class:`httpconn.ports.base.Exchange`."""
 
     @property
@@ -152,12 +154,12 @@ class SendingPort(SystemClock, ABC):
         self._client = client
         self._owned = owned
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> _Exchange:
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
         """See :class:`httpconn.ports.base.Port`."""
         limits = request.extensions["timeout"] = Allowances(timeouts, deadline)
         hooks = self._client.event_hooks
-        for hook in hooks["request"]:
-            await self._tell(hook, request)
+        if hooks["request"]:
+            await self._show(request, hooks["request"])
         transport = self._client.transport_for(request)
         direct = getattr(transport, "direct", None)
         try:
@@ -169,11 +171,27 @@ class SendingPort(SystemClock, ABC):
             raise translate(error, deadline) from error
         return await self._shown(exchange, request, hooks["response"])
 
+    async def tell(self, hook: Hook, event: object) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        try:
+            await self._call(hook, event)
+        except HTTPConnError as error:
+            raise HookRaised(error) from error
+
+    async def _show(self, request: httpx.Request, hooks: Sequence[Hook]) -> None:
+        """What a hook makes of a request is held to the rules for what callers give."""
+        url, header = request.url, request.headers.raw
+        for hook in hooks:
+            await self.tell(hook, request)
+        if request.url != url:
+            raise InvalidRequest("An event hook cannot change the URL of a request")
+        check_changed(header, request.headers.raw)
+
     async def _shown(self, exchange: WireExchange, request: httpx.Request, hooks: Sequence[Hook]) -> WireExchange:
         exchange.response.request = request
         try:
             for hook in hooks:
-                await self._tell(hook, exchange.response)
+                await self.tell(hook, exchange.response)
         except BaseException:
             await exchange.close()
             raise
@@ -181,8 +199,8 @@ class SendingPort(SystemClock, ABC):
         return exchange
 
     @abstractmethod
-    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
-        """Call an event hook of the client; what it raises is the caller's own."""
+    async def _call(self, hook: Hook, event: object) -> None:
+        """Call an event hook, and await what it returns if that has to be."""
 
     @abstractmethod
     async def _exchange(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,8 +13,8 @@ from typing import Any, TypeVar
 import httpx
 
 from ..core.deadlines import Deadline
+from ..hooks import Hook, not_awaited
 from ..transport.allowance import Allowance
-from .clients import Hook
 from .sending import SendingPort, WireExchange
 from .translation import FOREIGN
 
@@ -41,8 +44,26 @@ class SyncPort(SendingPort):
         """See :class:`httpconn.ports.base.Port`."""
         time.sleep(seconds)
 
-    async def _tell(self, hook: Hook, message: httpx.Request | httpx.Response) -> None:
-        hook(message)
+    @property
+    def place(self) -> int:
+        """This process: what the parent of a fork had under way never ends in its child."""
+        return os.getpid()
+
+    def signal(self) -> threading.Event:
+        """See :class:`httpconn.ports.base.Port`."""
+        return threading.Event()
+
+    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        if not signal.wait(None if deadline.at is None else max(0.0, deadline.at - self.now())):
+            raise deadline.exceeded()
+
+    async def _call(self, hook: Hook, event: object) -> None:
+        result = hook(event)
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise not_awaited(hook)
 
     async def _exchange(
         self, transport: httpx.BaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .pair import AsyncHTTPTransport, HTTPTransport
+from .security import Security
 
-__all__ = ["AsyncHTTPTransport", "HTTPTransport"]
+__all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security"]

@@ -14,6 +14,7 @@ from ..stepping import run_sync
 from .allowance import Allowance
 from .calls import CURRENT, Call
 from .dial import Options, as_allowance, dial, dial_unix
+from .guard import Guard
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .streams import AsyncStream, Stream, SyncStream
 from .wire import Wire
@@ -23,10 +24,13 @@ SocketOptions = Iterable[httpcore.SOCKET_OPTION] | None
 
 
 class _Backend(Generic[S]):
-    """Dialling, and the streams that are open."""
+    """Dialling, past the guard, and the streams that are open."""
 
-    def __init__(self, runtime: Runtime, stream_type: Callable[[Wire, Allowance, Callable[[Any], None]], S]) -> None:
+    def __init__(
+        self, runtime: Runtime, stream_type: Callable[[Wire, Allowance, Callable[[Any], None]], S], guard: Guard
+    ) -> None:
         self._runtime = runtime
+        self._guard = guard
         self._stream_type = stream_type
         self._open: set[S] = set()
         self._closed = False
@@ -35,13 +39,13 @@ class _Backend(Generic[S]):
         self, host: str, port: int, timeout: float | None, local_address: str | None, options: SocketOptions
     ) -> S:
         allowance = as_allowance(timeout)
-        dialling = dial(self._runtime, host, port, allowance, Options(local_address, tuple(options or ())))
-        return await self._stream(dialling, allowance)
+        how = Options(local_address, tuple(options or ()), self._guard)
+        return await self._stream(dial(self._runtime, host, port, allowance, how), allowance)
 
     async def _unix(self, path: str, timeout: float | None, options: SocketOptions) -> S:
         allowance = as_allowance(timeout)
-        dialling = dial_unix(self._runtime, path, allowance, Options(socket_options=tuple(options or ())))
-        return await self._stream(dialling, allowance)
+        how = Options(None, tuple(options or ()), self._guard)
+        return await self._stream(dial_unix(self._runtime, path, allowance, how), allowance)
 
     async def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> S:
         stream = self._stream_type(Wire(await dialling, self._runtime), allowance, self._open.discard)
@@ -58,8 +62,8 @@ class _Backend(Generic[S]):
 class SyncBackend(_Backend[SyncStream], httpcore.NetworkBackend):
     """For threads."""
 
-    def __init__(self) -> None:
-        super().__init__(BlockingRuntime(), SyncStream)
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(BlockingRuntime(), SyncStream, guard)
 
     def connect_tcp(
         self,
@@ -92,8 +96,8 @@ class SyncBackend(_Backend[SyncStream], httpcore.NetworkBackend):
 class AsyncBackend(_Backend[AsyncStream], httpcore.AsyncNetworkBackend):
     """For asyncio and trio."""
 
-    def __init__(self) -> None:
-        super().__init__(EventLoopRuntime(), AsyncStream)
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(EventLoopRuntime(), AsyncStream, guard)
 
     async def connect_tcp(
         self,

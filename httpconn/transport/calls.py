@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..options import Limits
+
 
 class Discardable(Protocol):
     """A connection that was made for a call, and may not have been used."""
@@ -21,11 +23,13 @@ class Call:
     """One request's way through a pool, there and back.
 
     Attributes:
+        limits: of the header of an answer.
         connections: made for it by the pool.
         streams: dialled for it by the backend, and not yet owned by a connection.
         interruption: what interrupted its clean-up, to be raised once that is done.
     """
 
+    limits: Limits = field(default_factory=Limits)
     connections: list[Discardable] = field(default_factory=list)
     streams: list[Any] = field(default_factory=list)
     interruption: BaseException | None = None

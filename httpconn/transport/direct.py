@@ -7,15 +7,17 @@ import httpx
 from ..lazy import LazyResponse
 from .bodies import DirectBody
 from .engine import Engine
+from .guard import Guard
 from .incoming import Incoming
 from .translation import httpx_errors
 
 
 class Direct:
-    """The engine, in the words of httpx."""
+    """The engine, in the words of httpx, and the guard before it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, guard: Guard) -> None:
         self._engine = engine
+        self._guard = guard
 
     def __repr__(self) -> str:
         return repr(self._engine)
@@ -26,6 +28,7 @@ class Direct:
 
     async def begin(self, request: httpx.Request) -> tuple[LazyResponse, Incoming]:
         """The same, and the body as the engine has it."""
+        self._guard.admit(request)
         with httpx_errors():
             head, body = await self._engine.exchange(request)
         extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import threading
 import time
 import weakref
@@ -24,9 +23,12 @@ from ..options import Limits
 from . import http11
 from .allowance import Allowance
 from .dial import Options, as_allowance, dial, dial_unix
+from .guard import origin_of
 from .incoming import READ_SIZE, Connection, Incoming
+from .interruption import Interruption
 from .pool import Lease, Next, Pool, Stage
 from .runtimes import Runtime, await_turn
+from .security import Security
 from .wire import Wire
 
 T = TypeVar("T")
@@ -50,11 +52,11 @@ class Engine:
     """All connections of one transport."""
 
     def __init__(
-        self, runtime: Runtime, limits: Limits, ssl_context: ssl.SSLContext, dialling: Options, uds: str | None
+        self, runtime: Runtime, limits: Limits, security: Security, dialling: Options, uds: str | None
     ) -> None:
         self._runtime = runtime
         self._limits = limits
-        self._ssl_context = ssl_context
+        self._security = security
         self._dialling = dialling
         self._uds = uds
         self._closed = False
@@ -88,9 +90,10 @@ class Engine:
         lease = self._claim(route)
         try:
             if lease.stage is Stage.WAITING:
-                await self._await_turn(lease, timeouts.get("pool"))
+                await self._await_turn(lease, timeouts.get("pool"), request.extensions.get("interruption"))
             connection = lease.connection
             if connection is not None and connection.is_fresh():
+                connection.be_held(request.extensions.get("interruption"))
                 with contextlib.suppress(Stale):
                     return await self._converse(lease, connection, request, timeouts, kept=True)
             self._drop(lease)
@@ -114,15 +117,23 @@ class Engine:
         _close(close)
         return lease
 
-    async def _await_turn(self, lease: Lease[Connection], timeout: float | None) -> None:
+    async def _await_turn(
+        self, lease: Lease[Connection], timeout: float | None, interruption: Interruption | None
+    ) -> None:
         try:
+            if interruption is not None:
+                interruption.hold(lease, lease.waiter.set)
             await await_turn(self._runtime, lease.waiter, timeout)
             self._require_open()
+            if lease.stage is Stage.WAITING:
+                raise httpx.ConnectError("The request was interrupted")
         except BaseException:
             self.end(lease, reusable=True)  # if its turn has come, nothing was done in it
             raise
         finally:
             self._waiting.discard(lease)
+            if interruption is not None:
+                interruption.let_go(lease)
 
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
         """The exchange is over, or is not waited for any more; once is enough."""
@@ -140,6 +151,7 @@ class Engine:
         if lease.stage is Stage.WAITING:
             return self._pool.cancel(lease, now)
         if lease.connection is not None:
+            lease.connection.let_go()
             self._used.discard(lease.connection)
         left = self._pool.release(lease, now, reusable=reusable)
         if left.wake is not None and left.wake.connection is not None:
@@ -156,6 +168,7 @@ class Engine:
         with self._lock:
             connection, lease.connection = lease.connection, None
             if connection is not None:
+                connection.let_go()
                 self._used.discard(connection)
         if connection is not None:
             connection.wire.close()
@@ -189,8 +202,9 @@ class Engine:
             self._pool.dialled(lease, connection)
             self._used.add(connection)
             self._require_open()
+        connection.be_held(request.extensions.get("interruption"))
         if route.origin.scheme == "https":
-            handshake = wire.start_tls(self._ssl_context, route.server_name, allowance)
+            handshake = wire.start_tls(self._security, route.server_name, allowance)
             await self._traced(request, "connection.start_tls", handshake)
         self._require_open()
         return connection
@@ -267,15 +281,8 @@ class Engine:
 
 
 def _route(request: httpx.Request) -> Route:
-    origin = request.origin if is_untouched(request) else _origin(request.url)
+    origin = request.origin if is_untouched(request) else origin_of(request.url)
     return Route(origin, request.extensions.get("sni_hostname") or origin.host)
-
-
-def _origin(url: httpx.URL) -> Origin:
-    scheme, host = url.scheme, url.raw_host.decode("ascii")
-    if scheme not in ("http", "https") or not host:
-        raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
-    return Origin(scheme, host, url.port or (443 if scheme == "https" else 80))
 
 
 def _has_body(request: httpx.Request) -> bool:

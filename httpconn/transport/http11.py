@@ -31,7 +31,9 @@ class HTTP11Connection:
     Attributes:
         head: the head of the final answer, or None before it is there.
         complete: whether no answer is outstanding.
+        ahead: whether bytes came behind an answer.
         answered: whether any byte came since the request was begun.
+        chunked: whether the body of the answer is in chunks.
         close_delimited: whether the end of the connection is the only end of the body, so that a cut is not noticed.
     """
 
@@ -49,7 +51,9 @@ class HTTP11Connection:
         "_remaining",
         "_step",
         "_unsent",
+        "ahead",
         "answered",
+        "chunked",
         "close_delimited",
         "complete",
         "head",
@@ -70,7 +74,9 @@ class HTTP11Connection:
         self._unsent: int | None = 0  # bytes of the request's body; None: chunked, and not ended
         # A function of the class, not a bound method: no cycle, so that a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unasked_bytes
+        self.ahead: bool = False
         self.answered: bool = False
+        self.chunked: bool = False
         self.close_delimited: bool = False
         self.complete: bool = True
         self.head: Head | None = None
@@ -101,16 +107,17 @@ class HTTP11Connection:
             self._fields_given = headers.copy()
         framing = fields.framing
         self._unsent = None if framing.chunked else framing.length or 0
-        self._begin(method, framing.keep_alive)
+        self.begin(method, keep_alive=framing.keep_alive)
         return line + fields.block
 
-    def _begin(self, method: bytes, keep_alive: bool) -> None:
+    def begin(self, method: bytes, *, keep_alive: bool) -> None:
+        """Begin an exchange whose request is written by somebody else."""
         self._method = method
         self._persistent = keep_alive
         self._interim = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
-        self.answered = self.close_delimited = self.complete = False
+        self.answered = self.chunked = self.close_delimited = self.complete = False
         self.head = None
 
     def send_body(self, data: bytes) -> bytes:
@@ -200,6 +207,7 @@ class HTTP11Connection:
         if self._method == b"HEAD" or status in (204, 304):  # rule 1; 1xx are skipped before
             self._begin_counted(0, data)
         elif framing.chunked:  # rules 3 and 4
+            self.chunked = True
             self._chunks = ChunkedDecoder(self._max_headers, self._max_header_bytes)
             self._continue_with(HTTP11Connection._chunked_bytes, data)
         elif framing.length is not None:  # rules 5 and 6
@@ -247,6 +255,7 @@ class HTTP11Connection:
 
     def _unasked_bytes(self, _: bytes) -> None:
         # Never the answer to a request that has yet to be sent: whatever it is, the connection is out of step.
+        self.ahead = True
         self._persistent = False
 
     def _broken_bytes(self, _: bytes) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from ..options import Limits
 from . import http11
+from .interruption import Interruption
 from .wire import Wire
 
 READ_SIZE = 64 * 1024
@@ -18,13 +19,26 @@ READ_SIZE = 64 * 1024
 class Connection:
     """A wire and what is spoken on it."""
 
-    __slots__ = ("http", "wire")
+    __slots__ = ("_interruption", "http", "wire")
 
     def __init__(self, wire: Wire, limits: Limits) -> None:
         self.wire: Wire = wire
+        self._interruption: Interruption | None = None
         self.http: http11.HTTP11Connection = http11.HTTP11Connection(
             max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
         )
+
+    def be_held(self, interruption: Interruption | None) -> None:
+        """By the request that uses it now, and may be interrupted."""
+        self._interruption = interruption
+        if interruption is not None:
+            interruption.hold(self, self.wire.close)
+
+    def let_go(self) -> None:
+        """The request uses it no more."""
+        if self._interruption is not None:
+            self._interruption.let_go(self)
+            self._interruption = None
 
     def is_fresh(self) -> bool:
         """Whether the next request may be sent on it."""

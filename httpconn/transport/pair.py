@@ -9,19 +9,28 @@ from typing import Any, ClassVar
 import httpcore
 import httpx
 
+from ..access import AccessPolicy
+from ..errors import InvalidRequest
 from ..options import Limits
 from ..stepping import run_sync
 from .dial import Options
 from .direct import Direct
 from .engine import Engine
+from .guard import Guard
+from .names import NameResolver, Names
 from .pooled import AsyncPooled, Pooled, SyncPooled
-from .proxies import ProxyLike, core_proxy, require
+from .proxies import ProxyLike, core_proxy, require, require_trusted
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
-from .tls import tls_context
+from .security import Security
 
 
 class _Transport:
-    """The options, and the way that they lead."""
+    """The options, and the way that they lead.
+
+    Attributes:
+        access: the policy that is kept.
+        direct: the way of the engine, where that is the one.
+    """
 
     _runtime_type: ClassVar[type[Runtime]]
     _pooled_type: ClassVar[type[SyncPooled | AsyncPooled]]
@@ -29,28 +38,42 @@ class _Transport:
     def __init__(
         self,
         *,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | Security | None = None,
         limits: Limits | None = None,
         http2: bool = False,
         proxy: ProxyLike | None = None,
         uds: str | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        trust_env: bool = True,
+        access: AccessPolicy | None = None,
+        resolver: NameResolver | None = None,
     ) -> None:
         if http2:
             require("h2", option="http2", extra="http2")
+        self.access = access or AccessPolicy.anywhere()
+        names = self._names(resolver)
+        guard = Guard(self.access, names)
         limits = limits or Limits()
-        context = ssl_context or tls_context(True, None, trust_env=True, http2=http2)
+        security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)
         options = tuple(socket_options or ())
         self._way: Direct | Pooled
         if http2 or proxy is not None:
-            core: dict[str, Any] = {"ssl_context": context, "http2": http2, "uds": uds, "socket_options": options}
-            core |= {"proxy": None if proxy is None else core_proxy(proxy), "local_address": local_address}
-            self._way = self._pooled_type(limits, core)
+            dialled = guard
+            if proxy is not None:
+                require_trusted(self.access)
+                dialled = Guard(AccessPolicy.anywhere(), names)  # the proxy's own address, which the caller chose
+            core: dict[str, Any] = {"ssl_context": security, "http2": http2, "uds": uds, "socket_options": options}
+            core["proxy"] = None if proxy is None else core_proxy(proxy, trust_env=trust_env)
+            core["local_address"] = local_address
+            self._way = self._pooled_type(limits, guard, dialled, core)
             self.direct: Direct | None = None
         else:
-            dialling = Options(local_address, options)
-            self._way = self.direct = Direct(Engine(self._runtime_type(), limits, context, dialling, uds))
+            dialling = Options(local_address, options, guard)
+            self._way = self.direct = Direct(Engine(self._runtime_type(), limits, security, dialling, uds), guard)
+
+    def _names(self, resolver: NameResolver | None) -> Names:
+        return Names.of(resolver)  # or the Names that the transports of one connection object share
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._way!r}>"
@@ -60,23 +83,33 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
     """For ``httpx.Client``. Direct requests are HTTP/1.1; with ``http2`` or a proxy they go through httpcore.
 
     Args:
-        ssl_context: for all connections; None for the verifying context that the process shares.
+        ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
         limits: connections at once, idle ones, and how long these are kept.
         http2: offer HTTP/2; ``max_connections`` then bounds the requests that run at once.
         proxy: http, https, socks5 or socks5h; credentials in the URL are used.
         uds: path of a Unix socket, dialled instead of any host.
         local_address: the address to connect from.
         socket_options: as ``socket.setsockopt`` takes them.
+        trust_env: honour SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE where a context has to be made.
+        access: which URLs may be asked for, and which addresses dialled; None for all.
+        resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
+            resolver; it is called in a thread of its own. What it gives is judged by ``access``.
 
     Raises:
-        InvalidRequest: the proxy is none, or an optional package is missing.
+        InvalidRequest: the proxy is none, or one that ``access`` does not trust, or an optional package is missing.
     """
 
     _runtime_type = BlockingRuntime
     _pooled_type = SyncPooled
 
+    def _names(self, resolver: NameResolver | None) -> Names:
+        names = super()._names(resolver)
+        if names.is_awaited:
+            raise InvalidRequest("resolver: a coroutine function is for asynchronous calls alone")
+        return names
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, and return as soon as the header is there; raises ``httpx.TransportError``."""
+        """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
         return run_sync(self._way.exchange(request))
 
     def close(self) -> None:
@@ -85,13 +118,16 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
 
 
 class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
-    """For ``httpx.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`."""
+    """For ``httpx.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`.
+
+    ``resolver`` may be a coroutine function.
+    """
 
     _runtime_type = EventLoopRuntime
     _pooled_type = AsyncPooled
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, and return as soon as the header is there; raises ``httpx.TransportError``."""
+        """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
         return await self._way.exchange(request)
 
     async def aclose(self) -> None:

@@ -16,6 +16,7 @@ from .backend import AsyncBackend, SyncBackend
 from .bodies import AsyncBody, SyncBody
 from .calls import Call
 from .gate import Gate, Place
+from .guard import Guard
 from .leases import AsyncPool, SyncPool
 from .logs import keep_secrets
 from .messages import are_fields
@@ -32,14 +33,18 @@ class Pooled(ABC):
 
     Args:
         limits: connections at once, idle ones, and how long these are kept.
+        guard: judges the requests.
         options: those of httpcore's pools.
     """
 
     _pool: Any
     _backend: Any
 
-    def __init__(self, runtime: Runtime, limits: Limits, options: dict[str, Any]) -> None:
+    def __init__(self, runtime: Runtime, limits: Limits, guard: Guard, options: dict[str, Any]) -> None:
         keep_secrets()
+        self._guard = guard
+        self._limits = limits
+        self._bracketed = _writes_hosts(options.get("proxy"))
         self._closed = False
         self._bodies: set[Any] = set()  # SyncBody or AsyncBody, each of one face
         self._kept = limits.max_keepalive_connections
@@ -63,15 +68,16 @@ class Pooled(ABC):
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there."""
+        self._guard.admit(request)
         url = request.url
         host = url.raw_scheme, url.raw_host, url.port
         place = await self._gate.enter(host, request.extensions.get("timeout", {}).get("pool"))
-        call = Call()
+        call = Call(self._limits)
         try:
             if self._closed:
                 raise httpx.ConnectError("The transport is closed")
             with httpx_errors(), call.current():
-                response = await self._send(_core_request(request))
+                response = await self._send(_core_request(request, bracketed=self._bracketed))
         except BaseException:
             call.discard_unused()
             self._gate.leave(place)
@@ -102,11 +108,11 @@ class Pooled(ABC):
 
 
 class SyncPooled(Pooled):
-    """For threads."""
+    """For threads; ``dialling`` judges what the pool dials, which may be a proxy."""
 
-    def __init__(self, limits: Limits, options: dict[str, Any]) -> None:
-        super().__init__(BlockingRuntime(), limits, options)
-        self._backend = SyncBackend()
+    def __init__(self, limits: Limits, guard: Guard, dialling: Guard, options: dict[str, Any]) -> None:
+        super().__init__(BlockingRuntime(), limits, guard, options)
+        self._backend = SyncBackend(dialling)
         self._pool = SyncPool(self._surplus, network_backend=self._backend, **self._options)
 
     async def _send(self, request: httpcore.Request) -> httpcore.Response:
@@ -130,11 +136,11 @@ class SyncPooled(Pooled):
 
 
 class AsyncPooled(Pooled):
-    """For the tasks of one event loop."""
+    """For the tasks of one event loop; see :class:`SyncPooled`."""
 
-    def __init__(self, limits: Limits, options: dict[str, Any]) -> None:
-        super().__init__(EventLoopRuntime(), limits, options)
-        self._backend = AsyncBackend()
+    def __init__(self, limits: Limits, guard: Guard, dialling: Guard, options: dict[str, Any]) -> None:
+        super().__init__(EventLoopRuntime(), limits, guard, options)
+        self._backend = AsyncBackend(dialling)
         self._pool = AsyncPool(self._surplus, network_backend=self._backend, **self._options)
 
     async def _send(self, request: httpcore.Request) -> httpcore.Response:
@@ -167,17 +173,25 @@ def _is_http(response: httpcore.Response) -> bool:
     return known and are_fields(response.headers)
 
 
-def _core_request(request: httpx.Request) -> httpcore.Request:
+def _writes_hosts(proxy: httpcore.Proxy | None) -> bool:
+    """Whether httpcore writes the host into text for a proxy, and not into SOCKS's bytes."""
+    return proxy is not None and not proxy.url.scheme.startswith(b"socks")
+
+
+def _core_request(request: httpx.Request, *, bracketed: bool) -> httpcore.Request:
     """httpx's request as httpcore's.
 
-    The extension ``target`` goes into the URL: httpcore would apply it to what it sends to a proxy, too.
+    httpcore writes an IPv6 address without the brackets that a URL and CONNECT need (RFC 9110 section 7.1): 2001::1
+    on port 81 would be 2001::1:81. The extension ``target`` goes into the URL: httpcore would apply it to what it
+    sends to a proxy, too.
     """
     url = request.url
+    host = b"[%b]" % url.raw_host if bracketed and b":" in url.raw_host else url.raw_host
     extensions = dict(request.extensions)
     target = extensions.pop("target", url.raw_path)
     return httpcore.Request(
         request.method,
-        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
+        httpcore.URL(scheme=url.raw_scheme, host=host, port=url.port, target=target),
         headers=request.headers.raw,
         content=request.stream,
         extensions=extensions,

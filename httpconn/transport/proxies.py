@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
 from importlib.util import find_spec
+from typing import Any
 
 import httpcore
 import httpx
 
+from ..access import AccessPolicy
 from ..errors import InvalidRequest
-from .tls import tls_context
+from .security import Security
 
 ProxyLike = str | httpx.URL | httpx.Proxy
 
 
-def core_proxy(proxy: ProxyLike) -> httpcore.Proxy:
-    """httpcore's form of an http, https, socks5 or socks5h proxy.
+def core_proxy(proxy: ProxyLike, *, trust_env: bool) -> httpcore.Proxy:
+    """httpcore's form of an http, https, socks5 or socks5h proxy; ``trust_env`` is for its own certificate.
 
     Raises:
         InvalidRequest: it is none, or a package is missing. The message does not quote the URL.
@@ -28,8 +29,18 @@ def core_proxy(proxy: ProxyLike) -> httpcore.Proxy:
         httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
         auth=checked.raw_auth,
         headers=checked.headers.raw,
-        ssl_context=_context(checked),
+        ssl_context=_context(checked, trust_env),
     )
+
+
+def require_trusted(access: AccessPolicy) -> None:
+    """A proxy resolves names itself, so that no address behind it can be judged.
+
+    Raises:
+        InvalidRequest: the policy judges addresses, and does not declare proxies to be trusted.
+    """
+    if access.judges_addresses and not access.trusted_proxy:
+        raise InvalidRequest("proxy: the access policy cannot judge what is behind it, unless trusted_proxy=True")
 
 
 def require(package: str, *, option: str, extra: str) -> None:
@@ -49,7 +60,7 @@ def _checked(proxy: ProxyLike) -> httpx.Proxy:
     return checked
 
 
-def _context(proxy: httpx.Proxy) -> ssl.SSLContext | None:
+def _context(proxy: httpx.Proxy, trust_env: bool) -> Any:
     if proxy.url.scheme != "https":
         return None
-    return proxy.ssl_context or tls_context(True, None, trust_env=True, http2=False)
+    return Security(True, trust_env=trust_env) if proxy.ssl_context is None else Security.of(proxy.ssl_context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ class Resolver:
         self._limit = limit
         self._look_up = look_up
         self.after_fork()
+        _alive.add(self)
 
     def after_fork(self) -> None:
         """In the child: the threads are the parent's."""
@@ -77,7 +79,15 @@ def found(answer: Answer) -> list[Address]:
     return answer
 
 
-SHARED = Resolver()
+_alive: weakref.WeakSet[Resolver] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for resolver in list(_alive):
+        resolver.after_fork()
+
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=SHARED.after_fork)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+SHARED = Resolver()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import queue
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
+import anyio.to_thread
 import httpx
 
 from .alarms import Alarms
 from .allowance import seconds_left
-from .resolver import SHARED, Address, Answer, Resolver, found
+from .resolver import Address, Answer, Resolver, found
 from .signals import AsyncioSignal, running_asyncio
-from .watches import BlockingWatch, Watch, loop_watch
+from .watches import BlockingWatch, Watch, block_for_any, loop_watch
+
+T = TypeVar("T")
 
 
 class Signal(Protocol):
@@ -34,14 +37,20 @@ class Signal(Protocol):
 class Runtime(Protocol):
     """Blocking or awaited. Waits raise TimeoutError when the seconds are over; None is no bound."""
 
-    async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask the resolver once. Raises OSError."""
+    async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
+        """Ask a resolver once. Raises OSError."""
+
+    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
+        """Await what the runtime has no part in."""
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Call what reads files. Who is interrupted does not wait for its end."""
 
     def watch(self, sock: socket.socket) -> Watch:
         """What waits for a socket."""
 
-    async def writable(self, sock: socket.socket, seconds: float | None) -> None:
-        """Wait until something can be sent."""
+    async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
+        """Wait until something can be sent on one of them: those that are ready, none when the seconds are over."""
 
     async def pause(self) -> None:
         """Let others have their turn."""
@@ -73,25 +82,30 @@ async def await_turn(runtime: Runtime, turn: Signal, timeout: float | None) -> N
 class BlockingRuntime:
     """For threads; see :class:`Runtime`."""
 
-    def __init__(self, resolver: Resolver = SHARED) -> None:
-        self._resolver = resolver
-
-    async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask the resolver; an answer that comes too late is dropped, since the question cannot be withdrawn."""
+    async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
+        """Ask a resolver; an answer that comes too late is dropped, since the question cannot be withdrawn."""
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self._resolver.ask(host, port, answers.put)
+        resolver.ask(host, port, answers.put)
         try:
             return found(answers.get(timeout=seconds))
         except queue.Empty:
             raise TimeoutError("timed out") from None
 
+    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
+        """What blocks cannot be given up."""
+        return await step
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Call it."""
+        return function(*args)
+
     def watch(self, sock: socket.socket) -> Watch:
         """See :class:`Runtime`."""
         return BlockingWatch(sock)
 
-    async def writable(self, sock: socket.socket, seconds: float | None) -> None:
+    async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
         """Block."""
-        await self.watch(sock).writable(seconds)
+        return block_for_any(socks, seconds)
 
     async def pause(self) -> None:
         """The system sees to it."""
@@ -121,11 +135,10 @@ class BlockingRuntime:
 class EventLoopRuntime:
     """For asyncio and trio; see :class:`Runtime`."""
 
-    def __init__(self, resolver: Resolver = SHARED) -> None:
-        self._resolver = resolver
+    def __init__(self) -> None:
         self._alarms: Alarms | None = None
 
-    async def resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
+    async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """The same, not in a thread of the event loop: these are few, and waited for when the loop ends."""
         answers: list[Answer] = []
         told, loop = anyio.Event(), anyio.lowlevel.current_token()
@@ -135,22 +148,52 @@ class EventLoopRuntime:
             with suppress(RuntimeError):  # the loop is gone
                 anyio.from_thread.run_sync(told.set, token=loop)
 
-        self._resolver.ask(host, port, tell)
+        resolver.ask(host, port, tell)
         with anyio.fail_after(seconds):
             await told.wait()
         return found(answers[0])
+
+    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
+        """Let other tasks run meanwhile."""
+        with anyio.fail_after(seconds):
+            return await step
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Call it in a thread."""
+        return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
     def watch(self, sock: socket.socket) -> Watch:
         """See :class:`Runtime`."""
         return loop_watch(sock)
 
-    async def writable(self, sock: socket.socket, seconds: float | None) -> None:
+    async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
         """Let other tasks run meanwhile."""
+        ready: list[socket.socket] = []
+        with suppress(TimeoutError):
+            if len(socks) == 1:  # mostly, and a fraction of the cost
+                await self._writable(socks[0], seconds, ready)
+                return ready
+            with anyio.fail_after(seconds):
+                async with anyio.create_task_group() as tasks:
+                    for sock in socks:
+                        tasks.start_soon(self._writable, sock, None, ready, tasks.cancel_scope)
+        return ready
+
+    async def _writable(
+        self,
+        sock: socket.socket,
+        seconds: float | None,
+        ready: list[socket.socket],
+        others: anyio.CancelScope | None = None,
+    ) -> None:
         watch = self.watch(sock)
         try:
             await watch.writable(seconds)
         finally:
             watch.closing()
+        ready.append(sock)
+        if others is not None:
+            others.cancel()
 
     async def pause(self) -> None:
         """Let other tasks run."""

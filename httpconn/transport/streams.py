@@ -10,6 +10,8 @@ import httpcore
 
 from ..stepping import run_sync
 from .allowance import Allowance
+from .screen import Screen
+from .security import Security
 from .wire import Wire
 
 UNSAID: Allowance = Allowance(None)
@@ -29,6 +31,7 @@ class Stream:
         self._wire = wire
         self._connecting = connecting
         self._on_close = on_close
+        self._screen = Screen()
 
     def get_extra_info(self, info: str) -> Any:
         """See httpcore."""
@@ -36,6 +39,23 @@ class Stream:
 
     def _time(self, timeout: float | None) -> float | None:
         return self._connecting if timeout is UNSAID else timeout
+
+    async def _receive(self, max_bytes: int, timeout: float | None) -> bytes:
+        self._screen.check()
+        while True:
+            data = await self._wire.receive(max_bytes, self._time(timeout))
+            passed = self._screen.passed(data)
+            if passed or not data:
+                return passed
+
+    async def _send(self, data: bytes, timeout: float | None) -> None:
+        self._screen.sent(data)
+        await self._wire.send(data, self._time(timeout))
+
+    async def _start_tls(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> None:
+        self._screen.end_tunnel_request()
+        # An address in brackets is one that was written for a proxy.
+        await self._wire.start_tls(Security.of(context), host and host.strip("[]"), self._time(timeout))
 
     def abort(self) -> None:
         """Close at once; nothing is sent but what TCP does."""
@@ -48,17 +68,17 @@ class SyncStream(Stream, httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = UNSAID) -> bytes:
         """See httpcore; empty at the end."""
-        return run_sync(self._wire.receive(max_bytes, self._time(timeout)))
+        return run_sync(self._receive(max_bytes, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = UNSAID) -> None:
         """See httpcore."""
-        run_sync(self._wire.send(buffer, self._time(timeout)))
+        run_sync(self._send(buffer, timeout))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> SyncStream:
         """See :meth:`httpconn.transport.wire.Wire.start_tls`."""
-        run_sync(self._wire.start_tls(ssl_context, server_hostname, self._time(timeout)))
+        run_sync(self._start_tls(ssl_context, server_hostname, timeout))
         return self
 
     def close(self) -> None:
@@ -71,17 +91,17 @@ class AsyncStream(Stream, httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = UNSAID) -> bytes:
         """See httpcore; empty at the end."""
-        return await self._wire.receive(max_bytes, self._time(timeout))
+        return await self._receive(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = UNSAID) -> None:
         """See httpcore."""
-        await self._wire.send(buffer, self._time(timeout))
+        await self._send(buffer, timeout)
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> AsyncStream:
         """See :meth:`httpconn.transport.wire.Wire.start_tls`."""
-        await self._wire.start_tls(ssl_context, server_hostname, self._time(timeout))
+        await self._start_tls(ssl_context, server_hostname, timeout)
         return self
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ from ..errors import InvalidRequest
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""
 
-Stamp = tuple[int, int]
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class _Source:
             status = os.stat(self.path)
         except (OSError, ValueError) as error:
             raise InvalidRequest(f"{self.option}: {self.path} cannot be read") from error
-        return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Recipe:
     """What a context is made of; contexts of equal recipes are one."""
 
     verify: bool | str
@@ -69,7 +69,7 @@ class _Recipe:
 
 
 _lock = threading.Lock()
-_made: dict[_Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
+_made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 
 def _after_fork_in_child() -> None:
@@ -109,7 +109,11 @@ def tls_context(
         if cert is not None:
             raise InvalidRequest("cert: load it into the SSLContext that is given as verify=")
         return verify
-    recipe = _recipe(verify, cert, http2, environ if trust_env else {})
+    return shared_context(recipe_of(verify, cert, trust_env=trust_env, http2=http2, environ=environ))
+
+
+def shared_context(recipe: Recipe) -> ssl.SSLContext:
+    """The context of a recipe; the same one until a file changes. Raises InvalidRequest."""
     with _lock:
         stamps = recipe.stamps()
         known = _made.get(recipe)
@@ -118,11 +122,20 @@ def tls_context(
         return known[1]
 
 
-def _recipe(verify: object, cert: Certificate | None, http2: bool, environ: Mapping[str, str]) -> _Recipe:
+def recipe_of(
+    verify: object,
+    cert: Certificate | None,
+    *,
+    trust_env: bool,
+    http2: bool,
+    environ: Mapping[str, str] = os.environ,
+) -> Recipe:
+    """What these options ask for; see :func:`tls_context`. The environment is read now, the files are not."""
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")
+    known = environ if trust_env else {}
     verify = verify if isinstance(verify, bool) else os.fspath(verify)
-    return _Recipe(verify, _authorities(verify, environ), _paths(cert), environ.get("SSLKEYLOGFILE"), http2)
+    return Recipe(verify, _authorities(verify, known), _paths(cert), known.get("SSLKEYLOGFILE"), http2)
 
 
 def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import select
+import selectors
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 import anyio
@@ -90,6 +91,17 @@ def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None
         ready = any(select.select(reading, writing, writing, seconds))
     if not ready:
         raise TimeoutError("timed out")
+
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Windows has no poll
+
+
+def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list[Any]:
+    """Wait until something can be sent on one of the sockets; those that are ready, none when the seconds are over."""
+    with _Selector() as selector:
+        for sock in socks:
+            selector.register(sock, selectors.EVENT_WRITE)
+        return [key.fileobj for key, _ in selector.select(seconds)]
 
 
 def loop_watch(sock: socket.socket) -> Watch:

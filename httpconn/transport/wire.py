@@ -16,6 +16,7 @@ import httpcore
 
 from .allowance import seconds_left
 from .runtimes import Runtime
+from .security import Security
 from .tunnels import TunnelledTLS, shut_down, wrap
 from .watches import BLOCKED_READ
 
@@ -113,15 +114,17 @@ class Wire:
         except BROKEN as error:
             raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
 
-    async def start_tls(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> None:
+    async def start_tls(self, security: Security, host: str | None, timeout: float | None) -> None:
         """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
         try:
+            context = await security.context(self._runtime, seconds_left(timeout))
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
             self._socket = self._watch.socket = wrap(self._socket, context, host and host.rstrip("."))
             self._tls = True
             if self._closed:  # meanwhile, and in vain: the wrapping took the descriptor away from the plain socket
                 raise OSError("The connection was closed")
             await self._shake_hands(timeout)
+            security.check(self._tls_object())
         except BaseException as error:
             self.close()
             if isinstance(error, BROKEN):

@@ -45,7 +45,7 @@ def test_an_answer_cut_at_any_byte_is_an_error_or_whole(face, connect, scripted,
 def test_so_is_one_that_is_cut_on_any_way(aim, outcome, framing):
     whole, spare = FRAMINGS[framing]
     target = aim(lambda request: [whole[: int(request.path.rpartition("/")[2])], Close()])
-    for length in range(0, len(whole), 11):
+    for length in range(0, len(whole), 5):
         result = outcome(target.connection, target.url_for(f"/{length}"))
         assert length >= len(whole) - spare or isinstance(result, httpconn.HTTPConnError), length
 
@@ -89,6 +89,24 @@ REFUSED = {
     "HTTP/0.9": b"hello",
     "NUL in a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
     "CR in a value": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello",
+    "LF after the status line": b"HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\nhello",
+    "LF after a field": b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 5\r\n\r\nhello",
+    "LF for the empty line": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\nhello",
+    "LF throughout": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    "obs-fold": b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 5\r\n\r\nhello",
+    "obs-fold by tab, of the length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\t5\r\n\r\nhello",
+    "obs-fold of the first field": b"HTTP/1.1 200 OK\r\n X: y\r\nContent-Length: 5\r\n\r\nhello",
+    "101 fields": HEAD + b"X: y\r\n" * 100 + b"Content-Length: 5\r\n\r\nhello",
+    "70 KB of fields": HEAD + (b"X: " + b"y" * 7000 + b"\r\n") * 10 + b"Content-Length: 5\r\n\r\nhello",
+    "chunked in HTTP/1.0": b"HTTP/1.0 200 OK\r\n" + CHUNKED + chunked(b"hello"),
+    "chunked twice": HEAD + CHUNKED[:-2] + CHUNKED + chunked(b"hello"),
+    "a coding below chunked": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + chunked(b"hello"),
+    "LF for the end of a chunk": HEAD + CHUNKED + b"5\nhello\n0\n\n",
+    "nine interim answers": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9 + response(body=b"hello"),
+    "status 199 at the end": b"HTTP/1.1 199 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "space before the colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
+    "ESC in a value": b"HTTP/1.1 200 OK\r\nX: \x1b[2J\r\nContent-Length: 5\r\n\r\nhello",
     "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import hyperframe.frame as frames
 import pytest
 
@@ -62,6 +64,23 @@ def test_a_lie_is_an_error(face, connect, certificates, outcome, lie):
         result = outcome(connection, url, timeout=1)
         face.close(connection)
         assert isinstance(result, (httpconn.ResponseError, httpconn.ReadFailed, httpconn.LimitExceeded)), result
+
+
+WHOLE = headers(STATUS_200 + literal(CONTENT_LENGTH, b"10")) + data(b"0123456789")
+GZIPPED = gzip.compress(b"0123456789", mtime=0)
+# Field 26 of the static table is content-encoding.
+PACKED = headers(STATUS_200 + literal(26, b"gzip")) + data(GZIPPED)
+
+
+@pytest.mark.parametrize("whole", [WHOLE, PACKED], ids=["length", "gzip"])
+def test_an_answer_cut_at_any_byte_is_an_error(face, connect, certificates, outcome, whole):
+    cuts = iter(range(len(whole) + 1))
+    with http2_peer(certificates, lambda: whole[: next(cuts)], closing=True) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        for length in range(len(whole)):
+            result = outcome(connection, url)
+            assert isinstance(result, (httpconn.ReadFailed, httpconn.TruncatedBody, httpconn.ProtocolError)), length
+        assert outcome(connection, url) == b"0123456789"
 
 
 def continued(block: bytes) -> bytes:

@@ -57,11 +57,16 @@ ATTACKS: dict[str, tuple[Answer, set[str]]] = {
 }
 
 
+ANSWERS = {path: answer for path, (answer, _) in ATTACKS.items()} | {"/warm": response(body=b"ok")}
+VICTIM = "http://victim.example"
+
+
 @pytest.mark.parametrize("face_name", FACES)
-def test_every_bomb_and_flood_ends_in_time_and_in_little_memory(face_name):
-    script = {path: answer for path, (answer, _) in ATTACKS.items()} | {"/warm": response(body=b"ok")}
-    with ScriptedServer(script) as server:
-        command = [sys.executable, "-m", "tests.attacks.child", face_name, server.url, *ATTACKS]
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+def test_every_bomb_and_flood_ends_in_time_and_in_little_memory(face_name, way):
+    with ScriptedServer(lambda request: ANSWERS[request.path.removeprefix(VICTIM)]) as server:
+        to = [server.url, ""] if way == "direct" else [VICTIM, server.url]
+        command = [sys.executable, "-m", "tests.attacks.child", face_name, *to, *ATTACKS]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=50)
     found = json.loads(run.stdout)
     assert found.pop("all") < GROWTH, found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
+
 import pytest
 
-from tests.servers.scripted import chunked, in_turn, response
+from httpconn.testing.link import Link
+from tests.servers.scripted import Until, chunked, in_turn, response
 
 POISON = response(body=b"poison")
 FIRST = {
@@ -26,5 +30,27 @@ def test_an_early_answer_is_not_the_next_one(face, aim, first):
 def test_neither_is_what_only_begins_one(face, aim, odd):
     target = aim(in_turn([FIRST["length"] + odd], response(body=b"second")))
     face.get_response(target.connection, target.url_for("/1"))
+    assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
+    assert target.server.connections == 2
+
+
+@dataclass(frozen=True)
+class Tell:
+    """A step: say that all before it was sent."""
+
+    event: threading.Event
+
+    def play(self, link: Link) -> None:
+        self.event.set()
+
+
+@pytest.mark.parametrize("late", [POISON, POISON[:20], b"\0"], ids=["an answer", "half an answer", "a byte"])
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
+def test_neither_is_what_comes_while_nobody_asks(face, aim, first, late):
+    answered, sent = threading.Event(), threading.Event()
+    target = aim(in_turn([first, Until(answered), late, Tell(sent)], response(body=b"second")))
+    face.get_response(target.connection, target.url_for("/1"))
+    answered.set()
+    assert sent.wait(10)
     assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
     assert target.server.connections == 2

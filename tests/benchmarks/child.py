@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from .measuring import Figures, Job
-from .workers import WORKERS
+from .measuring import Job
+from .open_loop import OpenLoop
+from .workers import workers
 
 
-def measure(name: str, job: Job) -> Figures:
-    """Run one worker, on trio if its kind says so."""
-    worker = WORKERS[name]
-    if inspect.iscoroutinefunction(worker):
-        import anyio
+def job_of(name: str, options: dict[str, Any]) -> Job | OpenLoop:
+    """What this kind of worker is given."""
+    if name.startswith("open:"):
+        return OpenLoop(**options)
+    return Job(**options | {"folder": Path(options["folder"])})
 
-        anyio.run(worker, job, backend="trio" if name.startswith("trio:") else "asyncio")
-    else:
+
+def measure(name: str, options: dict[str, Any]) -> Any:
+    """Run one worker, on trio if its name says so; its figures."""
+    worker, job = workers()[name], job_of(name, options)
+    if not inspect.iscoroutinefunction(worker):
         worker(job)
-    assert job.figures is not None
-    return job.figures
+    elif "trio" in name:
+        import trio
+
+        trio.run(worker, job)
+    elif "uvloop" in name:
+        import uvloop
+
+        uvloop.run(worker(job))
+    else:
+        import asyncio
+
+        asyncio.run(worker(job))
+    return asdict(job)["figures"]
 
 
 if __name__ == "__main__":
-    options = json.loads(sys.argv[2])
-    print(json.dumps(dataclasses.asdict(measure(sys.argv[1], Job(**options | {"folder": Path(options["folder"])})))))
+    print(json.dumps(measure(sys.argv[1], json.loads(sys.argv[2]))))

@@ -6,23 +6,27 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("httpconn", "httpx", "httpcore", "anyio", "trio", "requests", "aiohttp", "pycurl")
+import httpconn
+
+PACKAGES = ("httpx", "httpcore", "httptools", "anyio", "trio", "requests", "aiohttp", "pycurl", "uvloop")
 CPUINFO = Path("/proc/cpuinfo")
 
 
 def description(server: str) -> dict[str, object]:
     """The machine, Python, the server and the peers' versions."""
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "processor": processor(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "server": server,
         "pinned": len(cores()) > 1,
-        "versions": {name: version for name in PACKAGES if (version := installed(name))},
+        "versions": {"httpconn": httpconn.__version__, **dict(versions())},
     }
 
 
@@ -31,11 +35,11 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+def versions() -> Iterator[tuple[str, str]]:
+    """Of what is installed."""
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
 
 
 def cores() -> list[int]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 SMALL = 1024
 STATUS = Path("/proc/self/status")
@@ -37,6 +39,7 @@ class Job:
         count: requests in all.
         tasks: how many are under way at once.
         folder: where downloads go.
+        authority: the PEM file of who vouches for an https server.
     """
 
     base: str
@@ -44,7 +47,13 @@ class Job:
     count: int
     tasks: int
     folder: Path
+    authority: str | None = None
     figures: Figures | None = None
+
+    @cached_property
+    def verify(self) -> ssl.SSLContext | bool:
+        """One context for all of a peer's connections over TLS; else what is any client's default."""
+        return True if self.authority is None else ssl.create_default_context(cafile=self.authority)
 
     @property
     def target(self) -> Path:
@@ -60,6 +69,15 @@ class Job:
         self._repeat(call, SMALL, self._warm_up)
         with self._measured():
             self._repeat(call, self.size, self.count)
+
+    def run_threads(self, call: Callable[[str], int]) -> None:
+        """Measure a synchronous worker from many threads, after a warm-up on small answers."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self.tasks) as threads:
+            assert set(threads.map(call, [f"{self.base}/{SMALL}"] * self._warm_up)) == {SMALL}
+            with self._measured():
+                assert set(threads.map(call, [f"{self.base}/{self.size}"] * self.count)) == {self.size}
 
     async def run_tasks(self, call: Callable[[str], Awaitable[int]]) -> None:
         """Measure an asynchronous worker, after a warm-up on small answers."""
@@ -77,8 +95,6 @@ class Job:
             assert call(url) == size
 
     async def _spread(self, call: Callable[[str], Awaitable[int]], size: int, count: int) -> None:
-        import anyio
-
         url = f"{self.base}/{size}"
         turns = iter(range(count))
 
@@ -86,9 +102,7 @@ class Job:
             for _ in turns:
                 assert await call(url) == size
 
-        async with anyio.create_task_group() as group:
-            for _ in range(self.tasks):
-                group.start_soon(work)
+        await together(work, self.tasks)
 
     @contextlib.contextmanager
     def _measured(self) -> Iterator[None]:
@@ -98,6 +112,24 @@ class Job:
         cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
         peak = memory("VmHWM")
         self.figures = Figures(cpu / self.count, wall / self.count, peak, max(peak - idle, 0))
+
+
+async def together(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
+    """So many tasks, by the means of the running loop: a peer without anyio is not charged for it."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import trio
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                nursery.start_soon(work)
+    else:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(work())
 
 
 def cpu_seconds() -> float:

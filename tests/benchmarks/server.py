@@ -1,27 +1,30 @@
-"""The server that is measured against: nginx where it is installed, or else one of our own; a process of its own.
+"""The server that is measured against: nginx where it is installed, or else our own; each a process of its own.
 
-Both answer ``/N`` with N bytes for every N that they were started for, on kept-alive connections.
+Our own always answers ``/delay/MS``. Files come from nginx where there is one, over http and https.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+
+from tests.servers.tls import CertificateFiles, Certificates
 
 from .machine import on_core
+from .serving import BACKLOG
 
-INLINE = 64 * 1024
-BACKLOG = 4096
+HOST = "127.0.0.1"
+OWN = "asyncio protocol with sendfile (nginx was not found)"
 NGINX = """
 user {user}; daemon off; worker_processes 1; error_log stderr crit; pid {root}/nginx.pid;
 events {{ worker_connections 8192; }}
@@ -29,27 +32,58 @@ http {{
     access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000000; keepalive_timeout 1h;
     client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3;
     uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
-    server {{ listen 127.0.0.1:{port} backlog={backlog}; root {root}/files; default_type application/octet-stream; }}
+    server {{
+        listen {host}:{plain} backlog={backlog};
+        listen {host}:{tls} ssl backlog={backlog};
+        ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;
+        default_type application/octet-stream; root {files};
+    }}
 }}
 """
 
 
+@dataclass(frozen=True)
+class Servers:
+    """What is running: the name of the files' server, URLs without a path, and the PEM file of the authority."""
+
+    name: str
+    plain: str
+    tls: str
+    delaying: str
+    authority: str
+
+
 @contextlib.contextmanager
-def running_server(sizes: set[int]) -> Iterator[tuple[str, str]]:
-    """Start the server; its URL without a path, and its name."""
-    with tempfile.TemporaryDirectory(prefix="bench-server-") as folder:
+def running_servers(sizes: set[int], nginx: str | None) -> Iterator[Servers]:
+    """Start the servers, on files of these sizes."""
+    with tempfile.TemporaryDirectory(prefix="bench-server-") as folder, contextlib.ExitStack() as running:
         root = Path(folder)
         write_files(root / "files", sizes)
-        port = free_port()
-        command, name = nginx_command(root, port) if shutil.which("nginx") else own_command(root, port)
-        with on_core(-1):
-            process = subprocess.Popen(command)
-        try:
-            wait_for(port, process)
-            yield f"http://127.0.0.1:{port}", name
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
+        certificates = write_certificates(root / "certificates")
+        own_plain, own_tls, *nginx_ports = some_ports(4)
+        own_ports = [own_plain, own_tls]
+        running.enter_context(process(own_command(root, own_ports, certificates.server), own_ports))
+        name, ports = OWN, own_ports
+        if nginx is not None:
+            name, ports = nginx_version(nginx), nginx_ports
+            running.enter_context(process(nginx_command(nginx, root, ports, certificates.server), ports))
+        plain, tls = ports
+        delaying = f"http://{HOST}:{own_plain}"
+        yield Servers(name, f"http://{HOST}:{plain}", f"https://{HOST}:{tls}", delaying, str(certificates.authority))
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str], ports: Sequence[int]) -> Iterator[None]:
+    """A server on the last core, from its first answer on."""
+    with on_core(-1):
+        started = subprocess.Popen(command)
+    try:
+        for port in ports:
+            wait_for(port, started)
+        yield
+    finally:
+        started.terminate()
+        started.wait(timeout=10)
 
 
 def write_files(folder: Path, sizes: set[int]) -> None:
@@ -59,79 +93,44 @@ def write_files(folder: Path, sizes: set[int]) -> None:
             file.truncate(size)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def write_certificates(folder: Path) -> CertificateFiles:
+    folder.mkdir()
+    return Certificates(folder).files
 
 
-def nginx_command(root: Path, port: int) -> tuple[list[str], str]:
+def some_ports(count: int) -> list[int]:
+    """Free ones. All are held until the last is found, so that they differ."""
+    with contextlib.ExitStack() as held:
+        listeners = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in listeners]
+
+
+def find_nginx() -> str | None:
+    """Where nginx is; administrators' programs are not on everybody's path."""
+    return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
+
+
+def nginx_version(nginx: str) -> str:
+    written = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    return written.partition(": ")[2].strip()
+
+
+def nginx_command(nginx: str, root: Path, ports: Sequence[int], certificate: Path) -> list[str]:
     config = root / "nginx.conf"
-    config.write_text(NGINX.format(user=getpass.getuser(), root=root, port=port, backlog=BACKLOG))
-    version = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
-    return ["nginx", "-e", "stderr", "-p", str(root), "-c", str(config)], version.partition(": ")[2].strip()
+    plain, tls = ports
+    fields = {"root": root, "files": root / "files", "plain": plain, "tls": tls, "certificate": certificate}
+    config.write_text(NGINX.format(user=getpass.getuser(), host=HOST, backlog=BACKLOG, **fields))
+    return [nginx, "-e", "stderr", "-p", str(root), "-c", str(config)]
 
 
-def own_command(root: Path, port: int) -> tuple[list[str], str]:
-    return [sys.executable, "-m", __name__, str(root / "files"), str(port)], "asyncio protocol with sendfile"
+def own_command(root: Path, ports: Sequence[int], certificate: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.benchmarks.serving", str(root / "files"), *map(str, ports), str(certificate)]
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, started: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < give_up:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+    while started.poll() is None and time.monotonic() < give_up:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.02)
     raise RuntimeError("the server did not start")
-
-
-class Answers(asyncio.Protocol):
-    """One connection: finds the ends of the requests, and answers each."""
-
-    def __init__(self, files: dict[bytes, BinaryIO], small: dict[bytes, bytes]) -> None:
-        self._files = files
-        self._small = small
-        self._unread = b""
-        self._sending: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
-        for head in heads:
-            self._answer(head.split(b" ", 2)[1])
-
-    def _answer(self, path: bytes) -> None:
-        if (whole := self._small.get(path)) is not None:
-            self._transport.write(whole)
-        else:
-            self._sending = asyncio.create_task(self._send_file(self._files[path], int(path[1:])))
-
-    async def _send_file(self, file: BinaryIO, size: int) -> None:
-        self._transport.write(head_of(size))
-        with contextlib.suppress(ConnectionError):
-            await asyncio.get_running_loop().sendfile(self._transport, file, 0, size)
-
-
-def head_of(size: int) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % size
-
-
-def serve(folder: Path, port: int) -> None:
-    """Answer until somebody ends the process."""
-    with contextlib.ExitStack() as opened:
-        paths = {f"/{path.name}".encode(): path for path in folder.iterdir()}
-        files = {name: opened.enter_context(open(path, "rb")) for name, path in paths.items()}
-        sizes = {name: path.stat().st_size for name, path in paths.items()}
-        small = {name: head_of(size) + bytes(size) for name, size in sizes.items() if size <= INLINE}
-        asyncio.run(listen(lambda: Answers(files, small), port))
-
-
-async def listen(protocol: Callable[[], Answers], port: int) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, "127.0.0.1", port, backlog=BACKLOG)
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))

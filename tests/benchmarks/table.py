@@ -1,50 +1,102 @@
-"""Rounds of figures -> a table for people."""
+"""The results of a work -> a table for people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
+from typing import Any
 
-from .measuring import Figures
-from .works import Work
+Result = Mapping[str, Any]
+"""A work's fields, and under "peers" the figures of each round of each peer, as in ``results.json``."""
 
-Rounds = Mapping[str, Sequence[Figures]]
+Choice = Callable[[Sequence[Result], str], float]
+"""The figure that stands for those of all rounds."""
 
 HOUSE = "httpconn"
-HEADER = ("", "CPU / request", "wall / request", "peak MiB", "grown MiB", "CPU, httpconn = 1", "wall, httpconn = 1")
+REFERENCE = "aiohttp"
+PROGRAMS = ("curl",)
+"""Peers whose memory is that of another process, which is not measured."""
+CLOSED = ("", "CPU / request", "wall / request", "peak MiB", "grown MiB", "CPU, httpconn = 1", "wall, httpconn = 1")
+OPEN = ("", "delay", "mean", "p99", "mean, aiohttp = 1", "p99, aiohttp = 1", "CPU / request", "errors", "pool timeouts")
+POOLS = (
+    "Each with its defaults: all have 100 connections; httpx gives up after 5 seconds, which also is how long it waits "
+    "for a connection; httpconn and aiohttp give up after 300."
+)
 
 
-def table(work: Work, rounds: Rounds) -> str:
-    """One work: medians over the rounds; ratios are taken within each round first."""
-    rows = [HEADER, *(row(peer, rounds) for peer in rounds)]
-    widths = [max(len(line[column]) for line in rows) for column in range(len(HEADER))]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in rows]
-    rule = " | ".join("-" * width for width in widths)
-    times = len(next(iter(rounds.values())))
-    scale = f"{work.count} x {work.size:,} bytes, {work.tasks} at once, median of {times}"
-    body = "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
-    return f"### {work.name}: {work.title} ({scale})\n\n{body}\n"
+def table(result: Result) -> str:
+    """One work. Of a closed loop the least time of all rounds counts: what else a machine does only adds to it."""
+    is_open = result["kind"] == "open"
+    header, rows = (OPEN, list(open_rows(result))) if is_open else (CLOSED, list(closed_rows(result)))
+    scale = open_scale(result) if is_open else closed_scale(result)
+    times = max(map(len, result["peers"].values()))
+    chosen = "median" if is_open else "the least"
+    note = f"\n{POOLS}\n" if is_open else ""
+    return f"### {result['name']}: {result['title']} ({scale}, {chosen} of {times})\n\n{drawn([header, *rows])}\n{note}"
 
 
-def row(peer: str, rounds: Rounds) -> tuple[str, ...]:
-    figures = rounds[peer]
+def drawn(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first, *rest = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(f"| {line} |" for line in (first, " | ".join("-" * width for width in widths), *rest))
+
+
+def closed_scale(result: Result) -> str:
+    return f"{result['count']} x {result['size']:,} bytes, {result['tasks']} at once"
+
+
+def closed_rows(result: Result) -> Iterator[tuple[str, ...]]:
+    house = result["peers"].get(HOUSE, ())
+    for peer, rounds in result["peers"].items():
+        yield (
+            peer,
+            duration(least(rounds, "cpu")),
+            duration(least(rounds, "wall")),
+            "-" if peer in PROGRAMS else f"{middle(rounds, 'peak') / 2**20:.1f}",
+            "-" if peer in PROGRAMS else f"{middle(rounds, 'growth') / 2**20:.1f}",
+            ratio(least, rounds, house, "cpu"),
+            ratio(least, rounds, house, "wall"),
+        )
+
+
+def open_scale(result: Result) -> str:
+    lowered = f", lowered from {result['wanted']}, which aiohttp did not hold here" if result["wanted"] else ""
+    return f"{result['rate']} requests/s{lowered}, for {result['seconds']} s"
+
+
+def open_rows(result: Result) -> Iterator[tuple[str, ...]]:
+    for place, delay in enumerate(result["delays"]):
+        at_delay = {peer: [one[place] for one in rounds] for peer, rounds in result["peers"].items()}
+        for peer, rounds in at_delay.items():
+            yield open_row(peer, delay, rounds, at_delay.get(REFERENCE, ()))
+
+
+def open_row(peer: str, delay: int, rounds: Sequence[Result], reference: Sequence[Result]) -> tuple[str, ...]:
     return (
         peer,
-        duration(median(one.cpu for one in figures)),
-        duration(median(one.wall for one in figures)),
-        f"{median(one.peak for one in figures) / 2**20:.1f}",
-        f"{median(one.growth for one in figures) / 2**20:.1f}",
-        ratio([one.cpu for one in figures], [one.cpu for one in rounds.get(HOUSE, ())]),
-        ratio([one.wall for one in figures], [one.wall for one in rounds.get(HOUSE, ())]),
+        f"{delay} ms",
+        duration(middle(rounds, "mean")),
+        duration(middle(rounds, "p99")),
+        ratio(middle, rounds, reference, "mean"),
+        ratio(middle, rounds, reference, "p99"),
+        duration(middle(rounds, "cpu")),
+        f"{middle(rounds, 'errors'):.0f}",
+        f"{middle(rounds, 'pool_timeouts'):.0f}",
     )
 
 
-def ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
-    """The peer's cost in units of httpconn's; a dash where httpconn did not take part."""
-    if not ours:
-        return "-"
-    return f"{median(a / b for a, b in zip(theirs, ours, strict=True)):.2f}"
+def middle(rounds: Sequence[Result], field: str) -> float:
+    return float(median(one[field] for one in rounds))
+
+
+def least(rounds: Sequence[Result], field: str) -> float:
+    return float(min(one[field] for one in rounds))
+
+
+def ratio(chosen: Choice, rounds: Sequence[Result], unit: Sequence[Result], field: str) -> str:
+    """One peer's figure in units of another's; a dash where that one took no part."""
+    return f"{chosen(rounds, field) / chosen(unit, field):.2f}" if unit else "-"
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds * 1e6:.0f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"

@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
-NUMBER = re.compile(r"[\d.]+( us| ms)?")
+NUMBER = re.compile(r"[\d.]+( µs| ms)?")
 WORKS = ("sync-1k", "trio-1k", "download")
 PEERS = ("httpconn", "httpx")
 
@@ -22,7 +23,10 @@ def test_a_quick_run_measures_each_peer_and_prints_its_numbers(tmp_path: Path) -
     rows = [line.strip("| ").split("|") for line in done.stdout.splitlines() if line.startswith("| http")]
     assert [row[0].strip() for row in rows] == list(PEERS) * len(WORKS)
     assert all(NUMBER.fullmatch(cell.strip()) for row in rows for cell in row[1:])
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert results["machine"]["versions"]["httpx"]
+    plots = {path.name: ElementTree.parse(path).getroot() for path in tmp_path.glob("*.svg")}
+    assert sorted(plots) == ["cpu.svg", "download.svg", "memory.svg"]
+    assert "÷ httpx" in (tmp_path / "summary.md").read_text("utf-8")
     assert [work["name"] for work in results["works"]] == list(WORKS)
     assert all(one["cpu"] > 0 for work in results["works"] for peer in work["peers"].values() for one in peer)

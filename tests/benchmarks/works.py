@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
-from .workers import WORKERS
+from .server import Servers
+from .workers import workers
 
 KIB, MIB = 1024, 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Work:
-    """One table: ``count`` requests for ``size`` bytes, ``tasks`` at once, by the workers of one ``kind``."""
+    """One table, by the workers of one ``kind``."""
 
     name: str
     title: str
     kind: str
-    size: int
-    count: int
-    tasks: int = 1
 
     def peers(self) -> list[str]:
         """Who has a worker of this kind."""
-        return [name.partition(":")[2] for name in WORKERS if name.startswith(f"{self.kind}:")]
+        return [name.partition(":")[2] for name in workers() if name.startswith(f"{self.kind}:")]
 
-    def quick(self) -> Work:
+
+@dataclass(frozen=True)
+class ClosedLoop(Work):
+    """``count`` requests for ``size`` bytes, ``tasks`` at once, each after an answer to the one before."""
+
+    size: int
+    count: int
+    tasks: int = 1
+    tls: bool = False
+
+    def over_tls(self) -> Self:
+        return replace(self, name=f"{self.name}-tls", title=f"{self.title}, over TLS", tls=True)
+
+    def quick(self) -> Self:
         """The same, to see that it runs."""
-        return replace(self, size=min(self.size, MIB), count=min(self.count, 40), tasks=min(self.tasks, 8))
+        size, count, tasks = min(self.size, MIB), min(self.count, 40), min(self.tasks, 8)
+        return replace(self, title=f"{self.title}, cut short", size=size, count=count, tasks=tasks)
+
+    def job(self, servers: Servers, folder: Path) -> dict[str, Any]:
+        """What a worker's process is told."""
+        base, authority = (servers.tls, servers.authority) if self.tls else (servers.plain, None)
+        done = {"size": self.size, "count": self.count, "tasks": self.tasks}
+        return {"base": base, "authority": authority, "folder": str(folder), **done}
 
 
-WORKS = (
-    Work("sync-1k", "small answers, one after another", "sync", KIB, 4000),
-    Work("asyncio-1k", "small answers, asyncio", "asyncio", KIB, 6000, 32),
-    Work("trio-1k", "small answers, trio", "trio", KIB, 4000, 32),
-    Work("asyncio-1k-1000", "small answers, a crowd, asyncio", "asyncio", KIB, 4000, 1000),
-    Work("sync-2m", "large answers, one after another", "sync", 2 * MIB, 200),
-    Work("asyncio-2m", "large answers, asyncio", "asyncio", 2 * MIB, 200, 16),
-    Work("trio-2m", "large answers, trio", "trio", 2 * MIB, 200, 16),
-    Work("download", "a file", "download", 256 * MIB, 1),
-    Work("fresh", "a new client for each call", "fresh", KIB, 100),
+@dataclass(frozen=True)
+class OpenLoopWork(Work):
+    """``rate`` requests per second for some seconds, whatever the answers do; by each delay (ms) of the server.
+
+    ``wanted`` is the rate that was asked for, where this machine did not hold it.
+    """
+
+    rate: int
+    seconds: float
+    delays: tuple[int, ...]
+    wanted: int | None = None
+
+    def quick(self) -> Self:
+        return replace(self, rate=100, seconds=0.3, delays=self.delays[:1])
+
+    def trials(self) -> Iterator[Self]:
+        """The same at falling rates, and briefly."""
+        for divisor in (1, 2, 4, 8):
+            rate = self.rate // divisor
+            yield replace(self, rate=rate, seconds=2, delays=self.delays[:1])
+
+    def at_rate(self, rate: int) -> Self:
+        return self if rate == self.rate else replace(self, rate=rate, wanted=self.rate)
+
+    def job(self, servers: Servers, folder: Path) -> dict[str, Any]:
+        return {"base": servers.delaying, "rate": self.rate, "seconds": self.seconds, "delays": self.delays}
+
+
+CLOSED = (
+    ClosedLoop("sync-1k", "1 KiB, sync", "sync", KIB, 4000),
+    ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 6000, 32),
+    ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 2000, 1000),
+    ClosedLoop("trio-1k", "1 KiB, trio, 32 tasks", "trio", KIB, 4000, 32),
+    ClosedLoop("sync-2m", "2 MiB, sync", "sync", 2 * MIB, 200),
+    ClosedLoop("asyncio-2m", "2 MiB, asyncio, 16 tasks", "asyncio", 2 * MIB, 200, 16),
+    ClosedLoop("trio-2m", "2 MiB, trio, 16 tasks", "trio", 2 * MIB, 200, 16),
+    ClosedLoop("download", "256 MiB to disk", "download", 256 * MIB, 1),
+    ClosedLoop("fresh", "1 KiB, a new client for each", "fresh", KIB, 100),
+)
+
+WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
+    *CLOSED,
+    *(work.over_tls() for work in CLOSED),
+    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 2000, 100),
+    ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 2000, 300),
+    ClosedLoop("download-1g", "1 GiB to disk", "large", 1024 * MIB, 1),
+    ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 10_000),
+    ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 10_000, 32),
+    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: what is possible", "floor", KIB, 10_000, 32),
+    ClosedLoop("crowd", "1000 URLs at once, on 20 connections", "crowd", KIB, 1000, 1000),
+    OpenLoopWork("open-loop", "requests by a schedule, asyncio", "open", 500, 3, (50, 100, 200)),
 )

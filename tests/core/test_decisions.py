@@ -1,4 +1,4 @@
-"""Redirects, retries, rates and limits: tables of decisions."""
+"""Redirects, rates and limits: tables of decisions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from httpconn import (
     Limits,
     RateLimit,
     RedirectPolicy,
-    RetryPolicy,
     errors,
 )
 from httpconn.access import AccessPolicy
-from httpconn.core import redirects, retries
+from httpconn.core import redirects
 from httpconn.core.deadlines import Deadline
 from httpconn.core.intake import Intake, SpeedFloor, declared_length
 from httpconn.core.rates import MAX_HOSTS, RateLimiter
@@ -116,65 +115,6 @@ def test_a_hop_to_something_unusable_is_refused(location: str) -> None:
 )
 def test_which_answers_lead_on(status: int, location: str | None, follows: bool) -> None:
     assert redirects.leads_on(status, location) is follows
-
-
-@pytest.mark.parametrize(
-    ("value", "date", "seconds"),
-    [
-        ("0", None, 0.0),
-        ("120", None, 120.0),
-        (" 7 ", None, 7.0),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", None, 90.0),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", "Thu, 01 Jan 1970 00:01:30 GMT", 10.0),
-        ("Thu, 01 Jan 1970 00:00:05 GMT", None, 0.0),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", "nonsense", 90.0),
-        (None, None, None),
-        ("soon", None, None),
-        ("-5", None, None),
-        ("1.5", None, None),
-        ("٣", None, None),
-        ("", None, None),
-        ("9" * 400, None, 999_999_999_999.0),
-    ],
-)
-def test_retry_after_in_both_forms(value: str | None, date: str | None, seconds: float | None) -> None:
-    assert retries.retry_after(value, date, 10.0) == seconds
-
-
-@pytest.mark.parametrize(
-    ("error", "worth"),
-    [
-        (errors.ConnectFailed("x"), True),
-        (errors.ReadFailed("x"), True),
-        (errors.TruncatedBody("x"), True),
-        (errors.ReadTimedOut("x"), True),
-        (errors.TooSlow("x"), True),
-        (errors.TLSFailed("x"), False),
-        (errors.DeadlineExceeded("x"), False),
-        (errors.ProtocolError("x"), False),
-        (errors.LimitExceeded("x"), False),
-        (errors.DecodingError("x"), False),
-        (errors.AccessDenied("x"), False),
-        (errors.DiskFull("x"), False),
-        (errors.TooManyRedirects("x"), False),
-    ],
-)
-def test_which_failures_are_worth_another_attempt(error: errors.HTTPConnError, worth: bool) -> None:
-    assert retries.worth_another(RetryPolicy(attempts=2), error, 1) is worth
-    assert not retries.worth_another(RetryPolicy(attempts=2), error, 2)
-
-
-def test_the_pause_doubles_up_to_its_maximum_and_is_jittered() -> None:
-    policy = RetryPolicy(backoff=1.0, backoff_max=5.0)
-    assert [retries.pause(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
-    assert retries.pause(policy, 3, None, 0.25) == 1.0
-    assert retries.pause(RetryPolicy(backoff=0), 3, None, 1.0) == 0
-
-
-def test_retry_after_is_obeyed_or_ends_the_call() -> None:
-    assert retries.pause(RetryPolicy(), 1, 7.0, 0.5) == 7.0
-    assert retries.pause(RetryPolicy(max_retry_after=5), 1, 7.0, 0.5) is None
-    assert retries.pause(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
 
 
 def test_a_body_stops_at_the_byte_that_is_too_many() -> None:

@@ -13,8 +13,10 @@ from httpconn.access import AccessPolicy
 from httpconn.core.deadlines import Deadline
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requests import RequestBuilder
+from httpconn.core.throttle import Throttle
 from httpconn.errors import HTTPConnError
 from httpconn.flows.exchange import Call, Rules
+from httpconn.hooks import Hooks
 
 T = TypeVar("T")
 Step = bytes | float | HTTPConnError
@@ -102,6 +104,10 @@ class ScriptedPort:
         self.exchanges.append(ScriptedExchange(self, request, reply))
         return self.exchanges[-1]
 
+    async def tell(self, hook: Callable[[object], object], event: object) -> None:
+        """At once."""
+        hook(event)
+
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """At once."""
         return function(*args)
@@ -129,11 +135,13 @@ def call(
     retries: RetryPolicy = RetryPolicy(attempts=3, backoff=1.0),  # noqa: B008 - frozen
     redirects: RedirectPolicy = RedirectPolicy(),  # noqa: B008 - frozen
     rates: RateLimiter | None = None,
+    hooks: Hooks = Hooks(),  # noqa: B008 - frozen
+    throttle: Throttle | None = None,
     **options: Any,
 ) -> Call:
     """A call by rules that tests can set one by one."""
     builder = RequestBuilder(
         user_agent="test", accept_encoding="gzip, deflate", headers_given=None, access=AccessPolicy.anywhere()
     )
-    rules = Rules(builder, limits, retries, redirects, rates)
+    rules = Rules(builder, limits, retries, redirects, rates, hooks, throttle or Throttle())
     return Call(builder.spec(url, extra_headers), rules, timeouts, **options)

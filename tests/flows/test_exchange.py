@@ -80,7 +80,7 @@ def test_a_final_status_is_not_asked_for_again(status: int) -> None:
     assert caught.value.attempts == 1
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 527])
 def test_a_status_that_may_pass_is_asked_for_again(status: int) -> None:
     assert get_bytes(ScriptedPort(Reply(status), Reply(body=[b"ok"]))) == b"ok"
 

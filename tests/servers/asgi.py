@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import anyio
 import hypercorn
@@ -22,13 +22,15 @@ PATIENCE = 10.0
 
 
 @contextmanager
-def serve_http1() -> Iterator[str]:
+def serve_http1(served_app: Any = app, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """The URL of uvicorn, run in a thread."""
     # The socket listens before uvicorn has it: clients that come early wait in its queue.
     sock = socket.create_server((HOST, 0))
     url = f"http://{HOST}:{sock.getsockname()[1]}"
     server = uvicorn.Server(
-        uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            served_app, loop="asyncio", ws="none", lifespan=lifespan, log_config=None, timeout_graceful_shutdown=1
+        )
     )
     with start_blocking_portal("asyncio") as portal:
         served = portal.start_task_soon(server.serve, [sock])

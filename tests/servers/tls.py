@@ -23,6 +23,8 @@ class CertificateFiles:
     """Certificate chain and key of 127.0.0.1 and localhost."""
     client: Path
     """Certificate chain and key of a client."""
+    stranger: Path
+    """The same of a client of the other authority."""
 
 
 class Certificates:
@@ -38,6 +40,11 @@ class Certificates:
     def good(self) -> ssl.SSLContext:
         """A server named 127.0.0.1 and localhost."""
         return _server_context(self._server)
+
+    @property
+    def leaf(self) -> bytes:
+        """The certificate of the good server, in DER."""
+        return ssl.PEM_cert_to_DER_cert(self._server.cert_chain_pems[0].bytes().decode("ascii"))
 
     @cached_property
     def wrong_host(self) -> ssl.SSLContext:
@@ -68,12 +75,15 @@ class Certificates:
         return ssl.create_default_context(cafile=self.files.authority)
 
     def _write(self, folder: Path) -> CertificateFiles:
-        files = CertificateFiles(*(folder / f"{name}.pem" for name in ("authority", "other", "server", "client")))
+        files = CertificateFiles(
+            *(folder / f"{name}.pem" for name in ("authority", "other", "server", "client", "stranger"))
+        )
         self._authority.cert_pem.write_to_path(files.authority)
         self._other_authority.cert_pem.write_to_path(files.other_authority)
         self._server.private_key_and_cert_chain_pem.write_to_path(files.server)
-        client = self._authority.issue_cert("client@example.com")
-        client.private_key_and_cert_chain_pem.write_to_path(files.client)
+        for authority, path in ((self._authority, files.client), (self._other_authority, files.stranger)):
+            client = authority.issue_cert("client@example.com")
+            client.private_key_and_cert_chain_pem.write_to_path(path)
         return files
 
 

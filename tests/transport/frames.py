@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import ssl
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import hyperframe.frame as frames
@@ -34,8 +35,8 @@ def data(content: bytes) -> bytes:
 
 
 @contextmanager
-def http2_peer(certificates, answer: bytes, flood: bytes = b""):
-    """The URL; each connection gets the answer once, and then the flood until the client goes."""
+def http2_peer(certificates, answer: bytes | Callable[[], bytes], flood: bytes = b"", *, closing: bool = False):
+    """The URL; each connection gets the answer once, and then the flood until the client goes, or the end."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     context.set_alpn_protocols(["h2"])
@@ -45,7 +46,9 @@ def http2_peer(certificates, answer: bytes, flood: bytes = b""):
             received = b""
             while b"\x82" not in received:  # the indexed ":method: GET" of the request's header
                 received += client.recv(10_000)
-            client.sendall(frames.SettingsFrame(0).serialize() + answer)
+            client.sendall(frames.SettingsFrame(0).serialize() + (answer if isinstance(answer, bytes) else answer()))
+            if closing:
+                return
             while flood:
                 client.sendall(flood)
                 while select.select([client], [], [], 0)[0] and client.recv(10_000):

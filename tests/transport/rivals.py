@@ -11,10 +11,10 @@ from typing import NamedTuple
 import httpx
 
 from httpconn.options import Limits
+from httpconn.testing import Step
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.scripted import Close, Received, ScriptedServer
-from tests.servers.steps import Step
 
 TIMEOUT = dict.fromkeys(("connect", "read", "write", "pool"), 20.0)
 SMALL = 1000
@@ -75,18 +75,20 @@ class Stage:
     Attributes:
         ours: this library's, by the name of their face; every exchange has a connection of its own.
         keeping: the same, and connections are kept.
+        proxied: the same as ``ours``; the server is their proxy, so that httpcore speaks for them.
         theirs: httpx's own; every exchange has a connection of its own.
     """
 
     def __init__(self, opened: ExitStack) -> None:
         self._server = opened.enter_context(ScriptedServer(self._script))
         self._numbers = count()
-        self._steps: dict[bytes, list[Step]] = {}
+        self._steps: dict[str, list[Step]] = {}
         faces = [opened.enter_context(open_face(name)) for name in FACES]
         self.ours = {face.name: Rival(face, _ours(face, keep=0)) for face in faces}
+        self.proxied = {face.name: Rival(face, _ours(face, keep=0, proxy=self._server.url)) for face in faces}
         self.keeping = {face.name: Rival(face, _ours(face, keep=1)) for face in faces}
         self.theirs = {face.name: Rival(face, _theirs(face)) for face in faces}
-        for rival in (*self.ours.values(), *self.keeping.values(), *self.theirs.values()):
+        for rival in (*self.ours.values(), *self.proxied.values(), *self.keeping.values(), *self.theirs.values()):
             opened.callback(rival.leave)
 
     def deliver(self, rival: Rival, pieces: Iterable[bytes], method: str = "GET") -> Outcome:
@@ -96,11 +98,11 @@ class Stage:
     def play(self, rival: Rival, steps: list[Step], method: str = "GET") -> Outcome:
         """Answer with the steps."""
         target = f"/{next(self._numbers)}"
-        self._steps[target.encode()] = steps
+        self._steps[target] = steps
         return rival.ask(method, self._server.url_for(target))
 
     def _script(self, request: Received) -> list[Step]:
-        return self._steps.pop(request.target)
+        return self._steps.pop(httpx.URL(request.target.decode()).path)
 
 
 @contextmanager
@@ -110,9 +112,10 @@ def stage() -> Iterator[Stage]:
         yield Stage(opened)
 
 
-def _ours(face: Face, keep: int) -> HTTPTransport | AsyncHTTPTransport:
+def _ours(face: Face, keep: int, proxy: str | None = None) -> HTTPTransport | AsyncHTTPTransport:
     limits = Limits(max_keepalive_connections=keep)
-    return AsyncHTTPTransport(limits=limits) if face.is_async else HTTPTransport(limits=limits)
+    make = AsyncHTTPTransport if face.is_async else HTTPTransport
+    return make(limits=limits, proxy=proxy)
 
 
 def _theirs(face: Face) -> httpx.HTTPTransport | httpx.AsyncHTTPTransport:

@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from httpconn.options import Limits
+from httpconn.pins import Pinned, pin_of
 from httpconn.transport.allowance import Allowance
+from httpconn.transport.security import Security
 from tests.servers.scripted import Stall, response
 from tests.transport.acceptor import Acceptor
 
@@ -45,6 +47,19 @@ def test_https_inside_the_tls_of_an_https_proxy(face, user, scripted, certificat
             assert len(answer.content) == 500_000
         assert answer.extensions["network_stream"].get_extra_info("ssl_object").version() == "TLSv1.3"
         face.run(made.leave)
+
+
+def test_a_pinned_key_inside_the_tls_of_a_proxy_that_has_another(face, user, scripted, certificates):
+    server = scripted(response(body=b"ok"), tls=certificates.good)
+    pin, other = pin_of(certificates.leaf), "sha256/" + "A" * 43 + "="
+    with tunnelling_proxy(certificates.unknown_authority) as url:
+        proxy = httpx.Proxy(url, ssl_context=ssl.create_default_context(cafile=certificates.files.other_authority))
+        made, refused = (user(proxy=proxy, ssl_context=Security(Pinned(each, ca=False))) for each in (pin, other))
+        assert face.run(made.get, server.url).content == b"ok"
+        face.run(made.leave)
+        with pytest.raises(httpx.ConnectError, match="pin"):
+            face.run(refused.get, server.url)
+        assert len(server.requests) == 1
 
 
 def test_an_https_proxy_with_a_bad_certificate(face, user, scripted, certificates):

@@ -44,24 +44,24 @@ def slow():
 
 @pytest.fixture
 def runtime(face):
-    return EventLoopRuntime if face.is_async else BlockingRuntime
+    return (EventLoopRuntime if face.is_async else BlockingRuntime)()
 
 
 def test_a_slow_name_is_given_up_in_time_and_holds_up_no_other(face, runtime, slow):
-    made = runtime(Resolver(look_up=slow))
+    resolver = Resolver(look_up=slow)
     with pytest.raises(TimeoutError):
-        face.run(made.resolve, "slow.example", 80, 0.05)
-    assert face.run(made.resolve, "fast.example", 80, 10)[0].name == ADDRESS
+        face.run(runtime.resolve, resolver, "slow.example", 80, 0.05)
+    assert face.run(runtime.resolve, resolver, "fast.example", 80, 10)[0].name == ADDRESS
 
 
 def test_no_more_than_so_many_are_asked_for_at_once(face, runtime, slow):
-    made = runtime(Resolver(limit=1, look_up=slow))
+    resolver = Resolver(limit=1, look_up=slow)
     with pytest.raises(TimeoutError):
-        face.run(made.resolve, "slow.example", 80, 0.05)
+        face.run(runtime.resolve, resolver, "slow.example", 80, 0.05)
     with pytest.raises(OSError, match="too many names are being resolved at once"):
-        face.run(made.resolve, "fast.example", 80, 10)
+        face.run(runtime.resolve, resolver, "fast.example", 80, 10)
     slow.end()
-    assert face.run(made.resolve, "fast.example", 80, 10)[0].name == ADDRESS
+    assert face.run(runtime.resolve, resolver, "fast.example", 80, 10)[0].name == ADDRESS
 
 
 def test_what_the_system_says_is_raised(face, runtime):
@@ -69,7 +69,7 @@ def test_what_the_system_says_is_raised(face, runtime):
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     with pytest.raises(socket.gaierror, match="unknown"):
-        face.run(runtime(Resolver(look_up=unknown)).resolve, "name.example", 80, 10)
+        face.run(runtime.resolve, Resolver(look_up=unknown), "name.example", 80, 10)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -77,7 +77,7 @@ def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_name(backend, slow
     async def main():
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(EventLoopRuntime(Resolver(look_up=slow)).resolve, "slow.example", 80, None)
+                tasks.start_soon(EventLoopRuntime().resolve, Resolver(look_up=slow), "slow.example", 80, None)
                 await anyio.to_thread.run_sync(slow.asked.wait)
                 scope.cancel()
 
@@ -87,8 +87,8 @@ def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_name(backend, slow
 
 def test_slow_names_leave_the_threads_of_asyncio_to_others(slow):
     async def main():
-        made = EventLoopRuntime(Resolver(look_up=slow))
-        waiting = [asyncio.ensure_future(made.resolve("slow.example", 80, None)) for _ in range(64)]
+        runtime, resolver = EventLoopRuntime(), Resolver(look_up=slow)
+        waiting = [asyncio.ensure_future(runtime.resolve(resolver, "slow.example", 80, None)) for _ in range(64)]
         await asyncio.sleep(0)
         await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, slow.asked.wait), 10)
         slow.known.set()

@@ -33,11 +33,10 @@ class Link:
 
     def secure(self, context: ssl.SSLContext) -> None:
         """Shake hands as the server."""
-        self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+        self._sock = secured = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         # A hang_up during the wrapping would have missed the socket.
         self.pause(0)
-        assert isinstance(self._sock, ssl.SSLSocket)
-        self._sock.do_handshake()
+        secured.do_handshake()
 
     def receive(self) -> Received:
         """The next request."""
@@ -49,6 +48,7 @@ class Link:
         return Received(method, target, headers, self._take(length), self.number, self.peer_port)
 
     def play(self, steps: Iterable[Step]) -> None:
+        """Send bytes, and do what else the steps say."""
         for step in steps:
             if isinstance(step, bytes):
                 self.send(step)
@@ -56,9 +56,11 @@ class Link:
                 step.play(self)
 
     def send(self, data: bytes) -> None:
+        """Send all; raises OSError when the client is gone."""
         self._sock.sendall(data)
 
     def pause(self, seconds: float) -> None:
+        """Wait; raises Gone when the server stops meanwhile."""
         if self._stopping.wait(seconds):
             raise Gone
 
@@ -69,6 +71,7 @@ class Link:
             self._unread = b""
 
     def close(self, *, notify: bool = True) -> None:
+        """End the connection; raises Gone."""
         if notify and isinstance(self._sock, ssl.SSLSocket):
             # Without a timeout, unwrap sends our close_notify and does not wait for the client's.
             self._sock.settimeout(0)
@@ -77,6 +80,7 @@ class Link:
         raise Gone
 
     def reset(self) -> None:
+        """Break the connection; raises Gone."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         raise Gone
 

@@ -15,7 +15,8 @@ GIB = 1024**3
 class Action(Protocol):
     """A step that is more than bytes."""
 
-    def play(self, link: Link, /) -> None: ...
+    def play(self, link: Link, /) -> None:
+        """Do it to a connection."""
 
 
 Step = bytes | Action
@@ -28,6 +29,7 @@ class Pause:
     seconds: float
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         link.pause(self.seconds)
 
 
@@ -38,6 +40,7 @@ class Until:
     event: threading.Event
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         # The event wakes us at once; the bound is for noticing that the server stops.
         while not self.event.wait(0.1):
             link.pause(0)
@@ -50,6 +53,7 @@ class Close:
     notify: bool = True
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         link.close(notify=self.notify)
 
 
@@ -58,6 +62,7 @@ class Reset:
     """Break the connection (RST). What is still on its way may be lost, as on any network."""
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         link.reset()
 
 
@@ -66,18 +71,20 @@ class Stall:
     """Send nothing more, until the client goes or the server stops."""
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         link.outwait()
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Send ``size`` bytes every ``every`` seconds."""
+    """Send ``size`` bytes of the data, then wait ``every`` seconds, and so on."""
 
     data: bytes
     every: float = 0.05
     size: int = 1
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         for start in range(0, len(self.data), self.size):
             link.send(self.data[start : start + self.size])
             link.pause(self.every)
@@ -91,6 +98,19 @@ class Forever:
     limit: int = GIB
 
     def play(self, link: Link) -> None:
+        """See :class:`Action`."""
         for _ in range(self.limit // len(self.chunk)):
             link.send(self.chunk)
         link.close()
+
+
+def cut(answer: bytes, after: int, end: Action = Close()) -> list[Step]:
+    """An answer whose body breaks off.
+
+    Args:
+        answer: a whole one, such as :func:`response` makes.
+        after: bytes of the body that are sent, 0 or more.
+        end: what happens then.
+    """
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    return [head + blank + body[:after], end]

@@ -15,14 +15,22 @@ CHUNK = 16 * 1024
 
 @dataclass(frozen=True)
 class Received:
-    """A request, byte for byte as it came."""
+    """A request, byte for byte as it came.
+
+    Attributes:
+        method: such as "GET".
+        target: what stood in the request line: path and query, as they were sent.
+        headers: names and values, in their order.
+        body: by its Content-Length.
+        connection: which connection of the server it came on, from 1.
+        peer_port: the client's port.
+    """
 
     method: str
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     connection: int
-    """Which connection of the server it came on, from 1."""
     peer_port: int
 
     @property
@@ -52,15 +60,24 @@ def response(
     reason: str | None = None,
     framing: Literal["length", "chunked", "close"] = "length",
 ) -> bytes:
-    """A correct answer. ``framing="close"`` declares no end: let a ``Close()`` follow.
+    """A correct answer.
 
-    A Content-Length among the headers replaces the true one, so that an answer can lie.
+    Args:
+        status: the status; ``reason`` is the phrase behind it, by default the standard's.
+        headers: further ones; a Content-Length among them replaces the true one, so that an answer can lie.
+        body: its content.
+        framing: how it says where its body ends; ``"close"`` does not: let a :class:`Close` follow.
     """
     fields = [(_octets(name), _octets(value)) for name, value in _pairs(headers)]
     fields += _framing_fields(status, {name.lower() for name, _ in fields}, body, framing)
     phrase = HTTPStatus(status).phrase if reason is None else reason
     lines = [f"HTTP/1.1 {status} {phrase}".encode(), *(name + b": " + value for name, value in fields)]
     return b"\r\n".join([*lines, b"", chunked(body) if framing == "chunked" else body])
+
+
+def redirect(location: Text, status: int = 302) -> bytes:
+    """An answer that leads elsewhere."""
+    return response(status, {"Location": location})
 
 
 def chunked(body: bytes, size: int = CHUNK) -> bytes:

@@ -1,8 +1,10 @@
-"""Answers composed of parts that fit or do not, some of them then damaged."""
+"""Answers composed of parts that fit or do not, and those of the corpus, some of them then damaged."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
+
+from tests.corpora.raw_responses import TO_GET
 
 STARTS = [
     *(b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK", b"HTTP/1.1 206 Partial"),
@@ -32,9 +34,20 @@ DAMAGE = [
 ]
 
 
+LARGE = 5000
+_known = sorted((raw for raw in TO_GET.values() if len(raw) < LARGE), key=len)
+
+
 def wild_responses() -> st.SearchStrategy[bytes]:
-    """Half of them as composed, half with bytes put in, taken out or cut off."""
-    return st.one_of(composed(), damaged())
+    """Composed as it should be, or damaged; of the corpus, damaged or crossed."""
+    return st.one_of(composed(), damaged(composed()), damaged(st.sampled_from(_known)), crossed())
+
+
+@st.composite
+def crossed(draw: st.DrawFn) -> bytes:
+    """The beginning of one answer of the corpus and the end of another."""
+    first, second = draw(st.sampled_from(_known)), draw(st.sampled_from(_known))
+    return first[: draw(st.integers(0, len(first)))] + second[draw(st.integers(0, len(second))) :]
 
 
 @st.composite
@@ -52,12 +65,14 @@ def composed(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def damaged(draw: st.DrawFn) -> bytes:
-    raw = draw(composed())
+def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
+    """One or two pieces put in, taken out, repeated, or all cut off."""
+    raw = draw(whole)
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.integers(0, len(raw)))
         lost = draw(st.sampled_from([0, 0, 1, 2, len(raw)]))
-        raw = raw[:place] + draw(st.sampled_from([b"", *DAMAGE])) + raw[place + lost :]
+        repeated = raw[place : place + draw(st.sampled_from([0, 0, 0, 1, 2, 20]))]
+        raw = raw[:place] + draw(st.sampled_from([b"", *DAMAGE])) + repeated + raw[place + lost :]
     return raw
 
 

@@ -1,0 +1,107 @@
+"""A chat completions API whose users send images by URL; the model is a stand-in that says what it was shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+import httpconn
+
+from .media import BadMedia, Image, fetch_images
+
+logger = logging.getLogger("media_server")
+
+STRANGERS = httpconn.AccessPolicy.public_internet()
+
+
+class ImageURL(BaseModel):
+    url: str
+
+
+class TextPart(BaseModel):
+    type: Literal["text"]
+    text: str
+
+
+class ImagePart(BaseModel):
+    type: Literal["image_url"]
+    image_url: ImageURL
+
+
+class Message(BaseModel):
+    role: str
+    content: str | list[TextPart | ImagePart]
+
+
+class Completion(BaseModel):
+    model: str = "stand-in"
+    messages: list[Message] = Field(min_length=1)
+
+
+def create_app(access: httpconn.AccessPolicy = STRANGERS) -> FastAPI:
+    """The application.
+
+    Args:
+        access: where the URLs of users may lead.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with httpconn.HTTPConnection(access=access, retries=1, user_agent="media-server/1.0") as connection:
+            app.state.connection = connection
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/v1/chat/completions")
+    async def complete(completion: Completion, request: Request) -> dict[str, object]:
+        images = await fetch_images(request.app.state.connection, list(urls_of(completion)))
+        return answer(completion.model, images)
+
+    @app.exception_handler(BadMedia)
+    async def refuse_media(_: Request, error: BadMedia) -> JSONResponse:
+        return problem(400, str(error))
+
+    @app.exception_handler(httpconn.HTTPConnError)
+    async def refuse_url(_: Request, error: httpconn.HTTPConnError) -> JSONResponse:
+        # The operator is told all, a stranger nothing that would show them around our network.
+        logger.warning("An image was not fetched: %s", error)
+        return problem(status_for(error), error.public_message)
+
+    return app
+
+
+def urls_of(completion: Completion) -> Iterator[str]:
+    """The URLs of all images, in order."""
+    for message in completion.messages:
+        if not isinstance(message.content, str):
+            yield from (part.image_url.url for part in message.content if isinstance(part, ImagePart))
+
+
+def status_for(error: httpconn.HTTPConnError) -> int:
+    """4xx where whoever gave the URL is at fault, otherwise a gateway's status (RFC 9110 section 15.6)."""
+    if isinstance(error, httpconn.TimedOut):
+        return 504
+    return 400 if error.fault == "caller" else 502
+
+
+def problem(status: int, message: str) -> JSONResponse:
+    """An error in the form of the chat completions API."""
+    kind = "invalid_request_error" if status < 500 else "upstream_error"
+    return JSONResponse({"error": {"message": message, "type": kind}}, status)
+
+
+def answer(model: str, images: list[Image]) -> dict[str, object]:
+    """What a model would say."""
+    seen = ", ".join(f"{image.kind} of {len(image.data)} bytes" for image in images) or "nothing"
+    choice = {"index": 0, "message": {"role": "assistant", "content": f"I see {seen}."}, "finish_reason": "stop"}
+    return {"object": "chat.completion", "model": model, "choices": [choice]}
+
+
+app = create_app()

@@ -1,0 +1,139 @@
+"""What users of the API are answered, whatever URLs they send; against real servers, most of them hostile."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+import httpconn
+from docs.examples.media_server import media
+from docs.examples.media_server.app import create_app
+from tests.servers.asgi import serve_http1
+from tests.servers.scripted import Close, Forever, ScriptedServer, Stall, in_turn, response
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(1000)
+LOOPBACK = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], own_interfaces=True)
+
+Ask = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Ask]:
+    """Asks the application as it is deployed."""
+    with asking(create_app()) as ask:
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    """Asks one that may reach the servers of the tests."""
+    with asking(create_app(LOOPBACK)) as ask:
+        yield ask
+
+
+@contextmanager
+def asking(app: object) -> Iterator[Ask]:
+    """The application on a real server, and a client of it."""
+    with serve_http1(app, lifespan="on") as origin, httpx.Client(trust_env=False, timeout=30) as client:
+
+        def ask(*urls: str) -> httpx.Response:
+            parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+            content = [{"type": "text", "text": "What is this?"}, *parts]
+            body = {"messages": [{"role": "user", "content": content}]}
+            return client.post(f"{origin}/v1/chat/completions", json=body)
+
+        yield ask
+
+
+def message(answer: httpx.Response) -> str:
+    return str(answer.json()["error"]["message"])
+
+
+def test_images_are_fetched_and_told_by_their_bytes(ask: Ask) -> None:
+    data = "data:image/png;base64," + base64.b64encode(b"\xff\xd8\xff" + bytes(7)).decode()
+    with ScriptedServer(response(headers={"Content-Type": "text/html"}, body=PNG)) as server:
+        answer = ask(server.url_for("/a.png"), data)
+    assert answer.status_code == 200
+    said = answer.json()["choices"][0]["message"]["content"]
+    assert said == "I see image/png of 1008 bytes, image/jpeg of 10 bytes."
+
+
+INSIDE = [
+    "http://127.0.0.1/",
+    "http://localhost:8000/metrics",
+    "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "https://user:password@example.com/",
+    "file:///etc/passwd",
+    "http://example.com\\@127.0.0.1/",
+]
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_what_is_inside_stays_inside(strict: Ask, url: str) -> None:
+    answer = strict(url)
+    assert answer.status_code == 400
+    assert message(answer) in (httpconn.AccessDenied.public_message, httpconn.InvalidURL.public_message)
+
+
+def test_a_redirect_leads_no_further_in(ask: Ask) -> None:
+    secret = "http://10.0.0.1/admin"
+    with ScriptedServer(response(302, {"Location": secret})) as server:
+        answer = ask(server.url)
+    assert answer.status_code == 400
+    assert "10.0.0.1" not in answer.text
+
+
+FAULTS = {
+    "no image": (response(body=b"<html>"), 400),
+    "not found": (response(404, body=PNG), 400),
+    "down": (response(503), 502),
+    "too large": (response(headers={"Content-Length": str(media.MAX_IMAGE_BYTES + 1)}), 400),
+    "no end": (
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(b"ffff\r\n" + bytes(65535) + b"\r\n")],
+        400,
+    ),
+    "a bomb": (response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(bytes(50_000_000))), 400),
+    "cut": ([b"HTTP/1.1 200 OK\r\nContent-Length: 1008\r\n\r\n" + PNG[:500], Close()], 502),
+    "no HTTP": ([b"SSH-2.0-OpenSSH\r\n", Close()], 502),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_answered_for_whose_it_is(ask: Ask, fault: str) -> None:
+    script, status = FAULTS[fault]
+    with ScriptedServer(script) as server:
+        answer = ask(server.url)
+        assert answer.status_code == status
+        assert str(server.port) not in answer.text
+
+
+def test_a_silent_server_takes_no_more_than_the_time_of_a_request(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "SECONDS", 0.3)
+    with ScriptedServer([Stall()]) as server:
+        assert ask(server.url).status_code == 504
+
+
+def test_all_images_of_a_request_share_one_budget(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_REQUEST_BYTES", 2500)
+    with ScriptedServer(in_turn(*[response(body=PNG)] * 3)) as server:
+        assert ask(server.url, server.url).status_code == 200
+    with ScriptedServer(in_turn(*[response(body=PNG)] * 3)) as server:
+        assert ask(server.url, server.url, server.url).status_code == 400
+
+
+def test_there_is_an_end_to_images(ask: Ask) -> None:
+    answer = ask(*["data:image/png;base64,"] * 9)
+    assert (answer.status_code, message(answer)) == (400, "At most 8 images, please.")
+
+
+@pytest.mark.parametrize("url", ["data:,plain", "data:image/png;base64,!!", "data:image/png;base64"])
+def test_a_data_url_is_base64(ask: Ask, url: str) -> None:
+    assert message(ask(url)) == "A data URL must hold base64."

@@ -1,0 +1,111 @@
+"""The way of vLLM's media connector from a URL to bytes, on httpconn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import anyio.to_thread
+
+import httpconn
+
+from .connections import HTTPConnection, global_http_connection
+
+Media = TypeVar("Media", covariant=True)
+
+
+class MediaIO(Protocol[Media]):
+    """What makes an image, a sound or a video out of bytes."""
+
+    def load_bytes(self, data: bytes) -> Media: ...
+
+    def load_base64(self, media_type: str, data: str) -> Media: ...
+
+    def load_file(self, filepath: Path) -> Media: ...
+
+
+class MediaConnector:
+    """Loads what the URLs of requests name.
+
+    Args:
+        connection: fetches http and https; its access policy says from where.
+        allowed_local_media_path: the folder that file URLs may name files of; empty: none.
+        environ: for ``VLLM_MEDIA_URL_ALLOW_REDIRECTS``.
+    """
+
+    def __init__(
+        self,
+        connection: HTTPConnection = global_http_connection,
+        *,
+        allowed_local_media_path: str = "",
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.connection = connection
+        self.allowed_local_media_path = Path(allowed_local_media_path).resolve() if allowed_local_media_path else None
+        self.allow_redirects = environ.get("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "1") == "1"
+
+    def load_from_url(
+        self,
+        url: str,
+        media_io: MediaIO[Media],
+        *,
+        fetch_timeout: float | None = None,
+        budget: httpconn.ByteBudget | None = None,
+    ) -> Media:
+        """Media from an http, https, data or file URL; the budget is what all media of a request share."""
+        local = self._local(url, media_io)
+        if local is not None:
+            return local()
+        data = self.connection.get_bytes(
+            url, timeout=fetch_timeout, allow_redirects=self.allow_redirects, budget=budget
+        )
+        return media_io.load_bytes(data)
+
+    async def load_from_url_async(
+        self,
+        url: str,
+        media_io: MediaIO[Media],
+        *,
+        fetch_timeout: float | None = None,
+        budget: httpconn.ByteBudget | None = None,
+    ) -> Media:
+        """The same, awaited; what needs the processor is done in a thread."""
+        local = self._local(url, media_io)
+        if local is not None:
+            return await anyio.to_thread.run_sync(local)
+        data = await self.connection.async_get_bytes(
+            url, timeout=fetch_timeout, allow_redirects=self.allow_redirects, budget=budget
+        )
+        return await anyio.to_thread.run_sync(media_io.load_bytes, data)
+
+    def _local(self, url: str, media_io: MediaIO[Media]) -> Callable[[], Media] | None:
+        """What loads a URL that needs no network; all others are httpconn's to judge."""
+        scheme = url.partition(":")[0].lower()
+        if scheme == "data":
+            return partial(media_io.load_base64, *_data(url))
+        if scheme == "file":
+            return partial(media_io.load_file, self._file(url))
+        return None
+
+    def _file(self, url: str) -> Path:
+        folder = self.allowed_local_media_path
+        if folder is None:
+            raise RuntimeError("Cannot load local files without `--allowed-local-media-path`.")
+        path = Path(url2pathname(urlsplit(url).path)).resolve()
+        if folder not in path.parents:
+            raise ValueError(f"The file path {path} must be a subpath of `--allowed-local-media-path {folder}`.")
+        return path
+
+
+def _data(url: str) -> tuple[str, str]:
+    """The media type and the base64 of a data URL."""
+    head, _, data = url.partition(",")
+    media_type, _, coding = head[len("data:") :].partition(";")
+    if coding != "base64":
+        raise NotImplementedError("Only base64 data URLs are supported for now.")
+    return media_type, data

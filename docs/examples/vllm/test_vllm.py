@@ -1,0 +1,113 @@
+"""vLLM's own ways of calling its connection and its media connector, against real servers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+import httpconn
+from docs.examples.vllm.connections import HTTPConnection, connection_for_strangers, global_http_connection
+from docs.examples.vllm.media import MediaConnector
+from tests.servers.scripted import ScriptedServer, in_turn, response
+
+
+class Plain:
+    """Media that is its bytes."""
+
+    def load_bytes(self, data: bytes) -> bytes:
+        return data
+
+    def load_base64(self, media_type: str, data: str) -> bytes:
+        return base64.b64decode(data, validate=True)
+
+    def load_file(self, filepath: Path) -> bytes:
+        return filepath.read_bytes()
+
+
+@contextmanager
+def connected(connection: HTTPConnection) -> Iterator[MediaConnector]:
+    with connection:
+        yield MediaConnector(connection)
+
+
+def test_the_old_calls_work_on_both_faces(tmp_path: Path) -> None:
+    with ScriptedServer(response(headers={"Content-Type": "application/json"}, body=b"[1]")) as server:
+        url = server.url
+        assert global_http_connection.get_bytes(url, timeout=5, allow_redirects=True) == b"[1]"
+        assert global_http_connection.get_text(url, timeout=5) == "[1]"
+        assert global_http_connection.get_json(url, timeout=5) == [1]
+        path = tmp_path / "file"
+        assert global_http_connection.download_file(url, path, timeout=5, chunk_size=128) == path
+        with global_http_connection.get_response(url, stream=True, timeout=5, extra_headers={"X-A": "b"}) as answer:
+            answer.raise_for_status()
+
+        async def main() -> None:
+            assert await global_http_connection.async_get_bytes(url, timeout=5) == b"[1]"
+            async with await global_http_connection.get_async_response(url, timeout=5) as answer:
+                answer.raise_for_status()
+                assert await answer.aread() == b"[1]"
+            await global_http_connection.aclose()
+
+        anyio.run(main)
+        global_http_connection.close()
+        assert server.requests[0].header("user-agent") == "vLLM/0.33.0"
+
+
+def test_attempts_are_what_the_environment_says() -> None:
+    twice = HTTPConnection(environ={"VLLM_MEDIA_FETCH_MAX_RETRIES": "2"})
+    with ScriptedServer(in_turn(response(503), response(503), response(body=b"ok"))) as server, twice:
+        with pytest.raises(httpx.HTTPStatusError):
+            twice.get_bytes(server.url)
+        assert len(server.requests) == 2
+
+
+def test_a_wrong_scheme_is_the_error_it_was() -> None:
+    with pytest.raises(ValueError, match=r"^Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'\.$"):
+        MediaConnector().load_from_url("gopher://example.com/", Plain())
+
+
+def test_redirects_are_followed_unless_the_environment_forbids() -> None:
+    answers = in_turn(response(302, {"Location": "/b"}), response(body=b"media"), response(302, {"Location": "/b"}))
+    with ScriptedServer(answers) as server, HTTPConnection() as connection:
+        assert MediaConnector(connection).load_from_url(server.url, Plain(), fetch_timeout=5) == b"media"
+        strict = MediaConnector(connection, environ={"VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"})
+        with pytest.raises(httpx.HTTPStatusError):
+            strict.load_from_url(server.url, Plain())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1/", "http://169.254.169.254/", "http://cdn.example.com\\@10.0.0.1/", "http://other.example/"],
+)
+def test_strangers_reach_the_allowed_domains_only(url: str) -> None:
+    with connected(connection_for_strangers(["cdn.example.com"])) as connector:
+        with pytest.raises(ValueError, match=r".") as caught:
+            connector.load_from_url(url, Plain(), fetch_timeout=5)
+        assert isinstance(caught.value, httpconn.InvalidRequest)
+
+
+def test_data_and_files_need_no_network(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"file")
+    connector = MediaConnector(allowed_local_media_path=str(tmp_path))
+
+    async def main() -> list[bytes]:
+        urls = ["data:image/png;base64,aGk=", (tmp_path / "a").as_uri()]
+        return [await connector.load_from_url_async(url, Plain()) for url in urls]
+
+    assert anyio.run(main) == [b"hi", b"file"]
+    with pytest.raises(ValueError, match="must be a subpath"):
+        connector.load_from_url(f"{tmp_path.as_uri()}/../b", Plain())
+
+
+def test_the_media_of_a_request_share_a_budget() -> None:
+    with ScriptedServer(response(body=bytes(100))) as server, connected(HTTPConnection()) as connector:
+        budget = httpconn.ByteBudget(150)
+        connector.load_from_url(server.url, Plain(), budget=budget)
+        with pytest.raises(httpconn.LimitExceeded):
+            connector.load_from_url(server.url, Plain(), budget=budget)

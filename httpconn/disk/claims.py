@@ -1,0 +1,164 @@
+"""Locks on open files, and the claim to a target, which one owner of a machine has at a time.
+
+A claim keeps two downloads of one target from doing the work twice. No file's content rests on it: some network file
+systems have no locks, and on others they end at the machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from .system import READ, WRITE, failure, names
+
+if sys.platform != "win32":
+    import fcntl
+
+_TRIES = 20
+_NOTE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
+_MOST_NOTES = 64 * 1024
+_BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
+
+# A lock belongs to an open file, which a forked child shares. It closes what it inherited, so that it cannot keep a
+# lock alive that its parent died with.
+_held: set[int] = set()
+
+
+def _forget_in_child() -> None:
+    while _held:
+        with suppress(OSError):
+            os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+class InUse(Exception):
+    """Another live owner has it."""
+
+
+Lock = Callable[[int], bool]
+
+
+def lock(descriptor: int) -> bool:
+    """Lock an open file, as long as it is open; False where its file system has no locks.
+
+    Raises:
+        InUse: another open file has the lock, in this process or another.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        # Not fcntl's own locks, which do not keep two threads of one process apart.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            raise InUse from error
+        return False
+    return True
+
+
+def hold(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file that is closed in forked children."""
+    descriptor = os.open(path, flags, mode)
+    _held.add(descriptor)
+    return descriptor
+
+
+def drop(descriptor: int) -> None:
+    """Close a file that is held."""
+    _held.discard(descriptor)
+    if sys.platform != "win32":
+        # Said, not left to the closing: a process that is just being started still shares the open file.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
+def this_kernel() -> str:
+    """Names the running kernel: who shares it, in a container too, shares the locks of every file system."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return platform.node()
+
+
+class Claim:
+    """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
+
+    Args:
+        path: of the lock file, which is made where there is none, and removed when the claim ends.
+        mode: its permissions, from which the process's umask is taken.
+        locking: locks it.
+
+    Raises:
+        InUse: another has it.
+        OSError: it cannot be opened, or is a link or no regular file.
+
+    Attributes:
+        certain: nobody else can have it; False where the file system has no locks.
+    """
+
+    def __init__(self, path: Path, mode: int, locking: Lock = lock) -> None:
+        self.certain: bool = False
+        self._path = path
+        self._file = -1
+        for _ in range(_TRIES):
+            file = _open(path, mode)
+            try:
+                self.certain = locking(file)
+                if names(path, file):  # else its last owner has removed it in the meantime
+                    self._file = file
+                    return
+            finally:
+                if self._file < 0:
+                    drop(file)
+        raise InUse
+
+    def note(self, *tokens: str) -> None:
+        """Note the names of what is to be cleared up, if need be, by the next owner."""
+        with suppress(OSError):  # the lock file may be another user's
+            os.lseek(self._file, 0, os.SEEK_END)
+            os.write(self._file, "".join(f"{token}\n" for token in tokens).encode("ascii"))
+
+    def end(self) -> None:
+        """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
+        if self._file < 0:
+            return
+        with suppress(OSError):
+            if names(self._path, self._file):
+                self._path.unlink()
+        file, self._file = self._file, -1
+        with suppress(OSError):
+            drop(file)
+
+
+def noted(path: Path) -> tuple[str, ...]:
+    """What an owner has noted in a lock file; it may be gone."""
+    try:
+        with os.fdopen(os.open(path, READ), "rb") as file:
+            return tuple(each.decode("ascii") for each in _NOTE.findall(file.read(_MOST_NOTES)))
+    except OSError:
+        return ()
+
+
+def _open(path: Path, mode: int) -> int:
+    if path.is_symlink():
+        raise failure(errno.ELOOP, path)
+    try:
+        descriptor = hold(path, WRITE | os.O_CREAT, mode)
+    except PermissionError:
+        # Another user's, left behind: a lock needs no right to write.
+        descriptor = hold(path, READ)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        drop(descriptor)
+        raise failure(errno.EINVAL, path)
+    return descriptor

@@ -1,0 +1,45 @@
+"""The hidden names beside a target."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME_BYTES = 255
+"""What file systems allow for one name."""
+
+_ROOM = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What stands beside a target while its file is not complete."""
+
+    target: Path
+
+    @property
+    def lock(self) -> Path:
+        """What an owner has locked."""
+        return self._beside("httpconn-lock")
+
+    @property
+    def sidecar(self) -> Path:
+        """What is known of a partial file, and which one it is."""
+        return self._beside("httpconn-state")
+
+    def draft(self, token: str | None) -> Path:
+        """Of a sidecar that is not whole yet; each owner's own, where there may be several."""
+        return self._beside("httpconn-draft" if token is None else f"{token}.httpconn-draft")
+
+    def part(self, token: str) -> Path:
+        """A partial file."""
+        return self._beside(f"{token}.httpconn-part")
+
+    def _beside(self, suffix: str) -> Path:
+        name = self.target.name
+        data = os.fsencode(name)
+        if len(data) > _ROOM:
+            name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
+        return self.target.with_name(f".{name}.{suffix}")

@@ -1,0 +1,359 @@
+"""The partial file beside a target.
+
+The target is what it was, or the whole new file; there is nothing between, whoever else writes at the same time:
+
+- A partial file has a random name, is created exclusively, and is written on by its owner alone. A commit renames
+  that name; so no other process can bring its bytes under the target's name, and none can change them there.
+- The sidecar, whose name is the target's, says which partial file is meant and how much of it is on disk. It is
+  replaced as a whole, after the bytes that it speaks of were flushed.
+- The lock file names the partial files of its owners, so that what one leaves that is killed is found and removed.
+- Proven bytes never change: to start again is to start another file. Hence they can be copied while others write.
+- Whoever finds a partial file writes on it only when nobody else can: the system gave its lock, and the last owner ran
+  on the same kernel. In every other case the proven bytes are copied to a file of one's own.
+- An owner whose file was removed notices at the next checkpoint, or at the commit, and fails.
+
+So the locks (:mod:`httpconn.disk.claims`) save work, and nothing depends on them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import StorageError
+from . import system
+from .claims import Claim, InUse, Lock, drop, hold, lock, noted, this_kernel
+from .names import Names
+from .sidecar import Record, Sidecar, load, save
+from .system import told
+
+__all__ = ["InUse", "PartFile", "Sidecar"]
+
+STALE = 3600.0
+"""Seconds without a write after which a file is nobody's, where no lock tells."""
+
+_COPIED = 16 * 1024 * 1024
+
+
+class PartFile:
+    """Collects the bytes of a target that is not complete yet, across calls and processes.
+
+    Its methods may be called in one thread after another, and ``write_at`` and ``read`` in several at once. ``discard``
+    and ``close`` may come while another still runs, and are the last that have an effect: what is called after them
+    raises StorageError, and leaves nothing behind. In a forked child nothing has an effect.
+
+    Args:
+        target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
+        locking: locks an open file, as :func:`httpconn.disk.claims.lock` does.
+
+    Raises:
+        StorageError: from every method, for what the disk or the operating system refuses; DiskFull where no space is
+            left.
+    """
+
+    def __init__(self, target: Path, *, locking: Lock = lock) -> None:
+        self.target = target
+        self._locking = locking
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._names = Names(target)
+        self._claim: Claim | None = None
+        self._over = False
+        self._token = ""
+        self._known: Sidecar | None = None
+        self._file = -1
+        self._offset = 0
+        self._size = 0
+
+    def open(self) -> Sidecar | None:
+        """Take what there is of the file, or begin it, for the eyes of those who may read the target.
+
+        Returns:
+            What is known of the bytes that are there, which ``write`` appends to; None where there are none.
+
+        Raises:
+            InUse: another live owner has it, be it in this process.
+        """
+        with self._lock:
+            if self._over or self._claim is not None:
+                raise StorageError("The partial file was opened before")
+            with told():
+                self._names = Names(_real(self.target))
+                self._claim = Claim(self._names.lock, self._mode(), self._locking)
+                try:
+                    self._resume(self._claim, load(self._names.sidecar))
+                except BaseException:
+                    self._end(remove=False)
+                    raise
+            return self._known
+
+    def peek(self) -> Sidecar | None:
+        """What is known of the file now, whoever's it is."""
+        with told():
+            found = load(Names(_real(self.target)).sidecar)
+        return None if found is None else found.sidecar
+
+    def pulse(self) -> object:
+        """What changes as long as an owner is writing, whoever it is."""
+        with told():
+            names = Names(_real(self.target))
+        return [system.last_change(names.part(token)) for token in noted(names.lock)]
+
+    def reserve(self, size: int) -> None:
+        """Take the space now, so that a full disk is found out before the transfer, where the system can."""
+        with self._opened():
+            system.reserve(self._file, size)
+
+    def write(self, blocks: Iterable[bytes]) -> None:
+        """Append blocks."""
+        with self._opened():
+            self._offset = self._put(self._offset, blocks)
+
+    def write_at(self, offset: int, blocks: Iterable[bytes]) -> None:
+        """Write blocks one after the other from an offset on, wherever the file's end is."""
+        with self._opened():
+            self._put(offset, blocks)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """At most so many of the bytes that were written; empty at their end."""
+        with self._opened():
+            return system.get(self._file, offset, max(0, min(size, self._size - offset)))
+
+    def checkpoint(self, sidecar: Sidecar) -> None:
+        """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
+        with self._opened() as claim:
+            system.sync(self._file)
+            self._require_owned()
+            self._note(claim, sidecar)
+
+    def restart(self) -> None:
+        """Forget all bytes, also those that are proven: they are of another version."""
+        with self._opened() as claim:
+            if self._known is not None:
+                self._begin(claim, self._token)
+            os.ftruncate(self._file, 0)
+            self._offset = self._size = 0
+
+    def commit(self, mtime: float | None = None, *, name: str | None = None) -> Path:
+        """Bring the bytes to the disk, and the file to its name.
+
+        Args:
+            mtime: when the content was last modified, in seconds since the epoch; None: now.
+            name: another one than the target's in its folder, which nothing has (else ``errno.EEXIST``).
+
+        Returns:
+            The path of the file.
+        """
+        target = self.target if name is None else self.target.with_name(name)
+        with self._opened():
+            self._dress(mtime)
+            os.fsync(self._file)
+            self._require_owned()
+            self._close()
+            part = self._names.part(self._token)
+            if name is None:
+                os.replace(part, self._names.target)
+            else:
+                system.rename_to_free(part, target)
+            self._end(remove=True)
+            self._over = True
+            system.sync_folder(self._names.target.parent)
+        return target
+
+    def close(self) -> None:
+        """Leave what the last checkpoint told of for a later ``open``; nothing, where none was made."""
+        self._finish(remove=False)
+
+    def discard(self) -> None:
+        """Remove the partial file, if there still is one; the target is left alone. Waits for what still runs."""
+        self._finish(remove=True)
+
+    def _finish(self, *, remove: bool) -> None:
+        # The lock of a forked child may be held by a thread that it does not have.
+        if self._process == os.getpid():
+            self._over = True
+            with self._lock:
+                self._end(remove=remove)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Claim]:
+        if self._process != os.getpid():
+            raise StorageError("The partial file belongs to the process that opened it, not to its child")
+        with self._lock:
+            if self._file < 0 or self._claim is None:
+                raise StorageError("There is no open partial file")
+            with told():
+                yield self._claim
+
+    # What follows runs under the lock.
+
+    def _mode(self) -> int:
+        """For new files: what the target's readers may read, and its owner may write."""
+        mode = system.permissions(self._names.target)
+        return 0o666 if mode is None else mode & 0o777 | 0o600
+
+    def _resume(self, claim: Claim, found: Record | None) -> None:
+        for token in noted(self._names.lock):
+            if found is None or token != found.token:
+                self._remove(token)
+        taken = None if found is None else self._take(found.token, found.sidecar.extent)
+        if found is None or taken is None:
+            self._begin(claim, None if found is None else found.token)
+        elif taken.certain and found.kernel == this_kernel():
+            self._go_on(claim, taken.file, found)
+        else:
+            self._copy(claim, taken.file, found)
+
+    def _take(self, token: str, extent: int) -> _Taken | None:
+        """Open a file that was left, if it can be the one."""
+        try:
+            file = hold(self._names.part(token), system.WRITE)
+        except OSError:
+            return None
+        try:
+            certain, status = self._locking(file), os.fstat(file)
+        except BaseException:
+            drop(file)
+            raise
+        if system.is_ours(status) and 0 < extent <= status.st_size:
+            return _Taken(file, certain)
+        drop(file)
+        return None
+
+    def _go_on(self, claim: Claim, file: int, found: Record) -> None:
+        claim.note(found.token)
+        self._file, self._token, self._known = file, found.token, found.sidecar
+        self._offset, self._size = found.sidecar.committed, found.sidecar.extent
+        if system.permissions(self._names.target) is not None:
+            system.set_permissions(file, self._mode())
+
+    def _copy(self, claim: Claim, file: int, found: Record) -> None:
+        """Another may still be writing on the file: only what is proven is read, and nothing is written."""
+        try:
+            self._make(claim, found.token)
+            for start, end in found.sidecar.proven:
+                self._put(start, _blocks(file, start, end))
+            system.sync(self._file)
+            self._note(claim, found.sidecar)
+            self._offset = found.sidecar.committed
+        except OSError:  # a full disk, too: then what is there cannot be kept
+            self._names.part(self._token).unlink(missing_ok=True)
+            self._begin(claim, found.token)
+        finally:
+            drop(file)
+        self._remove(found.token)
+
+    def _begin(self, claim: Claim, before: str | None) -> None:
+        """A new file, in the place of another one."""
+        self._known = None
+        self._make(claim, before)
+        if before is not None:
+            self._names.sidecar.unlink(missing_ok=True)
+            self._remove(before)
+
+    def _make(self, claim: Claim, before: str | None) -> None:
+        """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
+        self._close()
+        self._offset = self._size = 0
+        token = secrets.token_hex(8)
+        claim.note(token, *filter(None, [before]))
+        self._file = hold(self._names.part(token), system.MAKE, self._mode())
+        self._token = token
+        self._locking(self._file)
+
+    def _remove(self, token: str) -> None:
+        """The file of an owner who is gone. Where no lock tells, it may be at work: then its age decides."""
+        path = self._names.part(token)
+        with suppress(OSError, InUse):
+            file = hold(path, system.WRITE)
+            try:
+                if self._locking(file) or system.is_stale(path, STALE):
+                    path.unlink()
+            finally:
+                drop(file)
+
+    def _note(self, claim: Claim, sidecar: Sidecar) -> None:
+        # Where there may be several owners, each has a draft of its own.
+        draft = self._names.draft(None if claim.certain else self._token)
+        save(self._names.sidecar, draft, Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
+        self._known = sidecar
+
+    def _put(self, offset: int, blocks: Iterable[bytes]) -> int:
+        """Where the last block ends."""
+        for block in blocks:
+            system.put(self._file, offset, block)
+            offset += len(block)
+            self._size = max(self._size, offset)
+        return offset
+
+    def _require_owned(self) -> None:
+        if not system.names(self._names.part(self._token), self._file):
+            raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
+
+    def _dress(self, mtime: float | None) -> None:
+        """No more than was written, the permissions of the file that is replaced, and the time."""
+        os.ftruncate(self._file, self._size)
+        mode = system.permissions(self._names.target)
+        if mode is not None:
+            system.set_permissions(self._file, mode)
+        if mtime is not None:
+            with suppress(OSError, OverflowError, ValueError):
+                os.utime(self._file, (mtime, mtime))
+
+    def _end(self, *, remove: bool) -> None:
+        """Let go of the file, and of its name if it is to be removed; what is another's by now is left alone."""
+        claim, self._claim = self._claim, None
+        if claim is None:
+            return
+        with suppress(OSError):
+            if self._token and (remove or self._known is None):
+                self._erase(claim)
+            elif self._file >= 0:
+                os.ftruncate(self._file, self._size)  # gives back what was reserved
+        self._close()
+        claim.end()
+        self._token, self._known = "", None
+
+    def _erase(self, claim: Claim) -> None:
+        self._names.part(self._token).unlink(missing_ok=True)
+        self._names.draft(None if claim.certain else self._token).unlink(missing_ok=True)
+        found = load(self._names.sidecar)
+        if found is not None and found.token == self._token:
+            self._names.sidecar.unlink()
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            file, self._file = self._file, -1
+            with suppress(OSError):
+                drop(file)
+
+
+class _Taken(NamedTuple):
+    """A file that was left.
+
+    Attributes:
+        certain: nobody else has it.
+    """
+
+    file: int
+    certain: bool
+
+
+def _real(target: Path) -> Path:
+    """Where a link leads: that is the file to be replaced."""
+    return Path(os.path.realpath(target))
+
+
+def _blocks(file: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end:
+        block = system.get(file, start, min(_COPIED, end - start))
+        if not block:
+            raise OSError(errno.EIO, "The partial file became shorter")
+        start += len(block)
+        yield block

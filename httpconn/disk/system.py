@@ -1,0 +1,156 @@
+"""What is asked of the operating system for one file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import DiskFull, StorageError
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def _flags(*names: str) -> int:
+    return sum(getattr(os, name, 0) for name in names)
+
+
+# A link or a pipe that somebody planted at the name is not followed, and not waited for. O_BINARY is Windows'.
+READ = os.O_RDONLY | _flags("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NONBLOCK")
+WRITE = READ | os.O_RDWR
+MAKE = WRITE | os.O_CREAT | os.O_EXCL
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """The operating system's errors as ours, with its number and its words."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        kind = DiskFull if error.errno in DiskFull.NUMBERS else StorageError
+        where = f": {error.filename}" if error.filename else ""
+        raise kind(f"{error.strerror or error}{where}", errno=error.errno) from error
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """A regular file with one name, that belongs to the user we run as: nobody planted it."""
+    user = getattr(os, "geteuid", lambda: status.st_uid)()
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == user
+
+
+def names(path: Path, descriptor: int) -> bool:
+    """Whether the name still is that of the open file."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def permissions(path: Path) -> int | None:
+    """Of what stands at the path; None where nothing does."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+
+
+def set_permissions(descriptor: int, mode: int) -> None:
+    """Where the system has them."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            os.fchmod(descriptor, mode)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Take the space of a file, where the file system can.
+
+    Raises:
+        OSError: there is none.
+    """
+    if sys.platform != "linux":
+        return
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    # Where the file system cannot, the C library would write to every block, over a network too; but to no file that
+    # is open for appending.
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno in DiskFull.NUMBERS:
+            raise
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
+
+
+def sync(descriptor: int) -> None:
+    """Bring the bytes of a file to the disk."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """A rename is on disk once its folder is; not every system lets a folder be opened."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def rename_to_free(path: Path, name: Path) -> None:
+    """Rename a file to a name that nothing has.
+
+    Raises:
+        FileExistsError: something has it.
+    """
+    try:
+        os.link(path, name)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(name, MAKE, 0o600))
+        os.replace(path, name)
+    else:
+        path.unlink()
+
+
+def failure(number: int, path: Path) -> OSError:
+    """An error as the operating system would raise it."""
+    return OSError(number, os.strerror(number), str(path))
+
+
+def put(descriptor: int, offset: int, block: bytes) -> None:
+    """Write all of a block."""
+    unwritten = memoryview(block)
+    while unwritten:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        count = os.write(descriptor, unwritten)
+        unwritten, offset = unwritten[count:], offset + count
+
+
+def get(descriptor: int, offset: int, size: int) -> bytes:
+    """At most so many bytes; empty at the end of the file."""
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, size)
+
+
+def last_change(path: Path) -> int | None:
+    """When a file was written to, in nanoseconds of its file system's clock."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def is_stale(path: Path, age: float) -> bool:
+    """Whether nothing was written to a file in the last seconds before its folder was changed.
+
+    The folder's time, since the clock of a file server is not this machine's.
+    """
+    return path.parent.stat().st_mtime - path.stat().st_mtime > age

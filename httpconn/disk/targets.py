@@ -1,0 +1,67 @@
+"""Where a file is to appear: what can be told before the transfer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from ..errors import InvalidRequest
+from .system import failure, told
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """The path as a ``Path``, found to be writable as far as can be told before the transfer.
+
+    Raises:
+        InvalidRequest: it is no path, holds a NUL, or cannot be written in the file system's encoding.
+        StorageError: it is a folder or a device, its folder does not exist, or its name is too long.
+    """
+    target = _checked(path)
+    with told():
+        mode = _mode(target)
+        # A rename would put a file where a device, a pipe or a socket stood, for every other process too.
+        if mode not in (None, stat.S_IFREG):
+            raise failure(errno.EISDIR if mode == stat.S_IFDIR else errno.EINVAL, target)
+        _require_folder((target.resolve() if target.is_symlink() else target).parent)
+    return target
+
+
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """The path as a ``Path``, found to be a folder: one in which a file gets the name that its server gives it.
+
+    Raises:
+        InvalidRequest: as for :func:`check_target`.
+        StorageError: it is no folder.
+    """
+    folder = _checked(path)
+    with told():
+        _require_folder(folder)
+    return folder
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InvalidRequest(f"A path to save to must be a str or a Path, not {type(path).__name__}")
+    if "\0" in os.fspath(path):
+        raise InvalidRequest("The path to save to holds a NUL")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("The path to save to cannot be encoded for the file system") from error
+    return Path(path)
+
+
+def _require_folder(folder: Path) -> None:
+    mode = _mode(folder)
+    if mode != stat.S_IFDIR:
+        raise failure(errno.ENOENT if mode is None else errno.ENOTDIR, folder)
+
+
+def _mode(path: Path) -> int | None:
+    """What stands at the path, links followed; None where nothing does."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

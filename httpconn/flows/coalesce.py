@@ -1,0 +1,111 @@
+"""Equal calls that are under way at once share one transfer.
+
+One of them leads and makes it; the others wait, each no longer than its own deadline. A leader that leaves, by its
+deadline or because it is cancelled, takes nothing with it: the next one leads, from the start.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..core.urls import redact
+from ..errors import DeadlineExceeded, HTTPConnError, StatusError
+from ..lazy import field
+from ..ports.base import Port, Signal
+from .exchange import Answer, Call, Course, pursue
+from .whole import read_success
+
+
+class Content(NamedTuple):
+    """The body of a success, and its Content-Type."""
+
+    data: bytes
+    kind: str | None
+
+
+@dataclass(eq=False)
+class Flight:
+    """A transfer that is shared.
+
+    Attributes:
+        landed: set when it is over.
+        outcome: what it came to, or None where its leader left.
+    """
+
+    landed: Signal
+    outcome: Content | HTTPConnError | None = None
+
+
+Flights = dict[Hashable, Flight]
+"""The transfers of one connection object that are shared, one entry for each; changed in single, atomic steps."""
+
+
+def flights_of(call: Call) -> Flights | None:
+    """Where a call may share; one that pays its bytes from a budget makes its own transfer."""
+    return call.rules.flights if call.budget is None else None
+
+
+async def shared(port: Port, call: Call, flights: Flights) -> Content:
+    """The content of a call, of whose kind only one is under way among those that can wait for each other."""
+    course = Course.of(call, port.now())
+    key = port.place, *_likeness(call)
+    while True:
+        mine = Flight(port.signal())
+        flight = flights.setdefault(key, mine)
+        if flight is mine:
+            return await _lead(port, course, flights, key, flight)
+        await _follow(port, course, flight)
+        if flight.outcome is not None:
+            return _taken(flight.outcome)
+
+
+def _likeness(call: Call) -> tuple[Hashable, ...]:
+    url = call.spec.url
+    place = url.origin, url.target, call.spec.fields
+    return *place, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
+
+
+async def _lead(port: Port, course: Course, flights: Flights, key: Hashable, flight: Flight) -> Content:
+    try:
+        flight.outcome = content = await pursue(port, course, _content)
+        return content
+    except DeadlineExceeded:
+        raise
+    except HTTPConnError as error:
+        flight.outcome = _copied(error)
+        raise
+    finally:
+        flights.pop(key, None)
+        flight.landed.set()
+
+
+async def _follow(port: Port, course: Course, flight: Flight) -> None:
+    try:
+        await port.wait(flight.landed, course.deadline)
+    except HTTPConnError as error:
+        error.url, error.elapsed = redact(course.call.spec.url.url), port.now() - course.began
+        raise
+
+
+def _taken(outcome: Content | HTTPConnError) -> Content:
+    if isinstance(outcome, Content):
+        return outcome
+    raise _copied(outcome)
+
+
+def _copied(error: HTTPConnError) -> HTTPConnError:
+    """An error for each who waited: one that is raised in several places mixes up its tracebacks."""
+    copied = copy.copy(error)
+    copied.__cause__ = error.__cause__
+    copied._request = error._request
+    if isinstance(error, StatusError) and isinstance(copied, StatusError):
+        copied.response = error.response
+    return copied
+
+
+async def _content(answer: Answer) -> Content:
+    begun, content = await read_success(answer)
+    return Content(content, field(begun.response, "content-type"))

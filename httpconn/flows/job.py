@@ -1,0 +1,56 @@
+"""What a download is to come to, and what its steps share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.digests import Expected
+from ..core.requests import RequestSpec
+from ..ports.base import Port
+from ..progress import ProgressCallback
+from .exchange import Course
+from .partial import Partial
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the caller asked for.
+
+    Attributes:
+        save_path: the target.
+        progress: is told how far it has come.
+        digest: what the file has to have.
+        mirrors: where else the same file is, to be asked in turn.
+        resume: take up what an earlier download left, and leave to a later one what it can use.
+        refresh: ask for the file only if it is no longer the one that is there.
+        validator: the version that is there; without it, its modification time is asked about.
+        server_names: ``save_path`` is a folder, in which the file gets the name that its server gives it.
+    """
+
+    save_path: str | os.PathLike[str]
+    progress: ProgressCallback | None = None
+    digest: Expected | None = None
+    mirrors: tuple[RequestSpec, ...] = ()
+    resume: bool = True
+    refresh: bool = False
+    validator: str | None = None
+    server_names: bool = False
+
+
+@dataclass(slots=True)
+class Job:
+    """A download under way.
+
+    Attributes:
+        target: the file.
+        name: what its server calls it, where that counts and is known.
+    """
+
+    port: Port
+    course: Course
+    wanted: Wanted
+    target: Path
+    partial: Partial
+    name: str | None = None

@@ -1,0 +1,200 @@
+"""What a download holds of its file: the bytes on disk, the version that they are of, their digest so far."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from ..core.digests import Announced, Expected, Hash, hasher
+from ..core.identity import key_of
+from ..core.ranges import Held, is_validator
+from ..core.urls import VettedURL, redact
+from ..disk.partfile import PartFile, Sidecar
+from ..errors import IntegrityError, StorageError
+
+REREAD = 16 * 1024 * 1024
+"""Bytes that are read again in one hop."""
+
+PIECE = 1024 * 1024
+
+NOTED = 8 * PIECE
+"""Bytes of a file from which on it is worth a note, for those who wait for it, which file is coming."""
+
+
+class Partial:
+    """Blocking file work; each method is one hop off the event loop.
+
+    Args:
+        part: the partial file.
+        url: of the file.
+        expected: the caller's digest.
+        keep: leave what there is to a later download, and take up what an earlier one left.
+
+    Attributes:
+        size: bytes on disk.
+        total: bytes of the whole, as far as it is known.
+        resumed: bytes that came from an earlier download.
+        digest: the digest to be checked, the caller's or an announced one.
+        unchecked: see :class:`httpconn.core.digests.Announced`.
+    """
+
+    def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
+        self.size: int = 0
+        self.total: int | None = None
+        self.resumed: int = 0
+        self.digest = expected
+        self.unchecked: tuple[str, ...] = ()
+        self._part = part
+        self._url = redact(url.url)
+        self._key = key_of(url)
+        self._expected = expected
+        self._keep = keep
+        self._validator: str | None = None
+        self._encoded = False
+        self._hash: Hash | None = None
+        self._hashed = 0
+        self._sources = 0
+
+    @property
+    def held(self) -> Held:
+        """What a decision is made on. The bytes of an encoded body are counted otherwise than those on the wire."""
+        if self._encoded:
+            return Held(self.size)
+        return Held(self.size, self.total, self._validator, self._expected is not None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no byte is missing."""
+        return self.size == self.total
+
+    @property
+    def is_pieced(self) -> bool:
+        """Whether the bytes came by several answers, or from an earlier download."""
+        return self._sources > 1 or self.resumed > 0
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the digest has seen every byte there is."""
+        return self.digest is None or self._hashed == self.size
+
+    def take_up(self, left: Sidecar) -> None:
+        """Go on with what an earlier download left, where it is of this resource, or was to have the same digest."""
+        is_same = left.key == self._key
+        validator = left.validator if is_same and is_validator(left.validator) else None
+        usable = self._keep and left.committed > 0 and (is_same or self._is_promised(left))
+        if not usable or (validator is None and self._expected is None):
+            self.restart()
+            return
+        self.size = self.resumed = left.committed
+        self.total, self._validator = left.total, validator
+        self._sources = 1
+
+    def _is_promised(self, left: Sidecar) -> bool:
+        return self._expected is not None and left.digest == str(self._expected)
+
+    def restart(self) -> None:
+        """Nothing that there was counts any longer."""
+        self._part.restart()
+        self.size = self.resumed = self._sources = self._hashed = 0
+        self.total = self._validator = self._hash = None
+        self._encoded = False
+
+    def begin(self, total: int | None, validator: str | None, encoded: bool) -> None:
+        """The whole file comes now."""
+        self.restart()
+        self.digest = self._expected
+        self.total, self._encoded = total, encoded
+        self._validator = None if encoded else validator
+        self._sources = 1
+        if total:
+            self._part.reserve(total)
+        if self._keep and self._validator is not None and (total is None or total >= NOTED):
+            self._part.checkpoint(self._note(Held(0, total, self._validator)))
+
+    def go_on(self, total: int) -> None:
+        """The rest comes now, or a part of it."""
+        self.total = total
+        self._sources += 1
+
+    def end(self) -> None:
+        """The body has come to its end."""
+        if self.total is None:
+            self.total = self.size
+
+    def announce(self, announced: Announced) -> None:
+        """What an answer says of the digest; the caller, and what an earlier one said, come first."""
+        self.digest = self.digest or announced.expected
+        self.unchecked = announced.unchecked
+
+    def change_server(self) -> None:
+        """Another server may name its versions as it likes."""
+        self._validator = None
+
+    def append(self, blocks: list[bytes]) -> None:
+        """Write blocks, and hash them while they are warm."""
+        in_step = self.is_hashed
+        self._part.write(blocks)
+        self.size += sum(map(len, blocks))
+        if in_step:
+            for block in blocks:
+                self._take_in(block)
+
+    def catch_up(self) -> None:
+        """Hash the next bytes that the digest has not seen."""
+        goal = min(self.size, self._hashed + REREAD)
+        while self._hashed < goal:
+            data = self._part.read(self._hashed, min(PIECE, goal - self._hashed))
+            if not data:
+                raise StorageError("Somebody has shortened the partial file")
+            self._take_in(data)
+
+    def _take_in(self, data: bytes) -> None:
+        if self.digest is None:
+            return
+        if self._hash is None:
+            self._hash = hasher(self.digest.algorithm)
+        self._hash.update(data)
+        self._hashed += len(data)
+
+    def mismatch(self) -> IntegrityError | None:
+        """What is wrong with the complete file, if its digest is."""
+        if self.digest is None:
+            return None
+        actual = f"{self.digest.algorithm}:{(self._hash or hasher(self.digest.algorithm)).hexdigest()}"
+        if actual == str(self.digest):
+            return None
+        said = "expected" if self.digest is self._expected else f"announced by {self.digest.source}"
+        message = f"The file has the digest {actual}; {self.digest} was {said}"
+        return IntegrityError(message, expected=str(self.digest), actual=actual)
+
+    def checkpoint(self) -> None:
+        """Make what there is outlive this process."""
+        if self._keep and self.held.resumable:
+            self._part.checkpoint(self._note(self.held))
+
+    def _note(self, held: Held) -> Sidecar:
+        return Sidecar(
+            url=self._url,
+            key=self._key,
+            digest=None if self._expected is None else str(self._expected),
+            validator=held.validator,
+            total=held.total,
+            committed=held.size,
+        )
+
+    def commit(self, modified: float | None, name: str | None) -> Path:
+        """Put the file under its name; with the time of its modification, and another name, if they are given."""
+        return self._part.commit(modified, name=name)
+
+    def leave(self) -> None:
+        """The download has failed, or was given up: keep what a later one can go on with, and nothing else."""
+        if not (self._keep and self.held.resumable):
+            self.discard()
+            return
+        with suppress(StorageError):  # on a full disk the last checkpoint stands
+            self.checkpoint()
+        self._part.close()
+
+    def discard(self) -> None:
+        """Remove what there is; the target is left alone."""
+        self._part.discard()

@@ -1,0 +1,109 @@
+"""The bodies of a download, one behind the other on disk."""
+
+from __future__ import annotations
+
+from functools import partial as bound
+
+from ..core import digests, ranges
+from ..core.urls import redact
+from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
+from ..lazy import field
+from ..progress import Meter
+from .body import Blocks, Source, declared, ends_with_the_connection
+from .exchange import Answer
+from .heads import is_encoded, validator_of
+from .job import Job
+from .rest import Rest
+
+BLOCK = 1024 * 1024
+"""Bytes that are written in one hop: a hop to a worker thread costs as much as copying 64 KiB."""
+
+LEAST_PART = 64 * 1024
+"""Bytes of a part that is shorter than what was asked for and yet no failure; some servers give large files so."""
+
+CHECKPOINT_EVERY = 5.0
+"""Seconds of a transfer that a crash may cost; a checkpoint waits for the disk."""
+
+
+class Saving:
+    """Takes answers' bodies to the partial file, and says which failure was progress nevertheless.
+
+    Attributes:
+        proven: more than the end of a connection says that the file is complete.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.proven: bool = True
+        self._job = job
+        self._port = job.port
+        self._partial = job.partial
+        job.course.furthest = job.partial.size
+        self._meter: Meter | None = None
+
+    async def whole(self, answer: Answer) -> None:
+        """Take a body for the whole file."""
+        response = answer.response
+        answer.body.begin()
+        encoded = is_encoded(response)
+        # What a coded body will unpack to is not known before it has.
+        total = None if encoded else declared(response)
+        await self._port.blocking(self._partial.begin, total, validator_of(response), encoded)
+        if not encoded:
+            self._partial.announce(digests.announced(bound(field, response), partial=False))
+        self.proven = not ends_with_the_connection(response)
+        await self._receive(answer, answer.body)
+        self._partial.end()
+
+    async def rest(self, answer: Answer, part: ranges.Continue) -> None:
+        """Take a body for the rest, or for the next part of it."""
+        most = answer.call.max_bytes
+        if most is not None and part.total > most:
+            raise LimitExceeded(f"The file has {part.total} bytes; {most} are allowed")
+        answer.body.begin()
+        self._partial.go_on(part.total)
+        self._partial.announce(digests.announced(bound(field, answer.response), partial=True))
+        self.proven = True
+        await self._receive(answer, Rest(answer.body, part))
+        if not self._partial.is_complete and part.length - part.discard < LEAST_PART:
+            self._note_progress()
+            raise TruncatedBody(f"The server gave {part.length} bytes where all of the rest was asked for")
+
+    def finish(self, answer: Answer) -> None:
+        """The file stands under its name."""
+        meter = self._meter or self._start(answer.attempt)
+        meter.finish(self._port.now())
+
+    async def _receive(self, answer: Answer, body: Source) -> None:
+        meter = self._meter = self._start(answer.attempt)
+        blocks = Blocks(body, BLOCK, lambda count: meter.advance(count, self._port.now()))
+        try:
+            await self._write(blocks)
+        except HTTPConnError:
+            self._note_progress()
+            raise
+        await answer.close()
+
+    async def _write(self, blocks: Blocks) -> None:
+        due = self._port.now() + CHECKPOINT_EVERY
+        while block := await blocks.receive():
+            await self._port.blocking(self._partial.append, block)
+            if self._port.now() >= due:
+                await self._port.blocking(self._partial.checkpoint)
+                due = self._port.now() + CHECKPOINT_EVERY
+
+    def _note_progress(self) -> None:
+        """What an attempt has brought counts where the next one can go on with it."""
+        if self._partial.held.resumable:
+            self._job.course.note_progress(self._partial.size, self._port.now())
+
+    def _start(self, attempt: int) -> Meter:
+        job = self._job
+        return Meter(
+            job.wanted.progress,
+            total=self._partial.total,
+            url=redact(job.course.call.spec.url.url),
+            path=job.target,
+            attempt=attempt,
+            now=self._port.now(),
+            start=self._partial.size,
+        )

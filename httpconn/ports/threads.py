@@ -1,0 +1,131 @@
+"""A crew of threads, and the port over which they can be stopped while they wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from ..core.deadlines import Deadline
+from ..errors import InvalidRequest
+from ..options import Timeouts
+from ..stepping import run_sync
+from ..transport.interruption import Interruption
+from .clients import SyncClient
+from .sending import TimedExchange
+from .sync import SyncPort
+
+T = TypeVar("T")
+
+PATIENCE = 1.0
+"""Seconds for which a crew that is stopped is waited for: what still dials ends by itself."""
+
+
+class Stopped(BaseException):
+    """The crew was stopped; no error of a flow, so that nothing tries again."""
+
+
+class ThreadChannel(Generic[T]):
+    """See :class:`httpconn.ports.base.Channel`."""
+
+    def __init__(self) -> None:
+        self._items: SimpleQueue[T | Stopped] = SimpleQueue()
+
+    def send(self, item: T | Stopped) -> None:
+        """See :class:`httpconn.ports.base.Channel`."""
+        self._items.put(item)
+
+    async def receive(self) -> T:
+        """Block."""
+        item = self._items.get()
+        if isinstance(item, Stopped):
+            raise item
+        return item
+
+
+class ThreadCrew:
+    """See :class:`httpconn.ports.base.Crew`."""
+
+    def __init__(self) -> None:
+        self._interruption = Interruption()
+        self._channels: list[ThreadChannel[Any]] = []
+        self._threads: list[threading.Thread] = []
+
+    def channel(self) -> ThreadChannel[Any]:
+        """See :class:`httpconn.ports.base.Crew`."""
+        channel: ThreadChannel[Any] = ThreadChannel()
+        self._channels.append(channel)
+        return channel
+
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Where the system has no more threads, those that there are do the work."""
+        run = copy_context().run
+        # Daemons: one that dials when the program ends does not hold it up.
+        thread = threading.Thread(target=run, args=(_run, flow, *args), name="httpconn-crew", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise InvalidRequest("No thread can be started") from error
+        else:
+            self._threads.append(thread)
+
+    def port(self, client: SyncClient, *, owned: bool) -> SyncPort:
+        """For one call of a member."""
+        return _CrewPort(client, owned, self._interruption)
+
+    def stop(self) -> None:
+        """End all waits of its members; safe where nothing may be waited for."""
+        self._interruption.request()
+        for channel in self._channels:
+            for _ in self._threads:
+                channel.send(Stopped())
+
+    def join(self) -> None:
+        """Wait for them, a moment."""
+        end = time.monotonic() + PATIENCE
+        for thread in self._threads:
+            if thread.ident is not None:  # it was stopped before it began
+                thread.join(max(0.0, end - time.monotonic()))
+
+
+def _run(flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    try:
+        run_sync(flow(*args))
+    except Stopped:
+        return
+
+
+class _CrewPort(SyncPort):
+    """The world of a synchronous call that another thread may stop."""
+
+    def __init__(self, client: SyncClient, owned: bool, interruption: Interruption) -> None:
+        super().__init__(client, owned=owned)
+        self._interruption = interruption
+
+    async def sleep(self, seconds: float) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        if self._interruption.within(seconds):
+            raise Stopped
+
+    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        self._interruption.hold(signal, signal.set)
+        try:
+            await super().wait(signal, deadline)
+        finally:
+            self._interruption.let_go(signal)
+        if self._interruption.is_requested:
+            raise Stopped
+
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
+        """See :class:`httpconn.ports.base.Port`."""
+        if self._interruption.is_requested:
+            raise Stopped
+        request.extensions["interruption"] = self._interruption
+        return await super().send(request, timeouts, deadline)

@@ -1,0 +1,50 @@
+"""What an access policy makes of a URL, and of what its host leads to now; nothing is dialled."""
+
+from __future__ import annotations
+
+import httpcore
+
+from ..access import AccessPolicy
+from ..checked import Checked, CheckedAddress
+from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
+from ..stepping import run_sync
+from .allowance import Allowance
+from .guard import Guard
+from .names import NameResolver, Names
+from .runtimes import BlockingRuntime
+
+
+def explained(
+    access: AccessPolicy, url: str, *, resolver: NameResolver | None = None, seconds: float = 10.0
+) -> Checked:
+    """Explain the verdict on a URL; its host is resolved if its text is allowed.
+
+    Args:
+        access: the policy.
+        url: which may be no valid URL at all.
+        resolver: in place of the system's.
+        seconds: for the resolver.
+
+    Raises:
+        ConnectFailed: the name leads nowhere.
+        ConnectTimedOut: the resolver is too slow.
+    """
+    checked = access.check(url)
+    if not checked.allowed:
+        return checked
+    guard = Guard(access, Names(resolver))
+    try:
+        found = run_sync(guard.found(BlockingRuntime(), checked.host, checked.port, Allowance(seconds)))
+    except httpcore.ConnectTimeout as error:
+        raise ConnectTimedOut(str(error), url=checked.url) from error
+    except httpcore.ConnectError as error:
+        raise ConnectFailed(str(error), url=checked.url) from error
+    return checked.leading_to(_judged(guard, checked.host, str(address.name[0])) for address in found)
+
+
+def _judged(guard: Guard, host: str, address: str) -> CheckedAddress:
+    try:
+        guard.judge(host, address)
+    except AccessDenied as error:
+        return CheckedAddress(address, False, error.reason, error.rule)
+    return CheckedAddress(address, True)

@@ -1,0 +1,50 @@
+"""Interrupting threads: what they wait for is ended by another thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+
+import httpx
+
+
+class Interruption:
+    """The request extension ``interruption``: ends the waits of the requests that carry it.
+
+    A thread that dials or resolves a name is not woken, and comes to its end at its own timeout.
+
+    Attributes:
+        is_requested: whether it has come.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a finalizer may run while it is held
+        self._ends: dict[Hashable, Callable[[], object]] = {}
+        self._requested = threading.Event()
+        self.is_requested: bool = False
+
+    def within(self, seconds: float) -> bool:
+        """Wait for it: whether it came."""
+        return self._requested.wait(seconds)
+
+    def hold(self, key: Hashable, end: Callable[[], object]) -> None:
+        """Something will be waited for, which ``end`` ends from any thread; httpx.ReadError if it has come."""
+        with self._lock:
+            if not self.is_requested:
+                self._ends[key] = end
+                return
+        raise httpx.ReadError("The request was interrupted")
+
+    def let_go(self, key: Hashable) -> None:
+        """It will not be waited for any more."""
+        with self._lock:
+            self._ends.pop(key, None)
+
+    def request(self) -> None:
+        """End all waits, and let nothing new begin."""
+        with self._lock:
+            self.is_requested = True
+            self._requested.set()
+            for end in self._ends.values():
+                end()
+            self._ends.clear()

@@ -1,0 +1,41 @@
+"""Every coding that is asked for, alone and around every other, on every way: it ends at the limit."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+
+import pytest
+
+import httpconn
+from tests.attacks.bombs import MIB, PACK
+from tests.servers.scripted import response
+
+LIMITS = httpconn.Limits(max_bytes=MIB)
+
+
+@cache
+def packed(*codings: str) -> bytes:
+    """16 MiB of nothing, in the codings in the order in which they are applied."""
+    data = packed(*codings[:-1]) if len(codings) > 1 else bytes(16 * MIB)
+    return PACK[codings[-1]](data)
+
+
+def coded(*codings: str) -> bytes:
+    return response(headers={"Content-Encoding": ", ".join(codings)}, body=packed(*codings))
+
+
+BOMBS = {f"/{'/'.join(codings)}": coded(*codings) for codings in [*product(PACK), *product(PACK, PACK)]}
+
+
+def test_what_unpacks_to_more_than_the_limit_is_refused(aim, outcome):
+    target = aim(lambda request: BOMBS[request.path.removeprefix("http://victim.example")], limits=LIMITS)
+    for path in BOMBS:
+        result = outcome(target.connection, target.url_for(path))
+        assert isinstance(result, (httpconn.LimitExceeded, httpconn.DecodingError)), (path, result)
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip, gzip", "lzma", "x-gzip, gzip, br", "gzip, lzma", "compress"])
+def test_what_was_not_asked_for_is_not_unpacked(aim, outcome, coding):
+    target = aim(response(headers={"Content-Encoding": coding}, body=packed("gzip")), limits=LIMITS)
+    assert isinstance(outcome(target.connection, target.url), httpconn.DecodingError)

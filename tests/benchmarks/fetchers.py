@@ -1,0 +1,168 @@
+"""Workers that fetch into memory: over one client, over a new one for each call, under a guard, and in a crowd."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from .measuring import Job
+from .standard import easy_handle, standard_connection
+from .workers import PATIENCE, worker
+
+if TYPE_CHECKING:
+    from httpconn import AccessPolicy
+
+
+def fetch(job: Job, **options: Any) -> None:
+    import httpconn
+
+    with httpconn.HTTPConnection(verify=job.verify, **options) as connection:
+        job.run(lambda url: len(connection.get_bytes(url)))
+
+
+async def fetch_in_tasks(job: Job, **options: Any) -> None:
+    import httpconn
+
+    async with httpconn.HTTPConnection(verify=job.verify, **options) as connection:
+
+        async def get(url: str) -> int:
+            return len(await connection.async_get_bytes(url))
+
+        await job.run_tasks(get)
+
+
+@worker("sync:httpconn", "guard-sync:httpconn")
+def httpconn_sync(job: Job) -> None:
+    fetch(job)
+
+
+@worker("asyncio:httpconn", "trio:httpconn", "guard-asyncio:httpconn", "floor:httpconn")
+async def httpconn_async(job: Job) -> None:
+    await fetch_in_tasks(job, timeout=PATIENCE)
+
+
+@worker("guard-sync:httpconn-guarded")
+def guarded_sync(job: Job) -> None:
+    fetch(job, access=guard())
+
+
+@worker("guard-asyncio:httpconn-guarded")
+async def guarded_async(job: Job) -> None:
+    await fetch_in_tasks(job, timeout=PATIENCE, access=guard())
+
+
+def guard() -> AccessPolicy:
+    # What is for strangers' URLs, all of which it judges, and yet lets through to the server of this machine.
+    from httpconn import AccessPolicy
+
+    return AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], own_interfaces=True)
+
+
+@worker("sync:httpx")
+def httpx_sync(job: Job) -> None:
+    import httpx
+
+    with httpx.Client(verify=job.verify) as client:
+        job.run(lambda url: len(client.get(url).content))
+
+
+@worker("sync:requests")
+def requests_sync(job: Job) -> None:
+    import requests
+
+    with requests.Session() as session:
+        session.verify = job.authority or True
+        job.run(lambda url: len(session.get(url).content))
+
+
+@worker("sync:http.client")
+def http_client_sync(job: Job) -> None:
+    connection = standard_connection(job)
+
+    def get(url: str) -> int:
+        connection.request("GET", url.removeprefix(job.base))
+        return len(connection.getresponse().read())
+
+    job.run(get)
+
+
+@worker("sync:pycurl")
+def pycurl_sync(job: Job) -> None:
+    import pycurl
+
+    curl = easy_handle(job)
+
+    def get(url: str) -> int:
+        body = io.BytesIO()
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.WRITEDATA, body)
+        curl.perform()
+        return len(body.getvalue())
+
+    job.run(get)
+
+
+@worker("asyncio:httpx", "trio:httpx")
+async def httpx_async(job: Job) -> None:
+    import httpx
+
+    async with httpx.AsyncClient(timeout=PATIENCE, verify=job.verify) as client:
+
+        async def get(url: str) -> int:
+            return len((await client.get(url)).content)
+
+        await job.run_tasks(get)
+
+
+@worker("asyncio:aiohttp")
+async def aiohttp_async(job: Job) -> None:
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+
+        async def get(url: str) -> int:
+            async with session.get(url, ssl=job.verify) as response:
+                return len(await response.read())
+
+        await job.run_tasks(get)
+
+
+@worker("fresh:httpconn")
+def httpconn_fresh(job: Job) -> None:
+    import httpconn
+
+    connection = httpconn.HTTPConnection(reuse_client=False, verify=job.verify)
+    job.run(lambda url: len(connection.get_bytes(url)))
+
+
+@worker("fresh:httpx")
+def httpx_fresh(job: Job) -> None:
+    import httpx
+
+    def get(url: str) -> int:
+        with httpx.Client(verify=job.verify) as client:
+            return len(client.get(url).content)
+
+    job.run(get)
+
+
+@worker("fresh:requests")
+def requests_fresh(job: Job) -> None:
+    import requests
+
+    job.run(lambda url: len(requests.get(url, verify=job.authority or True).content))
+
+
+@worker("crowd:httpconn-threads")
+def httpconn_crowd_threads(job: Job) -> None:
+    import httpconn
+
+    with httpconn.HTTPConnection(limits=httpconn.Limits(max_connections=20), verify=job.verify) as connection:
+        job.run_threads(lambda url: len(connection.get_bytes(url)))
+
+
+@worker("crowd:httpconn-asyncio", "crowd:httpconn-trio")
+async def httpconn_crowd_tasks(job: Job) -> None:
+    from httpconn import Limits
+
+    await fetch_in_tasks(job, limits=Limits(max_connections=20))

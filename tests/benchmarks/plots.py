@@ -1,0 +1,58 @@
+"""Results -> plots, of the works that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .svg import Chart, bars, lines
+from .table import HOUSE, PROGRAMS, Result, least, middle
+
+CPU = ("sync-1k", "asyncio-1k", "trio-1k", "sync-1k-tls", "asyncio-1k-tls", "trio-1k-tls")
+CROWDS = ("asyncio-1k", "asyncio-1k-100", "asyncio-1k-300", "asyncio-1k-1000")
+DOWNLOADS = ("download", "download-tls", "download-1g")
+MEMORY = ("sync-1k", "asyncio-1k-1000", "sync-2m", "download-1g")
+MIB = 1024 * 1024
+
+
+def plots(results: Mapping[str, Any]) -> dict[str, str]:
+    """The name of each plot that can be drawn, and its SVG."""
+    works = {work["name"]: work for work in results["works"]}
+    machine = results["machine"]
+    where = f"{machine['processor']}, Python {machine['python']}, {machine['server']}, {machine['date']}"
+    return dict(drawn(works, where))
+
+
+def drawn(works: Mapping[str, Result], where: str) -> Iterator[tuple[str, str]]:
+    if cpu := panels(works, CPU, lambda work, rounds: least(rounds, "cpu") * 1e6):
+        yield "cpu", bars(Chart("CPU time per request (less is better)", where, "µs", HOUSE), cpu)
+    if crowds := by_tasks([works[name] for name in CROWDS if name in works]):
+        chart = Chart("CPU time per request in µs, by tasks at once (less is better)", where, "µs", HOUSE)
+        yield "concurrency", lines(chart, "tasks at once (1 KiB answers, asyncio)", crowds)
+    if speeds := panels(works, DOWNLOADS, lambda work, rounds: work["size"] / least(rounds, "wall") / MIB):
+        yield "download", bars(Chart("Download throughput (more is better)", where, "MiB/s", HOUSE), speeds)
+    if memory := panels(works, MEMORY, lambda work, rounds: middle(rounds, "peak") / MIB, apart=PROGRAMS):
+        yield "memory", bars(Chart("Memory of the process at its peak (less is better)", where, "MiB", HOUSE), memory)
+
+
+def panels(
+    works: Mapping[str, Result],
+    names: Sequence[str],
+    value: Callable[[Result, Sequence[Result]], float],
+    apart: Sequence[str] = (),
+) -> dict[str, dict[str, float]]:
+    """By the title of each work and by peer."""
+    return {
+        work["title"]: {peer: value(work, rounds) for peer, rounds in work["peers"].items() if peer not in apart}
+        for work in map(works.get, names)
+        if work is not None
+    }
+
+
+def by_tasks(crowds: Sequence[Result]) -> dict[str, dict[float, float]]:
+    """By peer and by tasks at once."""
+    peers = dict.fromkeys(peer for work in crowds for peer in work["peers"])
+    return {
+        peer: {work["tasks"]: least(work["peers"][peer], "cpu") * 1e6 for work in crowds if peer in work["peers"]}
+        for peer in peers
+    }

@@ -1,0 +1,88 @@
+"""The benchmarks' own server: ``python -m tests.benchmarks.serving FOLDER PLAIN_PORT TLS_PORT CERTIFICATE``.
+
+============= ======================================
+``/N``        the N bytes of the file ``N``
+``/delay/MS`` a small answer after MS milliseconds
+============= ======================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+INLINE = 64 * 1024
+BACKLOG = 4096
+ANSWERED = b"answered"
+
+
+class Answers(asyncio.Protocol):
+    """One connection: finds the ends of the requests, and answers each."""
+
+    def __init__(self, folder: Path, small: dict[bytes, bytes]) -> None:
+        self._folder = folder
+        self._small = small
+        self._unread = b""
+        self._sending: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._answer(head.split(b" ", 2)[1])
+
+    def _answer(self, path: bytes) -> None:
+        if (whole := self._small.get(path)) is not None:
+            self._transport.write(whole)
+        elif path.startswith(b"/delay/"):
+            asyncio.get_running_loop().call_later(int(path[7:]) / 1000, self._transport.write, whole_of(ANSWERED))
+        else:
+            # A file object of its own: where sendfile(2) cannot be used, its position is.
+            file = (self._folder / path[1:].decode()).open("rb")
+            self._sending = asyncio.create_task(self._send(file))
+
+    async def _send(self, file: BinaryIO) -> None:
+        with file, contextlib.suppress(ConnectionError):
+            self._transport.write(head_of(os.fstat(file.fileno()).st_size))
+            await asyncio.get_running_loop().sendfile(self._transport, file)
+
+
+def head_of(size: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def whole_of(body: bytes) -> bytes:
+    return head_of(len(body)) + body
+
+
+def serve(folder: Path, plain: int, tls: int, certificate: str) -> None:
+    """Answer on both ports until somebody ends the process."""
+    sizes = [int(path.name) for path in folder.iterdir()]
+    small = {b"/%d" % size: whole_of(bytes(size)) for size in sizes if size <= INLINE}
+    asyncio.run(listen_on_both(lambda: Answers(folder, small), plain, tls, certificate))
+
+
+async def listen_on_both(protocol: Callable[[], Answers], plain: int, tls: int, certificate: str) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with asyncio.TaskGroup() as listeners:
+        for port, security in ((plain, None), (tls, context)):
+            listeners.create_task(listen(protocol, port, security))
+
+
+async def listen(protocol: Callable[[], Answers], port: int, security: ssl.SSLContext | None) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(protocol, "127.0.0.1", port, ssl=security, backlog=BACKLOG)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -1,0 +1,41 @@
+"""Dask fetches a table of URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dask.bag
+import pytest
+from distributed import Client, LocalCluster
+
+import httpconn
+from tests.clusters.fetching import connection, sizes
+
+WORKERS = 2
+
+
+@pytest.fixture
+def cluster() -> Iterator[Client]:
+    """Two processes on this machine."""
+    options = {"n_workers": WORKERS, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    with LocalCluster(**options) as running, Client(running) as client:
+        yield client
+
+
+@pytest.mark.usefixtures("cluster")
+def test_partitions_are_fetched(table):
+    bag = dask.bag.from_sequence(list(table), npartitions=4)
+    found = bag.map_partitions(lambda urls: sizes(list(urls), connection(WORKERS))).compute()
+    assert found == list(table.values())
+
+
+def test_a_connection_goes_with_a_task(table, cluster):
+    conn = httpconn.HTTPConnection(headers={"X-Job": "1"})
+    urls = list(table)
+    assert cluster.submit(sizes, urls[:10], conn).result(timeout=60) == list(table.values())[:10]
+
+
+def test_errors_come_back_from_a_task(table, cluster):
+    missing = next(url for url, size in table.items() if size is None)
+    error = cluster.submit(httpconn.HTTPConnection().get_bytes, missing).exception(timeout=60)
+    assert isinstance(error, httpconn.StatusError)

@@ -1,0 +1,49 @@
+"""Ray Data fetches a table of URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+import httpconn
+from tests.clusters.fetching import AddSizes
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """Two workers on this machine."""
+    environment = {"env_vars": {"PYTHONPATH": str(ROOT)}}
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env=environment, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_actors_fetch_batches(table):
+    with httpconn.HTTPConnection(limits=httpconn.Limits(max_per_host=4)) as conn:
+        fetched = ray.data.from_items([{"url": url} for url in table]).map_batches(
+            AddSizes, fn_constructor_args=(conn,), batch_size=50, concurrency=2, batch_format="numpy"
+        )
+        rows = fetched.take_all()
+    found = {row["url"]: row["size"] for row in rows}
+    assert {url: None if size is None or size != size else int(size) for url, size in found.items()} == table
+
+
+@pytest.mark.usefixtures("cluster")
+def test_errors_come_back_from_a_task(table):
+    @ray.remote
+    def fetch(conn: httpconn.HTTPConnection, url: str) -> httpconn.Fetched:
+        with conn, conn.get_many([url]) as results:
+            return next(results)
+
+    missing = next(url for url, size in table.items() if size is None)
+    fetched = ray.get(fetch.remote(httpconn.HTTPConnection(), missing))
+    assert isinstance(fetched.error, httpconn.StatusError)
+    assert fetched.error.status_code == 404

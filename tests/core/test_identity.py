@@ -1,0 +1,59 @@
+"""A resource is named by its URL, without what changes from one signing to the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn.core.identity import key_of
+from httpconn.core.urls import vet
+
+PLAIN = "https://example.com/file"
+
+
+def key(url: str) -> str:
+    return key_of(vet(url))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"{PLAIN}#a", f"{PLAIN}#b"),
+        (PLAIN, "HTTPS://user:secret@EXAMPLE.com:443/file"),
+        (f"{PLAIN}?sig=a&id=1", f"{PLAIN}?id=1&sig=b"),
+        (
+            f"{PLAIN}?X-Amz-Signature=a&X-Amz-Date=1&X-Amz-Credential=c&X-Amz-Expires=9&versionId=1",
+            f"{PLAIN}?X-Amz-Signature=b&X-Amz-Date=2&X-Amz-Credential=c&X-Amz-Expires=9&versionId=1",
+        ),
+        (f"{PLAIN}?Expires=1&Signature=a&Key-Pair-Id=b", f"{PLAIN}?Expires=2&Signature=c&Key-Pair-Id=d"),
+        (f"{PLAIN}?sv=1&sr=b&se=a&sig=b", f"{PLAIN}?sv=1&sr=b&se=c&sig=d"),
+    ],
+)
+def test_they_lead_to_one_resource(one: str, other: str) -> None:
+    assert key(one) == key(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://example.com/file",
+        "https://example.com:8443/file",
+        "https://www.example.com/file",
+        "https://example.com/File",
+        "https://example.com/fil%65",
+        f"{PLAIN}?id=1",
+        f"{PLAIN}?id=2",
+        f"{PLAIN}?id=1&id=2",
+        f"{PLAIN}?signature_version=1",
+        f"{PLAIN}?X-Amz-Other=1",
+        f"{PLAIN}?versionId=1&sig=a",
+        f"{PLAIN}?token=a",
+    ],
+)
+def test_each_is_another_resource(other: str) -> None:
+    others = {key(PLAIN), key(f"{PLAIN}?id=3"), key(f"{PLAIN}?versionId=2&sig=a"), key(f"{PLAIN}?token=b")}
+    assert key(other) not in others
+
+
+def test_a_key_is_short_and_shows_nothing() -> None:
+    assert len(key(f"{PLAIN}?password=secret")) == 16
+    assert int(key(PLAIN), 16)

@@ -1,0 +1,171 @@
+"""Retries: which failure is worth another attempt, when, and how many there may be for one host."""
+
+from __future__ import annotations
+
+import threading
+
+import httpx
+import pytest
+
+from httpconn import HTTPConnError, RetryPolicy, errors
+from httpconn.core import retries
+from httpconn.core.throttle import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
+
+PASSING = {
+    *("TransportError", "ConnectFailed", "ReadFailed", "WriteFailed", "ProxyFailed", "TimedOut", "ConnectTimedOut"),
+    *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "TruncatedBody"),
+}
+FINAL = {
+    *("HTTPConnError", "InvalidRequest", "InvalidURL", "AccessDenied", "TLSFailed", "QueueFull", "DeadlineExceeded"),
+    *("ResponseError", "TooManyRedirects", "RedirectRefused", "ProtocolError", "RangesRefused", "DecodingError"),
+    *("InvalidJSON", "LimitExceeded", "HeaderTooLarge", "IntegrityError", "FileChanged", "StorageError", "DiskFull"),
+}
+TWICE = RetryPolicy(attempts=2)
+
+
+def test_there_is_a_verdict_on_every_error() -> None:
+    assert PASSING | FINAL | {"StatusError"} == set(errors.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(PASSING))
+def test_what_may_pass_is_tried_again_while_an_attempt_is_left(name: str) -> None:
+    error = getattr(errors, name)("x")
+    assert retries.judge(TWICE, error, 1) == (True, f"{name} may pass")
+    assert retries.judge(TWICE, error, 2) == (False, "no attempt is left")
+    assert retries.judge(TWICE, error, 3) == (False, "no attempt is left")
+
+
+@pytest.mark.parametrize("name", sorted(FINAL))
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_what_is_final_is_not(name: str, attempt: int) -> None:
+    assert retries.judge(TWICE, getattr(errors, name)("x"), attempt) == (False, f"{name} is final")
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 508, 511, 519, 528])
+def test_other_statuses_are_final(status: int) -> None:
+    error = errors.StatusError(httpx.Response(status))
+    assert retries.judge(TWICE, error, 1) == (False, f"status {status} is final")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, *range(520, 528)])
+def test_statuses_that_may_pass(status: int) -> None:
+    error = errors.StatusError(httpx.Response(status))
+    assert retries.judge(TWICE, error, 1) == (True, f"status {status} may pass")
+    assert retries.judge(TWICE, error, 2) == (False, "no attempt is left")
+
+
+def test_the_policy_names_the_statuses() -> None:
+    policy = RetryPolicy(statuses=frozenset({404}))
+    assert retries.judge(policy, errors.StatusError(httpx.Response(404)), 1).again
+    assert not retries.judge(policy, errors.StatusError(httpx.Response(503)), 1).again
+
+
+@pytest.mark.parametrize(("method", "again"), [("GET", True), ("HEAD", True), ("POST", False), ("PUT", False)])
+def test_what_might_do_something_twice_is_not_made_again(method: str, again: bool) -> None:
+    assert retries.judge(TWICE, errors.ReadFailed("x"), 1, method).again is again
+
+
+def test_the_policy_names_the_methods() -> None:
+    assert retries.judge(RetryPolicy(methods=frozenset({"PUT"})), errors.ReadFailed("x"), 1, "PUT").again
+
+
+def test_an_error_that_says_of_itself_that_it_may_pass() -> None:
+    assert retries.judge(TWICE, HTTPConnError("x", retryable=True), 1).again
+
+
+def test_the_pause_doubles_up_to_its_maximum_and_is_jittered() -> None:
+    policy = RetryPolicy(backoff=1.0, backoff_max=5.0)
+    assert [retries.pause(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
+    assert retries.pause(policy, 3, None, 0.25) == 1.0
+    assert retries.pause(RetryPolicy(backoff=0), 3, None, 1.0) == 0
+
+
+def test_retry_after_is_obeyed_or_ends_the_call() -> None:
+    assert retries.pause(RetryPolicy(), 1, 7.0, 0.5) == 7.0
+    assert retries.pause(RetryPolicy(max_retry_after=5), 1, 7.0, 0.5) is None
+    assert retries.pause(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
+
+
+def test_without_jitter_the_whole_pause_is_taken() -> None:
+    assert retries.pause(RetryPolicy(backoff=1.0, jitter=False), 2, None, 0.25) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("0", None, 0.0),
+        ("120", None, 120.0),
+        (" 7 ", None, 7.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", None, 90.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", "Thu, 01 Jan 1970 00:01:30 GMT", 10.0),
+        ("Thu, 01 Jan 1970 00:00:05 GMT", None, 0.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", "nonsense", 90.0),
+        (None, None, None),
+        ("soon", None, None),
+        ("-5", None, None),
+        ("1.5", None, None),
+        ("٣", None, None),
+        ("", None, None),
+        ("9" * 400, None, 999_999_999_999.0),
+    ],
+)
+def test_retry_after_in_both_forms(value: str | None, date: str | None, seconds: float | None) -> None:
+    assert retries.retry_after(value, date, 10.0) == seconds
+
+
+def spent(throttle: Throttle, host: str, now: float) -> int:
+    count = 0
+    while throttle.take(host, now):
+        count += 1
+    return count
+
+
+def test_a_host_that_is_down_gets_few_retries() -> None:
+    throttle = Throttle()
+    assert spent(throttle, "down", 1000.0) == RESERVE
+    assert spent(throttle, "down", 1001.0) == RATE
+    assert spent(throttle, "down", 5000.0) == RESERVE
+
+
+def test_each_host_has_a_budget_of_its_own() -> None:
+    throttle = Throttle()
+    spent(throttle, "down", 1000.0)
+    assert throttle.take("up", 1000.0)
+
+
+def test_what_went_well_earns_retries() -> None:
+    throttle = Throttle()
+    for _ in range(100):
+        throttle.earn("host", 0.25)
+    assert spent(throttle, "host", 1000.0) == RESERVE + 25
+
+
+def test_only_so_many_are_kept() -> None:
+    throttle = Throttle()
+    for _ in range(3 * int(MOST)):
+        throttle.earn("host", 1.0)
+    assert spent(throttle, "host", 1000.0) == RESERVE + MOST
+
+
+def test_a_clock_that_stands_earns_nothing() -> None:
+    throttle = Throttle()
+    spent(throttle, "host", 1000.0)
+    assert not throttle.take("host", 990.0)
+
+
+def test_only_so_many_hosts_are_remembered() -> None:
+    throttle = Throttle()
+    spent(throttle, "first", 1000.0)
+    for number in range(MAX_HOSTS):
+        throttle.earn(str(number), 0.2)
+    assert throttle.take("first", 1000.0)
+
+
+def test_threads_share_a_budget() -> None:
+    throttle, taken = Throttle(), []
+    threads = [threading.Thread(target=lambda: taken.append(spent(throttle, "host", 1000.0))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert RESERVE <= sum(taken) < 2 * RESERVE

@@ -1,0 +1,225 @@
+"""A partial file has one owner at a time; where nothing can tell, no byte of one gets into the file of another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from httpconn.disk.partfile import STALE, InUse, PartFile, Sidecar
+from httpconn.errors import StorageError
+from tests.transport.children import exit_code_of
+
+ROOT = Path(__file__).parents[2]
+NOTE = Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3)
+
+OWNER = """
+import sys
+from pathlib import Path
+from httpconn.disk.partfile import PartFile, Sidecar
+part = PartFile(Path(sys.argv[1]))
+part.open()
+part.write([b"one"])
+part.checkpoint(Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3))
+part.write([b"lost"])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "file"
+
+
+@pytest.fixture
+def other(target):
+    """Another process that has the file, at work until it is killed."""
+    command = [sys.executable, "-c", OWNER, str(target)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+        process.kill()
+
+
+def without_locks(_descriptor: int) -> bool:
+    return False
+
+
+def begun(target: Path, **options: object) -> PartFile:
+    part = PartFile(target, **options)
+    part.open()
+    return part
+
+
+def parts(target: Path) -> list[Path]:
+    return list(target.parent.glob(".*part"))
+
+
+def test_one_process_keeps_the_other_out_until_it_is_killed(target, other):
+    part = PartFile(target)
+    with pytest.raises(InUse):
+        part.open()
+    assert part.peek() == NOTE
+    other.kill()
+    other.wait()
+    assert part.open() == NOTE
+    part.write([b" two"])
+    assert part.commit().read_bytes() == b"one two"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_one_thread_keeps_the_other_out(target):
+    first, second = begun(target), PartFile(target)
+    with pytest.raises(InUse):
+        second.open()
+    second.close()
+    second.discard()
+    first.write([b"x"])
+    assert first.commit().read_bytes() == b"x"
+
+
+def test_what_is_over_leaves_the_next_one_alone(target):
+    first = begun(target)
+    first.commit()
+    second = begun(target)
+    draft = target.with_name(".file.httpconn-draft")
+    draft.touch()  # as if the second one were just writing it
+    first.discard()
+    first.close()
+    assert draft.exists()
+    second.discard()
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_is_over_is_not_opened_again(target):
+    first = begun(target)
+    first.commit()
+    with pytest.raises(StorageError):
+        first.open()
+
+
+def test_by_another_name_it_is_the_same_target(target):
+    target.with_name("link").symlink_to(target)
+    first = begun(target.with_name("link"))
+    with pytest.raises(InUse):
+        PartFile(target).open()
+    first.discard()
+
+
+def test_a_lock_file_that_was_removed_lets_nobody_in(target, other):
+    target.with_name(".file.httpconn-lock").unlink()
+    part = PartFile(target)
+    for _ in range(2):
+        with pytest.raises(InUse):
+            part.open()
+    assert len(parts(target)) == 1
+    other.kill()
+    other.wait()
+    assert part.open() == NOTE
+    part.discard()
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_no_part_in_it(target):
+    part = begun(target)
+    part.write([b"x"])
+
+    def child() -> bool:
+        part.discard()
+        part.close()
+        try:
+            part.write([b"y"])
+        except StorageError:
+            return True
+        return False
+
+    assert exit_code_of(child) == 0
+    assert part.commit().read_bytes() == b"x"
+
+
+def test_a_child_does_not_keep_what_its_parent_died_with(target):
+    forking = OWNER.replace("sys.stdin.read()", "import os; os.fork() or (os.close(1), sys.stdin.read())")
+    command = [sys.executable, "-c", forking, str(target)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.stdout.read()  # the child is up, and the parent has ended
+        part = PartFile(target)
+        process.wait()
+        assert part.open() == NOTE
+        part.discard()
+
+
+def test_without_locks_the_file_of_another_is_copied_and_left_alone(target):
+    first = begun(target, locking=without_locks)
+    first.write([b"one"])
+    first.checkpoint(NOTE)
+    second = PartFile(target, locking=without_locks)
+    assert second.open() == NOTE
+    first.write([b"XXXX"])
+    second.write([b" two"])
+    assert len(parts(target)) == 2
+    assert second.commit().read_bytes() == b"one two"
+    assert first.commit().read_bytes() == b"oneXXXX"
+
+
+def test_without_locks_a_file_that_is_old_is_removed(target):
+    first = begun(target, locking=without_locks)
+    first.write([b"one"])
+    first.checkpoint(NOTE)
+    [old] = parts(target)
+    os.utime(old, (old.stat().st_mtime - STALE - 10,) * 2)
+    begun(target, locking=without_locks).commit()
+    assert not old.exists()
+    with pytest.raises(StorageError):
+        first.commit()
+    first.close()
+    assert list(target.parent.iterdir()) == [target]
+
+
+def of_another_kernel(target: Path) -> None:
+    state = target.with_name(".file.httpconn-state")
+    state.write_text(json.dumps({**json.loads(state.read_text()), "kernel": "another"}))
+
+
+def test_what_another_kernel_left_is_copied(target):
+    part = begun(target)
+    part.write([b"one"])
+    part.checkpoint(NOTE)
+    part.close()
+    of_another_kernel(target)
+    [before] = parts(target)
+    part = PartFile(target)
+    assert part.open() == NOTE
+    assert not before.exists()
+    part.write([b" two"])
+    assert part.commit().read_bytes() == b"one two"
+    assert list(target.parent.iterdir()) == [target]
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from httpconn.disk.partfile import PartFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+part = PartFile(Path(sys.argv[1]))
+print(part.open())
+part.close()
+"""
+
+
+def test_where_a_copy_finds_no_space_it_begins_anew(target):
+    part = begun(target)
+    part.write([bytes(1_000_000)])
+    part.checkpoint(Sidecar(url="", committed=1_000_000))
+    part.close()
+    of_another_kernel(target)
+    command = [sys.executable, "-c", FULL, str(target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+    assert list(target.parent.iterdir()) == []

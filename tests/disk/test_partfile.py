@@ -1,0 +1,408 @@
+"""The partial file: on a real disk, links, limits and permissions among it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from httpconn.disk.partfile import PartFile, Sidecar
+from httpconn.disk.targets import check_folder, check_target
+from httpconn.errors import DiskFull, InvalidRequest, StorageError
+
+
+def written(target: Path, *blocks: bytes) -> Path:
+    part = PartFile(target)
+    part.open()
+    part.write(list(blocks))
+    return part.commit()
+
+
+def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.open()
+    part.write([b"one ", b"two"])
+    assert not (tmp_path / "file").exists()
+    assert part.commit() == tmp_path / "file"
+    assert (tmp_path / "file").read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    part = PartFile(tmp_path / "file")
+    part.open()
+    part.write([b"new"])
+    part.discard()
+    part.discard()
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_discarding_what_was_never_opened_or_is_committed_does_nothing(tmp_path: Path) -> None:
+    PartFile(tmp_path / "file").discard()
+    part = PartFile(tmp_path / "file")
+    part.open()
+    part.commit()
+    part.discard()
+    assert (tmp_path / "file").exists()
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    assert written(tmp_path / "link", b"new") == tmp_path / "link"
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_the_permissions_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o600)
+    written(tmp_path / "file", b"new")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+def test_what_others_may_not_read_they_may_not_read_in_between(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o600)
+    part = PartFile(tmp_path / "file")
+    part.open()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    part.discard()
+
+
+def test_a_new_file_has_the_permissions_that_new_files_have(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    written(tmp_path / "file", b"new")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+NOTE = Sidecar(url="https://example.com/file", key="1" * 16, validator='"v1"', total=7, committed=3)
+
+
+def begun(target: Path) -> PartFile:
+    part = PartFile(target)
+    part.open()
+    return part
+
+
+def left(target: Path, note: Sidecar = NOTE, data: bytes = b"one") -> None:
+    """An owner that has gone away in the middle."""
+    part = begun(target)
+    part.write([data])
+    part.checkpoint(note)
+    part.close()
+
+
+def test_what_is_left_is_taken_up(tmp_path: Path) -> None:
+    left(tmp_path / "file")
+    part = PartFile(tmp_path / "file")
+    assert part.open() == NOTE
+    part.write([b" two"])
+    assert part.read(0, 100) == b"one two"
+    assert part.commit().read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_without_a_checkpoint_nothing_is_left(tmp_path: Path) -> None:
+    part = begun(tmp_path / "file")
+    part.write([b"one"])
+    part.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_after_the_last_checkpoint_does_not_count(tmp_path: Path) -> None:
+    part = begun(tmp_path / "file")
+    part.write([b"one"])
+    part.checkpoint(NOTE)
+    part.write([b"lost"])
+    part.close()
+    again = PartFile(tmp_path / "file")
+    assert again.open() == NOTE
+    assert again.read(0, 100) == b"one"
+    again.discard()
+
+
+def test_a_restart_forgets_what_was_left(tmp_path: Path) -> None:
+    left(tmp_path / "file")
+    part = begun(tmp_path / "file")
+    part.restart()
+    assert part.peek() is None
+    part.write([b"new"])
+    assert part.commit().read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_discarding_removes_what_was_left(tmp_path: Path) -> None:
+    left(tmp_path / "file")
+    begun(tmp_path / "file").discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_anybody_may_peek(tmp_path: Path) -> None:
+    assert PartFile(tmp_path / "file").peek() is None
+    left(tmp_path / "file")
+    (tmp_path / "link").symlink_to("file")
+    assert PartFile(tmp_path / "file").peek() == NOTE
+    assert PartFile(tmp_path / "link").peek() == NOTE
+
+
+def test_parts_may_come_in_any_order(tmp_path: Path) -> None:
+    note = replace(NOTE, committed=2, parts=((4, 6, 2), (6, 7, 0)))
+    part = begun(tmp_path / "file")
+    part.write_at(4, [b"t", b"w"])
+    part.write([b"on"])
+    part.checkpoint(note)
+    part.close()
+    again = PartFile(tmp_path / "file")
+    assert again.open() == note
+    again.write([b"e "])
+    again.write_at(6, [b"o"])
+    assert again.commit().read_bytes() == b"one two"
+
+
+def test_space_that_is_reserved_is_given_back(tmp_path: Path) -> None:
+    part = begun(tmp_path / "file")
+    part.reserve(1_000_000)
+    part.write([b"one"])
+    part.checkpoint(NOTE)
+    part.close()
+    assert sum(each.stat().st_size for each in tmp_path.iterdir()) < 1000
+
+
+def test_what_was_reserved_cannot_be_read(tmp_path: Path) -> None:
+    part = begun(tmp_path / "file")
+    part.reserve(100)
+    part.write([b"one"])
+    assert part.read(1, 100) == b"ne"
+    assert part.read(3, 100) == b""
+    part.discard()
+
+
+def test_the_time_of_a_file_can_be_given(tmp_path: Path) -> None:
+    assert begun(tmp_path / "file").commit(946_684_800.0).stat().st_mtime == 946_684_800.0
+    begun(tmp_path / "other").commit(1e300)
+
+
+def test_the_name_may_be_another_one_that_nothing_has(tmp_path: Path) -> None:
+    part = begun(tmp_path / "key")
+    part.write([b"x"])
+    assert part.commit(name="file") == tmp_path / "file"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_what_has_the_other_name_is_left_alone(tmp_path: Path, kind: str) -> None:
+    {
+        "file": lambda path: path.write_bytes(b"old"),
+        "link": lambda path: path.symlink_to("nowhere"),
+        "folder": lambda path: path.mkdir(),
+    }[kind](tmp_path / "taken")
+    part = begun(tmp_path / "key")
+    with pytest.raises(StorageError) as caught:
+        part.commit(name="taken")
+    part.discard()
+    assert caught.value.errno == errno.EEXIST
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_that_somebody_removed_is_not_committed(tmp_path: Path) -> None:
+    part = begun(tmp_path / "file")
+    next(tmp_path.glob(".*part")).unlink()
+    with pytest.raises(StorageError):
+        part.checkpoint(NOTE)
+    with pytest.raises(StorageError):
+        part.commit()
+    part.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def plant(path: Path, kind: str) -> None:
+    """Something that is not a plain file of one's own, at the name of one."""
+    outside = path.parent / "outside"
+    outside.write_bytes(b"mine")
+    path.unlink()
+    {
+        "link": lambda: path.symlink_to(outside),
+        "hard link": lambda: os.link(outside, path),
+        "pipe": lambda: os.mkfifo(path),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+@pytest.mark.parametrize("which", ["part", "state"])
+def test_what_is_planted_is_neither_read_nor_written(tmp_path: Path, kind: str, which: str) -> None:
+    left(tmp_path / "file")
+    plant(next(tmp_path.glob(f".*{which}")), kind)
+    part = PartFile(tmp_path / "file")
+    assert part.open() is None
+    part.write([b"new"])
+    assert part.commit().read_bytes() == b"new"
+    assert (tmp_path / "outside").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_lock_that_is_planted_is_refused(tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / ".file.httpconn-lock"
+    lock.touch()
+    plant(lock, kind)
+    part = PartFile(tmp_path / "file")
+    with pytest.raises(StorageError):
+        part.open()
+    part.discard()
+    assert (tmp_path / "outside").read_bytes() == b"mine"
+
+
+def test_a_folder_that_is_not_to_be_written_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    # Whoever runs as root may write everywhere, but where the kernel has the say.
+    folder = Path("/proc/self") if os.access(tmp_path, os.W_OK) else tmp_path
+    with pytest.raises(StorageError) as caught:
+        PartFile(folder / "file").open()
+    tmp_path.chmod(0o755)
+    assert caught.value.errno in (errno.EACCES, errno.ENOENT, errno.EPERM)
+
+
+def test_nothing_is_done_after_discarding(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.discard()
+    steps = (lambda: part.write([b"x"]), lambda: part.reserve(1), part.restart, lambda: part.checkpoint(NOTE))
+    for step in (part.open, *steps, part.commit):
+        with pytest.raises(StorageError):
+            step()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_discarding_waits_for_what_still_runs(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.open()
+    discarding = threading.Thread(target=part.discard)
+
+    class Blocks(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"one"
+            discarding.start()
+            discarding.join(0.1)
+            yield b"two"
+
+    part.write(Blocks())
+    discarding.join()
+    with pytest.raises(StorageError):
+        part.commit()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reserved_file_has_the_size_that_was_written(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.open()
+    part.reserve(7)
+    part.write([b"one two"])
+    assert part.commit().read_bytes() == b"one two"
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "a" * 240])
+def test_a_long_name_is_no_trouble(tmp_path: Path, name: str) -> None:
+    assert written(tmp_path / name, b"x").read_bytes() == b"x"
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        check_target(tmp_path / ("a" * 256))
+    assert caught.value.errno == errno.ENAMETOOLONG
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        (".", errno.EISDIR),
+        ("missing/file", errno.ENOENT),
+        ("file/below", errno.ENOTDIR),
+        ("link-to-folder", errno.EISDIR),
+        ("link-to-nowhere", errno.ENOENT),
+        ("link-to-itself", errno.ELOOP),
+        ("pipe", errno.EINVAL),
+        ("link-to-pipe", errno.EINVAL),
+    ],
+)
+def test_a_target_that_cannot_be_is_told(tmp_path: Path, path: str, number: int) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link-to-folder").symlink_to(tmp_path)
+    (tmp_path / "link-to-nowhere").symlink_to(tmp_path / "missing" / "file")
+    (tmp_path / "link-to-itself").symlink_to("link-to-itself")
+    (tmp_path / "link-to-pipe").symlink_to("pipe")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError) as caught:
+        check_target(tmp_path / path)
+    assert caught.value.errno == number
+    assert isinstance(caught.value, OSError)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"file", "a\0b", Path("a\0b"), "\ud800"])
+def test_what_is_no_path_is_refused(path: object) -> None:
+    with pytest.raises(InvalidRequest):
+        check_target(path)  # type: ignore[arg-type]
+
+
+def test_a_folder_has_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert check_folder(str(tmp_path)) == tmp_path
+    for path, number in (("file", errno.ENOTDIR), ("missing", errno.ENOENT)):
+        with pytest.raises(StorageError) as caught:
+            check_folder(tmp_path / path)
+        assert caught.value.errno == number
+
+
+def test_long_names_do_not_meet(tmp_path: Path) -> None:
+    one, other = begun(tmp_path / ("a" * 254 + "b")), begun(tmp_path / ("a" * 254 + "c"))
+    one.discard()
+    other.discard()
+
+
+def test_a_missing_folder_at_the_end_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    part = PartFile(tmp_path / "folder" / "file")
+    part.open()
+    (tmp_path / "folder").rename(tmp_path / "moved")
+    with pytest.raises(StorageError) as caught:
+        part.commit()
+    part.discard()
+    assert caught.value.errno == errno.ENOENT
+
+
+# A limit on the size of files stands for a full disk: the kernel says so at the same system calls.
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from httpconn.errors import DiskFull
+from httpconn.disk.partfile import PartFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+part = PartFile(Path(sys.argv[1]))
+part.open()
+try:
+    {step}
+except DiskFull as error:
+    part.discard()
+    print(error.errno)
+"""
+
+
+@pytest.mark.parametrize("step", ["part.reserve(8192)", "part.write([bytes(2048)] * 4)"])
+def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, step: str) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    command = [sys.executable, "-c", FULL.format(step=step), str(target)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) in DiskFull.NUMBERS
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]

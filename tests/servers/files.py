@@ -1,0 +1,96 @@
+"""A file as good servers hold it: named by a validator, given whole or from any byte on, and cut off on demand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from httpconn.testing import Close, Received, Step, response
+
+Fault = Callable[["Served", Received], Sequence[Step]]
+"""What is answered instead."""
+
+
+@dataclass
+class Served:
+    """The script of a server that holds one file.
+
+    Attributes:
+        faults: come first, one for each request.
+        ranges: whether Range is honoured.
+    """
+
+    body: bytes
+    etag: str | None = '"v1"'
+    modified: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    ranges: bool = True
+
+    def __call__(self, request: Received) -> Sequence[Step]:
+        """An answer to a GET (RFC 9110 section 14)."""
+        return self.faults.pop(0)(self, request) if self.faults else self.answer(request)
+
+    def answer(self, request: Received) -> list[Step]:
+        """The right one."""
+        if request.header("If-None-Match") == self.etag is not None:
+            return [response(304, self.fields())]
+        if self.modified is not None and request.header("If-Modified-Since") == self.modified:
+            return [response(304, self.fields())]
+        first = self.first(request)
+        if first is None:
+            return [response(200, self.fields(), self.body)]
+        if first >= len(self.body):
+            return [response(416, {"Content-Range": f"bytes */{len(self.body)}"}, b"no such part")]
+        return [self.part(first, self.last(request))]
+
+    def part(self, first: int, last: int | None = None, **headers: str) -> bytes:
+        """A 206."""
+        end = len(self.body) if last is None else last + 1
+        told = {"Content-Range": f"bytes {first}-{end - 1}/{len(self.body)}"}
+        return response(206, {**self.fields(), **told, **headers}, self.body[first:end])
+
+    def fields(self) -> dict[str, str]:
+        """What names the version, and whatever else was to be said."""
+        named = {"ETag": self.etag, "Last-Modified": self.modified}
+        return {**{name: value for name, value in named.items() if value is not None}, **self.headers}
+
+    def first(self, request: Received) -> int | None:
+        """The byte that was asked from, if the version is the one that was meant."""
+        asked = re.fullmatch(r"bytes=(\d+)-\d*", request.header("Range") or "")
+        meant = request.header("If-Range")
+        if asked is None or not self.ranges or (meant is not None and meant not in (self.etag, self.modified)):
+            return None
+        return int(asked[1])
+
+    def last(self, request: Received) -> int | None:
+        """The byte up to which was asked, if any was named."""
+        named = (request.header("Range") or "").rpartition("-")[2]
+        return min(int(named), len(self.body) - 1) if named else None
+
+
+def cut(size: int, end: Step = Close()) -> Fault:  # noqa: B008 - frozen
+    """The right answer, of whose body only so many bytes come."""
+
+    def answer(served: Served, request: Received) -> list[Step]:
+        head, blank, body = served.answer(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
+        return [head + blank + body[:size], end]
+
+    return answer
+
+
+def instead(*steps: Step) -> Fault:
+    """Something else."""
+    return lambda _served, _request: list(steps)
+
+
+def changed(**to: Any) -> Fault:
+    """From now on the file is another one, or is served otherwise."""
+
+    def answer(served: Served, request: Received) -> Sequence[Step]:
+        vars(served).update(vars(replace(served, faults=served.faults, **to)))
+        return served(request)
+
+    return answer

@@ -1,0 +1,125 @@
+"""The documentation as a reader has it: opened in a real browser, wide and narrow, light and dark.
+
+Not part of the ordinary tests, since it needs Chromium: ``nox -s site`` builds the pages and runs this.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SITE = Path(__file__).parents[2] / "docs" / "_build" / "html"
+PICTURES = SITE.parent / "screenshots"
+PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
+READ = [page for page in PAGES if page.partition("/")[0] in ("tutorial", "how-to", "reference", "explanation")]
+NARROW = {"width": 360, "height": 740}
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or os.environ["CHROMIUM"]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda each: complaints.append(each.text) if each.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    assert not complaints
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_link_leads_somewhere(page: Page, site: str, name: str) -> None:
+    page.goto(site + name)
+    for href in page.eval_on_selector_all("a[href]", "all => all.map(each => each.getAttribute('href'))"):
+        address, anchor = urldefrag(urljoin(site + name, href))
+        if address.startswith(site):
+            path = SITE / unquote(address.removeprefix(site) or "index.html")
+            assert path.is_file(), href
+            assert not anchor or f'id="{unquote(anchor)}"' in path.read_text("utf-8"), href
+
+
+def test_the_sidebar_leads_to_every_page(page: Page, site: str) -> None:
+    page.goto(site)
+    hrefs = page.eval_on_selector_all(".sidebar-tree a", "all => all.map(each => each.getAttribute('href'))")
+    assert {urldefrag(href)[0] for href in hrefs} >= set(READ)
+
+
+def test_a_search_finds_a_page(page: Page, site: str) -> None:
+    page.goto(site)
+    page.fill("input[name=q]", "Retry-After")
+    page.press("input[name=q]", "Enter")
+    page.wait_for_selector("#search-results li a")
+    page.click("#search-results li a >> nth=0")
+    assert "retry-after" in page.inner_text("article").lower()
+
+
+def test_the_copy_button_takes_what_is_to_be_typed(page: Page, site: str) -> None:
+    page.goto(f"{site}tutorial/first-steps.html")
+    blocks = page.locator("div.highlight")
+    assert page.locator("button.copybtn").count() == blocks.count() > 3
+    block = page.locator("div.highlight-python").first
+    block.hover()
+    block.locator("button.copybtn").click()
+    assert page.evaluate("navigator.clipboard.readText()").strip() == block.locator("pre").inner_text().strip()
+
+
+@pytest.mark.parametrize("name", ["index.html", *READ])
+def test_a_narrow_screen_shows_all_of_a_page(page: Page, site: str, name: str) -> None:
+    page.set_viewport_size(NARROW)
+    page.goto(site + name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    picture(page, "narrow", name)
+
+
+def test_a_narrow_screen_has_a_menu(page: Page, site: str) -> None:
+    page.set_viewport_size(NARROW)
+    page.goto(site)
+    page.click("label[for=__navigation] >> visible=true")
+    page.click("text=First steps >> visible=true")
+    page.wait_for_url("**/tutorial/first-steps.html")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", *READ])
+def test_text_stands_out_from_what_is_behind_it(page: Page, site: str, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(site + name)
+    picture(page, scheme, name)
+    found = Axe().run(page, options={"runOnly": ["color-contrast", "image-alt", "link-name", "document-title"]})
+    assert not found.response["violations"], found.generate_report()
+
+
+def picture(page: Page, kind: str, name: str) -> None:
+    page.screenshot(path=PICTURES / kind / f"{name.replace('/', '-')}.png", full_page=True)

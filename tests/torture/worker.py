@@ -1,0 +1,77 @@
+"""One owner of a partial file, at work until it has finished or is killed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from httpconn.disk.partfile import InUse, PartFile, Sidecar
+
+SIZE = 1_000_000
+MIDDLE = 600_000
+BLOCK = 50_000
+
+
+def content(version: int) -> bytes:
+    """What a version of the file consists of."""
+    return random.Random(version).randbytes(SIZE)
+
+
+class Worker:
+    """Writes a version of a file in two parts, and goes on with what others have left of it.
+
+    Args:
+        chance: decides in which order, and how often it makes sure.
+    """
+
+    def __init__(self, target: Path, version: int, chance: random.Random, locking: Callable[[int], bool]) -> None:
+        self._part = PartFile(target, locking=locking)
+        self._version = version
+        self._content = content(version)
+        self._chance = chance
+        self._head = self._tail = 0
+
+    def run(self) -> None:
+        """Make the file, unless somebody else is at it."""
+        try:
+            known = self._part.open()
+        except InUse:
+            return
+        if known is not None:
+            self._take_up(known)
+        if self._chance.random() < 0.5:
+            self._part.reserve(SIZE)
+        while self._head < MIDDLE or self._tail < SIZE - MIDDLE:
+            self._write()
+            if self._chance.random() < 0.3:
+                self._part.checkpoint(self._note())
+            if self._chance.random() < 0.02:
+                self._part.close()
+                return
+        self._part.commit()
+
+    def _take_up(self, known: Sidecar) -> None:
+        """What is said to be there has to be there."""
+        version = content(int(known.validator or 0))
+        for start, end in known.proven:
+            if self._part.read(start, end - start) != version[start:end]:
+                raise AssertionError(f"The bytes from {start} to {end} are not those of version {known.validator}")
+        if known.validator == str(self._version):
+            self._head, self._tail = known.committed, known.parts[0][2]
+        else:
+            self._part.restart()
+
+    def _write(self) -> None:
+        if self._tail == SIZE - MIDDLE or (self._head < MIDDLE and self._chance.random() < 0.5):
+            self._part.write([self._content[self._head : self._head + BLOCK]])
+            self._head += BLOCK
+        else:
+            start = MIDDLE + self._tail
+            self._part.write_at(start, [self._content[start : start + BLOCK]])
+            self._tail += BLOCK
+
+    def _note(self) -> Sidecar:
+        parts = ((MIDDLE, SIZE, self._tail),)
+        url = "https://example.com/file"
+        return Sidecar(url=url, validator=str(self._version), total=SIZE, committed=self._head, parts=parts)
