@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any, ClassVar
-
-from fsspec.spec import AbstractFileSystem
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpconn
 
 from .errors import InvalidRequest, StatusError
 from .remotefile import BLOCK_SIZE, RemoteFile
 
+if TYPE_CHECKING:
+
+    class AbstractFileSystem:
+        """fsspec's, which has no types."""
+
+        def __init__(self, **options: Any) -> None: ...
+
+else:
+    from fsspec.spec import AbstractFileSystem
+
 _PREFIX = "httpconn+"
 _MISSING = frozenset({404, 410})
 
 
-class HTTPConnFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+class HTTPConnFileSystem(AbstractFileSystem):
     """Single files, read-only: HTTP has no folders. Files are those of :meth:`httpconn.HTTPConnection.open`.
 
     Args:

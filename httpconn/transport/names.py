@@ -50,8 +50,8 @@ class Names:
     ) -> None:
         if resolver is not None and not callable(resolver):
             raise InvalidRequest("resolver must be a function of a host and a port")
-        self.is_systems = resolver is None
-        self.is_awaited = _is_awaited(resolver)
+        self.is_systems: bool = resolver is None
+        self.is_awaited: bool = _is_awaited(resolver)
         self._given: Any = resolver
         self._resolver = system if resolver is None else Resolver(look_up=self._look_up)
         self._clock = clock

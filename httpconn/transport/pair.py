@@ -51,7 +51,7 @@ class _Transport:
     ) -> None:
         if http2:
             require("h2", option="http2", extra="http2")
-        self.access = access or AccessPolicy.anywhere()
+        self.access: AccessPolicy = access or AccessPolicy.anywhere()
         names = self._names(resolver)
         guard = Guard(self.access, names)
         limits = limits or Limits()
