@@ -101,7 +101,9 @@ class Incoming:
         """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
         connection = self._open_connection()
         try:
-            count = await connection.wire.receive_into(buffer[: self.rest], self._timeout)
+            # Given back at once: an error keeps this frame, and what views a buffer keeps it from being closed.
+            with buffer[: self.rest] as room:
+                count = await connection.wire.receive_into(room, self._timeout)
             self._count(connection.http, count)
         except BaseException:
             self.close()
