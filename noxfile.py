@@ -77,6 +77,13 @@ def clusters(session: nox.Session) -> None:
 
 
 @nox.session
+def security(session: nox.Session) -> None:
+    """What httpconn and its peers make of strangers' URLs, for the table in the documentation; Linux only."""
+    install(session, "test")
+    session.run("python", "-m", "tests.comparison", "--environments", session.create_tmp(), *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Many calls on each face, through a server that misbehaves; ``--requests N`` and others may follow ``--``."""
     install(session, "soak")

@@ -10,6 +10,7 @@ import pytest
 
 from httpconn import ByteBudget, DeadlineExceeded, InvalidJSON, LimitExceeded, StatusError
 from tests.servers.scripted import Until, response
+from tests.test_many import Reader, await_no_crew, results_of
 
 PATIENCE = 10.0
 
@@ -166,3 +167,33 @@ def test_what_is_no_json_is_an_error_that_names_its_url(face, connect, scripted)
     with pytest.raises(InvalidJSON) as raised:
         face.get_json(connection, server.url)
     assert raised.value.url == server.url_for("/")
+
+
+def test_a_leader_among_many_urls_that_is_stopped_hands_over(face, connect, gate):
+    server, opened = gate
+    connection = connect(coalesce=True)
+    with results_of(face, connection, [server.url]) as results:
+        asking = face.start(Reader(results), "step")
+        server.wait_for(lambda: len(server.requests) == 1)
+        other = face.start(connection, "get_bytes", server.url, timeout=60)
+        await_followers(connection, 1)
+        if face.is_async:
+            asking.cancel()
+    server.wait_for(lambda: len(server.requests) == 2)
+    opened.set()
+    assert other.result(PATIENCE) == b'{"a": 1}'
+
+
+def test_followers_among_many_urls_are_stopped_while_they_wait(face, connect, gate):
+    server, opened = gate
+    connection = connect(coalesce=True)
+    leader = lead(face, connection, server, timeout=60)
+    with results_of(face, connection, [server.url] * 3) as results:
+        asking = face.start(Reader(results), "step")
+        await_followers(connection, 3)
+        if face.is_async:
+            asking.cancel()
+    await_no_crew()
+    opened.set()
+    assert leader.result(PATIENCE) == b'{"a": 1}'
+    assert len(server.requests) == 1

@@ -1,0 +1,18 @@
+"""The measurement of many URLs runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_each_kind_is_compared() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.many", "--urls", "50", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["threads", "asyncio", "trio"]
+    assert all(re.search(r"by hand: [\d.]+ times$", line) for line in done.stdout.splitlines())

@@ -1,0 +1,89 @@
+"""What each library is asked for, and what is wrong to do about it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from httpconn.core.addresses import classify
+from tests.attacks.bombs import bomb
+from tests.comparison.network import INSIDE, PUBLIC
+from tests.corpora.addresses import ADDRESSES
+from tests.corpora.dns import CASES
+from tests.corpora.redirects import CHAINS
+from tests.corpora.urls import DENIED, READ, REFUSED
+from tests.servers.scripted import Answer, Drip, redirect, response
+
+TIMEOUT = 2.0
+OK = "2 bytes"
+
+
+class Case(NamedTuple):
+    """A URL, and where its name leads for each lookup."""
+
+    url: str
+    lookups: tuple[tuple[str, ...], ...] = ((PUBLIC,),)
+
+
+def _location(text: str) -> str:
+    """In the clear, since the server is."""
+    return text.replace("https:", "http:")
+
+
+LOCATIONS = [_location(chain.locations[-1]) for chain in CHAINS if chain.error and len(chain.locations[-1]) < 1000]
+FORBIDDEN_ONES = [address for address, reason in ADDRESSES.items() if reason not in (None, "no address")]
+PUBLIC_ONES = [address for address, reason in ADDRESSES.items() if reason is None]
+
+FORBIDDEN: dict[str, list[Case]] = {
+    "address in the URL": [Case(url) for url, reason in DENIED.items() if reason != "userinfo"],
+    "odd spelling": [Case(url) for group in REFUSED.values() for url in group],
+    "name that leads inside": [
+        *(Case(f"http://inside-{number}.example/", ((each,),)) for number, each in enumerate(FORBIDDEN_ONES)),
+        *(Case(f"http://{case.host}/", case.lookups) for case in CASES if case.reason and len(case.lookups) == 1),
+    ],
+    "name that changes": [Case(f"http://{case.host}/", case.lookups) for case in CASES if len(case.lookups) > 1],
+    "redirect": [
+        *(Case(f"http://start.example/to/{number}") for number in range(len(LOCATIONS))),
+        Case("http://start.example/inside"),
+    ],
+}
+
+
+def _is_plain(url: str) -> bool:
+    """A name without userinfo, which nobody has a reason to refuse."""
+    host, port, _ = READ[url]
+    authority = url.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    return (
+        port == 80 and url.lower().startswith("http:") and "@" not in authority and "." in host and not _is_number(host)
+    )
+
+
+def _is_number(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+GOOD = [
+    *(Case(url) for url in READ if _is_plain(url)),
+    *(Case(f"http://public-{number}.example/", ((each,),)) for number, each in enumerate(PUBLIC_ONES)),
+]
+BOMBS = {"gzip": "gzip", "deflate": "deflate", "gzip in gzip": "gzip, gzip"}
+DRIPPED = Case("http://start.example/dripped")
+
+
+def bomb_case(coding: str) -> Case:
+    return Case(f"http://start.example/bomb/{coding.replace(', ', '-')}")
+
+
+def site() -> dict[str, Answer]:
+    """The one server behind the public address."""
+    bombs = {
+        f"/bomb/{coding.replace(', ', '-')}": response(headers={"Content-Encoding": coding}, body=bomb(coding))
+        for coding in BOMBS.values()
+    }
+    locations = {f"/to/{number}": redirect(location.encode()) for number, location in enumerate(LOCATIONS)}
+    slow = [b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", Drip(b"x" * 60, every=0.2)]
+    return {**bombs, **locations, "/inside": redirect(f"http://{INSIDE}/"), "/dripped": slow}
+
+
+def went_inside(dialled: list[str]) -> bool:
+    """Whether an address was dialled that is special by IANA's registries, multicast, or metadata of a cloud."""
+    return any(not classify(address).public for address in dialled)

@@ -1,0 +1,58 @@
+"""The results as a page holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.attacks.bombs import MIB
+from tests.comparison.cases import BOMBS, FORBIDDEN, GOOD
+
+
+class Row(NamedTuple):
+    """One library.
+
+    Attributes:
+        inside: cases in which a forbidden address was dialled, by their kind.
+        refused: harmless URLs for which nothing was dialled.
+        bombs: MiB by which the process grew.
+        dripped: seconds until a call with a timeout of two seconds gave up on a body of a byte each 0.2 seconds.
+        start: seconds to import it and make its client.
+        size: bytes that are installed, with what it needs.
+    """
+
+    name: str
+    inside: Mapping[str, int]
+    refused: int
+    bombs: Mapping[str, int]
+    dripped: float
+    start: float
+    size: int
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(map(_line, [head, rule, *rows]))
+
+
+def write(path: Path, rows: Sequence[Row], missing: Mapping[str, str]) -> None:
+    """Two tables, and a line for each library that could not be installed."""
+    kinds = [f"{kind} ({len(cases)})" for kind, cases in FORBIDDEN.items()]
+    dialled = _table(
+        ["dialled though forbidden", *kinds, f"good ones refused ({len(GOOD)})"],
+        [[row.name, *row.inside.values(), row.refused] for row in rows],
+    )
+    cost = _table(
+        ["memory and time", *(f"{name}, MiB" for name in BOMBS), "dripped body, s", "start, ms", "size, MiB"],
+        [
+            [row.name, *row.bombs.values(), f"{row.dripped:.1f}", f"{1000 * row.start:.0f}", f"{row.size / MIB:.1f}"]
+            for row in rows
+        ],
+    )
+    absent = "\n".join(f"{name} could not be installed: {why}" for name, why in missing.items())
+    path.write_text("\n\n".join(filter(None, [dialled, cost, absent])) + "\n", "utf-8")
