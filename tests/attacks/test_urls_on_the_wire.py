@@ -61,6 +61,7 @@ def check(url: str, asked: list[Received]) -> None:
 @given(ANY)
 @example("http://example.com\\@10.0.0.1/")
 @example("http://faß.de/")
+@example("https://[2606:4700::1]:81/")
 def test_any_text_is_refused_or_goes_out_as_it_was_vetted(asking, url):
     check(url, asking(url))
 

@@ -17,7 +17,18 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from tests.attacks.bombs import MIB
-from tests.comparison.cases import BOMBS, DRIPPED, FORBIDDEN, GOOD, TIMEOUT, Case, bomb_case, site, went_inside
+from tests.comparison.cases import (
+    BOMBS,
+    DRIPPED,
+    FORBIDDEN,
+    GOOD,
+    TIMEOUT,
+    Case,
+    bomb_case,
+    site,
+    went_inside,
+    went_inside_undisputed,
+)
 from tests.comparison.table import Row, write
 from tests.servers.scripted import Received, ScriptedServer, response
 
@@ -80,6 +91,7 @@ def measured(peer: Peer, server: ScriptedServer) -> Row:
     return Row(
         name=peer.name,
         inside={name: sum(went_inside(each["dialled"]) for each in found) for name, found in forbidden.items()},
+        undisputed=sum(went_inside_undisputed(each["dialled"]) for found in forbidden.values() for each in found),
         refused=sum(not each["dialled"] and not each["result"].endswith("bytes") for each in good),
         bombs={name: found["cases"][1]["grown"] // MIB for name, found in bombs.items()},
         dripped=run(peer, server, [DRIPPED])["cases"][0]["seconds"],

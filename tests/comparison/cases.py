@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from httpconn.core.addresses import classify
@@ -87,3 +88,8 @@ def site() -> dict[str, Answer]:
 def went_inside(dialled: list[str]) -> bool:
     """Whether an address was dialled that is special by IANA's registries, multicast, or metadata of a cloud."""
     return any(not classify(address).public for address in dialled)
+
+
+def went_inside_undisputed(dialled: list[str]) -> bool:
+    """Whether one was dialled that is not public for Python either, which knows nothing of httpconn."""
+    return any(not ip_address(address.partition("%")[0]).is_global for address in dialled)

@@ -1,0 +1,91 @@
+"""What h11 is given to read; what it then makes of answers is for tests/transport/test_differential.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn.options import Limits
+from httpconn.transport.calls import Call
+from httpconn.transport.faults import RemoteProtocolError, TooLarge, Truncated
+from httpconn.transport.screen import Screen
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def asked(request: bytes = GET, limits: Limits | None = None) -> Screen:
+    screen = Screen()
+    with Call(limits or Limits()).current():
+        screen.sent(request)
+    return screen
+
+
+@pytest.mark.parametrize("sent", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x05\x01\x00", b"\0\0\0\x04\0\0\0\0\0"])
+def test_other_protocols_pass(sent):
+    assert asked(sent).passed(b"\0\n\r anything") == b"\0\n\r anything"
+
+
+def test_an_answer_is_written_anew():
+    screen = asked()
+    assert screen.passed(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD[:9]) == b""
+    assert screen.passed(HEAD[9:] + b"A:b \r\nTransfer-Encoding: chunked\r\n\r\n") == (
+        HEAD + b"A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    assert screen.passed(b"1;x\r\na\r\n1\r\nb\r\n") == b"2\r\nab\r\n"
+    assert screen.passed(b"0\r\nTrailer: x\r\n\r\n") == b"0\r\n\r\n"
+    assert screen.passed(b"") == b""
+
+
+def test_what_follows_an_answer_is_told_and_not_quoted():
+    screen = asked()
+    assert screen.passed(HEAD + b"Content-Length: 1\r\n\r\na" + HEAD).endswith(b"\r\n\r\na\0")
+    assert screen.passed(HEAD) == b"\0"
+
+
+def test_what_came_before_a_fault_is_passed_first():
+    screen = asked()
+    assert screen.passed(CHUNKED + b"1\r\na\r\n1\nb") == CHUNKED + b"1\r\na\r\n"
+    with pytest.raises(RemoteProtocolError):
+        screen.check()
+
+
+def test_an_early_end_is_a_fault():
+    screen = asked()
+    screen.passed(CHUNKED + b"1\r\na")
+    with pytest.raises(Truncated):
+        screen.passed(b"")
+
+
+def test_the_end_ends_what_has_no_other_end():
+    screen = asked()
+    assert screen.passed(HEAD + b"\r\nabc") == HEAD + b"\r\nabc"
+    assert screen.passed(b"") == b""
+    screen.check()
+
+
+def test_the_limits_are_those_of_the_call():
+    with pytest.raises(TooLarge):
+        asked(limits=Limits(max_headers=2)).passed(HEAD + b"A: b\r\n" * 3 + b"\r\n")
+    assert asked(limits=Limits(max_headers=3)).passed(HEAD + b"A: b\r\n" * 3 + b"\r\n")
+
+
+def test_a_body_that_looks_like_a_request_is_none():
+    screen = asked(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 24\r\n\r\n")
+    screen.sent(b"HEAD / HTTP/1.1\r\nHost: x")
+    assert screen.passed(HEAD + b"Content-Length: 2\r\n\r\nok").endswith(b"ok")
+
+
+def test_the_next_request_has_the_next_answer():
+    screen = asked()
+    screen.passed(HEAD + b"Content-Length: 0\r\n\r\n")
+    screen.sent(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert screen.passed(CHUNKED) == CHUNKED
+
+
+def test_tls_ends_the_answer_to_connect():
+    screen = asked(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n")
+    screen.passed(HEAD + b"Content-Length: 5\r\n\r\n")
+    screen.end_tunnel_request()
+    screen.sent(GET)
+    assert screen.passed(CHUNKED) == CHUNKED
