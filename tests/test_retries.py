@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import httpconn
-from httpconn import InvalidRequest, RetryPolicy
+from httpconn import InvalidRequest, RetryPolicy, Timeouts
 from httpconn.core.throttle import RATE, RESERVE
-from httpconn.testing import Close, Reset, in_turn, response
+from httpconn.testing import Close, Reset, Stall, in_turn, response
 from tests.servers.application import pattern
 from tests.servers.files import Served, cut
 
@@ -96,6 +96,14 @@ class TestBodiesThatBreak:
         assert first is None
         assert all(asked is not None for asked in others)
         assert {request.header("If-Range") for request in server.requests[1:]} == {served.etag}
+
+    @pytest.mark.parametrize("size", [MIB, 4 * MIB - 1])
+    @pytest.mark.parametrize("end", [Close(), Stall()])
+    def test_nothing_that_came_is_asked_for_again(self, face, connect, scripted, size, end):
+        server = scripted(Served(BODY, faults=[cut(size, end)]))
+        connection = connect(retries=QUICK, timeout=Timeouts(read=0.5))
+        assert face.get_bytes(connection, server.url) == BODY
+        assert [request.header("Range") for request in server.requests] == [None, f"bytes={size}-"]
 
     def test_more_often_than_there_are_attempts(self, face, connect, scripted):
         served = Served(BODY, faults=[cut(3 * MIB // 2), *[cut(300_000) for _ in range(8)]])

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpcore
 
-from .allowance import seconds_left
+from .allowance import Allowance, seconds_left
 from .runtimes import Runtime
 from .security import Security
 from .tunnels import TunnelledTLS, shut_down, wrap
@@ -22,6 +22,9 @@ from .watches import BLOCKED_READ
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
+
+PATIENCE = 1.0
+"""Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
 
 T = TypeVar("T", bytes, int)
 Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]
@@ -33,7 +36,7 @@ BROKEN = (OSError, ValueError)
 class Wire:
     """Sends and receives; raises httpcore's exceptions, as the dial does."""
 
-    __slots__ = ("__weakref__", "_burst", "_closed", "_poll", "_runtime", "_socket", "_tls", "_watch")
+    __slots__ = ("__weakref__", "_burst", "_closed", "_failure", "_poll", "_runtime", "_socket", "_tls", "_watch")
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
@@ -43,6 +46,7 @@ class Wire:
         self._tls = False
         self._burst = 0
         self._closed = False
+        self._failure: httpcore.ReadError | None = None
         self._poll = _poll(sock)
         _open.add(self)
 
@@ -68,8 +72,25 @@ class Wire:
         return await self._received(partial(self._socket.recv, max_bytes), timeout, self._watch.result_of, look=look)
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
-        """The same into a buffer: the bytes that came, 0 at the end."""
-        return await self._received(partial(self._socket.recv_into, buffer), timeout, self._watch.result_of, look=True)
+        """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
+        if self._failure is not None:
+            raise self._failure
+        with buffer[:BURST] as room:
+            first: Callable[[], int] = partial(self._socket.recv_into, room)
+            count = await self._received(first, timeout, self._watch.result_of, look=True)
+            return count + await self._fill(room, count, timeout) if 0 < count < len(room) else count
+
+    async def _fill(self, room: memoryview, count: int, timeout: float | None) -> int:
+        """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
+        filling = Filling(self._socket.recv_into, room, count)
+        try:
+            patience = Allowance(min(PATIENCE, seconds_left(timeout) or PATIENCE))
+            await self._received(filling, patience, self._watch.result_of, look=False)
+        except (httpcore.ReadTimeout, TimeoutError):
+            pass
+        except httpcore.ReadError as error:
+            self._failure = error
+        return filling.count - count
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
@@ -201,6 +222,27 @@ class Wire:
         if isinstance(self._socket, TunnelledTLS):
             return self._socket.tls
         return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+
+
+class Filling:
+    """Fills a buffer by as many calls as it takes; only the last has a result, the others find nothing to receive."""
+
+    __slots__ = ("_buffer", "_receive_into", "count")
+
+    def __init__(self, receive_into: Callable[[memoryview], int], buffer: memoryview, count: int) -> None:
+        self._receive_into = receive_into
+        self._buffer = buffer
+        self.count = count
+
+    def __call__(self) -> int:
+        """The bytes in the buffer once it is full, or no more come; until then what the socket raises."""
+        while self.count < len(self._buffer):
+            with self._buffer[self.count :] as room:
+                received = self._receive_into(room)
+            if not received:
+                break
+            self.count += received
+        return self.count
 
 
 def told(error: Exception, slow: type[Exception], broken: type[Exception]) -> Exception:
