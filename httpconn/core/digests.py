@@ -53,7 +53,7 @@ class Announced(NamedTuple):
 class Hash(Protocol):
     """A digest in the making."""
 
-    def update(self, data: bytes, /) -> object:
+    def update(self, data: bytes | memoryview, /) -> object:
         """Take in so many bytes more."""
 
     def hexdigest(self) -> str:

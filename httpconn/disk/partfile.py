@@ -110,12 +110,12 @@ class PartFile:
         with self._opened():
             system.reserve(self._file, size)
 
-    def write(self, blocks: Iterable[bytes]) -> None:
+    def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
         with self._opened():
             self._offset = self._put(self._offset, blocks)
 
-    def write_at(self, offset: int, blocks: Iterable[bytes]) -> None:
+    def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other from an offset on, wherever the file's end is."""
         with self._opened():
             self._put(offset, blocks)
@@ -284,7 +284,7 @@ class PartFile:
         save(self._names.sidecar, draft, Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
         self._known = sidecar
 
-    def _put(self, offset: int, blocks: Iterable[bytes]) -> int:
+    def _put(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
         """Where the last block ends."""
         for block in blocks:
             system.put(self._file, offset, block)

@@ -125,7 +125,7 @@ def failure(number: int, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
 
-def put(descriptor: int, offset: int, block: bytes) -> None:
+def put(descriptor: int, offset: int, block: bytes | memoryview) -> None:
     """Write all of a block."""
     unwritten = memoryview(block)
     while unwritten:

@@ -182,6 +182,13 @@ class Source(Protocol):
     async def receive(self) -> bytes:
         """The next piece; empty at the end."""
 
+    @property
+    def rest(self) -> int:
+        """Bytes still to come that ``receive_into`` can take."""
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """The next bytes, while there is a rest: how many were put into the buffer."""
+
 
 class Blocks:
     """A body in blocks of a size worth a hop to a worker thread.
@@ -194,20 +201,34 @@ class Blocks:
         self._size = size
         self._on_piece = on_piece
         self._error: HTTPConnError | None = None
+        self._buffer: memoryview | None = None
 
-    async def receive(self) -> list[bytes]:
-        """The next block as the pieces that came, less than the size only where the body ends or breaks."""
+    async def receive(self) -> list[bytes | memoryview]:
+        """The next block as the pieces that came, less than the size only where the body ends or breaks.
+
+        A piece may be a view of a buffer that the next call fills anew.
+        """
         if self._error is not None:
             raise self._error
-        pieces: list[bytes] = []
+        pieces: list[bytes | memoryview] = []
         missing = self._size
         try:
-            while missing > 0 and (data := await self._body.receive()):
-                pieces.append(data)
-                missing -= len(data)
-                self._on_piece(len(data))
+            while missing > 0 and (piece := await self._next(self._size - missing)):
+                pieces.append(piece)
+                missing -= len(piece)
+                self._on_piece(len(piece))
         except HTTPConnError as error:
             if not pieces:
                 raise
             self._error = error
         return pieces
+
+    async def _next(self, start: int) -> bytes | memoryview:
+        """The next piece. After the first, with which comes what there is already, it is received where it stays."""
+        if self._buffer is not None and self._body.rest:
+            count = await self._body.receive_into(self._buffer[start:])
+            return self._buffer[start : start + count]
+        piece = await self._body.receive()
+        if self._buffer is None and self._body.rest:
+            self._buffer = memoryview(bytearray(self._size))
+        return piece

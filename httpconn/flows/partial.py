@@ -130,7 +130,7 @@ class Partial:
         """Another server may name its versions as it likes."""
         self._validator = None
 
-    def append(self, blocks: list[bytes]) -> None:
+    def append(self, blocks: list[bytes | memoryview]) -> None:
         """Write blocks, and hash them while they are warm."""
         in_step = self.is_hashed
         self._part.write(blocks)
@@ -148,7 +148,7 @@ class Partial:
                 raise StorageError("Somebody has shortened the partial file")
             self._take_in(data)
 
-    def _take_in(self, data: bytes) -> None:
+    def _take_in(self, data: bytes | memoryview) -> None:
         if self.digest is None:
             return
         if self._hash is None:

@@ -23,9 +23,7 @@ class Rest:
             ProtocolError: it is longer.
         """
         while data := await self._body.receive():
-            self._missing -= len(data)
-            if self._missing < 0:
-                raise ProtocolError("The part is longer than its Content-Range")
+            self._count(len(data))
             fresh = data[self._unwanted :] if self._unwanted else data
             self._unwanted = max(0, self._unwanted - len(data))
             if fresh:
@@ -33,3 +31,19 @@ class Rest:
         if self._missing:
             raise TruncatedBody(f"The part ended {self._missing} bytes early")
         return b""
+
+    @property
+    def rest(self) -> int:
+        """See :class:`httpconn.flows.body.Body`; 0 while there is something to leave out."""
+        return 0 if self._unwanted else self._body.rest
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """See :class:`httpconn.flows.body.Body`; errors as of ``receive``."""
+        count = await self._body.receive_into(buffer)
+        self._count(count)
+        return count
+
+    def _count(self, received: int) -> None:
+        self._missing -= received
+        if self._missing < 0:
+            raise ProtocolError("The part is longer than its Content-Range")

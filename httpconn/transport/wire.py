@@ -23,7 +23,7 @@ from .watches import BLOCKED_READ
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
 
-PATIENCE = 1.0
+PATIENCE = 0.1
 """Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
 
 T = TypeVar("T", bytes, int)
