@@ -1,6 +1,6 @@
 """The driver: ``python -m tests.soak [--requests N] [--faces NAME ...] [--seed N] [--folder PATH]``.
 
-Many calls on each face, through a server that misbehaves at random. Prints a table, writes it and ``results.json``
+Many calls on each face, through a server that misbehaves at random. Prints a table, writes it and ``soak.json``
 into the folder, and ends with 1 when anything was seen that must never be.
 """
 
@@ -40,14 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = table(results)
     print(text, end="")
     options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "results.md").write_text(text)
-    (options.folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (options.folder / "soak.md").write_text(text)
+    (options.folder / "soak.json").write_text(json.dumps(results, indent=2) + "\n")
     return 1 if any(result["violations"] for result in results) else 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description="Many calls through a server that misbehaves.")
-    parser.add_argument("--requests", type=int, default=200_000, metavar="N", help="in all (default: %(default)s)")
+    parser.add_argument("--requests", type=int, default=500_000, metavar="N", help="in all (default: %(default)s)")
     parser.add_argument(
         "--faces", nargs="+", default=list(AT_ONCE), choices=AT_ONCE, metavar="NAME", help="of: %(choices)s"
     )

@@ -34,7 +34,7 @@ def test_two_thousand_calls_on_each_face_through_every_fault(tmp_path: Path) -> 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "No violation."
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "soak.json").read_text())
     assert [result["outcome"]["face"] for result in results] == list(FACES)
     for result in results:
         assert result["outcome"]["right"] + len(result["outcome"]["failed"]) == 700
