@@ -84,6 +84,13 @@ def security(session: nox.Session) -> None:
 
 
 @nox.session
+def load(session: nox.Session) -> None:
+    """The documentation's media server under ``wrk``, each tenth request hostile; ``--seconds N`` may follow ``--``."""
+    install(session, "test")
+    session.run("python", "-m", "tests.load", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Many calls on each face, through a server that misbehaves; ``--requests N`` and others may follow ``--``."""
     install(session, "soak")
