@@ -37,6 +37,7 @@ class Opening(Face):
 
         Raises:
             RangesRefused: the server gives no parts, and the file has more than 8 MiB.
+            LimitExceeded: it has more than ``Limits.max_bytes``, under an access policy for strangers.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         if isinstance(block_size, bool) or not isinstance(block_size, int) or not 0 < block_size <= MOST:

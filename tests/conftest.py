@@ -16,6 +16,7 @@ from tests.servers.asgi import serve_http1, serve_http2
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.proxies import ProxyServer, running_proxy
 from tests.servers.tls import Certificates
+from tests.transport.dials import recorded
 
 pytest_plugins = ["httpconn.testing.plugin", "pytester"]
 
@@ -60,6 +61,13 @@ def connect(face: Face) -> Iterator[Callable[..., httpconn.HTTPConnection]]:
             return connection
 
         yield make
+
+
+@pytest.fixture
+def dials() -> Iterator[list[Any]]:
+    """What is dialled in the test."""
+    with recorded() as record:
+        yield record
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 import httpconn
 from httpconn import Downloaded, HTTPConnection, InvalidRequest, RedirectEvent, RetryEvent, RetryPolicy
-from httpconn.testing import Close, cut, in_turn, response
+from httpconn.testing import Close, Stall, cut, in_turn, response
 
 QUICK = RetryPolicy(backoff=0)
 SIGNED = {"Authorization": "Signature secret"}
@@ -224,6 +224,21 @@ class TestWhatARequestHookMayDo:
         with pytest.raises(InvalidRequest):
             face.get_bytes(connect(event_hooks={"request": [change]}), server.url)
         assert server.requests == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda request: setattr(request, "extensions", {}),
+            lambda request: request.extensions.update({"timeout": None, "target": b"http://other.example/"}),
+        ],
+        ids=["all", "some"],
+    )
+    def test_neither_target_nor_time_is_theirs(self, face, connect, scripted, change):
+        server = scripted(Stall())
+        connection = connect(timeout=httpconn.Timeouts(read=0.1), retries=0, event_hooks={"request": [change]})
+        with pytest.raises(httpconn.ReadTimedOut):
+            face.get_bytes(connection, server.url_for("/a/../%62"))
+        assert [request.target for request in server.requests] == [b"/a/../%62"]
 
     def test_another_method_is_not_tried_again(self, face, connect, scripted):
         def post(request):

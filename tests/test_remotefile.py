@@ -231,6 +231,17 @@ class TestServers:
         with guarded, pytest.raises(httpconn.AccessDenied):
             guarded.open("http://127.0.0.1:1/")
 
+    @pytest.mark.parametrize(("limits", "refused"), [(None, True), (httpconn.Limits(max_bytes=2**60), False)])
+    def test_a_stranger_cannot_give_more_than_is_allowed(self, scripted, limits, refused):
+        part = response(206, {"Content-Range": f"bytes 0-0/{2**40}"}, body=b"x")
+        access = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"])
+        with httpconn.HTTPConnection(access=access, limits=limits) as connection:
+            if refused:
+                with pytest.raises(httpconn.LimitExceeded, match="1099511627776 bytes; 67108864 are allowed"):
+                    connection.open(scripted(part).url, block_size=1)
+            else:
+                assert connection.open(scripted(part).url, block_size=1).size == 2**40
+
     def test_headers_and_redirects(self, connection, scripted):
         server = scripted({"/": response(302, {"Location": "/file"}), "/file": Served(CONTENT)})
         with connection.open(server.url, block_size=KIB, extra_headers={"X-Key": "k"}) as file:

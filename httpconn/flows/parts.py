@@ -31,6 +31,7 @@ async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
     Raises:
         FileChanged: there is another version now.
         RangesRefused: the server gives no parts.
+        LimitExceeded: all parts together are more than the call allows.
     """
     most = wanted.last - wanted.first + 1
     if wanted.version is None:
@@ -38,12 +39,14 @@ async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
     if call.max_bytes is not None:
         most = min(most, call.max_bytes)
     asked = call._replace(spec=call.spec.asking(wanted.fields), max_bytes=most)
-    return await perform(port, asked, partial(_take, wanted))
+    return await perform(port, asked, partial(_take, wanted, call.max_bytes))
 
 
-async def _take(wanted: Wanted, answer: Answer) -> Fetched:
+async def _take(wanted: Wanted, most: int | None, answer: Answer) -> Fetched:
     match judge(wanted, head_of(answer.response, asked=True)):
         case Part(length, total):
+            if most is not None and total > most:
+                raise LimitExceeded(f"The file has {total} bytes; {most} are allowed")
             content = await _content(answer)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")

@@ -158,10 +158,10 @@ def _require_guarded(option: str, transport: object, access: AccessPolicy) -> No
     if transport is None or not access.judges_addresses:
         return
     own = getattr(transport, "access", None)
-    if not isinstance(own, AccessPolicy) or not own.judges_addresses:
+    if not isinstance(own, AccessPolicy) or not own.judges_addresses or own.public < access.public:
         raise InvalidRequest(
             f"{option}: the access policy cannot judge the addresses that it dials;"
-            " give an HTTPTransport or AsyncHTTPTransport that is made with access="
+            " give an HTTPTransport or AsyncHTTPTransport that is made with the same access="
         )
 
 

@@ -179,13 +179,14 @@ class SendingPort(SystemClock, ABC):
             raise HookRaised(error) from error
 
     async def _show(self, request: httpx.Request, hooks: Sequence[Hook]) -> None:
-        """What a hook makes of a request is held to the rules for what callers give."""
-        url, header = request.url, request.headers.raw
+        """What a hook makes of a request is held to the rules for what callers give; its target and its time stay."""
+        url, header, extensions = request.url, request.headers.raw, dict(request.extensions)
         for hook in hooks:
             await self.tell(hook, request)
         if request.url != url:
             raise InvalidRequest("An event hook cannot change the URL of a request")
         check_changed(header, request.headers.raw)
+        request.extensions = {**request.extensions, **extensions}
 
     async def _shown(self, exchange: WireExchange, request: httpx.Request, hooks: Sequence[Hook]) -> WireExchange:
         exchange.response.request = request

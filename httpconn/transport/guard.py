@@ -39,7 +39,7 @@ class Guard:
         self._admitted: set[Origin] = set()
 
     def admit(self, request: httpx.Request) -> None:
-        """Judge what a request itself says: its method and its URL.
+        """Judge what a request itself says: its method, its URL, and whatever else names a server.
 
         Raises:
             AccessDenied: it is forbidden; ``url`` names it.
@@ -60,6 +60,8 @@ class Guard:
         try:
             self._access.judge_method(request.method)
             self._access.judge_url(origin.scheme, host, origin.port, userinfo=userinfo)
+            if not is_untouched(request):
+                _judge_names(request, origin)
         except AccessDenied as error:
             error.url = redact(request.url)
             raise
@@ -157,6 +159,23 @@ class Guard:
         """
         if self._access.judges_addresses:
             raise AccessDenied(f"The Unix socket {path} is forbidden", reason="Unix socket", rule="Unix sockets")
+
+
+def _judge_names(request: httpx.Request, origin: Origin) -> None:
+    """What a server, a proxy or TLS goes by besides the URL names the same server (RFC 9112 section 3.2)."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    hosts = {f"{host}:{origin.port}", *([host] if origin.port == DEFAULT_PORTS[origin.scheme] else [])}
+    if request.headers.get("host", "").lower() not in hosts:
+        raise _other_name("the header Host")
+    target = request.extensions.get("target") or b"/"
+    if target != b"*" and target[:1] != b"/":  # a proxy would read the URL's authority on into it
+        raise _other_name("the request target")
+    if request.extensions.get("sni_hostname", origin.host) not in (origin.host, None):
+        raise _other_name("the name for TLS")
+
+
+def _other_name(what: str) -> AccessDenied:
+    return AccessDenied(f"The URL is not what {what} says", reason="another name", rule=f"{what} is the URL's")
 
 
 def is_own(address: IPAddress) -> bool:

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import ssl
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -23,6 +24,9 @@ from .watches import BLOCKED_READ
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
 
+STINT = 0.005
+"""Seconds after which they get it though it were fewer: small chunks, and what unpacks to much, take their time."""
+
 PATIENCE = 0.1
 """Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
 
@@ -36,7 +40,18 @@ BROKEN = (OSError, ValueError)
 class Wire:
     """Sends and receives; raises httpcore's exceptions, as the dial does."""
 
-    __slots__ = ("__weakref__", "_burst", "_closed", "_failure", "_poll", "_runtime", "_socket", "_tls", "_watch")
+    __slots__ = (
+        "__weakref__",
+        "_burst",
+        "_closed",
+        "_failure",
+        "_poll",
+        "_runtime",
+        "_since",
+        "_socket",
+        "_tls",
+        "_watch",
+    )
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
@@ -45,6 +60,7 @@ class Wire:
         self._watch = runtime.watch(sock)
         self._tls = False
         self._burst = 0
+        self._since = time.monotonic()
         self._closed = False
         self._failure: httpcore.ReadError | None = None
         self._poll = _poll(sock)
@@ -97,14 +113,16 @@ class Wire:
         return take()
 
     async def _received(self, take: Callable[[], T], timeout: float | None, waiting: Waiting[T], *, look: bool) -> T:
+        if look:
+            await self._give_way()
         try:
             while True:
                 try:
                     if look:
                         received = take()
                     else:
-                        self._burst = 0
                         received = await waiting(take, seconds_left(timeout))
+                        self._begin_burst()
                     break
                 except BLOCKED_READ:
                     look = False
@@ -115,16 +133,26 @@ class Wire:
         if self._closed:  # an end that close made is not the peer's, which may end a body
             raise httpcore.ReadError("The connection was closed")
         self._burst += received if isinstance(received, int) else len(received)
-        if self._burst > BURST:
-            self._burst = 0
-            await self._runtime.pause()
         return received
+
+    async def _give_way(self) -> None:
+        """Before more is received: an interruption meanwhile would lose what was received."""
+        if self._burst > BURST or time.monotonic() - self._since > STINT:
+            try:
+                await self._runtime.pause()
+            finally:
+                self._begin_burst()
+
+    def _begin_burst(self) -> None:
+        self._burst = 0
+        self._since = time.monotonic()
 
     async def send(self, data: bytes, timeout: float | None) -> None:
         """Send all."""
         unsent = memoryview(data)
         try:
             seconds_left(timeout)  # a used-up time is told though nothing has to be waited for
+            self._begin_burst()  # what passed since the last exchange was nobody's turn
             while unsent:
                 try:
                     unsent = unsent[self._socket.send(unsent) :]

@@ -8,9 +8,10 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
+from tests.attacks.bombs import MIB, PACK, bomb
 from tests.transport.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
 
-SERVER = 54
+SERVER, CONTENT_ENCODING = 54, 26  # of the static table (RFC 7541)
 
 
 def begun(block: bytes = STATUS_200) -> bytes:
@@ -68,8 +69,7 @@ def test_a_lie_is_an_error(face, connect, certificates, outcome, lie):
 
 WHOLE = headers(STATUS_200 + literal(CONTENT_LENGTH, b"10")) + data(b"0123456789")
 GZIPPED = gzip.compress(b"0123456789", mtime=0)
-# Field 26 of the static table is content-encoding.
-PACKED = headers(STATUS_200 + literal(26, b"gzip")) + data(GZIPPED)
+PACKED = headers(STATUS_200 + literal(CONTENT_ENCODING, b"gzip")) + data(GZIPPED)
 
 
 @pytest.mark.parametrize("whole", [WHOLE, PACKED], ids=["length", "gzip"])
@@ -81,6 +81,19 @@ def test_an_answer_cut_at_any_byte_is_an_error(face, connect, certificates, outc
             result = outcome(connection, url)
             assert isinstance(result, (httpconn.ReadFailed, httpconn.TruncatedBody, httpconn.ProtocolError)), length
         assert outcome(connection, url) == b"0123456789"
+
+
+@pytest.mark.parametrize("codings", [*PACK, "gzip, gzip", "zstd, br", "gzip, gzip, gzip"])
+def test_a_bomb_is_refused(face, connect, certificates, outcome, codings):
+    packed = bomb(codings)
+    pieces = [frames.DataFrame(1, packed[at : at + 16_384]).serialize() for at in range(0, len(packed), 16_384)]
+    answer = headers(STATUS_200 + literal(CONTENT_ENCODING, codings.encode())) + b"".join(pieces)
+    with http2_peer(certificates, answer) as url:
+        limits = httpconn.Limits(max_bytes=MIB)
+        connection = connect(http2=True, verify=certificates.trust(), retries=0, limits=limits)
+        result = outcome(connection, url)
+        face.close(connection)
+    assert isinstance(result, (httpconn.LimitExceeded, httpconn.DecodingError)), result
 
 
 def continued(block: bytes) -> bytes:

@@ -6,6 +6,10 @@ import pytest
 
 import httpconn
 from tests.servers.scripted import Forever, in_turn, response
+from tests.transport.frames import LOCATION, STATUS, headers, http2_peer, literal
+
+STRANGERS = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], trusted_proxy=True)
+INSIDE = "//10.0.0.1/?token=secret"
 
 LOCATIONS = [
     *(b"file:///etc/passwd", b"gopher://127.0.0.1:70/", b"data:text/plain,x", b"javascript:x", b"ftp://x/", b"http:"),
@@ -34,3 +38,29 @@ def test_the_body_of_a_redirect_is_never_read(face, aim):
     ]
     target = aim(in_turn(endless, response(body=b"ok")))
     assert face.get_bytes(target.connection, target.url_for("/a"), timeout=3) == b"ok"
+
+
+def assert_refused(error, url):
+    """It says which hop led there, where it led, and why that is refused; not what is secret."""
+    assert isinstance(error, httpconn.AccessDenied), error
+    assert error.request.url == url
+    assert error.url == f"{error.request.url.scheme}://10.0.0.1/?token=***"
+    assert error.rule == "private network 10.0.0.0/8 (RFC 1918)"
+    assert "secret" not in str(error)
+    assert "10.0.0.1" not in error.public_message
+
+
+def test_a_hop_inside_is_refused_with_nothing_dialled(aim, outcome, dials):
+    target = aim(in_turn(response(302, {"Location": "/b"}), response(302, {"Location": INSIDE})), access=STRANGERS)
+    assert_refused(outcome(target.connection, target.url_for("/a")), target.url_for("/b"))
+    assert len(target.server.requests) == 2
+    assert set(dials) == {("127.0.0.1", target.server.port)}
+
+
+def test_so_it_is_on_http2(face, connect, certificates, outcome, dials):
+    moved = headers(literal(STATUS, b"302") + literal(LOCATION, INSIDE.encode()))
+    with http2_peer(certificates, moved) as url:
+        connection = connect(http2=True, access=STRANGERS, verify=certificates.trust(), retries=0)
+        assert_refused(outcome(connection, url), f"{url}/")
+        face.close(connection)
+    assert len(dials) == 1

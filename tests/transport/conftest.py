@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.servers.faces import Face
-from tests.transport.dials import recorded
 from tests.transport.users import AsyncUser, SyncUser, User
 
 
@@ -25,10 +24,3 @@ def user(face: Face) -> Iterator[Callable[..., User]]:
             return made
 
         yield visit
-
-
-@pytest.fixture
-def dials() -> Iterator[list[Any]]:
-    """What is dialled in the test."""
-    with recorded() as record:
-        yield record

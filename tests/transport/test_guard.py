@@ -212,6 +212,32 @@ class TestRequests:
             face.get_bytes(connection, scripted(response(body=b"ok")).url)
         assert dials == []
 
+    @pytest.mark.parametrize("proxied", [False, True])
+    @pytest.mark.parametrize(
+        "named",
+        [
+            {"headers": {"Host": "inside.example"}},
+            {"headers": [("Host", "name.example"), ("Host", "inside.example")]},
+            {"extensions": {"target": b"http://inside.example/"}},
+            {"extensions": {"target": b"@inside.example/"}},
+            {"extensions": {"target": b".inside.example/"}},
+            {"extensions": {"sni_hostname": "inside.example"}},
+        ],
+        ids=str,
+    )
+    def test_nothing_in_a_request_names_another_server(self, face, connect, scripted, dials, named, proxied):
+        server = scripted(response(body=b"ok"))
+        access = AccessPolicy.public_internet(trusted_proxy=proxied)
+        connection = connect(access=access, **({"proxy": server.url} if proxied else {"resolver": Lookups(HERE)}))
+        with pytest.raises(AccessDenied) as caught:
+            face.run(send, face, client_of(face, connection), httpx.Request("GET", "http://name.example/", **named))
+        assert (caught.value.reason, dials) == ("another name", [])
+
+    @pytest.mark.parametrize(("suffix", "port"), [("", 80), (":80", 80), (":81", 81)])
+    def test_a_host_may_hold_the_port_that_it_has_anyway(self, suffix, port):
+        request = httpx.Request("GET", f"http://name.example:{port}/", headers={"Host": f"Name.Example{suffix}"})
+        Guard(PUBLIC, Names()).admit(request)
+
     def test_the_policy_of_a_transport_counts_beside_that_of_the_connection(self, face, connect, dials):
         own = {"access": AccessPolicy.anywhere(ports=[443])}
         transports = {"transport": HTTPTransport(**own), "async_transport": AsyncHTTPTransport(**own)}
@@ -271,7 +297,8 @@ class TestOtherWays:
     def test_a_transport_that_does_not_judge_addresses_is_refused(self, option):
         mock = httpx.MockTransport(lambda _: httpx.Response(200))
         own = {"transport": HTTPTransport, "async_transport": AsyncHTTPTransport}[option]
-        for transport in (mock, own(), own(access=AccessPolicy.anywhere(ports=[80]))):
+        weaker = own(access=AccessPolicy.anywhere(own_interfaces=False))
+        for transport in (mock, own(), own(access=AccessPolicy.anywhere(ports=[80])), weaker):
             with pytest.raises(InvalidRequest, match=f"^{option}: .*access="):
                 HTTPConnection(access=PUBLIC, **{option: transport})
             HTTPConnection(access=AccessPolicy.anywhere(ports=[80]), **{option: transport})

@@ -1,0 +1,45 @@
+"""What is sent is what the caller gave: nothing that lies around on the machine, nor what another server has said."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.servers.scripted import in_turn, response
+
+
+async def send(face, client, url):
+    sent = client.send(httpx.Request("GET", url), follow_redirects=True)
+    return await sent if face.is_async else sent
+
+
+@pytest.fixture(params=["connection", "client"])
+def visit(request, face):
+    """A GET, redirects included, by the connection or by the client that it hands out."""
+
+    def get(connection, url):
+        if request.param == "connection":
+            face.get_response(connection, url)
+        else:
+            face.run(send, face, face.call(connection, "get_sync_client"), url)
+
+    return get
+
+
+def test_a_netrc_is_not_read(visit, aim, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    target = aim(response(401, {"WWW-Authenticate": "Basic realm=x"}))
+    visit(target.connection, target.url)
+    assert [request.header("Authorization") for request in target.server.requests] == [None]
+
+
+def test_cookies_are_not_kept(visit, aim):
+    cookie = {"Set-Cookie": "a=b; Path=/"}
+    target = aim(in_turn(response(302, {**cookie, "Location": "/b"}), response(headers=cookie)))
+    for _ in range(2):
+        visit(target.connection, target.url_for("/a"))
+    assert len(target.server.requests) == 3
+    assert {request.header("Cookie") for request in target.server.requests} == {None}

@@ -1,0 +1,61 @@
+"""Who receives much, or takes long over it, lets others have their turn, and loses nothing in it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from httpconn.stepping import run_sync
+from httpconn.transport.runtimes import BlockingRuntime
+from httpconn.transport.wire import BURST, STINT, Wire
+
+
+class Interrupted(Exception):
+    """As a cancellation."""
+
+
+class InterruptedRuntime(BlockingRuntime):
+    """Each turn that others get is the end of whoever gave it."""
+
+    async def pause(self) -> None:
+        raise Interrupted
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Wire, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        wire = Wire(ours, InterruptedRuntime())
+        yield wire, theirs
+        wire.close()
+
+
+def test_an_interruption_among_many_bytes_loses_none(ends):
+    wire, theirs = ends
+    block = bytes(range(256)) * 64
+    received = bytearray()
+    turns = 0
+    for _ in range(3 * BURST // len(block)):
+        theirs.sendall(block)
+        try:
+            received += run_sync(wire.receive(len(block), 5))
+        except Interrupted:
+            turns += 1
+            received += run_sync(wire.receive(len(block), 5))
+    assert received == block * (3 * BURST // len(block))
+    assert turns >= 2
+
+
+def test_few_bytes_that_take_long_give_way_too(ends):
+    wire, theirs = ends
+    theirs.sendall(b"ab")
+    run_sync(wire.send(b"x", 5))
+    assert run_sync(wire.receive(1, 5)) == b"a"
+    worked_until = time.monotonic() + 2 * STINT
+    while time.monotonic() < worked_until:
+        pass
+    with pytest.raises(Interrupted):
+        run_sync(wire.receive(1, 5))
