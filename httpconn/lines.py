@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 
+from .downloaded import Downloaded
 from .errors import HTTPConnError, StatusError
-from .fetched import Fetched
+from .fetched import Fetched, Saved
 
 
 def urls_of(lines: Iterable[str]) -> Iterator[str]:
@@ -21,6 +23,24 @@ def line_of(fetched: Fetched) -> str:
     content = fetched.content
     found = _error(fetched.error) if content is None else _content(content)
     return json.dumps({"url": str(fetched.url), **found})
+
+
+def saved_line(saved: Saved) -> str:
+    """What a download came to, as one JSON object."""
+    found = _error(saved.error) if saved.downloaded is None else _file(saved.downloaded)
+    return json.dumps({"url": str(saved.url), "path": os.fspath(saved.path), **found})
+
+
+def _file(downloaded: Downloaded) -> dict[str, object]:
+    return {
+        "size": downloaded.size,
+        "verified": sorted(downloaded.verified),
+        "digest": downloaded.digest,
+        "unchecked": list(downloaded.unchecked),
+        "resumed": downloaded.resumed,
+        "attempts": downloaded.attempts,
+        "seconds": round(downloaded.elapsed, 3),
+    }
 
 
 def _content(content: bytes) -> dict[str, object]:

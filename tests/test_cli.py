@@ -70,7 +70,9 @@ def test_download_names_files_after_their_urls(application, tmp_path):
     assert done.returncode == 0
     assert (tmp_path / "300000").read_bytes() == pattern(300_000)
     assert (tmp_path / "json").exists()
-    assert done.stdout.decode().splitlines()[0] == "300000 (0.3 MB)"
+    told = sorted(done.stdout.decode().splitlines())
+    assert told[0].startswith("300000 (0.3 MB, length verified, ")
+    assert b"2 complete (" in done.stderr
     assert b"\x1b" not in done.stderr
     assert b"300000: 0.3 MB of 0.3 MB" in done.stderr
 
@@ -106,7 +108,8 @@ def test_on_a_terminal_results_and_failures_stay_above_the_bars(application, tmp
         screen = read_terminal(leader)
         assert process.wait(20) == 6
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip() for line in screen.splitlines()]
-    assert "300000 (0.3 MB)" in lines
+    assert any(line.startswith("300000 (0.3 MB, length verified") for line in lines)
+    assert "1 complete (0.3 MB), 1 failed" in lines
     assert any(line.startswith("httpconn: The server answered 404") for line in lines)
 
 
@@ -124,7 +127,7 @@ def test_results_go_to_a_pipe_though_the_bars_are_on_a_terminal(application, tmp
     with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=follower) as process:
         os.close(follower)
         read_terminal(leader)
-        assert process.stdout.read() == b"300000 (0.3 MB)\n"
+        assert process.stdout.read().startswith(b"300000 (0.3 MB, length verified, ")
 
 
 def test_one_failure_does_not_stop_the_others(application, tmp_path):

@@ -22,7 +22,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
     "disk": ({"disk", "errors"}, WORLD - {"threading"} | {"httpx"}),
     "downloaded": (set(), WORLD | {"httpx"}),
-    "progress": ({"errors"}, WORLD - {"threading"} | {"httpx"}),
+    "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "lazy": (set(), WORLD),
     "core": ({"core", "errors", "options", "access", "lazy"}, WORLD - {"threading"}),
     "flows": (
@@ -46,7 +46,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD | {"httpx"},
     ),
     "pickling": ({"errors"}, WORLD | {"httpx"}),
-    "lines": ({"errors", "fetched"}, WORLD | {"httpx"}),
+    "lines": ({"downloaded", "errors", "fetched"}, WORLD | {"httpx"}),
     "remotefile": ({"core", "flows"}, WORLD - {"threading"} | {"httpx"}),
     "opening": ({"calls", "core", "errors", "face", "flows", "options", "remotefile"}, WORLD | {"httpx"}),
     "filesystem": ({"errors", "remotefile"}, WORLD | {"httpx"}),
@@ -57,8 +57,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD - {"ssl"},
     ),
     "cli": (
-        {"access", "checked", "connection", "disk.targets", "errors", "fetched", "lines", "options", "progress"}
-        | {"results", "_version"}
+        {
+            "access",
+            "checked",
+            "cli",
+            "connection",
+            "disk.targets",
+            "downloaded",
+            "errors",
+            "fetched",
+            "lines",
+            "options",
+        }
+        | {"progress", "results", "_version"}
         | {"transport.explaining"},
         WORLD | {"httpx"},
     ),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
-from httpconn.progress import Meter, Progress, megabytes, rich_progress
+from httpconn.progress import Meter, Progress, megabytes, rich_progress, shown, tqdm_progress
 
 
 def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
@@ -55,29 +62,87 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
-def test_a_terminal_gets_a_bar_for_each_file() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
-    stream = Terminal()
+
+def event(received: int, name: str = "file", attempt: int = 1) -> Progress:
+    return Progress(received, 1000, 100.0, attempt, received == 1000, "https://example.com/", Path(name))
+
+
+FACES = [rich_progress, tqdm_progress]
+
+
+@pytest.fixture(params=FACES)
+def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What events leave on a terminal."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def draw(*events: Progress) -> str:
+        stream = Terminal()
+        with request.param(stream) as tell:
+            for each in events:
+                tell(each)
+        return stream.getvalue()
+
+    return draw
+
+
+def test_a_terminal_gets_a_bar_for_each_file(screen: Callable[..., str]) -> None:
+    seen = screen(event(500, "one"), event(500, "two"), event(1000, "one"), event(1000, "two"))
+    assert "one" in seen
+    assert "two" in seen
+
+
+def test_a_name_is_shown_as_it_is_and_steers_nothing(screen: Callable[..., str]) -> None:
+    assert "[red]a" in screen(event(500, "[red]a"))
+    assert "\x1b[31;5m" not in screen(event(500, "\x1b[31;5ma"))
+
+
+def test_a_terminal_is_told_of_a_rewind(screen: Callable[..., str]) -> None:
+    assert "file: back from 500 bytes to 0 bytes" in screen(event(500), event(0, attempt=2), event(1000, attempt=2))
+
+
+def test_complete_files_give_way_to_others(screen: Callable[..., str]) -> None:
+    assert "file 99" in screen(*(event(count, f"file {index}") for index in range(100) for count in (0, 1000)))
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_lines_tell_of_a_rewind_and_go_on_from_there(face: Callable[[TextIO], AbstractContextManager[Any]]) -> None:
+    stream = io.StringIO()
+    with face(stream) as tell:
+        for each in (event(500), event(0, attempt=2), event(200, attempt=2)):
+            tell(each)
+    assert stream.getvalue().splitlines() == [
+        "file: 500 bytes of 1.0 kB, 100 bytes/s",
+        "file: back from 500 bytes to 0 bytes",
+        "file: 200 bytes of 1.0 kB, 100 bytes/s",
+    ]
+
+
+def test_a_reader_who_has_gone_ends_no_download() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(os.dup(writer), "w", buffering=1)
     with rich_progress(stream) as tell:
-        for name in ("one", "two"):
-            tell(Progress(500, 1000, 100.0, 1, False, "https://example.com/", Path(name)))
-            tell(Progress(1000, 1000, 100.0, 1, True, "https://example.com/", Path(name)))
-    assert "one" in stream.getvalue()
-    assert "two" in stream.getvalue()
+        tell(event(500))
+    with contextlib.suppress(BrokenPipeError):
+        stream.close()
+    os.close(writer)
 
 
-def test_a_name_is_shown_as_it_is() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+def test_no_bars_are_imported_at_the_start() -> None:
+    # click and rich are imported by httpx itself, where they are installed.
+    code = "import sys, httpconn, httpconn.progress as p; print(*sorted(set(sys.modules) & {'tqdm', 'httpconn.cli'}))"
+    code += "; print(p.__name__ + '.richbars' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\nFalse\n"
 
-    stream = Terminal()
-    with rich_progress(stream) as tell:
-        tell(Progress(500, 1000, 100.0, 1, False, "https://example.com/", Path("[red]a")))
-    assert "[red]a" in stream.getvalue()
+
+@pytest.mark.parametrize(("text", "safe"), [("Grüße", "Grüße"), ("a\x1b[0m\n", r"a\x1b[0m\n"), ("\udcff", r"\udcff")])
+def test_what_steers_a_terminal_is_escaped(text: str, safe: str) -> None:
+    assert shown(text) == safe
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""``httpconn check``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+
+import click
+
+from ..access import AccessPolicy
+from ..checked import Checked, CheckedAddress
+from ..progress import shown
+from ..transport.explaining import explained
+from .ending import one_line_errors
+from .output import output_errors
+
+
+@click.command()
+@click.argument("url")
+@click.option("--access", type=click.Choice(["public", "anywhere"]), default="public", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+def check(url: str, access: str, as_json: bool) -> None:
+    """Explain whether an access policy allows URL, and what its host leads to now. Nothing is fetched.
+
+    \b
+    Exit codes:
+      0  allowed
+      1  refused
+    """
+    with one_line_errors():
+        checked = explained(AccessPolicy.from_environment(access), url)
+        with output_errors():
+            click.echo(_as_json(checked) if as_json else _as_text(checked), color=_colours())
+    sys.exit(0 if checked.allowed else 1)
+
+
+def _as_json(checked: Checked) -> str:
+    return json.dumps(asdict(checked))
+
+
+def _as_text(checked: Checked) -> str:
+    addresses = [f"  {_line(each.address, each)}" for each in checked.addresses]
+    return "\n".join([_line(checked.url, checked), *addresses])
+
+
+def _colours() -> bool | None:
+    """False where they are not wanted (no-color.org); otherwise click looks whether a terminal is written to."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def _line(text: str, verdict: Checked | CheckedAddress) -> str:
+    """With colours, which click leaves out where no terminal is written to."""
+    text = shown(text)
+    if verdict.allowed:
+        return f"{text}: {click.style('allowed', fg='green')}"
+    return f"{text}: {click.style('refused', fg='red')}, {verdict.rule}"

@@ -1,0 +1,28 @@
+"""``httpconn completion SHELL``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+from .ending import one_line_errors
+from .output import output_errors
+
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+VARIABLE = "_HTTPCONN_COMPLETE"
+"""What click reads when a shell asks for completions."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(SHELLS)))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Write a script that completes commands and options in SHELL.
+
+    \b
+    In bash: eval "$(httpconn completion bash)"
+    In zsh:  eval "$(httpconn completion zsh)"
+    In fish: httpconn completion fish | source
+    """
+    with one_line_errors(), output_errors():
+        click.echo(SHELLS[shell](context.find_root().command, {}, "httpconn", VARIABLE).source())

@@ -1,0 +1,62 @@
+"""How a command ends: a line that says what is wrong, and a code that scripts can use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from .. import errors
+from ..progress import ProgressFace, shown
+
+# The first class that fits counts; an error that none fits ends with 1.
+EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
+    (errors.AccessDenied, 3, "the URL may not be fetched"),
+    (errors.InvalidRequest, 2, "the command is wrong, or the URL is not valid"),
+    (errors.TimedOut, 5, "it took too long"),
+    (errors.TransportError, 4, "no connection, or it broke"),
+    (errors.ResponseError, 6, "the server's answer is no success, or is broken"),
+    (errors.LimitExceeded, 7, "the content is larger than allowed"),
+    (errors.IntegrityError, 8, "the content is not what was promised"),
+    (errors.StorageError, 9, "the file cannot be written"),
+)
+INTERRUPTED = 130
+
+EPILOG = "\b\nExit codes:\n  0  success\n  1  another error\n" + "".join(
+    f"  {code}  {meaning}\n"
+    for code, meaning in sorted([(code, meaning) for _, code, meaning in EXIT_CODES] + [(INTERRUPTED, "interrupted")])
+)
+
+
+def exit_code(error: errors.HTTPConnError) -> int:
+    """What the process ends with."""
+    return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def tell(line: str, face: ProgressFace | None = None) -> None:
+    """A line on standard error, above the bars if there are any; one that nobody can read is no error."""
+    with suppress(OSError):
+        if face is None:
+            click.echo(shown(line), err=True)
+        else:
+            face.say(line)
+
+
+def complain(error: errors.HTTPConnError, face: ProgressFace | None = None) -> None:
+    """What is wrong, on standard error."""
+    tell(f"httpconn: {' '.join(str(error).split())}", face)
+
+
+@contextmanager
+def one_line_errors(*, interrupted: str = "interrupted") -> Iterator[None]:
+    """No traceback: a line, and a code."""
+    try:
+        yield
+    except errors.HTTPConnError as error:
+        complain(error)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        tell(f"httpconn: {interrupted}")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,105 @@
+"""``httpconn download`` beyond a URL and a file: digests, mirrors, lists, and what an interrupt leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+
+import pytest
+
+from httpconn.testing import Stall, cut, response
+from tests.servers.files import Served
+from tests.test_cli import COMMAND, ENVIRONMENT, run
+
+BODY = bytes(range(256)) * 8_000
+DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+
+
+def test_a_digest_is_checked_and_told(scripted, tmp_path):
+    url = scripted(Served(BODY)).url_for("/file")
+    done = run("download", url, "--digest", DIGEST, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "file").read_bytes()) == (0, BODY)
+    assert b"(2.0 MB, length and sha256 verified, " in done.stdout
+
+
+def test_another_digest_leaves_no_file(scripted, tmp_path):
+    url = scripted(Served(BODY)).url_for("/file")
+    done = run("download", url, "--digest", f"sha256:{'0' * 64}", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "file").exists()) == (8, False)
+
+
+def test_a_mirror_helps_out(scripted, tmp_path):
+    broken, whole = scripted(response(404)), scripted(Served(BODY))
+    mirror = whole.url_for("/elsewhere")
+    done = run("download", broken.url_for("/file"), "--mirror", mirror, "--digest", DIGEST, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "file").read_bytes()) == (0, BODY)
+
+
+def test_a_list_holds_urls_and_paths(scripted, tmp_path):
+    server = scripted({"/one": response(body=b"1"), "/two": response(body=b"22")})
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "list").write_text(f"{server.url_for('/one')}\n\n{server.url_for('/two')}  a name\n")
+    done = run("download", "--input-file", "list", "-d", "folder", "-q", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "folder").iterdir()}
+    assert found == {"one": b"1", "a name": b"22"}
+
+
+def test_lines_of_json_tell_of_each(scripted, tmp_path):
+    server = scripted({"/one": response(body=b"1")})
+    one, two = server.url_for("/one"), server.url_for("/two")
+    done = run("download", one, two, "--jsonl", "-q", cwd=tmp_path)
+    told = {each["url"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 6
+    assert (told[one]["path"], told[one]["size"], told[one]["verified"]) == ("one", 1, ["length"])
+    assert (told[two]["error"], told[two]["status"]) == ("StatusError", 404)
+
+
+def test_the_exit_code_is_that_of_the_first_failure_in_order(scripted, tmp_path):
+    server = scripted(response(404))
+    done = run("download", server.url_for("/a"), "ftp://localhost/b", cwd=tmp_path)
+    assert done.returncode == 6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["http://localhost/a", "http://localhost/b", "--digest", DIGEST],
+        ["http://localhost/a", "--mirror", "http://localhost/b"],
+        ["--input-file", "-", "-o", "file"],
+        ["http://localhost/a", "--digest", "sha256"],
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, tmp_path):
+    assert run("download", *arguments, cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--no-resume"]])
+def test_an_interrupted_download_goes_on_when_it_is_run_again(scripted, tmp_path, options):
+    body = bytes(24_000_000)  # a tenth of it, which is told first, is more than one block on disk
+    half = cut(response(200, {"ETag": '"v1"'}, body), len(body) // 2, Stall())
+    server = scripted(Served(body, faults=[lambda served, request: half]))
+    command = [*COMMAND, "download", server.url_for("/file"), *options]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert b"file: " in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (b"run it again" in told) is not bool(options)
+    assert any(tmp_path.iterdir()) is not bool(options)
+    done = run("download", server.url_for("/file"), cwd=tmp_path)
+    assert (tmp_path / "file").read_bytes() == body
+    assert (b" resumed" in done.stdout) is not bool(options)
+
+
+def test_a_path_cannot_steer_a_terminal(scripted, tmp_path):
+    url = scripted(response(body=b"1")).url_for("/one")
+    command = [*COMMAND, "download", "--input-file", "-"]
+    listed = f"{url} a\x1b[31m\x07b\n".encode()
+    done = subprocess.run(command, input=listed, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=50)
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"\x07" not in done.stdout + done.stderr
+    assert rb"a\x1b[31m\x07b" in done.stdout
