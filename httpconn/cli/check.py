@@ -17,7 +17,7 @@ from .ending import one_line_errors
 from .output import output_errors
 
 
-@click.command()
+@click.command(short_help="Explain whether a URL may be fetched.")
 @click.argument("url")
 @click.option("--access", type=click.Choice(["public", "anywhere"]), default="public", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")

@@ -13,7 +13,7 @@ VARIABLE = "_HTTPCONN_COMPLETE"
 """What click reads when a shell asks for completions."""
 
 
-@click.command()
+@click.command(short_help="Write a completion script for a shell.")
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

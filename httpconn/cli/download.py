@@ -24,7 +24,7 @@ from .targets import Item, items_of
 AT_ONCE = 4
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Download URLs to files.")
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; for one URL.")
 @click.option("-d", "--folder", type=click.Path(path_type=Path), help="The folder; files are named after their URLs.")

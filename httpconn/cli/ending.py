@@ -24,8 +24,8 @@ EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
 )
 INTERRUPTED = 130
 
-EPILOG = "\b\nExit codes:\n  0  success\n  1  another error\n" + "".join(
-    f"  {code}  {meaning}\n"
+EPILOG = "\b\nExit codes:\n    0  success\n    1  another error\n" + "".join(
+    f"  {code:>3}  {meaning}\n"
     for code, meaning in sorted([(code, meaning) for _, code, meaning in EXIT_CODES] + [(INTERRUPTED, "interrupted")])
 )
 

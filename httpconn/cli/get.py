@@ -17,7 +17,7 @@ from .options import with_options
 from .output import standard_output, write
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Write what URLs hold to standard output.")
 @click.argument("url", required=False)
 @click.option(
     "--input-file", type=click.File("r", "utf-8", "surrogateescape"), help="A URL a line; - is standard input."
