@@ -10,12 +10,14 @@ from typing import Any, Literal
 import httpx
 
 from .core import digests, headers
+from .core.bandwidth import Bandwidth
 from .core.intake import ByteBudget
 from .core.requests import RequestSpec
+from .core.segments import ALLOWED
 from .errors import InvalidRequest
 from .flows.exchange import Call, Rules
 from .flows.job import Wanted
-from .options import RetryPolicy, Timeouts
+from .options import MAX_COUNT, RetryPolicy, Timeouts
 from .progress import ProgressCallback
 
 URL = str | httpx.URL
@@ -60,12 +62,14 @@ class Calls:
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries = None,
+        bandwidth: float | None = None,
     ) -> Call:
         """For a file, which is wanted as it is; it has a limit of its own."""
         spec = self.rules.builder.unencoded(url, extra_headers)
         times = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
-        return self._call(spec, times, limit, budget, retries, follow=True, floor=True)
+        call = self._call(spec, times, limit, budget, retries, follow=True, floor=True)
+        return call._replace(bandwidth=bandwidth_of(bandwidth))
 
     def check(
         self,
@@ -101,11 +105,14 @@ class Calls:
         refresh: bool,
         validator: str | None,
         filename: Filename,
+        segments: int | None,
         progress: ProgressCallback | None,
     ) -> Wanted:
         """What the file of a call is to come to."""
         require(resume=(resume, bool), refresh=(refresh, bool), validator=(validator, str | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
+        if segments is not None and (type(segments) is not int or not 1 <= segments <= ALLOWED):
+            raise InvalidRequest(f"segments must be a whole number from 1 to {ALLOWED}, or None")
         if mirrors and digest is None:
             raise InvalidRequest("Mirrors need a digest, which says that they hold the same file")
         if validator is not None and not refresh:
@@ -122,6 +129,7 @@ class Calls:
             resume,
             refresh,
             validator,
+            segments,
             filename is not None,
         )
 
@@ -152,6 +160,15 @@ def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool
     require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
     if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
         raise InvalidRequest("max_bytes must be a number of bytes, 0 or more")
+
+
+def bandwidth_of(rate: float | None) -> Bandwidth | None:
+    """A bound for bodies, in bytes per second."""
+    if rate is None:
+        return None
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= MAX_COUNT:
+        raise InvalidRequest("bandwidth must be a number of bytes per second, more than 0, or None")
+    return Bandwidth(rate)
 
 
 def require(**given: tuple[object, Any]) -> None:

@@ -12,7 +12,7 @@ import httpx
 
 from ._version import __version__
 from .access import AccessPolicy, access_of
-from .calls import Calls, Headers, Timeout, require
+from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
 from .core.requests import RequestBuilder
@@ -26,6 +26,7 @@ from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, w
 from .pickling import given, picklable
 from .pins import Pinned
 from .ports.clients import ClientOptions, Clients
+from .stats import Stats
 from .transport.names import NameResolver, Names
 from .transport.tls import Certificate
 
@@ -48,7 +49,8 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         retries: a number of retries, or :class:`RetryPolicy`.
         access: which URLs may be fetched; see :class:`AccessPolicy`.
         redirects: see :class:`RedirectPolicy`; None for what ``access`` says.
-        rate_limit: how often requests to one host may start; see :class:`RateLimit`.
+        rate_limit: how often requests may start; one :class:`RateLimit`, or several which hold together.
+        bandwidth: bytes per second of all bodies together, as they are sent; None means no bound.
         coalesce: calls of ``get_bytes``, ``get_text`` and ``get_json`` that are under way at once and ask for the same
             (URL, headers, limits) share one transfer: those of all threads, and those of one event loop. Each keeps
             its own deadline; a call with a ``budget`` fetches for itself.
@@ -82,7 +84,8 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
         access: AccessPolicy = AccessPolicy.anywhere(),  # noqa: B008 - frozen
         redirects: RedirectPolicy | None = None,
-        rate_limit: RateLimit | None = None,
+        rate_limit: RateLimit | Sequence[RateLimit] | None = None,
+        bandwidth: float | None = None,
         coalesce: bool = False,
         verify: ssl.SSLContext | Pinned | str | bool = True,
         cert: Certificate | None = None,
@@ -97,7 +100,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         self._options = given(HTTPConnection.__init__, locals())
         require(limits=(limits, Limits | None), access=(access, AccessPolicy))
         require(redirects=(redirects, RedirectPolicy | None))
-        require(rate_limit=(rate_limit, RateLimit | None), event_hooks=(event_hooks, Mapping | None))
+        require(event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         require(coalesce=(coalesce, bool))
         require(transport=(transport, httpx.BaseTransport | None))
@@ -109,7 +112,6 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
             access=access,
         )
         hooks = Hooks.of(event_hooks)
-        rates = None if rate_limit is None else RateLimiter(rate_limit)
         defaults = access.defaults
         limits = limits or defaults.limits
         is_default = timeout is DEFAULT_TIMEOUTS
@@ -120,8 +122,9 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 limits,
                 RetryPolicy.of(retries),
                 redirects or defaults.redirects,
-                rates,
+                _rates_of(rate_limit, limits),
                 hooks,
+                bandwidth=bandwidth_of(bandwidth),
                 flights={} if coalesce else None,
             ),
             timeouts,
@@ -161,6 +164,10 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         """The ``httpx.AsyncClient`` of this event loop; with ``reuse_client=False`` a new one, yours to close."""
         return await self._clients.async_client()
 
+    def stats(self) -> Stats:
+        """What its calls came to so far, on all threads and event loops, and which connections it holds."""
+        return Stats.of(self._calls.rules.counts, self._clients.pools())
+
     def close(self) -> None:
         """Close what the synchronous methods opened; what event loops hold is closed by them."""
         self._clients.close()
@@ -187,6 +194,16 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+def _rates_of(given: RateLimit | Sequence[RateLimit] | None, limits: Limits) -> RateLimiter | None:
+    if given is None:
+        return None
+    require(rate_limit=(given, RateLimit | list | tuple))
+    rates = [given] if isinstance(given, RateLimit) else given
+    for each in rates:
+        require(rate_limit=(each, RateLimit))
+    return RateLimiter(*rates, max_waiting=limits.max_waiting)
 
 
 def _timeouts_of(timeout: Timeout) -> Timeouts:

@@ -24,6 +24,7 @@ class Downloaded:
         unmodified: a refresh found the file as it was; it has not been touched.
         attempts: requests that were made, apart from redirects.
         elapsed: seconds that it took.
+        connections: most at once that brought parts of the file.
     """
 
     path: Path
@@ -38,3 +39,4 @@ class Downloaded:
     unmodified: bool = False
     attempts: int = 0
     elapsed: float = 0.0
+    connections: int = 1

@@ -28,10 +28,12 @@ class Downloading(Face):
         refresh: bool = False,
         validator: str | None = None,
         filename: Filename = None,
+        segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        bandwidth: float | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> Downloaded:
@@ -55,11 +57,15 @@ class Downloading(Face):
                 the file's modification time is asked about.
             filename: "server" gives the file the name that the server gives it (RFC 6266), or else its URL: a plain
                 name in the folder ``save_path``, which nothing has yet.
+            segments: connections at once, each of which brings a part of the file, where the server gives parts and
+                names the version strongly. None means one, and of a large file that takes its time as many as make
+                it faster, up to 16.
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the connection's; the default has
                 no total for files, which are bounded by ``Limits.min_speed`` instead.
             extra_headers: headers for this call; on a redirect they stay on their origin.
             max_bytes: bytes that the file may have; None means no limit.
             budget: bytes that several calls may fetch together.
+            bandwidth: bytes per second of this download, all its connections together.
             retries: a number of retries, or :class:`RetryPolicy`; None means the connection's. An attempt that brought
                 new bytes is no failure, so that a long download survives any number of faults.
             progress: called with a :class:`Progress` at most about ten times a second.
@@ -69,8 +75,8 @@ class Downloading(Face):
             StorageError: the file cannot be written; DiskFull where there is no space.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries)
-        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, progress
+        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
+        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, segments, progress
         return self._run(fetch_file, call, self._calls.wanted(call, save_path, *options))
 
     async def async_download(
@@ -84,16 +90,18 @@ class Downloading(Face):
         refresh: bool = False,
         validator: str | None = None,
         filename: Filename = None,
+        segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        bandwidth: float | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> Downloaded:
         """The same as :meth:`download`, awaited; the file is written off the event loop."""
-        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries)
-        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, progress
+        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
+        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, segments, progress
         return await self._await(fetch_file, call, self._calls.wanted(call, save_path, *options))
 
     def download_file(
@@ -106,10 +114,12 @@ class Downloading(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        bandwidth: float | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
         digest: str | None = None,
         resume: bool = True,
+        segments: int | None = None,
     ) -> Path:
         """Download a URL to a file and return its path; see :meth:`download`.
 
@@ -121,10 +131,12 @@ class Downloading(Face):
             save_path,
             digest=digest,
             resume=resume,
+            segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
             max_bytes=max_bytes,
             budget=budget,
+            bandwidth=bandwidth,
             retries=retries,
             progress=progress,
         ).path
@@ -139,10 +151,12 @@ class Downloading(Face):
         extra_headers: Headers = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
+        bandwidth: float | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
         digest: str | None = None,
         resume: bool = True,
+        segments: int | None = None,
     ) -> Path:
         """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
         downloaded = await self.async_download(
@@ -150,10 +164,12 @@ class Downloading(Face):
             save_path,
             digest=digest,
             resume=resume,
+            segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
             max_bytes=max_bytes,
             budget=budget,
+            bandwidth=bandwidth,
             retries=retries,
             progress=progress,
         )

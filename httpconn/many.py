@@ -17,6 +17,7 @@ from .flows.download import fetch_file
 from .flows.exchange import Call
 from .flows.many import Many, Work
 from .ports.base import Crew, Port
+from .ports.sync import CrewPort
 from .ports.tasks import TaskCrew
 from .ports.threads import ThreadCrew
 from .progress import ProgressCallback
@@ -114,6 +115,7 @@ class ManyURLs(Face):
         stop_on_error: bool = False,
         resume: bool = True,
         refresh: bool = False,
+        segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
         max_bytes: int | None = None,
@@ -133,6 +135,7 @@ class ManyURLs(Face):
             stop_on_error: raise the first error where the results are asked for, and end.
             resume: see :meth:`download`.
             refresh: the same.
+            segments: the same, for each file.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: headers for each file; on a redirect they stay on their origin.
             max_bytes: bytes that each file may have.
@@ -144,7 +147,7 @@ class ManyURLs(Face):
             InvalidRequest: an option is not valid.
         """
         options = timeout, extra_headers, max_bytes, budget, retries
-        how = {"resume": resume, "refresh": refresh, "progress": progress}
+        how = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
         crew = ThreadCrew()
         work = self._saving(partial(self._run_in, crew), stop_on_error, options, how)
         return Results(_many(crew, items, Iterable, work, concurrency, ordered), crew)
@@ -158,6 +161,7 @@ class ManyURLs(Face):
         stop_on_error: bool = False,
         resume: bool = True,
         refresh: bool = False,
+        segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
         max_bytes: int | None = None,
@@ -167,13 +171,13 @@ class ManyURLs(Face):
     ) -> AsyncResults[Saved]:
         """The same as :meth:`download_many`, in tasks: see :meth:`async_get_many`."""
         options = timeout, extra_headers, max_bytes, budget, retries
-        how = {"resume": resume, "refresh": refresh, "progress": progress}
+        how = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
         crew = TaskCrew()
         work = self._saving(self._await, stop_on_error, options, how)
         return AsyncResults(_many(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
 
     async def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> T:
-        port = crew.port(self._clients.sync_client(), owned=not self._clients.reuse)
+        port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
         return await fetch.finished(port, flow(port, call, *args))
 
     def _fetching(self, run: Run, *options: Any) -> Work[URL, Fetched]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import TRANSIENT_STATUSES, InvalidRequest
 
@@ -106,7 +106,8 @@ class Limits:
     Attributes:
         max_connections: open connections, overall.
         max_per_host: of these, those to one host and port; None leaves that to ``max_connections``.
-        max_waiting: calls that may wait for a connection, first come, first served; one more fails with ``QueueFull``.
+        max_waiting: calls that may wait for a connection, first come, first served, and as many for their turn by a
+            rate limit; one more fails with ``QueueFull``.
         max_keepalive_connections: of these, idle ones that are kept.
         keepalive_expiry: seconds that an idle connection is kept.
         max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
@@ -213,20 +214,24 @@ class RedirectPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """How often requests may start, for each host.
+    """How often requests may start: retries and redirects count, and who asks first is served first.
 
     Attributes:
         rate: requests per ``per`` seconds.
         per: seconds.
         burst: requests that may start at once after a pause.
+        scope: "host" for each host by itself, "all" for all hosts together.
     """
 
     rate: float
     per: float = 1.0
     burst: int = 1
+    scope: Literal["host", "all"] = "host"
 
     def __post_init__(self) -> None:
         _check(self)
+        if self.scope not in ("host", "all"):
+            raise InvalidRequest('RateLimit.scope must be "host" or "all"')
         if self.interval > MAX_SECONDS:
             raise InvalidRequest(f"RateLimit.rate must allow one request in {MAX_SECONDS:,} seconds")
 

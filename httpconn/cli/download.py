@@ -45,6 +45,12 @@ AT_ONCE = 4
 )
 @click.option("--digest", metavar="ALGORITHM:HEX", help="What the file has to have, as sha256:...; for one URL.")
 @click.option("--mirror", "mirrors", metavar="URL", multiple=True, help="Another URL of the file; needs --digest.")
+@click.option(
+    "--segments",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Connections at once for each file; by default as many as make a large one faster, up to 16.",
+)
 @click.option("--no-resume", is_flag=True, help="Begin anew, and leave nothing behind when it fails.")
 @click.option("--jsonl", is_flag=True, help="Write a line of JSON for each file, as they finish.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -57,6 +63,7 @@ def download(
     concurrency: int,
     digest: str | None,
     mirrors: tuple[str, ...],
+    segments: int | None,
     no_resume: bool,
     jsonl: bool,
     quiet: bool,
@@ -70,7 +77,8 @@ def download(
     One that fails does not stop the others; the exit code is that of the first failure.
     """
     _check(urls, input_file, output, folder, single=bool(digest or mirrors))
-    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes, "resume": not no_resume}
+    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
+    options |= {"resume": not no_resume, "segments": segments}
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
     again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"
     with (

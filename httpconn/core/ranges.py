@@ -28,17 +28,19 @@ class Held(NamedTuple):
         total: bytes of the whole, or None where nobody said.
         validator: names the version they are of, strongly; see :func:`validator`.
         provable: the caller gave a digest, so that even unnamed versions cannot be mixed unnoticed.
+        beyond: bytes behind a gap.
     """
 
     size: int = 0
     total: int | None = None
     validator: str | None = None
     provable: bool = False
+    beyond: int = 0
 
     @property
     def resumable(self) -> bool:
         """Whether the rest may be asked for alone."""
-        return self.size > 0 and (self.validator is not None or self.provable)
+        return self.size + self.beyond > 0 and (self.validator is not None or self.provable)
 
     @property
     def first(self) -> int:
@@ -243,7 +245,7 @@ def _same_version(held: Held, head: Head) -> bool:
 
 def _unsatisfiable(held: Held, head: Head) -> Decision:
     part = parse_content_range(head.content_range)
-    is_all = part is not None and part.first is None and part.total == held.size
+    is_all = part is not None and part.first is None and part.total == held.size and not held.beyond
     # Nothing is all there can be of an empty object; some servers refuse any GET of one.
     if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
         return Complete()

@@ -120,6 +120,11 @@ class PartFile:
         with self._opened():
             self._put(offset, blocks)
 
+    def go_to(self, offset: int) -> None:
+        """Where the next ``write`` is to begin."""
+        with self._opened():
+            self._offset = offset
+
     def read(self, offset: int, size: int) -> bytes:
         """At most so many of the bytes that were written; empty at their end."""
         with self._opened():

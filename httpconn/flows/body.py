@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 import httpx
 
+from ..core.bandwidth import Bandwidth
+from ..core.counts import Tally
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
@@ -29,6 +31,9 @@ class Body:
     """Pulled piece by piece: ``receive`` for content, ``receive_wire`` for the bytes as they were sent.
 
     Nothing is held against it until it is begun: an answer's status is judged before its body.
+
+    Attributes:
+        owed: bytes that ``take`` gave and that are still to be paid for, under a bandwidth.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class Body:
         max_bytes: int | None,
         budget: ByteBudget | None,
         floor: bool,
+        bandwidths: tuple[Bandwidth, ...],
+        tally: Tally,
     ) -> None:
         self._port = port
         self._exchange = exchange
@@ -50,6 +57,9 @@ class Body:
         self._limits = limits
         self._intake = Intake(max_bytes=max_bytes, limits=limits, budget=budget)
         self._floor = SpeedFloor(limits) if floor and limits.min_speed else None
+        self._bandwidths = bandwidths
+        self._tally = tally
+        self.owed: int = 0
         self._decoder: Decoder | None = None
         self._begun = False
         self._pending = False
@@ -123,6 +133,9 @@ class Body:
             return b""
         data = self._exchange.take()
         self._intake.add_wire(len(data))
+        self._tally.received += len(data)
+        if self._bandwidths:
+            self.owed = len(data)
         return data
 
     def has_ended(self) -> bool:
@@ -149,9 +162,24 @@ class Body:
             raise self._intake.cut() from error
         count = received if isinstance(received, int) else len(received)
         self._intake.add_wire(count)
+        self._tally.received += count
         if self._floor is not None and count:
             self._floor.add(count, self._port.now() - began)
+        if self._bandwidths and count:
+            self.owed = count
+            await self.pay()
         return received
+
+    async def pay(self) -> None:
+        """Wait as long as the bandwidth asks for the bytes that were received last."""
+        now, count = self._port.now(), self.owed
+        self.owed = 0
+        wait = max(bandwidth.spend(count, now) for bandwidth in self._bandwidths)
+        if not wait:
+            return
+        if not self._deadline.allows(wait, now):
+            raise self._deadline.exceeded()
+        await self._port.sleep(wait)
 
     def _end(self) -> bytes:
         if not self._ended:
@@ -202,31 +230,38 @@ class Blocks:
         self._on_piece = on_piece
         self._error: HTTPConnError | None = None
         self._buffer: memoryview | None = None
+        self._over: bytes | memoryview = b""
 
-    async def receive(self) -> list[bytes | memoryview]:
+    async def receive(self, most: int | None = None) -> list[bytes | memoryview]:
         """The next block as the pieces that came, less than the size only where the body ends or breaks.
 
         A piece may be a view of a buffer that the next call fills anew.
+
+        Args:
+            most: bytes that are wanted, if they are fewer than a block.
         """
         if self._error is not None:
             raise self._error
         pieces: list[bytes | memoryview] = []
-        missing = self._size
+        missing = size = self._size if most is None else most
         try:
-            while missing > 0 and (piece := await self._next(self._size - missing)):
-                pieces.append(piece)
-                missing -= len(piece)
-                self._on_piece(len(piece))
+            while missing > 0 and (piece := await self._next(size - missing, size)):
+                self._over = piece[missing:]
+                pieces.append(piece[:missing])
+                missing -= len(pieces[-1])
+                self._on_piece(len(pieces[-1]))
         except HTTPConnError as error:
             if not pieces:
                 raise
             self._error = error
         return pieces
 
-    async def _next(self, start: int) -> bytes | memoryview:
+    async def _next(self, start: int, end: int) -> bytes | memoryview:
         """The next piece. After the first, with which comes what there is already, it is received where it stays."""
+        if self._over:
+            return self._over
         if self._buffer is not None and self._body.rest:
-            count = await self._body.receive_into(self._buffer[start:])
+            count = await self._body.receive_into(self._buffer[start:end])
             return self._buffer[start : start + count]
         piece = await self._body.receive()
         if self._buffer is None and self._body.rest:

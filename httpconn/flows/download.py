@@ -18,11 +18,13 @@ from ..disk.partfile import PartFile
 from ..downloaded import Downloaded
 from ..errors import (
     DeadlineExceeded,
+    FileChanged,
     HTTPConnError,
     IntegrityError,
     InvalidRequest,
     LimitExceeded,
     ProtocolError,
+    RangesRefused,
     StatusError,
     StorageError,
 )
@@ -135,7 +137,7 @@ class _Download:
         return await self._fetch(last)
 
     async def _fetch(self, spec: RequestSpec) -> Downloaded:
-        self._spec = spec
+        self._spec = self._saving.spec = spec
         while True:
             self._steer()
             downloaded = await pursue(self._port, self._course, self._take)
@@ -146,24 +148,29 @@ class _Download:
     def _steer(self) -> None:
         """What the next attempt asks for."""
         self._asked = () if self._only_whole else ranges.fields(self._partial.held)
-        fields = self._asked if self._partial.size else self._conditions
+        fields = self._asked if self._partial.received else self._conditions
         self._course.call = self._course.call._replace(spec=self._spec.asking(fields))
 
     async def _take(self, answer: Answer) -> Downloaded | None:
         """The file, or None where another question has to be asked."""
         try:
-            if self._existing is not None and not self._partial.size and self._existing.is_meant(answer.response):
+            if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.response):
                 return await self._unmodified(answer, self._existing)
             if answer.response.is_success:
                 await take_name(self._job, answer, self._spec.url)
             return await self._settle(answer) if await self._judge(answer) else None
+        except (FileChanged, RangesRefused) as error:
+            self._only_whole = isinstance(error, FileChanged) or self._saving.alone
+            self._saving.alone = True  # so it ends, however often the file changes
+            await self._ask_again(answer, error.message)
+            return None
         finally:
             self._steer()
 
     async def _judge(self, answer: Answer) -> bool:
         """Whether the file is complete now."""
         response = answer.response
-        if response.status_code in EXPIRED and self._partial.size and not self._asked_anew:
+        if response.status_code in EXPIRED and self._partial.received and not self._asked_anew:
             self._asked_anew = True  # the URL may lead to one that is freshly signed
             return await self._ask_again(answer, f"the server answered {response.status_code}")
         match ranges.decide(self._partial.held, head_of(response, asked=bool(self._asked))):
@@ -217,6 +224,7 @@ class _Download:
             digest=None if digest is None else str(digest),
             unchecked=self._partial.unchecked,
             resumed=self._partial.resumed,
+            connections=self._saving.connections,
         )
 
     async def _unmodified(self, answer: Answer, existing: Existing) -> Downloaded:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from ..core import redirects, retries
+from ..core.bandwidth import Bandwidth
+from ..core.counts import Counts
 from ..core.deadlines import SHARED, Deadline
 from ..core.headers import check_size
 from ..core.intake import ByteBudget
@@ -26,6 +28,7 @@ from ..lazy import LazyRequest, Origin, field, raw_fields
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
 from .body import Body
+from .turns import await_turn, hold_others
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
@@ -43,6 +46,8 @@ class Rules:
     hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
     throttle: Throttle = dataclasses.field(default_factory=Throttle)
     flights: dict[Hashable, Any] | None = None
+    bandwidth: Bandwidth | None = None
+    counts: Counts = dataclasses.field(default_factory=Counts)
 
 
 class Call(NamedTuple):
@@ -50,6 +55,7 @@ class Call(NamedTuple):
 
     Attributes:
         floor: hold the body to ``Limits.min_speed``; not where the caller's own pace counts.
+        bandwidth: what this call alone is bound to, beside all others of the connection object.
     """
 
     spec: RequestSpec
@@ -59,6 +65,14 @@ class Call(NamedTuple):
     max_bytes: int | None = None
     budget: ByteBudget | None = None
     floor: bool = True
+    bandwidth: Bandwidth | None = None
+
+    @property
+    def bandwidths(self) -> tuple[Bandwidth, ...]:
+        """All that its bodies are bound to."""
+        if self.bandwidth is None and self.rules.bandwidth is None:
+            return ()
+        return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
 
 
 @dataclass(slots=True)
@@ -103,7 +117,9 @@ class Course:
             now: the moment on the port's clock.
         """
         gained = size - self.furthest
-        floor = (self.call.rules.limits.min_speed or 0) * (now - self.since)
+        # Under a bandwidth, it may be we who let it trickle.
+        speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
+        floor = speed * (now - self.since)
         if gained > 0 and gained >= floor:
             self.failures = 1
             self.gained = True
@@ -220,6 +236,7 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
             wait = _pause(port, course, error)
             if wait is None:
                 _describe(error, course, port.now())
+                course.call.rules.counts.fail(course.origin.host, error)
                 raise
             await _tell(port, course, error, wait)
         await port.sleep(wait)
@@ -246,13 +263,15 @@ def _pause_after(port: Port, course: Course, response: httpx.Response) -> float 
 
 def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     """Seconds until the next attempt, or None when there is none."""
-    policy = course.call.rules.retries
+    policy, rates = course.call.rules.retries, course.call.rules.rates
     method = "GET" if course.request is None else course.request.method
+    asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
+    if asked and rates is not None and isinstance(error, StatusError):
+        hold_others(rates, policy, course.origin.host, error, asked, port.now())
     verdict = retries.judge(policy, error, course.failures, method)
     if not verdict.again:
         logger.debug("Attempt %d was the last one: %s", course.attempts, verdict.reason)
         return None
-    asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
     wait = retries.pause(policy, course.failures, asked, port.chance())
     if wait is None or not course.deadline.allows(wait, port.now()):
         return None
@@ -276,6 +295,7 @@ def _retry_after(response: httpx.Response, now: float) -> float | None:
 async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -> None:
     """That an attempt failed, and another one follows."""
     _describe(error, course, port.now())
+    course.call.rules.counts.of(course.origin.host).retries += 1
     url = redact(course.call.spec.url.url)
     logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
     for hook in course.call.rules.hooks.retry:
@@ -334,14 +354,18 @@ def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> 
         max_bytes=call.max_bytes,
         budget=call.budget,
         floor=call.floor,
+        bandwidths=call.bandwidths,
+        tally=call.rules.counts.of(spec.url.origin.host),
     )
 
 
 async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
     call = course.call
-    await _await_turn(port, call, spec, course.deadline)
+    if call.rules.rates is not None:
+        await await_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)
     request = course.request = call.rules.builder.build(spec)
     course.deadline.check(port.now())
+    call.rules.counts.of(spec.url.origin.host).requests += 1
     try:
         exchange = await port.send(request, call.timeouts, course.deadline)
     except HTTPConnError as error:
@@ -350,18 +374,3 @@ async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("GET %s: %d", redact(request.url), exchange.response.status_code)
     return exchange
-
-
-async def _await_turn(port: Port, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
-    rates, host = call.rules.rates, spec.url.origin.host
-    if rates is None:
-        return
-    wait = rates.turn(host, port.now(), deadline.at)
-    if wait is None:
-        raise deadline.exceeded()
-    if wait:
-        try:
-            await port.sleep(wait)
-        except BaseException:
-            rates.give_back(host)
-            raise

@@ -26,6 +26,7 @@ class Wanted:
         resume: take up what an earlier download left, and leave to a later one what it can use.
         refresh: ask for the file only if it is no longer the one that is there.
         validator: the version that is there; without it, its modification time is asked about.
+        segments: connections at once; None leaves that to the speed.
         server_names: ``save_path`` is a folder, in which the file gets the name that its server gives it.
     """
 
@@ -36,6 +37,7 @@ class Wanted:
     resume: bool = True
     refresh: bool = False
     validator: str | None = None
+    segments: int | None = None
     server_names: bool = False
 
 

@@ -31,7 +31,8 @@ class Partial:
         keep: leave what there is to a later download, and take up what an earlier one left.
 
     Attributes:
-        size: bytes on disk.
+        size: bytes on disk, from the file's beginning on.
+        behind: ranges on disk behind the first gap, as (start, end).
         total: bytes of the whole, as far as it is known.
         resumed: bytes that came from an earlier download.
         digest: the digest to be checked, the caller's or an announced one.
@@ -40,6 +41,7 @@ class Partial:
 
     def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
         self.size: int = 0
+        self.behind: tuple[tuple[int, int], ...] = ()
         self.total: int | None = None
         self.resumed: int = 0
         self.digest = expected
@@ -60,7 +62,19 @@ class Partial:
         """What a decision is made on. The bytes of an encoded body are counted otherwise than those on the wire."""
         if self._encoded:
             return Held(self.size)
-        return Held(self.size, self.total, self._validator, self._expected is not None)
+        return Held(
+            self.size, self.total, self._validator, self._expected is not None, beyond=self.received - self.size
+        )
+
+    @property
+    def received(self) -> int:
+        """All bytes on disk."""
+        return self.size + sum(end - start for start, end in self.behind)
+
+    @property
+    def validator(self) -> str | None:
+        """What names the version that the bytes are of, strongly."""
+        return self._validator
 
     @property
     def is_complete(self) -> bool:
@@ -81,11 +95,13 @@ class Partial:
         """Go on with what an earlier download left, where it is of this resource, or was to have the same digest."""
         is_same = left.key == self._key
         validator = left.validator if is_same and is_validator(left.validator) else None
-        usable = self._keep and left.committed > 0 and (is_same or self._is_promised(left))
+        behind = tuple((start, start + count) for start, _, count in left.parts)
+        held = left.committed + sum(count for _, _, count in left.parts)
+        usable = self._keep and held > 0 and (is_same or self._is_promised(left))
         if not usable or (validator is None and self._expected is None):
             self.restart()
             return
-        self.size = self.resumed = left.committed
+        self.size, self.behind, self.resumed = left.committed, behind, held
         self.total, self._validator = left.total, validator
         self._sources = 1
 
@@ -96,6 +112,7 @@ class Partial:
         """Nothing that there was counts any longer."""
         self._part.restart()
         self.size = self.resumed = self._sources = self._hashed = 0
+        self.behind = ()
         self.total = self._validator = self._hash = None
         self._encoded = False
 
@@ -139,6 +156,19 @@ class Partial:
             for block in blocks:
                 self._take_in(block)
 
+    def place(self, offset: int, blocks: list[bytes | memoryview]) -> None:
+        """Write blocks anywhere; what they come to is for ``cover`` to say."""
+        self._part.write_at(offset, blocks)
+
+    def cover(self, done: list[tuple[int, int]]) -> None:
+        """These ranges are on disk now, of which no two touch."""
+        first, *behind = done if done and done[0][0] == 0 else [(0, 0), *done]
+        self.size, self.behind = first[1], tuple(behind)
+
+    def join(self) -> None:
+        """What comes next is appended to the file's beginning."""
+        self._part.go_to(self.size)
+
     def catch_up(self) -> None:
         """Hash the next bytes that the digest has not seen."""
         goal = min(self.size, self._hashed + REREAD)
@@ -180,6 +210,7 @@ class Partial:
             validator=held.validator,
             total=held.total,
             committed=held.size,
+            parts=tuple((start, end, end - start) for start, end in self.behind),
         )
 
     def commit(self, modified: float | None, name: str | None) -> Path:

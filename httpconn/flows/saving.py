@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial as bound
 
 from ..core import digests, ranges
+from ..core.requests import RequestSpec
 from ..core.urls import redact
 from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
 from ..lazy import field
@@ -14,15 +15,10 @@ from .exchange import Answer
 from .heads import is_encoded, validator_of
 from .job import Job
 from .rest import Rest
-
-BLOCK = 1024 * 1024
-"""Bytes that are written in one hop: a hop to a worker thread costs as much as copying 64 KiB."""
+from .segments import BLOCK, CHECKPOINT_EVERY, Segmented, connections_for
 
 LEAST_PART = 64 * 1024
 """Bytes of a part that is shorter than what was asked for and yet no failure; some servers give large files so."""
-
-CHECKPOINT_EVERY = 5.0
-"""Seconds of a transfer that a crash may cost; a checkpoint waits for the disk."""
 
 
 class Saving:
@@ -30,14 +26,20 @@ class Saving:
 
     Attributes:
         proven: more than the end of a connection says that the file is complete.
+        spec: the request for the whole file.
+        connections: most at once so far.
+        alone: no further connection is to join any more.
     """
 
     def __init__(self, job: Job) -> None:
         self.proven: bool = True
+        self.spec: RequestSpec = job.course.call.spec
+        self.connections: int = 1
+        self.alone: bool = False
         self._job = job
         self._port = job.port
         self._partial = job.partial
-        job.course.furthest = job.partial.size
+        job.course.furthest = job.partial.received
         self._meter: Meter | None = None
 
     async def whole(self, answer: Answer) -> None:
@@ -75,13 +77,22 @@ class Saving:
 
     async def _receive(self, answer: Answer, body: Source) -> None:
         meter = self._meter = self._start(answer.attempt)
-        blocks = Blocks(body, BLOCK, lambda count: meter.advance(count, self._port.now()))
+        most = 1 if self.alone else connections_for(self._job, answer)
         try:
-            await self._write(blocks)
+            if most > 1 or self._partial.behind:
+                await self._in_segments(Segmented(self._job, self.spec, answer, body, meter, most))
+            else:
+                await self._write(Blocks(body, BLOCK, lambda count: meter.advance(count, self._port.now())))
         except HTTPConnError:
             self._note_progress()
             raise
         await answer.close()
+
+    async def _in_segments(self, segmented: Segmented) -> None:
+        try:
+            await segmented.run()
+        finally:
+            self.connections = max(self.connections, segmented.used)
 
     async def _write(self, blocks: Blocks) -> None:
         due = self._port.now() + CHECKPOINT_EVERY
@@ -94,7 +105,7 @@ class Saving:
     def _note_progress(self) -> None:
         """What an attempt has brought counts where the next one can go on with it."""
         if self._partial.held.resumable:
-            self._job.course.note_progress(self._partial.size, self._port.now())
+            self._job.course.note_progress(self._partial.received, self._port.now())
 
     def _start(self, attempt: int) -> Meter:
         job = self._job
@@ -105,5 +116,5 @@ class Saving:
             path=job.target,
             attempt=attempt,
             now=self._port.now(),
-            start=self._partial.size,
+            start=self._partial.received,
         )

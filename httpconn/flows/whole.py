@@ -95,6 +95,8 @@ async def _add(answer: Answer, content: BytesIO, part: ranges.Continue) -> None:
 async def _whole(answer: Answer) -> bytes:
     body = answer.body
     first = body.take()
+    if body.owed:
+        await body.pay()
     if body.has_ended():
         return first
     # Not a list: of a body that comes byte by byte, each would cost fifty times its size.

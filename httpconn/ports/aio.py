@@ -19,6 +19,7 @@ from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
 from .clients import running_loop
 from .sending import SendingPort, WireExchange
+from .tasks import TaskCrew
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -116,8 +117,27 @@ class AsyncPort(SendingPort):
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(function)
 
+    def crew(self) -> TaskGathering:
+        """See :class:`httpconn.ports.base.Port`."""
+        return TaskGathering(self)
+
     async def release(self) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         if self._owned:
             with anyio.move_on_after(CLOSING, shield=True):
                 await self._client.aclose()
+
+
+class TaskGathering:
+    """A crew that works as long as a block of a flow lasts."""
+
+    def __init__(self, port: AsyncPort) -> None:
+        self._port = port
+        self._crew = TaskCrew()
+
+    async def __aenter__(self) -> tuple[TaskCrew, AsyncPort]:
+        await self._crew.enter()
+        return self._crew, self._port
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._crew.leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -48,6 +49,26 @@ class Signal(Protocol):
         """Wake whoever waits."""
 
 
+class Channel(Protocol[T]):
+    """What the members of a crew hand to each other."""
+
+    def send(self, item: T) -> None:
+        """Leave it for whoever receives next; who sends sees to it that these do not become too many."""
+
+    async def receive(self) -> T:
+        """Wait for the next one."""
+
+
+class Crew(Protocol):
+    """Flows that run beside each other: threads, or tasks."""
+
+    def channel(self) -> Channel[Any]:
+        """A new one."""
+
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Run a flow; when the crew is stopped, so is the flow, wherever it waits."""
+
+
 class Port(Protocol):
     """The world of one call: a client, a clock, a place for blocking work."""
 
@@ -85,25 +106,8 @@ class Port(Protocol):
     async def clean_up(self, function: Callable[[], object]) -> None:
         """The same for what must be run even when the task is cancelled."""
 
+    def crew(self) -> AbstractAsyncContextManager[tuple[Crew, Port]]:
+        """A crew that works as long as the block lasts, and is stopped at its end; and the port of its members."""
+
     async def release(self) -> None:
         """The call is over: close the client if it was made for this call alone. Safe under cancellation."""
-
-
-class Channel(Protocol[T]):
-    """What the members of a crew hand to each other."""
-
-    def send(self, item: T) -> None:
-        """Leave it for whoever receives next; who sends sees to it that these do not become too many."""
-
-    async def receive(self) -> T:
-        """Wait for the next one."""
-
-
-class Crew(Protocol):
-    """Flows that run beside each other: threads, or tasks."""
-
-    def channel(self) -> Channel[Any]:
-        """A new one."""
-
-    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Run a flow; when the crew is stopped, so is the flow, wherever it waits."""

@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
+from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.environment import proxy_mounts
 from ..transport.names import Names
@@ -40,6 +41,15 @@ class _Routing(Generic[T]):
 
     _transport_for_url: Callable[[httpx.URL], T]
     _by_origin: dict[Origin, T]
+    _transport: T
+    _mounts: Mapping[Any, T | None]
+
+    @property
+    def pools(self) -> list[PoolStats]:
+        """The connections of its transports, where they say."""
+        transports = {id(each): each for each in (self._transport, *self._mounts.values())}
+        known = (getattr(each, "stats", None) for each in transports.values())
+        return [each for each in known if isinstance(each, PoolStats)]
 
     def transport_for(self, request: httpx.Request) -> T:
         """The transport, or the proxy's."""
@@ -213,6 +223,13 @@ class Clients:
             held = self._by_loop[token] = client, lifetime
             await anext(lifetime)
         return held[0]
+
+    def pools(self) -> list[PoolStats]:
+        """The connections of all clients that are open."""
+        clients: list[SyncClient | AsyncClient] = [held[0] for held in list(self._by_loop.values())]
+        if self._sync is not None:
+            clients.append(self._sync)
+        return [pool for client in clients for pool in client.pools]
 
     def _forget_closed_loops(self) -> None:
         """Loops that were closed without ending their generators, as ``loop.close()`` alone does."""

@@ -14,8 +14,12 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..hooks import Hook, not_awaited
+from ..options import Timeouts
 from ..transport.allowance import Allowance
-from .sending import SendingPort, WireExchange
+from ..transport.interruption import Interruption
+from .clients import SyncClient
+from .sending import SendingPort, TimedExchange, WireExchange
+from .threads import Stopped, ThreadCrew
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -78,7 +82,67 @@ class SyncPort(SendingPort):
         """See :class:`httpconn.ports.base.Port`."""
         function()
 
+    def crew(self) -> ThreadGathering:
+        """See :class:`httpconn.ports.base.Port`."""
+        return ThreadGathering(self._client)
+
     async def release(self) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         if self._owned:
             self._client.close()
+
+
+class CrewPort(SyncPort):
+    """The world of a synchronous call of a crew, which another thread may stop."""
+
+    def __init__(self, client: SyncClient, crew: ThreadCrew, *, owned: bool) -> None:
+        super().__init__(client, owned=owned)
+        self._interruption = crew.interruption
+
+    async def sleep(self, seconds: float) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        if self._interruption.within(seconds):
+            raise Stopped
+
+    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
+        """See :class:`httpconn.ports.base.Port`."""
+        self._interruption.hold(signal, signal.set)
+        try:
+            await super().wait(signal, deadline)
+        finally:
+            self._interruption.let_go(signal)
+        if self._interruption.is_requested:
+            raise Stopped
+
+    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
+        """See :class:`httpconn.ports.base.Port`."""
+        if self._interruption.is_requested:
+            raise Stopped
+        request.extensions["interruption"] = self._interruption
+        return await super().send(request, timeouts, deadline)
+
+    def crew(self) -> ThreadGathering:
+        """See :class:`httpconn.ports.base.Port`; it is stopped with its own crew."""
+        return ThreadGathering(self._client, self._interruption)
+
+
+class ThreadGathering:
+    """A crew that works as long as a block of a flow lasts."""
+
+    def __init__(self, client: SyncClient, outer: Interruption | None = None) -> None:
+        self._client = client
+        self._outer = outer
+        self._crew = ThreadCrew()
+
+    async def __aenter__(self) -> tuple[ThreadCrew, CrewPort]:
+        if self._outer is not None:
+            if self._outer.is_requested:
+                raise Stopped
+            self._outer.hold(self._crew, self._crew.stop)
+        return self._crew, CrewPort(self._client, self._crew, owned=False)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._outer is not None:
+            self._outer.let_go(self._crew)
+        self._crew.stop()
+        self._crew.join()

@@ -1,4 +1,4 @@
-"""A crew of threads, and the port over which they can be stopped while they wait."""
+"""A crew of threads."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-import httpx
-
-from ..core.deadlines import Deadline
 from ..errors import InvalidRequest
-from ..options import Timeouts
 from ..stepping import run_sync
 from ..transport.interruption import Interruption
-from .clients import SyncClient
-from .sending import TimedExchange
-from .sync import SyncPort
 
 T = TypeVar("T")
 
@@ -49,10 +42,14 @@ class ThreadChannel(Generic[T]):
 
 
 class ThreadCrew:
-    """See :class:`httpconn.ports.base.Crew`."""
+    """See :class:`httpconn.ports.base.Crew`.
+
+    Attributes:
+        interruption: ends what its members wait for.
+    """
 
     def __init__(self) -> None:
-        self._interruption = Interruption()
+        self.interruption: Interruption = Interruption()
         self._channels: list[ThreadChannel[Any]] = []
         self._threads: list[threading.Thread] = []
 
@@ -75,13 +72,9 @@ class ThreadCrew:
         else:
             self._threads.append(thread)
 
-    def port(self, client: SyncClient, *, owned: bool) -> SyncPort:
-        """For one call of a member."""
-        return _CrewPort(client, owned, self._interruption)
-
     def stop(self) -> None:
         """End all waits of its members; safe where nothing may be waited for."""
-        self._interruption.request()
+        self.interruption.request()
         for channel in self._channels:
             for _ in self._threads:
                 channel.send(Stopped())
@@ -99,33 +92,3 @@ def _run(flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         run_sync(flow(*args))
     except Stopped:
         return
-
-
-class _CrewPort(SyncPort):
-    """The world of a synchronous call that another thread may stop."""
-
-    def __init__(self, client: SyncClient, owned: bool, interruption: Interruption) -> None:
-        super().__init__(client, owned=owned)
-        self._interruption = interruption
-
-    async def sleep(self, seconds: float) -> None:
-        """See :class:`httpconn.ports.base.Port`."""
-        if self._interruption.within(seconds):
-            raise Stopped
-
-    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
-        """See :class:`httpconn.ports.base.Port`."""
-        self._interruption.hold(signal, signal.set)
-        try:
-            await super().wait(signal, deadline)
-        finally:
-            self._interruption.let_go(signal)
-        if self._interruption.is_requested:
-            raise Stopped
-
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
-        """See :class:`httpconn.ports.base.Port`."""
-        if self._interruption.is_requested:
-            raise Stopped
-        request.extensions["interruption"] = self._interruption
-        return await super().send(request, timeouts, deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from ..lazy import LazyResponse
+from ..stats import PoolStats
 from .bodies import DirectBody
 from .engine import Engine
 from .guard import Guard
@@ -21,6 +22,11 @@ class Direct:
 
     def __repr__(self) -> str:
         return repr(self._engine)
+
+    @property
+    def stats(self) -> PoolStats:
+        """The connections of the engine."""
+        return self._engine.stats
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there."""

@@ -20,6 +20,7 @@ import httpx
 
 from ..lazy import Origin, is_untouched
 from ..options import Limits
+from ..stats import PoolStats
 from . import http11
 from .allowance import Allowance
 from .dial import Options, as_allowance, dial, dial_unix
@@ -60,6 +61,8 @@ class Engine:
         self._dialling = dialling
         self._uds = uds
         self._closed = False
+        self._made = 0
+        self._reused = 0
         self._start()
         _alive.add(self)
 
@@ -83,6 +86,12 @@ class Engine:
     def __repr__(self) -> str:
         return repr(self._pool)
 
+    @property
+    def stats(self) -> PoolStats:
+        """Its connections."""
+        pool = self._pool
+        return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
+
     async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Incoming]:
         """Send a request and receive the head of its answer; the body ends the exchange."""
         timeouts = request.extensions.get("timeout") or {}
@@ -94,6 +103,7 @@ class Engine:
             connection = lease.connection
             if connection is not None and connection.is_fresh():
                 connection.be_held(request.extensions.get("interruption"))
+                self._reused += 1
                 with contextlib.suppress(Stale):
                     return await self._converse(lease, connection, request, timeouts, kept=True)
             self._drop(lease)
@@ -200,6 +210,7 @@ class Engine:
         connection = Connection(wire, self._limits)
         with self._lock:
             self._pool.dialled(lease, connection)
+            self._made += 1
             self._used.add(connection)
             self._require_open()
         connection.be_held(request.extensions.get("interruption"))

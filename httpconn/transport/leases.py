@@ -190,9 +190,11 @@ class SyncPool(httpcore.ConnectionPool):
     def __init__(self, surplus: Callable[[], bool], **options: Any) -> None:
         super().__init__(**options)
         self._surplus = surplus
+        self.made: int = 0
 
     def create_connection(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
         """See httpcore."""
+        self.made += 1
         return SyncLease(super().create_connection(origin), self._surplus)
 
 
@@ -202,7 +204,9 @@ class AsyncPool(httpcore.AsyncConnectionPool):
     def __init__(self, surplus: Callable[[], bool], **options: Any) -> None:
         super().__init__(**options)
         self._surplus = surplus
+        self.made: int = 0
 
     def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
         """See httpcore."""
+        self.made += 1
         return AsyncLease(super().create_connection(origin), self._surplus)

@@ -12,6 +12,7 @@ import httpx
 from ..access import AccessPolicy
 from ..errors import InvalidRequest
 from ..options import Limits
+from ..stats import PoolStats
 from ..stepping import run_sync
 from .dial import Options
 from .direct import Direct
@@ -74,6 +75,11 @@ class _Transport:
 
     def _names(self, resolver: NameResolver | None) -> Names:
         return Names.of(resolver)  # or the Names that the transports of one connection object share
+
+    @property
+    def stats(self) -> PoolStats:
+        """The connections that it holds."""
+        return self._way.stats
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._way!r}>"

@@ -213,6 +213,11 @@ class Pool(Generic[C]):
         return self._open
 
     @property
+    def idle(self) -> int:
+        """Of these, those that lie idle."""
+        return len(self._idle)
+
+    @property
     def waiting(self) -> int:
         """Leases that wait."""
         return len(self._line) + self._blocked

@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 from ..options import Limits
+from ..stats import PoolStats
 from .backend import AsyncBackend, SyncBackend
 from .bodies import AsyncBody, SyncBody
 from .calls import Call
@@ -46,6 +47,7 @@ class Pooled(ABC):
         self._limits = limits
         self._bracketed = _writes_hosts(options.get("proxy"))
         self._closed = False
+        self._exchanges = 0
         self._bodies: set[Any] = set()  # SyncBody or AsyncBody, each of one face
         self._kept = limits.max_keepalive_connections
         self._gate = Gate(limits, runtime)
@@ -58,6 +60,14 @@ class Pooled(ABC):
 
     def __repr__(self) -> str:
         return repr(self._pool)
+
+    @property
+    def stats(self) -> PoolStats:
+        """The connections of the pool; requests on one that is shared count as reuse."""
+        connections = self._pool.connections
+        idle = sum(connection.is_idle() for connection in connections)
+        made: int = self._pool.made
+        return PoolStats(len(connections), idle, self._gate.waiting, made, max(0, self._exchanges - made))
 
     def _surplus(self) -> bool:
         """Whether an idle connection is to go: more are idle than are kept, and nobody waits to use one.
@@ -73,6 +83,7 @@ class Pooled(ABC):
         host = url.raw_scheme, url.raw_host, url.port
         place = await self._gate.enter(host, request.extensions.get("timeout", {}).get("pool"))
         call = Call(self._limits)
+        self._exchanges += 1
         try:
             if self._closed:
                 raise httpx.ConnectError("The transport is closed")

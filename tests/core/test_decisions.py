@@ -9,7 +9,6 @@ import pytest
 from httpconn import (
     ByteBudget,
     Limits,
-    RateLimit,
     RedirectPolicy,
     errors,
 )
@@ -17,7 +16,6 @@ from httpconn.access import AccessPolicy
 from httpconn.core import redirects
 from httpconn.core.deadlines import Deadline
 from httpconn.core.intake import Intake, SpeedFloor, declared_length
-from httpconn.core.rates import MAX_HOSTS, RateLimiter
 from httpconn.core.requests import RequestBuilder, RequestSpec
 
 
@@ -211,43 +209,6 @@ def test_a_content_length_that_is_no_number_is_an_error(value: str) -> None:
 def test_a_content_length_beside_a_transfer_encoding_is_an_error() -> None:
     with pytest.raises(errors.ProtocolError, match="both"):
         declared_length("3", "chunked")
-
-
-def test_turns_are_given_in_order_for_each_host() -> None:
-    limiter = RateLimiter(RateLimit(10, per=1.0, burst=2))
-    assert [limiter.turn("a", 100.0, None) for _ in range(4)] == pytest.approx([0, 0, 0.1, 0.2])
-    assert limiter.turn("b", 100.0, None) == 0
-    assert limiter.turn("a", 200.0, None) == 0
-
-
-def test_a_turn_that_comes_too_late_is_not_taken() -> None:
-    limiter = RateLimiter(RateLimit(1, per=10.0))
-    assert limiter.turn("a", 100.0, 100.0) == 0
-    assert [limiter.turn("a", 100.0, 109.0) for _ in range(1000)] == [None] * 1000
-    assert limiter.turn("a", 100.0, 110.0) == 10
-
-
-def test_nobody_waits_for_a_turn_that_was_given_back() -> None:
-    limiter = RateLimiter(RateLimit(1, per=10.0, burst=2))
-    assert [limiter.turn("a", 100.0, None) for _ in range(3)] == [0, 0, 10]
-    limiter.give_back("a")
-    assert limiter.turn("a", 100.0, None) == 10
-    limiter.give_back("a")
-    limiter.give_back("a")
-    assert limiter.turn("a", 200.0, None) == 0
-
-
-def test_a_turn_given_back_at_a_host_that_is_forgotten_changes_nothing() -> None:
-    limiter = RateLimiter(RateLimit(1, per=10.0))
-    limiter.give_back("a")
-    assert [limiter.turn("a", 100.0, None) for _ in range(2)] == [0, 10]
-
-
-def test_hosts_that_are_idle_are_forgotten() -> None:
-    limiter = RateLimiter(RateLimit(10))
-    for number in range(MAX_HOSTS * 2):
-        limiter.turn(f"host{number}", float(number), None)
-    assert len(limiter._full_at) <= MAX_HOSTS
 
 
 def test_a_deadline_is_a_value() -> None:

@@ -10,6 +10,7 @@ import httpx
 
 from httpconn import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from httpconn.access import AccessPolicy
+from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.deadlines import Deadline
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requests import RequestBuilder
@@ -137,11 +138,12 @@ def call(
     rates: RateLimiter | None = None,
     hooks: Hooks = Hooks(),  # noqa: B008 - frozen
     throttle: Throttle | None = None,
+    bandwidth: Bandwidth | None = None,
     **options: Any,
 ) -> Call:
     """A call by rules that tests can set one by one."""
     builder = RequestBuilder(
         user_agent="test", accept_encoding="gzip, deflate", headers_given=None, access=AccessPolicy.anywhere()
     )
-    rules = Rules(builder, limits, retries, redirects, rates, hooks, throttle or Throttle())
+    rules = Rules(builder, limits, retries, redirects, rates, hooks, throttle or Throttle(), bandwidth=bandwidth)
     return Call(builder.spec(url, extra_headers), rules, timeouts, **options)

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
+from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.rates import RateLimiter
 from httpconn.flows import fetch
 from httpconn.flows.body import Blocks
@@ -229,9 +230,56 @@ def test_the_rate_limit_spaces_requests_and_their_redirects() -> None:
 
 def test_a_turn_past_the_deadline_fails_at_once() -> None:
     limiter = RateLimiter(RateLimit(1, per=60))
-    limiter.turn("example.com", 1000.0, None)
+    assert limiter.turn("example.com", 1000.0, None)
+    port = ScriptedPort()
     with pytest.raises(errors.DeadlineExceeded):
-        get_bytes(ScriptedPort(), rates=limiter, timeouts=Timeouts(total=30))
+        get_bytes(port, rates=limiter, timeouts=Timeouts(total=30))
+    assert port.slept == []
+
+
+def paused(reply: Reply, policy: RetryPolicy) -> list[float]:
+    """How long another call waits after one that was told to come later."""
+    limiter = RateLimiter(RateLimit(1000, burst=10))
+    with pytest.raises(errors.StatusError):
+        get_bytes(ScriptedPort(reply), rates=limiter, retries=policy)
+    other = ScriptedPort(Reply(body=[b"other"]))
+    get_bytes(other, rates=limiter)
+    return other.slept
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_for_a_pause_has_it_from_all_calls(status: int) -> None:
+    assert paused(Reply(status, {"Retry-After": "7"}), RetryPolicy(attempts=1)) == [pytest.approx(7)]
+
+
+def test_a_pause_that_is_not_obeyed_is_asked_of_nobody() -> None:
+    assert paused(Reply(503, {"Retry-After": "7"}), RetryPolicy(attempts=1, obey_retry_after=False)) == []
+    assert paused(Reply(404, {"Retry-After": "7"}), RetryPolicy(attempts=1)) == []
+
+
+def test_no_host_can_ask_for_a_longer_pause_than_is_allowed() -> None:
+    assert paused(Reply(503, {"Retry-After": "86400"}), RetryPolicy(max_retry_after=20)) == [pytest.approx(20)]
+
+
+def test_bodies_come_as_slowly_as_the_bandwidth_says() -> None:
+    bandwidth = Bandwidth(100)
+    for _ in range(2):
+        port = ScriptedPort(Reply(body=[b"x" * 100] * 5))
+        get_bytes(port, bandwidth=bandwidth)
+    assert port.slept == [pytest.approx(6), *[pytest.approx(1)] * 4]
+
+
+def test_what_the_bandwidth_makes_slow_is_no_stall() -> None:
+    port = ScriptedPort(Reply(body=[b"x" * 100] * 100))
+    assert len(get_bytes(port, bandwidth=Bandwidth(10), timeouts=Timeouts(total=None))) == 10_000
+
+
+def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once() -> None:
+    port = ScriptedPort(Reply(body=[b"x" * 100] * 5))
+    with pytest.raises(errors.DeadlineExceeded):
+        get_bytes(port, bandwidth=Bandwidth(10), timeouts=Timeouts(total=5))
+    assert port.slept == []
+    assert port.all_closed
 
 
 def test_the_last_answer_is_handed_out_where_its_status_is_no_error() -> None:

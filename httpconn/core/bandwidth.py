@@ -1,0 +1,31 @@
+"""Bandwidth: how long bodies wait, so that together they come no faster than they may."""
+
+from __future__ import annotations
+
+import threading
+
+SHORTEST = 0.01
+"""Seconds; what is less is owed until it is worth a wait."""
+
+
+class Bandwidth:
+    """Bytes a second that bodies share, in whatever thread or task they are received.
+
+    Bytes are counted when they have come; whoever received them then waits until they are paid for, in the order in
+    which they came.
+
+    Args:
+        rate: bytes per second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._paid_at = 0.0
+        self._lock = threading.Lock()
+
+    def spend(self, count: int, now: float) -> float:
+        """Count bytes that came at ``now`` seconds of a monotonic clock: the seconds to wait for them."""
+        with self._lock:
+            self._paid_at = max(self._paid_at, now) + count / self._rate
+            wait = self._paid_at - now
+        return wait if wait >= SHORTEST else 0.0

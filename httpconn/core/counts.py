@@ -1,0 +1,43 @@
+"""Counts: what the calls of a connection object came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+MAX_HOSTS = 1024
+
+
+class Tally:
+    """What was sent to one host and came from it."""
+
+    __slots__ = ("errors", "received", "requests", "retries")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.retries = 0
+        self.received = 0
+        self.errors = 0
+
+
+class Counts:
+    """A tally for each host, and one for those that are too many.
+
+    Without a lock, which every request would pay for: of two threads at once, one may go uncounted.
+    """
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Tally] = {}
+        self.others: Tally = Tally()
+        self.errors: Counter[str] = Counter()
+
+    def of(self, host: str) -> Tally:
+        """The tally of a host."""
+        return self.hosts.get(host) or self._new(host)
+
+    def _new(self, host: str) -> Tally:
+        return self.others if len(self.hosts) >= MAX_HOSTS else self.hosts.setdefault(host, Tally())
+
+    def fail(self, host: str, error: Exception) -> None:
+        """A call ended in an error."""
+        self.of(host).errors += 1
+        self.errors[type(error).__name__] += 1

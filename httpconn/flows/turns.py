@@ -1,0 +1,34 @@
+"""Turns: calls wait for theirs, and for hosts that ask for a pause."""
+
+from __future__ import annotations
+
+from ..core.deadlines import Deadline
+from ..core.rates import RateLimiter
+from ..errors import StatusError
+from ..options import RetryPolicy
+from ..ports.base import Port
+
+PAUSING = frozenset({429, 503})
+"""Statuses whose Retry-After speaks of the host (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
+
+
+async def await_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadline) -> None:
+    """Wait until a request to a host may start. Raises DeadlineExceeded at once where that cannot be in time."""
+    turn = rates.turn(host, port.now(), deadline.at)
+    if turn is None:
+        raise deadline.exceeded()
+    try:
+        while wait := turn.wait(port.now()):
+            if not deadline.allows(wait, port.now()):
+                raise deadline.exceeded()
+            await port.sleep(wait)
+    except BaseException:
+        rates.leave(turn, used=False)
+        raise
+    rates.leave(turn, used=True)
+
+
+def hold_others(rates: RateLimiter, policy: RetryPolicy, host: str, error: StatusError, asked: float, now: float) -> None:
+    """Under a rate limit, a host that asks for a pause has it from all calls."""
+    if policy.obey_retry_after and error.status_code in PAUSING:
+        rates.hold(host, now + min(asked, policy.max_retry_after), now)

@@ -1,0 +1,116 @@
+"""Whose turn it is, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn import QueueFull, RateLimit
+from httpconn.core.bandwidth import Bandwidth
+from httpconn.core.rates import MAX_HOSTS, RateLimiter, Turn
+
+
+def waits(limiter: RateLimiter, count: int, host: str = "a", now: float = 100.0) -> list[float]:
+    return [taken(limiter, host, now).wait(now) for _ in range(count)]
+
+
+def taken(limiter: RateLimiter, host: str = "a", now: float = 100.0) -> Turn:
+    turn = limiter.turn(host, now, None)
+    assert turn is not None
+    return turn
+
+
+def test_turns_are_given_in_order_for_each_host() -> None:
+    limiter = RateLimiter(RateLimit(10, per=1.0, burst=2))
+    assert waits(limiter, 4) == pytest.approx([0, 0, 0.1, 0.2])
+    assert waits(limiter, 1, "b") == [0]
+    assert waits(limiter, 3, now=200.0) == pytest.approx([0, 0, 0.1])
+
+
+def test_a_limit_for_all_counts_every_host() -> None:
+    limiter = RateLimiter(RateLimit(10, scope="all"))
+    assert [waits(limiter, 1, host)[0] for host in "abc"] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_several_limits_hold_together() -> None:
+    limiter = RateLimiter(RateLimit(1), RateLimit(4, scope="all"))
+    assert waits(limiter, 3, "a") == pytest.approx([0, 1, 2])
+    assert waits(limiter, 2, "b") == pytest.approx([0.75, 1.75])
+
+
+def test_a_turn_that_comes_too_late_is_not_taken() -> None:
+    limiter = RateLimiter(RateLimit(1, per=10.0))
+    assert waits(limiter, 1) == [0]
+    assert [limiter.turn("a", 100.0, 109.0) for _ in range(1000)] == [None] * 1000
+    turn = limiter.turn("a", 100.0, 110.0)
+    assert turn is not None
+    assert turn.wait(100.0) == 10
+
+
+def test_nobody_waits_for_a_turn_that_was_given_back() -> None:
+    limiter = RateLimiter(RateLimit(1, per=10.0, burst=2))
+    assert waits(limiter, 2) == [0, 0]
+    for _ in range(3):
+        turn = taken(limiter)
+        assert turn.wait(100.0) == 10
+        limiter.leave(turn, used=False)
+
+
+def test_a_turn_given_back_from_the_middle_goes_to_who_asks_next() -> None:
+    limiter = RateLimiter(RateLimit(1))
+    turns = [taken(limiter) for _ in range(4)]
+    limiter.leave(turns[1], used=False)
+    assert waits(limiter, 2) == [1, 4]
+    assert [turn.wait(100.0) for turn in turns[2:]] == [2, 3]
+
+
+def test_a_turn_of_the_past_is_not_given_again() -> None:
+    limiter = RateLimiter(RateLimit(1))
+    turns = [taken(limiter) for _ in range(4)]
+    limiter.leave(turns[1], used=False)
+    assert waits(limiter, 1, now=102.5) == [1.5]
+
+
+def test_a_pause_puts_off_all_turns_in_their_order() -> None:
+    limiter = RateLimiter(RateLimit(1))
+    turns = [taken(limiter) for _ in range(3)]
+    limiter.hold("a", 110.0, 100.0)
+    limiter.hold("a", 110.0, 100.0)  # many calls are told at once
+    assert [turn.wait(100.0) for turn in turns] == [10, 11, 12]
+    assert waits(limiter, 2) == [13, 14]
+    assert waits(limiter, 1, "b") == [0]
+
+
+@pytest.mark.parametrize("limit", [RateLimit(1, burst=5), RateLimit(1000, scope="all")])
+def test_a_host_that_is_idle_has_its_pause_too(limit: RateLimit) -> None:
+    limiter = RateLimiter(limit)
+    limiter.hold("a", 110.0, 100.0)
+    assert min(waits(limiter, 3)) == pytest.approx(10)
+    assert waits(limiter, 1, now=111.0) == [0] or limit.scope == "host"
+
+
+def test_as_many_wait_as_may() -> None:
+    limiter = RateLimiter(RateLimit(1), max_waiting=2)
+    turns = [taken(limiter) for _ in range(3)]
+    with pytest.raises(QueueFull):
+        limiter.turn("a", 100.0, None)
+    limiter.leave(turns[1], used=True)
+    assert waits(limiter, 1, now=101.0) == [2]
+
+
+def test_only_so_many_hosts_are_remembered() -> None:
+    limiter = RateLimiter(RateLimit(1, per=1000.0))
+    for number in range(MAX_HOSTS * 2):
+        limiter.turn(f"host{number}", 100.0, None)
+    assert len(limiter._hosts) <= MAX_HOSTS
+    assert waits(limiter, 1, f"host{MAX_HOSTS * 2 - 1}") == [1000]
+
+
+def test_bytes_are_paid_for_in_the_order_in_which_they_came() -> None:
+    bandwidth = Bandwidth(1000)
+    assert [bandwidth.spend(500, 100.0) for _ in range(3)] == pytest.approx([0.5, 1.0, 1.5])
+    assert bandwidth.spend(500, 200.0) == pytest.approx(0.5)
+
+
+def test_small_debts_wait_until_they_are_worth_it() -> None:
+    bandwidth = Bandwidth(1000)
+    assert [bandwidth.spend(4, 100.0) for _ in range(3)] == pytest.approx([0, 0, 0.012])

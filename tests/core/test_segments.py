@@ -1,0 +1,108 @@
+"""The plan of a file in segments: whoever takes, breaks and comes back, each byte is fetched, and once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core.segments import FEWEST, LARGE, LEAST, MOST, Pace, Plan, Segment, merged
+
+MIB = 1024 * 1024
+ranges = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted).map(tuple))
+
+
+def test_the_first_takes_all_and_others_half_of_the_largest():
+    plan = Plan(16 * MIB, [])
+    first = plan.first()
+    assert (first.start, first.end) == (0, 16 * MIB)
+    second = plan.take()
+    assert (second.start, second.end, first.end) == (8 * MIB, 16 * MIB, 8 * MIB)
+    plan.advance(second, MIB)
+    third = plan.take()
+    assert (third.start, third.end, first.end) == (4 * MIB, 8 * MIB, 4 * MIB)
+
+
+def test_what_is_being_received_is_not_taken_away():
+    plan = Plan(4 * MIB, [])
+    first = plan.first()
+    assert plan.claim(first, 3 * MIB) == 3 * MIB
+    assert plan.take() is None
+    plan.advance(first, 1)
+    assert (first.position, first.end) == (1, 4 * MIB)
+
+
+def test_what_is_left_behind_is_taken_first():
+    plan = Plan(100 * MIB, [])
+    first, second = plan.first(), plan.take()
+    plan.advance(second, MIB)
+    plan.release(second)
+    again = plan.take()
+    assert (again.start, again.end) == (51 * MIB, 100 * MIB)
+    assert plan.done == [(50 * MIB, 51 * MIB)]
+    assert first.end == 50 * MIB
+
+
+def test_a_resumed_file_begins_with_its_gaps():
+    plan = Plan(10, [(0, 2), (5, 7)])
+    assert [(each.start, each.end) for each in (plan.first(), plan.take(), plan.take()) if each] == [(2, 5), (7, 10)]
+    assert not plan.has_more
+
+
+@given(ranges)
+def test_merged_ranges_hold_the_same_bytes_and_never_touch(given_ranges):
+    found = merged(given_ranges)
+    assert {byte for start, end in found for byte in range(start, end)} == {
+        byte for start, end in given_ranges for byte in range(start, end)
+    }
+    assert all(one[1] < other[0] for one, other in pairwise(found))
+
+
+@given(st.integers(1, 40 * LEAST), st.data())
+def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
+    plan = Plan(total, [])
+    seen = bytearray(total // 997 + 1)
+    working: list[Segment] = [plan.first()]
+    while working:
+        segment = data.draw(st.sampled_from(working))
+        step = data.draw(st.sampled_from(["go", "go", "go", "join", "break"]))
+        if step == "join" and len(working) < 8:
+            other = plan.take()
+            working += [other] if other else []
+        elif step == "break" and len(working) > 1:
+            plan.release(segment)
+            working.remove(segment)
+        elif count := plan.claim(segment, 3 * LEAST):
+            for byte in range(segment.position + -segment.position % 997, segment.position + count, 997):
+                seen[byte // 997] += 1
+            plan.advance(segment, count)
+        else:
+            plan.release(segment)
+            working.remove(segment)
+            other = plan.take()
+            working += [other] if other else []
+    assert plan.done == [(0, total)]
+    assert set(seen[: -(-total // 997)]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("pace", "speed", "rest", "connections"),
+    [
+        (Pace(), 1.0 * MIB, 10 * LARGE, FEWEST),
+        (Pace(), 1000.0 * MIB, 10 * LARGE, 1),  # it is here before more connections are
+        (Pace(), 1.0, LARGE - 1, 1),
+        (Pace(FEWEST, 10.0), 20.0, LARGE, 2 * FEWEST),
+        (Pace(FEWEST, 10.0), 10.5, LARGE, FEWEST),
+        (Pace(12, 10.0), 20.0, LARGE, MOST),
+        (Pace(MOST, 10.0), 20.0, LARGE, MOST),
+        (Pace(8, 10.0, settled=True), 90.0, LARGE, 8),
+    ],
+)
+def test_more_connections_are_opened_while_they_help(pace, speed, rest, connections):
+    assert pace.after(speed, rest).connections == connections
+
+
+def test_what_did_not_help_is_not_tried_again():
+    assert Pace(4, 10.0).after(10.0, LARGE).after(100.0, LARGE).connections == 4

@@ -1,0 +1,218 @@
+"""A file on several connections: as whole and as sure as on one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import httpconn
+from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
+from tests.servers.application import pattern
+from tests.servers.files import Served
+from tests.servers.scripted import Close, Pause, Reset, Stall, response
+
+MIB = 1024 * 1024
+SIZE = 12 * MIB + 7
+BODY = pattern(SIZE)
+OTHER = bytes(reversed(BODY))
+SHA256 = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+AT_ONCE = RetryPolicy(backoff=0)
+PIECE = 128 * 1024
+
+
+@dataclass
+class Slow(Served):
+    """Its answers come so slowly that others can join; ``breaks`` says after how many bytes an answer is to end."""
+
+    breaks: dict[int, tuple[int, Any]] = field(default_factory=dict)
+    count: int = 0
+
+    def __call__(self, request):
+        number, self.count = self.count, self.count + 1
+        if number == 0 and self.faults:
+            return self.faults.pop()(self, request)
+        whole = self.answer(request)[0]
+        head, blank, body = whole.partition(b"\r\n\r\n")
+        size, end = self.breaks.get(number, (len(body), None))
+        steps = [head + blank]
+        for start in range(0, size, PIECE):
+            steps += [body[start : min(start + PIECE, size)], Pause(0.004)]
+        return steps if end is None else [*steps, end]
+
+
+@pytest.fixture
+def download(face, connect, tmp_path):
+    def download(url, *, limits=None, retries=AT_ONCE, **options):
+        connection = connect(retries=retries, limits=limits)
+        return face.call(connection, "download", url, tmp_path / "file", **{"segments": 4, **options})
+
+    return download
+
+
+def asked(server):
+    return [request.header("Range") for request in server.requests]
+
+
+def test_it_comes_on_several_connections(download, scripted, tmp_path):
+    server = scripted(Slow(BODY))
+    done = download(server.url, digest=SHA256)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert done.connections == 4
+    assert done.verified == {"length", "sha256"}
+    assert asked(server)[0] is None
+    assert all(each is not None for each in asked(server)[1:])
+    assert len({request.connection for request in server.requests}) >= 4
+    assert {request.header("If-Range") for request in server.requests[1:]} == {'"v1"'}
+
+
+@pytest.mark.parametrize("segments", [1, None])
+def test_one_is_enough_where_nothing_else_is_asked_for(download, scripted, segments, tmp_path):
+    server = scripted(Slow(BODY, headers={"Accept-Ranges": "bytes"}))
+    assert download(server.url, segments=segments).connections == 1
+    assert asked(server) == [None]
+
+
+@pytest.mark.parametrize(
+    "served",
+    [Slow(BODY, etag='W/"v1"'), Slow(BODY, etag=None), Slow(BODY[: 2 * MIB - 1])],
+    ids=["weak", "none", "small"],
+)
+def test_what_cannot_be_proven_or_is_small_comes_on_one(download, scripted, served, tmp_path):
+    server = scripted(served)
+    assert download(server.url).connections == 1
+    assert (tmp_path / "file").read_bytes() == served.body
+    assert asked(server) == [None]
+
+
+@pytest.mark.parametrize("end", [Close(), Reset()], ids=["fin", "rst"])
+@pytest.mark.parametrize("numbers", [(0,), (1,), (2, 3), (0, 1, 2, 3, 4, 5)])
+def test_connections_that_break_cost_nothing_that_came(download, scripted, end, numbers, tmp_path):
+    server = scripted(Slow(BODY, breaks=dict.fromkeys(numbers, (MIB + 5, end))))
+    budget = ByteBudget(10 * SIZE)
+    download(server.url, budget=budget)
+    assert (tmp_path / "file").read_bytes() == BODY
+    if isinstance(end, Close):
+        assert budget.used == SIZE
+
+
+def test_a_connection_that_stalls_holds_nobody_up(download, scripted, tmp_path):
+    server = scripted(Slow(BODY, breaks={2: (MIB, Stall())}))
+    download(server.url, timeout=Timeouts(read=0.5))
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_a_server_that_ignores_ranges_gives_it_on_one(download, scripted, tmp_path):
+    server = scripted(Slow(BODY, ranges=False))
+    download(server.url, retries=0)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_server_that_wants_no_more_connections_has_no_more(download, scripted, tmp_path, status):
+    served = Slow(BODY)
+    open_ones: list[int] = []
+
+    def answer(request):
+        if open_ones and request.connection not in open_ones[:2]:
+            return [response(status)]
+        open_ones.append(request.connection)
+        return served(request)
+
+    server = scripted(answer)
+    download(server.url, retries=0)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_another_version_is_fetched_anew_and_alone(download, scripted, tmp_path):
+    served = Slow(BODY)
+
+    def answer(request):
+        if served.count == 2:
+            served.body, served.etag = OTHER, '"v2"'
+        return served(request)
+
+    server = scripted(answer)
+    done = download(server.url)
+    assert (tmp_path / "file").read_bytes() == OTHER
+    assert done.validator == '"v2"'
+
+
+def test_a_file_that_changes_all_the_time_ends(download, scripted, tmp_path):
+    served = Slow(BODY)
+
+    def answer(request):
+        served.etag = f'"{served.count}"'
+        return served(request)
+
+    download(scripted(answer).url)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_a_later_download_asks_for_what_is_missing_alone(download, scripted, tmp_path):
+    broken = dict.fromkeys(range(5), (MIB // 2 + 1, Close()))
+    server = scripted(Slow(BODY, breaks=broken))
+    budget = ByteBudget(10 * SIZE)
+    with pytest.raises(httpconn.HTTPConnError):
+        download(server.url, retries=0, budget=budget)
+    first = budget.used
+    assert MIB < first < SIZE
+    done = download(server.url, budget=budget)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert done.resumed == first
+    assert budget.used == SIZE
+
+
+def test_on_one_connection_too(download, scripted, tmp_path):
+    server = scripted(Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close()))))
+    budget = ByteBudget(10 * SIZE)
+    with pytest.raises(httpconn.HTTPConnError):
+        download(server.url, retries=0, budget=budget)
+    assert download(server.url, budget=budget, segments=1).connections == 1
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert budget.used == SIZE
+
+
+def test_the_wrong_content_never_appears(download, scripted, tmp_path):
+    server = scripted(Slow(OTHER))
+    with pytest.raises(httpconn.IntegrityError):
+        download(server.url, digest=SHA256)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_hold_for_all_together(download, scripted, tmp_path):
+    with pytest.raises(httpconn.LimitExceeded):
+        download(scripted(Slow(BODY)).url, max_bytes=SIZE - 1)
+    with pytest.raises(httpconn.LimitExceeded):
+        download(scripted(Slow(BODY)).url, budget=ByteBudget(SIZE - 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_deadline_ends_all(download, scripted, tmp_path):
+    server = scripted(Slow(BODY, breaks=dict.fromkeys(range(100), (MIB, Stall()))))
+    with pytest.raises(httpconn.DeadlineExceeded):
+        download(server.url, timeout=0.7)
+    server.wait_for(lambda: server.open_connections == 0)
+
+
+def test_no_more_than_the_pool_allows(download, scripted, tmp_path):
+    server = scripted(Slow(BODY))
+    assert download(server.url, limits=Limits(max_per_host=2), segments=8).connections == 2
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
+    seen = []
+    download(scripted(Slow(BODY)).url, progress=seen.append)
+    received = [event.received for event in seen]
+    assert received == sorted(received)
+    assert (received[0], received[-1], seen[-1].done) == (0, SIZE, True)
+    assert len(set(received)) > 2
+
+
+@pytest.mark.parametrize("segments", [0, 65, -1, 1.5, True, "4"])
+def test_a_number_of_segments_is_a_number(download, segments):
+    with pytest.raises(InvalidRequest):
+        download("http://127.0.0.1:9/", segments=segments)
