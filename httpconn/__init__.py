@@ -17,6 +17,7 @@ from .progress import Progress, ProgressCallback
 from .remotefile import RemoteFile
 from .response import Response
 from .results import AsyncResults, Results
+from .stats import HostStats, PoolStats, Stats
 
 __all__ = [
     "AccessPolicy",
@@ -27,8 +28,10 @@ __all__ = [
     "Downloaded",
     "Fetched",
     "HTTPConnection",
+    "HostStats",
     "Limits",
     "Pinned",
+    "PoolStats",
     "Progress",
     "ProgressCallback",
     "RateLimit",
@@ -40,6 +43,7 @@ __all__ = [
     "RetryEvent",
     "RetryPolicy",
     "Saved",
+    "Stats",
     "Timeouts",
     "__version__",
     "deadline",

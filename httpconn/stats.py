@@ -70,7 +70,7 @@ class Stats(HostStats):
         hosts: the same for each host, of the first thousand.
     """
 
-    connections: PoolStats = PoolStats()  # noqa: RUF009 - frozen
+    connections: PoolStats = PoolStats()
     errors_by_type: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, HostStats] = field(default_factory=dict)
 

@@ -6,10 +6,12 @@ import hashlib
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 
 from httpconn.testing import Stall, cut, response
+from tests.servers.application import pattern
 from tests.servers.files import Served
 from tests.test_cli import COMMAND, ENVIRONMENT, run
 
@@ -103,3 +105,18 @@ def test_a_path_cannot_steer_a_terminal(scripted, tmp_path):
     assert b"\x1b" not in done.stdout + done.stderr
     assert b"\x07" not in done.stdout + done.stderr
     assert rb"a\x1b[31m\x07b" in done.stdout
+
+
+def test_all_files_share_a_rate(scripted, tmp_path):
+    server = scripted(response(body=bytes(100_000)))
+    began = time.monotonic()
+    done = run("download", "-q", "-j", "2", "--limit-rate", "200K", f"{server.url}/a", f"{server.url}/b", cwd=tmp_path)
+    assert (done.returncode, len(list(tmp_path.iterdir()))) == (0, 2)
+    assert time.monotonic() - began > 0.8
+
+
+def test_a_file_on_several_connections(scripted, tmp_path):
+    served = Served(pattern(6_000_000))
+    assert run("download", "-q", "--segments", "3", scripted(served).url_for("/a"), cwd=tmp_path).returncode == 0
+    assert (tmp_path / "a").read_bytes() == served.body
+    assert run("download", "--segments", "0", "http://127.0.0.1:9/", cwd=tmp_path).returncode == 2

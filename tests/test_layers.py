@@ -18,6 +18,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "hooks": ({"errors"}, WORLD | {"httpx"}),
     "checked": (set(), WORLD | {"httpx"}),
     "access": ({"checked", "core.addresses", "core.hosts", "core.urls", "errors", "options"}, WORLD),
+    "stats": ({"core.counts"}, WORLD | {"httpx"}),
     "stepping": (set(), WORLD | {"httpx"}),
     "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
     "disk": ({"disk", "errors"}, WORLD - {"threading"} | {"httpx"}),
@@ -30,7 +31,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD,
     ),
     "transport": (
-        {"transport", "access", "checked", "lazy", "errors", "options", "pins", "stepping"}
+        {"transport", "access", "checked", "lazy", "errors", "options", "pins", "stats", "stepping"}
         | {"core.addresses", "core.hosts", "core.urls"},
         {"trio"},
     ),
@@ -53,7 +54,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "testing": ({"testing"}, {"anyio", "trio", "httpx"}),
     "connection": (
         {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "hooks", "options", "ports"}
-        | {"_version", "many", "opening", "pickling", "pins", "transport.names", "transport.tls"},
+        | {"_version", "many", "opening", "pickling", "pins", "stats", "transport.names", "transport.tls"},
         WORLD - {"ssl"},
     ),
     "cli": (
@@ -73,7 +74,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"transport.explaining"},
         WORLD | {"httpx"},
     ),
-    "ports": ({"ports", "access", "core", "hooks", "lazy", "transport", "errors", "options", "stepping"}, {"trio"}),
+    "ports": (
+        {"ports", "access", "core", "hooks", "lazy", "transport", "errors", "options", "stats", "stepping"},
+        {"trio"},
+    ),
 }
 # core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
 HTTPX_IN_CORE = {"requests", "urls"}

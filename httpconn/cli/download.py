@@ -17,7 +17,7 @@ from ..options import Timeouts
 from ..progress import rich_progress
 from ..results import Results
 from .ending import EPILOG, one_line_errors
-from .options import with_options
+from .options import size, with_options
 from .summary import Summary
 from .targets import Item, items_of
 
@@ -51,6 +51,7 @@ AT_ONCE = 4
     metavar="N",
     help="Connections at once for each file; by default as many as make a large one faster, up to 16.",
 )
+@click.option("--limit-rate", type=size, metavar="SIZE", help="Bytes per second of all together, such as 500K or 2M.")
 @click.option("--no-resume", is_flag=True, help="Begin anew, and leave nothing behind when it fails.")
 @click.option("--jsonl", is_flag=True, help="Write a line of JSON for each file, as they finish.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -64,6 +65,7 @@ def download(
     digest: str | None,
     mirrors: tuple[str, ...],
     segments: int | None,
+    limit_rate: int | None,
     no_resume: bool,
     jsonl: bool,
     quiet: bool,
@@ -83,7 +85,7 @@ def download(
     again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"
     with (
         one_line_errors(interrupted=again),
-        HTTPConnection(retries=retries, timeout=Timeouts(total=timeout)) as connection,
+        HTTPConnection(retries=retries, timeout=Timeouts(total=timeout), bandwidth=limit_rate) as connection,
         nullcontext(None) if quiet else rich_progress() as face,
     ):
         items = items_of(urls, input_file or (), output, folder)

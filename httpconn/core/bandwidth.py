@@ -7,6 +7,12 @@ import threading
 SHORTEST = 0.01
 """Seconds; what is less is owed until it is worth a wait."""
 
+TURN = 0.1
+"""Seconds for which one body receives before it pays."""
+
+LEAST = 16 * 1024
+"""Bytes that are received at once, however little may come."""
+
 
 class Bandwidth:
     """Bytes a second that bodies share, in whatever thread or task they are received.
@@ -16,10 +22,14 @@ class Bandwidth:
 
     Args:
         rate: bytes per second.
+
+    Attributes:
+        portion: bytes to receive at once, so that a body comes evenly.
     """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
+        self.portion: int = max(LEAST, int(rate * TURN))
         self._paid_at = 0.0
         self._lock = threading.Lock()
 

@@ -72,8 +72,12 @@ class Turn:
 
     def wait(self, now: float) -> float:
         """Seconds until then; a host that asks for a pause can put it off."""
-        wait = max(moment + bucket.shift for bucket, moment in self._moments) - now
+        wait = max((moment + bucket.shift for bucket, moment in self._moments), default=now) - now
         return wait if wait > EARLY else 0.0
+
+
+NOW = Turn([])
+"""The turn of who need not wait, which nothing can put off."""
 
 
 class RateLimiter:
@@ -110,6 +114,8 @@ class RateLimiter:
             for bucket in (*self._overall, *self._buckets(host, now)):
                 moment = bucket.take(moment)
                 moments.append((bucket, moment))
+            if moment <= now:
+                return NOW
             turn = Turn(moments)
             turn._waits = turn.wait(now) > 0
             if latest is not None and moment > latest:

@@ -123,6 +123,7 @@ class Body:
         if not self._begun:
             self.begin()
         if self._ended or self._exchange.is_whole:
+            await self.pay()
             return self._end()
         return await self._received(self._exchange.receive) or self._end()
 
@@ -135,7 +136,7 @@ class Body:
         self._intake.add_wire(len(data))
         self._tally.received += len(data)
         if self._bandwidths:
-            self.owed = len(data)
+            self.owed += len(data)
         return data
 
     def has_ended(self) -> bool:
@@ -151,9 +152,13 @@ class Body:
 
     async def receive_into(self, buffer: memoryview) -> int:
         """The next bytes, while there is a rest: how many were put into the buffer."""
+        if self._bandwidths:
+            buffer = buffer[: min(bandwidth.portion for bandwidth in self._bandwidths)]
         return await self._received(self._exchange.receive_into, buffer)
 
     async def _received(self, step: Callable[..., Awaitable[T]], *args: memoryview) -> T:
+        if self.owed:
+            await self.pay()
         began = self._port.now()
         self._deadline.check(began)
         try:
@@ -165,13 +170,14 @@ class Body:
         self._tally.received += count
         if self._floor is not None and count:
             self._floor.add(count, self._port.now() - began)
-        if self._bandwidths and count:
-            self.owed = count
-            await self.pay()
+        if self._bandwidths:
+            self.owed += count
         return received
 
     async def pay(self) -> None:
-        """Wait as long as the bandwidth asks for the bytes that were received last."""
+        """Wait as long as the bandwidth asks for what was handed out: who has the bytes loses none if time is up."""
+        if not self.owed:
+            return
         now, count = self._port.now(), self.owed
         self.owed = 0
         wait = max(bandwidth.spend(count, now) for bandwidth in self._bandwidths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.deadlines import Deadline
-from ..core.rates import RateLimiter
+from ..core.rates import NOW, RateLimiter
 from ..errors import StatusError
 from ..options import RetryPolicy
 from ..ports.base import Port
@@ -17,6 +17,8 @@ async def await_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadli
     turn = rates.turn(host, port.now(), deadline.at)
     if turn is None:
         raise deadline.exceeded()
+    if turn is NOW:
+        return
     try:
         while wait := turn.wait(port.now()):
             if not deadline.allows(wait, port.now()):
@@ -28,7 +30,9 @@ async def await_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadli
     rates.leave(turn, used=True)
 
 
-def hold_others(rates: RateLimiter, policy: RetryPolicy, host: str, error: StatusError, asked: float, now: float) -> None:
+def hold_others(
+    rates: RateLimiter, policy: RetryPolicy, host: str, error: StatusError, asked: float, now: float
+) -> None:
     """Under a rate limit, a host that asks for a pause has it from all calls."""
     if policy.obey_retry_after and error.status_code in PAUSING:
         rates.hold(host, now + min(asked, policy.max_retry_after), now)

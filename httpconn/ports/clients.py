@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -42,7 +42,7 @@ class _Routing(Generic[T]):
     _transport_for_url: Callable[[httpx.URL], T]
     _by_origin: dict[Origin, T]
     _transport: T
-    _mounts: Mapping[Any, T | None]
+    _mounts: Any
 
     @property
     def pools(self) -> list[PoolStats]:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -103,7 +103,6 @@ class Engine:
             connection = lease.connection
             if connection is not None and connection.is_fresh():
                 connection.be_held(request.extensions.get("interruption"))
-                self._reused += 1
                 with contextlib.suppress(Stale):
                     return await self._converse(lease, connection, request, timeouts, kept=True)
             self._drop(lease)
@@ -148,7 +147,7 @@ class Engine:
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
         """The exchange is over, or is not waited for any more; once is enough."""
         with self._lock:
-            if lease.stage is Stage.ENDED:
+            if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
                 return
             left = self._end(lease, reusable and not self._closed)
         self._settle(left)
@@ -163,6 +162,7 @@ class Engine:
         if lease.connection is not None:
             lease.connection.let_go()
             self._used.discard(lease.connection)
+            self._reused += lease.reused
         left = self._pool.release(lease, now, reusable=reusable)
         if left.wake is not None and left.wake.connection is not None:
             self._used.add(left.wake.connection)
@@ -205,19 +205,24 @@ class Engine:
     ) -> Connection:
         self._require_open()
         allowance = as_allowance(timeouts.get("connect"))
-        dialling = self._dial(route.origin, allowance)
-        wire = Wire(await self._traced(request, "connection.connect_tcp", dialling), self._runtime)
-        connection = Connection(wire, self._limits)
+        connecting = self._connected(lease, route.origin, allowance)
+        connection = await self._traced(request, "connection.connect_tcp", connecting)
+        connection.be_held(request.extensions.get("interruption"))
+        wire = connection.wire
+        if route.origin.scheme == "https":
+            handshake = wire.start_tls(self._security, route.server_name, allowance)
+            await self._traced(request, "connection.start_tls", handshake)
+        self._require_open()
+        return connection
+
+    async def _connected(self, lease: Lease[Connection], origin: Origin, allowance: Allowance) -> Connection:
+        """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
+        connection = Connection(Wire(await self._dial(origin, allowance), self._runtime), self._limits)
         with self._lock:
             self._pool.dialled(lease, connection)
             self._made += 1
             self._used.add(connection)
             self._require_open()
-        connection.be_held(request.extensions.get("interruption"))
-        if route.origin.scheme == "https":
-            handshake = wire.start_tls(self._security, route.server_name, allowance)
-            await self._traced(request, "connection.start_tls", handshake)
-        self._require_open()
         return connection
 
     async def _dial(self, origin: Origin, allowance: Allowance) -> socket.socket:
@@ -225,13 +230,17 @@ class Engine:
             return await dial_unix(self._runtime, self._uds, allowance, self._dialling)
         return await dial(self._runtime, origin.host, origin.port, allowance, self._dialling)
 
-    def _traced(self, request: httpx.Request, event: str, step: Awaitable[T]) -> Awaitable[T]:
+    def _traced(self, request: httpx.Request, event: str, step: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Tell httpx's ``trace`` extension of a step, by httpcore's names."""
         trace = request.extensions.get("trace")
         return step if trace is None else self._told(trace, request, event, step)
 
-    async def _told(self, trace: Any, request: httpx.Request, event: str, step: Awaitable[T]) -> T:
-        await self._runtime.trace(trace, f"{event}.started", {"request": request})
+    async def _told(self, trace: Any, request: httpx.Request, event: str, step: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._runtime.trace(trace, f"{event}.started", {"request": request})
+        except BaseException:
+            step.close()
+            raise
         try:
             result = await step
         except Exception as error:

@@ -83,7 +83,8 @@ class _Lease(ABC):
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
         reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
-        reusable = reusable and not _is_ahead(self._connection)
+        # HTTP/2: after a GOAWAY it is idle, and takes no more requests.
+        reusable = reusable and self._connection.is_available() and not _is_ahead(self._connection)
         self._users.discard(call)
         if not self._users and not reusable:
             await self._shut()

@@ -50,11 +50,13 @@ class Lease(Generic[C]):
         connection: the connection; None before it is dialled.
         reused: whether the connection served another lease before.
         waiter: for whoever waits: an event or the like. The pool does not touch it.
+        pool: where it comes from.
     """
 
-    __slots__ = ("connection", "number", "origin", "reused", "stage", "waiter")
+    __slots__ = ("connection", "number", "origin", "pool", "reused", "stage", "waiter")
 
-    def __init__(self, origin: Hashable, number: int) -> None:
+    def __init__(self, origin: Hashable, number: int, pool: Pool[C] | None = None) -> None:
+        self.pool: Pool[C] | None = pool
         self.origin: Hashable = origin
         self.number: int = number
         self.stage: Stage = Stage.WAITING
@@ -139,7 +141,7 @@ class Pool(Generic[C]):
         """
         close = self.expire(now)
         self._number += 1
-        lease: Lease[C] = Lease(origin, self._number)
+        lease: Lease[C] = Lease(origin, self._number, self)
         host = self._hosts.get(origin)
         if host is None:
             host = self._hosts[origin] = _Host(origin)

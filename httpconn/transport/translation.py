@@ -46,6 +46,7 @@ MAX_TEXT = 200
 # h11's words, which users of httpx know.
 _NO_ANSWER = "Server disconnected without sending a response."
 _CUT = "peer closed connection without sending complete message"
+_GOING_AWAY = "Server disconnected: it takes no more requests on this connection"
 
 
 class httpx_errors:  # noqa: N801 - read as a statement; a class, since a generator costs three times as much
@@ -77,6 +78,8 @@ def _translated(error: Exception) -> Exception | None:
             return httpx.RemoteProtocolError(_text(error))
         case faults.LocalProtocolError():
             return httpx.LocalProtocolError(_text(error))
+    if _is_farewell(error):
+        return httpx.RemoteProtocolError(_GOING_AWAY)
     if _is_nonsense(error):
         return httpx.RemoteProtocolError("The server broke the protocol")
     kind = _kind(type(error))
@@ -88,6 +91,18 @@ def _translated(error: Exception) -> Exception | None:
 def _text(error: Exception) -> str:
     """What the error says, as a peer may make it say it."""
     return "".join(each if each.isprintable() else "?" for each in str(error)[:MAX_TEXT])
+
+
+def _is_farewell(error: Exception) -> bool:
+    """Whether a GOAWAY is what ended an exchange over HTTP/2 (RFC 9113 section 6.8).
+
+    For h2 it is the end of the connection, also where answers to earlier requests follow it, as nginx sends them
+    after its last ``keepalive_requests``; httpcore names it, or h2 complains of what follows.
+    """
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return any(_package(type(each)) in _HTTP2 for each in error.args)
+    broken = (each for each in _chain(error) if _package(type(each)) in _HTTP2)
+    return any(str(each).endswith("in state ConnectionState.CLOSED") for each in broken)
 
 
 def _is_nonsense(error: Exception) -> bool:

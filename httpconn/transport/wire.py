@@ -62,7 +62,7 @@ class Wire:
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
-        self._failure: httpcore.ReadError | None = None
+        self._failure = ""
         self._poll = _poll(sock)
         _open.add(self)
 
@@ -89,30 +89,34 @@ class Wire:
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
-        if self._failure is not None:
-            raise self._failure
         with buffer[:BURST] as room:
             first: Callable[[], int] = partial(self._socket.recv_into, room)
             count = await self._received(first, timeout, self._watch.result_of, look=True)
-            return count + await self._fill(room, count, timeout) if 0 < count < len(room) else count
+            if not count:
+                return 0
+            with room[count:] as rest:
+                return count + await self._fill(rest, timeout)
 
-    async def _fill(self, room: memoryview, count: int, timeout: float | None) -> int:
+    async def _fill(self, room: memoryview, timeout: float | None) -> int:
         """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
-        filling = Filling(self._socket.recv_into, room, count)
+        filling = Filling(self._socket.recv_into, room)
         try:
             patience = Allowance(min(PATIENCE, seconds_left(timeout) or PATIENCE))
-            await self._received(filling, patience, self._watch.result_of, look=False)
+            if room:
+                await self._received(filling, patience, self._watch.result_of, look=self._tls)
         except (httpcore.ReadTimeout, TimeoutError):
             pass
         except httpcore.ReadError as error:
-            self._failure = error
-        return filling.count - count
+            self._failure = str(error)
+        return filling.count
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
         return take()
 
     async def _received(self, take: Callable[[], T], timeout: float | None, waiting: Waiting[T], *, look: bool) -> T:
+        if self._failure:
+            raise httpcore.ReadError(self._failure)
         if look:
             await self._give_way()
         try:
@@ -257,10 +261,10 @@ class Filling:
 
     __slots__ = ("_buffer", "_receive_into", "count")
 
-    def __init__(self, receive_into: Callable[[memoryview], int], buffer: memoryview, count: int) -> None:
+    def __init__(self, receive_into: Callable[[memoryview], int], buffer: memoryview) -> None:
         self._receive_into = receive_into
         self._buffer = buffer
-        self.count = count
+        self.count = 0
 
     def __call__(self) -> int:
         """The bytes in the buffer once it is full, or no more come; until then what the socket raises."""

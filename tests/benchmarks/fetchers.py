@@ -36,7 +36,7 @@ def httpconn_sync(job: Job) -> None:
     fetch(job)
 
 
-@worker("asyncio:httpconn", "trio:httpconn", "guard-asyncio:httpconn", "floor:httpconn")
+@worker("asyncio:httpconn", "trio:httpconn", "guard-asyncio:httpconn", "bounds-asyncio:httpconn", "floor:httpconn")
 async def httpconn_async(job: Job) -> None:
     await fetch_in_tasks(job, timeout=PATIENCE)
 
@@ -49,6 +49,17 @@ def guarded_sync(job: Job) -> None:
 @worker("guard-asyncio:httpconn-guarded")
 async def guarded_async(job: Job) -> None:
     await fetch_in_tasks(job, timeout=PATIENCE, access=guard())
+
+
+@worker("bounds-asyncio:httpconn-bounded")
+async def bounded_async(job: Job) -> None:
+    # Everything that a call can be held to, and nothing that holds it up.
+    import httpconn
+
+    rates = [httpconn.RateLimit(1e6, burst=1_000_000, scope=scope) for scope in ("host", "all")]
+    hooks = {"retry": [print], "redirect": [print]}
+    with httpconn.deadline(PATIENCE):
+        await fetch_in_tasks(job, timeout=PATIENCE, rate_limit=rates, bandwidth=1e12, event_hooks=hooks)
 
 
 def guard() -> AccessPolicy:

@@ -355,3 +355,29 @@ class _Getter:
 
     async def async_fetch(self, url):
         return await self._made.get(url, timeout=None)
+
+
+@pytest.mark.parametrize("step", ["connection.connect_tcp", "connection.start_tls", "http11.send_request"])
+@pytest.mark.parametrize("moment", ["started", "complete"])
+def test_a_trace_that_fails_leaves_nothing_open(face, user, certificates, step, moment):
+    class Failure(Exception):
+        pass
+
+    def told(event, info):
+        if event == f"{step}.{moment}":
+            raise Failure
+
+    async def awaited(event, info):
+        told(event, info)
+
+    with ScriptedServer(response(body=b"ok"), tls=certificates.good) as server:
+        made = user(ssl_context=certificates.trust())
+
+        async def visit():
+            return await made.open(server.url, extensions={"trace": awaited if face.is_async else told})
+
+        with pytest.raises(Failure):
+            face.run(visit)
+        gc.collect()
+        server.wait_for(lambda: server.open_connections == 0)
+        assert face.run(made.get, server.url).content == b"ok"

@@ -45,6 +45,22 @@ def test_a_client_that_is_used_in_the_child_dials_anew():
         assert [request.connection for request in server.requests] == [1, 2, 1]
 
 
+def test_an_answer_that_is_half_read_in_the_parent_is_nothing_to_the_child():
+    transport = HTTPTransport()
+    with (
+        ScriptedServer([response(body=bytes(1_000_000))]) as server,
+        httpx.Client(transport=transport) as client,
+        client.stream("GET", server.url) as answer,
+    ):
+
+        def child() -> bool:
+            answer.close()
+            return len(client.get(server.url).content) == 1_000_000 and transport.stats.open == 1
+
+        assert exit_code_of(child) == 0
+        assert len(answer.read()) == 1_000_000
+
+
 def test_a_fork_while_another_thread_makes_a_context(tmp_path):
     pipe = str(tmp_path / "authorities.pem")
     os.mkfifo(pipe)

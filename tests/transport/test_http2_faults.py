@@ -6,6 +6,8 @@ import httpx
 import hyperframe.frame as frames
 import pytest
 
+import httpconn
+from httpconn import RetryPolicy
 from tests.transport.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
 
 FAULTS = {
@@ -27,6 +29,15 @@ def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
             face.run(made.get, url)
         assert len(str(caught.value)) <= 200
         face.run(made.leave)
+
+
+@pytest.mark.parametrize("rest", [b"", headers(STATUS_200) + data(b"ok")], ids=["nothing", "an answer"])
+def test_a_connection_that_takes_no_more_requests_is_worth_another_one(face, connect, certificates, rest):
+    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=1).serialize() + rest) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=RetryPolicy(attempts=2, backoff=0))
+        with pytest.raises(httpconn.ReadFailed) as caught:
+            face.get_bytes(connection, url)
+        assert caught.value.attempts == 2
 
 
 def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_server, certificates):

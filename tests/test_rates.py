@@ -1,0 +1,136 @@
+"""Rate limits and bandwidth, on the wire."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+import httpconn
+from httpconn import Limits, RateLimit
+from tests.servers.faces import FACES, open_face
+from tests.servers.scripted import Until, response
+
+
+@pytest.mark.parametrize("scope", ["host", "all"])
+def test_requests_are_spaced_out(face, connect, scripted, scope):
+    server = scripted(response(body=b"x"))
+    connection = connect(rate_limit=RateLimit(50, scope=scope))
+    began = time.monotonic()
+    calls = [face.start(connection, "get_bytes", server.url) for _ in range(6)]
+    assert [call.result() for call in calls] == [b"x"] * 6
+    assert time.monotonic() - began >= 5 / 50
+
+
+def test_threads_and_loops_share_the_turns(scripted):
+    server = scripted(response(body=b"x"))
+    connection = httpconn.HTTPConnection(rate_limit=RateLimit(50))
+    began = time.monotonic()
+    for name in FACES:
+        with open_face(name) as face:
+            assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"x"] * 2
+    connection.close()
+    assert time.monotonic() - began >= 5 / 50
+
+
+def test_a_turn_that_comes_too_late_fails_at_once(face, connect, scripted):
+    server = scripted(response(body=b"x"))
+    connection = connect(rate_limit=RateLimit(1, per=3600))
+    face.get_bytes(connection, server.url)
+    with httpconn.deadline(60), pytest.raises(httpconn.DeadlineExceeded):
+        face.get_bytes(connection, server.url, timeout=300)
+    assert len(server.requests) == 1
+
+
+def test_a_full_line_refuses_at_once(face, connect, scripted):
+    server = scripted(response(body=b"x"))
+    connection = connect(rate_limit=[RateLimit(1, per=0.5), RateLimit(100, scope="all")], limits=Limits(max_waiting=1))
+    face.get_bytes(connection, server.url)
+    calls = [face.start(connection, "get_bytes", server.url, timeout=300) for _ in range(2)]
+    while not any(call.done() for call in calls):
+        time.sleep(0)
+    refused = next(call for call in calls if call.done())
+    assert isinstance(refused.exception(), httpconn.QueueFull)
+    assert [call.result() for call in calls if call is not refused] == [b"x"]
+
+
+@pytest.mark.parametrize("name", ["asyncio", "trio"])
+def test_who_is_cancelled_leaves_the_turn_to_others(name, scripted):
+    server = scripted(response(body=b"x"))
+    with open_face(name) as face:
+        connection = httpconn.HTTPConnection(rate_limit=RateLimit(1, per=60))
+        face.get_bytes(connection, server.url)
+        waiting = face.start(connection, "get_bytes", server.url, timeout=100)
+        while not connection._calls.rules.rates._waiting:
+            time.sleep(0)
+        waiting.cancel()
+        while connection._calls.rules.rates._waiting:
+            time.sleep(0)
+        rates = connection._calls.rules.rates
+        turn = rates.turn("127.0.0.1", time.monotonic(), None)
+        assert 0 < turn.wait(time.monotonic()) <= 60
+        face.close(connection)
+
+
+def test_a_pause_that_a_host_asks_for_holds_for_all_calls(face, connect, scripted):
+    server = scripted(response(429, headers={"Retry-After": "60"}))
+    connection = connect(rate_limit=RateLimit(1000), retries=0)
+    with pytest.raises(httpconn.StatusError):
+        face.get_bytes(connection, server.url)
+    with pytest.raises(httpconn.DeadlineExceeded):
+        face.get_bytes(connection, server.url, timeout=30)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("bad", [5, [5], "5"])
+def test_only_rate_limits_are_rate_limits(bad):
+    with pytest.raises(httpconn.InvalidRequest):
+        httpconn.HTTPConnection(rate_limit=bad)
+
+
+@pytest.mark.parametrize("bad", [0, -1, True, "5", float("nan")])
+def test_a_bandwidth_is_a_number_of_bytes(bad):
+    with pytest.raises(httpconn.InvalidRequest):
+        httpconn.HTTPConnection(bandwidth=bad)
+
+
+@pytest.mark.parametrize("size", [50_000, 1_000_000])
+def test_bodies_together_keep_to_the_bandwidth(face, connect, scripted, size):
+    server = scripted(response(body=b"x" * size))
+    connection = connect(bandwidth=size * 10)
+    began = time.monotonic()
+    calls = [face.start(connection, "get_bytes", server.url) for _ in range(3)]
+    assert [len(call.result()) for call in calls] == [size] * 3
+    assert time.monotonic() - began >= 0.28
+
+
+def test_a_download_keeps_to_its_own_bandwidth(face, connect, scripted, tmp_path):
+    server = scripted(response(body=b"x" * 500_000))
+    connection = connect()
+    began = time.monotonic()
+    face.call(connection, "download", server.url, tmp_path / "slow", bandwidth=2_500_000)
+    assert time.monotonic() - began >= 0.18
+    assert (tmp_path / "slow").read_bytes() == b"x" * 500_000
+
+
+def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once(face, connect, scripted):
+    server = scripted(response(body=b"x" * 100_000))
+    with httpconn.deadline(60), pytest.raises(httpconn.DeadlineExceeded):
+        face.get_bytes(connect(bandwidth=1), server.url)
+
+
+def test_who_waits_longest_for_a_connection_has_the_next_one(face, connect, scripted):
+    free = threading.Event()
+    server = scripted([Until(free), response(body=b"x")])
+    connection = connect(limits=Limits(max_connections=1))
+    calls = []
+    for number in range(6):
+        calls.append(face.start(connection, "get_bytes", f"{server.url.rstrip('/')}/{number}"))
+        while connection.stats().connections.waiting < number:
+            time.sleep(0)
+        if not number:
+            server.wait_for(lambda: server.connections == 1)
+    free.set()
+    assert [call.result() for call in calls] == [b"x"] * 6
+    assert [request.target for request in server.requests] == [b"/%d" % number for number in range(6)]
