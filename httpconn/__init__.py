@@ -1,23 +1,31 @@
-"""httpconn fetches bytes, text, JSON and files over HTTP, from synchronous code, asyncio and trio alike."""
+"""httpconn fetches bytes, text, JSON and files over HTTP, from synchronous code, asyncio and trio alike.
+
+A name is imported when it is first used, since most programs that import this package use it later, or not at all.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .access import AccessPolicy
-from .checked import Checked, CheckedAddress
-from .connection import HTTPConnection, global_http_connection
-from .core.intake import ByteBudget
-from .downloaded import Downloaded
 from .errors import *  # noqa: F403 - errors.__all__ is the public list
 from .errors import __all__ as _errors
-from .fetched import Fetched, Saved
-from .hooks import RedirectEvent, RetryEvent
-from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
-from .pins import Pinned
-from .ports.clock import deadline
-from .progress import Progress, ProgressCallback
-from .remotefile import RemoteFile
-from .response import Response
-from .results import AsyncResults, Results
-from .stats import HostStats, PoolStats, Stats
+
+if TYPE_CHECKING:
+    from .access import AccessPolicy
+    from .checked import Checked, CheckedAddress
+    from .connection import HTTPConnection, global_http_connection
+    from .core.intake import ByteBudget
+    from .downloaded import Downloaded
+    from .fetched import Fetched, Saved
+    from .hooks import RedirectEvent, RetryEvent
+    from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
+    from .pins import Pinned
+    from .ports.clock import deadline
+    from .progress import Progress, ProgressCallback
+    from .remotefile import RemoteFile
+    from .response import Response
+    from .results import AsyncResults, Results
+    from .stats import HostStats, PoolStats, Stats
 
 __all__ = [
     "AccessPolicy",
@@ -50,3 +58,47 @@ __all__ = [
     "global_http_connection",
     *_errors,
 ]
+
+_HOMES = {
+    "AccessPolicy": "access",
+    "Checked": "checked",
+    "CheckedAddress": "checked",
+    "HTTPConnection": "connection",
+    "global_http_connection": "connection",
+    "ByteBudget": "core.intake",
+    "Downloaded": "downloaded",
+    "Fetched": "fetched",
+    "Saved": "fetched",
+    "RedirectEvent": "hooks",
+    "RetryEvent": "hooks",
+    "Limits": "options",
+    "RateLimit": "options",
+    "RedirectPolicy": "options",
+    "RetryPolicy": "options",
+    "Timeouts": "options",
+    "Pinned": "pins",
+    "deadline": "ports.clock",
+    "Progress": "progress",
+    "ProgressCallback": "progress",
+    "RemoteFile": "remotefile",
+    "Response": "response",
+    "AsyncResults": "results",
+    "Results": "results",
+    "HostStats": "stats",
+    "PoolStats": "stats",
+    "Stats": "stats",
+}
+_MODULES = ("progress", "testing", "transport")
+
+if not TYPE_CHECKING:  # or any name would do for type checkers
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_MODULES})

@@ -1,0 +1,46 @@
+"""Importing the package costs next to nothing, and brings nothing that is not used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import httpconn
+
+HEAVY = {"brotli", "click", "fsspec", "hishel", "httpcore", "httptools", "rich", "tqdm", "trio", "zstandard"}
+
+
+def run(code: str) -> str:
+    """What a new interpreter prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50).stdout
+
+
+def test_the_package_alone_brings_nothing_heavy():
+    # What httpx brings itself, such as click where its command line is installed, is not ours to leave out.
+    code = "import sys, httpx; before = set(sys.modules); import httpconn; print(*set(sys.modules) - before)"
+    brought = set(run(code).split())
+    assert not brought & HEAVY
+    assert len(brought) < 10
+
+
+def test_what_is_not_asked_for_is_not_imported():
+    code = "import sys, httpx; before = set(sys.modules); import httpconn; httpconn.HTTPConnection().close(); "
+    brought = set(run(code + "print(*set(sys.modules) - before)").split())
+    assert not brought & {"rich", "click", "tqdm", "hishel", "fsspec", "truststore"}
+
+
+@pytest.mark.parametrize("name", httpconn.__all__)
+def test_each_public_name_is_there_and_listed(name):
+    assert getattr(httpconn, name) is not None
+    assert name in dir(httpconn)
+
+
+def test_another_name_is_not():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        httpconn.nothing  # noqa: B018
+
+
+def test_public_modules_need_no_import_of_their_own():
+    assert run("import httpconn; print(httpconn.progress.rich_progress.__name__, httpconn.transport.HTTPTransport)")
