@@ -26,7 +26,7 @@ from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, w
 from .pickling import given, picklable
 from .pins import Pinned
 from .ports.clients import ClientOptions, Clients
-from .stats import Stats
+from .stats import Stats, stats_of
 from .transport.names import NameResolver, Names
 from .transport.tls import Certificate
 
@@ -166,7 +166,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
 
     def stats(self) -> Stats:
         """What its calls came to so far, on all threads and event loops, and which connections it holds."""
-        return Stats.of(self._calls.rules.counts, self._clients.pools())
+        return stats_of(self._calls.rules.counts, self._clients.pools())
 
     def close(self) -> None:
         """Close what the synchronous methods opened; what event loops hold is closed by them."""

@@ -74,20 +74,20 @@ class Stats(HostStats):
     errors_by_type: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, HostStats] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, counts: Counts, pools: Iterable[PoolStats]) -> Stats:
-        """What there is now."""
-        hosts = {host: _of(tally) for host, tally in list(counts.hosts.items())}
-        parts = [*hosts.values(), _of(counts.others)]
-        return cls(
-            sum(each.requests for each in parts),
-            sum(each.retries for each in parts),
-            sum(each.received for each in parts),
-            sum(each.errors for each in parts),
-            PoolStats.total(pools),
-            dict(counts.errors),
-            hosts,
-        )
+
+def stats_of(counts: Counts, pools: Iterable[PoolStats]) -> Stats:
+    """What there is now."""
+    hosts = {host: _of(tally) for host, tally in list(counts.hosts.items())}
+    parts = [*hosts.values(), _of(counts.others)]
+    return Stats(
+        sum(each.requests for each in parts),
+        sum(each.retries for each in parts),
+        sum(each.received for each in parts),
+        sum(each.errors for each in parts),
+        PoolStats.total(pools),
+        dict(counts.errors),
+        hosts,
+    )
 
 
 def _of(tally: Tally) -> HostStats:

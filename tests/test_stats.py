@@ -8,7 +8,7 @@ import pytest
 
 import httpconn
 from httpconn.core.counts import MAX_HOSTS, Counts
-from httpconn.stats import Stats
+from httpconn.stats import stats_of
 from tests.servers.scripted import in_turn, response
 
 
@@ -54,6 +54,6 @@ def test_hosts_beyond_the_first_thousand_are_counted_together():
     counts = Counts()
     for number in range(MAX_HOSTS * 2):
         counts.of(f"host{number}").requests += 1
-    stats = Stats.of(counts, ())
+    stats = stats_of(counts, ())
     assert stats.requests == MAX_HOSTS * 2
     assert len(stats.hosts) == MAX_HOSTS

@@ -13,10 +13,10 @@ class Tally:
     __slots__ = ("errors", "received", "requests", "retries")
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.retries = 0
-        self.received = 0
-        self.errors = 0
+        self.requests: int = 0
+        self.retries: int = 0
+        self.received: int = 0
+        self.errors: int = 0
 
 
 class Counts:

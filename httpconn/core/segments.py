@@ -42,9 +42,11 @@ class Segment:
     __slots__ = ("end", "goes_on", "position", "reach", "start")
 
     def __init__(self, start: int, end: int, *, goes_on: bool = False) -> None:
-        self.start = self.position = self.reach = start
-        self.end = end
-        self.goes_on = goes_on
+        self.start: int = start
+        self.position: int = start
+        self.reach: int = start
+        self.end: int = end
+        self.goes_on: bool = goes_on
 
 
 class Plan:
@@ -56,7 +58,7 @@ class Plan:
     """
 
     def __init__(self, total: int, done: Iterable[tuple[int, int]]) -> None:
-        self.total = total
+        self.total: int = total
         self._done = merged(done)
         self._taken: list[Segment] = []
         self._lock = threading.Lock()

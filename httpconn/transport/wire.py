@@ -62,7 +62,7 @@ class Wire:
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
-        self._failure = ""
+        self._failure: str = ""
         self._poll = _poll(sock)
         _open.add(self)
 
@@ -264,7 +264,7 @@ class Filling:
     def __init__(self, receive_into: Callable[[memoryview], int], buffer: memoryview) -> None:
         self._receive_into = receive_into
         self._buffer = buffer
-        self.count = 0
+        self.count: int = 0
 
     def __call__(self) -> int:
         """The bytes in the buffer once it is full, or no more come; until then what the socket raises."""
