@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import httpconn
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.servers.faces import Face
 from tests.servers.scripted import Close, Pause, Received, in_turn, response
@@ -189,3 +190,26 @@ class TestOpenTelemetry:
         (span,) = spans.get_finished_spans()
         assert span.attributes["http.status_code"] == 404
         assert server.requests[0].header("traceparent") is not None
+
+    @pytest.mark.parametrize("method", ["get_bytes", "download"])
+    def test_the_client_of_a_connection_is_instrumented(self, face, connect, scripted, tmp_path, method):
+        spans, provider = InMemorySpanExporter(), TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(spans))
+        server = scripted(in_turn(response(503), response(body=b"ok")))
+        connection = connect(retries=httpconn.RetryPolicy(backoff=0))
+        client = face.run(connection.get_async_client) if face.is_async else connection.get_sync_client()
+
+        def name_only(span: Any, request: Any) -> None:
+            url = httpx.URL(scheme=request.url.scheme, host=request.url.host, port=request.url.port)
+            span.set_attribute("http.url", str(url))
+
+        async def awaited(span: Any, request: Any) -> None:
+            name_only(span, request)
+
+        hook = awaited if face.is_async else name_only
+        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=provider, request_hook=hook)
+        face.call(connection, method, f"{server.url}/a?signature=secret", *([tmp_path / "a"] * (method == "download")))
+        first, second = spans.get_finished_spans()
+        assert [each.attributes["http.status_code"] for each in (first, second)] == [503, 200]
+        assert all("secret" not in str(each.attributes) for each in (first, second))
+        assert all(request.header("traceparent") is not None for request in server.requests)
