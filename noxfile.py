@@ -40,6 +40,19 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation; a warning is an error."""
     install(session, "docs")
+    build_pages(session)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """The documentation as a reader has it, in Chromium: links, search, narrow screens, contrast, light and dark."""
+    install(session, "docs", "site")
+    build_pages(session)
+    session.run("pytest", "--confcutdir", "tests/site", "tests/site/check_site.py", *session.posargs)
+
+
+def build_pages(session: nox.Session) -> None:
+    """By Sphinx, to ``docs/_build/html``."""
     session.run("sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
 
 
@@ -64,6 +77,8 @@ def bench(session: nox.Session) -> None:
     """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+    for module in ("many", "segmented"):
+        session.run("python", "-m", f"tests.benchmarks.{module}")
 
 
 @nox.session

@@ -17,7 +17,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 # Pieces of a page, not pages.
-exclude_patterns = ["_build", "benchmarks"]
+exclude_patterns = ["_build", "benchmarks", "explanation/pictures"]
 
 # What is copied is what is typed: no prompt, and no output.
 copybutton_prompt_text = "$ "
@@ -44,6 +44,7 @@ nitpick_ignore_regex = [
 
 html_theme = "furo"
 html_title = f"httpconn {release}"
+html_favicon = "_static/favicon.svg"
 html_show_sphinx = False
 html_copy_source = False
 

@@ -2,14 +2,18 @@
 
 The blocks of one page run in order, in one namespace and one empty folder. Two hosts stand for servers of this
 process: ``https://example.com`` for a plain one, ``https://internal.example.com`` for one whose certificate is
-signed by the authority in ``company.pem``; ``http://proxy.example.com:3128`` stands for a real proxy.
+signed by the authority in ``company.pem``. ``http://proxy.example.com:3128`` stands for a real proxy, and
+``proxy.example.com:8080`` for one that wants ``user:pass``. A block may await, as in a notebook.
 Where a ``text`` block follows a Python block directly, it is what the block prints.
 Functions named ``test_...`` are called at the end of their page.
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import gzip
+import inspect
 import io
 import json
 import os
@@ -18,7 +22,7 @@ import shutil
 import struct
 import subprocess
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +33,9 @@ import pytest
 import httpconn
 from httpconn.cli import EXIT_CODES, INTERRUPTED
 from httpconn.filesystem import HTTPConnFileSystem
-from httpconn.testing import Received
+from httpconn.testing import Received, Step
 from tests.servers.application import pattern
-from tests.servers.files import Served
+from tests.servers.files import Served, cut, instead
 from tests.servers.proxies import ProxyServer
 from tests.servers.scripted import Script, ScriptedServer, Stall, in_turn, response
 from tests.servers.tls import Certificates
@@ -42,6 +46,7 @@ LANGUAGES = {"python", "text", "console", "sh"}
 FENCE = re.compile(r"^```(?P<language>\S*)(?: [^\n]*)?\n(?P<text>.*?)^```$", re.M | re.S)
 OUTPUT = re.compile(r"\s*^```text\n(?P<text>.*?)^```$", re.M | re.S)
 MIB = 1024 * 1024
+Answering = Callable[[Received], bytes | Sequence[Step]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,19 @@ def echo(request: Received) -> bytes:
     return response(headers={"Content-Type": "application/json"}, body=json.dumps(names).encode())
 
 
+def unless_expired(served: Served) -> Answering:
+    """A signed URL, as an object store takes it; one that was made for 0 seconds has expired."""
+
+    def answer(request: Received) -> bytes | Sequence[Step]:
+        return refused() if "X-Amz-Expires=0" in request.target.decode() else served(request)
+
+    return answer
+
+
+def refused() -> bytes:
+    return response(403, {"Content-Type": "application/xml"}, b"<Error><Message>Request has expired</Message></Error>")
+
+
 def books() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -86,6 +104,8 @@ def site() -> Script:
         "/books.zip": Served(books()),
         "/model.safetensors": Served(struct.pack("<Q", 24) + b'{"weight": 1, "bias": 2}' + bytes(3 * MIB)),
         "/weights.bin": response(body=pattern(3 * MIB)),
+        "/models/weights.bin": unless_expired(Served(pattern(3 * MIB))),
+        "/models/large.bin": Served(pattern(3 * MIB), faults=[cut(2 * MIB), instead(refused()), instead(refused())]),
         "/huge.bin": [response(headers={"Content-Length": str(10_000 * MIB)}), Stall()],
         "/bomb.json": response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(bytes(32 * MIB))),
         "/old.json": response(302, {"Location": "/prices.json"}),
@@ -100,7 +120,9 @@ def site() -> Script:
 
 
 @pytest.fixture
-def hosts(tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer) -> Iterator[Mapping[str, str]]:
+def hosts(
+    tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer, guarded_proxy_server: ProxyServer
+) -> Iterator[Mapping[str, str]]:
     """The example hosts, and the servers that stand for them."""
     shutil.copy(certificates.files.authority, tmp_path / "company.pem")
     shutil.copy(certificates.files.client, tmp_path / "client.pem")
@@ -111,6 +133,7 @@ def hosts(tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer)
             "https://example.com": plain.url,
             "https://internal.example.com": internal.url,
             "http://proxy.example.com:3128": proxy_server.url,
+            "proxy.example.com:8080": guarded_proxy_server.bare_url.removeprefix("http://"),
         }
         httpconn.global_http_connection.close()
 
@@ -132,12 +155,17 @@ def test_the_examples_of_a_page_run(
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__main__"}
     servers = {server: name for name, server in hosts.items()}
-    for example in examples(page.read_text("utf-8")):
-        # Empty lines in front, so that a traceback names the line of the page.
-        source = "\n" * example.line + substitute(example.source, hosts)
-        exec(compile(source, page, "exec", dont_inherit=True), namespace)
-        printed = substitute(capsys.readouterr().out, servers)
-        assert example.output is None or printed == example.output, f"{page}, line {example.line}"
+    with asyncio.Runner() as runner:
+        for example in examples(page.read_text("utf-8")):
+            # Empty lines in front, so that a traceback names the line of the page.
+            source = "\n" * example.line + substitute(example.source, hosts)
+            code = compile(source, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            if code.co_flags & inspect.CO_COROUTINE:
+                runner.run(eval(code, namespace))
+            else:
+                exec(code, namespace)
+            printed = substitute(capsys.readouterr().out, servers)
+            assert example.output is None or printed == example.output, f"{page}, line {example.line}"
     for name, function in list(namespace.items()):
         if name.startswith("test_"):
             function()

@@ -1,4 +1,4 @@
-"""The measurement of many URLs runs."""
+"""The measurements of many URLs, and of files on several connections, run."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def test_each_kind_is_compared() -> None:
     assert done.returncode == 0, done.stderr
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["threads", "asyncio", "trio"]
     assert all(re.search(r"by hand: [\d.]+ times$", line) for line in done.stdout.splitlines())
+
+
+def test_files_on_several_connections_are_compared() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.segmented", "--share", "100", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if "httpconn, 16 segments" in line]

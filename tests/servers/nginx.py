@@ -1,0 +1,114 @@
+"""nginx, with a folder of files and a configuration of ours."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .forwarder import HOST, Forwarder, forwarding
+from .tls import Certificates
+
+# As Debian installs it, outside of an ordinary user's PATH.
+PROGRAM = shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
+KEEPALIVE_REQUESTS = 12
+PATIENCE = 10.0
+
+CONFIGURATION = """
+daemon off;
+user {user} {group};
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/temporary;
+    proxy_temp_path {folder}/temporary;
+    fastcgi_temp_path {folder}/temporary;
+    uwsgi_temp_path {folder}/temporary;
+    scgi_temp_path {folder}/temporary;
+    keepalive_requests {keepalive_requests};
+    root {folder}/files;
+    add_header X-Request-Number $connection_requests;
+    ssl_certificate {certificate};
+    ssl_certificate_key {certificate};
+    server {{
+        listen {plain};
+        listen {secure} ssl http2;
+        location /precompressed/ {{ gzip_static on; }}
+        location /compressed/ {{ gzip on; gzip_types *; }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """A server that runs.
+
+    Attributes:
+        url: of its root, by plain http.
+        secure_url: the same by https, with HTTP/2 on offer.
+        files: the folder that it serves.
+        network: leads to it as well, and can be cut.
+    """
+
+    url: str
+    secure_url: str
+    files: Path
+    network: Forwarder
+
+    @property
+    def cut_url(self) -> str:
+        """Its root by way of the network that can be cut."""
+        return f"http://{HOST}:{self.network.port}"
+
+
+@contextmanager
+def serve_nginx(folder: Path, certificates: Certificates) -> Iterator[Nginx]:
+    """nginx in a child process, with its files in the folder."""
+    files = folder / "files"
+    files.mkdir()
+    with ExitStack() as stack:
+        # nginx takes over sockets that listen already, as it does at its own upgrade: no port is guessed.
+        sockets = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(2)]
+        plain, secure = (f"{HOST}:{each.getsockname()[1]}" for each in sockets)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(
+            CONFIGURATION.format(
+                folder=folder,
+                # Started by root, it would go on as a user who cannot read the folder.
+                user=pwd.getpwuid(os.getuid()).pw_name,
+                group=grp.getgrgid(os.getgid()).gr_name,
+                plain=plain,
+                secure=secure,
+                certificate=certificates.files.server,
+                keepalive_requests=KEEPALIVE_REQUESTS,
+            )
+        )
+        stack.enter_context(_child(configuration, [each.fileno() for each in sockets]))
+        network = stack.enter_context(forwarding(sockets[0].getsockname()[1]))
+        yield Nginx(f"http://{plain}", f"https://{secure}", files, network)
+
+
+@contextmanager
+def _child(configuration: Path, sockets: list[int]) -> Iterator[None]:
+    assert PROGRAM is not None
+    process = subprocess.Popen(
+        [PROGRAM, "-p", configuration.parent, "-c", configuration, "-e", configuration.parent / "error.log"],
+        env={**os.environ, "NGINX": "".join(f"{each};" for each in sockets)},
+        pass_fds=sockets,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
