@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import httpconn
 from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
 from tests.servers.application import pattern
 from tests.servers.files import Served
-from tests.servers.scripted import Close, Pause, Reset, Stall, response
+from tests.servers.scripted import Close, Pause, Reset, ScriptedServer, Stall, response
 
 MIB = 1024 * 1024
 SIZE = 12 * MIB + 7
@@ -28,6 +35,7 @@ class Slow(Served):
     """Its answers come so slowly that others can join; ``breaks`` says after how many bytes an answer is to end."""
 
     breaks: dict[int, tuple[int, Any]] = field(default_factory=dict)
+    pause: float = 0.004
     count: int = 0
 
     def __call__(self, request):
@@ -39,7 +47,7 @@ class Slow(Served):
         size, end = self.breaks.get(number, (len(body), None))
         steps = [head + blank]
         for start in range(0, size, PIECE):
-            steps += [body[start : min(start + PIECE, size)], Pause(0.004)]
+            steps += [body[start : min(start + PIECE, size)], Pause(self.pause)]
         return steps if end is None else [*steps, end]
 
 
@@ -216,3 +224,51 @@ def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
 def test_a_number_of_segments_is_a_number(download, segments):
     with pytest.raises(InvalidRequest):
         download("http://127.0.0.1:9/", segments=segments)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    breaks=st.dictionaries(st.integers(0, 20), st.integers(0, 4 * MIB), max_size=12),
+    segments=st.integers(1, 6),
+    tries=st.integers(1, 3),
+)
+def test_whatever_breaks_the_file_is_right_and_nothing_comes_twice(breaks, segments, tries):
+    served = Slow(BODY, breaks={number: (size, Close()) for number, size in breaks.items()}, pause=0)
+    budget = ByteBudget(100 * SIZE)
+    with ScriptedServer(served) as server, TemporaryDirectory() as folder, httpconn.HTTPConnection() as connection:
+        target = Path(folder) / "file"
+        for _ in range(len(breaks) + 1):  # each of which at least one break is spent on
+            with suppress(httpconn.HTTPConnError):
+                connection.download(
+                    server.url, target, segments=segments, retries=RetryPolicy(attempts=tries, backoff=0), budget=budget
+                )
+                break
+        assert target.read_bytes() == BODY
+        assert list(Path(folder).iterdir()) == [target]
+    assert budget.used == SIZE
+
+
+KILLED = """
+import sys
+import httpconn
+with httpconn.HTTPConnection() as connection:
+    connection.download(sys.argv[1], sys.argv[2], segments=4, retries=0)
+"""
+
+
+def test_a_process_that_is_killed_leaves_nothing_wrong(scripted, tmp_path):
+    server = scripted(Slow(BODY))
+    target = tmp_path / "file"
+    for moment in (4, 6, 8):
+        command = [sys.executable, "-c", KILLED, server.url, str(target)]
+        with subprocess.Popen(command) as process:
+            before = len(server.requests)
+            server.wait_for(
+                lambda before=before, moment=moment: len(server.requests) >= before + moment // 2, timeout=30
+            )
+            process.kill()
+        assert not target.exists()
+    with httpconn.HTTPConnection() as connection:
+        connection.download(server.url, target, segments=4, digest=SHA256)
+    assert target.read_bytes() == BODY
+    assert list(tmp_path.iterdir()) == [target]
