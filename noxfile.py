@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.5"
@@ -32,6 +35,8 @@ def types(session: nox.Session) -> None:
     """The whole package under mypy; the public face under pyright."""
     install(session, "types")
     session.run("mypy")
+    session.run("mypy", "tests/typing/public_face.py")
+    session.run("pyright", "tests/typing/public_face.py", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
     # Without this, pyright asks a package registry whether it is the newest.
     session.run("pyright", "--verifytypes", "httpconn", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -61,6 +66,21 @@ def tests(session: nox.Session) -> None:
     """The tests, on each Python at hand; arguments after ``--`` go to pytest."""
     install(session, "test")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def package(session: nox.Session) -> None:
+    """Build the sdist and the wheel, install each where nothing else is, and see whether it works there."""
+    session.install("build>=1.2", "twine>=6")
+    built = Path(session.create_tmp()) / "built"
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(built))
+    for archive in sorted(built.iterdir()):
+        session.run("twine", "check", "--strict", str(archive))
+        clean = built.with_name("clean")
+        session.run("python", "-m", "venv", "--clear", str(clean))
+        session.run(str(clean / "bin/python"), "-m", "pip", "install", "-q", str(archive), external=True)
+        session.run(str(clean / "bin/python"), "-I", "tests/package/smoke.py", external=True)
 
 
 @nox.session

@@ -1,0 +1,69 @@
+"""Run by an interpreter into which nothing but the package was installed: does what it says work there?"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import importlib.util
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+MOST = 0.015
+"""Seconds that ``import httpconn`` may take on top of ``import httpx``."""
+
+
+@contextmanager
+def serving(folder: str) -> Iterator[str]:
+    """The URL of a folder."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def seconds(module: str) -> float:
+    """How long an import takes in an interpreter of its own: the median of some, and not the first."""
+    code = f"import time; began = time.perf_counter(); import {module}; print(time.perf_counter() - began)"
+    run = functools.partial(subprocess.run, [sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return statistics.median([float(run().stdout) for _ in range(12)][1:])
+
+
+def main() -> None:
+    import httpconn
+
+    home = Path(httpconn.__file__).parent
+    assert "site-packages" in home.parts, home
+    assert (home / "py.typed").exists()
+    assert metadata.version("httpconn") == httpconn.__version__
+    assert importlib.util.find_spec("tests") is None
+    assert not {"trio", "click", "rich"} & {each.metadata["Name"].lower() for each in metadata.distributions()}
+    with tempfile.TemporaryDirectory() as folder, serving(folder) as url:
+        (Path(folder) / "a").write_bytes(b"some bytes")
+        with httpconn.HTTPConnection(trust_env=False) as conn:
+            assert conn.get_bytes(f"{url}/a") == b"some bytes"
+            assert conn.download_file(f"{url}/a", Path(folder) / "b").read_bytes() == b"some bytes"
+
+        async def fetch() -> bytes:
+            async with httpconn.HTTPConnection(trust_env=False) as conn:
+                return await conn.async_get_bytes(f"{url}/a")
+
+        assert asyncio.run(fetch()) == b"some bytes"
+    told = subprocess.run([sys.executable, "-m", "httpconn", "--version"], capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert "httpconn[cli]" in told.stderr, told.stderr
+    more = seconds("httpx, httpconn") - seconds("httpx")
+    print(f"import httpconn: {more * 1000:.1f} ms on top of import httpx")
+    assert more < MOST
+
+
+if __name__ == "__main__":
+    main()
