@@ -134,16 +134,31 @@ def test_a_server_that_wants_no_more_connections_has_no_more(download, scripted,
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_another_version_is_fetched_anew_and_alone(download, scripted, tmp_path):
-    served = Slow(BODY)
-
+def changing(served, after):
     def answer(request):
-        if served.count == 2:
+        if served.count == after:
             served.body, served.etag = OTHER, '"v2"'
         return served(request)
 
-    server = scripted(answer)
-    done = download(server.url)
+    return answer
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_one_version_comes_and_never_a_mixture(download, scripted, tmp_path, after):
+    done = download(scripted(changing(Slow(BODY), after)).url)
+    assert (tmp_path / "file").read_bytes() == {'"v1"': BODY, '"v2"': OTHER}[done.validator]
+
+
+def test_one_who_joins_and_meets_another_version_costs_nothing(download, scripted, tmp_path):
+    server = scripted(changing(Slow(BODY), 1))
+    budget = ByteBudget(2 * SIZE)
+    assert download(server.url, segments=2, budget=budget).validator == '"v1"'
+    assert budget.used == SIZE
+
+
+def test_where_the_old_version_is_no_more_the_new_one_comes(download, scripted, tmp_path):
+    broken = dict.fromkeys(range(6), (MIB, Close()))
+    done = download(scripted(changing(Slow(BODY, breaks=broken), 3)).url)
     assert (tmp_path / "file").read_bytes() == OTHER
     assert done.validator == '"v2"'
 

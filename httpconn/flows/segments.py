@@ -44,7 +44,7 @@ CHECKPOINT_EVERY = 5.0
 """Seconds of a transfer that a crash may cost; a checkpoint waits for the disk."""
 
 # These end the download, and not one of its connections alone.
-_FATAL = (StorageError, LimitExceeded, DeadlineExceeded, FileChanged)
+_FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
 def connections_for(job: Job, answer: Answer) -> int:
@@ -54,7 +54,7 @@ def connections_for(job: Job, answer: Answer) -> int:
     most = min(limits.max_connections, limits.max_per_host or limits.max_connections, wanted or segments.MOST)
     if wanted == 1 or partial.validator is None or partial.total is None:
         return 1
-    rest = partial.total - partial.held.size - partial.held.beyond
+    rest = partial.total - partial.received
     if wanted is not None:
         return most if rest >= 2 * segments.LEAST else 1
     takes_ranges = answer.response.status_code == 206 or field(answer.response, "accept-ranges") == "bytes"
@@ -99,7 +99,7 @@ class Segmented:
         """Fetch all that is missing. What there is when it fails is known to the partial file.
 
         Raises:
-            FileChanged: there is another version now.
+            FileChanged: there is another version now, and none that would bring the rest of the old one.
             RangesRefused: the server gives no more than one answer at a time, or none but the whole.
         """
         try:
