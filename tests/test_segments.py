@@ -228,7 +228,7 @@ def test_no_more_than_the_pool_allows(download, scripted, tmp_path):
 
 def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
     seen = []
-    download(scripted(Slow(BODY)).url, progress=seen.append)
+    download(scripted(Slow(BODY, pause=0.03)).url, progress=seen.append)
     received = [event.received for event in seen]
     assert received == sorted(received)
     assert (received[0], received[-1], seen[-1].done) == (0, SIZE, True)

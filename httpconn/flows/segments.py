@@ -37,7 +37,7 @@ logger: logging.Logger = logging.getLogger("httpconn.download")
 BLOCK = 1024 * 1024
 """Bytes that are written in one hop: a hop to a worker thread costs as much as copying 64 KiB."""
 
-TICK = 0.25
+TICK = 0.1
 """Seconds between two looks at how far all have come."""
 
 CHECKPOINT_EVERY = 5.0
