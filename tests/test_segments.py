@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,6 +197,36 @@ def test_on_one_connection_too(download, scripted, tmp_path):
     assert download(server.url, budget=budget, segments=1).connections == 1
     assert (tmp_path / "file").read_bytes() == BODY
     assert budget.used == SIZE
+
+
+def test_a_mirror_goes_on_whatever_it_calls_the_version(download, scripted, tmp_path):
+    broken = Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close())))
+    first = scripted(lambda request: broken(request) if broken.count < 5 else [response(404)])
+    mirror = scripted(Slow(BODY, etag='"another name"'))
+    budget = ByteBudget(10 * SIZE)
+    download(first.url, mirrors=[mirror.url], digest=SHA256, retries=0, budget=budget)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert budget.used < SIZE + 1000
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_is_cancelled_leaves_what_came(scripted, tmp_path, backend):
+    server = scripted(Slow(BODY))
+
+    async def main():
+        async with httpconn.HTTPConnection() as connection:
+            with anyio.move_on_after(30) as scope:
+
+                def stop(event):
+                    if event.received > 2 * MIB:
+                        scope.cancel()
+
+                await connection.async_download(server.url, tmp_path / "file", segments=4, progress=stop)
+            assert scope.cancelled_caught
+            return await connection.async_download(server.url, tmp_path / "file", segments=4)
+
+    assert anyio.run(main, backend=backend).resumed > 2 * MIB
+    assert (tmp_path / "file").read_bytes() == BODY
 
 
 def test_the_wrong_content_never_appears(download, scripted, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from functools import partial as bound
 
-from ..core import ranges, segments
+from ..core import segments
 from ..core.deadlines import Deadline
 from ..core.parts import Changed, Fail, Part, Refused, Version, Wanted, judge
 from ..core.requests import RequestSpec
@@ -29,7 +29,7 @@ from ..ports.base import Crew, Port, Signal
 from ..progress import Meter
 from .body import Blocks, Source
 from .exchange import Answer, Course, pursue
-from .heads import head_of
+from .heads import head_of, validator_of
 from .job import Job
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
@@ -85,7 +85,7 @@ class Segmented:
         self._pace = Pace(1 if job.wanted.segments is None else most)
         self._plan = Plan(job.partial.total or 0, [(0, job.partial.size), *job.partial.behind])
         self._first = self._plan.first()
-        self._version = _version(job.partial.validator, self._plan.total)
+        self._version = _version_of(answer, self._plan.total, job.partial.validator)
         self._errors: list[HTTPConnError] = []
         self._raised: list[Exception] = []
         self._attempts: list[int] = []
@@ -118,6 +118,7 @@ class Segmented:
 
     def _is_over(self) -> bool:
         """Whether all is there; raises what keeps it from ever being."""
+        is_idle = not self._working  # before all else: who has left by now has told what there was to tell
         for raised in self._raised:
             raise raised
         if self._count() == self._plan.total:
@@ -125,7 +126,7 @@ class Segmented:
         fatal = next((error for error in self._errors if isinstance(error, _FATAL)), None)
         if fatal is not None:
             raise fatal
-        if not self._working:
+        if is_idle and self._errors:  # without an error they were stopped, and so will this be
             raise _refusal(self._errors[-1])
         return False
 
@@ -280,7 +281,8 @@ def _refusal(error: HTTPConnError) -> HTTPConnError:
     return refused
 
 
-def _version(validator: str | None, total: int) -> Version:
-    if ranges.is_strong(validator):
-        return Version(total, validator, None, validator)
-    return Version(total, None, validator, validator)
+def _version_of(answer: Answer, total: int, validator: str | None) -> Version:
+    """What the further answers have to name: what this one does, which belongs to what there is."""
+    response = answer.response
+    etag, modified = field(response, "etag"), field(response, "last-modified")
+    return Version(total, etag, modified, validator or validator_of(response))
