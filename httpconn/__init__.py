@@ -12,6 +12,7 @@ from .errors import __all__ as _errors
 
 if TYPE_CHECKING:
     from .access import AccessPolicy
+    from .cache import Cache
     from .checked import Checked, CheckedAddress
     from .connection import HTTPConnection, global_http_connection
     from .core.intake import ByteBudget
@@ -31,6 +32,7 @@ __all__ = [
     "AccessPolicy",
     "AsyncResults",
     "ByteBudget",
+    "Cache",
     "Checked",
     "CheckedAddress",
     "Downloaded",
@@ -61,6 +63,7 @@ __all__ = [
 
 _HOMES = {
     "AccessPolicy": "access",
+    "Cache": "cache",
     "Checked": "checked",
     "CheckedAddress": "checked",
     "HTTPConnection": "connection",

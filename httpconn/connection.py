@@ -12,6 +12,7 @@ import httpx
 
 from ._version import __version__
 from .access import AccessPolicy, access_of
+from .cache import Cache
 from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
@@ -54,6 +55,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         coalesce: calls of ``get_bytes``, ``get_text`` and ``get_json`` that are under way at once and ask for the same
             (URL, headers, limits) share one transfer: those of all threads, and those of one event loop. Each keeps
             its own deadline; a call with a ``budget`` fetches for itself.
+        cache: keep what is fetched to be held in memory, between calls; see :class:`Cache`. None keeps nothing.
         verify: True (certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR), False, the path of a PEM
             file or a folder, "system" (the operating system's store), an ``ssl.SSLContext``, or :class:`Pinned`.
         cert: a client certificate: a path, (certificate, key) or (certificate, key, password).
@@ -87,6 +89,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         rate_limit: RateLimit | Sequence[RateLimit] | None = None,
         bandwidth: float | None = None,
         coalesce: bool = False,
+        cache: Cache | None = None,
         verify: ssl.SSLContext | Pinned | str | bool = True,
         cert: Certificate | None = None,
         proxy: str | httpx.URL | httpx.Proxy | None = None,
@@ -102,7 +105,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         require(redirects=(redirects, RedirectPolicy | None))
         require(event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
-        require(coalesce=(coalesce, bool))
+        require(coalesce=(coalesce, bool), cache=(cache, Cache | None))
         require(transport=(transport, httpx.BaseTransport | None))
         require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
@@ -126,6 +129,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 hooks,
                 bandwidth=bandwidth_of(bandwidth),
                 flights={} if coalesce else None,
+                cache=None if cache is None else cache.open(access),
             ),
             timeouts,
             # A file takes as long and as much as it takes, unless somebody said otherwise, or its URL is a stranger's.

@@ -37,7 +37,7 @@ def _declared(owner: type) -> dict[str, tuple[object, bool]]:
     return {name: (kinds[0], NoneType in kinds) for name, kinds in unions.items()}
 
 
-def _check(owner: Any, *may_be_zero: str) -> None:
+def check_fields(owner: Any, *may_be_zero: str) -> None:
     """Refuse flags and numbers that are not what their field declares.
 
     Numbers are positive unless they may be zero: zero seconds would mean "never", and NaN compares with nothing.
@@ -87,7 +87,7 @@ class Timeouts:
     total: float | None = 300.0
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_fields(self)
 
     @classmethod
     def of(cls, value: Timeouts | float) -> Self | Timeouts:
@@ -139,7 +139,7 @@ class Limits:
     strict_framing: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
+        check_fields(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class RetryPolicy:
     budget: float | None = 0.2
 
     def __post_init__(self) -> None:
-        _check(self, "backoff", "budget")
+        check_fields(self, "backoff", "budget")
         object.__setattr__(self, "statuses", items_of(self, "statuses", int))
         object.__setattr__(self, "methods", items_of(self, "methods", str))
 
@@ -207,7 +207,7 @@ class RedirectPolicy:
     safe_headers: frozenset[str] = field(default=frozenset())
 
     def __post_init__(self) -> None:
-        _check(self, "max_hops")
+        check_fields(self, "max_hops")
         names = items_of(self, "safe_headers", str)
         object.__setattr__(self, "safe_headers", frozenset(name.lower() for name in names))
 
@@ -229,7 +229,7 @@ class RateLimit:
     scope: Literal["host", "all"] = "host"
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_fields(self)
         if self.scope not in ("host", "all"):
             raise InvalidRequest('RateLimit.scope must be "host" or "all"')
         if self.interval > MAX_SECONDS:

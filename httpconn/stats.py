@@ -19,12 +19,14 @@ class HostStats:
         retries: attempts that failed and were followed by another one.
         received: bytes of bodies, as they were sent.
         errors: calls that ended in an error.
+        cached: calls that the cache answered, whether or not the server was asked about it.
     """
 
     requests: int = 0
     retries: int = 0
     received: int = 0
     errors: int = 0
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def stats_of(counts: Counts, pools: Iterable[PoolStats]) -> Stats:
         sum(each.retries for each in parts),
         sum(each.received for each in parts),
         sum(each.errors for each in parts),
+        sum(each.cached for each in parts),
         PoolStats.total(pools),
         dict(counts.errors),
         hosts,
@@ -91,4 +94,4 @@ def stats_of(counts: Counts, pools: Iterable[PoolStats]) -> Stats:
 
 
 def _of(tally: Tally) -> HostStats:
-    return HostStats(tally.requests, tally.retries, tally.received, tally.errors)
+    return HostStats(tally.requests, tally.retries, tally.received, tally.errors, tally.cached)

@@ -99,6 +99,9 @@ def site() -> Script:
         "/": response(body=b"ok"),
         "/notes.txt": response(headers={"Content-Type": "text/plain; charset=utf-8"}, body="Grüße aus Köln".encode()),
         "/prices.json": response(headers=as_json, body=json.dumps(prices).encode()),
+        "/rates.json": response(
+            headers={**as_json, "Cache-Control": "max-age=60"}, body=json.dumps({"EUR": 1.0, "CHF": 0.93}).encode()
+        ),
         "/cat.png": response(headers={"Content-Type": "image/png"}, body=b"\x89PNG\r\n\x1a\n" + pattern(48_000)),
         "/prices.csv": Served(b"fruit,price\napple,1.2\npear,2.5\n"),
         "/books.zip": Served(books()),

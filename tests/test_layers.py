@@ -18,10 +18,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "hooks": ({"errors"}, WORLD | {"httpx"}),
     "checked": (set(), WORLD | {"httpx"}),
     "access": ({"checked", "core.addresses", "core.hosts", "core.urls", "errors", "options"}, WORLD),
+    "cache": ({"access", "core.caching", "core.memory", "disk.answers", "errors", "options"}, WORLD | {"httpx"}),
     "stats": ({"core.counts"}, WORLD | {"httpx"}),
     "stepping": (set(), WORLD | {"httpx"}),
     "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
-    "disk": ({"disk", "errors"}, WORLD - {"threading"} | {"httpx"}),
+    "disk": ({"disk", "errors", "core.caching"}, WORLD - {"threading"} | {"httpx"}),
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "lazy": (set(), WORLD),
@@ -54,7 +55,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "testing": ({"testing"}, {"anyio", "trio", "httpx"}),
     "connection": (
         {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "hooks", "options", "ports"}
-        | {"_version", "many", "opening", "pickling", "pins", "stats", "transport.names", "transport.tls"},
+        | {"_version", "cache", "many", "opening", "pickling", "pins", "stats", "transport.names", "transport.tls"},
         WORLD - {"ssl"},
     ),
     "cli": (

@@ -10,13 +10,14 @@ MAX_HOSTS = 1024
 class Tally:
     """What was sent to one host and came from it."""
 
-    __slots__ = ("errors", "received", "requests", "retries")
+    __slots__ = ("cached", "errors", "received", "requests", "retries")
 
     def __init__(self) -> None:
         self.requests: int = 0
         self.retries: int = 0
         self.received: int = 0
         self.errors: int = 0
+        self.cached: int = 0
 
 
 class Counts:

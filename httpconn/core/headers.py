@@ -24,6 +24,11 @@ CROSSES_ORIGINS = frozenset(
     | {"if-none-match", "if-modified-since"}
 )
 
+CONDITIONS = frozenset(
+    {b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
+)
+"""Who asks with one of these is answered as asked, and not with what another question would have brought."""
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ZERO = re.compile(r"q\s*=\s*0(\.0*)?\s*$")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")

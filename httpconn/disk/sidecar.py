@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from .system import MAKE, READ, is_ours
+from .system import read_ours, replace
 
 FORMAT = 1
 MOST_BYTES = 1024 * 1024
@@ -84,29 +82,30 @@ def decode(text: bytes) -> Record | None:
 
 
 def _record(*, format: int, token: Any, kernel: Any, sidecar: Any) -> Record:
-    _require(format == FORMAT and isinstance(token, str) and isinstance(kernel, str))
-    _require(_TOKEN.fullmatch(token) is not None)
+    require(format == FORMAT and isinstance(token, str) and isinstance(kernel, str))
+    require(_TOKEN.fullmatch(token) is not None)
     return Record(token=token, kernel=kernel, sidecar=_sidecar(**sidecar))
 
 
 def _sidecar(*, parts: Any, **fields: Any) -> Sidecar:
     found = Sidecar(**fields, parts=tuple(map(_part, parts)))
-    _require(isinstance(found.url, str) and isinstance(found.key, str))
-    _require(all(each is None or isinstance(each, str) for each in (found.digest, found.validator)))
-    _require(_is_size(found.committed) and (found.total is None or _is_size(found.total)))
+    require(isinstance(found.url, str) and isinstance(found.key, str))
+    require(all(each is None or isinstance(each, str) for each in (found.digest, found.validator)))
+    require(_is_size(found.committed) and (found.total is None or _is_size(found.total)))
     ranges = [(0, found.committed), *((start, end) for start, end, _ in found.parts)]
-    _require(all(one[1] <= other[0] for one, other in pairwise(ranges)))
-    _require(found.total is None or ranges[-1][1] <= found.total)
+    require(all(one[1] <= other[0] for one, other in pairwise(ranges)))
+    require(found.total is None or ranges[-1][1] <= found.total)
     return found
 
 
 def _part(data: Any) -> Part:
     start, end, count = data
-    _require(_is_size(start) and _is_size(end) and _is_size(count) and start + count <= end)
+    require(_is_size(start) and _is_size(end) and _is_size(count) and start + count <= end)
     return start, end, count
 
 
-def _require(condition: bool) -> None:
+def require(condition: bool) -> None:
+    """ValueError for what a file of ours cannot hold."""
     if not condition:
         raise ValueError
 
@@ -118,8 +117,7 @@ def _is_size(value: object) -> bool:
 def load(path: Path) -> Record | None:
     """What stands at the path, if it is a plain file of our own; no link is followed."""
     try:
-        with os.fdopen(os.open(path, READ), "rb") as file:
-            text = file.read(MOST_BYTES + 1) if is_ours(os.fstat(file.fileno())) else b""
+        text = read_ours(path, MOST_BYTES + 1)
     except OSError:
         return None
     return decode(text) if len(text) <= MOST_BYTES else None
@@ -133,14 +131,4 @@ def save(path: Path, draft: Path, record: Record) -> None:
         draft: a name of the caller's own in the same folder, to write at first.
         record: what to write.
     """
-    draft.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(draft, MAKE, 0o600), "wb") as file:
-            file.write(encode(record))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    replace(path, draft, encode(record), durable=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -42,6 +43,45 @@ def is_ours(status: os.stat_result) -> bool:
     """A regular file with one name, that belongs to the user we run as: nobody planted it."""
     user = getattr(os, "geteuid", lambda: status.st_uid)()
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == user
+
+
+def read_ours(path: Path, most: int) -> bytes:
+    """At most so many bytes of a regular file of our own; no link is followed.
+
+    Raises:
+        OSError: there is none.
+    """
+    descriptor = os.open(path, READ)
+    try:
+        if not is_ours(os.fstat(descriptor)):
+            raise failure(errno.EPERM, path)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: Path, draft: Path, data: bytes, *, durable: bool) -> None:
+    """Put a file for its owner alone in place of what stands at the path.
+
+    Args:
+        path: its name.
+        draft: a name of the caller's own in the same folder, to write at first.
+        data: all that it holds.
+        durable: it is on disk before it has its name.
+    """
+    draft.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(draft, MAKE, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def names(path: Path, descriptor: int) -> bool:

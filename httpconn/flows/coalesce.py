@@ -9,21 +9,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from ..core.urls import redact
 from ..errors import DeadlineExceeded, HTTPConnError, StatusError
-from ..lazy import field
 from ..ports.base import Port, Signal
-from .exchange import Answer, Call, Course, pursue
-from .whole import read_success
-
-
-class Content(NamedTuple):
-    """The body of a success, and its Content-Type."""
-
-    data: bytes
-    kind: str | None
+from .cached import obtain
+from .exchange import Call, Course
+from .whole import Content
 
 
 @dataclass(eq=False)
@@ -70,7 +61,7 @@ def _likeness(call: Call) -> tuple[Hashable, ...]:
 
 async def _lead(port: Port, course: Course, flights: Flights, key: Hashable, flight: Flight) -> Content:
     try:
-        flight.outcome = content = await pursue(port, course, _content)
+        flight.outcome = content = await obtain(port, course)
         return content
     except DeadlineExceeded:
         raise
@@ -86,7 +77,7 @@ async def _follow(port: Port, course: Course, flight: Flight) -> None:
     try:
         await port.wait(flight.landed, course.deadline)
     except HTTPConnError as error:
-        error.url, error.elapsed = redact(course.call.spec.url.url), port.now() - course.began
+        course.describe(error, port.now())
         raise
 
 
@@ -104,8 +95,3 @@ def _copied(error: HTTPConnError) -> HTTPConnError:
     if isinstance(error, StatusError) and isinstance(copied, StatusError):
         copied.response = error.response
     return copied
-
-
-async def _content(answer: Answer) -> Content:
-    begun, content = await read_success(answer)
-    return Content(content, field(begun.response, "content-type"))

@@ -13,6 +13,7 @@ import httpx
 
 from ..core import redirects, retries
 from ..core.bandwidth import Bandwidth
+from ..core.caching import Store
 from ..core.counts import Counts
 from ..core.deadlines import SHARED, Deadline
 from ..core.headers import check_size
@@ -46,6 +47,7 @@ class Rules:
     hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
     throttle: Throttle = dataclasses.field(default_factory=Throttle)
     flights: dict[Hashable, Any] | None = None
+    cache: Store | None = None
     bandwidth: Bandwidth | None = None
     counts: Counts = dataclasses.field(default_factory=Counts)
 
@@ -125,6 +127,12 @@ class Course:
             self.gained = True
             self.furthest, self.since = size, now
 
+    def describe(self, error: HTTPConnError, now: float) -> None:
+        """Tell of an error as the caller sees it: where, after how many attempts and how long."""
+        error.attempts, error.elapsed = self.attempts, now - self.began
+        if error.url is None:
+            error.url = redact(self.call.spec.url.url)
+
     @property
     def origin(self) -> Origin:
         """Where the last request went."""
@@ -184,7 +192,7 @@ class Answer:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:
             _name_hop(error, self.response.request)
-            _describe(error, self.course, self.port.now())
+            self.course.describe(error, self.port.now())
             raise
 
     async def close(self) -> None:
@@ -235,7 +243,7 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
         except HTTPConnError as error:
             wait = _pause(port, course, error)
             if wait is None:
-                _describe(error, course, port.now())
+                course.describe(error, port.now())
                 course.call.rules.counts.fail(course.origin.host, error)
                 raise
             await _tell(port, course, error, wait)
@@ -294,19 +302,12 @@ def _retry_after(response: httpx.Response, now: float) -> float | None:
 
 async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -> None:
     """That an attempt failed, and another one follows."""
-    _describe(error, course, port.now())
+    course.describe(error, port.now())
     course.call.rules.counts.of(course.origin.host).retries += 1
     url = redact(course.call.spec.url.url)
     logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
     for hook in course.call.rules.hooks.retry:
         await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
-
-
-def _describe(error: HTTPConnError, course: Course, now: float) -> None:
-    """The error as the caller sees it: where, after how many attempts and how long."""
-    error.attempts, error.elapsed = course.attempts, now - course.began
-    if error.url is None:
-        error.url = redact(course.call.spec.url.url)
 
 
 async def _follow(port: Port, course: Course) -> Answer:

@@ -9,37 +9,41 @@ from ..core.text import decode_text, parse_json
 from ..core.urls import redact
 from ..errors import HTTPConnError
 from ..hooks import HookRaised
-from ..lazy import field
 from ..ports.base import Port
-from .coalesce import Content, flights_of, shared
-from .exchange import Answer, Call, perform
-from .whole import read_success, read_whole
+from .cached import obtain
+from .coalesce import flights_of, shared
+from .exchange import Answer, Call, Course, perform
+from .whole import Content, read_content, read_success, read_whole
 
 T = TypeVar("T")
 
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
     """The body of a success."""
-    flights = flights_of(call)
-    if flights is not None:
-        return (await shared(port, call, flights)).data
-    return await perform(port, call, _content)
+    content = await _from_others(port, call)
+    return await perform(port, call, _content) if content is None else content.data
 
 
 async def fetch_text(port: Port, call: Call) -> str:
     """The body of a success, decoded by its charset."""
-    flights = flights_of(call)
-    if flights is not None:
-        return decode_text(*await shared(port, call, flights))
-    return await perform(port, call, _text)
+    content = await _from_others(port, call)
+    return await perform(port, call, _text) if content is None else decode_text(*content)
 
 
 async def fetch_json(port: Port, call: Call) -> Any:
     """The body of a success, parsed."""
+    content = await _from_others(port, call)
+    return await perform(port, call, _json) if content is None else _parsed(call, content)
+
+
+async def _from_others(port: Port, call: Call) -> Content | None:
+    """The content, where it may come from a cache or with another call; None where it is this call's own matter."""
     flights = flights_of(call)
     if flights is not None:
-        return _parsed(call, await shared(port, call, flights))
-    return await perform(port, call, _json)
+        return await shared(port, call, flights)
+    if call.rules.cache is not None:
+        return await obtain(port, Course.of(call, port.now()))
+    return None
 
 
 def _parsed(call: Call, content: Content) -> Any:
@@ -97,8 +101,7 @@ async def _content(answer: Answer) -> bytes:
 
 
 async def _text(answer: Answer) -> str:
-    begun, content = await read_success(answer)
-    return decode_text(content, field(begun.response, "content-type"))
+    return decode_text(*await read_content(answer))
 
 
 async def _json(answer: Answer) -> Any:

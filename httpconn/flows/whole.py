@@ -7,10 +7,13 @@ The rest is asked for as a download's is: by a Range, on a strong validator alon
 from __future__ import annotations
 
 from io import BytesIO
+from typing import NamedTuple
 
 from ..core import ranges
+from ..core.headers import CONDITIONS
 from ..core.requests import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
+from ..lazy import field
 from ..options import MIB
 from .body import Body, declared
 from .exchange import Answer, Kept
@@ -23,8 +26,12 @@ ROOM = 1024 * 1024
 WORTH_KEEPING = MIB
 """Bytes of a body from which on less is lost by a second question than by fetching them again."""
 
-_OWN_QUESTION = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since"})
-"""Who asks so gets what was asked for; a Range of ours would ask something else."""
+
+class Content(NamedTuple):
+    """The body of a success, and its Content-Type."""
+
+    data: bytes
+    kind: str | None
 
 
 async def read_success(answer: Answer) -> tuple[Answer, bytes]:
@@ -33,6 +40,12 @@ async def read_success(answer: Answer) -> tuple[Answer, bytes]:
     if rest is None:
         answer.require_content()
     return await _read(answer, rest)
+
+
+async def read_content(answer: Answer) -> Content:
+    """The body of a success, and what it is."""
+    begun, data = await read_success(answer)
+    return Content(data, field(begun.response, "content-type"))
 
 
 async def read_whole(answer: Answer) -> tuple[Answer, bytes]:
@@ -149,7 +162,7 @@ def _can_go_on(answer: Answer, size: int) -> bool:
         and response.status_code == 200
         and not is_encoded(response)
         and validator_of(response) is not None
-        and all(name.lower() not in _OWN_QUESTION for name, _ in spec.fields)
+        and all(name.lower() not in CONDITIONS for name, _ in spec.fields)
     )
 
 

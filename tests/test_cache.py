@@ -1,0 +1,304 @@
+"""What was fetched is given again without the server, as long and to whom its header allows."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from email.utils import formatdate
+
+import pytest
+
+import httpconn
+from httpconn import AccessDenied, AccessPolicy, ByteBudget, Cache, InvalidRequest, LimitExceeded, RetryPolicy
+from tests.servers.scripted import Close, cut, in_turn, redirect, response
+from tests.test_many import collect
+
+FRESH = {"Cache-Control": "max-age=60"}
+TAGGED = {"ETag": '"one"'}
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def cache(request, tmp_path):
+    """Both stores."""
+    return Cache(tmp_path / "answers" if request.param == "folder" else None)
+
+
+def numbered(**options):
+    """An answer whose body says the how manieth it is."""
+    return in_turn(*(response(body=f'"{count}"'.encode(), **options) for count in range(1, 9)))
+
+
+def conditional(body, headers, etag='"one"'):
+    """A server that says 304 to whoever has the version."""
+
+    def answer(request):
+        known = request.header("If-None-Match") == etag
+        return response(304, headers) if known else response(headers=headers, body=body)
+
+    return answer
+
+
+class TestAFreshAnswer:
+    """The server is not asked."""
+
+    def test_is_given_again_as_bytes_text_and_json(self, face, connect, scripted, cache):
+        server = scripted(numbered(headers={**FRESH, "Content-Type": "application/json"}))
+        connection = connect(cache=cache)
+        assert face.get_bytes(connection, server.url) == b'"1"'
+        assert face.get_text(connection, server.url) == '"1"'
+        assert face.get_json(connection, server.url) == "1"
+        assert len(server.requests) == 1
+        assert connection.stats().cached == 2
+
+    def test_keeps_its_charset(self, face, connect, scripted, cache):
+        headers = {**FRESH, "Content-Type": "text/plain; charset=latin-1"}
+        server, connection = scripted(response(headers=headers, body="süß".encode("latin-1"))), connect(cache=cache)
+        assert [face.get_text(connection, server.url) for _ in range(2)] == ["süß", "süß"]
+        assert len(server.requests) == 1
+
+    def test_of_many_urls_is_fetched_once(self, face, connect, scripted, cache):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        results = collect(face, connection, [server.url] * 3, concurrency=1)
+        assert [each.result() for each in results] == [b'"1"'] * 3
+        assert len(server.requests) == 1
+
+    def test_is_held_to_the_limits_of_its_call(self, face, connect, scripted, cache):
+        server, connection = scripted(response(headers=FRESH, body=b"x" * 100)), connect(cache=cache)
+        face.get_bytes(connection, server.url)
+        with pytest.raises(LimitExceeded) as raised:
+            face.get_bytes(connection, server.url, max_bytes=99)
+        assert raised.value.url == f"{server.url}/"
+        budget = ByteBudget(150)
+        face.get_bytes(connection, server.url, budget=budget)
+        assert budget.used == 100
+        with pytest.raises(LimitExceeded):
+            face.get_bytes(connection, server.url, budget=budget)
+
+    @pytest.mark.parametrize("field", ["Authorization", "Cookie", "X-Api-Key", "Accept"])
+    def test_is_for_those_who_ask_with_the_same_header(self, face, connect, scripted, cache, field):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        given = [face.get_bytes(connection, server.url, extra_headers={field: who}) for who in ("ann", "bob", "ann")]
+        assert given == [b'"1"', b'"2"', b'"1"']
+
+    def test_of_another_query_or_user_is_another(self, face, connect, scripted, cache):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        ours = server.url.replace("http://", "http://ann:secret@")
+        given = [face.get_bytes(connection, url) for url in (server.url, f"{server.url}/?a=1", ours, server.url)]
+        assert given == [b'"1"', b'"2"', b'"3"', b'"1"']
+
+    @pytest.mark.parametrize("field", [{"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"}])
+    def test_is_not_given_to_who_wants_the_server(self, face, connect, scripted, field):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache())
+        for _ in range(2):
+            face.get_bytes(connection, server.url, extra_headers=field)
+        assert len(server.requests) == 2
+
+    def test_is_not_given_where_the_policy_forbids_its_url(self, face, connect, scripted, tmp_path):
+        server, cache = scripted(response(headers=FRESH)), Cache(tmp_path)
+        face.get_bytes(connect(cache=cache), server.url)
+        with pytest.raises(AccessDenied):
+            face.get_bytes(connect(cache=cache, access=AccessPolicy(denied_hosts=["127.0.0.1"])), server.url)
+
+
+class TestAStaleAnswer:
+    """The server is asked whether it is still right."""
+
+    def test_is_confirmed_by_its_etag(self, face, connect, scripted, cache):
+        server, connection = scripted(conditional(b"right", TAGGED)), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(3)] == [b"right"] * 3
+        assert [each.header("If-None-Match") for each in server.requests] == [None, '"one"', '"one"']
+
+    def test_is_confirmed_by_its_date(self, face, connect, scripted, cache):
+        modified = "Sun, 06 Nov 1994 08:49:37 GMT"
+        script = in_turn(response(headers={"Last-Modified": modified}, body=b"right"), response(304))
+        server, connection = scripted(script), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"right"] * 2
+        assert server.requests[1].header("If-Modified-Since") == modified
+
+    def test_is_fresh_again_once_it_is_confirmed(self, face, connect, scripted, cache):
+        old = response(headers={**TAGGED, **FRESH, "Age": "90"}, body=b"right")
+        server, connection = scripted(in_turn(old, response(304, {**TAGGED, **FRESH}))), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(4)] == [b"right"] * 4
+        assert len(server.requests) == 2
+
+    def test_gives_way_to_a_new_one(self, face, connect, scripted, cache):
+        server, connection = scripted(numbered(headers=TAGGED)), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
+
+    def test_is_not_what_a_304_of_another_version_speaks_of(self, face, connect, scripted, cache):
+        script = in_turn(response(headers=TAGGED, body=b"one"), response(304, {"ETag": '"two"'}), response(body=b"two"))
+        server, connection = scripted(script), connect(cache=cache, retries=ONCE)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"one", b"two"]
+        assert server.requests[2].header("If-None-Match") is None
+
+    def test_is_asked_about_once_where_the_server_says_304_to_everything(self, face, connect, scripted, cache):
+        server = scripted(in_turn(response(headers=TAGGED), response(304, {"ETag": '"two"'})))
+        connection = connect(cache=cache, retries=ONCE)
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url)
+        assert len(server.requests) == 3
+
+    @pytest.mark.parametrize("failure", [response(503), [Close()], cut(response(body=b"half"), 2)])
+    def test_stands_in_where_the_server_fails_and_it_may(self, face, connect, scripted, cache, failure):
+        headers = {"Cache-Control": "max-age=0, stale-if-error=60", **TAGGED}
+        server = scripted(in_turn(response(headers=headers, body=b"right"), failure))
+        connection = connect(cache=cache, retries=ONCE)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"right"] * 2
+        assert server.requests[-1].header("If-None-Match") == '"one"'
+
+    @pytest.mark.parametrize("headers", [TAGGED, {"Cache-Control": "stale-if-error=60, must-revalidate", **TAGGED}])
+    def test_does_not_stand_in_where_it_may_not(self, face, connect, scripted, cache, headers):
+        server = scripted(in_turn(response(headers=headers), response(503)))
+        connection = connect(cache=cache, retries=ONCE)
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url)
+
+    def test_does_not_stand_in_for_what_is_gone(self, face, connect, scripted, cache):
+        headers = {"Cache-Control": "max-age=0, stale-if-error=60", **TAGGED}
+        server = scripted(in_turn(response(headers=headers), response(404)))
+        connection = connect(cache=cache)
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url)
+
+
+class TestWhatIsNotKept:
+    """The server is asked each time, and for all of it."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Cache-Control": "no-store", **TAGGED},
+            {**FRESH, "Set-Cookie": "who=ann"},
+            {**FRESH, "Vary": "*"},
+            {"Cache-Control": "max-age=soon"},
+            {"Expires": "0"},
+        ],
+    )
+    def test_is_what_its_header_rules_out(self, face, connect, scripted, cache, headers):
+        server, connection = scripted(numbered(headers=headers)), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
+        assert server.requests[1].header("If-None-Match") is None
+
+    def test_is_an_answer_that_a_redirect_led_to(self, face, connect, scripted, cache):
+        server = scripted({"/": redirect("/there"), "/there": numbered(headers=FRESH)})
+        connection = connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
+
+    def test_is_an_error(self, face, connect, scripted, cache):
+        server = scripted(in_turn(response(404, FRESH), response(body=b"here")))
+        connection = connect(cache=cache)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url)
+        assert face.get_bytes(connection, server.url) == b"here"
+
+    def test_is_a_body_whose_end_nothing_proves(self, face, connect, scripted, cache):
+        answers = [[response(headers=FRESH, body=each, framing="close"), Close()] for each in (b"ha", b"half")]
+        server, connection = scripted(in_turn(*answers)), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ha", b"half"]
+
+    @pytest.mark.parametrize("field", [{"Range": "bytes=0-1"}, {"If-None-Match": '"x"'}, {"Cache-Control": "no-store"}])
+    def test_is_the_answer_to_a_question_of_the_callers_own(self, face, connect, scripted, cache, field):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        for _ in range(2):
+            face.get_bytes(connection, server.url, extra_headers=field)
+        assert len(server.requests) == 2
+
+    def test_is_the_answer_to_a_request_that_a_hook_signed(self, face, connect, scripted, cache):
+        users = iter(("ann", "bob"))
+
+        def sign(request):
+            request.headers["Authorization"] = next(users)
+
+        server = scripted(lambda request: response(headers=FRESH, body=request.header("Authorization").encode()))
+        connection = connect(cache=cache, event_hooks={"request": [sign]})
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ann", b"bob"]
+
+    def test_is_not_what_an_observer_merely_marked(self, face, connect, scripted, cache):
+        def mark(request):
+            request.headers["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+        server = scripted(numbered(headers=FRESH))
+        connection = connect(cache=cache, event_hooks={"request": [mark]})
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"1"']
+
+
+class TestAFolder:
+    """Answers outlive the program that fetched them."""
+
+    def test_serves_the_next_connection_object(self, face, connect, scripted, tmp_path):
+        server = scripted(numbered(headers=FRESH))
+        given = [face.get_bytes(connect(cache=Cache(str(tmp_path))), server.url) for _ in range(2)]
+        assert given == [b'"1"', b'"1"']
+
+    def test_holds_no_secret_and_is_for_its_owner_alone(self, face, connect, scripted, tmp_path):
+        server = scripted(response(headers={**FRESH, "X-Secret": "secret"}, body=b"public"))
+        url = f"{server.url.replace('http://', 'http://ann:secret@')}/?X-Amz-Signature=secret"
+        face.get_bytes(connect(cache=Cache(tmp_path / "new")), url, extra_headers={"X-Api-Key": "secret"})
+        (file,) = (tmp_path / "new").iterdir()
+        assert b"secret" not in file.read_bytes() + file.name.encode()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+    def test_that_cannot_be_written_makes_no_call_fail(self, face, connect, scripted, tmp_path, caplog):
+        (tmp_path / "file").write_bytes(b"")
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache(tmp_path / "file" / "folder"))
+        assert [face.get_bytes(connection, server.url) for _ in range(3)] == [b'"1"', b'"2"', b'"3"']
+        assert [each.name for each in caplog.records if each.levelname == "WARNING"] == ["httpconn.cache"]
+
+    def test_is_refused_where_addresses_are_judged(self, tmp_path):
+        with pytest.raises(InvalidRequest, match="memory"):
+            httpconn.HTTPConnection(cache=Cache(tmp_path), access=AccessPolicy.public_internet())
+
+
+def test_memory_serves_untrusted_urls_too(face, connect, scripted):
+    access = AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"])
+    server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache(), access=access)
+    assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"1"']
+
+
+def test_equal_calls_at_once_fetch_for_the_cache_together(face, connect, scripted):
+    server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache(), coalesce=True)
+    calls = [face.start(connection, "get_bytes", server.url) for _ in range(5)]
+    assert {each.result(10) for each in calls} == {b'"1"'}
+    assert face.get_bytes(connection, server.url) == b'"1"'
+    assert len(server.requests) == 1
+
+
+def test_an_answer_too_large_for_the_cache_is_fetched_each_time(face, connect, scripted):
+    server = scripted(response(headers=FRESH, body=b"x" * 20_000))
+    connection = connect(cache=Cache(max_bytes=100_000))
+    assert [len(face.get_bytes(connection, server.url)) for _ in range(2)] == [20_000] * 2
+    assert len(server.requests) == 2
+
+
+def test_responses_are_never_cached(face, connect, scripted):
+    server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache())
+    assert [face.get_response(connection, server.url).content for _ in range(2)] == [b'"1"', b'"2"']
+
+
+def test_an_expired_answer_is_fetched_again(face, connect, scripted, cache):
+    past = formatdate(time.time() - 60, usegmt=True)
+    server, connection = scripted(numbered(headers={"Expires": past, **TAGGED})), connect(cache=cache)
+    assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
+
+
+@pytest.mark.parametrize("options", [{"folder": 7}, {"max_bytes": 0}, {"max_bytes": True}, {"max_bytes": 1.5}])
+def test_bad_options_are_refused(options):
+    with pytest.raises(InvalidRequest):
+        Cache(**options)
+    with pytest.raises(InvalidRequest):
+        httpconn.HTTPConnection(cache=True)
+
+
+def test_it_goes_with_the_connection_object_to_other_processes(tmp_path, scripted):
+    server = scripted(numbered(headers=FRESH))
+    with httpconn.HTTPConnection(cache=Cache(tmp_path)) as connection:
+        connection.get_bytes(server.url)
+        with pickle.loads(pickle.dumps(connection)) as other:
+            assert other.get_bytes(server.url) == b'"1"'
+    assert len(server.requests) == 1
