@@ -188,7 +188,7 @@ def _likeness(request: LazyRequest) -> tuple[Any, ...]:
 
 
 def directives(value: str | None) -> dict[str, str]:
-    """The directives of a Cache-Control, the first of each name (RFC 9111 section 5.2); without value they are empty."""
+    """The directives of a Cache-Control, the first of each name (RFC 9111 section 5.2); empty without a value."""
     found: dict[str, str] = {}
     for name, quoted, plain in _DIRECTIVE.findall(value or ""):
         found.setdefault(name.lower(), quoted or plain)
