@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -26,7 +27,8 @@ class Stopped(BaseException):
 class ThreadChannel(Generic[T]):
     """See :class:`httpconn.ports.base.Channel`."""
 
-    def __init__(self) -> None:
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
 
     def send(self, item: T | Stopped) -> None:
@@ -34,10 +36,10 @@ class ThreadChannel(Generic[T]):
         self._items.put(item)
 
     async def receive(self) -> T:
-        """Block."""
-        item = self._items.get()
-        if isinstance(item, Stopped):
-            raise item
+        """Block. Whoever is stopped takes nothing more, whatever there is."""
+        item = Stopped() if self._interruption.is_requested else self._items.get()
+        if isinstance(item, Stopped) or self._interruption.is_requested:
+            raise Stopped
         return item
 
 
@@ -55,22 +57,30 @@ class ThreadCrew:
 
     def channel(self) -> ThreadChannel[Any]:
         """See :class:`httpconn.ports.base.Crew`."""
-        channel: ThreadChannel[Any] = ThreadChannel()
+        channel: ThreadChannel[Any] = ThreadChannel(self.interruption)
         self._channels.append(channel)
         return channel
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Where the system has no more threads, those that there are do the work."""
+        """Where the system has no more threads, those that there are do the work. Raises Stopped once the crew was."""
+        if self.interruption.is_requested:
+            raise Stopped
         run = copy_context().run
         # Daemons: one that dials when the program ends does not hold it up.
-        thread = threading.Thread(target=run, args=(_run, flow, *args), name="httpconn-crew", daemon=True)
+        thread = threading.Thread(target=run, args=(self._run, flow, *args), name="httpconn-crew", daemon=True)
+        self._threads.append(thread)  # before it starts: it looks then whether it was stopped, or is told
         try:
             thread.start()
         except RuntimeError as error:
+            self._threads.remove(thread)
             if not self._threads:
                 raise InvalidRequest("No thread can be started") from error
-        else:
-            self._threads.append(thread)
+
+    def _run(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        if self.interruption.is_requested:
+            return
+        with suppress(Stopped):
+            run_sync(flow(*args))
 
     def stop(self) -> None:
         """End all waits of its members; safe where nothing may be waited for."""
@@ -85,10 +95,3 @@ class ThreadCrew:
         for thread in self._threads:
             if thread.ident is not None:  # it was stopped before it began
                 thread.join(max(0.0, end - time.monotonic()))
-
-
-def _run(flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    try:
-        run_sync(flow(*args))
-    except Stopped:
-        return
