@@ -15,7 +15,7 @@ from .core.intake import ByteBudget
 from .core.requests import RequestSpec
 from .core.segments import ALLOWED
 from .errors import InvalidRequest
-from .flows.exchange import Call, Rules
+from .flows.course import Call, Rules
 from .flows.job import Wanted
 from .options import MAX_COUNT, RetryPolicy, Timeouts
 from .progress import ProgressCallback

@@ -19,7 +19,7 @@ from .core.rates import RateLimiter
 from .core.requests import RequestBuilder
 from .downloading import Downloading
 from .fetching import Fetching
-from .flows.exchange import Rules
+from .flows.course import Rules
 from .hooks import Hooks
 from .many import ManyURLs
 from .opening import Opening

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .calls import Calls
 from .flows import fetch
-from .flows.exchange import Call
+from .flows.course import Call
 from .ports.aio import AsyncPort
 from .ports.base import Port
 from .ports.clients import Clients

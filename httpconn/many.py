@@ -13,8 +13,8 @@ from .errors import HTTPConnError, InvalidRequest
 from .face import Face
 from .fetched import Fetched, Saved
 from .flows import fetch
+from .flows.course import Call
 from .flows.download import fetch_file
-from .flows.exchange import Call
 from .flows.many import Many, Work
 from .ports.base import Crew, Port
 from .ports.sync import CrewPort

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .calls import URL, Headers, Timeout
-from .core.urls import redact
 from .errors import InvalidRequest
 from .face import Face
 from .flows.parts import fetch_part
@@ -43,4 +42,4 @@ class Opening(Face):
         if isinstance(block_size, bool) or not isinstance(block_size, int) or not 0 < block_size <= MOST:
             raise InvalidRequest(f"block_size must be a number of bytes from 1 to {MOST}")
         call = self._calls.part(url, timeout, extra_headers)
-        return RemoteFile(lambda wanted: self._run(fetch_part, call, wanted), redact(call.spec.url.url), block_size)
+        return RemoteFile(lambda wanted: self._run(fetch_part, call, wanted), call.spec.url.shown, block_size)

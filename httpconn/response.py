@@ -12,7 +12,7 @@ from .core.text import charset_of, decode_text, parse_json
 from .core.urls import redact
 from .errors import InvalidRequest, StatusError
 from .flows.body import ends_with_the_connection
-from .flows.exchange import Answer
+from .flows.course import Answer
 from .flows.fetch import shut
 from .ports.base import Port
 from .stepping import run_sync

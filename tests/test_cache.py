@@ -69,6 +69,7 @@ class TestAFreshAnswer:
         with pytest.raises(LimitExceeded) as raised:
             face.get_bytes(connection, server.url, max_bytes=99)
         assert raised.value.url == f"{server.url}/"
+        assert connection.stats().errors == 1
         budget = ByteBudget(150)
         face.get_bytes(connection, server.url, budget=budget)
         assert budget.used == 100

@@ -2,8 +2,9 @@
 
 The blocks of one page run in order, in one namespace and one empty folder. Two hosts stand for servers of this
 process: ``https://example.com`` for a plain one, ``https://internal.example.com`` for one whose certificate is
-signed by the authority in ``company.pem``. ``http://proxy.example.com:3128`` stands for a real proxy, and
-``proxy.example.com:8080`` for one that wants ``user:pass``. A block may await, as in a notebook.
+signed by the authority in ``company.pem``; ``http://127.0.0.1:8000`` is the tutorial's own site.
+``http://proxy.example.com:3128`` stands for a real proxy, and ``proxy.example.com:8080`` for one that wants
+``user:pass``. A block may await, as in a notebook.
 Where a ``text`` block follows a Python block directly, it is what the block prints.
 Functions named ``test_...`` are called at the end of their page.
 """
@@ -18,6 +19,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import struct
 import subprocess
@@ -131,8 +133,14 @@ def hosts(
     shutil.copy(certificates.files.client, tmp_path / "client.pem")
     for protocol in HTTPConnFileSystem.protocol:  # as the entry points of the installed package do
         fsspec.register_implementation(protocol, HTTPConnFileSystem, clobber=True)
-    with ScriptedServer(site()) as plain, ScriptedServer(site(), tls=certificates.good) as internal:
+    tutorial = runpy.run_path(str(ROOT / "docs" / "tutorial" / "serve.py"))["SITE"]
+    with (
+        ScriptedServer(site()) as plain,
+        ScriptedServer(site(), tls=certificates.good) as internal,
+        ScriptedServer(tutorial) as first,
+    ):
         yield {
+            "http://127.0.0.1:8000": first.url,
             "https://example.com": plain.url,
             "https://internal.example.com": internal.url,
             "http://proxy.example.com:3128": proxy_server.url,

@@ -20,9 +20,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "access": ({"checked", "core.addresses", "core.hosts", "core.urls", "errors", "options"}, WORLD),
     "cache": ({"access", "core.caching", "core.memory", "disk.answers", "errors", "options"}, WORLD | {"httpx"}),
     "stats": ({"core.counts"}, WORLD | {"httpx"}),
+    "forking": (set(), WORLD | {"httpx"}),
     "stepping": (set(), WORLD | {"httpx"}),
     "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
-    "disk": ({"disk", "errors", "core.caching"}, WORLD - {"threading"} | {"httpx"}),
+    "disk": ({"disk", "core.caching", "errors", "forking"}, WORLD - {"threading"} | {"httpx"}),
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "lazy": (set(), WORLD),
@@ -32,7 +33,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD,
     ),
     "transport": (
-        {"transport", "access", "checked", "lazy", "errors", "options", "pins", "stats", "stepping"}
+        {"transport", "access", "checked", "forking", "lazy", "errors", "options", "pins", "stats", "stepping"}
         | {"core.addresses", "core.hosts", "core.urls"},
         {"trio"},
     ),
@@ -76,7 +77,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD | {"httpx"},
     ),
     "ports": (
-        {"ports", "access", "core", "hooks", "lazy", "transport", "errors", "options", "stats", "stepping"},
+        {"ports", "access", "core", "forking", "hooks", "lazy", "transport", "errors", "options", "stats", "stepping"},
         {"trio"},
     ),
 }

@@ -154,3 +154,12 @@ def test_a_body_that_breaks_off(face, connect):
 def test_an_answer_that_leads_elsewhere(face, connect, scripted):
     server = scripted({"/": redirect("/there"), "/there": response(body=b"ok")})
     assert face.get_bytes(connect(), server.url_for("/")) == b"ok"
+
+
+def test_a_server_listens_on_the_port_that_it_is_given():
+    with ScriptedServer() as first:
+        port = first.port
+    with ScriptedServer(response(body=b"here"), port=port) as server:
+        assert server.port == port
+        with httpconn.HTTPConnection() as connection:
+            assert connection.get_bytes(server.url) == b"here"

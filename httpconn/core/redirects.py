@@ -7,7 +7,7 @@ from ..lazy import Origin
 from ..options import RedirectPolicy
 from . import headers
 from .requests import RequestBuilder, RequestSpec
-from .urls import join, redact
+from .urls import join
 
 # 300 and 304 carry no order to go elsewhere; every request here is a GET, so 303 is like the others.
 STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -44,7 +44,7 @@ class Trail:
         if self._hops > self._policy.max_hops:
             raise TooManyRedirects(f"More than {self._policy.max_hops} redirects")
         if self._key(following) in self._seen:
-            raise TooManyRedirects(f"A redirect loop at {redact(following.url.url)}")
+            raise TooManyRedirects(f"A redirect loop at {following.url.shown}")
         self._seen.add(self._key(following))
         return following
 
@@ -54,7 +54,7 @@ class Trail:
         except InvalidURL as error:
             raise RedirectRefused(f"The redirect leads to no usable URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
-            raise RedirectRefused(f"The redirect falls from https to http: {redact(url.url)}")
+            raise RedirectRefused(f"The redirect falls from https to http: {url.shown}")
         self._builder.admit(url)
         return RequestSpec(url, self._carried(spec, url.origin), spec.codings)
 

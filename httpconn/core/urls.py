@@ -58,6 +58,11 @@ class VettedURL:
         origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"
         return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
+    @property
+    def shown(self) -> str:
+        """As :func:`redact` gives it."""
+        return _hidden(self.text)
+
 
 def vet(url: str | httpx.URL) -> VettedURL:
     """Parse a URL once and refuse what cannot be fetched safely.
@@ -187,7 +192,11 @@ def redact(url: str | httpx.URL) -> str:
 
     Text that may not be a URL loses everything up to its last ``@``: a password may hold a slash.
     """
-    text = _without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b""))
+    return _hidden(_without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b"")))
+
+
+def _hidden(text: str) -> str:
+    """Without the fragment and the values of the query."""
     head, mark, query = text.partition("#")[0].partition("?")
     shown = "&".join(map(_without_value, query.split("&")))
     return printable(f"{head}{mark}{shown if mark else ''}", _SHOWN)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ..forking import in_child
 from .system import READ, WRITE, failure, names
 
 if sys.platform != "win32":
@@ -31,14 +32,11 @@ _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
 _held: set[int] = set()
 
 
+@in_child
 def _forget_in_child() -> None:
     while _held:
         with suppress(OSError):
             os.close(_held.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 class InUse(Exception):

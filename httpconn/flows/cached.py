@@ -15,7 +15,8 @@ from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..lazy import field, is_untouched
 from ..ports.base import Port
 from .body import ends_with_the_connection
-from .exchange import Answer, Course, pursue
+from .course import Answer, Course
+from .exchange import pursue
 from .whole import Content, read_content
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ async def obtain(port: Port, course: Course) -> Content:
         return await pursue(port, course, read_content)
     record = await _at(port, store, store.get, asked.key)
     if record is not None and caching.is_fresh(record, asked, port.timestamp()):
-        return _given(port, course, record)
+        return _without_server(port, course, record)
     visit = _Visit(port, store, asked, record, course.call.spec, port.timestamp())
     if record is not None:
         course.call = course.call._replace(spec=course.call.spec.asking(caching.conditions(record)))
@@ -37,7 +38,7 @@ async def obtain(port: Port, course: Course) -> Content:
     except HTTPConnError as error:
         if record is None or not _has_failed(error) or not caching.stands_in(record, port.timestamp()):
             raise
-        return _given(port, course, record)
+        return _without_server(port, course, record)
 
 
 def _has_failed(error: HTTPConnError) -> bool:
@@ -45,16 +46,20 @@ def _has_failed(error: HTTPConnError) -> bool:
     return error.retryable and (not isinstance(error, StatusError) or error.response.status_code >= 500)
 
 
-def _given(port: Port, course: Course, record: Record) -> Content:
+def _without_server(port: Port, course: Course, record: Record) -> Content:
+    try:
+        return _given(course, record)
+    except HTTPConnError as error:
+        course.fail(error, port.now())
+        raise
+
+
+def _given(course: Course, record: Record) -> Content:
     """A record, held to what its call may bring."""
     call, size = course.call, len(record.data)
-    try:
-        Intake(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)
-        if call.budget is not None:
-            call.budget.spend(size)
-    except HTTPConnError as error:
-        course.describe(error, port.now())
-        raise
+    Intake(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)
+    if call.budget is not None:
+        call.budget.spend(size)
     call.rules.counts.of(call.spec.url.origin.host).cached += 1
     return Content(record.data, record.fields.get("content-type"))
 
@@ -104,7 +109,7 @@ class _Visit:
             raise ProtocolError("The server speaks of another version than it was asked about", retryable=True)
         if caching.is_fresh(fresh, self.asked, now):  # or it gained nothing that is worth keeping
             await _at(self.port, self.store, self.store.put, self.asked.key, fresh)
-        return _given(self.port, answer.course, fresh)
+        return _given(answer.course, fresh)
 
     def _record(self, answer: Answer, data: bytes) -> Record | None:
         """What is kept: answers of this very URL to this very request, of which it is sure that they are whole."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..errors import DeadlineExceeded, HTTPConnError, StatusError
 from ..ports.base import Port, Signal
 from .cached import obtain
-from .exchange import Call, Course
+from .course import Call, Course
 from .whole import Content
 
 

@@ -13,7 +13,6 @@ from ..core.dates import timestamp
 from ..core.headers import Fields
 from ..core.identity import key_of
 from ..core.requests import RequestSpec
-from ..core.urls import redact
 from ..disk.partfile import PartFile
 from ..downloaded import Downloaded
 from ..errors import (
@@ -31,7 +30,8 @@ from ..errors import (
 from ..lazy import field
 from ..ports.base import Port
 from .claim import claim
-from .exchange import Answer, Call, Course, pursue
+from .course import Answer, Call, Course
+from .exchange import pursue
 from .existing import Existing, has_digest, look_at
 from .heads import head_of
 from .job import Job, Wanted
@@ -94,7 +94,7 @@ async def _make(job: Job, existing: Existing | None) -> Downloaded:
     return Downloaded(
         job.target,
         existing.size,
-        redact(job.course.call.spec.url.url),
+        job.course.call.spec.url.shown,
         verified=frozenset({digest.algorithm}),
         digest=str(digest),
         unmodified=True,
@@ -193,7 +193,7 @@ class _Download:
 
     async def _ask_again(self, answer: Answer, reason: str) -> bool:
         await answer.close()
-        logger.info("%s is asked again: %s", redact(self._spec.url.url), reason)
+        logger.info("%s is asked again: %s", self._spec.url.shown, reason)
         return False
 
     async def _settle(self, answer: Answer) -> Downloaded | None:
@@ -207,7 +207,7 @@ class _Download:
             raise error
         self._remade = True
         await self._port.blocking(self._partial.restart)
-        logger.info("%s is fetched again: %s", redact(self._spec.url.url), error.message)
+        logger.info("%s is fetched again: %s", self._spec.url.shown, error.message)
         return None
 
     async def _commit(self, answer: Answer) -> Downloaded:
@@ -238,7 +238,7 @@ class _Download:
         return Downloaded(
             self._job.target,
             size,
-            redact(response.request.url),
+            answer.url.shown,
             content_type=field(response, "content-type"),
             validator=version or validator,
             attempts=self._course.attempts,

@@ -2,219 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import httpx
 
 from ..core import redirects, retries
-from ..core.bandwidth import Bandwidth
-from ..core.caching import Store
-from ..core.counts import Counts
-from ..core.deadlines import SHARED, Deadline
 from ..core.headers import check_size
-from ..core.intake import ByteBudget
-from ..core.ranges import Held
-from ..core.rates import RateLimiter
-from ..core.requests import RequestBuilder, RequestSpec
-from ..core.throttle import Throttle
-from ..core.urls import redact
-from ..errors import HTTPConnError, ProtocolError, StatusError
-from ..hooks import Hooks, RedirectEvent, RetryEvent
-from ..lazy import LazyRequest, Origin, field, raw_fields
-from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
+from ..core.requests import RequestSpec
+from ..errors import HTTPConnError, StatusError
+from ..hooks import RedirectEvent, RetryEvent
+from ..lazy import field, raw_fields
 from ..ports.base import Exchange, Port
 from .body import Body
+from .course import Answer, Call, Course, name_hop
 from .turns import await_turn, hold_others
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What holds for every call of one connection object."""
-
-    builder: RequestBuilder
-    limits: Limits
-    retries: RetryPolicy
-    redirects: RedirectPolicy
-    rates: RateLimiter | None = None
-    hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
-    throttle: Throttle = dataclasses.field(default_factory=Throttle)
-    flights: dict[Hashable, Any] | None = None
-    cache: Store | None = None
-    bandwidth: Bandwidth | None = None
-    counts: Counts = dataclasses.field(default_factory=Counts)
-
-
-class Call(NamedTuple):
-    """What one call asks for.
-
-    Attributes:
-        floor: hold the body to ``Limits.min_speed``; not where the caller's own pace counts.
-        bandwidth: what this call alone is bound to, beside all others of the connection object.
-    """
-
-    spec: RequestSpec
-    rules: Rules
-    timeouts: Timeouts
-    follow: bool = True
-    max_bytes: int | None = None
-    budget: ByteBudget | None = None
-    floor: bool = True
-    bandwidth: Bandwidth | None = None
-
-    @property
-    def bandwidths(self) -> tuple[Bandwidth, ...]:
-        """All that its bodies are bound to."""
-        if self.bandwidth is None and self.rules.bandwidth is None:
-            return ()
-        return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
-
-
-@dataclass(slots=True)
-class Course:
-    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
-
-    Attributes:
-        call: what the next attempt asks for.
-        began: when the call did, on the port's clock.
-        deadline: the end of all attempts.
-        attempts: attempts so far.
-        failures: of these, those that failed in a row; what made progress sets it back.
-        request: the last that was sent.
-        kept: what came of a body that broke, where the rest of it can be asked for.
-        furthest: bytes that there have been at most, beyond which more are progress.
-        since: when that was.
-        gained: the attempt that failed made progress.
-    """
-
-    call: Call
-    began: float
-    deadline: Deadline
-    attempts: int = 0
-    failures: int = 0
-    request: LazyRequest | None = None
-    kept: Kept | None = None
-    furthest: int = 0
-    since: float = 0.0
-    gained: bool = False
-
-    @classmethod
-    def of(cls, call: Call, now: float) -> Course:
-        """The course of a call that begins now."""
-        deadline = Deadline.after(call.timeouts.total, now).sooner(SHARED.get())
-        return cls(call, now, deadline, since=now)
-
-    def note_progress(self, size: int, now: float) -> None:
-        """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
-
-        Args:
-            size: bytes that there are now, and that the next attempt can go on from.
-            now: the moment on the port's clock.
-        """
-        gained = size - self.furthest
-        # Under a bandwidth, it may be we who let it trickle.
-        speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
-        floor = speed * (now - self.since)
-        if gained > 0 and gained >= floor:
-            self.failures = 1
-            self.gained = True
-            self.furthest, self.since = size, now
-
-    def describe(self, error: HTTPConnError, now: float) -> None:
-        """Tell of an error as the caller sees it: where, after how many attempts and how long."""
-        error.attempts, error.elapsed = self.attempts, now - self.began
-        if error.url is None:
-            error.url = redact(self.call.spec.url.url)
-
-    @property
-    def origin(self) -> Origin:
-        """Where the last request went."""
-        return self.call.spec.url.origin if self.request is None else self.request.origin
-
-
-@dataclass(slots=True)
-class Answer:
-    """An answer that is not redirected any further; whoever holds it closes it.
-
-    Attributes:
-        response: its header.
-        body: its body.
-        course: the attempts that led to it.
-        history: the redirects on the way.
-        followed: bytes that later answers brought, which went on with its body.
-    """
-
-    response: httpx.Response
-    body: Body
-    exchange: Exchange
-    course: Course
-    port: Port
-    history: list[httpx.Response]
-    followed: int = 0
-
-    @property
-    def call(self) -> Call:
-        """What was asked for."""
-        return self.course.call
-
-    @property
-    def attempt(self) -> int:
-        """The number of the attempt that brought it."""
-        return self.course.attempts
-
-    @property
-    def began(self) -> float:
-        """When the call did, on the port's clock."""
-        return self.course.began
-
-    @property
-    def wire_bytes(self) -> int:
-        """Bytes of its body so far, as they were sent."""
-        return self.body.wire_bytes + self.followed
-
-    def require_content(self) -> None:
-        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
-        if not 200 <= self.response.status_code < 300:
-            raise StatusError(self.response)
-        if self.response.status_code == 206 and "range" not in self.response.request.headers:
-            raise ProtocolError("The server sent a part where the whole was asked for")
-
-    async def receive(self, *, wire: bool = False) -> bytes:
-        """The next bytes of a body that is read outside of its call; an error is told as within it."""
-        try:
-            return await (self.body.receive_wire() if wire else self.body.receive())
-        except HTTPConnError as error:
-            _name_hop(error, self.response.request)
-            self.course.describe(error, self.port.now())
-            raise
-
-    async def close(self) -> None:
-        """Give the connection back."""
-        await self.exchange.close()
-
-
-class Kept(NamedTuple):
-    """What came of a body that broke.
-
-    Attributes:
-        answer: the one that brought its beginning.
-        content: the bytes, at whose end more are written.
-        held: what the rest is asked for by.
-        whole: the request for all of it.
-    """
-
-    answer: Answer
-    content: BytesIO
-    held: Held
-    whole: RequestSpec
-
 
 Consume = Callable[[Answer], Awaitable[T]]
 
@@ -243,8 +49,7 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
         except HTTPConnError as error:
             wait = _pause(port, course, error)
             if wait is None:
-                course.describe(error, port.now())
-                course.call.rules.counts.fail(course.origin.host, error)
+                course.fail(error, port.now())
                 raise
             await _tell(port, course, error, wait)
         await port.sleep(wait)
@@ -304,7 +109,7 @@ async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -
     """That an attempt failed, and another one follows."""
     course.describe(error, port.now())
     course.call.rules.counts.of(course.origin.host).retries += 1
-    url = redact(course.call.spec.url.url)
+    url = course.call.spec.url.shown
     logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
     for hook in course.call.rules.hooks.retry:
         await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
@@ -323,25 +128,18 @@ async def _follow(port: Port, course: Course) -> Answer:
         try:
             check_size(raw_fields(response), call.rules.limits)
             if not (call.follow and redirects.leads_on(response.status_code, location)):
-                return Answer(response, _body(port, exchange, course, spec), exchange, course, port, history)
+                return Answer(response, spec.url, _body(port, exchange, course, spec), exchange, course, port, history)
             trail = trail or redirects.Trail(spec, call.rules.redirects, call.rules.builder)
-            spec = trail.follow(spec, location)
+            left, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()
-            _name_hop(error, response.request)
+            name_hop(error, response.request)
             raise
         await exchange.close()
         history.append(response)
         for hook in call.rules.hooks.redirect:
-            event = RedirectEvent(redact(response.request.url), redact(spec.url.url), response.status_code)
+            event = RedirectEvent(left.shown, spec.url.shown, response.status_code)
             await port.tell(hook, event)
-
-
-def _name_hop(error: BaseException, request: httpx.Request) -> None:
-    """Say at which of several hops something went wrong."""
-    if isinstance(error, HTTPConnError):
-        error.url = error.url or redact(request.url)
-        error.request = request
 
 
 def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> Body:
@@ -370,8 +168,8 @@ async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
     try:
         exchange = await port.send(request, call.timeouts, course.deadline)
     except HTTPConnError as error:
-        _name_hop(error, request)
+        name_hop(error, request)
         raise
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("GET %s: %d", redact(request.url), exchange.response.status_code)
+        logger.debug("GET %s: %d", spec.url.shown, exchange.response.status_code)
     return exchange

@@ -6,13 +6,13 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from ..core.text import decode_text, parse_json
-from ..core.urls import redact
 from ..errors import HTTPConnError
 from ..hooks import HookRaised
 from ..ports.base import Port
 from .cached import obtain
 from .coalesce import flights_of, shared
-from .exchange import Answer, Call, Course, perform
+from .course import Answer, Call, Course
+from .exchange import perform
 from .whole import Content, read_content, read_success, read_whole
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def _parsed(call: Call, content: Content) -> Any:
     try:
         return parse_json(content.data)
     except HTTPConnError as error:
-        error.url = redact(call.spec.url.url)
+        error.url = call.spec.url.shown
         raise
 
 

@@ -10,7 +10,7 @@ from ..core.digests import Expected
 from ..core.requests import RequestSpec
 from ..ports.base import Port
 from ..progress import ProgressCallback
-from .exchange import Course
+from .course import Course
 from .partial import Partial
 
 

@@ -13,7 +13,7 @@ from ..disk.targets import check_folder, check_target
 from ..errors import StorageError
 from ..lazy import field
 from ..ports.base import Port
-from .exchange import Answer
+from .course import Answer
 from .job import Job, Wanted
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..core.digests import Announced, Expected, Hash, hasher
 from ..core.identity import key_of
 from ..core.ranges import Held, is_validator
-from ..core.urls import VettedURL, redact
+from ..core.urls import VettedURL
 from ..disk.partfile import PartFile, Sidecar
 from ..errors import IntegrityError, StorageError
 
@@ -47,7 +47,7 @@ class Partial:
         self.digest = expected
         self.unchecked: tuple[str, ...] = ()
         self._part = part
-        self._url = redact(url.url)
+        self._url = url.shown
         self._key = key_of(url)
         self._expected = expected
         self._keep = keep

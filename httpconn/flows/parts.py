@@ -10,7 +10,8 @@ from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, T
 from ..lazy import field
 from ..options import MIB
 from ..ports.base import Port
-from .exchange import Answer, Call, perform
+from .course import Answer, Call
+from .exchange import perform
 from .heads import head_of, validator_of
 from .whole import read_whole
 

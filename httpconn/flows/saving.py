@@ -6,12 +6,11 @@ from functools import partial as bound
 
 from ..core import digests, ranges
 from ..core.requests import RequestSpec
-from ..core.urls import redact
 from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
 from ..lazy import field
 from ..progress import Meter
 from .body import Blocks, Source, declared, ends_with_the_connection
-from .exchange import Answer
+from .course import Answer
 from .heads import is_encoded, validator_of
 from .job import Job
 from .rest import Rest
@@ -112,7 +111,7 @@ class Saving:
         return Meter(
             job.wanted.progress,
             total=self._partial.total,
-            url=redact(job.course.call.spec.url.url),
+            url=job.course.call.spec.url.shown,
             path=job.target,
             attempt=attempt,
             now=self._port.now(),

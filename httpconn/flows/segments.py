@@ -28,7 +28,8 @@ from ..lazy import field
 from ..ports.base import Crew, Port, Signal
 from ..progress import Meter
 from .body import Blocks, Source
-from .exchange import Answer, Course, pursue
+from .course import Answer, Course
+from .exchange import pursue
 from .heads import head_of, validator_of
 from .job import Job
 

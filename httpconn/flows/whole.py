@@ -16,7 +16,7 @@ from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..lazy import field
 from ..options import MIB
 from .body import Body, declared
-from .exchange import Answer, Kept
+from .course import Answer, Kept
 from .heads import head_of, is_encoded, validator_of
 from .rest import Rest
 

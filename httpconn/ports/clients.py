@@ -19,6 +19,7 @@ from anyio.lowlevel import current_token
 from ..access import AccessPolicy
 from ..core.headers import Fields
 from ..errors import InvalidRequest
+from ..forking import in_child
 from ..hooks import Hook, Hooks
 from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
@@ -299,10 +300,7 @@ _alive: weakref.WeakSet[Clients] = weakref.WeakSet()
 _inherited: list[object] = []
 
 
+@in_child
 def _after_fork_in_child() -> None:
     for clients in list(_alive):
         clients.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -52,6 +52,7 @@ class ScriptedServer:
         script: what to answer.
         tls: the context of an https server.
         on_connect: steps played when a connection was accepted, before its TLS handshake and first request.
+        port: the one to listen on; 0 means any that is free.
 
     Attributes:
         port: the one that it listens on.
@@ -62,7 +63,12 @@ class ScriptedServer:
     """
 
     def __init__(
-        self, script: Script = b"", *, tls: ssl.SSLContext | None = None, on_connect: Iterable[Step] = ()
+        self,
+        script: Script = b"",
+        *,
+        tls: ssl.SSLContext | None = None,
+        on_connect: Iterable[Step] = (),
+        port: int = 0,
     ) -> None:
         self._handler = _handler(script)
         self._tls = tls
@@ -73,10 +79,11 @@ class ScriptedServer:
         self._threads: dict[Link, threading.Thread] = {}
         self._open: set[Link] = set()
         self._faults: list[Exception] = []
+        self._wanted_port = port
         self.connections: int = 0
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((HOST, 0), backlog=BACKLOG)
+        self._listener = socket.create_server((HOST, self._wanted_port), backlog=BACKLOG)
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name=f"scripted-{self.port}", daemon=True)
         self._acceptor.start()

@@ -12,9 +12,9 @@ import httpcore
 
 from ..stepping import run_sync
 from .allowance import Allowance
-from .calls import CURRENT, Call
 from .dial import Options, as_allowance, dial, dial_unix
 from .guard import Guard
+from .passages import CURRENT, Passage
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .streams import AsyncStream, Stream, SyncStream
 from .wire import Wire
@@ -53,9 +53,9 @@ class _Backend(Generic[S]):
         if self._closed:
             stream.abort()
             raise httpcore.ConnectError("The transport is closed")
-        call = CURRENT.get()
-        if call is not None:
-            call.streams.append(stream)
+        passage = CURRENT.get()
+        if passage is not None:
+            passage.streams.append(stream)
         return stream
 
 
@@ -120,8 +120,8 @@ class AsyncBackend(_Backend[AsyncStream], httpcore.AsyncNetworkBackend):
         """Let other tasks run."""
         await anyio.sleep(seconds)
 
-    async def aclose(self, call: Call) -> None:
-        """The same; the call puts off interruptions."""
+    async def aclose(self, passage: Passage) -> None:
+        """The same; the passage puts off interruptions."""
         self._closed = True
         for stream in list(self._open):
-            await call.complete(stream.aclose())
+            await passage.complete(stream.aclose())

@@ -12,8 +12,8 @@ import anyio
 import httpx
 
 from ..stepping import run_sync
-from .calls import Call
 from .incoming import Incoming
+from .passages import Passage
 from .translation import httpx_errors
 
 
@@ -52,16 +52,26 @@ class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._body.close()
 
 
-class SyncBody(httpx.SyncByteStream):
-    """Frees the connection, and then the place at the gate, when it is closed or breaks."""
+class _PooledBody:
+    """The body of a connection of httpcore's."""
 
-    def __init__(self, stream: Any, call: Call, on_close: Callable[[Any], None]) -> None:
+    def __init__(self, stream: Any, passage: Passage, on_close: Callable[[Any], None]) -> None:
         self._stream = stream
-        self._call = call
+        self._passage = passage
         self._on_close = on_close
         self._closed = False
         self._whole = False
-        self._parts: Iterator[bytes] | None = None
+        self._parts: Any = None
+
+    def _has_more(self) -> bool:
+        """Whether it can be read on; the connection of one that was closed may serve another exchange by now."""
+        if self._closed and not self._whole:
+            raise httpx.StreamClosed
+        return not self._whole
+
+
+class SyncBody(_PooledBody, httpx.SyncByteStream):
+    """Frees the connection, and then the place at the gate, when it is closed or breaks."""
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -72,13 +82,11 @@ class SyncBody(httpx.SyncByteStream):
             raise
 
     def _receive(self) -> bytes | None:
-        if self._whole:
+        if not self._has_more():
             return None
-        if self._closed:  # the connection may serve another exchange by now
-            raise httpx.StreamClosed
-        with httpx_errors(), self._call.current():
+        with httpx_errors(), self._passage.current():
             self._parts = self._parts or iter(self._stream)
-            part = next(self._parts, None)
+            part: bytes | None = next(self._parts, None)
         self._whole = part is None
         return part
 
@@ -88,33 +96,23 @@ class SyncBody(httpx.SyncByteStream):
             return
         self._closed = True
         try:
-            with httpx_errors(), self._call.current():
+            with httpx_errors(), self._passage.current():
                 self._stream.close()
         finally:
             self._on_close(self)
 
 
-class AsyncBody(httpx.AsyncByteStream):
+class AsyncBody(_PooledBody, httpx.AsyncByteStream):
     """The same for tasks. It is its own iterator, so that leaving a loop over it leaves no generator behind."""
-
-    def __init__(self, stream: Any, call: Call, on_close: Callable[[Any], None]) -> None:
-        self._stream = stream
-        self._call = call
-        self._on_close = on_close
-        self._closed = False
-        self._whole = False
-        self._parts: AsyncIterator[bytes] | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._whole:
+        if not self._has_more():
             raise StopAsyncIteration
-        if self._closed:
-            raise httpx.StreamClosed
         try:
-            with httpx_errors(), self._call.current():
+            with httpx_errors(), self._passage.current():
                 return await (self._first() if self._parts is None else anext(self._parts))
         except StopAsyncIteration:
             self._whole = True
@@ -133,7 +131,7 @@ class AsyncBody(httpx.AsyncByteStream):
             return
         self._closed = True
         try:
-            with anyio.CancelScope(shield=True), httpx_errors(), self._call.current():
+            with anyio.CancelScope(shield=True), httpx_errors(), self._passage.current():
                 await self._stream.aclose()
                 await self._end_generators()
         finally:

@@ -6,7 +6,6 @@ Written once: it waits by its runtime alone, which blocks for threads and awaits
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpcore
 import httpx
 
+from ..forking import in_child
 from ..lazy import Origin, is_untouched
 from ..options import Limits
 from ..stats import PoolStats
@@ -321,10 +321,7 @@ def _close(connections: Sequence[Connection]) -> None:
 _alive: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
+@in_child
 def _after_fork_in_child() -> None:
     for engine in list(_alive):
         engine.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)

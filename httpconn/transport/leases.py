@@ -13,7 +13,7 @@ from typing import Any
 import httpcore
 
 from ..stepping import run_sync
-from .calls import CURRENT, Call
+from .passages import CURRENT, Passage
 
 
 class _Lease(ABC):
@@ -27,13 +27,13 @@ class _Lease(ABC):
     def __init__(self, connection: Any, surplus: Callable[[], bool]) -> None:
         self._connection = connection
         self._surplus = surplus
-        self._users: set[Call] = set()
+        self._users: set[Passage] = set()
         self._streams: list[Any] = []
         self._used = False
         self._discarded = False
-        call = CURRENT.get()
-        if call is not None:
-            call.connections.append(self)
+        passage = CURRENT.get()
+        if passage is not None:
+            passage.connections.append(self)
 
     def can_handle_request(self, origin: httpcore.Origin) -> bool:
         """Whether it leads to the origin."""
@@ -64,28 +64,28 @@ class _Lease(ABC):
         self._discarded = self._discarded or not self._used
 
     async def _exchange(self, request: httpcore.Request) -> httpcore.Response:
-        call = CURRENT.get() or Call()
+        passage = CURRENT.get() or Passage()
         self._used = True
-        self._users.add(call)
+        self._users.add(passage)
         try:
-            call.resume()
+            passage.resume()
             response = await self._send(request)
         except BaseException:
-            self._adopt(call)
-            await self.leave(call)
+            self._adopt(passage)
+            await self.leave(passage)
             raise
-        self._adopt(call)
-        response.stream = LeasedBody(self, response.stream, call)
+        self._adopt(passage)
+        response.stream = LeasedBody(self, response.stream, passage)
         return response
 
-    async def leave(self, call: Call) -> None:
+    async def leave(self, passage: Passage) -> None:
         """One user less. The last one closes what cannot be used again."""
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
         reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
         # HTTP/2: after a GOAWAY it is idle, and takes no more requests.
         reusable = reusable and self._connection.is_available() and not _is_ahead(self._connection)
-        self._users.discard(call)
+        self._users.discard(passage)
         if not self._users and not reusable:
             await self._shut()
 
@@ -97,16 +97,16 @@ class _Lease(ABC):
             while self._streams:
                 await self._close(self._streams.pop())
 
-    def _adopt(self, call: Call) -> None:
-        self._streams.extend(call.streams)
-        call.streams.clear()
+    def _adopt(self, passage: Passage) -> None:
+        self._streams.extend(passage.streams)
+        passage.streams.clear()
 
-    async def end(self, body: Any, call: Call) -> None:
-        """Close the body of a response, whose call then uses the connection no more."""
+    async def end(self, body: Any, passage: Passage) -> None:
+        """Close the body of a response, whose passage then uses the connection no more."""
         try:
             await self._close(body)
         finally:
-            await self.leave(call)
+            await self.leave(passage)
 
     @abstractmethod
     async def _send(self, request: httpcore.Request) -> httpcore.Response: ...
@@ -126,10 +126,10 @@ def _is_ahead(connection: Any) -> bool:
 class LeasedBody:
     """A body that ends its use of the connection when it is closed; for both faces of httpcore."""
 
-    def __init__(self, lease: _Lease, stream: Any, call: Call) -> None:
+    def __init__(self, lease: _Lease, stream: Any, passage: Passage) -> None:
         self._lease = lease
         self._stream = stream
-        self._call = call
+        self._passage = passage
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._stream)
@@ -143,7 +143,7 @@ class LeasedBody:
 
     async def aclose(self) -> None:
         """Close, and leave the connection to the next user, or to nobody."""
-        await self._call.complete(self._lease.end(self._stream, self._call))
+        await self._passage.complete(self._lease.end(self._stream, self._passage))
 
 
 class SyncLease(_Lease, httpcore.ConnectionInterface):
@@ -174,8 +174,8 @@ class AsyncLease(_Lease, httpcore.AsyncConnectionInterface):
 
     async def aclose(self) -> None:
         """Close."""
-        call = CURRENT.get()
-        await (self._shut() if call is None else call.complete(self._shut()))
+        passage = CURRENT.get()
+        await (self._shut() if passage is None else passage.complete(self._shut()))
 
     async def _send(self, request: httpcore.Request) -> httpcore.Response:
         response: httpcore.Response = await self._connection.handle_async_request(request)

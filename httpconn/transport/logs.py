@@ -6,7 +6,7 @@ import logging
 
 import httpcore
 
-from .calls import CURRENT
+from .passages import CURRENT
 
 # By the name of the module: it is httpcore2 where that stands in for httpcore.
 _EVENTS = tuple(f"{httpcore.__name__}.{part}" for part in ("http11", "http2", "proxy", "socks", "connection"))

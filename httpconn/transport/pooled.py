@@ -15,12 +15,12 @@ from ..options import Limits
 from ..stats import PoolStats
 from .backend import AsyncBackend, SyncBackend
 from .bodies import AsyncBody, SyncBody
-from .calls import Call
 from .gate import Gate, Place
 from .guard import Guard
 from .leases import AsyncPool, SyncPool
 from .logs import keep_secrets
 from .messages import are_fields
+from .passages import Passage
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .translation import httpx_errors
 
@@ -82,18 +82,18 @@ class Pooled(ABC):
         url = request.url
         host = url.raw_scheme, url.raw_host, url.port
         place = await self._gate.enter(host, request.extensions.get("timeout", {}).get("pool"))
-        call = Call(self._limits)
+        passage = Passage(self._limits)
         self._exchanges += 1
         try:
             if self._closed:
                 raise httpx.ConnectError("The transport is closed")
-            with httpx_errors(), call.current():
+            with httpx_errors(), passage.current():
                 response = await self._send(_core_request(request, bracketed=self._bracketed))
         except BaseException:
-            call.discard_unused()
+            passage.discard_unused()
             self._gate.leave(place)
             raise
-        body = self._body(response, call, partial(self._ended, place))
+        body = self._body(response, passage, partial(self._ended, place))
         self._bodies.add(body)
         if not _is_http(response):
             await self._leave(body)
@@ -108,7 +108,7 @@ class Pooled(ABC):
     async def _send(self, request: httpcore.Request) -> httpcore.Response: ...
 
     @abstractmethod
-    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody | AsyncBody: ...
+    def _body(self, response: httpcore.Response, passage: Passage, on_close: OnClose) -> SyncBody | AsyncBody: ...
 
     @abstractmethod
     async def _leave(self, body: Any) -> None: ...
@@ -130,8 +130,8 @@ class SyncPooled(Pooled):
         response: httpcore.Response = self._pool.handle_request(request)
         return response
 
-    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> SyncBody:
-        return SyncBody(response.stream, call, on_close)
+    def _body(self, response: httpcore.Response, passage: Passage, on_close: OnClose) -> SyncBody:
+        return SyncBody(response.stream, passage, on_close)
 
     async def _leave(self, body: Any) -> None:
         body.close()
@@ -158,8 +158,8 @@ class AsyncPooled(Pooled):
         response: httpcore.Response = await self._pool.handle_async_request(request)
         return response
 
-    def _body(self, response: httpcore.Response, call: Call, on_close: OnClose) -> AsyncBody:
-        return AsyncBody(response.stream, call, on_close)
+    def _body(self, response: httpcore.Response, passage: Passage, on_close: OnClose) -> AsyncBody:
+        return AsyncBody(response.stream, passage, on_close)
 
     async def _leave(self, body: Any) -> None:
         await body.aclose()
@@ -167,12 +167,12 @@ class AsyncPooled(Pooled):
     async def close(self) -> None:
         """See :class:`Pooled`; also in a cancelled task."""
         self._closed = True
-        call = Call()
-        with anyio.CancelScope(shield=True), httpx_errors(), call.current():
+        passage = Passage()
+        with anyio.CancelScope(shield=True), httpx_errors(), passage.current():
             for body in list(self._bodies):
-                await call.complete(body.aclose())
-            await call.complete(self._pool.aclose())
-            await self._backend.aclose(call)
+                await passage.complete(body.aclose())
+            await passage.complete(self._pool.aclose())
+            await self._backend.aclose(passage)
 
 
 def _is_http(response: httpcore.Response) -> bool:

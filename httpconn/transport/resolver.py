@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from ..forking import in_child
 
 MAX_QUESTIONS = 256
 """Names that are being resolved at once, by all transports of the process."""
@@ -82,12 +83,10 @@ def found(answer: Answer) -> list[Address]:
 _alive: weakref.WeakSet[Resolver] = weakref.WeakSet()
 
 
+@in_child
 def _after_fork_in_child() -> None:
     for resolver in list(_alive):
         resolver.after_fork()
 
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 SHARED = Resolver()

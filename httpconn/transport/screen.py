@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from .blocks import TOKEN
-from .calls import CURRENT, Call
 from .faults import RemoteProtocolError
 from .http11 import Head, HTTP11Connection
+from .passages import CURRENT, Passage
 
 _request = re.compile(rb"(" + TOKEN + rb") [\x21-\x7e]++ HTTP/1\.1\r\n").match
 _AHEAD = b"\0"
@@ -35,7 +35,7 @@ class Screen:
             return  # the body of a request, which may look like one
         request = _request(data)
         if request:
-            limits = (CURRENT.get() or Call()).limits
+            limits = (CURRENT.get() or Passage()).limits
             self._answer = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
             self._answer.begin(request[1], keep_alive=True)
             self._headed = False

@@ -13,6 +13,7 @@ from pathlib import Path
 import certifi
 
 from ..errors import InvalidRequest
+from ..forking import in_child
 
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""
@@ -72,15 +73,12 @@ _lock = threading.Lock()
 _made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 
+@in_child
 def _after_fork_in_child() -> None:
     """Another thread of the parent, which the child does not have, may have held the lock."""
     global _lock
     _lock = threading.Lock()
     _made.clear()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def tls_context(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import httpcore
 
+from ..forking import in_child
 from .allowance import Allowance, seconds_left
 from .runtimes import Runtime
 from .security import Security
@@ -302,10 +303,7 @@ def _poll(sock: socket.socket) -> Any:
 _open: weakref.WeakSet[Wire] = weakref.WeakSet()
 
 
+@in_child
 def _abandon_in_child() -> None:
     for wire in list(_open):
         wire.abandon()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_abandon_in_child)

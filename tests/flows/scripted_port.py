@@ -16,7 +16,7 @@ from httpconn.core.rates import RateLimiter
 from httpconn.core.requests import RequestBuilder
 from httpconn.core.throttle import Throttle
 from httpconn.errors import HTTPConnError
-from httpconn.flows.exchange import Call, Rules
+from httpconn.flows.course import Call, Rules
 from httpconn.hooks import Hooks
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from httpconn.options import Limits
-from httpconn.transport.calls import Call
 from httpconn.transport.faults import RemoteProtocolError, TooLarge, Truncated
+from httpconn.transport.passages import Passage
 from httpconn.transport.screen import Screen
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -16,7 +16,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 def asked(request: bytes = GET, limits: Limits | None = None) -> Screen:
     screen = Screen()
-    with Call(limits or Limits()).current():
+    with Passage(limits or Limits()).current():
         screen.sent(request)
     return screen
 

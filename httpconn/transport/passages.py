@@ -12,14 +12,14 @@ from ..options import Limits
 
 
 class Discardable(Protocol):
-    """A connection that was made for a call, and may not have been used."""
+    """A connection that was made for a passage, and may not have been used."""
 
     def discard_unused(self) -> None:
         """Give up the place in the pool, if no request was ever sent on it."""
 
 
 @dataclass(eq=False)
-class Call:
+class Passage:
     """One request's way through a pool, there and back.
 
     Attributes:
@@ -36,7 +36,7 @@ class Call:
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """What is made in this block is made for this call; an interruption is raised at its end."""
+        """What is made in this block is made for this passage; an interruption is raised at its end."""
         token = CURRENT.set(self)
         try:
             yield
@@ -45,7 +45,7 @@ class Call:
             self.resume()
 
     def discard_unused(self) -> None:
-        """After a failure: what was made for this call has no other purpose."""
+        """After a failure: what was made for this passage has no other purpose."""
         for connection in self.connections:
             connection.discard_unused()
 
@@ -68,4 +68,4 @@ class Call:
             raise interruption
 
 
-CURRENT: ContextVar[Call | None] = ContextVar("httpconn_call", default=None)
+CURRENT: ContextVar[Passage | None] = ContextVar("httpconn_call", default=None)

@@ -1,0 +1,223 @@
+"""One logical request as it goes on: what was asked for, the attempts so far, the answer that they led to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import httpx
+
+from ..core.bandwidth import Bandwidth
+from ..core.caching import Store
+from ..core.counts import Counts
+from ..core.deadlines import SHARED, Deadline
+from ..core.intake import ByteBudget
+from ..core.ranges import Held
+from ..core.rates import RateLimiter
+from ..core.requests import RequestBuilder, RequestSpec
+from ..core.throttle import Throttle
+from ..core.urls import VettedURL, redact
+from ..errors import HTTPConnError, ProtocolError, StatusError
+from ..hooks import Hooks
+from ..lazy import LazyRequest, Origin
+from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
+from ..ports.base import Exchange, Port
+from .body import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every call of one connection object."""
+
+    builder: RequestBuilder
+    limits: Limits
+    retries: RetryPolicy
+    redirects: RedirectPolicy
+    rates: RateLimiter | None = None
+    hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
+    throttle: Throttle = dataclasses.field(default_factory=Throttle)
+    flights: dict[Hashable, Any] | None = None
+    cache: Store | None = None
+    bandwidth: Bandwidth | None = None
+    counts: Counts = dataclasses.field(default_factory=Counts)
+
+
+class Call(NamedTuple):
+    """What one call asks for.
+
+    Attributes:
+        floor: hold the body to ``Limits.min_speed``; not where the caller's own pace counts.
+        bandwidth: what this call alone is bound to, beside all others of the connection object.
+    """
+
+    spec: RequestSpec
+    rules: Rules
+    timeouts: Timeouts
+    follow: bool = True
+    max_bytes: int | None = None
+    budget: ByteBudget | None = None
+    floor: bool = True
+    bandwidth: Bandwidth | None = None
+
+    @property
+    def bandwidths(self) -> tuple[Bandwidth, ...]:
+        """All that its bodies are bound to."""
+        if self.bandwidth is None and self.rules.bandwidth is None:
+            return ()
+        return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
+
+
+@dataclass(slots=True)
+class Course:
+    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
+
+    Attributes:
+        call: what the next attempt asks for.
+        began: when the call did, on the port's clock.
+        deadline: the end of all attempts.
+        attempts: attempts so far.
+        failures: of these, those that failed in a row; what made progress sets it back.
+        request: the last that was sent.
+        kept: what came of a body that broke, where the rest of it can be asked for.
+        furthest: bytes that there have been at most, beyond which more are progress.
+        since: when that was.
+        gained: the attempt that failed made progress.
+    """
+
+    call: Call
+    began: float
+    deadline: Deadline
+    attempts: int = 0
+    failures: int = 0
+    request: LazyRequest | None = None
+    kept: Kept | None = None
+    furthest: int = 0
+    since: float = 0.0
+    gained: bool = False
+
+    @classmethod
+    def of(cls, call: Call, now: float) -> Course:
+        """The course of a call that begins now."""
+        deadline = Deadline.after(call.timeouts.total, now).sooner(SHARED.get())
+        return cls(call, now, deadline, since=now)
+
+    def note_progress(self, size: int, now: float) -> None:
+        """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
+
+        Args:
+            size: bytes that there are now, and that the next attempt can go on from.
+            now: the moment on the port's clock.
+        """
+        gained = size - self.furthest
+        # Under a bandwidth, it may be we who let it trickle.
+        speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
+        floor = speed * (now - self.since)
+        if gained > 0 and gained >= floor:
+            self.failures = 1
+            self.gained = True
+            self.furthest, self.since = size, now
+
+    def describe(self, error: HTTPConnError, now: float) -> None:
+        """Tell of an error as the caller sees it: where, after how many attempts and how long."""
+        error.attempts, error.elapsed = self.attempts, now - self.began
+        if error.url is None:
+            error.url = self.call.spec.url.shown
+
+    def fail(self, error: HTTPConnError, now: float) -> None:
+        """The same for an error that ends the call."""
+        self.describe(error, now)
+        self.call.rules.counts.fail(self.origin.host, error)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the last request went."""
+        return self.call.spec.url.origin if self.request is None else self.request.origin
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that is not redirected any further; whoever holds it closes it.
+
+    Attributes:
+        response: its header.
+        url: where it came from.
+        body: its body.
+        course: the attempts that led to it.
+        history: the redirects on the way.
+        followed: bytes that later answers brought, which went on with its body.
+    """
+
+    response: httpx.Response
+    url: VettedURL
+    body: Body
+    exchange: Exchange
+    course: Course
+    port: Port
+    history: list[httpx.Response]
+    followed: int = 0
+
+    @property
+    def call(self) -> Call:
+        """What was asked for."""
+        return self.course.call
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that brought it."""
+        return self.course.attempts
+
+    @property
+    def began(self) -> float:
+        """When the call did, on the port's clock."""
+        return self.course.began
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of its body so far, as they were sent."""
+        return self.body.wire_bytes + self.followed
+
+    def require_content(self) -> None:
+        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
+        if not 200 <= self.response.status_code < 300:
+            raise StatusError(self.response)
+        if self.response.status_code == 206 and "range" not in self.response.request.headers:
+            raise ProtocolError("The server sent a part where the whole was asked for")
+
+    async def receive(self, *, wire: bool = False) -> bytes:
+        """The next bytes of a body that is read outside of its call; an error is told as within it."""
+        try:
+            return await (self.body.receive_wire() if wire else self.body.receive())
+        except HTTPConnError as error:
+            name_hop(error, self.response.request)
+            self.course.describe(error, self.port.now())
+            raise
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self.exchange.close()
+
+
+class Kept(NamedTuple):
+    """What came of a body that broke.
+
+    Attributes:
+        answer: the one that brought its beginning.
+        content: the bytes, at whose end more are written.
+        held: what the rest is asked for by.
+        whole: the request for all of it.
+    """
+
+    answer: Answer
+    content: BytesIO
+    held: Held
+    whole: RequestSpec
+
+
+def name_hop(error: BaseException, request: httpx.Request) -> None:
+    """Say at which of several hops something went wrong."""
+    if isinstance(error, HTTPConnError):
+        error.url = error.url or redact(request.url)
+        error.request = request
