@@ -81,7 +81,7 @@ class OpenLoopWork(Work):
 CLOSED = (
     ClosedLoop("sync-1k", "1 KiB, sync", "sync", KIB, 4000),
     ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 6000, 32),
-    ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 2000, 1000),
+    ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 6000, 1000),
     ClosedLoop("trio-1k", "1 KiB, trio, 32 tasks", "trio", KIB, 4000, 32),
     ClosedLoop("sync-2m", "2 MiB, sync", "sync", 2 * MIB, 200),
     ClosedLoop("asyncio-2m", "2 MiB, asyncio, 16 tasks", "asyncio", 2 * MIB, 200, 16),
@@ -93,8 +93,8 @@ CLOSED = (
 WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
     *CLOSED,
     *(work.over_tls() for work in CLOSED),
-    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 2000, 100),
-    ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 2000, 300),
+    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 6000, 100),
+    ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 6000, 300),
     ClosedLoop("download-1g", "1 GiB to disk", "large", 1024 * MIB, 1),
     ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 10_000),
     ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 10_000, 32),
