@@ -41,15 +41,18 @@ class Cache:
         if self.folder is not None and not isinstance(self.folder, str | os.PathLike):
             raise InvalidRequest(f"Cache.folder must be a path, not {type(self.folder).__name__}")
 
-    def open(self, access: AccessPolicy) -> Store:
-        """The store of one connection object.
 
-        Raises:
-            InvalidRequest: a folder may hold what the access policy forbids.
-        """
-        if self.folder is None:
-            return MemoryStore(self.max_bytes)
-        if access.judges_addresses:
-            # Which address an answer came from is forgotten; another connection object may have been allowed more.
-            raise InvalidRequest("Where an access policy judges addresses, a Cache is in memory: give it no folder")
-        return FolderStore(Path(self.folder), self.max_bytes)
+def store_of(cache: Cache | None, access: AccessPolicy) -> Store | None:
+    """The store of one connection object.
+
+    Raises:
+        InvalidRequest: a folder may hold what the access policy forbids.
+    """
+    if cache is None:
+        return None
+    if cache.folder is None:
+        return MemoryStore(cache.max_bytes)
+    if access.judges_addresses:
+        # Which address an answer came from is forgotten; another connection object may have been allowed more.
+        raise InvalidRequest("Where an access policy judges addresses, a Cache is in memory: give it no folder")
+    return FolderStore(Path(cache.folder), cache.max_bytes)

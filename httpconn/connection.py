@@ -12,7 +12,7 @@ import httpx
 
 from ._version import __version__
 from .access import AccessPolicy, access_of
-from .cache import Cache
+from .cache import Cache, store_of
 from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
@@ -129,7 +129,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 hooks,
                 bandwidth=bandwidth_of(bandwidth),
                 flights={} if coalesce else None,
-                cache=None if cache is None else cache.open(access),
+                cache=store_of(cache, access),
             ),
             timeouts,
             # A file takes as long and as much as it takes, unless somebody said otherwise, or its URL is a stranger's.
