@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from httpconn import RetryPolicy, Timeouts, errors
@@ -58,6 +58,8 @@ class CuttingPort(ScriptedPort):
         fields = {"ETag": ETAG, "Content-Type": "text/plain; charset=latin-1"}
         if asked:
             assert request.headers["if-range"] == ETAG
+            if not rest:
+                return Reply(416, {"ETag": ETAG, "Content-Range": f"bytes */{len(BODY)}", "Content-Length": "0"}, [])
             fields = {"ETag": ETAG, "Content-Range": f"bytes {first}-{len(BODY) - 1}/{len(BODY)}"}
         if not self._chunked:
             fields["Content-Length"] = str(len(rest))
@@ -120,6 +122,8 @@ def test_an_answer_that_was_gone_on_with_counts_all_of_its_bytes(run: Callable[[
 
 @settings(max_examples=30, deadline=None)
 @given(cuts=st.lists(st.integers(0, len(BODY)), max_size=12), chunked=st.booleans())
+@example(cuts=[len(BODY)], chunked=True)
+@example(cuts=[len(BODY) - 1, 1], chunked=True)
 def test_whatever_is_cut_the_body_is_whole_or_there_is_an_error(cuts: list[int], chunked: bool) -> None:
     port = CuttingPort(cuts, chunked=chunked)
     try:
