@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
 
 from .checked import Checked, CheckedAddress
@@ -230,7 +230,8 @@ class AccessPolicy:
         if address is None:
             return classify(text)
         inner = unwrapped(address)
-        denied = _network_around(self.denied_networks, inner) or _network_around(self.denied_networks, address)
+        meant = (inner, address, _LOOPBACK[inner.version]) if inner.is_unspecified else (inner, address)
+        denied = next(filter(None, (_network_around(self.denied_networks, each) for each in meant)), None)
         if denied is not None:
             return Verdict(False, "denied network", str(denied), "access policy")
         if not self.public:
@@ -261,6 +262,8 @@ def access_of(environ: Mapping[str, str]) -> AccessPolicy:
 
 
 _ALLOWED = Verdict(True, "allowed", "", "access policy")
+_LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
+"""Where systems connect whoever names the unspecified address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2)."""
 
 
 def _networks(name: str, given: object) -> Iterator[Network]:

@@ -191,6 +191,13 @@ class TestNetworks:
         assert denial(policy, "64:ff9b::8.8.8.8") == "denied network"
         assert denial(policy, "8.8.8.8") is None
 
+    @pytest.mark.parametrize("address", ["0.0.0.0", "::ffff:0.0.0.0", "::"])
+    def test_the_unspecified_address_leads_to_loopback(self, address: str) -> None:
+        policy = AccessPolicy.anywhere(denied_networks=["127.0.0.0/8", "::1/128"])
+        with pytest.raises(AccessDenied, match=r"denied network (127\.0\.0\.0/8|::1/128)"):
+            policy.judge_address("name.example", address)
+        AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"]).judge_address("name.example", address)
+
     def test_denied_networks_count_without_the_table(self) -> None:
         policy = AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"])
         assert policy.judges_addresses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import IPv4Address, IPv6Address
 
 import httpcore
 import httpx
@@ -21,6 +22,7 @@ from .runtimes import Runtime
 
 _MAX_ORIGINS = 1024
 _DISCARD = 9  # the port of a datagram that is never sent
+_NOBODYS: dict[int, IPAddress] = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8::1")}  # RFC 5737, RFC 3849
 
 
 class Guard:
@@ -179,16 +181,36 @@ def _other_name(what: str) -> AccessDenied:
 
 
 def is_own(address: IPAddress) -> bool:
-    """Whether an address is one of this machine's: where packets to it start from itself. None is sent."""
-    if address.is_loopback or address.is_unspecified:
+    """Whether an address is one of this machine's. Nothing is sent."""
+    if address.is_loopback or address.is_unspecified or _starts_from_itself(address):
         return True
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    # Linux lets packets to a further address of an interface start from its first one.
+    return can_be_bound(address) and not can_be_bound(_NOBODYS[address.version])
+
+
+def _starts_from_itself(address: IPAddress) -> bool:
+    """Whether packets to an address start from itself."""
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        with _probe(address) as probe:
             probe.connect((str(address), _DISCARD))
             return _number(probe.getsockname()[0]) == int(address)
     except OSError:  # no way leads there from here
         return False
+
+
+def can_be_bound(address: IPAddress) -> bool:
+    """Whether a socket may have it: where the system was told to let any be bound, nobody's, too."""
+    try:
+        with _probe(address) as probe:
+            probe.bind((str(address), 0))
+            probe.connect((str(address), _DISCARD))  # a broadcast address refuses
+            return not address.is_multicast
+    except OSError:
+        return False
+
+
+def _probe(address: IPAddress) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def _number(text: str) -> int | None:

@@ -18,7 +18,7 @@ from httpconn import AccessDenied, AccessPolicy, HTTPConnection, InvalidRequest,
 from httpconn.core.addresses import parse
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from httpconn.transport.explaining import explained
-from httpconn.transport.guard import Guard, is_own
+from httpconn.transport.guard import Guard, can_be_bound, is_own
 from httpconn.transport.names import MAX_AGE, Names
 from httpconn.transport.resolver import Address
 from tests.servers.scripted import Stall, in_turn, response
@@ -135,9 +135,14 @@ class TestOwnInterfaces:
         with pytest.raises(AccessDenied):
             Guard(self.ACCESS, Names()).judge("name.example", own)
 
+    @pytest.mark.parametrize("address", ["127.0.0.1", "the first"])
+    def test_so_is_what_a_socket_can_have_though_packets_to_it_start_from_another(self, address):
+        assert can_be_bound(parse(source_of("192.0.2.77") if address == "the first" else address))
+
     @pytest.mark.parametrize("address", ["192.0.2.77", "255.255.255.255", "2001:db8::77", "224.0.0.1"])
     def test_others_are_not(self, address):
         assert not is_own(parse(address))
+        assert not can_be_bound(parse(address))
 
     def test_loopback_is_opened_by_its_name_alone(self):
         Guard(OPEN, Names()).judge("name.example", "127.0.0.1")
