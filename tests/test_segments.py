@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from contextlib import suppress
+import threading
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import httpconn
 from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
 from tests.servers.application import pattern
-from tests.servers.files import Served
-from tests.servers.scripted import Close, Pause, Reset, ScriptedServer, Stall, response
+from tests.servers.files import Served, instead
+from tests.servers.scripted import Close, Pause, Reset, Stall, response
 
 MIB = 1024 * 1024
 SIZE = 12 * MIB + 7
@@ -133,6 +129,82 @@ def test_a_server_that_wants_no_more_connections_has_no_more(download, scripted,
     server = scripted(answer)
     download(server.url, retries=0)
     assert (tmp_path / "file").read_bytes() == BODY
+
+
+@dataclass(frozen=True)
+class Seated:
+    """An answer that takes up a place of its server until it has ended."""
+
+    steps: list[Any]
+    places: threading.Semaphore
+
+    def play(self, link):
+        try:
+            link.play(self.steps)
+        finally:
+            self.places.release()
+
+
+@pytest.mark.parametrize("retries", [0, AT_ONCE], ids=["once", "thrice"])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        lambda served, _: [response(200, served.fields(), served.body)],
+        instead(response(429)),
+        instead(response(503)),
+        instead(response(503, {"Retry-After": "100"})),
+        instead(Close()),
+    ],
+    ids=["no range", "429", "503", "later", "fin"],
+)
+def test_from_the_fifth_on_they_are_refused_and_four_go_on(download, scripted, tmp_path, refusal, retries):
+    served, places, refused = Slow(BODY), threading.Semaphore(4), []
+
+    def answer(request):
+        if places.acquire(blocking=False):
+            return [Seated(served(request), places)]
+        refused.append(request)
+        return refusal(served, request)
+
+    server, budget = scripted(answer), ByteBudget(2 * SIZE)
+    done = download(server.url, segments=8, retries=retries, budget=budget)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert refused
+    assert 4 <= done.connections < 8
+    assert asked(server).count(None) == 1
+    assert budget.used == SIZE
+
+
+@dataclass(frozen=True)
+class Bound:
+    """No more than 1.6 MiB/s on a connection, until the event is set."""
+
+    body: bytes
+    free: threading.Event
+
+    def play(self, link):
+        for start in range(0, len(self.body), PIECE):
+            link.send(self.body[start : start + PIECE])
+            link.pause(0 if self.free.is_set() else 0.08)
+
+
+def test_there_are_more_connections_while_each_is_slow(download, scripted, tmp_path):
+    body, many = pattern(48 * MIB), threading.Event()
+    served, came = Served(body, headers={"Accept-Ranges": "bytes"}), set()
+
+    def answer(request):
+        came.add(request.connection)
+        if len(came) >= 8:
+            many.set()
+        head, blank, part = served.answer(request)[0].partition(b"\r\n\r\n")
+        return [head + blank, Bound(part, many)]
+
+    server = scripted(answer)
+    done = download(server.url, segments=None)
+    assert (tmp_path / "file").read_bytes() == body
+    assert 8 <= done.connections <= 16
+    assert len(came) >= done.connections
+    assert asked(server).count(None) == 1
 
 
 def changing(served, after):
@@ -270,28 +342,6 @@ def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
 def test_a_number_of_segments_is_a_number(download, segments):
     with pytest.raises(InvalidRequest):
         download("http://127.0.0.1:9/", segments=segments)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    breaks=st.dictionaries(st.integers(0, 20), st.integers(0, 4 * MIB), max_size=12),
-    segments=st.integers(1, 6),
-    tries=st.integers(1, 3),
-)
-def test_whatever_breaks_the_file_is_right_and_nothing_comes_twice(breaks, segments, tries):
-    served = Slow(BODY, breaks={number: (size, Close()) for number, size in breaks.items()}, pause=0)
-    budget = ByteBudget(100 * SIZE)
-    with ScriptedServer(served) as server, TemporaryDirectory() as folder, httpconn.HTTPConnection() as connection:
-        target = Path(folder) / "file"
-        for _ in range(len(breaks) + 1):  # each of which at least one break is spent on
-            with suppress(httpconn.HTTPConnError):
-                connection.download(
-                    server.url, target, segments=segments, retries=RetryPolicy(attempts=tries, backoff=0), budget=budget
-                )
-                break
-        assert target.read_bytes() == BODY
-        assert list(Path(folder).iterdir()) == [target]
-    assert budget.used == SIZE
 
 
 KILLED = """

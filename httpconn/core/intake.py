@@ -125,9 +125,12 @@ class SpeedFloor:
         self._count = 0
 
     def add(self, count: int, waited: float) -> None:
-        """``count`` bytes came after ``waited`` seconds; TooSlow when a whole window was below the floor."""
+        """``count`` bytes came after ``waited`` seconds."""
         self._count += count
         self._waited += waited
+
+    def check(self) -> None:
+        """TooSlow when a whole window was below the floor; asked before more is received, so that what came is kept."""
         if self._waited < self._window:
             return
         if self._count < self._floor * self._waited:

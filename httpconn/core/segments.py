@@ -55,10 +55,14 @@ class Plan:
     Args:
         total: bytes of the file.
         done: the ranges that are on disk, as (start, end).
+
+    Attributes:
+        used: segments that bytes were received for at once, at most so far.
     """
 
     def __init__(self, total: int, done: Iterable[tuple[int, int]]) -> None:
         self.total: int = total
+        self.used: int = 1
         self._done = merged(done)
         self._taken: list[Segment] = []
         self._lock = threading.Lock()
@@ -93,6 +97,7 @@ class Plan:
                 # Who took this part over has given it back.
                 segment.end = dict(self._gaps()).get(segment.end, segment.end)
             segment.reach = min(segment.position + most, segment.end)
+            self.used = max(self.used, sum(each.reach > each.start for each in self._taken))
             return segment.reach - segment.position
 
     def advance(self, segment: Segment, count: int) -> None:

@@ -159,6 +159,8 @@ class Body:
     async def _received(self, step: Callable[..., Awaitable[T]], *args: memoryview) -> T:
         if self.owed:
             await self.pay()
+        if self._floor is not None:
+            self._floor.check()
         began = self._port.now()
         self._deadline.check(began)
         try:

@@ -7,6 +7,7 @@ the slowest has left; so nobody waits for a slow connection for long, and a file
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial as bound
 
 from ..core import segments
@@ -28,7 +29,7 @@ from ..lazy import field
 from ..ports.base import Crew, Port, Signal
 from ..progress import Meter
 from .body import Blocks, Source
-from .course import Answer, Course
+from .course import Answer, Call, Course
 from .exchange import pursue
 from .heads import head_of, validator_of
 from .job import Job
@@ -43,6 +44,9 @@ TICK = 0.1
 
 CHECKPOINT_EVERY = 5.0
 """Seconds of a transfer that a crash may cost; a checkpoint waits for the disk."""
+
+BRIEF = 1.0
+"""Seconds that one connection of several waits to ask again; who is to wait longer leaves its part to others."""
 
 # These end the download, and not one of its connections alone.
 _FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
@@ -83,6 +87,7 @@ class Segmented:
         self._body = body
         self._meter = meter
         self._most = most
+        self._call = job.course.call if most == 1 else _brief(job.course.call)
         self._pace = Pace(1 if job.wanted.segments is None else most)
         self._plan = Plan(job.partial.total or 0, [(0, job.partial.size), *job.partial.behind])
         self._first = self._plan.first()
@@ -94,7 +99,11 @@ class Segmented:
         self._told = self._counted = job.partial.received
         self._signal: Signal = job.port.signal()
         self._looked = self._noted = job.port.now()
-        self.used: int = 1
+
+    @property
+    def used(self) -> int:
+        """Connections that brought parts, most at once so far."""
+        return self._plan.used
 
     async def run(self) -> None:
         """Fetch all that is missing. What there is when it fails is known to the partial file.
@@ -128,13 +137,12 @@ class Segmented:
         if fatal is not None:
             raise fatal
         if is_idle and self._errors:  # without an error they were stopped, and so will this be
-            raise _refusal(self._errors[-1])
+            raise _refusal(self._errors[-1]) if self._most > 1 else self._errors[-1]
         return False
 
     def _start(self, crew: Crew, port: Port, answer: Answer | None = None) -> None:
         member = object()
         self._working.add(member)
-        self.used = max(self.used, len(self._working))
         crew.start(self._labour, port, member, answer)
 
     def _grow(self, crew: Crew, port: Port) -> None:
@@ -212,7 +220,7 @@ class Segmented:
 
     async def _fetch(self, port: Port, segment: Segment) -> None:
         now = port.now()
-        course = Course(self._course.call, now, self._course.deadline, since=now)
+        course = Course(self._call, now, self._course.deadline, since=now)
         question = _Question(self._spec, self._version, segment, course)
         question.ask()
         try:
@@ -271,6 +279,13 @@ class _Question:
             case Refused(reason):
                 raise RangesRefused(f"No further part is to be had: {reason}")
         raise RangesRefused("No further part is to be had")
+
+
+def _brief(call: Call) -> Call:
+    """The same, with no long pause between two attempts."""
+    retries = call.rules.retries
+    waits = {name: min(getattr(retries, name), BRIEF) for name in ("backoff", "backoff_max", "max_retry_after")}
+    return call._replace(rules=replace(call.rules, retries=replace(retries, **waits)))
 
 
 def _refusal(error: HTTPConnError) -> HTTPConnError:

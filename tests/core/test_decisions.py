@@ -183,13 +183,15 @@ def test_a_budget_is_a_number_of_bytes(total: object) -> None:
 
 def test_a_trickle_is_too_slow_and_a_pause_of_the_reader_is_not() -> None:
     floor = SpeedFloor(Limits(min_speed=100, speed_window=10))
-    for _ in range(9):
+    for _ in range(10):
+        floor.check()
         floor.add(1, 1.0)
     with pytest.raises(errors.TooSlow, match="Only 10 bytes came"):
-        floor.add(1, 1.0)
+        floor.check()
     floor = SpeedFloor(Limits(min_speed=100, speed_window=10))
     for _ in range(100):
         floor.add(100, 1.0)
+        floor.check()
 
 
 @pytest.mark.parametrize(

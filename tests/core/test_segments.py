@@ -25,6 +25,16 @@ def test_the_first_takes_all_and_others_half_of_the_largest():
     assert (third.start, third.end, first.end) == (4 * MIB, 8 * MIB, 4 * MIB)
 
 
+def test_whoever_receives_is_counted_and_who_is_refused_is_not():
+    plan = Plan(16 * MIB, [])
+    first, second, refused = plan.first(), plan.take(), plan.take()
+    assert plan.claim(first, MIB) == plan.claim(second, MIB) == MIB
+    plan.release(refused)
+    plan.release(second)
+    plan.claim(plan.take(), MIB)
+    assert plan.used == 2
+
+
 def test_what_is_being_received_is_not_taken_away():
     plan = Plan(4 * MIB, [])
     first = plan.first()

@@ -21,10 +21,12 @@ BODY = bytes(number * number % 251 for number in range(SIZE))
 OTHER = bytes(reversed(BODY))
 DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 RETRIES = RetryPolicy(attempts=20, backoff=0)
+SHARE = settings().max_examples // 10  # few, since each downloads a file; the profile "fuzz" has more of all
 
 sizes = st.integers(0, SIZE)
 breaks = st.builds(cut, sizes, st.sampled_from([Close(), Reset()])) | st.builds(cut, sizes, st.just(Stall()))
-refusals = st.sampled_from([instead(response(503)), instead(Close()), instead(Reset()), instead(b"HTTP")])
+statuses = st.sampled_from([response(503), response(429), response(429, {"Retry-After": "0"})])
+refusals = st.sampled_from([instead(Close()), instead(Reset()), instead(b"HTTP")]) | statuses.map(instead)
 voids = st.sampled_from(
     [
         changed(etag='"v2"', body=BODY),
@@ -66,21 +68,21 @@ def fetch(face: Face, served: Served, **options: object) -> ByteBudget:
     return budget
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=2 * SHARE, deadline=None)
 @given(st.lists(breaks | refusals, max_size=6))
 @example([cut(SIZE - 1), cut(0), cut(1, Reset())])
 def test_no_byte_is_fetched_twice_while_the_file_stays_the_same(face, faults):
     assert fetch(face, Served(BODY, faults=faults)).used == SIZE
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=2 * SHARE, deadline=None)
 @given(st.lists(breaks | refusals | voids | partial.map(only_for_parts), max_size=6))
 def test_what_is_void_is_fetched_again_and_nothing_else(face, faults):
     again = len(faults)
     assert SIZE <= fetch(face, Served(BODY, faults=faults)).used <= (again + 1) * SIZE
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=SHARE, deadline=None)
 @given(
     st.lists(breaks | refusals, min_size=1, max_size=3),
     st.integers(0, SIZE - 1),

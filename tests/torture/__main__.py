@@ -1,8 +1,9 @@
 """Kill processes that write partial files, at any moment, and see whether a wrong byte ever gets through.
 
 In each round processes come one after the other, or two at a time, for a file that changes now and then; each is
-killed. Whatever stands under the target's name must always be a whole version of it, whatever is said to be on disk
-must be there, and the last process, which is let alone, must finish the file and leave nothing else behind.
+killed. In most rounds they write it themselves; in the others they download it, on several connections, from a server
+that breaks off. Whatever stands under the target's name must always be a whole version of it, whatever is said to be on
+disk must be there, and the last process, which is let alone, must finish the file and leave nothing else behind.
 """
 
 from __future__ import annotations
@@ -14,74 +15,84 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
+from typing import Protocol
 
-from httpconn.disk.claims import lock
-from tests.torture.worker import Worker, content
+from httpconn.disk.names import Names
+from httpconn.disk.sidecar import load
+from tests.torture.downloads import Downloads
+from tests.torture.processes import finished_well
+from tests.torture.worker import Writers
 
 KILLED = 6
 """Times that somebody is killed in a round."""
 
-LONGEST = 0.06
-"""Seconds until then."""
+
+class Workers(Protocol):
+    """Processes that make one file."""
+
+    @property
+    def longest(self) -> float:
+        """Seconds until one of them is killed."""
+
+    @property
+    def tidy(self) -> bool:
+        """Who finishes the file leaves nothing else behind."""
+
+    def content(self, version: int) -> bytes:
+        """What the target may hold."""
+
+    def start(self, target: Path, version: int) -> int:
+        """The number of a process that makes this version, if it is not killed before."""
 
 
-def start(target: Path, version: int, chance: random.Random, locks: bool) -> int:
-    """Fork a worker; its number."""
-    seed = chance.random()
-    number = os.fork()
-    if number:
-        return number
-    code = 1
-    try:
-        Worker(target, version, random.Random(seed), lock if locks else _nothing).run()
-        code = 0
-    except Exception:  # noqa: BLE001 - told, and the process ends
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-
-def _nothing(_descriptor: int) -> bool:
-    """A file system without locks."""
-    return False
-
-
-def finished_well(number: int, *, maybe_killed: bool) -> bool:
-    """Wait for a worker."""
-    code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
-    return code == 0 or (maybe_killed and code == -signal.SIGKILL)
-
-
-def is_whole(target: Path, versions: range) -> bool:
+def is_whole(target: Path, versions: range, workers: Workers) -> bool:
     """Whether what stands there is nothing, or one of the versions."""
-    return not target.exists() or target.read_bytes() in [content(each) for each in versions]
+    return not target.exists() or target.read_bytes() in map(workers.content, versions)
 
 
-def survives(folder: Path, chance: random.Random, locks: bool) -> bool:
+def is_proven(target: Path, workers: Workers) -> bool:
+    """Whether what is said to be on disk is there; a partial file that has its name by now needs no saying."""
+    record = load(Names(target).sidecar)
+    if record is None or not Names(target).part(record.token).exists():
+        return True
+    version = workers.content(int((record.sidecar.validator or "").strip('"')))
+    found = Names(target).part(record.token).read_bytes()
+    return all(found[start:end] == version[start:end] for start, end in record.sidecar.proven)
+
+
+def survives(target: Path, chance: random.Random, workers: Workers) -> bool:
     """One round."""
-    target, version = folder / "file", 0
+    version = 0
     for _ in range(KILLED):
         version += chance.random() < 0.3
-        workers = [start(target, version, chance, locks) for _ in range(chance.choice([1, 1, 2]))]
-        time.sleep(chance.random() * LONGEST)
-        for worker in workers:
+        started = [workers.start(target, version) for _ in range(chance.choice([1, 1, 2]))]
+        time.sleep(chance.random() * workers.longest)
+        for worker in started:
             os.kill(worker, signal.SIGKILL)
-        ends = [finished_well(each, maybe_killed=True) for each in workers]
-        if not all(ends) or not is_whole(target, range(version + 1)):
+        ends = [finished_well(each, maybe_killed=True) for each in started]
+        if not (all(ends) and is_whole(target, range(version + 1), workers) and is_proven(target, workers)):
             return False
-    return is_finished(target, version, chance, locks)
+    return is_finished(target, version, workers)
 
 
-def is_finished(target: Path, version: int, chance: random.Random, locks: bool) -> bool:
-    """Whether one who is let alone can make the file; only locks tell whose files may be removed at once."""
+def is_finished(target: Path, version: int, workers: Workers) -> bool:
+    """Whether one who is let alone can make the file."""
     target.unlink(missing_ok=True)
     while not target.exists():
-        if not finished_well(start(target, version, chance, locks), maybe_killed=False):
+        if not finished_well(workers.start(target, version), maybe_killed=False):
             return False
     left = [each for each in target.parent.iterdir() if each != target]
-    return target.read_bytes() == content(version) and not (locks and left)
+    return target.read_bytes() == workers.content(version) and not (workers.tidy and left)
+
+
+def makes_round(folder: Path, seed: int) -> bool:
+    """Every fourth round downloads; a third of the others has no locks."""
+    chance, target = random.Random(seed), folder / "file"
+    if seed % 4 == 0:
+        with Downloads(chance) as downloads:
+            return survives(target, chance, downloads)
+    return survives(target, chance, Writers(chance, locks=seed % 3 > 0))
 
 
 def main(arguments: list[str]) -> int:
@@ -93,7 +104,7 @@ def main(arguments: list[str]) -> int:
     for number in range(options.rounds):
         seed = options.seed + number
         with tempfile.TemporaryDirectory() as folder:
-            if not survives(Path(folder), random.Random(seed), locks=seed % 3 > 0):
+            if not makes_round(Path(folder), seed):
                 print(f"Round {number} failed: {sorted(os.listdir(folder))}; --seed {seed} --rounds 1 repeats it")
                 return 1
     print(f"{options.rounds} rounds, and no wrong byte")

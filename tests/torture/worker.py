@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from httpconn.disk.claims import lock
 from httpconn.disk.partfile import InUse, PartFile, Sidecar
+from tests.torture.processes import start
 
 SIZE = 1_000_000
 MIDDLE = 600_000
@@ -16,6 +18,35 @@ BLOCK = 50_000
 def content(version: int) -> bytes:
     """What a version of the file consists of."""
     return random.Random(version).randbytes(SIZE)
+
+
+class Writers:
+    """Those who write a file, each in a process of its own.
+
+    Attributes:
+        longest: seconds until one of them is killed.
+        tidy: who finishes the file leaves nothing else behind; only locks tell whose files may be removed at once.
+    """
+
+    longest = 0.06
+
+    def __init__(self, chance: random.Random, *, locks: bool) -> None:
+        self.tidy = locks
+        self._chance = chance
+
+    def content(self, version: int) -> bytes:
+        """What the target may hold."""
+        return content(version)
+
+    def start(self, target: Path, version: int) -> int:
+        """The number of a process that writes this version, if it is not killed before."""
+        chance = random.Random(self._chance.random())
+        return start(lambda: Worker(target, version, chance, lock if self.tidy else _nothing).run())
+
+
+def _nothing(_descriptor: int) -> bool:
+    """A file system without locks."""
+    return False
 
 
 class Worker:
@@ -54,9 +85,9 @@ class Worker:
     def _take_up(self, known: Sidecar) -> None:
         """What is said to be there has to be there."""
         version = content(int(known.validator or 0))
-        for start, end in known.proven:
-            if self._part.read(start, end - start) != version[start:end]:
-                raise AssertionError(f"The bytes from {start} to {end} are not those of version {known.validator}")
+        for first, end in known.proven:
+            if self._part.read(first, end - first) != version[first:end]:
+                raise AssertionError(f"The bytes from {first} to {end} are not those of version {known.validator}")
         if known.validator == str(self._version):
             self._head, self._tail = known.committed, known.parts[0][2]
         else:
