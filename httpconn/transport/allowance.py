@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from ..options import MAX_SECONDS
+
 
 class Allowance(float):
     """A timeout whose clock starts at its first use, and that never reaches past the call's deadline.
@@ -44,13 +46,13 @@ class Allowance(float):
 
 
 def seconds_left(timeout: float | None) -> float | None:
-    """Seconds that the next operation may take; a plain float means that many for each, as in httpx.
+    """Seconds that the next operation may take, None without end; a float means that many for each, as in httpx.
 
     Raises:
         TimeoutError: none are left.
     """
     seconds = timeout.left() if isinstance(timeout, Allowance) else timeout
-    if seconds is None or seconds == math.inf:
+    if seconds is None or seconds > MAX_SECONDS:  # which is as long as systems can wait
         return None
     if seconds <= 0:
         raise TimeoutError("timed out")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from ..options import Limits
 from ..stats import PoolStats
 from . import http11
 from .allowance import Allowance
+from .books import Books
 from .dial import Options, as_allowance, dial, dial_unix
 from .guard import origin_of
 from .incoming import READ_SIZE, Connection, Incoming
@@ -30,7 +31,7 @@ from .interruption import Interruption
 from .pool import Lease, Next, Pool, Stage
 from .runtimes import Runtime, await_turn
 from .security import Security
-from .wire import Wire
+from .wire import BURST, Wire
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class Engine:
 
     def _start(self) -> None:
         limits = self._limits
-        self._lock = threading.Lock()
+        self._books = Books()
         self._pool: Pool[Connection] = Pool(
             max_connections=limits.max_connections,
             max_per_host=limits.max_per_host,
@@ -78,9 +79,10 @@ class Engine:
         )
         self._used: set[Connection] = set()
         self._waiting: set[Lease[Connection]] = set()
+        self._late: deque[tuple[Lease[Connection], bool]] = deque()  # ended by finalizers while the books were open
 
     def after_fork(self) -> None:
-        """In the child: what the parent holds, and a lock that it held, are not ours."""
+        """In the child: what the parent holds, and books that it had open, are not ours."""
         self._start()
 
     def __repr__(self) -> str:
@@ -115,7 +117,7 @@ class Engine:
     # The pool. Its bookkeeping is locked; what it leaves to do is done outside.
 
     def _claim(self, route: Route) -> Lease[Connection]:
-        with self._lock:
+        with self._books:
             self._require_open()
             lease, close = self._pool.acquire(route, time.monotonic())
             if lease.stage is Stage.WAITING:
@@ -124,6 +126,7 @@ class Engine:
             elif lease.connection is not None:
                 self._used.add(lease.connection)
         _close(close)
+        self._end_late()
         return lease
 
     async def _await_turn(
@@ -146,11 +149,25 @@ class Engine:
 
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
         """The exchange is over, or is not waited for any more; once is enough."""
-        with self._lock:
+        if self._ended(lease, reusable):
+            self._end_late()
+
+    def _ended(self, lease: Lease[Connection], reusable: bool) -> bool:
+        """End it; False in a finalizer that interrupts the bookkeeping, after which that is done."""
+        with self._books as depth:
+            if depth > 1:
+                self._late.append((lease, reusable))
+                return False
             if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
-                return
+                return True
             left = self._end(lease, reusable and not self._closed)
         self._settle(left)
+        return True
+
+    def _end_late(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread has taken the last one
+            while self._late and self._ended(*self._late.popleft()):
+                pass
 
     def _give_back(self, lease: Lease[Connection], reusable: bool) -> None:
         self.end(lease, reusable=reusable)
@@ -175,7 +192,7 @@ class Engine:
 
     def _drop(self, lease: Lease[Connection]) -> None:
         """The lease keeps its slot, and may dial in it."""
-        with self._lock:
+        with self._books:
             connection, lease.connection = lease.connection, None
             if connection is not None:
                 connection.let_go()
@@ -185,7 +202,7 @@ class Engine:
 
     def close(self) -> None:
         """Close all connections, be they in use, and make no more."""
-        with self._lock:
+        with self._books:
             self._closed = True
             idle = self._pool.drain()
             used, self._used = list(self._used), set()
@@ -218,7 +235,7 @@ class Engine:
     async def _connected(self, lease: Lease[Connection], origin: Origin, allowance: Allowance) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
         connection = Connection(Wire(await self._dial(origin, allowance), self._runtime), self._limits)
-        with self._lock:
+        with self._books:
             self._pool.dialled(lease, connection)
             self._made += 1
             self._used.add(connection)
@@ -280,15 +297,19 @@ class Engine:
         if is_untouched(request):
             await connection.wire.send(http.send_head(b"GET", target, request.fields), timeout)
             return
-        head = http.send_head(request.method.encode("ascii"), target, request.headers.raw)
+        head = http.send_head(request.method.encode("ascii", "replace"), target, request.headers.raw)
         if isinstance(request.stream, httpx.ByteStream):
-            content = b"".join(request.stream)
-            await connection.wire.send(head + http.send_body(content) + http.end_body() if content else head, timeout)
+            body = http.send_body(b"".join(request.stream)) + http.end_body()
+            if len(body) <= BURST:
+                await connection.wire.send(head + body, timeout)
+                return
+            await connection.wire.send(head, timeout)  # rather than hold all of it twice
+            await connection.wire.send(body, timeout, onward=True)
             return
         await connection.wire.send(head, timeout)
         parts = self._runtime.parts(request.stream)
         while (part := await self._runtime.next_part(parts)) is not None:
-            await connection.wire.send(http.send_body(part), timeout)
+            await connection.wire.send(http.send_body(part), timeout, onward=True)
         await connection.wire.send(http.end_body(), timeout)
 
     async def _receive_head(self, connection: Connection, timeout: float | None) -> http11.Head:

@@ -194,8 +194,10 @@ def _core_request(request: httpx.Request, *, bracketed: bool) -> httpcore.Reques
 
     httpcore writes an IPv6 address without the brackets that a URL and CONNECT need (RFC 9110 section 7.1): 2001::1
     on port 81 would be 2001::1:81. The extension ``target`` goes into the URL: httpcore would apply it to what it
-    sends to a proxy, too.
+    sends to a proxy, too. Of a method it says TypeError.
     """
+    if not request.method.isascii():
+        raise httpx.LocalProtocolError("The method of the request is invalid")
     url = request.url
     host = b"[%b]" % url.raw_host if bracketed and b":" in url.raw_host else url.raw_host
     extensions = dict(request.extensions)

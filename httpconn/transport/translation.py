@@ -60,12 +60,15 @@ class httpx_errors:  # noqa: N801 - read as a statement; a class, since a genera
         if error is None or not isinstance(error, Exception):
             return
         translated = _translated(error)
-        if isinstance(translated, httpx.LocalProtocolError):
-            raise translated from None  # what is below may quote the request
-        if translated is not None:
-            # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
-            error.__cause__ = error.__cause__ or error.__context__
-            raise translated from error
+        try:
+            if isinstance(translated, httpx.LocalProtocolError):
+                raise translated from None  # what is below may quote the request
+            if translated is not None:
+                # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
+                error.__cause__ = error.__cause__ or error.__context__
+                raise translated from error
+        finally:
+            del translated  # or the error, and the exchange with it, would stay until garbage is collected
 
 
 def _translated(error: Exception) -> Exception | None:

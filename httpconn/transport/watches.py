@@ -10,7 +10,7 @@ import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import anyio
 
@@ -30,6 +30,9 @@ class Watch(ABC):
     """
 
     __slots__ = ("socket",)
+
+    blocks: ClassVar[bool] = False
+    """Whether a thread waits, or is in the midst of an operation, while another one closes the socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket: Any = sock
@@ -56,6 +59,8 @@ class BlockingWatch(Watch):
     """For threads, of which one at a time waits to receive."""
 
     __slots__ = ("_incoming",)
+
+    blocks = True
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -229,6 +234,7 @@ class _Direction:
                 return
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
                 waiter.set_exception(error)
+                waiter = None  # or the error would keep this frame, and this frame the error
             else:
                 waiter.set_result(result)
 

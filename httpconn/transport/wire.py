@@ -47,7 +47,9 @@ class Wire:
         "_closed",
         "_failure",
         "_poll",
+        "_receiving",
         "_runtime",
+        "_sending",
         "_since",
         "_socket",
         "_tls",
@@ -65,6 +67,8 @@ class Wire:
         self._closed = False
         self._failure: str = ""
         self._poll = _poll(sock)
+        self._receiving = False
+        self._sending = False
         _open.add(self)
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
@@ -120,7 +124,9 @@ class Wire:
             raise httpcore.ReadError(self._failure)
         if look:
             await self._give_way()
+        self._receiving = True
         try:
+            self._require_open()
             while True:
                 try:
                     if look:
@@ -135,6 +141,10 @@ class Wire:
                     await self._watch.writable(seconds_left(timeout))
         except BROKEN as error:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
+        finally:
+            self._receiving = False
+            if self._closed:
+                self._socket.close()
         if self._closed:  # an end that close made is not the peer's, which may end a body
             raise httpcore.ReadError("The connection was closed")
         self._burst += received if isinstance(received, int) else len(received)
@@ -152,38 +162,66 @@ class Wire:
         self._burst = 0
         self._since = time.monotonic()
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
-        """Send all."""
+    async def send(self, data: bytes, timeout: float | None, *, onward: bool = False) -> None:
+        """Send all.
+
+        Args:
+            onward: whether it goes on what was just sent, so that others may be due for their turn.
+        """
         unsent = memoryview(data)
+        self._sending = True
         try:
+            self._require_open()
             seconds_left(timeout)  # a used-up time is told though nothing has to be waited for
-            self._begin_burst()  # what passed since the last exchange was nobody's turn
+            if onward:
+                await self._give_way()
+            else:
+                self._begin_burst()  # what passed since the last exchange was nobody's turn
             while unsent:
                 try:
-                    unsent = unsent[self._socket.send(unsent) :]
+                    count = self._socket.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):
                     await self._watch.writable(seconds_left(timeout))
+                    self._begin_burst()
                 except ssl.SSLWantReadError:
                     await self._watch.readable(seconds_left(timeout))
+                    self._begin_burst()
+                else:
+                    self._burst += count
+                    unsent = unsent[count:]
+                    if unsent:
+                        await self._give_way()
         except BROKEN as error:
             raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
+        finally:
+            self._sending = False
+            if self._closed:
+                self._socket.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise OSError("The connection was closed")
 
     async def start_tls(self, security: Security, host: str | None, timeout: float | None) -> None:
         """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
+        self._sending = True
         try:
             context = await security.context(self._runtime, seconds_left(timeout))
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
             self._socket = self._watch.socket = wrap(self._socket, context, host and host.rstrip("."))
             self._tls = True
-            if self._closed:  # meanwhile, and in vain: the wrapping took the descriptor away from the plain socket
-                raise OSError("The connection was closed")
+            self._require_open()  # it may have been closed meanwhile
             await self._shake_hands(timeout)
             security.check(self._tls_object())
         except BaseException as error:
+            self._sending = False
             self.close()
             if isinstance(error, BROKEN):
                 raise handshake_failed(error, host) from error
             raise
+        self._sending = False
+        if self._closed:
+            self._socket.close()
 
     async def _shake_hands(self, timeout: float | None) -> None:
         while True:
@@ -222,13 +260,18 @@ class Wire:
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
-        """Close, and wake whoever waits for it; nothing is sent but what TCP does."""
+        """Close, and wake whoever waits for it; nothing is sent but what TCP does.
+
+        A thread that is in the midst of an operation gives back the descriptor itself: the system may make its number
+        another connection's at once, and the operation would go on there.
+        """
         _open.discard(self)
         self._closed = True
         self._watch.closing()
         with suppress(OSError):
             shut_down(self._socket)
-        self._socket.close()
+        if not (self._watch.blocks and (self._receiving or self._sending)):
+            self._socket.close()
 
     def abandon(self) -> None:
         """In the child of a fork: give back the descriptor, and leave the connection to the parent."""

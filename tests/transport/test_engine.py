@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 import threading
 import traceback
+import weakref
 
 import httpx
 import pytest
 
 from httpconn import HeaderTooLarge
 from httpconn.options import Limits
+from httpconn.stepping import run_sync
 from tests.servers.scripted import Close, Reset, Stall, Until, in_turn, response
 
 OK = response(body=b"ok")
@@ -248,3 +251,72 @@ def test_messages_quote_little_of_what_a_peer_says(face, user, scripted):
         face.run(user(proxy=proxy.url).get, "https://anything.example/")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) <= 200
+
+
+class Interrupting(str):
+    """Asked for its hash in the midst of the pool's bookkeeping, where the collector may run finalizers as well."""
+
+    def __new__(cls, finalizer):
+        made = super().__new__(cls, "any")
+        made.finalizer = finalizer
+        return made
+
+    def __hash__(self):
+        self.finalizer()
+        return 0
+
+
+def test_a_finalizer_may_close_an_answer_in_the_midst_of_the_bookkeeping(face, user, scripted):
+    server = scripted([response(headers={"Content-Length": "9"}, body=b"x"), Stall()])
+    other = scripted(OK)
+    made = user()
+    left = face.run(made.open, server.url)
+    name = Interrupting(lambda: run_sync(made.close(left)))
+    assert face.run(lambda: made.get(other.url, extensions={"sni_hostname": name})).content == b"ok"
+    server.wait_for(lambda: server.open_connections == 0)
+    assert made.transport.stats.open == 1
+
+
+def test_an_empty_chunked_body_has_its_end(face, user, application):
+    made = user()
+    for _ in range(2):
+        face.run(lambda: made.get(application, headers={"Transfer-Encoding": "chunked"}))
+    assert made.transport.stats.open == 1
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_a_method_that_is_no_ascii_is_refused(face, user, scripted, forwarded):
+    server = scripted(OK)
+    made = user(proxy=server.url if forwarded else None)
+
+    async def ask():
+        asking = made._client.request("GÉT", server.url)
+        return await asking if face.is_async else asking
+
+    with pytest.raises(httpx.LocalProtocolError):
+        face.run(ask)
+
+
+def test_a_timeout_beyond_what_systems_can_wait_is_none(face, user, scripted):
+    server, made = scripted(OK), user()
+    assert face.run(lambda: made.get(server.url, timeout=3e6)).content == b"ok"
+
+
+@pytest.mark.parametrize("script", [[Close()], [Reset()], b"HTTP/1.1 200 OK\nbare"])
+def test_an_error_that_is_dropped_is_freed_without_the_collector(face, user, scripted, script):
+    server = scripted(script)
+    made = user()
+    kept = []
+
+    async def fail():
+        try:
+            await made.get(server.url)
+        except httpx.TransportError as error:
+            kept.append(weakref.ref(error))
+
+    gc.disable()
+    try:
+        face.run(fail)
+        assert kept[0]() is None
+    finally:
+        gc.enable()

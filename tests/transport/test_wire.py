@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import httpcore
 import pytest
 
 from httpconn.stepping import run_sync
@@ -59,3 +60,34 @@ def test_few_bytes_that_take_long_give_way_too(ends):
         pass
     with pytest.raises(Interrupted):
         run_sync(wire.receive(1, 5))
+
+
+def send_much(wire, theirs):
+    for _ in range(3 * BURST // 4096):
+        run_sync(wire.send(bytes(4096), 5, onward=True))
+        theirs.recv(4096)
+
+
+def test_who_sends_much_lets_others_have_their_turn(ends):
+    wire, theirs = ends
+    with pytest.raises(Interrupted):
+        send_much(wire, theirs)
+
+
+class ClosingRuntime(BlockingRuntime):
+    """Another thread closes the wire just then."""
+
+    async def pause(self) -> None:
+        self.wire.close()
+        self.number = self.wire.get_extra_info("socket").fileno()
+
+
+def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        runtime = ClosingRuntime()
+        wire = runtime.wire = Wire(ours, runtime)
+        with pytest.raises(httpcore.WriteError):
+            send_much(wire, theirs)
+    assert runtime.number >= 0
+    assert wire.get_extra_info("socket").fileno() < 0
