@@ -83,13 +83,12 @@ class Security:
             context.set_alpn_protocols(self._alpn)
         return context
 
-    def check(self, tls: ssl.SSLSocket | ssl.SSLObject | None) -> None:
+    def check(self, tls: ssl.SSLObject) -> None:
         """Compare the server's key with the pins; raises SSLCertVerificationError."""
         if not self._pins:
             return
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         try:
-            pin = pin_of(certificate or b"")
+            pin = pin_of(tls.getpeercert(binary_form=True) or b"")
         except ValueError as error:
             raise ssl.SSLCertVerificationError("the server's certificate holds no key that could be pinned") from error
         if pin not in self._pins:

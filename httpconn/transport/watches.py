@@ -23,19 +23,15 @@ BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 
 
 class Watch(ABC):
-    """Waits raise TimeoutError when the seconds are over, None being no bound, and OSError once it is closed.
+    """Waits raise TimeoutError when the seconds are over, None being no bound, and OSError once it is closed."""
 
-    Attributes:
-        socket: the one that is watched: plain, or with TLS on it.
-    """
-
-    __slots__ = ("socket",)
+    __slots__ = ("_socket",)
 
     blocks: ClassVar[bool] = False
     """Whether a thread waits, or is in the midst of an operation, while another one closes the socket."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.socket: Any = sock
+        self._socket = sock
 
     @abstractmethod
     async def readable(self, seconds: float | None) -> None:
@@ -68,11 +64,11 @@ class BlockingWatch(Watch):
 
     async def readable(self, seconds: float | None) -> None:
         """Block."""
-        _block(self.socket, self._incoming, "in", seconds)
+        _block(self._socket, self._incoming, "in", seconds)
 
     async def writable(self, seconds: float | None) -> None:
         """Block."""
-        _block(self.socket, _poll(self.socket, "out"), "out", seconds)
+        _block(self._socket, _poll(self._socket, "out"), "out", seconds)
 
     def closing(self) -> None:
         """Nothing: that the wire shuts it down wakes a thread that is blocked in a poll."""
@@ -134,15 +130,15 @@ class AnyioWatch(Watch):
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], seconds: float | None) -> None:
         with anyio.move_on_after(seconds):
             try:
-                return await waiting(self.socket)
+                return await waiting(self._socket)
             except anyio.ClosedResourceError:
                 raise OSError("the socket is closed") from None
         raise TimeoutError("timed out")
 
     def closing(self) -> None:
         """See :class:`Watch`."""
-        if self.socket.fileno() >= 0:
-            anyio.notify_closing(self.socket)
+        if self._socket.fileno() >= 0:
+            anyio.notify_closing(self._socket)
 
 
 class AsyncioWatch(Watch):

@@ -17,9 +17,9 @@ import httpcore
 
 from ..forking import in_child
 from .allowance import Allowance, seconds_left
+from .layer import TLSLayer
 from .runtimes import Runtime
 from .security import Security
-from .tunnels import TunnelledTLS, shut_down, wrap
 from .watches import BLOCKED_READ
 
 BURST = 1024 * 1024
@@ -46,6 +46,7 @@ class Wire:
         "_burst",
         "_closed",
         "_failure",
+        "_layer",
         "_poll",
         "_receiving",
         "_runtime",
@@ -58,10 +59,11 @@ class Wire:
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
-        self._socket: Any = sock  # a socket, an SSLSocket, or TLS inside TLS
+        self._socket = sock
+        self._tls: TLSLayer | None = None
+        self._layer: socket.socket | TLSLayer = sock
         self._runtime = runtime
         self._watch = runtime.watch(sock)
-        self._tls = False
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
@@ -80,7 +82,7 @@ class Wire:
             seconds_left(timeout)
         except TimeoutError as error:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
-        return await self._received(partial(self._socket.recv, max_bytes), timeout, self._ready, look=True)
+        return await self._received(partial(self._layer.recv, max_bytes), timeout, self._ready, look=True)
 
     async def receive_or_break(self, max_bytes: int, timeout: float | None, *, look: bool = True) -> bytes:
         """The same, faster, for who closes the wire when it is interrupted.
@@ -88,14 +90,13 @@ class Wire:
         Args:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
-        # What TLS has decrypted is no event of the socket any more.
-        look = look or self._tls
-        return await self._received(partial(self._socket.recv, max_bytes), timeout, self._watch.result_of, look=look)
+        look = look or self._is_busy()
+        return await self._received(partial(self._layer.recv, max_bytes), timeout, self._watch.result_of, look=look)
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
         with buffer[:BURST] as room:
-            first: Callable[[], int] = partial(self._socket.recv_into, room)
+            first: Callable[[], int] = partial(self._layer.recv_into, room)
             count = await self._received(first, timeout, self._watch.result_of, look=True)
             if not count:
                 return 0
@@ -104,16 +105,20 @@ class Wire:
 
     async def _fill(self, room: memoryview, timeout: float | None) -> int:
         """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
-        filling = Filling(self._socket.recv_into, room)
+        filling = Filling(self._layer.recv_into, room)
         try:
             patience = Allowance(min(PATIENCE, seconds_left(timeout) or PATIENCE))
             if room:
-                await self._received(filling, patience, self._watch.result_of, look=self._tls)
+                await self._received(filling, patience, self._watch.result_of, look=self._is_busy())
         except (httpcore.ReadTimeout, TimeoutError):
             pass
         except httpcore.ReadError as error:
             self._failure = str(error)
         return filling.count
+
+    def _is_busy(self) -> bool:
+        """Whether TLS has something to do that no event of the socket tells of."""
+        return self._tls is not None and (self._tls.has_unsent() or self._tls.has_pending())
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
@@ -179,7 +184,7 @@ class Wire:
                 self._begin_burst()  # what passed since the last exchange was nobody's turn
             while unsent:
                 try:
-                    count = self._socket.send(unsent)
+                    count = self._layer.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):
                     await self._watch.writable(seconds_left(timeout))
                     self._begin_burst()
@@ -208,11 +213,10 @@ class Wire:
         try:
             context = await security.context(self._runtime, seconds_left(timeout))
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
-            self._socket = self._watch.socket = wrap(self._socket, context, host and host.rstrip("."))
-            self._tls = True
+            tls = self._layer = self._tls = TLSLayer(self._layer, context, host and host.rstrip("."))
             self._require_open()  # it may have been closed meanwhile
-            await self._shake_hands(timeout)
-            security.check(self._tls_object())
+            await self._shake_hands(tls, timeout)
+            security.check(tls.tls)
         except BaseException as error:
             self._sending = False
             self.close()
@@ -223,10 +227,10 @@ class Wire:
         if self._closed:
             self._socket.close()
 
-    async def _shake_hands(self, timeout: float | None) -> None:
+    async def _shake_hands(self, tls: TLSLayer, timeout: float | None) -> None:
         while True:
             try:
-                self._socket.do_handshake()
+                tls.do_handshake()
             except BLOCKED_READ:
                 await self._watch.readable(seconds_left(timeout))
             except ssl.SSLWantWriteError:
@@ -241,10 +245,10 @@ class Wire:
         """
         if not self.is_readable():
             return True
-        if not self._tls:
+        if self._tls is None:
             return False
         try:
-            self._socket.recv(1)
+            self._tls.recv(1)
         except ssl.SSLWantReadError:
             return True
         except BROKEN:
@@ -253,7 +257,7 @@ class Wire:
 
     def is_readable(self) -> bool:
         """Whether a read would return at once, be it the end; so it would for a closed socket."""
-        if self._socket.fileno() < 0 or (self._tls and self._socket.pending()):
+        if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):
             return True
         if self._poll is None:  # Windows
             return bool(select.select([self._socket], [], [], 0)[0])
@@ -269,7 +273,7 @@ class Wire:
         self._closed = True
         self._watch.closing()
         with suppress(OSError):
-            shut_down(self._socket)
+            self._socket.shutdown(socket.SHUT_RDWR)
         if not (self._watch.blocks and (self._receiving or self._sending)):
             self._socket.close()
 
@@ -283,7 +287,7 @@ class Wire:
         with suppress(OSError):  # a closed socket has no addresses
             match info:
                 case "ssl_object":
-                    return self._tls_object()
+                    return self._tls and self._tls.tls
                 case "socket":
                     return self._socket
                 case "client_addr":
@@ -294,14 +298,9 @@ class Wire:
                     return self.is_readable()
         return None
 
-    def _tls_object(self) -> ssl.SSLSocket | ssl.SSLObject | None:
-        if isinstance(self._socket, TunnelledTLS):
-            return self._socket.tls
-        return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
-
 
 class Filling:
-    """Fills a buffer by as many calls as it takes; only the last has a result, the others find nothing to receive."""
+    """Fills a buffer by many calls; only the last has a result, the others find nothing to receive any more."""
 
     __slots__ = ("_buffer", "_receive_into", "count")
 
@@ -311,8 +310,9 @@ class Filling:
         self.count: int = 0
 
     def __call__(self) -> int:
-        """The bytes in the buffer once it is full, or no more come; until then what the socket raises."""
-        while self.count < len(self._buffer):
+        """The bytes in the buffer once it is full, no more come, or others are due; else what the socket raises."""
+        end = time.monotonic() + STINT
+        while self.count < len(self._buffer) and time.monotonic() < end:
             with self._buffer[self.count :] as room:
                 received = self._receive_into(room)
             if not received:

@@ -1,10 +1,13 @@
-"""A server that is not who it says is told nothing: no request byte is sent to it, on the first hop or a later one."""
+"""A server that is not who it says is told nothing, and one whose TLS never comes to an end is left in time."""
 
 from __future__ import annotations
+
+import ssl
 
 import pytest
 
 import httpconn
+from tests.attacks.tickets import ENOUGH, ticket_flood
 from tests.servers.scripted import response
 
 BAD = ("wrong_host", "expired", "unknown_authority")
@@ -19,3 +22,13 @@ def test_a_bad_certificate_after_a_redirect(connect, scripted, certificates, out
     assert isinstance(result, httpconn.TLSFailed), result
     assert result.attempts == 1
     assert impostor.requests == []
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["engine", "http2"])
+def test_tickets_without_end_are_left_in_time(connect, certificates, outcome, tmp_path, http2):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.files.server)
+    with ticket_flood(context, tmp_path) as flood:
+        result = outcome(connect(verify=certificates.trust(), http2=http2, retries=0), flood.url, timeout=0.5)
+    assert isinstance(result, httpconn.DeadlineExceeded), result
+    assert 0 < flood.records < ENOUGH

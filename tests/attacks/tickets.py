@@ -1,0 +1,119 @@
+"""A TLS 1.3 server that sends session tickets for as long as anybody takes them in, and never an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+ENOUGH = 2000
+"""Records after which even this server ends: many seconds' worth."""
+
+APPLICATION_DATA = b"\x17\x03\x03"
+HANDSHAKE = b"\x16"
+LABEL = "SERVER_TRAFFIC_SECRET_0"
+
+
+class Flood:
+    """What came of it.
+
+    Attributes:
+        url: of the server.
+        records: how many the client let it send.
+    """
+
+    def __init__(self, context: ssl.SSLContext, keys: Path) -> None:
+        self._context = context
+        self._keys = keys
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self.records = 0
+
+    def run(self) -> None:
+        """Serve until the listener is closed."""
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            with sock:
+                self._flood(sock)
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _flood(self, sock: socket.socket) -> None:
+        # Python has no call that sends tickets; their records are made here and go past it.
+        with (
+            suppress(OSError),
+            self._context.wrap_socket(sock, server_side=True) as secured,
+            socket.socket(fileno=os.dup(secured.fileno())) as plain,
+        ):
+            for record in self._records(secured):
+                plain.sendall(record)
+                self.records += 1
+
+    def _records(self, secured: ssl.SSLSocket) -> Iterator[bytes]:
+        """RFC 8446 section 5.2: protected ones, numbered from 0."""
+        name, _, bits = secured.cipher() or ("", "", 0)
+        algorithm = hashlib.sha384 if "SHA384" in name else hashlib.sha256
+        lines = (line.split() for line in self._keys.read_text().splitlines())
+        secret = [bytes.fromhex(words[2]) for words in lines if words[0] == LABEL][-1]
+        key = expanded(secret, b"key", bits // 8, algorithm)
+        nonce = int.from_bytes(expanded(secret, b"iv", 12, algorithm), "big")
+        cipher = ChaCha20Poly1305(key) if "CHACHA20" in name else AESGCM(key)
+        content = b"".join(map(ticket, range(600))) + HANDSHAKE
+        head = APPLICATION_DATA + struct.pack("!H", len(content) + 16)
+        for number in range(ENOUGH):
+            yield head + cipher.encrypt((nonce ^ number).to_bytes(12, "big"), content, head)
+
+
+def ticket(number: int) -> bytes:
+    """RFC 8446 section 4.6.1."""
+    body = struct.pack("!IIB1sH8sH", 0, number, 1, b"\x07", 8, number.to_bytes(8, "big"), 0)
+    return b"\x04" + len(body).to_bytes(3, "big") + body
+
+
+def expanded(secret: bytes, label: bytes, length: int, algorithm: object) -> bytes:
+    """HKDF-Expand-Label with no context (RFC 8446 section 7.1, RFC 5869 section 2.3)."""
+    full = b"tls13 " + label
+    info = struct.pack("!HB", length, len(full)) + full + b"\0"
+    block, key = b"", b""
+    for number in count(1):
+        block = hmac.new(secret, block + info + bytes([number]), algorithm).digest()  # type: ignore[arg-type]
+        key += block
+        if len(key) >= length:
+            break
+    return key[:length]
+
+
+@contextmanager
+def ticket_flood(context: ssl.SSLContext, folder: Path) -> Iterator[Flood]:
+    """Serve while the block runs.
+
+    Args:
+        context: of a server, which is made to tell its keys.
+        folder: for them.
+    """
+    context.minimum_version, context.num_tickets = ssl.TLSVersion.TLSv1_3, 0
+    context.keylog_filename = str(folder / "keys")
+    flood = Flood(context, folder / "keys")
+    thread = threading.Thread(target=flood.run)
+    thread.start()
+    try:
+        yield flood
+    finally:
+        flood.close()
+        thread.join()
