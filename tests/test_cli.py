@@ -23,9 +23,9 @@ COMMAND = [sys.executable, "-m", "httpconn"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 
 
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, cwd=cwd, env=ENVIRONMENT, timeout=50, check=False)
+def run(*arguments: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    command, env = [*COMMAND, *map(str, arguments)], {**ENVIRONMENT, **environ}
+    return subprocess.run(command, capture_output=True, cwd=cwd, env=env, timeout=50, check=False)
 
 
 def test_get_writes_the_body_as_it_is(application):
@@ -57,6 +57,23 @@ def test_check_writes_json():
     assert (done.returncode, checked["allowed"], checked["reason"]) == (1, False, "loopback")
     assert (checked["host"], checked["port"]) == ("localhost", 81)
     assert all(not each["allowed"] for each in checked["addresses"])
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "line"),
+    [
+        ("public", 3, "is forbidden: loopback"),
+        ("pubilc", 2, "HTTPCONN_ACCESS must be 'public' or 'anywhere'"),
+    ],
+)
+@pytest.mark.parametrize("command", [["get"], ["get", "--jsonl"], ["download", "-qo", "file"]], ids=" ".join)
+def test_the_environment_says_what_may_be_fetched(scripted, tmp_path, command, value, code, line):
+    server = scripted(response(body=b"secret"))
+    done = run(*command, server.url, cwd=tmp_path, HTTPCONN_ACCESS=value)
+    lines = "--jsonl" in command
+    assert done.returncode == (1 if lines else code)
+    assert line in (done.stdout if lines else done.stderr).decode()
+    assert (server.requests, list(tmp_path.iterdir())) == ([], [])
 
 
 def test_headers_are_sent(scripted):

@@ -13,9 +13,9 @@ import click
 from ..connection import HTTPConnection
 from ..errors import HTTPConnError
 from ..fetched import Saved
-from ..options import Timeouts
 from ..progress import rich_progress
 from ..results import Results
+from .connecting import connected
 from .ending import EPILOG, one_line_errors
 from .options import size, with_options
 from .summary import Summary
@@ -85,7 +85,7 @@ def download(
     again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"
     with (
         one_line_errors(interrupted=again),
-        HTTPConnection(retries=retries, timeout=Timeouts(total=timeout), bandwidth=limit_rate) as connection,
+        connected(retries=retries, timeout=timeout, bandwidth=limit_rate) as connection,
         nullcontext(None) if quiet else rich_progress() as face,
     ):
         items = items_of(urls, input_file or (), output, folder)

@@ -7,11 +7,10 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from ..connection import HTTPConnection
 from ..fetched import Fetched
 from ..lines import line_of, urls_of
-from ..options import Timeouts
 from ..results import Results
+from .connecting import connected
 from .ending import EPILOG, one_line_errors
 from .options import with_options
 from .output import standard_output, write
@@ -50,7 +49,7 @@ def get(
     if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
         raise click.UsageError("Give one URL, or --input-file with --jsonl")
     options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
-    with one_line_errors(), HTTPConnection(retries=retries, timeout=Timeouts(total=timeout)) as connection:
+    with one_line_errors(), connected(retries=retries, timeout=timeout) as connection:
         out = standard_output()
         if jsonl:
             urls = [url] if url is not None else urls_of(input_file or ())
