@@ -94,7 +94,9 @@ _PHRASE = 60
 
 def printable(text: str, most: int) -> str:
     """What a stranger wrote, fit for a message: at most so many characters, and ``?`` for those of control."""
-    shown = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
+    shown = text[: most + 1]
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else "?" for char in shown)
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 

@@ -25,6 +25,7 @@ if sys.platform != "win32":
 _TRIES = 20
 _NOTE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
 _MOST_NOTES = 64 * 1024
+_REFUSES_LINKS = hasattr(os, "O_NOFOLLOW")
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
 
 # A lock belongs to an open file, which a forked child shares. It closes what it inherited, so that it cannot keep a
@@ -103,10 +104,12 @@ class Claim:
 
     Attributes:
         certain: nobody else can have it; False where the file system has no locks.
+        noted: by owners before, who did not give it back.
     """
 
     def __init__(self, path: Path, mode: int, locking: Lock = lock) -> None:
         self.certain: bool = False
+        self.noted: tuple[str, ...] = ()
         self._path = path
         self._file = -1
         for _ in range(_TRIES):
@@ -114,6 +117,7 @@ class Claim:
             try:
                 self.certain = locking(file)
                 if names(path, file):  # else its last owner has removed it in the meantime
+                    self.noted = _notes(file)
                     self._file = file
                     return
             finally:
@@ -124,7 +128,6 @@ class Claim:
     def note(self, *tokens: str) -> None:
         """Note the names of what is to be cleared up, if need be, by the next owner."""
         with suppress(OSError):  # the lock file may be another user's
-            os.lseek(self._file, 0, os.SEEK_END)
             os.write(self._file, "".join(f"{token}\n" for token in tokens).encode("ascii"))
 
     def end(self) -> None:
@@ -142,17 +145,27 @@ class Claim:
 def noted(path: Path) -> tuple[str, ...]:
     """What an owner has noted in a lock file; it may be gone."""
     try:
-        with os.fdopen(os.open(path, READ), "rb") as file:
-            return tuple(each.decode("ascii") for each in _NOTE.findall(file.read(_MOST_NOTES)))
+        descriptor = os.open(path, READ)
     except OSError:
         return ()
+    try:
+        return _notes(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _notes(descriptor: int) -> tuple[str, ...]:
+    """From the beginning of a file that was just opened."""
+    with suppress(OSError):
+        return tuple(each.decode("ascii") for each in _NOTE.findall(os.read(descriptor, _MOST_NOTES)))
+    return ()
 
 
 def _open(path: Path, mode: int) -> int:
-    if path.is_symlink():
+    if not _REFUSES_LINKS and path.is_symlink():
         raise failure(errno.ELOOP, path)
     try:
-        descriptor = hold(path, WRITE | os.O_CREAT, mode)
+        descriptor = hold(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
     except PermissionError:
         # Another user's, left behind: a lock needs no right to write.
         descriptor = hold(path, READ)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 NAME_BYTES = 255
@@ -13,11 +12,18 @@ NAME_BYTES = 255
 _ROOM = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
     """What stands beside a target while its file is not complete."""
 
-    target: Path
+    __slots__ = ("_stem", "target")
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        name = target.name
+        data = os.fsencode(name)
+        if len(data) > _ROOM:
+            name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
+        self._stem = str(target.with_name(f".{name}."))
 
     @property
     def lock(self) -> Path:
@@ -38,8 +44,4 @@ class Names:
         return self._beside(f"{token}.httpconn-part")
 
     def _beside(self, suffix: str) -> Path:
-        name = self.target.name
-        data = os.fsencode(name)
-        if len(data) > _ROOM:
-            name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
-        return self.target.with_name(f".{name}.{suffix}")
+        return Path(self._stem + suffix)

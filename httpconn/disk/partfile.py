@@ -67,6 +67,7 @@ class PartFile:
         self._over = False
         self._token = ""
         self._known: Sidecar | None = None
+        self._marked = False  # a sidecar or a draft of it may be there
         self._file = -1
         self._offset = 0
         self._size = 0
@@ -142,7 +143,8 @@ class PartFile:
         with self._opened() as claim:
             if self._known is not None:
                 self._begin(claim, self._token)
-            os.ftruncate(self._file, 0)
+            if self._size:
+                os.ftruncate(self._file, 0)
             self._offset = self._size = 0
 
     def commit(self, mtime: float | None = None, *, name: str | None = None) -> Path:
@@ -166,7 +168,7 @@ class PartFile:
                 os.replace(part, self._names.target)
             else:
                 system.rename_to_free(part, target)
-            self._end(remove=True)
+            self._end(remove=True, placed=True)
             self._over = True
             system.sync_folder(self._names.target.parent)
         return target
@@ -204,7 +206,8 @@ class PartFile:
         return 0o666 if mode is None else mode & 0o777 | 0o600
 
     def _resume(self, claim: Claim, found: Record | None) -> None:
-        for token in noted(self._names.lock):
+        self._marked = found is not None or bool(claim.noted)
+        for token in claim.noted:
             if found is None or token != found.token:
                 self._remove(token)
         taken = None if found is None else self._take(found.token, found.sidecar.extent)
@@ -284,6 +287,7 @@ class PartFile:
                 drop(file)
 
     def _note(self, claim: Claim, sidecar: Sidecar) -> None:
+        self._marked = True
         # Where there may be several owners, each has a draft of its own.
         draft = self._names.draft(None if claim.certain else self._token)
         save(self._names.sidecar, draft, Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
@@ -311,22 +315,25 @@ class PartFile:
             with suppress(OSError, OverflowError, ValueError):
                 os.utime(self._file, (mtime, mtime))
 
-    def _end(self, *, remove: bool) -> None:
-        """Let go of the file, and of its name if it is to be removed; what is another's by now is left alone."""
+    def _end(self, *, remove: bool, placed: bool = False) -> None:
+        """Let go of the file, and remove what is to be: not what is another's by now, nor a file that has its place."""
         claim, self._claim = self._claim, None
         if claim is None:
             return
         with suppress(OSError):
             if self._token and (remove or self._known is None):
-                self._erase(claim)
+                if not placed:
+                    self._names.part(self._token).unlink(missing_ok=True)
+                self._unmark(claim)
             elif self._file >= 0:
                 os.ftruncate(self._file, self._size)  # gives back what was reserved
         self._close()
         claim.end()
         self._token, self._known = "", None
 
-    def _erase(self, claim: Claim) -> None:
-        self._names.part(self._token).unlink(missing_ok=True)
+    def _unmark(self, claim: Claim) -> None:
+        if not self._marked:
+            return
         self._names.draft(None if claim.certain else self._token).unlink(missing_ok=True)
         found = load(self._names.sidecar)
         if found is not None and found.token == self._token:
@@ -352,7 +359,7 @@ class _Taken(NamedTuple):
 
 def _real(target: Path) -> Path:
     """Where a link leads: that is the file to be replaced."""
-    return Path(os.path.realpath(target))
+    return Path(os.path.realpath(target)) if target.is_symlink() else target.absolute()
 
 
 def _blocks(file: int, start: int, end: int) -> Iterator[bytes]:

@@ -14,6 +14,18 @@ from ..errors import DiskFull, StorageError
 
 if sys.platform != "win32":
     import fcntl
+    from os import pread, pwrite
+else:
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        """Read from an offset on."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+    def pwrite(descriptor: int, data: memoryview, offset: int) -> int:
+        """Write from an offset on."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
 
 
 def _flags(*names: str) -> int:
@@ -169,15 +181,13 @@ def put(descriptor: int, offset: int, block: bytes | memoryview) -> None:
     """Write all of a block."""
     unwritten = memoryview(block)
     while unwritten:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        count = os.write(descriptor, unwritten)
+        count = pwrite(descriptor, unwritten, offset)
         unwritten, offset = unwritten[count:], offset + count
 
 
 def get(descriptor: int, offset: int, size: int) -> bytes:
     """At most so many bytes; empty at the end of the file."""
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    return os.read(descriptor, size)
+    return pread(descriptor, size, offset)
 
 
 def last_change(path: Path) -> int | None:

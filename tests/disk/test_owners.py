@@ -87,6 +87,7 @@ def test_what_is_over_leaves_the_next_one_alone(target):
     first = begun(target)
     first.commit()
     second = begun(target)
+    second.checkpoint(NOTE)
     draft = target.with_name(".file.httpconn-draft")
     draft.touch()  # as if the second one were just writing it
     first.discard()
