@@ -9,8 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-AT_ONCE = 4 * (2**14 + 256 + 5)
-"""Bytes that a call decrypts or encrypts: four records of the greatest size (RFC 8446 section 5.2)."""
+_CLEAR = 4 * 2**14
+"""Bytes that a call encrypts: four records of the greatest size."""
+
+_PROTECTED = 4 * (5 + 2**14 + 256)
+"""Bytes that a call decrypts at most: as many with their headers and what encryption may add (RFC 8446 section 5.2)."""
 
 _NOTHING = memoryview(b"")
 
@@ -81,7 +84,7 @@ class TLSLayer:
         """Send, and say how much was taken."""
         with self._lock:
             self._flush()
-            count = self.tls.write(data[:AT_ONCE])
+            count = self.tls.write(data[:_CLEAR])
             with suppress(ssl.SSLWantWriteError):
                 self._flush()
             return count
@@ -102,7 +105,7 @@ class TLSLayer:
             raise
 
     def _receive(self) -> None:
-        received = self._under.recv(AT_ONCE)
+        received = self._under.recv(_PROTECTED)
         if not received:
             self._incoming.write_eof()
         while received:
@@ -112,7 +115,7 @@ class TLSLayer:
     def _rest(self) -> bytes:
         """Some more of what has come already; empty if that is none, or incomplete."""
         with self._lock, suppress(ssl.SSLError):  # which the next call raises again
-            return self.tls.read(AT_ONCE)
+            return self.tls.read(_PROTECTED)
         return b""
 
     def _flush(self) -> None:
