@@ -9,7 +9,6 @@ import contextlib
 import socket
 import time
 import weakref
-from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -69,7 +68,7 @@ class Engine:
 
     def _start(self) -> None:
         limits = self._limits
-        self._books = Books()
+        self._books: Books[tuple[Lease[Connection], bool]] = Books()
         self._pool: Pool[Connection] = Pool(
             max_connections=limits.max_connections,
             max_per_host=limits.max_per_host,
@@ -79,7 +78,6 @@ class Engine:
         )
         self._used: set[Connection] = set()
         self._waiting: set[Lease[Connection]] = set()
-        self._late: deque[tuple[Lease[Connection], bool]] = deque()  # ended by finalizers while the books were open
 
     def after_fork(self) -> None:
         """In the child: what the parent holds, and books that it had open, are not ours."""
@@ -126,7 +124,7 @@ class Engine:
             elif lease.connection is not None:
                 self._used.add(lease.connection)
         _close(close)
-        self._end_late()
+        self._books.catch_up(self._ended, self._settle)
         return lease
 
     async def _await_turn(
@@ -149,25 +147,13 @@ class Engine:
 
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
         """The exchange is over, or is not waited for any more; once is enough."""
-        if self._ended(lease, reusable):
-            self._end_late()
+        self._books.post((lease, reusable), self._ended, self._settle)
 
-    def _ended(self, lease: Lease[Connection], reusable: bool) -> bool:
-        """End it; False in a finalizer that interrupts the bookkeeping, after which that is done."""
-        with self._books as depth:
-            if depth > 1:
-                self._late.append((lease, reusable))
-                return False
-            if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
-                return True
-            left = self._end(lease, reusable and not self._closed)
-        self._settle(left)
-        return True
-
-    def _end_late(self) -> None:
-        with contextlib.suppress(IndexError):  # another thread has taken the last one
-            while self._late and self._ended(*self._late.popleft()):
-                pass
+    def _ended(self, entry: tuple[Lease[Connection], bool]) -> Next[Connection] | None:
+        lease, reusable = entry
+        if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
+            return None
+        return self._end(lease, reusable and not self._closed)
 
     def _give_back(self, lease: Lease[Connection], reusable: bool) -> None:
         self.end(lease, reusable=reusable)
@@ -185,7 +171,9 @@ class Engine:
             self._used.add(left.wake.connection)
         return left
 
-    def _settle(self, left: Next[Connection]) -> None:
+    def _settle(self, left: Next[Connection] | None) -> None:
+        if left is None:
+            return
         if left.wake is not None:
             left.wake.waiter.set()
         _close(left.close)

@@ -6,11 +6,11 @@ take its connection with it. Behind the gate there is always a free connection, 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 
 from ..options import Limits
-from .pool import Lease, Pool, Stage
+from .books import Books
+from .pool import Lease, Next, Pool, Stage
 from .runtimes import Runtime, await_turn
 
 Place = Lease[None]
@@ -21,7 +21,7 @@ class Gate:
 
     def __init__(self, limits: Limits, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._lock = threading.Lock()
+        self._books: Books[Place] = Books()
         self._places: Pool[None] = Pool(
             max_connections=limits.max_connections, max_per_host=limits.max_per_host, max_waiting=limits.max_waiting
         )
@@ -38,11 +38,13 @@ class Gate:
 
     async def enter(self, host: Hashable, timeout: float | None) -> Place:
         """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
-        with self._lock:
+        with self._books:
             place, _ = self._places.acquire(host, 0.0)
-            if place.stage is Stage.GRANTED:
-                return place
-            place.waiter = self._runtime.signal()
+            if place.stage is Stage.WAITING:
+                place.waiter = self._runtime.signal()
+        self._books.catch_up(self._left, _settle)
+        if place.stage is Stage.GRANTED:
+            return place
         try:
             await await_turn(self._runtime, place.waiter, timeout)
         except BaseException:
@@ -52,10 +54,14 @@ class Gate:
 
     def leave(self, place: Place) -> None:
         """Hand the place to the first who waits."""
-        with self._lock:
-            if place.stage is Stage.WAITING:
-                left = self._places.cancel(place, 0.0)
-            else:
-                left = self._places.release(place, 0.0, reusable=False)
-        if left.wake is not None:
-            left.wake.waiter.set()
+        self._books.post(place, self._left, _settle)
+
+    def _left(self, place: Place) -> Next[None]:
+        if place.stage is Stage.WAITING:
+            return self._places.cancel(place, 0.0)
+        return self._places.release(place, 0.0, reusable=False)
+
+
+def _settle(left: Next[None]) -> None:
+    if left.wake is not None:
+        left.wake.waiter.set()

@@ -69,6 +69,8 @@ class Resolver:
             answer = [Address(family, name) for family, _, _, _, name in found]
         except Exception as error:  # noqa: BLE001 - raised again by whoever asked
             answer = error
+        except BaseException as error:  # noqa: BLE001 - which would end this thread, and nobody would be told
+            answer = OSError(f"the resolver ended with {type(error).__name__}")
         places.release()  # first: telling may wait for an event loop that has stopped
         tell(answer)
 

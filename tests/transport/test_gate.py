@@ -114,6 +114,26 @@ def test_one_host_holds_no_more_than_its_share():
     assert (gate.held, gate.waiting) == (3, 0)
 
 
+class Interrupting(str):
+    """A host that is asked for its hash in the midst of the bookkeeping, where the collector may run finalizers."""
+
+    def __new__(cls, finalizer):
+        made = super().__new__(cls, "host")
+        made.finalizer = finalizer
+        return made
+
+    def __hash__(self):
+        self.finalizer()
+        return super().__hash__()
+
+
+def test_a_finalizer_may_leave_in_the_midst_of_the_bookkeeping():
+    gate = Gate(Limits(max_connections=2), BlockingRuntime())
+    left = [run_sync(gate.enter("host", None))]
+    run_sync(gate.enter(Interrupting(lambda: left and gate.leave(left.pop())), None))
+    assert (gate.held, gate.waiting) == (1, 0)
+
+
 def test_a_full_queue_refuses_at_once():
     gate = Gate(Limits(max_connections=1, max_waiting=1), BlockingRuntime())
     first = run_sync(gate.enter("host", None))

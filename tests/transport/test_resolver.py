@@ -72,6 +72,16 @@ def test_what_the_system_says_is_raised(face, runtime):
         face.run(runtime.resolve, Resolver(look_up=unknown), "name.example", 80, 10)
 
 
+def test_a_look_up_that_ends_its_thread_is_told_and_gives_its_place_back(face, runtime):
+    def look_up(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    resolver = Resolver(limit=1, look_up=look_up)
+    for _ in range(2):
+        with pytest.raises(OSError, match="ended with SystemExit"):
+            face.run(runtime.resolve, resolver, "any.example", 80, 10)
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_name(backend, slow):
     async def main():
