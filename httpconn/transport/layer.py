@@ -50,7 +50,7 @@ class TLSLayer:
         return isinstance(self._under, TLSLayer) and self._under.has_pending()
 
     def has_unsent(self) -> bool:
-        """Whether something has been taken that the socket could not take; it goes first in whatever comes next."""
+        """Whether something was taken that the socket could not take yet."""
         return bool(self._unsent) or (isinstance(self._under, TLSLayer) and self._under.has_unsent())
 
     def do_handshake(self) -> None:
@@ -81,9 +81,11 @@ class TLSLayer:
             return 0
 
     def send(self, data: memoryview) -> int:
-        """Send, and say how much was taken."""
+        """Send, and say how much was taken; without data, send what was taken before."""
         with self._lock:
             self._flush()
+            if not data:
+                return 0
             count = self.tls.write(data[:_CLEAR])
             with suppress(ssl.SSLWantWriteError):
                 self._flush()
@@ -130,3 +132,5 @@ class TLSLayer:
             except OSError:
                 self._unsent = _NOTHING  # nor does it hinder who looks whether an answer has come
                 raise
+        if isinstance(self._under, TLSLayer):
+            self._under.send(_NOTHING)

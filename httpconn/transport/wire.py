@@ -117,8 +117,8 @@ class Wire:
         return filling.count
 
     def _is_busy(self) -> bool:
-        """Whether TLS has something to do that no event of the socket tells of."""
-        return self._tls is not None and (self._tls.has_unsent() or self._tls.has_pending())
+        """Whether something has come that is no event of the socket any more."""
+        return self._tls is not None and self._tls.has_pending()
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
@@ -182,7 +182,7 @@ class Wire:
                 await self._give_way()
             else:
                 self._begin_burst()  # what passed since the last exchange was nobody's turn
-            while unsent:
+            while unsent or (self._tls is not None and self._tls.has_unsent()):
                 try:
                     count = self._layer.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import httpcore
 import pytest
 
 from httpconn.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
+from httpconn.transport.security import Security
 from httpconn.transport.wire import BURST, STINT, Wire
 
 
@@ -91,3 +96,46 @@ def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
             send_much(wire, theirs)
     assert runtime.number >= 0
     assert wire.get_extra_info("socket").fileno() < 0
+
+
+def secured(outer: ssl.SSLSocket, context: ssl.SSLContext) -> Callable[[int], bytes]:
+    """Shake hands as a server inside of TLS; what receives then."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inner = context.wrap_bio(incoming, outgoing, server_side=True)
+
+    def step(take: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return take()
+            except ssl.SSLWantReadError:
+                outer.sendall(outgoing.read())
+                incoming.write(outer.recv(65536))
+
+    step(inner.do_handshake)
+    outer.sendall(outgoing.read())
+    return lambda count: step(lambda: inner.read(count))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates, layers):
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # less than what is encrypted at once
+    wire = Wire(ours, BlockingRuntime())
+    data = bytes(range(256)) * 16384
+    received = bytearray()
+
+    def receive() -> None:
+        theirs.settimeout(5)
+        with certificates.good.wrap_socket(theirs, server_side=True) as outer, suppress(TimeoutError):
+            recv = outer.recv if layers == 1 else secured(outer, certificates.good)
+            while len(received) < len(data):
+                received.extend(recv(65536))
+
+    with ThreadPoolExecutor(1) as pool:
+        receiving = pool.submit(receive)
+        for _ in range(layers):
+            run_sync(wire.start_tls(Security(certificates.trust()), "localhost", 5))
+        run_sync(wire.send(data, 5))
+        receiving.result()
+    wire.close()
+    assert received == data
