@@ -18,7 +18,7 @@ class Names:
     __slots__ = ("_stem", "target")
 
     def __init__(self, target: Path) -> None:
-        self.target = target
+        self.target: Path = target
         name = target.name
         data = os.fsencode(name)
         if len(data) > _ROOM:
