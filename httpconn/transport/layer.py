@@ -56,11 +56,7 @@ class TLSLayer:
     def do_handshake(self) -> None:
         """Shake hands, and check the certificate."""
         with self._lock:
-            try:
-                self._take(self.tls.do_handshake)
-            finally:  # a failure, too, has an alert for the peer
-                with suppress(OSError):
-                    self._flush()
+            self._take(self.tls.do_handshake)
 
     def recv(self, max_bytes: int) -> bytes:
         """Receive; empty at the proper end."""
@@ -86,28 +82,44 @@ class TLSLayer:
             self._flush()
             if not data:
                 return 0
-            count = self.tls.write(data[:_CLEAR])
+            count = self._write(data[:_CLEAR])
             with suppress(ssl.SSLWantWriteError):
                 self._flush()
             return count
 
+    def _write(self, data: memoryview) -> int:
+        try:
+            return self.tls.write(data)
+        except ssl.SSLWantReadError:  # the peer wants to shake hands again (RFC 5246 section 7.4.1.1)
+            self._take(self.tls.do_handshake)
+            return self.tls.write(data)
+
     def _take(self, step: Callable[..., Any], *args: Any) -> Any:
-        """Take a step with what there is, else with what the socket has at once."""
-        self._flush()
-        if self._incoming.pending or self.tls.pending():
+        """Take a step with what there is, else with what the socket has at once; what TLS says to it is sent.
+
+        What cannot be sent yet hinders nobody from receiving: a peer may send before it receives.
+        """
+        try:
             try:
                 return step(*args)
             except ssl.SSLWantReadError:
-                self._flush()
-        self._receive()
-        try:
+                self._receive()
             return step(*args)
         except ssl.SSLWantReadError:
-            self._flush()
+            self._flush()  # the peer may wait for it
             raise
+        finally:
+            if self._outgoing.pending:
+                with suppress(OSError):
+                    self._flush()
 
     def _receive(self) -> None:
-        received = self._under.recv(_PROTECTED)
+        if self._outgoing.pending > _PROTECTED:
+            raise OSError("The peer takes none of the answers that it asks for")
+        try:
+            received = self._under.recv(_PROTECTED)
+        except BlockingIOError:
+            raise ssl.SSLWantReadError from None
         if not received:
             self._incoming.write_eof()
         while received:

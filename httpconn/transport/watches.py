@@ -21,9 +21,14 @@ T = TypeVar("T")
 BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 """What a socket raises that has nothing to receive yet."""
 
+_BUSY = "another task waits for the socket"
+
 
 class Watch(ABC):
-    """Waits raise TimeoutError when the seconds are over, None being no bound, and OSError once it is closed."""
+    """Waits raise TimeoutError when the seconds are over, None being no bound.
+
+    They raise OSError once it is closed, and while another task waits for the same.
+    """
 
     __slots__ = ("_socket",)
 
@@ -133,6 +138,8 @@ class AnyioWatch(Watch):
                 return await waiting(self._socket)
             except anyio.ClosedResourceError:
                 raise OSError("the socket is closed") from None
+            except anyio.BusyResourceError:
+                raise OSError(_BUSY) from None
         raise TimeoutError("timed out")
 
     def closing(self) -> None:
@@ -208,7 +215,7 @@ class _Direction:
         if self._closed:
             raise OSError("the socket is closed")
         if self._waiter is not None:
-            raise anyio.BusyResourceError("waiting for")
+            raise OSError(_BUSY)
         self._waiter, self._act = self._loop.create_future(), act
         self._set_alarm(seconds)
         if not self._registered:

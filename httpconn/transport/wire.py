@@ -143,7 +143,9 @@ class Wire:
                 except BLOCKED_READ:
                     look = False
                 except ssl.SSLWantWriteError:
-                    await self._watch.writable(seconds_left(timeout))
+                    look = not self._sending  # or else what is to be sent is sent there
+                    if look:
+                        await self._watch.writable(seconds_left(timeout))
         except BROKEN as error:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
         finally:
@@ -189,6 +191,8 @@ class Wire:
                     await self._watch.writable(seconds_left(timeout))
                     self._begin_burst()
                 except ssl.SSLWantReadError:
+                    if self._receiving:  # RFC 9113 section 9.2.1: HTTP/2, the one that does both at once, forbids it
+                        raise OSError("The server wants to shake hands again") from None
                     await self._watch.readable(seconds_left(timeout))
                     self._begin_burst()
                 else:

@@ -66,18 +66,44 @@ class Flood:
                 self.records += 1
 
     def _records(self, secured: ssl.SSLSocket) -> Iterator[bytes]:
-        """RFC 8446 section 5.2: protected ones, numbered from 0."""
-        name, _, bits = secured.cipher() or ("", "", 0)
-        algorithm = hashlib.sha384 if "SHA384" in name else hashlib.sha256
-        lines = (line.split() for line in self._keys.read_text().splitlines())
-        secret = [bytes.fromhex(words[2]) for words in lines if words[0] == LABEL][-1]
-        key = expanded(secret, b"key", bits // 8, algorithm)
-        nonce = int.from_bytes(expanded(secret, b"iv", 12, algorithm), "big")
-        cipher = ChaCha20Poly1305(key) if "CHACHA20" in name else AESGCM(key)
-        content = b"".join(map(ticket, range(600))) + HANDSHAKE
-        head = APPLICATION_DATA + struct.pack("!H", len(content) + 16)
-        for number in range(ENOUGH):
-            yield head + cipher.encrypt((nonce ^ number).to_bytes(12, "big"), content, head)
+        protection = Protection(secured.cipher(), self._keys)
+        content = b"".join(map(ticket, range(600)))
+        for _ in range(ENOUGH):
+            yield protection.record(content)
+
+
+class Protection:
+    """What a server of TLS 1.3 that has sent nothing yet puts its messages into (RFC 8446 section 5.2).
+
+    Args:
+        cipher: of its socket.
+        keys: the file that it tells them to.
+    """
+
+    def __init__(self, cipher: tuple[str, str, int] | None, keys: Path) -> None:
+        self._name, _, self._bits = cipher or ("", "", 0)
+        self._algorithm = hashlib.sha384 if "SHA384" in self._name else hashlib.sha256
+        lines = (line.split() for line in keys.read_text().splitlines())
+        self._use([bytes.fromhex(words[2]) for words in lines if words[0] == LABEL][-1])
+
+    def _use(self, secret: bytes) -> None:
+        key = expanded(secret, b"key", self._bits // 8, self._algorithm)
+        self._secret, self._number = secret, 0
+        self._nonce = int.from_bytes(expanded(secret, b"iv", 12, self._algorithm), "big")
+        self._cipher = ChaCha20Poly1305(key) if "CHACHA20" in self._name else AESGCM(key)
+
+    def record(self, content: bytes) -> bytes:
+        """One of handshake messages."""
+        head = APPLICATION_DATA + struct.pack("!H", len(content) + 1 + 16)
+        nonce = (self._nonce ^ self._number).to_bytes(12, "big")
+        self._number += 1
+        return head + self._cipher.encrypt(nonce, content + HANDSHAKE, head)
+
+    def key_update(self) -> bytes:
+        """One that demands the same of the client (RFC 8446 sections 4.6.3 and 7.2)."""
+        record = self.record(b"\x18\0\0\1\1")
+        self._use(expanded(self._secret, b"traffic upd", self._algorithm().digest_size, self._algorithm))
+        return record
 
 
 def ticket(number: int) -> bytes:
