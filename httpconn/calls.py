@@ -157,7 +157,8 @@ class Calls:
 
 
 def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool) -> None:
-    require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
+    if budget is not None or not isinstance(follow, bool):
+        require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
     if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
         raise InvalidRequest("max_bytes must be a number of bytes, 0 or more")
 

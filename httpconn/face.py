@@ -28,7 +28,8 @@ class Face:
         return SyncPort(self._clients.sync_client(), owned=not self._clients.reuse)
 
     async def _async_port(self) -> AsyncPort:
-        return AsyncPort(await self._clients.async_client(), owned=not self._clients.reuse)
+        client = self._clients.held() or await self._clients.async_client()
+        return AsyncPort(client, owned=not self._clients.reuse)
 
     def _run(
         self,

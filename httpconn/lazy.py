@@ -7,12 +7,12 @@ own constructors, at the first look at what is not there yet or the first change
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import httpx
 
-__all__ = ["LazyRequest", "LazyResponse", "Origin", "RawFields", "field", "is_untouched", "raw_fields"]
+__all__ = ["LazyRequest", "LazyResponse", "Origin", "RawFields", "Rest", "field", "is_untouched", "raw_fields"]
 
 RawFields = list[tuple[bytes, bytes]]
 """Header fields in their order, names in their case."""
@@ -86,49 +86,65 @@ def is_untouched(request: httpx.Request) -> TypeGuard[LazyRequest]:
     return isinstance(request, LazyRequest) and "_parts" in request.__dict__
 
 
+class Rest(NamedTuple):
+    """What of a response is seldom looked at."""
+
+    stream: httpx.SyncByteStream | httpx.AsyncByteStream
+    extensions: dict[str, Any]
+
+
+class _ResponseParts(NamedTuple):
+    fields: RawFields
+    block: bytes
+    names: bytes
+    request: httpx.Request
+    rest: Callable[[], Rest]
+
+
 class LazyResponse(_Lazy, httpx.Response):
     """The head of an answer, and its body still to come.
 
     Args:
         status: its code.
         fields: its header.
+        block: the bytes that this was read from, each field on a line of its own, which ends with CR and LF.
         request: what it answers.
-        stream: its body.
-        extensions: as httpx's transports fill them.
+        rest: makes its body, and its extensions as httpx's transports fill them.
     """
 
     def __init__(
-        self,
-        status: int,
-        fields: RawFields,
-        request: httpx.Request,
-        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
-        extensions: Mapping[str, Any],
+        self, status: int, fields: RawFields, block: bytes, request: httpx.Request, rest: Callable[[], Rest]
     ) -> None:
-        parts = fields, request, stream, extensions
+        parts = _ResponseParts(fields, block, block.lower(), request, rest)
         self.__dict__.update(status_code=status, _parts=parts)
 
-    def _make(self, parts: tuple[RawFields, httpx.Request, Any, dict[str, Any]]) -> None:
-        fields, request, stream, extensions = parts
-        super().__init__(self.status_code, headers=fields, request=request, stream=stream, extensions=extensions)
+    def _make(self, parts: _ResponseParts) -> None:
+        stream, extensions = parts.rest()
+        super().__init__(
+            self.status_code, headers=parts.fields, request=parts.request, stream=stream, extensions=extensions
+        )
 
     @property
     def raw_fields(self) -> RawFields:
         """The header as it was sent."""
         parts = self.__dict__.get("_parts")
-        return self.headers.raw if parts is None else parts[0]
+        return self.headers.raw if parts is None else parts.fields
 
     def field(self, name: str) -> str | None:
         """One field, all of its lines joined (RFC 9110 section 5.3); the name in lower case."""
-        parts = self.__dict__.get("_parts")
+        parts: _ResponseParts | None = self.__dict__.get("_parts")
         if parts is None:
             value: str | None = self.headers.get(name)
             return value
-        index = self.__dict__.get("_index")
-        if index is None:
-            index = self.__dict__["_index"] = _indexed(parts[0])
-        given = index.get(name.encode("ascii"))
-        return None if given is None else _text(given)
+        mark = f"\n{name}:".encode("ascii")
+        start = parts.names.find(mark)  # mostly there is none, which is found out at once
+        if start < 0:
+            return None
+        start += len(mark)
+        if parts.names.find(mark, start) < 0:
+            return _text(parts.block[start : parts.block.find(b"\r", start)].strip(b" \t"))
+        key = name.encode("ascii")
+        return _text(b", ".join([value for given, value in parts.fields if given.lower() == key]))
 
 
 def raw_fields(response: httpx.Response) -> RawFields:
@@ -139,16 +155,6 @@ def raw_fields(response: httpx.Response) -> RawFields:
 def field(response: httpx.Response, name: str) -> str | None:
     """One field of any response; the name in lower case."""
     return response.field(name) if isinstance(response, LazyResponse) else response.headers.get(name)
-
-
-def _indexed(fields: RawFields) -> dict[bytes, bytes]:
-    index = {name.lower(): value for name, value in fields}
-    if len(index) < len(fields):
-        index.clear()
-        for name, value in fields:
-            earlier = index.get(name.lower())
-            index[name.lower()] = value if earlier is None else earlier + b", " + value
-    return index
 
 
 def _text(value: bytes) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core.urls import vet
-from httpconn.lazy import LazyRequest, LazyResponse, field, is_untouched, raw_fields
+from httpconn.lazy import LazyRequest, LazyResponse, Rest, field, is_untouched, raw_fields
 
 FIELDS = [(b"Host", b"example.com"), (b"X-Tag", b"a"), (b"x-tag", b"b"), (b"Accept", b"*/*")]
 
@@ -21,8 +21,9 @@ def a_request() -> LazyRequest:
 
 
 def a_response(fields: list[tuple[bytes, bytes]] = FIELDS) -> LazyResponse:
-    extensions = {"http_version": b"HTTP/1.1", "reason_phrase": b"Fine"}
-    return LazyResponse(200, fields, a_request(), httpx.ByteStream(b"body"), extensions)
+    rest = Rest(httpx.ByteStream(b"body"), {"http_version": b"HTTP/1.1", "reason_phrase": b"Fine"})
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return LazyResponse(200, fields, b"HTTP/1.1 200 Fine\r\n" + lines + b"\r\n", a_request(), lambda: rest)
 
 
 def test_a_request_is_what_httpx_would_have_made() -> None:
@@ -68,7 +69,11 @@ def test_both_can_be_pickled_as_httpx_s_own() -> None:
 
 
 NAMES = st.sampled_from([b"X-Tag", b"x-tag", b"X-TAG", b"Server", b"Date"])
-VALUES = st.one_of(st.sampled_from([b"", b"a", b"a, b"]), st.text(min_size=1).map(str.encode), st.binary(max_size=4))
+VALUES = st.one_of(
+    st.sampled_from([b"", b"a", b"a, b", b"x-tag: c"]),
+    st.text(st.characters(min_codepoint=0x21, exclude_characters="\x7f", codec="utf-8"), min_size=1).map(str.encode),
+    st.binary(max_size=4).map(lambda value: bytes(byte | 0x80 for byte in value)),
+)
 
 
 @given(st.lists(st.tuples(NAMES, VALUES)))

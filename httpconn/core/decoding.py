@@ -331,7 +331,9 @@ def decoder_for(
     Raises:
         DecodingError: more than two codings, one that is unknown, or one that was not asked for.
     """
-    tokens = [each.strip().lower() for each in (content_encoding or "").split(",")]
+    if content_encoding is None:
+        return None
+    tokens = [each.strip().lower() for each in content_encoding.split(",")]
     codings = [each for each in tokens if each not in ("", "identity")]
     if len(codings) > MAX_LAYERS:
         raise DecodingError(f"The body has {len(codings)} content codings; {MAX_LAYERS} are allowed")

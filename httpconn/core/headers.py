@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
@@ -97,16 +98,13 @@ def for_other_origin(fields: Fields, safe: frozenset[str]) -> Fields:
     return tuple(each for each in fields if each[0].decode("ascii").lower() in allowed)
 
 
-def check_size(fields: Iterable[tuple[bytes, bytes]], limits: Limits) -> None:
+def check_size(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
     """Hold an answer's header to its limits.
 
     Raises:
         HeaderTooLarge: too many fields, or too many bytes in them.
     """
-    count = size = 0
-    for name, value in fields:
-        count += 1
-        size += len(name) + len(value)
+    count, size = len(fields), sum(map(len, chain.from_iterable(fields)))
     if count > limits.max_headers:
         raise HeaderTooLarge(f"The answer has {count} header fields; {limits.max_headers} are allowed")
     if size > limits.max_header_bytes:

@@ -149,7 +149,7 @@ def declared_length(value: str | None, transfer_encoding: str | None) -> int | N
         return None
     if transfer_encoding is not None:
         raise ProtocolError("The answer has both Content-Length and Transfer-Encoding")
-    length, *repeated = {each.strip() for each in value.split(",")}
+    length, *repeated = {each.strip() for each in value.split(",")} if "," in value else (value.strip(),)
     if repeated or not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise ProtocolError("The answer's Content-Length is not one number")
     return int(length)

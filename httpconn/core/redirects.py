@@ -13,9 +13,9 @@ from .urls import join
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
-def leads_on(status: int, location: str | None) -> bool:
-    """Whether an answer is a redirect that can be followed at all."""
-    return status in STATUSES and bool(location)
+def leads_on(status: int) -> bool:
+    """Whether an answer is a redirect, which can be followed if it has a Location."""
+    return status in STATUSES
 
 
 class Trail:

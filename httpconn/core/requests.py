@@ -55,6 +55,8 @@ class RequestBuilder:
             InvalidRequest: see :func:`httpconn.core.headers.check`.
         """
         vetted = self.admit(vet(url))
+        if extra_headers is None and vetted.authorization is None:
+            return RequestSpec(vetted, self.fields, self._codings)
         fields = headers.merge(self.fields, self._credentials(vetted), headers.check(extra_headers))
         return RequestSpec(vetted, fields, self._asked_for(fields))
 

@@ -20,6 +20,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_ORIGIN = 300
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
+# What needs no second look: most URLs. Its target may stand in a request line as it is.
+_PLAIN = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -71,7 +73,14 @@ def vet(url: str | httpx.URL) -> VettedURL:
         InvalidURL: it is no URL, has another scheme than http and https, a host that :func:`check_host` refuses,
             a bad port, a backslash, a control character or a lone surrogate, or is longer than 65,536 characters.
     """
-    text = _text_of(url)
+    plain = _PLAIN.fullmatch(url) if isinstance(url, str) and len(url) <= MAX_LENGTH else None
+    if plain is not None:
+        scheme, hostport, target = plain.groups("/")
+        return VettedURL(*_place(scheme, hostport), target.encode("ascii"), None, "")
+    return _vetted(_text_of(url))
+
+
+def _vetted(text: str) -> VettedURL:
     parts = _URL.fullmatch(text)
     if parts is None:
         raise InvalidURL(_why_no_match(text))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import httpx
 
@@ -25,12 +25,12 @@ logger: logging.Logger = logging.getLogger("httpconn.exchange")
 Consume = Callable[[Answer], Awaitable[T]]
 
 
-async def perform(port: Port, call: Call, consume: Consume[T]) -> T:
+def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, T]:
     """Make attempts until one is consumed, the error is final, or no attempt or time is left.
 
     ``consume`` is handed an open answer and closes it, unless it returns with it still open.
     """
-    return await pursue(port, Course.of(call, port.now()), consume)
+    return pursue(port, Course.of(call, port.now()), consume)
 
 
 async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
@@ -124,10 +124,10 @@ async def _follow(port: Port, course: Course) -> Answer:
     while True:
         exchange = await _send(port, course, spec)
         response = exchange.response
-        location = field(response, "location") or ""
         try:
             check_size(raw_fields(response), call.rules.limits)
-            if not (call.follow and redirects.leads_on(response.status_code, location)):
+            location = field(response, "location") if call.follow and redirects.leads_on(response.status_code) else None
+            if not location:
                 return Answer(response, spec.url, _body(port, exchange, course, spec), exchange, course, port, history)
             trail = trail or redirects.Trail(spec, call.rules.redirects, call.rules.builder)
             left, spec = spec.url, trail.follow(spec, location)

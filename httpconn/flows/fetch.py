@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 from ..core.text import decode_text, parse_json
@@ -20,29 +20,29 @@ T = TypeVar("T")
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
     """The body of a success."""
-    content = await _from_others(port, call)
-    return await perform(port, call, _content) if content is None else content.data
+    others = _others(port, call)
+    return await perform(port, call, _content) if others is None else (await others).data
 
 
 async def fetch_text(port: Port, call: Call) -> str:
     """The body of a success, decoded by its charset."""
-    content = await _from_others(port, call)
-    return await perform(port, call, _text) if content is None else decode_text(*content)
+    others = _others(port, call)
+    return await perform(port, call, _text) if others is None else decode_text(*await others)
 
 
 async def fetch_json(port: Port, call: Call) -> Any:
     """The body of a success, parsed."""
-    content = await _from_others(port, call)
-    return await perform(port, call, _json) if content is None else _parsed(call, content)
+    others = _others(port, call)
+    return await perform(port, call, _json) if others is None else _parsed(call, await others)
 
 
-async def _from_others(port: Port, call: Call) -> Content | None:
-    """The content, where it may come from a cache or with another call; None where it is this call's own matter."""
+def _others(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
+    """Has the content where it may come from a cache or with another call; None where it is this call's own matter."""
     flights = flights_of(call)
     if flights is not None:
-        return await shared(port, call, flights)
+        return shared(port, call, flights)
     if call.rules.cache is not None:
-        return await obtain(port, Course.of(call, port.now()))
+        return obtain(port, Course.of(call, port.now()))
     return None
 
 

@@ -63,7 +63,8 @@ async def _read(answer: Answer, rest: ranges.Continue | None) -> tuple[Answer, b
     if kept is not None and rest is not None:
         return await _go_on(answer, kept, rest)
     content = await _whole(answer)
-    await answer.close()
+    if not answer.exchange.is_whole:  # else it has closed itself
+        await answer.close()
     return answer, content
 
 

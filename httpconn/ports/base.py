@@ -23,7 +23,7 @@ class Exchange(Protocol):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the body was received; where False, it may be that only ``receive`` can tell."""
+        """Whether all of the body was received, and nothing is left to close; where False, ``receive`` may tell."""
 
     def take(self) -> bytes:
         """What has come of the body already, if that can be had without waiting; to be asked for at its beginning."""

@@ -211,6 +211,11 @@ class Clients:
                     self._sync = self._options.sync_client()
         return self._sync
 
+    def held(self) -> AsyncClient | None:
+        """The client that the running event loop has already, if it is to be reused."""
+        held = self._by_loop.get(running_loop()) if self.reuse else None
+        return None if held is None else held[0]
+
     async def async_client(self) -> AsyncClient:
         """The client of the running event loop; a new one for each call when clients are not reused."""
         if not self.reuse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import Any
 
 from ..core.deadlines import Deadline
 from ..options import Timeouts
@@ -29,11 +30,13 @@ class Allowances(Mapping[str, Allowance | None]):
         self.read: Allowance | None = self._of(timeouts.read)
 
     def __getitem__(self, phase: str) -> Allowance | None:
-        if phase == "read":
-            return self.read
         if phase not in _PHASES:
             raise KeyError(phase)
-        return self._of(getattr(self._timeouts, phase))
+        return self.read if phase == "read" else self._of(getattr(self._timeouts, phase))
+
+    def get(self, phase: str, default: Any = None) -> Any:
+        """The same, without the way round that a mapping takes."""
+        return self[phase] if phase in _PHASES else default
 
     def _of(self, seconds: float | None) -> Allowance | None:
         return None if seconds is None and self._until is None else Allowance(seconds, self._until)

@@ -22,27 +22,32 @@ class Allowance(float):
 
     __slots__ = ("_end", "_seconds", "_started", "_until")
 
+    _end: float
+    _seconds: float | None
+    _started: bool
+    _until: float | None
+
     def __new__(cls, seconds: float | None, until: float | None = None) -> Allowance:
         """Clip the seconds by the deadline."""
         left = math.inf if until is None else max(0.0, until - time.monotonic())
-        return super().__new__(cls, left if seconds is None or left < seconds else seconds)
-
-    def __init__(self, seconds: float | None, until: float | None = None) -> None:
+        self = float.__new__(cls, left if seconds is None or left < seconds else seconds)
         self._seconds = seconds
         self._until = until
         self._started = False
-        self._end: float | None = None
+        return self
 
     def restart(self) -> None:
         """Start the clock anew."""
         self._started = True
-        self._end = _end(self._seconds, self._until)
+        own = math.inf if self._seconds is None else time.monotonic() + self._seconds
+        self._end = own if self._until is None or own < self._until else self._until
 
     def left(self) -> float | None:
         """Seconds left from now, never below 0; None for no bound."""
         if not self._started:
             self.restart()
-        return None if self._end is None else max(0.0, self._end - time.monotonic())
+        left = self._end - time.monotonic()
+        return None if left == math.inf else max(0.0, left)
 
 
 def seconds_left(timeout: float | None) -> float | None:
@@ -57,10 +62,3 @@ def seconds_left(timeout: float | None) -> float | None:
     if seconds <= 0:
         raise TimeoutError("timed out")
     return seconds
-
-
-def _end(seconds: float | None, until: float | None) -> float | None:
-    if seconds is None:
-        return until
-    own = time.monotonic() + seconds
-    return own if until is None or own < until else until

@@ -49,8 +49,12 @@ class Books(Generic[Entry]):
     def catch_up(self, make: Callable[[Entry], Left], settle: Callable[[Left], None]) -> None:
         """Make the entries that were left."""
         while self._entries:
-            with self:
-                if self._depth > 1 or not self._entries:
+            with self._lock:
+                if self._depth or not self._entries:
                     return
-                left = make(self._entries.popleft())
+                self._depth = 1
+                try:
+                    left = make(self._entries.popleft())
+                finally:
+                    self._depth = 0
             settle(left)

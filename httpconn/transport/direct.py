@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 
-from ..lazy import LazyResponse
+from ..lazy import LazyResponse, Rest
 from ..stats import PoolStats
 from .bodies import DirectBody
 from .engine import Engine
 from .guard import Guard
 from .incoming import Incoming
-from .translation import httpx_errors
+from .messages import Head
+from .translation import raise_as_httpx
 
 
 class Direct:
@@ -35,11 +38,18 @@ class Direct:
     async def begin(self, request: httpx.Request) -> tuple[LazyResponse, Incoming]:
         """The same, and the body as the engine has it."""
         self._guard.admit(request)
-        with httpx_errors():
+        try:
             head, body = await self._engine.exchange(request)
-        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}
-        return LazyResponse(head.status, head.headers, request, DirectBody(body), extensions), body
+        except Exception as error:
+            raise_as_httpx(error)
+            raise
+        return LazyResponse(head.status, head.headers, head.block, request, partial(_rest, head, body)), body
 
     async def close(self) -> None:
         """Close all connections, be they in use; what is asked for later is refused."""
         self._engine.close()
+
+
+def _rest(head: Head, body: Incoming) -> Rest:
+    extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": body}
+    return Rest(DirectBody(body), extensions)

@@ -5,12 +5,12 @@ Written once: it waits by its runtime alone, which blocks for threads and awaits
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import httpcore
@@ -37,12 +37,18 @@ T = TypeVar("T")
 # RFC 9110 section 9.2.2: sent twice, these do what they do once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
+_UNBOUNDED: Mapping[str, None] = MappingProxyType({})
 
-class Route(NamedTuple):
-    """What connections are told apart by: none that was verified for one name serves another."""
+
+class OtherName(NamedTuple):
+    """An origin whose server has another name for TLS. No connection that was verified for one serves the other."""
 
     origin: Origin
     server_name: str
+
+
+Place = Origin | OtherName
+"""What connections are told apart by."""
 
 
 class Stale(Exception):
@@ -94,19 +100,22 @@ class Engine:
 
     async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Incoming]:
         """Send a request and receive the head of its answer; the body ends the exchange."""
-        timeouts = request.extensions.get("timeout") or {}
-        route = _route(request)
-        lease = self._claim(route)
+        timeouts = request.extensions.get("timeout", _UNBOUNDED)
+        interruption = request.extensions.get("interruption")
+        place = _place(request)
+        lease = self._claim(place)
         try:
             if lease.stage is Stage.WAITING:
-                await self._await_turn(lease, timeouts.get("pool"), request.extensions.get("interruption"))
+                await self._await_turn(lease, timeouts.get("pool"), interruption)
             connection = lease.connection
             if connection is not None and connection.is_fresh():
-                connection.be_held(request.extensions.get("interruption"))
-                with contextlib.suppress(Stale):
+                connection.be_held(interruption)
+                try:
                     return await self._converse(lease, connection, request, timeouts, kept=True)
+                except Stale:  # the next one is new
+                    pass
             self._drop(lease)
-            connection = await self._connect(lease, route, request, timeouts)
+            connection = await self._connect(lease, place, request, timeouts)
             return await self._converse(lease, connection, request, timeouts, kept=False)
         except BaseException:
             self.end(lease, reusable=False)
@@ -114,16 +123,17 @@ class Engine:
 
     # The pool. Its bookkeeping is locked; what it leaves to do is done outside.
 
-    def _claim(self, route: Route) -> Lease[Connection]:
+    def _claim(self, place: Place) -> Lease[Connection]:
         with self._books:
             self._require_open()
-            lease, close = self._pool.acquire(route, time.monotonic())
+            lease, close = self._pool.acquire(place, time.monotonic())
             if lease.stage is Stage.WAITING:
                 lease.waiter = self._runtime.signal()
                 self._waiting.add(lease)
             elif lease.connection is not None:
                 self._used.add(lease.connection)
-        _close(close)
+        if close:
+            _close(close)
         self._books.catch_up(self._ended, self._settle)
         return lease
 
@@ -153,21 +163,16 @@ class Engine:
         lease, reusable = entry
         if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
             return None
-        return self._end(lease, reusable and not self._closed)
-
-    def _give_back(self, lease: Lease[Connection], reusable: bool) -> None:
-        self.end(lease, reusable=reusable)
-
-    def _end(self, lease: Lease[Connection], reusable: bool) -> Next[Connection]:
         now = time.monotonic()
         if lease.stage is Stage.WAITING:
             return self._pool.cancel(lease, now)
-        if lease.connection is not None:
-            lease.connection.let_go()
-            self._used.discard(lease.connection)
+        connection = lease.connection
+        if connection is not None:
+            connection.let_go()
+            self._used.discard(connection)
             self._reused += lease.reused
-        left = self._pool.release(lease, now, reusable=reusable)
-        if left.wake is not None and left.wake.connection is not None:
+        left = self._pool.release(lease, now, reusable=reusable and not self._closed)
+        if left is not None and left.wake is not None and left.wake.connection is not None:
             self._used.add(left.wake.connection)
         return left
 
@@ -206,16 +211,17 @@ class Engine:
     # The wire.
 
     async def _connect(
-        self, lease: Lease[Connection], route: Route, request: httpx.Request, timeouts: Mapping[str, Any]
+        self, lease: Lease[Connection], place: Place, request: httpx.Request, timeouts: Mapping[str, Any]
     ) -> Connection:
         self._require_open()
+        origin, server_name = place if isinstance(place, OtherName) else (place, place.host)
         allowance = as_allowance(timeouts.get("connect"))
-        connecting = self._connected(lease, route.origin, allowance)
+        connecting = self._connected(lease, origin, allowance)
         connection = await self._traced(request, "connection.connect_tcp", connecting)
         connection.be_held(request.extensions.get("interruption"))
         wire = connection.wire
-        if route.origin.scheme == "https":
-            handshake = wire.start_tls(self._security, route.server_name, allowance)
+        if origin.scheme == "https":
+            handshake = wire.start_tls(self._security, server_name, allowance)
             await self._traced(request, "connection.start_tls", handshake)
         self._require_open()
         return connection
@@ -277,7 +283,7 @@ class Engine:
             if kept and not connection.http.answered and _may_be_repeated(request):
                 raise Stale from error
             raise
-        return head, Incoming(connection, timeouts.get("read"), partial(self._give_back, lease))
+        return head, Incoming(connection, timeouts.get("read"), partial(self.end, lease))
 
     async def _send(self, connection: Connection, request: httpx.Request, timeout: float | None) -> None:
         http = connection.http
@@ -309,9 +315,10 @@ class Engine:
         return http.head
 
 
-def _route(request: httpx.Request) -> Route:
+def _place(request: httpx.Request) -> Place:
     origin = request.origin if is_untouched(request) else origin_of(request.url)
-    return Route(origin, request.extensions.get("sni_hostname") or origin.host)
+    name = request.extensions.get("sni_hostname") or origin.host
+    return origin if name == origin.host else OtherName(origin, name)
 
 
 def _has_body(request: httpx.Request) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -45,13 +44,19 @@ class Connection:
         return self.http.reusable and self.wire.is_fresh()
 
 
+class _GiveBack(Protocol):
+    """Takes a connection back, and whether it can serve another exchange."""
+
+    def __call__(self, *, reusable: bool) -> None: ...
+
+
 class Incoming:
     """At its end, or when it is closed, the connection goes back to the pool.
 
     Args:
         connection: what it comes from.
         timeout: for each wait.
-        give_back: takes the connection, and whether it can serve another exchange.
+        give_back: takes the connection at the end.
 
     Attributes:
         is_whole: whether its end was received.
@@ -59,7 +64,7 @@ class Incoming:
 
     __slots__ = ("_closed", "_connection", "_give_back", "_timeout", "is_whole")
 
-    def __init__(self, connection: Connection, timeout: float | None, give_back: Callable[[bool], None]) -> None:
+    def __init__(self, connection: Connection, timeout: float | None, give_back: _GiveBack) -> None:
         self._connection = connection
         self._timeout = timeout
         self._give_back = give_back
@@ -142,7 +147,7 @@ class Incoming:
         """Close; a connection whose answer was not read to its end is of no further use."""
         if not self._closed:
             self._closed = True
-            self._give_back(self._connection.http.reusable)
+            self._give_back(reusable=self._connection.http.reusable)
 
     def get_extra_info(self, info: str) -> Any:
         """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""

@@ -53,6 +53,8 @@ class Line(Generic[W]):
 
     def first(self) -> W | None:
         """Who is next, if anybody waits."""
+        if not self._late and not self._in_order:
+            return None
         late = self._first_late()
         if not self._in_order:
             return late

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from enum import Enum, auto
+from math import inf
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..errors import QueueFull
@@ -118,12 +119,12 @@ class Pool(Generic[C]):
         max_idle: int | None = None,
         expiry: float | None = None,
     ) -> None:
-        infinite = float("inf")
-        self._max_connections = infinite if max_connections is None else max_connections
-        self._max_per_host = infinite if max_per_host is None else max_per_host
-        self._max_waiting = infinite if max_waiting is None else max_waiting
-        self._max_idle = infinite if max_idle is None else max_idle
-        self._expiry = infinite if expiry is None else expiry
+        self._max_connections = inf if max_connections is None else max_connections
+        self._max_per_host = inf if max_per_host is None else max_per_host
+        self._max_waiting = inf if max_waiting is None else max_waiting
+        self._max_idle = inf if max_idle is None else max_idle
+        self._expiry = inf if expiry is None else expiry
+        self._expires_at = inf  # no idle connection does before
         self._hosts: dict[Hashable, _Host[C]] = {}
         self._idle: OrderedDict[_Idle[C], None] = OrderedDict()  # the longest idle first
         self._line: Line[Lease[C]] = Line()  # who waits for a slot of the pool, and has one of the host's share
@@ -198,11 +199,12 @@ class Pool(Generic[C]):
 
     def expire(self, now: float) -> Sequence[C]:
         """Give up the connections that have been idle for too long at ``now``: they are to be closed."""
-        if not self._idle or next(iter(self._idle)).since + self._expiry > now:
+        if now < self._expires_at:
             return ()
-        close = [self._evict()]
+        close = []
         while self._idle and next(iter(self._idle)).since + self._expiry <= now:
             close.append(self._evict())
+        self._expires_at = next(iter(self._idle)).since + self._expiry if self._idle else inf
         return close
 
     def drain(self) -> Sequence[C]:
@@ -263,6 +265,8 @@ class Pool(Generic[C]):
 
     def _keep(self, connection: C, host: _Host[C], now: float, close: Sequence[C]) -> Sequence[C]:
         idle = _Idle(connection, host, now)
+        if self._expires_at == inf:
+            self._expires_at = now + self._expiry
         host.idle.append(idle)
         self._idle[idle] = None
         return [*close, self._evict()] if len(self._idle) > self._max_idle else close

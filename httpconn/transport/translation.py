@@ -57,18 +57,22 @@ class httpx_errors:  # noqa: N801 - read as a statement; a class, since a genera
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or not isinstance(error, Exception):
-            return
-        translated = _translated(error)
-        try:
-            if isinstance(translated, httpx.LocalProtocolError):
-                raise translated from None  # what is below may quote the request
-            if translated is not None:
-                # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
-                error.__cause__ = error.__cause__ or error.__context__
-                raise translated from error
-        finally:
-            del translated  # or the error, and the exchange with it, would stay until garbage is collected
+        if isinstance(error, Exception):
+            raise_as_httpx(error)
+
+
+def raise_as_httpx(error: Exception) -> None:
+    """The same, where the statement would cost more than what it watches over; what needs no translation returns."""
+    translated = _translated(error)
+    try:
+        if isinstance(translated, httpx.LocalProtocolError):
+            raise translated from None  # what is below may quote the request
+        if translated is not None:
+            # The pool raises "from None", which cuts off what happened below, such as a refused certificate.
+            error.__cause__ = error.__cause__ or error.__context__
+            raise translated from error
+    finally:
+        del translated  # or the error, and the exchange with it, would stay until garbage is collected
 
 
 def _translated(error: Exception) -> Exception | None:

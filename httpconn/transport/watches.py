@@ -9,7 +9,7 @@ import selectors
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import anyio
@@ -166,10 +166,9 @@ class AsyncioWatch(Watch):
         """Let other tasks run meanwhile."""
         await self._outgoing.once(seconds)
 
-    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
+    def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
         """It is taken off by the loop's call, which is thereby not made a second time for it."""
-        result: T = await self._incoming.wait(take, seconds)
-        return result
+        return self._incoming.wait(take, seconds)
 
     def closing(self) -> None:
         """See :class:`Watch`."""

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -84,14 +84,16 @@ class Wire:
             raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
         return await self._received(partial(self._layer.recv, max_bytes), timeout, self._ready, look=True)
 
-    async def receive_or_break(self, max_bytes: int, timeout: float | None, *, look: bool = True) -> bytes:
+    def receive_or_break(
+        self, max_bytes: int, timeout: float | None, *, look: bool = True
+    ) -> Coroutine[Any, Any, bytes]:
         """The same, faster, for who closes the wire when it is interrupted.
 
         Args:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
         look = look or self._is_busy()
-        return await self._received(partial(self._layer.recv, max_bytes), timeout, self._watch.result_of, look=look)
+        return self._received(partial(self._layer.recv, max_bytes), timeout, self._watch.result_of, look=look)
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""

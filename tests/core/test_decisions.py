@@ -102,17 +102,8 @@ def test_a_hop_to_something_unusable_is_refused(location: str) -> None:
         hops.follow(spec, location)
 
 
-@pytest.mark.parametrize(
-    ("status", "location", "follows"),
-    [
-        *((status, "/", True) for status in (301, 302, 303, 307, 308)),
-        *((status, "/", False) for status in (300, 304, 305, 201)),
-        (302, None, False),
-        (302, "", False),
-    ],
-)
-def test_which_answers_lead_on(status: int, location: str | None, follows: bool) -> None:
-    assert redirects.leads_on(status, location) is follows
+def test_which_answers_lead_on() -> None:
+    assert [status for status in range(200, 600) if redirects.leads_on(status)] == [301, 302, 303, 307, 308]
 
 
 def test_a_body_stops_at_the_byte_that_is_too_many() -> None:
