@@ -28,8 +28,15 @@ class Alarms:
         """Whether this is their loop."""
         return self._loop is loop
 
-    async def wait(self, future: asyncio.Future[Any], seconds: float) -> None:
-        """Await a future; TimeoutError when the seconds are over."""
+    def future(self) -> asyncio.Future[Any]:
+        """A new one of the loop."""
+        return self._loop.create_future()
+
+    async def wait(self, future: asyncio.Future[Any], seconds: float | None) -> None:
+        """Await a future; TimeoutError when the seconds are over, None being no bound."""
+        if seconds is None:
+            await future
+            return
         self._ends[future] = end = self._loop.time() + seconds
         if self._timer is None or end < self._timer.when():
             self._set(end)

@@ -28,8 +28,9 @@ from .guard import origin_of
 from .incoming import READ_SIZE, Connection, Incoming
 from .interruption import Interruption
 from .pool import Lease, Next, Pool, Stage
-from .runtimes import Runtime, await_turn
+from .runtimes import Runtime
 from .security import Security
+from .signals import await_turn
 from .wire import BURST, Wire
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ class Engine:
         try:
             if interruption is not None:
                 interruption.hold(lease, lease.waiter.set)
-            await await_turn(self._runtime, lease.waiter, timeout)
+            await await_turn(lease.waiter, timeout)
             self._require_open()
             if lease.stage is Stage.WAITING:
                 raise httpx.ConnectError("The request was interrupted")

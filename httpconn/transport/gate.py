@@ -11,7 +11,8 @@ from collections.abc import Hashable
 from ..options import Limits
 from .books import Books
 from .pool import Lease, Next, Pool, Stage
-from .runtimes import Runtime, await_turn
+from .runtimes import Runtime
+from .signals import await_turn
 
 Place = Lease[None]
 
@@ -46,7 +47,7 @@ class Gate:
         if place.stage is Stage.GRANTED:
             return place
         try:
-            await await_turn(self._runtime, place.waiter, timeout)
+            await await_turn(place.waiter, timeout)
         except BaseException:
             self.leave(place)  # handed over at the same moment, it goes to the next one
             raise

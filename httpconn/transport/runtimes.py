@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import socket
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
@@ -16,22 +15,11 @@ import anyio.to_thread
 import httpx
 
 from .alarms import Alarms
-from .allowance import seconds_left
 from .resolver import Address, Answer, Resolver, found
-from .signals import AsyncioSignal, running_asyncio
+from .signals import AnyioSignal, AsyncioSignal, Signal, ThreadSignal, running_asyncio
 from .watches import BlockingWatch, Watch, block_for_any, loop_watch
 
 T = TypeVar("T")
-
-
-class Signal(Protocol):
-    """An event, of threads or of tasks."""
-
-    def set(self) -> object:
-        """Wake whoever waits."""
-
-    def is_set(self) -> bool:
-        """Whether it was set."""
 
 
 class Runtime(Protocol):
@@ -58,9 +46,6 @@ class Runtime(Protocol):
     def signal(self) -> Signal:
         """A new event."""
 
-    async def wait(self, signal: Any, seconds: float | None) -> None:
-        """Wait for an event."""
-
     def parts(self, body: Any) -> Any:
         """An iterator over the body of a request."""
 
@@ -69,14 +54,6 @@ class Runtime(Protocol):
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         """Tell the ``trace`` extension of a request."""
-
-
-async def await_turn(runtime: Runtime, turn: Signal, timeout: float | None) -> None:
-    """Wait for a connection to come free; raises httpx.PoolTimeout."""
-    try:
-        await runtime.wait(turn, seconds_left(timeout))
-    except TimeoutError:
-        raise httpx.PoolTimeout("No connection came free in time") from None
 
 
 class BlockingRuntime:
@@ -110,14 +87,9 @@ class BlockingRuntime:
     async def pause(self) -> None:
         """The system sees to it."""
 
-    def signal(self) -> threading.Event:
+    def signal(self) -> ThreadSignal:
         """A thread's event."""
-        return threading.Event()
-
-    async def wait(self, signal: threading.Event, seconds: float | None) -> None:
-        """Block."""
-        if not signal.wait(seconds):
-            raise TimeoutError("timed out")
+        return ThreadSignal()
 
     def parts(self, body: httpx.SyncByteStream) -> Iterator[bytes]:
         """See :class:`Runtime`."""
@@ -199,22 +171,14 @@ class EventLoopRuntime:
         """Let other tasks run."""
         await anyio.lowlevel.checkpoint()
 
-    def signal(self) -> AsyncioSignal | anyio.Event:
+    def signal(self) -> AsyncioSignal | AnyioSignal:
         """A task's event."""
         loop = running_asyncio()
         if loop is None:
-            return anyio.Event()
+            return AnyioSignal()
         if self._alarms is None or not self._alarms.of(loop):
             self._alarms = Alarms(loop)
         return AsyncioSignal(self._alarms)
-
-    async def wait(self, signal: AsyncioSignal | anyio.Event, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
-        if isinstance(signal, AsyncioSignal):
-            await signal.wait(seconds)
-            return
-        with anyio.fail_after(seconds):
-            await signal.wait()
 
     def parts(self, body: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
         """See :class:`Runtime`."""

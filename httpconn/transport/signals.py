@@ -1,10 +1,38 @@
-"""Waiting for another task by asyncio's own means, at a fraction of the cost of those for all event loops."""
+"""Events, of which each is waited for once: by a thread, by a task of asyncio, or by one of any event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import anyio
+import httpx
 
 from .alarms import Alarms
+from .allowance import seconds_left
+
+
+class Signal(Protocol):
+    """An event, of threads or of tasks."""
+
+    def set(self) -> object:
+        """Wake whoever waits."""
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait; TimeoutError when the seconds are over, None being no bound."""
+
+
+async def await_turn(turn: Signal, timeout: float | None) -> None:
+    """Wait for a connection to come free; raises httpx.PoolTimeout."""
+    try:
+        await turn.wait(seconds_left(timeout))
+    except TimeoutError:
+        raise httpx.PoolTimeout("No connection came free in time") from None
 
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
@@ -16,8 +44,40 @@ def running_asyncio() -> asyncio.AbstractEventLoop | None:
     return None if asyncio.current_task(loop) is None else loop
 
 
+class ThreadSignal:
+    """For threads."""
+
+    __slots__ = ("_event", "is_set", "set")
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.set = self._event.set
+        self.is_set = self._event.is_set
+
+    async def wait(self, seconds: float | None) -> None:
+        """Block."""
+        if not self._event.wait(seconds):
+            raise TimeoutError("timed out")
+
+
+class AnyioSignal:
+    """For any event loop that anyio knows."""
+
+    __slots__ = ("_event", "is_set", "set")
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+        self.set = self._event.set
+        self.is_set = self._event.is_set
+
+    async def wait(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        with anyio.fail_after(seconds):
+            await self._event.wait()
+
+
 class AsyncioSignal:
-    """An event that one task waits for."""
+    """For asyncio, at a fraction of the cost of those for all event loops."""
 
     __slots__ = ("_alarms", "_is_set", "_waiter")
 
@@ -36,9 +96,9 @@ class AsyncioSignal:
         """Whether it was set."""
         return self._is_set
 
-    async def wait(self, seconds: float | None) -> None:
-        """Wait; TimeoutError when the seconds are over."""
+    def wait(self, seconds: float | None) -> Coroutine[Any, Any, None]:
+        """Let other tasks run meanwhile."""
+        self._waiter = self._alarms.future()
         if self._is_set:
-            return
-        self._waiter = asyncio.get_running_loop().create_future()
-        await (self._waiter if seconds is None else self._alarms.wait(self._waiter, seconds))
+            self._waiter.set_result(None)
+        return self._alarms.wait(self._waiter, seconds)
