@@ -272,7 +272,7 @@ class Engine:
     ) -> tuple[http11.Head, Incoming]:
         try:
             try:
-                sending = self._send(connection, request, timeouts.get("write"))
+                sending = self._send(connection, request, timeouts)
                 await self._traced(request, "http11.send_request", sending)
             except httpcore.WriteError:
                 # A server may refuse early, and end its side before the request is whole: the answer counts.
@@ -286,12 +286,15 @@ class Engine:
             raise
         return head, Incoming(connection, timeouts.get("read"), partial(self.end, lease))
 
-    async def _send(self, connection: Connection, request: httpx.Request, timeout: float | None) -> None:
+    async def _send(self, connection: Connection, request: httpx.Request, timeouts: Mapping[str, Any]) -> None:
         http = connection.http
         target = request.extensions.get("target") or request.url.raw_path
         if is_untouched(request):
-            await connection.wire.send(http.send_head(b"GET", target, request.fields), timeout)
+            rest = connection.wire.send_at_once(http.send_head(b"GET", target, request.fields))
+            if rest is not None:
+                await connection.wire.send(rest, timeouts.get("write"))
             return
+        timeout = timeouts.get("write")
         head = http.send_head(request.method.encode("ascii", "replace"), target, request.headers.raw)
         if isinstance(request.stream, httpx.ByteStream):
             body = http.send_body(b"".join(request.stream)) + http.end_body()

@@ -171,6 +171,23 @@ class Wire:
         self._burst = 0
         self._since = time.monotonic()
 
+    def send_at_once(self, data: bytes) -> bytes | None:
+        """Send what can be sent without waiting: the rest for ``send``, empty if only TLS has some; None if all is."""
+        self._sending = True
+        try:
+            self._require_open()
+            self._begin_burst()
+            count = self._layer.send(memoryview(data))
+        except (*BLOCKED_READ, ssl.SSLWantWriteError):
+            count = 0
+        except BROKEN as error:
+            raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
+        finally:
+            self._end_sending()
+        if count == len(data) and (self._tls is None or not self._tls.has_unsent()):
+            return None
+        return data[count:]
+
     async def send(self, data: bytes, timeout: float | None, *, onward: bool = False) -> None:
         """Send all.
 
@@ -205,9 +222,12 @@ class Wire:
         except BROKEN as error:
             raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
         finally:
-            self._sending = False
-            if self._closed:
-                self._socket.close()
+            self._end_sending()
+
+    def _end_sending(self) -> None:
+        self._sending = False
+        if self._closed:
+            self._socket.close()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -229,9 +249,7 @@ class Wire:
             if isinstance(error, BROKEN):
                 raise handshake_failed(error, host) from error
             raise
-        self._sending = False
-        if self._closed:
-            self._socket.close()
+        self._end_sending()
 
     async def _shake_hands(self, tls: TLSLayer, timeout: float | None) -> None:
         while True:

@@ -79,6 +79,31 @@ def test_who_sends_much_lets_others_have_their_turn(ends):
         send_much(wire, theirs)
 
 
+def received(theirs: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += theirs.recv(65536)
+    return data
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    request = bytes(range(256)) * 256
+    with theirs, ThreadPoolExecutor(1) as pool:
+        wire = Wire(ours, BlockingRuntime())
+        before = ours.send(bytes(len(request))) if full else 0
+        rest = wire.send_at_once(request)
+        assert rest is not None
+        assert (rest == request) is full
+        arriving = pool.submit(received, theirs, before + len(request))
+        run_sync(wire.send(rest, 5))
+        assert arriving.result()[before:] == request
+        assert wire.send_at_once(b"next") is None
+        wire.close()
+
+
 class ClosingRuntime(BlockingRuntime):
     """Another thread closes the wire just then."""
 
