@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -9,6 +10,9 @@ def main() -> None:
     """Run the command line, or say what it needs."""
     try:
         from .cli import cli
+    except KeyboardInterrupt:  # importing takes long enough to be interrupted
+        print("httpconn: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise

@@ -251,6 +251,12 @@ def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_while_it_is_starting_ends_with_the_same_code(tmp_path):
+    (tmp_path / "httptools.py").write_text("raise KeyboardInterrupt")
+    done = run("get", "http://127.0.0.1:1/", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"httpconn: interrupted\n")
+
+
 def test_help_and_version_tell(tmp_path):
     assert run("--version").stdout.decode() == f"httpconn {httpconn.__version__}\n"
     for arguments in (["--help"], ["get", "--help"], ["download", "-h"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
     (errors.IntegrityError, 8, "the content is not what was promised"),
     (errors.StorageError, 9, "the file cannot be written"),
 )
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
 
 EPILOG = "\b\nExit codes:\n    0  success\n    1  another error\n" + "".join(
     f"  {code:>3}  {meaning}\n"
