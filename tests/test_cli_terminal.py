@@ -43,7 +43,8 @@ def test_bars_fit_the_terminal(application, tmp_path, width):
     code, screen = on_terminal("download", f"{application}/bytes/300000", "-o", name, cwd=tmp_path, width=width)
     assert code == 0
     bars = [line for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen).replace("\r", "\n").split("\n") if line]
-    assert all(len(line) <= width for line in bars if "verified" not in line)
+    # Not quite: where a terminal has room for the ^C that it echoes, the bar is drawn over it and not below.
+    assert all(len(line) <= width - len("^C") for line in bars if "verified" not in line)
 
 
 def test_a_dumb_terminal_gets_lines(application, tmp_path):

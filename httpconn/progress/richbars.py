@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from typing import Self, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from .lines import Rewinds
@@ -20,6 +20,27 @@ KEPT = 20
 
 NARROW = 70
 """Columns of a terminal below which a bar is a name and a percentage."""
+
+ECHO = 2
+"""Columns left free for the ``^C`` that a terminal echoes: on a line of its own, it would show the bars twice."""
+
+
+class Narrower:
+    """What is drawn, with room for an echo."""
+
+    def __init__(self, drawn: RenderableType) -> None:
+        self._drawn = drawn
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        return console.render(self._drawn, options.update_width(max(options.max_width - ECHO, 1)))
+
+
+class Bars(RichProgress):
+    """Rich's own, but for their width."""
+
+    def get_renderable(self) -> RenderableType:
+        """What is drawn."""
+        return Narrower(super().get_renderable())
 
 
 class RichBars:
