@@ -187,7 +187,7 @@ class RetryPolicy:
         if isinstance(value, RetryPolicy):
             return value
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidRequest("retries must be a RetryPolicy or a count of retries")
+            raise InvalidRequest("retries must be a RetryPolicy or a count of retries, 0 or more")
         return cls(attempts=value + 1)
 
 

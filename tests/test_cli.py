@@ -82,6 +82,33 @@ def test_headers_are_sent(scripted):
     assert (server.requests[0].header("X-A"), server.requests[0].header("Accept")) == ("b: c", "text/plain")
 
 
+def test_headers_are_read_from_a_file(scripted, tmp_path):
+    server = scripted(response(body=b"ok"))
+    (tmp_path / "secrets").write_text("Authorization: Bearer a:b\n\nX-A: file\n")
+    assert run("get", server.url, "-H", f"@{tmp_path / 'secrets'}", "-H", "X-A: own").stdout == b"ok"
+    assert (server.requests[0].header("Authorization"), server.requests[0].header("X-A")) == ("Bearer a:b", "own")
+
+
+@pytest.mark.parametrize(("given", "line"), [("secret", b"'Name: value'"), ("@missing", b"No such file")])
+def test_a_header_that_is_none_is_not_shown(tmp_path, given, line):
+    done = run("get", "http://127.0.0.1:1/", "-H", given, cwd=tmp_path)
+    assert (done.returncode, line in done.stderr, b"secret" in done.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "line"),
+    [
+        ({"HTTPCONN_MAX_BYTES": "5"}, 7, b"declares 10 bytes; 5 are allowed"),
+        ({"HTTPCONN_RETRIES": "none"}, 2, b"'none' is not a valid integer"),
+        ({"HTTPCONN_TIMEOUT": "0"}, 2, b"must be more than 0"),
+        ({"HTTPCONN_TIMEOUT": ""}, 0, b""),
+    ],
+)
+def test_the_environment_gives_options(application, variables, code, line):
+    done = run("get", f"{application}/bytes/10", **variables)
+    assert (done.returncode, line in done.stderr) == (code, True)
+
+
 def test_download_names_files_after_their_urls(application, tmp_path):
     done = run("download", f"{application}/bytes/300000", f"{application}/json", cwd=tmp_path)
     assert done.returncode == 0

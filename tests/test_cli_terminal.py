@@ -87,12 +87,15 @@ def test_help_fits(name, width):
 def test_the_page_knows_each_option_and_no_other():
     table = PAGE.partition("## Options")[2].partition("## Exit codes")[0]
     documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", "".join(re.findall(r"^\| (.+?) \|", table, re.M))))
-    own = {"--help", "-h", "--version"}
-    own |= {
-        name
-        for command in cli.commands.values()
-        for option in command.params
-        for name in option.opts
-        if isinstance(option, click.Option)
-    }
-    assert documented == own
+    assert documented == {"--help", "-h", "--version"} | {name for option in options() for name in option.opts}
+
+
+def test_each_variable_that_gives_an_option_is_documented():
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text("utf-8")
+    documented = dict(re.findall(r"`(HTTPCONN_\w+)` \| `(--[\w-]+)`", page))
+    assert documented == {str(option.envvar): option.opts[-1] for option in options() if option.envvar}
+
+
+def options() -> list[click.Option]:
+    each = (option for command in cli.commands.values() for option in command.params)
+    return [option for option in each if isinstance(option, click.Option)]

@@ -19,7 +19,13 @@ from .output import output_errors
 
 @click.command(short_help="Explain whether a URL may be fetched.")
 @click.argument("url")
-@click.option("--access", type=click.Choice(["public", "anywhere"]), default="public", show_default=True)
+@click.option(
+    "--access",
+    type=click.Choice(["public", "anywhere"]),
+    default="public",
+    show_default=True,
+    help="public is for URLs of strangers.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 def check(url: str, access: str, as_json: bool) -> None:
     """Explain whether an access policy allows URL, and what its host leads to now. Nothing is fetched.

@@ -17,7 +17,7 @@ from ..progress import rich_progress
 from ..results import Results
 from .connecting import connected
 from .ending import EPILOG, one_line_errors
-from .options import size, with_options
+from .options import of_environment, size, with_options
 from .summary import Summary
 from .targets import Item, items_of
 
@@ -37,7 +37,7 @@ AT_ONCE = 4
 @click.option(
     "-j",
     "--concurrency",
-    type=click.IntRange(1, 10_000),
+    type=int,
     metavar="N",
     default=AT_ONCE,
     show_default=True,
@@ -47,11 +47,11 @@ AT_ONCE = 4
 @click.option("--mirror", "mirrors", metavar="URL", multiple=True, help="Another URL of the file; needs --digest.")
 @click.option(
     "--segments",
-    type=click.IntRange(1),
+    type=int,
     metavar="N",
     help="Connections at once for each file; by default as many as make a large one faster, up to 16.",
 )
-@click.option("--limit-rate", type=size, metavar="SIZE", help="Bytes per second of all together, such as 500K or 2M.")
+@of_environment("--limit-rate", type=size, metavar="SIZE", help="Bytes per second of all together, such as 500K or 2M.")
 @click.option("--no-resume", is_flag=True, help="Begin anew, and leave nothing behind when it fails.")
 @click.option("--jsonl", is_flag=True, help="Write a line of JSON for each file, as they finish.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -69,7 +69,7 @@ def download(
     no_resume: bool,
     jsonl: bool,
     quiet: bool,
-    headers: tuple[tuple[str, str], ...],
+    headers: dict[str, str],
     timeout: float | None,
     retries: int,
     max_bytes: int | None,
@@ -79,7 +79,7 @@ def download(
     One that fails does not stop the others; the exit code is that of the first failure.
     """
     _check(urls, input_file, output, folder, single=bool(digest or mirrors))
-    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
+    options: dict[str, Any] = {"extra_headers": headers, "max_bytes": max_bytes}
     options |= {"resume": not no_resume, "segments": segments}
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
     again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"

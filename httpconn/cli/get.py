@@ -19,17 +19,20 @@ from .output import standard_output, write
 @click.command(epilog=EPILOG, short_help="Write what URLs hold to standard output.")
 @click.argument("url", required=False)
 @click.option(
-    "--input-file", type=click.File("r", "utf-8", "surrogateescape"), help="A URL a line; - is standard input."
+    "--input-file",
+    type=click.File("r", "utf-8", "surrogateescape"),
+    metavar="FILE",
+    help="With --jsonl: a URL a line; - is standard input.",
 )
 @click.option("--jsonl", is_flag=True, help="Write a line of JSON for each URL, as they finish.")
 @click.option(
     "-j",
     "--concurrency",
-    type=click.IntRange(1, 10_000),
+    type=int,
     metavar="N",
     default=16,
     show_default=True,
-    help="With --jsonl.",
+    help="With --jsonl: URLs at once.",
 )
 @with_options
 def get(
@@ -37,7 +40,7 @@ def get(
     input_file: TextIO | None,
     jsonl: bool,
     concurrency: int,
-    headers: tuple[tuple[str, str], ...],
+    headers: dict[str, str],
     timeout: float | None,
     retries: int,
     max_bytes: int | None,
@@ -48,7 +51,7 @@ def get(
     """
     if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
         raise click.UsageError("Give one URL, or --input-file with --jsonl")
-    options: dict[str, Any] = {"extra_headers": dict(headers), "max_bytes": max_bytes}
+    options: dict[str, Any] = {"extra_headers": headers, "max_bytes": max_bytes}
     with one_line_errors(), connected(retries=retries, timeout=timeout) as connection:
         out = standard_output()
         if jsonl:
