@@ -23,6 +23,7 @@ import runpy
 import shutil
 import struct
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -211,6 +212,12 @@ def test_the_exit_codes_of_the_command_line_are_documented() -> None:
     documented = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", table, re.M)}
     own = {code: meaning for _, code, meaning in EXIT_CODES}
     assert documented == own | {0: "success", 1: "another error", INTERRUPTED: "interrupted"}
+
+
+def test_every_extra_is_documented() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (ROOT / "docs" / "reference" / "extras.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == sorted(project["optional-dependencies"])
 
 
 def test_every_public_name_has_its_reference() -> None:
