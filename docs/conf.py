@@ -22,6 +22,7 @@ exclude_patterns = ["_build", "benchmarks", "explanation/pictures"]
 # What is copied is what is typed: no prompt, and no output.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

@@ -89,10 +89,23 @@ def test_the_copy_button_takes_what_is_to_be_typed(page: Page, site: str) -> Non
     page.goto(f"{site}tutorial/first-steps.html")
     blocks = page.locator("div.highlight")
     assert page.locator("button.copybtn").count() == blocks.count() > 3
-    block = page.locator("div.highlight-python").first
+    assert copied(page, "python") == page.locator("div.highlight-python pre").first.inner_text().strip()
+
+
+def test_the_copy_button_takes_neither_prompt_nor_output_and_all_of_a_long_line(page: Page, site: str) -> None:
+    page.goto(f"{site}how-to/command-line.html")
+    assert copied(page, "console") == "httpconn get https://example.com/prices.json"
+    page.goto(f"{site}how-to/certificates.html")
+    first, _, second = copied(page, "console").partition(" \\\n")
+    assert (first.split()[0], second.split()[-1]) == ("openssl", "base64")
+
+
+def copied(page: Page, language: str) -> str:
+    """What the button of the first block in a language copies."""
+    block = page.locator(f"div.highlight-{language}").first
     block.hover()
     block.locator("button.copybtn").click()
-    assert page.evaluate("navigator.clipboard.readText()").strip() == block.locator("pre").inner_text().strip()
+    return str(page.evaluate("navigator.clipboard.readText()")).strip()
 
 
 @pytest.mark.parametrize("name", ["index.html", *READ])
