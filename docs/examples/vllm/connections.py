@@ -17,7 +17,7 @@ class HTTPConnection(httpconn.HTTPConnection):
     Args:
         reuse_client: as before.
         access: where URLs may lead: anywhere, as before, unless the operator says otherwise.
-        environ: for the number of attempts, ``VLLM_MEDIA_FETCH_MAX_RETRIES``.
+        environ: for the number of attempts, ``VLLM_MEDIA_FETCH_MAX_RETRIES``, and the size of an answer.
     """
 
     def __init__(
@@ -32,16 +32,25 @@ class HTTPConnection(httpconn.HTTPConnection):
             user_agent=f"vLLM/{VLLM_VERSION}",
             access=access or httpconn.AccessPolicy.anywhere(),
             retries=httpconn.RetryPolicy(attempts=max(int(environ.get("VLLM_MEDIA_FETCH_MAX_RETRIES", "3")), 1)),
-            limits=httpconn.Limits(max_connections=512, max_keepalive_connections=64, max_bytes=512 * MIB),
+            limits=httpconn.Limits(max_connections=512, max_keepalive_connections=64, max_bytes=most_bytes(environ)),
         )
+
+
+def most_bytes(environ: Mapping[str, str]) -> int | None:
+    """What ``VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB`` allows; None where it is 0."""
+    most = int(environ.get("VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB", "256"))
+    return most * MIB if most > 0 else None
 
 
 def connection_for_strangers(
     allowed_media_domains: Collection[str] = (), environ: Mapping[str, str] = os.environ
 ) -> HTTPConnection:
-    """What a server with ``--allowed-media-domains`` uses for the URLs in requests; no domains: the public internet."""
-    access = httpconn.AccessPolicy.public_internet(allowed_hosts=allowed_media_domains)
-    return HTTPConnection(access=access, environ=environ)
+    """What a server uses for the URLs in requests: those of ``--allowed-media-domains`` if there are any, and of
+    addresses the public ones, unless ``VLLM_MEDIA_EGRESS_BLOCK_PRIVATE`` is 0.
+    """
+    is_open = environ.get("VLLM_MEDIA_EGRESS_BLOCK_PRIVATE", "1").lower() in ("0", "false")
+    policy = httpconn.AccessPolicy.anywhere if is_open else httpconn.AccessPolicy.public_internet
+    return HTTPConnection(access=policy(allowed_hosts=allowed_media_domains), environ=environ)
 
 
 global_http_connection = HTTPConnection()

@@ -28,6 +28,8 @@ class MediaIO(Protocol[Media]):
 
     def load_file(self, filepath: Path) -> Media: ...
 
+    def get_max_bytes(self) -> int | None: ...
+
 
 class MediaConnector:
     """Loads what the URLs of requests name.
@@ -62,7 +64,11 @@ class MediaConnector:
         if local is not None:
             return local()
         data = self.connection.get_bytes(
-            url, timeout=fetch_timeout, allow_redirects=self.allow_redirects, budget=budget
+            url,
+            timeout=fetch_timeout,
+            allow_redirects=self.allow_redirects,
+            max_bytes=media_io.get_max_bytes(),
+            budget=budget,
         )
         return media_io.load_bytes(data)
 
@@ -79,7 +85,11 @@ class MediaConnector:
         if local is not None:
             return await anyio.to_thread.run_sync(local)
         data = await self.connection.async_get_bytes(
-            url, timeout=fetch_timeout, allow_redirects=self.allow_redirects, budget=budget
+            url,
+            timeout=fetch_timeout,
+            allow_redirects=self.allow_redirects,
+            max_bytes=media_io.get_max_bytes(),
+            budget=budget,
         )
         return await anyio.to_thread.run_sync(media_io.load_bytes, data)
 
@@ -103,9 +113,11 @@ class MediaConnector:
 
 
 def _data(url: str) -> tuple[str, str]:
-    """The media type and the base64 of a data URL."""
-    head, _, data = url.partition(",")
-    media_type, _, coding = head[len("data:") :].partition(";")
+    """The media type, without its parameters, and the base64 of a data URL (RFC 2397)."""
+    head, comma, data = url[len("data:") :].partition(",")
+    if not comma:
+        raise ValueError("Invalid data URL: missing ',' separator.")
+    described, _, coding = head.rpartition(";")
     if coding != "base64":
         raise NotImplementedError("Only base64 data URLs are supported for now.")
-    return media_type, data
+    return described.partition(";")[0], data

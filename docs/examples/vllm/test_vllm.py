@@ -18,7 +18,17 @@ from tests.servers.scripted import ScriptedServer, in_turn, response
 
 
 class Plain:
-    """Media that is its bytes."""
+    """Media that is its bytes.
+
+    Args:
+        most: bytes that it may have.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+
+    def get_max_bytes(self) -> int | None:
+        return self.most
 
     def load_bytes(self, data: bytes) -> bytes:
         return data
@@ -90,6 +100,38 @@ def test_strangers_reach_the_allowed_domains_only(url: str) -> None:
         with pytest.raises(ValueError, match=r".") as caught:
             connector.load_from_url(url, Plain(), fetch_timeout=5)
         assert isinstance(caught.value, httpconn.InvalidRequest)
+
+
+def test_addresses_inside_are_reached_where_the_environment_says_so() -> None:
+    opened = connection_for_strangers(["127.0.0.1"], environ={"VLLM_MEDIA_EGRESS_BLOCK_PRIVATE": "0"})
+    with ScriptedServer(response(body=b"media")) as server, connected(opened) as connector:
+        assert connector.load_from_url(server.url, Plain()) == b"media"
+        with pytest.raises(httpconn.AccessDenied):
+            connector.load_from_url("http://other.example/", Plain())
+
+
+@pytest.mark.parametrize(("most", "limit"), [("1", None), ("0", 100), ("256", 100)])
+def test_sizes_are_those_of_the_environment_and_of_the_media(most: str, limit: int | None) -> None:
+    bounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": most})
+    large = pytest.raises(ValueError, match="are allowed")
+    with ScriptedServer(response(body=bytes(1024 * 1024 + 1))) as server, connected(bounded) as connector, large:
+        connector.load_from_url(server.url, Plain(limit))
+
+
+def test_without_a_limit_they_may_have_any_size() -> None:
+    unbounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": "0"})
+    with ScriptedServer(response(body=bytes(100))) as server, connected(unbounded) as connector:
+        assert connector.load_from_url(server.url, Plain()) == bytes(100)
+
+
+@pytest.mark.parametrize("head", ["image/png;base64", "image/png;charset=utf-8;base64"])
+def test_a_data_url_may_have_parameters(head: str) -> None:
+    assert MediaConnector().load_from_url(f"data:{head},aGk=", Plain()) == b"hi"
+
+
+def test_a_data_url_without_data_is_the_users_mistake() -> None:
+    with pytest.raises(ValueError, match="missing ',' separator"):
+        MediaConnector().load_from_url("data:image/png;base64", Plain())
 
 
 def test_data_and_files_need_no_network(tmp_path: Path) -> None:
