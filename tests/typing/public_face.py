@@ -9,7 +9,9 @@ from typing import Any, assert_type
 import httpx
 
 import httpconn
-from httpconn.testing import ScriptedServer, response
+from httpconn.progress import rich_progress
+from httpconn.testing import Received, Reset, ScriptedServer, cut, in_turn, no_network, redirect, response
+from httpconn.transport import HTTPTransport
 
 
 def synchronous(conn: httpconn.HTTPConnection) -> None:
@@ -80,7 +82,26 @@ def options() -> None:
         pass
 
 
+def events(retry: httpconn.RetryEvent, hop: httpconn.RedirectEvent, progress: httpconn.Progress) -> None:
+    assert_type((retry.attempt, retry.error), tuple[int, httpconn.HTTPConnError])
+    assert_type((hop.status_code, hop.to), tuple[int, str])
+    assert_type((progress.received, progress.total), tuple[int, int | None])
+    show: httpconn.ProgressCallback = print
+    show(progress)
+    with rich_progress() as face:
+        face(progress)
+
+
+def kept(conn: httpconn.HTTPConnection, cache: httpconn.Cache) -> None:
+    assert_type(cache.max_bytes, int)
+    assert_type(conn.stats().connections.reuse_rate, float)
+    with httpx.Client(transport=HTTPTransport(access=httpconn.AccessPolicy.public_internet())) as client:
+        assert_type(client, httpx.Client)
+
+
 def errors(error: httpconn.HTTPConnError) -> Iterator[str]:
+    if isinstance(error, httpconn.StatusError):
+        assert_type((error.status_code, error.response), tuple[int, httpx.Response])
     assert_type(error.public_message, str)
     assert_type(error.attempts, int)
     transport: httpx.HTTPError | Exception = httpconn.ReadTimedOut("late")
@@ -88,8 +109,11 @@ def errors(error: httpconn.HTTPConnError) -> Iterator[str]:
 
 
 def testing() -> None:
-    with ScriptedServer(response(body=b"ok")) as server:
+    script = in_turn(cut(response(body=b"ok"), after=5), [Reset()], redirect("/there"), response(503))
+    with no_network(), ScriptedServer(script) as server:
         assert_type(server.url, str)
+        assert_type(server.requests, list[Received])
+        assert_type(server.requests[0].header("Host"), str | None)
 
 
 def mistakes(conn: httpconn.HTTPConnection) -> None:
