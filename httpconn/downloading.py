@@ -119,6 +119,7 @@ class Downloading(Face):
         progress: ProgressCallback | None = None,
         digest: str | None = None,
         resume: bool = True,
+        refresh: bool = False,
         segments: int | None = None,
     ) -> Path:
         """Download a URL to a file and return its path; see :meth:`download`.
@@ -131,6 +132,7 @@ class Downloading(Face):
             save_path,
             digest=digest,
             resume=resume,
+            refresh=refresh,
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
@@ -156,6 +158,7 @@ class Downloading(Face):
         progress: ProgressCallback | None = None,
         digest: str | None = None,
         resume: bool = True,
+        refresh: bool = False,
         segments: int | None = None,
     ) -> Path:
         """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
@@ -164,6 +167,7 @@ class Downloading(Face):
             save_path,
             digest=digest,
             resume=resume,
+            refresh=refresh,
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,

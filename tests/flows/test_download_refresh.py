@@ -29,6 +29,15 @@ def test_a_file_that_is_not_there_is_fetched(refresh, scripted, tmp_path):
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
+def test_whoever_wants_the_path_alone_may_ask_for_it_too(face, connect, scripted, tmp_path):
+    server = scripted(Served(b"content", modified=OLD))
+    path = tmp_path / "file"
+    for _ in range(2):
+        assert face.download_file(connect(retries=0), server.url, path, refresh=True) == path
+    assert server.requests[1].header("If-Modified-Since") == OLD
+    assert path.read_bytes() == b"content"
+
+
 @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', None])
 def test_the_newest_file_stays_as_it_is(refresh, scripted, tmp_path, etag):
     server = scripted(Served(b"content", etag=etag, modified=OLD))
