@@ -37,6 +37,7 @@ def _file(downloaded: Downloaded) -> dict[str, object]:
         "verified": sorted(downloaded.verified),
         "digest": downloaded.digest,
         "unchecked": list(downloaded.unchecked),
+        "unmodified": downloaded.unmodified,
         "resumed": downloaded.resumed,
         "attempts": downloaded.attempts,
         "seconds": round(downloaded.elapsed, 3),

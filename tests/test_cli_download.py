@@ -26,6 +26,15 @@ def test_a_digest_is_checked_and_told(scripted, tmp_path):
     assert b"(2.0 MB, length and sha256 verified, " in done.stdout
 
 
+def test_a_refresh_leaves_the_newest_file_alone(scripted, tmp_path):
+    url = scripted(Served(BODY, modified="Sat, 01 Jan 2000 00:00:00 GMT")).url_for("/file")
+    first, again = (run("download", url, "--refresh", "-q", cwd=tmp_path) for _ in range(2))
+    assert b"length verified" in first.stdout
+    assert (again.returncode, again.stdout, again.stderr) == (0, b"file (2.0 MB, unmodified)\n", b"")
+    told = run("download", url, "--refresh", "-q", "--jsonl", cwd=tmp_path)
+    assert json.loads(told.stdout)["unmodified"]
+
+
 def test_another_digest_leaves_no_file(scripted, tmp_path):
     url = scripted(Served(BODY)).url_for("/file")
     done = run("download", url, "--digest", f"sha256:{'0' * 64}", cwd=tmp_path)

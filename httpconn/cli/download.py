@@ -53,6 +53,7 @@ AT_ONCE = 4
 )
 @of_environment("--limit-rate", type=size, metavar="SIZE", help="Bytes per second of all together, such as 500K or 2M.")
 @click.option("--no-resume", is_flag=True, help="Begin anew, and leave nothing behind when it fails.")
+@click.option("--refresh", is_flag=True, help="Leave a file alone if the server has no newer version.")
 @click.option("--jsonl", is_flag=True, help="Write a line of JSON for each file, as they finish.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @with_options
@@ -67,6 +68,7 @@ def download(
     segments: int | None,
     limit_rate: int | None,
     no_resume: bool,
+    refresh: bool,
     jsonl: bool,
     quiet: bool,
     headers: dict[str, str],
@@ -80,7 +82,7 @@ def download(
     """
     _check(urls, input_file, output, folder, single=bool(digest or mirrors))
     options: dict[str, Any] = {"extra_headers": headers, "max_bytes": max_bytes}
-    options |= {"resume": not no_resume, "segments": segments}
+    options |= {"resume": not no_resume, "refresh": refresh, "segments": segments}
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
     again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"
     with (

@@ -55,13 +55,18 @@ class Summary:
 
 def line_of(downloaded: Downloaded) -> str:
     """The file, and what is known of it."""
-    facts = [megabytes(downloaded.size), _verified(downloaded)]
+    facts = ["unmodified"] if downloaded.unmodified else _fetched(downloaded)
+    return f"{shown(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
+
+
+def _fetched(downloaded: Downloaded) -> list[str]:
+    facts = [_verified(downloaded)]
     if downloaded.resumed:
         facts.append(f"{megabytes(downloaded.resumed)} resumed")
     fetched = downloaded.size - downloaded.resumed
     if fetched > 0 and downloaded.elapsed > 0:
         facts.append(f"{megabytes(fetched / downloaded.elapsed)}/s")
-    return f"{shown(str(downloaded.path))} ({', '.join(facts)})"
+    return facts
 
 
 def _verified(downloaded: Downloaded) -> str:
