@@ -6,6 +6,7 @@ takes up a place for ever), a tunnel whose inner handshake failed, and the socke
 
 from __future__ import annotations
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -14,6 +15,8 @@ import httpcore
 
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
+
+_ACQUIRE = (f"{httpcore.__name__}._synchronization", "acquire")  # of its semaphores
 
 
 class _Lease(ABC):
@@ -70,7 +73,9 @@ class _Lease(ABC):
         try:
             passage.resume()
             response = await self._send(request)
-        except BaseException:
+        except BaseException as error:
+            if _took_places(error):
+                _take_places(self._connection)  # before anybody else has a turn
             self._adopt(passage)
             await self.leave(passage)
             raise
@@ -117,10 +122,34 @@ class _Lease(ABC):
 
 def _is_ahead(connection: Any) -> bool:
     """Whether bytes came behind an answer: httpcore would take them for the beginning of the next one."""
-    while (inner := getattr(connection, "_connection", None)) is not None:  # through a proxy, and its tunnel
-        connection = inner
-    parser = getattr(connection, "_h11_state", None)
+    parser = getattr(_innermost(connection), "_h11_state", None)
     return parser is not None and bool(parser.trailing_data[0])
+
+
+def _took_places(error: BaseException) -> bool:
+    """Whether it came while httpcore waited for the place of an HTTP/2 stream, or took those not allowed yet."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _ACQUIRE in [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in frames]
+
+
+def _take_places(connection: Any) -> None:
+    """Take what httpcore was cancelled over: the places of streams that the server has not allowed yet.
+
+    Otherwise it would give back more than it took, which is a ValueError for whoever shares the connection.
+    """
+    http2 = _innermost(connection)
+    semaphore = getattr(http2, "_max_streams_semaphore", None)
+    places = getattr(semaphore, "_anyio_semaphore", None) or getattr(semaphore, "_trio_semaphore", None)
+    if places is not None and http2._max_streams == 1 and not http2._h2_state.highest_outbound_stream_id:
+        while places.value > 1:
+            places.acquire_nowait()
+
+
+def _innermost(connection: Any) -> Any:
+    """What speaks HTTP, through a proxy and its tunnel."""
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    return connection
 
 
 class LeasedBody:

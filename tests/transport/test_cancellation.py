@@ -113,3 +113,30 @@ def test_cancelled_http2_requests_leave_the_connection_usable(backend, http2_ser
 
     moments = random.Random(7)
     assert len(anyio.run(main, backend=backend)) == PLACES * 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_first_http2_request_cancelled_at_any_step_does_no_harm_to_others(backend, http2_server, certificates):
+    async def within(client: httpx.AsyncClient, scope: anyio.CancelScope) -> None:
+        with scope:
+            await visit(client, http2_server)
+
+    async def main() -> None:
+        for turns in range(0, 900, 9):
+            transport = AsyncHTTPTransport(ssl_context=certificates.trust(), http2=True)
+            scope, later = anyio.CancelScope(), anyio.CancelScope()
+            async with httpx.AsyncClient(transport=transport) as client:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(within, client, scope)
+                    await anyio.lowlevel.checkpoint()
+                    tasks.start_soon(visit, client, http2_server)
+                    tasks.start_soon(within, client, later)
+                    for _ in range(turns):
+                        await anyio.lowlevel.checkpoint()
+                    scope.cancel()
+                    for _ in range(turns // 9):
+                        await anyio.lowlevel.checkpoint()
+                    later.cancel()
+                assert len(await visit(client, http2_server)) > 0
+
+    anyio.run(main, backend=backend)
