@@ -23,6 +23,8 @@ pytest_plugins = ["httpconn.testing.plugin", "pytester"]
 FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
+settings.register_profile("ordinary", deadline=None)  # a busy machine is no fault of a test
+settings.load_profile("ordinary")
 settings.register_profile("fuzz", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
