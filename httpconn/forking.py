@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["in_child"]
+__all__ = ["Renewable", "in_child", "renew_in_child"]
+
+
+class Renewable(Protocol):
+    """What a fork may find in the midst of a change, or locked by a thread that the child does not have."""
+
+    def after_fork(self) -> None:
+        """In the child: begin anew."""
 
 
 def in_child(function: Callable[[], None]) -> Callable[[], None]:
@@ -13,3 +22,17 @@ def in_child(function: Callable[[], None]) -> Callable[[], None]:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=function)
     return function
+
+
+def renew_in_child(owner: Renewable) -> None:
+    """Have it begin anew in the child of each fork, as long as it is there."""
+    _alive.add(owner)
+
+
+_alive: weakref.WeakSet[Renewable] = weakref.WeakSet()
+
+
+@in_child
+def _renew() -> None:
+    for owner in list(_alive):
+        owner.after_fork()

@@ -27,7 +27,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "lazy": (set(), WORLD),
-    "core": ({"core", "errors", "options", "access", "lazy"}, WORLD - {"threading"}),
+    "core": ({"core", "errors", "forking", "options", "access", "lazy"}, WORLD - {"threading"}),
     "flows": (
         {"flows", "core", "hooks", "lazy", "errors", "options", "ports.base", "disk", "downloaded", "progress"},
         WORLD,

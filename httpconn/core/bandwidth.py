@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from ..forking import renew_in_child
+
 SHORTEST = 0.01
 """Seconds; what is less is owed until it is worth a wait."""
 
@@ -31,6 +33,11 @@ class Bandwidth:
         self._rate = rate
         self.portion: int = max(LEAST, int(rate * TURN))
         self._paid_at = 0.0
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """In the child: a thread of the parent may hold the lock."""
         self._lock = threading.Lock()
 
     def spend(self, count: int, now: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody
+from ..forking import renew_in_child
 from ..options import Limits
 
 
@@ -25,6 +26,11 @@ class ByteBudget:
             raise InvalidRequest("A ByteBudget needs a number of bytes")
         self.total = total
         self._used = 0
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """In the child: a thread of the parent may hold the lock."""
         self._lock = threading.Lock()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from ..forking import renew_in_child
 from .caching import SHARE, Record
 
 
@@ -21,7 +22,13 @@ class MemoryStore:
         self._max = max_bytes
         self._size = 0
         self._records: OrderedDict[str, Record] = OrderedDict()
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """In the child: a thread of the parent may hold the lock, in the midst of a change."""
         self._lock = threading.Lock()
+        self._size = sum(record.cost for record in self._records.values())
 
     def get(self, key: str) -> Record | None:
         """The record of a key, which is the last used then."""

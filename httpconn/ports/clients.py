@@ -19,7 +19,7 @@ from anyio.lowlevel import current_token
 from ..access import AccessPolicy
 from ..core.headers import Fields
 from ..errors import InvalidRequest
-from ..forking import in_child
+from ..forking import renew_in_child
 from ..hooks import Hook, Hooks
 from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
@@ -194,7 +194,7 @@ class Clients:
         self._options = options
         self.reuse = reuse
         self._start()
-        _alive.add(self)
+        renew_in_child(self)
 
     def _start(self) -> None:
         self._lock = threading.Lock()
@@ -301,11 +301,4 @@ async def _until_the_loop_ends(
             await client.aclose()
 
 
-_alive: weakref.WeakSet[Clients] = weakref.WeakSet()
 _inherited: list[object] = []
-
-
-@in_child
-def _after_fork_in_child() -> None:
-    for clients in list(_alive):
-        clients.after_fork()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 import time
-import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpcore
 import httpx
 
-from ..forking import in_child
+from ..forking import renew_in_child
 from ..lazy import Origin, is_untouched
 from ..options import Limits
 from ..stats import PoolStats
@@ -71,7 +70,7 @@ class Engine:
         self._made = 0
         self._reused = 0
         self._start()
-        _alive.add(self)
+        renew_in_child(self)
 
     def _start(self) -> None:
         limits = self._limits
@@ -336,12 +335,3 @@ def _may_be_repeated(request: httpx.Request) -> bool:
 def _close(connections: Sequence[Connection]) -> None:
     for connection in connections:
         connection.wire.close()
-
-
-_alive: weakref.WeakSet[Engine] = weakref.WeakSet()
-
-
-@in_child
-def _after_fork_in_child() -> None:
-    for engine in list(_alive):
-        engine.after_fork()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..forking import in_child
+from ..forking import renew_in_child
 
 MAX_QUESTIONS = 256
 """Names that are being resolved at once, by all transports of the process."""
@@ -37,7 +36,7 @@ class Resolver:
         self._limit = limit
         self._look_up = look_up
         self.after_fork()
-        _alive.add(self)
+        renew_in_child(self)
 
     def after_fork(self) -> None:
         """In the child: the threads are the parent's."""
@@ -80,15 +79,6 @@ def found(answer: Answer) -> list[Address]:
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-_alive: weakref.WeakSet[Resolver] = weakref.WeakSet()
-
-
-@in_child
-def _after_fork_in_child() -> None:
-    for resolver in list(_alive):
-        resolver.after_fork()
 
 
 SHARED = Resolver()
