@@ -62,10 +62,10 @@ def test_who_is_cancelled_leaves_the_turn_to_others(name, scripted):
         connection = httpconn.HTTPConnection(rate_limit=RateLimit(1, per=60))
         face.get_bytes(connection, server.url)
         waiting = face.start(connection, "get_bytes", server.url, timeout=100)
-        while not connection._calls.rules.rates._waiting:
+        while not connection._calls.rules.rates.waiting:
             time.sleep(0)
         waiting.cancel()
-        while connection._calls.rules.rates._waiting:
+        while connection._calls.rules.rates.waiting:
             time.sleep(0)
         rates = connection._calls.rules.rates
         turn = rates.turn("127.0.0.1", time.monotonic(), None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpconn import QueueFull, RateLimit
 from httpconn.core.bandwidth import Bandwidth
@@ -34,7 +36,53 @@ def test_a_limit_for_all_counts_every_host() -> None:
 def test_several_limits_hold_together() -> None:
     limiter = RateLimiter(RateLimit(1), RateLimit(4, scope="all"))
     assert waits(limiter, 3, "a") == pytest.approx([0, 1, 2])
-    assert waits(limiter, 2, "b") == pytest.approx([0.75, 1.75])
+    assert waits(limiter, 2, "b") == pytest.approx([0.25, 1.25])
+
+
+def test_a_host_that_is_slow_leaves_the_turns_of_all_hosts_to_others() -> None:
+    limiter = RateLimiter(RateLimit(1), RateLimit(10, scope="all"))
+    assert waits(limiter, 100)[-1] == 99
+    assert waits(limiter, 1, "b") == pytest.approx([0.1])
+
+
+def test_calls_to_a_host_that_pauses_come_back_one_by_one() -> None:
+    limiter = RateLimiter(RateLimit(10, scope="all"))
+    limiter.hold("a", 160.0, 100.0)
+    assert [turn for now in (100.0, 110.0, 120.0) for turn in waits(limiter, 1, "a", now)] == pytest.approx(
+        [60, 50.1, 40.2]
+    )
+    assert waits(limiter, 1, "b", 120.0) == [0]
+
+
+LIMITS = (RateLimit(3), RateLimit(5, burst=2, scope="all"))
+
+asking = st.lists(st.tuples(st.sampled_from("aab"), st.floats(0, 0.3), st.integers(0, 5)), max_size=40)
+
+
+@given(asking)
+def test_whoever_comes_and_goes_no_limit_is_passed(asked: list[tuple[str, float, int]]) -> None:
+    """Each asks at some time after the last one; then one who has waited since as many turns ago leaves, if any."""
+    limiter, now = RateLimiter(*LIMITS), 100.0
+    turns: list[tuple[str, float, Turn]] = []
+    for host, seconds, gone in asked:
+        now += seconds
+        turn = limiter.turn(host, now, None)
+        assert turn is not None
+        turns.append((host, now + turn.wait(now), turn))
+        if gone and gone <= len(turns) and turns[-gone][1] > now:
+            limiter.leave(turns.pop(-gone)[2], used=False)
+    for host in "abc":
+        assert_kept(LIMITS[0], [moment for other, moment, _ in turns if other == host])
+    assert_kept(LIMITS[1], [moment for _, moment, _ in turns])
+
+
+def assert_kept(limit: RateLimit, moments: list[float]) -> None:
+    """No time sees more than the burst and what its length allows."""
+    moments.sort()
+    for first, begin in enumerate(moments):
+        for last, end in enumerate(moments[first:], 1):
+            # A turn that is nearly there does not wait, and rounding takes a little.
+            assert last <= limit.burst + limit.rate * (end - begin + 0.002)
 
 
 def test_a_turn_that_comes_too_late_is_not_taken() -> None:
