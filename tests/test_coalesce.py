@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -9,6 +10,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from httpconn import ByteBudget, DeadlineExceeded, InvalidJSON, LimitExceeded, StatusError
+from httpconn.transport.signals import ThreadSignal
 from tests.servers.scripted import Until, response
 from tests.test_many import Reader, await_no_crew, results_of
 
@@ -21,8 +23,9 @@ def followers(connection):
 
 
 def _waiters(flight):
-    if isinstance(flight.landed, threading.Event):
-        return len(flight.landed._cond._waiters)
+    if isinstance(flight.landed, ThreadSignal):
+        waits = [frame for frame in sys._current_frames().values() if frame.f_code is ThreadSignal.block.__code__]
+        return sum(frame.f_locals["self"] is flight.landed for frame in waits)
     return flight.landed.statistics().tasks_waiting
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from ..hooks import Hook, not_awaited
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from ..transport.interruption import Interruption
+from ..transport.signals import ThreadSignal
 from .clients import SyncClient
 from .sending import SendingPort, TimedExchange, WireExchange
 from .threads import Stopped, ThreadCrew
@@ -53,13 +53,13 @@ class SyncPort(SendingPort):
         """This process: what the parent of a fork had under way never ends in its child."""
         return os.getpid()
 
-    def signal(self) -> threading.Event:
+    def signal(self) -> ThreadSignal:
         """See :class:`httpconn.ports.base.Port`."""
-        return threading.Event()
+        return ThreadSignal()
 
-    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
+    async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
         """See :class:`httpconn.ports.base.Port`."""
-        if not signal.wait(None if deadline.at is None else max(0.0, deadline.at - self.now())):
+        if not signal.block(None if deadline.at is None else max(0.0, deadline.at - self.now())):
             raise deadline.exceeded()
 
     async def _call(self, hook: Hook, event: object) -> None:
@@ -104,7 +104,7 @@ class CrewPort(SyncPort):
         if self._interruption.within(seconds):
             raise Stopped
 
-    async def wait(self, signal: threading.Event, deadline: Deadline) -> None:
+    async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         self._interruption.hold(signal, signal.set)
         try:

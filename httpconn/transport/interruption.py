@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable
 
 import httpx
 
+from .signals import ThreadSignal
+
 
 class Interruption:
     """The request extension ``interruption``: ends the waits of the requests that carry it.
@@ -20,12 +22,12 @@ class Interruption:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a finalizer may run while it is held
         self._ends: dict[Hashable, Callable[[], object]] = {}
-        self._requested = threading.Event()
+        self._requested = ThreadSignal()
         self.is_requested: bool = False
 
     def within(self, seconds: float) -> bool:
         """Wait for it: whether it came."""
-        return self._requested.wait(seconds)
+        return self._requested.block(seconds)
 
     def hold(self, key: Hashable, end: Callable[[], object]) -> None:
         """Something will be waited for, which ``end`` ends from any thread; httpx.ReadError if it has come."""
@@ -45,6 +47,7 @@ class Interruption:
         with self._lock:
             self.is_requested = True
             self._requested.set()
-            for end in self._ends.values():
-                end()
+            ends = list(self._ends.values())
             self._ends.clear()
+            for end in ends:
+                end()

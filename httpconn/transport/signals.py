@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Protocol
 
 import anyio
@@ -45,18 +46,41 @@ def running_asyncio() -> asyncio.AbstractEventLoop | None:
 
 
 class ThreadSignal:
-    """For threads."""
+    """For threads: a plain lock, which whoever sets it never waits for.
 
-    __slots__ = ("_event", "is_set", "set")
+    The garbage collector runs finalizers at any moment, also amid the waiting of the very thread that one of them
+    wakes; ``threading.Event`` holds a lock there, at which that thread would wait for itself for ever.
+    """
+
+    __slots__ = ("_closed", "_is_set")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self.set = self._event.set
-        self.is_set = self._event.is_set
+        self._is_set = False
+        self._closed = threading.Lock()
+        self._closed.acquire()
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        self._is_set = True
+        self._open()
+
+    def _open(self) -> None:
+        with suppress(RuntimeError):  # it is open
+            self._closed.release()
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def block(self, seconds: float | None) -> bool:
+        """Wait: whether it was set before the seconds were over."""
+        if not self._is_set and self._closed.acquire(timeout=-1 if seconds is None else seconds):
+            self._open()  # for the next one
+        return self._is_set
 
     async def wait(self, seconds: float | None) -> None:
-        """Block."""
-        if not self._event.wait(seconds):
+        """See :class:`Signal`."""
+        if not self.block(seconds):
             raise TimeoutError("timed out")
 
 
