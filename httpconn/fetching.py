@@ -49,7 +49,7 @@ class Fetching(Face):
         if stream:
             answer = run_sync(fetch.open_answer(port, call))
             return Response(answer, port, SyncStream(answer, port))
-        answer, content = run_sync(fetch.finished(port, fetch.fetch_answer(port, call)))
+        answer, content = run_sync(fetch.finished(port, call, fetch.fetch_answer(port, call)))
         return Response(answer, port, SyncStream(answer, port), content)
 
     async def get_async_response(
@@ -72,7 +72,7 @@ class Fetching(Face):
         if stream:
             answer = await fetch.open_answer(port, call)
             return Response(answer, port, AsyncStream(answer, port))
-        answer, content = await fetch.finished(port, fetch.fetch_answer(port, call))
+        answer, content = await fetch.finished(port, call, fetch.fetch_answer(port, call))
         return Response(answer, port, AsyncStream(answer, port), content)
 
     def get_bytes(

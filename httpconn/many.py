@@ -178,7 +178,7 @@ class ManyURLs(Face):
 
     async def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> T:
         port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
-        return await fetch.finished(port, flow(port, call, *args))
+        return await fetch.finished(port, call, flow(port, call, *args))
 
     def _fetching(self, run: Run, *options: Any) -> Work[URL, Fetched]:
         self._calls.check(*options)

@@ -18,7 +18,7 @@ class HostStats:
         requests: requests sent, redirects and retries included.
         retries: attempts that failed and were followed by another one.
         received: bytes of bodies, as they were sent.
-        errors: calls that ended in an error.
+        errors: calls that ended in an error of httpconn's, counted where their last request went.
         cached: calls that the cache answered, whether or not the server was asked about it.
     """
 
@@ -68,7 +68,7 @@ class Stats(HostStats):
 
     Attributes:
         connections: the connections that it holds; not those of a transport that is not httpconn's.
-        errors_by_type: calls that ended in an error, by the name of its class.
+        errors_by_type: these, by the name of the error's class.
         hosts: the same for each host, of the first thousand.
     """
 

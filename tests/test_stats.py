@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import threading
 
 import pytest
 
 import httpconn
 from httpconn.core.counts import MAX_HOSTS, Counts
 from httpconn.stats import stats_of
-from tests.servers.scripted import in_turn, response
+from tests.servers.scripted import Until, cut, in_turn, redirect, response
 
 
 def test_calls_are_counted(face, connect, scripted):
@@ -41,6 +43,44 @@ def test_a_download_is_counted(face, connect, scripted, tmp_path):
     connection = connect()
     face.call(connection, "download", server.url, tmp_path / "file")
     assert connection.stats().received == 3_000_000
+
+
+def test_an_error_is_counted_where_its_last_request_went(face, connect, scripted):
+    server = scripted(redirect("http://localhost:1/"))
+    connection = connect(retries=0)
+    with pytest.raises(httpconn.ConnectFailed):
+        face.get_bytes(connection, server.url)
+    assert {host: each.errors for host, each in connection.stats().hosts.items()} == {"127.0.0.1": 0, "localhost": 1}
+
+
+def test_a_stream_that_breaks_is_counted(face, connect, scripted):
+    connection = connect()
+    answer = face.get_response(connection, scripted(cut(response(body=b"x" * 9), 5)).url, stream=True)
+    with pytest.raises(httpconn.TruncatedBody):
+        face.read(answer)
+    assert connection.stats().errors_by_type == {"TruncatedBody": 1}
+
+
+def test_each_of_those_who_share_a_transfer_is_counted(face, connect, scripted):
+    opened = threading.Event()
+    server = scripted([Until(opened), response(404)])
+    connection = connect(coalesce=True)
+    leader = face.start(connection, "get_bytes", server.url)
+    server.wait_for(lambda: server.requests)
+    with pytest.raises(httpconn.DeadlineExceeded):
+        face.get_bytes(connection, server.url, timeout=0.05)
+    opened.set()
+    assert isinstance(leader.exception(), httpconn.StatusError)
+    assert connection.stats().errors_by_type == {"DeadlineExceeded": 1, "StatusError": 1}
+
+
+def test_a_server_that_a_mirror_stands_in_for_is_no_error_of_the_call(face, connect, scripted, tmp_path):
+    digest = f"sha256:{hashlib.sha256(b'x').hexdigest()}"
+    mirrors = [scripted(response(body=b"x")).url]
+    connection = connect(retries=0)
+    url = scripted(response(404)).url
+    face.call(connection, "download", url, tmp_path / "file", digest=digest, mirrors=mirrors)
+    assert (connection.stats().requests, connection.stats().errors) == (2, 0)
 
 
 def test_stats_are_a_frozen_value(connect):

@@ -127,9 +127,9 @@ class Course:
             error.url = self.call.spec.url.shown
 
     def fail(self, error: HTTPConnError, now: float) -> None:
-        """The same for an error that ends the call."""
+        """The same for an error that ends the attempts."""
         self.describe(error, now)
-        self.call.rules.counts.fail(self.origin.host, error)
+        error._request = error._request or self.request
 
     @property
     def origin(self) -> Origin:
@@ -193,6 +193,7 @@ class Answer:
         except HTTPConnError as error:
             name_hop(error, self.response.request)
             self.course.describe(error, self.port.now())
+            count_failure(self.call, error)
             raise
 
     async def close(self) -> None:
@@ -214,6 +215,13 @@ class Kept(NamedTuple):
     content: BytesIO
     held: Held
     whole: RequestSpec
+
+
+def count_failure(call: Call, error: HTTPConnError) -> None:
+    """A call ended in an error, which is counted where its last request went."""
+    request = error._request
+    origin = request.origin if isinstance(request, LazyRequest) else call.spec.url.origin
+    call.rules.counts.fail(origin.host, error)
 
 
 def name_hop(error: BaseException, request: httpx.Request) -> None:

@@ -11,7 +11,7 @@ from ..hooks import HookRaised
 from ..ports.base import Port
 from .cached import obtain
 from .coalesce import flights_of, shared
-from .course import Answer, Call, Course
+from .course import Answer, Call, Course, count_failure
 from .exchange import perform
 from .whole import Content, read_content, read_success, read_whole
 
@@ -65,17 +65,22 @@ async def open_answer(port: Port, call: Call) -> Answer:
         return await perform(port, call, _as_it_is)
     except HookRaised as raised:
         error = raised.error
-    except BaseException:
+    except BaseException as failure:
+        if isinstance(failure, HTTPConnError):
+            count_failure(call, failure)
         await port.release()
         raise
     await port.release()
     raise error
 
 
-async def finished(port: Port, flow: Awaitable[T]) -> T:
+async def finished(port: Port, call: Call, flow: Awaitable[T]) -> T:
     """Run a flow that leaves nothing open."""
     try:
         return await flow
+    except HTTPConnError as failure:
+        count_failure(call, failure)
+        raise
     except HookRaised as raised:
         error = raised.error
     finally:

@@ -31,8 +31,9 @@ def _each_runtime(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def get_bytes(port: ScriptedPort, **options: object) -> bytes:
+    asked = call(**options)
     try:
-        return runner(fetch.finished(port, fetch.fetch_bytes(port, call(**options))))  # type: ignore[arg-type]
+        return runner(fetch.finished(port, asked, fetch.fetch_bytes(port, asked)))  # type: ignore[arg-type]
     finally:
         assert port.all_closed
         assert port.released == 1

@@ -77,7 +77,8 @@ def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 
 def get_bytes(run: Callable[[Any], Any], port: ScriptedPort, **options: Any) -> bytes:
     try:
-        content: bytes = run(fetch.finished(port, fetch.fetch_bytes(port, call(**options))))
+        asked = call(**options)
+        content: bytes = run(fetch.finished(port, asked, fetch.fetch_bytes(port, asked)))
         return content
     finally:
         assert port.all_closed
@@ -109,14 +110,14 @@ def test_the_rest_is_asked_for(run: Callable[[Any], Any]) -> None:
 
 
 def test_the_charset_is_that_of_the_beginning(run: Callable[[Any], Any]) -> None:
-    port = CuttingPort([2 * MIB])
-    text = run(fetch.finished(port, fetch.fetch_text(port, call())))
+    port, asked = CuttingPort([2 * MIB]), call()
+    text = run(fetch.finished(port, asked, fetch.fetch_text(port, asked)))
     assert text == BODY.decode("latin-1")
 
 
 def test_an_answer_that_was_gone_on_with_counts_all_of_its_bytes(run: Callable[[Any], Any]) -> None:
-    port = CuttingPort([2 * MIB, 300_000])
-    answer, content = run(fetch.finished(port, fetch.fetch_answer(port, call())))
+    port, asked = CuttingPort([2 * MIB, 300_000]), call()
+    answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
     assert (answer.response.status_code, content, answer.wire_bytes) == (200, BODY, len(BODY))
 
 
@@ -245,6 +246,6 @@ def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
 
 
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
-    port = ScriptedPort(broken(), Reply(404, {}, [b"gone"]))
-    answer, content = run(fetch.finished(port, fetch.fetch_answer(port, call())))
+    port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
+    answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
     assert (answer.response.status_code, content) == (404, b"gone")
