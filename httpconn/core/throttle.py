@@ -56,5 +56,10 @@ class Throttle:
 
     def _new(self, host: Hashable) -> _Budget:
         if len(self._budgets) >= MAX_HOSTS:
-            self._budgets.clear()
+            self._forget()
         return self._budgets.setdefault(host, _Budget())
+
+    def _forget(self) -> None:
+        """The hosts that needed no retry; where too few are, those that have been known longest."""
+        spent = [(host, budget) for host, budget in list(self._budgets.items()) if budget.at is not None]
+        self._budgets = dict(spent[-(MAX_HOSTS // 2) :])

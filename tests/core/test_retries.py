@@ -157,7 +157,8 @@ def test_only_so_many_hosts_are_remembered() -> None:
     throttle = Throttle()
     spent(throttle, "first", 1000.0)
     for number in range(MAX_HOSTS):
-        throttle.earn(str(number), 0.2)
+        throttle.take(str(number), 1000.0)
+    assert len(throttle._budgets) <= MAX_HOSTS
     assert throttle.take("first", 1000.0)
 
 
@@ -169,3 +170,11 @@ def test_threads_share_a_budget() -> None:
     for thread in threads:
         thread.join()
     assert RESERVE <= sum(taken) < 2 * RESERVE
+
+
+def test_a_host_that_is_down_does_not_begin_anew_because_there_are_many_others() -> None:
+    throttle = Throttle()
+    spent(throttle, "down", 1000.0)
+    for number in range(2 * MAX_HOSTS):
+        throttle.earn(f"host{number}", 0.2)
+    assert not throttle.take("down", 1000.0)
