@@ -162,7 +162,7 @@ class RetryPolicy:
         max_retry_after: seconds.
         budget: retries that each request to a host that went well earns for others to it. Beside them, 10 a second
             are free, and 100 at once; when all are used up, an error is final. That keeps many calls together from
-            burying a host that is down under retries. Retries that Retry-After asks for, and those that go on with a
+            burying a host that is down under retries. Retries that Retry-After puts off, and those that go on with a
             body, cost nothing. None means no bound.
     """
 

@@ -70,12 +70,12 @@ class TestTheBudget:
         assert caught.value.attempts == (RESERVE + RATE) * 10
         assert not hasattr(caught.value, "__notes__")
 
-    def test_retries_that_the_server_asks_for_cost_nothing(self, face, connect, scripted):
+    def test_a_server_that_asks_for_no_pause_has_no_more_retries_than_others(self, face, connect, scripted):
         server = scripted(response(429, {"Retry-After": "0"}))
-        connection = connect(retries=RetryPolicy(attempts=2 * int(RESERVE)))
+        connection = connect(retries=RetryPolicy(attempts=10 * int(RESERVE)))
         with pytest.raises(httpconn.StatusError) as caught:
             face.get_bytes(connection, server.url)
-        assert caught.value.attempts == 2 * RESERVE
+        assert RESERVE < caught.value.attempts < 10 * RESERVE
 
     def test_progress_costs_nothing(self, face, connect, scripted, tmp_path):
         served = Served(pattern(200_000))

@@ -79,16 +79,17 @@ def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     policy, rates = course.call.rules.retries, course.call.rules.rates
     method = "GET" if course.request is None else course.request.method
     asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
-    if asked and rates is not None and isinstance(error, StatusError):
-        hold_others(rates, policy, course.origin.host, error, asked, port.now())
+    wait = retries.pause(policy, course.failures, asked, port.chance())
+    if rates is not None and isinstance(error, StatusError):
+        hold_others(rates, policy, course.origin.host, error, asked, wait, port.now())
     verdict = retries.judge(policy, error, course.failures, method)
     if not verdict.again:
         logger.debug("Attempt %d was the last one: %s", course.attempts, verdict.reason)
         return None
-    wait = retries.pause(policy, course.failures, asked, port.chance())
     if wait is None or not course.deadline.allows(wait, port.now()):
         return None
-    is_free = course.gained or (asked is not None and policy.obey_retry_after)
+    # No pause is asked for by 0, and many calls could bury the host just so.
+    is_free = course.gained or (asked and policy.obey_retry_after)
     return wait if is_free or _is_afforded(port, course, error) else None
 
 

@@ -8,7 +8,9 @@ from ..errors import StatusError
 from ..options import RetryPolicy
 from ..ports.base import Port
 
-PAUSING = frozenset({429, 503})
+TOO_MANY = 429
+
+PAUSING = frozenset({TOO_MANY, 503})
 """Statuses whose Retry-After speaks of the host (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
 
 
@@ -31,8 +33,28 @@ async def await_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadli
 
 
 def hold_others(
-    rates: RateLimiter, policy: RetryPolicy, host: str, error: StatusError, asked: float, now: float
+    rates: RateLimiter,
+    policy: RetryPolicy,
+    host: str,
+    error: StatusError,
+    asked: float | None,
+    wait: float | None,
+    now: float,
 ) -> None:
-    """Under a rate limit, a host that asks for a pause has it from all calls."""
-    if policy.obey_retry_after and error.status_code in PAUSING:
+    """Under a rate limit, a host that asks for a pause has it from all calls.
+
+    Args:
+        rates: the limit.
+        policy: of the call that was told.
+        host: who told it.
+        error: what.
+        asked: seconds that it asked for, if it did.
+        wait: seconds that the call itself would wait: those of a 429 that says no more than that it was too much.
+        now: the moment on the port's clock.
+    """
+    if asked is None and error.status_code == TOO_MANY:
+        asked = wait
+    elif error.status_code not in PAUSING or not policy.obey_retry_after:
+        return
+    if asked:
         rates.hold(host, now + min(asked, policy.max_retry_after), now)

@@ -102,6 +102,14 @@ def test_retry_after_is_waited_for() -> None:
     assert port.slept == [7.0]
 
 
+def test_retries_that_the_server_puts_off_cost_nothing() -> None:
+    busy = Reply(503, {"Retry-After": "1"})
+    port = ScriptedPort(*[busy] * 300, Reply(body=[b"ok"]))
+    policy = RetryPolicy(attempts=1000)
+    assert get_bytes(port, retries=policy, timeouts=Timeouts(total=None)) == b"ok"
+    assert len(port.slept) == 300
+
+
 def test_a_retry_after_date_is_waited_for() -> None:
     port = ScriptedPort(Reply(503, {"Retry-After": "Thu, 01 Jan 1970 00:17:00 GMT"}), Reply(body=[b"ok"]))
     get_bytes(port)
@@ -256,6 +264,12 @@ def test_a_host_that_asks_for_a_pause_has_it_from_all_calls(status: int) -> None
 def test_a_pause_that_is_not_obeyed_is_asked_of_nobody() -> None:
     assert paused(Reply(503, {"Retry-After": "7"}), RetryPolicy(attempts=1, obey_retry_after=False)) == []
     assert paused(Reply(404, {"Retry-After": "7"}), RetryPolicy(attempts=1)) == []
+
+
+def test_a_host_that_says_no_more_than_that_it_was_too_much_has_the_pause_of_the_call_from_all() -> None:
+    policy = RetryPolicy(attempts=1, backoff=4, jitter=False)
+    assert paused(Reply(429), policy) == [pytest.approx(4)]
+    assert paused(Reply(503), policy) == []
 
 
 def test_no_host_can_ask_for_a_longer_pause_than_is_allowed() -> None:
