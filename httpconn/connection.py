@@ -180,12 +180,18 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         """Close what the methods awaited in this event loop opened, and what ``close`` does."""
         await self._clients.aclose()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return picklable(self._options)
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The options, and what a subclass holds beside them."""
+        beside = {
+            name: value for name, value in self.__dict__.items() if name not in ("_options", "_calls", "_clients")
+        }
+        return picklable(self._options), beside
 
-    def __setstate__(self, options: dict[str, Any]) -> None:
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        options, beside = state
         # Not that of a subclass, whose arguments are other ones.
         HTTPConnection.__init__(self, **options)
+        self.__dict__.update(beside)
 
     def __enter__(self) -> Self:
         return self

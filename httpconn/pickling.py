@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from .errors import InvalidRequest
@@ -18,7 +19,16 @@ _HINTS = {
 def given(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call that are not the function's defaults, all of them keywords."""
     defaults: Mapping[str, Any] = getattr(function, "__kwdefaults__", {})
-    return {name: arguments[name] for name, default in defaults.items() if arguments[name] is not default}
+    return {name: _as_it_is(arguments[name]) for name, default in defaults.items() if arguments[name] is not default}
+
+
+def _as_it_is(value: Any) -> Any:
+    """What the caller makes of it later changes nothing here either."""
+    if isinstance(value, dict):
+        return {key: _as_it_is(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [*value]
+    return copy.deepcopy(value) if isinstance(value, MutableMapping) else value
 
 
 def picklable(options: Mapping[str, Any]) -> dict[str, Any]:

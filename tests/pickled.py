@@ -7,6 +7,14 @@ from multiprocessing.connection import Connection
 import httpconn
 
 
+class Tenant(httpconn.HTTPConnection):
+    """A connection with something of its own."""
+
+    def __init__(self, team: str) -> None:
+        super().__init__(headers={"X-Team": team})
+        self.team = team
+
+
 def fetch(connection: httpconn.HTTPConnection, url: str, answers: Connection) -> None:
     with connection:
         answers.send(connection.get_bytes(url))

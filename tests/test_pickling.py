@@ -58,6 +58,26 @@ def test_a_connection_takes_its_options_along(scripted):
     assert (b"X-Team", b"blue") in request.headers
 
 
+def test_it_takes_along_what_it_was_made_with_whatever_became_of_that(scripted):
+    server = scripted(response(body=b"ok"))
+    headers, hooks, rates = httpx.Headers({"X-Team": "blue"}), {"request": [pickled.hook]}, [RateLimit(1e6)]
+    with HTTPConnection(headers=headers, event_hooks=hooks, rate_limit=rates) as made:
+        headers["X-Team"] = "red"
+        hooks["request"].append(print)
+        rates.append("none")
+        with over(made) as other:
+            other.get_bytes(server.url)
+    assert server.requests[0].header("X-Team") == "blue"
+
+
+def test_a_subclass_keeps_what_it_holds(scripted):
+    server = scripted(response(body=b"ok"))
+    with over(pickled.Tenant("blue")) as other:
+        other.get_bytes(server.url)
+        assert other.team == "blue"
+    assert (b"X-Team", b"blue") in server.requests[0].headers
+
+
 def test_defaults_stay_defaults():
     """A default timeout is none for files, which a given one of the same seconds is not."""
     made = over(HTTPConnection())
