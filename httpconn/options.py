@@ -103,6 +103,9 @@ class Timeouts:
 class Limits:
     """How much a connection object may hold, and an answer may cost.
 
+    Threads and event loops do not share connections: what is said of these, and of calls that wait for one, holds for
+    all threads together, and for each event loop.
+
     Attributes:
         max_connections: open connections, overall.
         max_per_host: of these, those to one host and port; None leaves that to ``max_connections``.

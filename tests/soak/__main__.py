@@ -18,7 +18,7 @@ from typing import Any
 
 from .faults import failing
 from .server import running_server, tally
-from .table import table
+from .table import circumstances, table
 from .verdict import violations
 from .worker import ATTEMPTS, Job
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     share = options.requests // len(options.faces)
     results = [soak(face, share, options.seed) for face in options.faces]
-    text = table(results)
+    text = circumstances(options.seed) + table(results)
     print(text, end="")
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "soak.md").write_text(text)

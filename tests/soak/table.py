@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+import httpconn
 
 from .faults import FAULTS
 from .verdict import MIB, growth
 
 Result = Mapping[str, Any]
+
+
+def circumstances(seed: int) -> str:
+    """When and where these calls were made."""
+    python, today = platform.python_version(), datetime.now(UTC).date().isoformat()
+    return f"On {today}, by httpconn {httpconn.__version__}, Python {python}, {os.cpu_count()} cores, seed {seed}:\n\n"
 
 
 def table(results: Sequence[Result]) -> str:
