@@ -1,0 +1,44 @@
+"""Streams of an HTTP/2 connection are counted right, whoever leaves it."""
+
+from __future__ import annotations
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+
+from httpconn.transport import AsyncHTTPTransport
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_request_that_is_cancelled_while_it_opens_a_connection_leaves_a_sound_one(
+    backend, http2_server, certificates
+):
+    async def open_and_leave(client: httpx.AsyncClient) -> None:
+        with anyio.CancelScope() as scope:
+
+            async def trace(name: str, info: object) -> None:
+                if name == "http2.send_connection_init.complete":
+                    scope.cancel()
+
+            await client.get(f"{http2_server}/json", extensions={"trace": trace})
+        assert scope.cancelled_caught
+
+    async def main() -> list[int]:
+        found = []
+
+        async def get(client: httpx.AsyncClient) -> None:
+            found.append((await client.get(f"{http2_server}/json")).status_code)
+
+        transport = AsyncHTTPTransport(http2=True, ssl_context=certificates.trust())
+        async with httpx.AsyncClient(transport=transport) as client:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(open_and_leave, client)
+                await anyio.lowlevel.checkpoint()
+                for _ in range(5):
+                    tasks.start_soon(get, client)
+            assert transport.stats.made <= 2
+            await get(client)
+        return found
+
+    assert anyio.run(main, backend=backend) == [200] * 6
