@@ -68,17 +68,22 @@ class LazyRequest(_Lazy, httpx.Request):
         target: the request target, as it is sent.
         fields: the header, the Host included. Never changed: requests share one.
         source: makes ``request.url``.
+
+    Attributes:
+        made_url: what that made, once somebody has looked.
     """
 
     origin: Origin
     fields: RawFields
+    made_url: httpx.URL
 
     def __init__(self, origin: Origin, target: bytes, fields: RawFields, source: Source) -> None:
         extensions = {"target": target}
         self.__dict__.update(method="GET", origin=origin, fields=fields, extensions=extensions, _parts=source)
 
     def _make(self, parts: Source) -> None:
-        super().__init__(self.method, parts.url, headers=self.fields, extensions=self.extensions)
+        self.made_url = parts.url
+        super().__init__(self.method, self.made_url, headers=self.fields, extensions=self.extensions)
 
 
 def is_untouched(request: httpx.Request) -> TypeGuard[LazyRequest]:

@@ -9,6 +9,7 @@ import pytest
 
 import httpconn
 from httpconn import Downloaded, HTTPConnection, InvalidRequest, RedirectEvent, RetryEvent, RetryPolicy
+from httpconn.lazy import is_untouched
 from httpconn.testing import Close, Stall, cut, in_turn, response
 
 QUICK = RetryPolicy(backoff=0)
@@ -262,3 +263,16 @@ def test_the_lists_are_taken_as_they_are_at_first(scripted):
     with HTTPConnection(event_hooks={"request": hooks}) as connection:
         hooks.append(stop)
         assert connection.get_bytes(scripted(response(body=b"ok")).url) == b"ok"
+
+
+def test_a_request_at_which_no_hook_looks_costs_no_more_for_it(face, connect, scripted):
+    seen = []
+
+    def hook(request):
+        seen.append(request)
+        request.extensions["target"] = b"/elsewhere"
+
+    server = scripted(response(body=b"x"))
+    face.get_bytes(connect(event_hooks={"request": [hook]}), server.url_for("/here"))
+    assert is_untouched(seen[0])
+    assert server.requests[0].target == b"/here"

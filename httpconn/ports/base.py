@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from ..core.deadlines import Deadline
+from ..lazy import LazyRequest
 from ..options import Timeouts
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Port(Protocol):
     async def tell(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. What it raises goes out as it is, an error of our tree as :class:`HookRaised`."""
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
+    async def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> Exchange:
         """Send a request and read the header of its answer. Raises errors of our tree only."""
 
     @property

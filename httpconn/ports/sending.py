@@ -12,6 +12,7 @@ from ..core.deadlines import Deadline
 from ..core.headers import check_changed
 from ..errors import HTTPConnError, InvalidRequest
 from ..hooks import Hook, HookRaised
+from ..lazy import LazyRequest, is_untouched
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from ..transport.incoming import Incoming
@@ -154,7 +155,7 @@ class SendingPort(SystemClock, ABC):
         self._client = client
         self._owned = owned
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
+    async def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
         """See :class:`httpconn.ports.base.Port`."""
         limits = request.extensions["timeout"] = Allowances(timeouts, deadline)
         hooks = self._client.event_hooks
@@ -178,14 +179,17 @@ class SendingPort(SystemClock, ABC):
         except HTTPConnError as error:
             raise HookRaised(error) from error
 
-    async def _show(self, request: httpx.Request, hooks: Sequence[Hook]) -> None:
+    async def _show(self, request: LazyRequest, hooks: Sequence[Hook]) -> None:
         """What a hook makes of a request is held to the rules for what callers give; its target and its time stay."""
-        url, header, extensions = request.url, request.headers.raw, dict(request.extensions)
+        extensions = dict(request.extensions)
         for hook in hooks:
             await self.tell(hook, request)
-        if request.url != url:
+        if is_untouched(request):
+            request.extensions.update(extensions)
+            return
+        if request.url != request.made_url:
             raise InvalidRequest("An event hook cannot change the URL of a request")
-        check_changed(header, request.headers.raw)
+        check_changed(request.fields, request.headers.raw)
         request.extensions = {**request.extensions, **extensions}
 
     async def _shown(self, exchange: WireExchange, request: httpx.Request, hooks: Sequence[Hook]) -> WireExchange:

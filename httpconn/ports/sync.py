@@ -13,6 +13,7 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..hooks import Hook, not_awaited
+from ..lazy import LazyRequest
 from ..options import Timeouts
 from ..transport.allowance import Allowance
 from ..transport.interruption import Interruption
@@ -114,7 +115,7 @@ class CrewPort(SyncPort):
         if self._interruption.is_requested:
             raise Stopped
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
+    async def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
         """See :class:`httpconn.ports.base.Port`."""
         if self._interruption.is_requested:
             raise Stopped
