@@ -176,9 +176,9 @@ class ManyURLs(Face):
         work = self._saving(self._await, stop_on_error, options, how)
         return AsyncResults(_many(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
 
-    async def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> T:
+    def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
         port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
-        return await fetch.finished(port, call, flow(port, call, *args))
+        return fetch.finished(port, call, flow(port, call, *args))
 
     def _fetching(self, run: Run, *options: Any) -> Work[URL, Fetched]:
         self._calls.check(*options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -115,12 +115,12 @@ class CrewPort(SyncPort):
         if self._interruption.is_requested:
             raise Stopped
 
-    async def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> TimedExchange:
+    def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, TimedExchange]:
         """See :class:`httpconn.ports.base.Port`."""
         if self._interruption.is_requested:
             raise Stopped
         request.extensions["interruption"] = self._interruption
-        return await super().send(request, timeouts, deadline)
+        return super().send(request, timeouts, deadline)
 
     def crew(self) -> ThreadGathering:
         """See :class:`httpconn.ports.base.Port`; it is stopped with its own crew."""
