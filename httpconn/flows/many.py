@@ -92,13 +92,12 @@ class Many(Generic[Item, Result]):
         return result
 
     def _take(self, report: Report[Result]) -> None:
-        match report:
-            case Finished(number, result):
-                self._window.finish(number, result)
-            case Raised(error):
-                raise error
-            case End.END:
-                self._exhausted = True
+        if isinstance(report, Finished):
+            self._window.finish(*report)
+        elif isinstance(report, Raised):
+            raise report.error
+        else:
+            self._exhausted = True
 
     def _fill(self, source: Iterator[Item]) -> None:
         while not self._exhausted and self._window.has_room:

@@ -30,15 +30,15 @@ class ThreadChannel(Generic[T]):
     def __init__(self, interruption: Interruption) -> None:
         self._interruption = interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
-
-    def send(self, item: T | Stopped) -> None:
-        """See :class:`httpconn.ports.base.Channel`."""
-        self._items.put(item)
+        # Not a method that calls it: items come and go by the million.
+        self.send: Callable[[T | Stopped], None] = self._items.put
 
     async def receive(self) -> T:
         """Block. Whoever is stopped takes nothing more, whatever there is."""
-        item = Stopped() if self._interruption.is_requested else self._items.get()
-        if isinstance(item, Stopped) or self._interruption.is_requested:
+        if self._interruption.is_requested:
+            raise Stopped
+        item = self._items.get()
+        if self._interruption.is_requested or isinstance(item, Stopped):
             raise Stopped
         return item
 
