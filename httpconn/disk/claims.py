@@ -113,12 +113,12 @@ class Claim:
         self._path = path
         self._file = -1
         for _ in range(_TRIES):
-            file = _open(path, mode)
+            file, status = _open(path, mode)
             try:
                 self.certain = locking(file)
-                if names(path, file):  # else its last owner has removed it in the meantime
+                if names(path, status):  # else its last owner has removed it in the meantime
                     self.noted = _notes(file)
-                    self._file = file
+                    self._file, self._status = file, status
                     return
             finally:
                 if self._file < 0:
@@ -135,7 +135,7 @@ class Claim:
         if self._file < 0:
             return
         with suppress(OSError):
-            if names(self._path, self._file):
+            if names(self._path, self._status):
                 self._path.unlink()
         file, self._file = self._file, -1
         with suppress(OSError):
@@ -161,7 +161,7 @@ def _notes(descriptor: int) -> tuple[str, ...]:
     return ()
 
 
-def _open(path: Path, mode: int) -> int:
+def _open(path: Path, mode: int) -> tuple[int, os.stat_result]:
     if not _REFUSES_LINKS and path.is_symlink():
         raise failure(errno.ELOOP, path)
     try:
@@ -169,7 +169,8 @@ def _open(path: Path, mode: int) -> int:
     except PermissionError:
         # Another user's, left behind: a lock needs no right to write.
         descriptor = hold(path, READ)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         drop(descriptor)
         raise failure(errno.EINVAL, path)
-    return descriptor
+    return descriptor, status

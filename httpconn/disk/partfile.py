@@ -29,6 +29,7 @@ from typing import NamedTuple
 from ..errors import StorageError
 from . import system
 from .claims import Claim, InUse, Lock, drop, hold, lock, noted, this_kernel
+from .folders import sync_folder
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
 from .system import told
@@ -71,6 +72,7 @@ class PartFile:
         self._file = -1
         self._offset = 0
         self._size = 0
+        self._length = 0  # with what was reserved, or is not proven
 
     def open(self) -> Sidecar | None:
         """Take what there is of the file, or begin it, for the eyes of those who may read the target.
@@ -109,7 +111,9 @@ class PartFile:
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
         with self._opened():
-            system.reserve(self._file, size)
+            if size > self._length:
+                system.reserve(self._file, size)
+                self._length = size
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
@@ -143,8 +147,7 @@ class PartFile:
         with self._opened() as claim:
             if self._known is not None:
                 self._begin(claim, self._token)
-            if self._size:
-                os.ftruncate(self._file, 0)
+            self._trim(0)
             self._offset = self._size = 0
 
     def commit(self, mtime: float | None = None, *, name: str | None = None) -> Path:
@@ -170,7 +173,7 @@ class PartFile:
                 system.rename_to_free(part, target)
             self._end(remove=True, placed=True)
             self._over = True
-            system.sync_folder(self._names.target.parent)
+            sync_folder(self._names.target.parent)
         return target
 
     def close(self) -> None:
@@ -214,7 +217,7 @@ class PartFile:
         if found is None or taken is None:
             self._begin(claim, None if found is None else found.token)
         elif taken.certain and found.kernel == this_kernel():
-            self._go_on(claim, taken.file, found)
+            self._go_on(claim, taken, found)
         else:
             self._copy(claim, taken.file, found)
 
@@ -230,16 +233,16 @@ class PartFile:
             drop(file)
             raise
         if system.is_ours(status) and 0 < extent <= status.st_size:
-            return _Taken(file, certain)
+            return _Taken(file, certain, status.st_size)
         drop(file)
         return None
 
-    def _go_on(self, claim: Claim, file: int, found: Record) -> None:
+    def _go_on(self, claim: Claim, taken: _Taken, found: Record) -> None:
         claim.note(found.token)
-        self._file, self._token, self._known = file, found.token, found.sidecar
-        self._offset, self._size = found.sidecar.committed, found.sidecar.extent
+        self._file, self._token, self._known = taken.file, found.token, found.sidecar
+        self._offset, self._size, self._length = found.sidecar.committed, found.sidecar.extent, taken.length
         if system.permissions(self._names.target) is not None:
-            system.set_permissions(file, self._mode())
+            system.set_permissions(taken.file, self._mode())
 
     def _copy(self, claim: Claim, file: int, found: Record) -> None:
         """Another may still be writing on the file: only what is proven is read, and nothing is written."""
@@ -268,7 +271,7 @@ class PartFile:
     def _make(self, claim: Claim, before: str | None) -> None:
         """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
         self._close()
-        self._offset = self._size = 0
+        self._offset = self._size = self._length = 0
         token = secrets.token_hex(8)
         claim.note(token, *filter(None, [before]))
         self._file = hold(self._names.part(token), system.MAKE, self._mode())
@@ -296,18 +299,25 @@ class PartFile:
     def _put(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
         """Where the last block ends."""
         for block in blocks:
+            end = offset + len(block)
+            self._length = max(self._length, end)  # even if not all of it can be written
             system.put(self._file, offset, block)
-            offset += len(block)
-            self._size = max(self._size, offset)
+            self._size = max(self._size, end)
+            offset = end
         return offset
 
+    def _trim(self, size: int) -> None:
+        if self._length != size:
+            os.ftruncate(self._file, size)
+            self._length = size
+
     def _require_owned(self) -> None:
-        if not system.names(self._names.part(self._token), self._file):
+        if not system.names(self._names.part(self._token), os.fstat(self._file)):
             raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
 
     def _dress(self, mtime: float | None) -> None:
         """No more than was written, the permissions of the file that is replaced, and the time."""
-        os.ftruncate(self._file, self._size)
+        self._trim(self._size)
         mode = system.permissions(self._names.target)
         if mode is not None:
             system.set_permissions(self._file, mode)
@@ -326,7 +336,7 @@ class PartFile:
                     self._names.part(self._token).unlink(missing_ok=True)
                 self._unmark(claim)
             elif self._file >= 0:
-                os.ftruncate(self._file, self._size)  # gives back what was reserved
+                self._trim(self._size)  # gives back what was reserved
         self._close()
         claim.end()
         self._token, self._known = "", None
@@ -351,10 +361,12 @@ class _Taken(NamedTuple):
 
     Attributes:
         certain: nobody else has it.
+        length: its bytes, proven or not.
     """
 
     file: int
     certain: bool
+    length: int
 
 
 def _real(target: Path) -> Path:

@@ -101,10 +101,10 @@ def replace(path: Path, draft: Path, data: bytes, *, durable: bool) -> None:
         raise
 
 
-def names(path: Path, descriptor: int) -> bool:
-    """Whether the name still is that of the open file."""
+def names(path: Path, status: os.stat_result) -> bool:
+    """Whether the name still is that of the file which has this status."""
     try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+        return os.path.samestat(path.lstat(), status)
     except FileNotFoundError:
         return False
 
@@ -148,16 +148,6 @@ def reserve(descriptor: int, size: int) -> None:
 def sync(descriptor: int) -> None:
     """Bring the bytes of a file to the disk."""
     getattr(os, "fdatasync", os.fsync)(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """A rename is on disk once its folder is; not every system lets a folder be opened."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def rename_to_free(path: Path, name: Path) -> None:

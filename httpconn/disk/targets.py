@@ -20,11 +20,13 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """
     target = _checked(path)
     with told():
-        mode = _mode(target)
+        mode, where = _mode(target, follow=False), target
+        if mode == stat.S_IFLNK:
+            mode, where = _mode(target), target.resolve()
         # A rename would put a file where a device, a pipe or a socket stood, for every other process too.
         if mode not in (None, stat.S_IFREG):
             raise failure(errno.EISDIR if mode == stat.S_IFDIR else errno.EINVAL, target)
-        _require_folder((target.resolve() if target.is_symlink() else target).parent)
+        _require_folder(where.parent)
     return target
 
 
@@ -59,9 +61,9 @@ def _require_folder(folder: Path) -> None:
         raise failure(errno.ENOENT if mode is None else errno.ENOTDIR, folder)
 
 
-def _mode(path: Path) -> int | None:
-    """What stands at the path, links followed; None where nothing does."""
+def _mode(path: Path, *, follow: bool = True) -> int | None:
+    """What stands at the path; None where nothing does."""
     try:
-        return stat.S_IFMT(path.stat().st_mode)
+        return stat.S_IFMT(path.stat(follow_symlinks=follow).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return None

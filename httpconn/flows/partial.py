@@ -123,8 +123,7 @@ class Partial:
         self.total, self._encoded = total, encoded
         self._validator = None if encoded else validator
         self._sources = 1
-        if total:
-            self._part.reserve(total)
+        self._reserve(total)
         if self._keep and self._validator is not None and (total is None or total >= NOTED):
             self._part.checkpoint(self._note(Held(0, total, self._validator)))
 
@@ -132,6 +131,12 @@ class Partial:
         """The rest comes now, or a part of it."""
         self.total = total
         self._sources += 1
+        self._reserve(total)
+
+    def _reserve(self, total: int | None) -> None:
+        """What is written at once finds a full disk as early."""
+        if total is not None and total > PIECE:
+            self._part.reserve(total)
 
     def end(self) -> None:
         """The body has come to its end."""

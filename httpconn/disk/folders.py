@@ -1,0 +1,91 @@
+"""Folders, brought to the disk once for all who renamed a file in them: of many small files, half of the waiting."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from ..forking import in_child
+from .system import failure
+
+# Not every system lets a folder be opened, or flushed.
+_UNABLE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
+
+
+def flush(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
+
+
+class Folder:
+    """One whose flushes are numbered, and come one after the other.
+
+    A flush is good for every rename that was made before it began; so whoever asks while one is under way shares the
+    next one with all who ask meanwhile.
+    """
+
+    def __init__(self, path: Path, flush: Callable[[Path], None] = flush) -> None:
+        self._path = path
+        self._flush = flush
+        self._turn = threading.Lock()
+        self._guard = threading.Lock()
+        self._begun = 0
+        self._ended = 0
+        self._failed = 0
+        self._errno = 0
+
+    def ask(self) -> int:
+        """The number of a flush that has not begun."""
+        with self._guard:
+            return self._begun + 1
+
+    def wait(self, number: int) -> None:
+        """Until that flush, or a later one, has ended; where nobody makes it, make it.
+
+        Raises:
+            OSError: it failed. The system says so once, and all whose names it was to keep have to know.
+        """
+        with self._turn:
+            if self._ended < number:
+                self._run()
+            if self._failed >= number:
+                raise failure(self._errno, self._path)
+
+    def _run(self) -> None:
+        with self._guard:
+            self._begun += 1
+        try:
+            self._flush(self._path)
+        except OSError as error:
+            self._failed, self._errno = self._begun, error.errno or errno.EIO
+        self._ended = self._begun
+
+
+_guard = threading.Lock()
+_folders: WeakValueDictionary[Path, Folder] = WeakValueDictionary()
+
+
+@in_child
+def _forget_in_child() -> None:
+    """Whoever holds its locks is in the parent."""
+    global _guard, _folders
+    _guard, _folders = threading.Lock(), WeakValueDictionary()
+
+
+def sync_folder(path: Path) -> None:
+    """Bring to the disk what was renamed in a folder before this call, together with others who ask for it."""
+    with _guard:
+        folder = _folders.setdefault(path, Folder(path))
+    folder.wait(folder.ask())

@@ -1,0 +1,66 @@
+"""Folders that are brought to the disk for several files at once."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from httpconn.disk.folders import Folder, flush
+
+
+class Disk:
+    """Counts flushes, and does something within the next one."""
+
+    def __init__(self) -> None:
+        self.flushes = 0
+        self.within = lambda: None
+
+    def flush(self, folder: Path) -> None:
+        self.flushes += 1
+        self.within()
+
+
+def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
+    disk = Disk()
+    folder = Folder(tmp_path, disk.flush)
+    numbers = [folder.ask() for _ in range(3)]
+    for number in numbers:
+        folder.wait(number)
+    assert disk.flushes == 1
+
+
+def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) -> None:
+    disk = Disk()
+    folder = Folder(tmp_path, disk.flush)
+    asked_within: list[int] = []
+    disk.within = lambda: asked_within.append(folder.ask())
+    folder.wait(folder.ask())
+    folder.wait(asked_within[0])
+    assert disk.flushes == 2
+
+
+def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
+    disk = Disk()
+    folder = Folder(tmp_path, disk.flush)
+
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    one, other = folder.ask(), folder.ask()
+    disk.within = fail
+    with pytest.raises(OSError, match="Input/output error"):
+        folder.wait(one)
+    disk.within = lambda: None
+    later = folder.ask()
+    folder.wait(later)  # says nothing of what was lost before
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        folder.wait(other)
+    assert caught.value.errno == errno.EIO
+
+
+def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    flush(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        flush(tmp_path / "missing")
