@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -350,3 +351,18 @@ def test_a_digest_that_was_not_meant_proves_nothing(once, scripted):
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url_for("/?id=1"), digest="sha256:" + "0" * 64)
     assert once.download(server.url_for("/?id=2"), digest=SHA256).resumed == 0
+
+
+def test_space_for_the_rest_is_reserved_before_it_comes(once, scripted):
+    server = scripted(Served(BODY, faults=[cut(HALF)]))
+    with pytest.raises(httpconn.TruncatedBody):
+        once.download(server.url)
+    told, sizes = [], []
+
+    def look(event):
+        told.append(event.received)
+        sizes.extend(each.stat().st_size for each in once.left() if each.name.endswith("-part"))
+
+    once.download(server.url, progress=look)
+    assert told[0] == HALF
+    assert sizes[0] == (SIZE if sys.platform == "linux" else HALF)

@@ -61,7 +61,7 @@ class Saving:
         if most is not None and part.total > most:
             raise LimitExceeded(f"The file has {part.total} bytes; {most} are allowed")
         answer.body.begin()
-        self._partial.go_on(part.total)
+        await self._port.blocking(self._partial.go_on, part.total)
         self._partial.announce(digests.announced(bound(field, answer.response), partial=True))
         self.proven = True
         await self._receive(answer, Rest(answer.body, part))
