@@ -19,6 +19,7 @@ class Downloaded:
         verified: what was found to be right: "length", and the algorithm of a digest. Empty where nothing but the
             end of a connection marked the end of the file.
         digest: the digest that was checked, as ``algorithm:hex``, or None.
+        digest_source: who named it: "caller", or the header field in which the server did, such as "repr-digest".
         unchecked: digests that the server announced and nobody could check, as ``field: reason``.
         resumed: bytes that an earlier, broken download had left and this one did not fetch again.
         unmodified: a refresh found the file as it was; it has not been touched.
@@ -34,6 +35,7 @@ class Downloaded:
     validator: str | None = None
     verified: frozenset[str] = frozenset()
     digest: str | None = None
+    digest_source: str | None = None
     unchecked: tuple[str, ...] = ()
     resumed: int = 0
     unmodified: bool = False

@@ -36,6 +36,7 @@ def _file(downloaded: Downloaded) -> dict[str, object]:
         "size": downloaded.size,
         "verified": sorted(downloaded.verified),
         "digest": downloaded.digest,
+        "digest_source": downloaded.digest_source,
         "unchecked": list(downloaded.unchecked),
         "unmodified": downloaded.unmodified,
         "resumed": downloaded.resumed,

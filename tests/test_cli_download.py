@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import signal
@@ -33,6 +34,13 @@ def test_a_refresh_leaves_the_newest_file_alone(scripted, tmp_path):
     assert (again.returncode, again.stdout, again.stderr) == (0, b"file (2.0 MB, unmodified)\n", b"")
     told = run("download", url, "--refresh", "-q", "--jsonl", cwd=tmp_path)
     assert json.loads(told.stdout)["unmodified"]
+
+
+def test_who_named_a_digest_is_told(scripted, tmp_path):
+    announced = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
+    url = scripted(response(200, {"Repr-Digest": f"sha-256=:{announced}:"}, BODY)).url_for("/file")
+    done = run("download", url, cwd=tmp_path)
+    assert b"(2.0 MB, length and sha256 verified by repr-digest, " in done.stdout
 
 
 def test_another_digest_leaves_no_file(scripted, tmp_path):

@@ -55,8 +55,12 @@ class Summary:
 
 def line_of(downloaded: Downloaded) -> str:
     """The file, and what is known of it."""
-    facts = ["unmodified"] if downloaded.unmodified else _fetched(downloaded)
+    facts = _left_alone(downloaded) if downloaded.unmodified else _fetched(downloaded)
     return f"{shown(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
+
+
+def _left_alone(downloaded: Downloaded) -> list[str]:
+    return [_verified(downloaded), "unmodified"] if downloaded.verified else ["unmodified"]
 
 
 def _fetched(downloaded: Downloaded) -> list[str]:
@@ -70,4 +74,8 @@ def _fetched(downloaded: Downloaded) -> list[str]:
 
 
 def _verified(downloaded: Downloaded) -> str:
-    return f"{' and '.join(sorted(downloaded.verified))} verified" if downloaded.verified else "not verified"
+    """What was, and which field named a digest that nobody but the server knew."""
+    if not downloaded.verified:
+        return "not verified"
+    by = f" by {downloaded.digest_source}" if downloaded.digest_source not in (None, "caller") else ""
+    return f"{' and '.join(sorted(downloaded.verified))} verified{by}"

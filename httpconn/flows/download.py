@@ -97,6 +97,7 @@ async def _make(job: Job, existing: Existing | None) -> Downloaded:
         job.course.call.spec.url.shown,
         verified=frozenset({digest.algorithm}),
         digest=str(digest),
+        digest_source=digest.source,
         unmodified=True,
         elapsed=job.port.now() - job.course.began,
     )
@@ -222,6 +223,7 @@ class _Download:
             self._partial.size,
             verified=frozenset(length if digest is None else {*length, digest.algorithm}),
             digest=None if digest is None else str(digest),
+            digest_source=None if digest is None else digest.source,
             unchecked=self._partial.unchecked,
             resumed=self._partial.resumed,
             connections=self._saving.connections,

@@ -32,6 +32,7 @@ def test_the_callers_digest_is_checked(download, scripted, algorithm):
     digest = f"{algorithm}:{hashlib.new(algorithm, BODY).hexdigest()}"
     result = download(scripted(response(body=BODY)).url, digest=digest.upper())
     assert (result.digest, result.verified) == (digest, {"length", algorithm})
+    assert result.digest_source == "caller"
 
 
 def test_a_file_with_another_digest_never_appears(download, scripted, tmp_path):
@@ -54,16 +55,17 @@ def test_what_is_no_digest_is_refused_before_anything_is_sent(download, scripted
 
 
 @pytest.mark.parametrize(
-    ("headers", "algorithm"),
+    ("headers", "algorithm", "source"),
     [
-        ({"Repr-Digest": f"sha-256=:{SHA256}:"}, "sha256"),
-        ({"Content-MD5": MD5}, "md5"),
-        ([("x-goog-hash", "crc32c=AAAAAA=="), ("x-goog-hash", f"md5={MD5}")], "md5"),
-        ({"x-amz-checksum-sha256": SHA256}, "sha256"),
+        ({"Repr-Digest": f"sha-256=:{SHA256}:"}, "sha256", "repr-digest"),
+        ({"Content-MD5": MD5}, "md5", "content-md5"),
+        ([("x-goog-hash", "crc32c=AAAAAA=="), ("x-goog-hash", f"md5={MD5}")], "md5", "x-goog-hash"),
+        ({"x-amz-checksum-sha256": SHA256}, "sha256", "x-amz-checksum-sha256"),
     ],
 )
-def test_a_digest_that_the_server_announces_is_checked(download, scripted, headers, algorithm):
-    assert download(scripted(response(200, headers, BODY)).url).verified == {"length", algorithm}
+def test_a_digest_that_the_server_announces_is_checked(download, scripted, headers, algorithm, source):
+    result = download(scripted(response(200, headers, BODY)).url)
+    assert (result.verified, result.digest_source) == ({"length", algorithm}, source)
 
 
 def test_an_announced_digest_that_is_another_one_is_an_error(download, scripted):
@@ -81,7 +83,7 @@ def test_what_cannot_be_checked_is_told(download, scripted):
     headers = {"x-goog-hash": "crc32c=AAAAAA==", "Content-MD5": "nonsense"}
     result = download(scripted(response(200, headers, BODY)).url)
     assert result.verified == {"length"}
-    assert result.digest is None
+    assert (result.digest, result.digest_source) == (None, None)
     assert result.unchecked == ("x-goog-hash: crc32c", "content-md5: malformed")
 
 
