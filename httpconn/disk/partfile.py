@@ -33,6 +33,7 @@ from .folders import sync_folder
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
 from .system import told
+from .writeback import Writeback
 
 __all__ = ["InUse", "PartFile", "Sidecar"]
 
@@ -72,6 +73,7 @@ class PartFile:
         self._file = -1
         self._offset = 0
         self._size = 0
+        self._writeback = Writeback()
         self._length = 0  # with what was reserved, or is not proven
 
     def open(self) -> Sidecar | None:
@@ -272,6 +274,7 @@ class PartFile:
         """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
         self._close()
         self._offset = self._size = self._length = 0
+        self._writeback = Writeback()
         token = secrets.token_hex(8)
         claim.note(token, *filter(None, [before]))
         self._file = hold(self._names.part(token), system.MAKE, self._mode())
@@ -303,6 +306,7 @@ class PartFile:
             self._length = max(self._length, end)  # even if not all of it can be written
             system.put(self._file, offset, block)
             self._size = max(self._size, end)
+            self._writeback.wrote(self._file, offset, end)
             offset = end
         return offset
 

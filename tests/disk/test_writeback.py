@@ -1,0 +1,50 @@
+"""Bytes that are brought to the disk while more of them come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from httpconn.disk.partfile import PartFile
+from httpconn.disk.writeback import STRETCH, Writeback
+
+BLOCK = STRETCH // 2
+
+
+def begun(*writes: tuple[int, int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    writeback = Writeback(lambda _, start, end: ranges.append((start, end)))
+    for start, size in writes:
+        writeback.wrote(3, start, start + size)
+    return ranges
+
+
+@pytest.mark.parametrize(
+    ("writes", "ranges"),
+    [
+        ([(0, BLOCK)], []),
+        ([(0, 2 * BLOCK)], [(0, 2 * BLOCK)]),
+        ([(0, BLOCK), (BLOCK, BLOCK)], [(0, 2 * BLOCK)]),
+        ([(n * BLOCK, BLOCK) for n in range(4)], [(0, 2 * BLOCK), (2 * BLOCK, 4 * BLOCK)]),
+        (
+            [(0, BLOCK), (9 * BLOCK, BLOCK), (BLOCK, BLOCK), (10 * BLOCK, BLOCK)],
+            [(0, 2 * BLOCK), (9 * BLOCK, 11 * BLOCK)],
+        ),
+        ([(0, BLOCK), (2 * BLOCK, BLOCK)], []),
+    ],
+    ids=["too little", "at once", "in a row", "twice", "two in turn", "a gap"],
+)
+def test_a_stretch_begins_its_way_once_it_is_long(writes, ranges) -> None:
+    assert begun(*writes) == ranges
+
+
+def test_what_is_on_its_way_reads_as_it_was_written(tmp_path: Path) -> None:
+    one, other = (bytes([value]) * (3 * BLOCK) for value in (1, 2))
+    part = PartFile(tmp_path / "file")
+    part.open()
+    for offset in range(0, 3 * BLOCK, BLOCK):
+        part.write_at(offset, [one[offset : offset + BLOCK]])
+        part.write_at(3 * BLOCK + offset, [other[offset : offset + BLOCK]])
+    assert part.read(0, 6 * BLOCK) == one + other
+    assert part.commit().read_bytes() == one + other
