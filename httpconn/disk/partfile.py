@@ -21,7 +21,7 @@ import errno
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +43,16 @@ STALE = 3600.0
 _COPIED = 16 * 1024 * 1024
 
 
+class Flushing(NamedTuple):
+    """How files, and the names in a folder, are brought to the disk."""
+
+    file: Callable[[int], None] = os.fsync
+    folder: Callable[[Path], None] = sync_folder
+
+
+FLUSHING = Flushing()
+
+
 class PartFile:
     """Collects the bytes of a target that is not complete yet, across calls and processes.
 
@@ -53,15 +63,17 @@ class PartFile:
     Args:
         target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
         locking: locks an open file, as :func:`httpconn.disk.claims.lock` does.
+        flushing: brings a file, and then the folder that names it, to the disk.
 
     Raises:
         StorageError: from every method, for what the disk or the operating system refuses; DiskFull where no space is
             left.
     """
 
-    def __init__(self, target: Path, *, locking: Lock = lock) -> None:
+    def __init__(self, target: Path, *, locking: Lock = lock, flushing: Flushing = FLUSHING) -> None:
         self.target = target
         self._locking = locking
+        self._flushing = flushing
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._names = Names(target)
@@ -165,7 +177,7 @@ class PartFile:
         target = self.target if name is None else self.target.with_name(name)
         with self._opened():
             self._dress(mtime)
-            os.fsync(self._file)
+            self._flushing.file(self._file)
             self._require_owned()
             self._close()
             part = self._names.part(self._token)
@@ -175,7 +187,7 @@ class PartFile:
                 system.rename_to_free(part, target)
             self._end(remove=True, placed=True)
             self._over = True
-            sync_folder(self._names.target.parent)
+            self._flushing.folder(self._names.target.parent)
         return target
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.partfile import PartFile, Sidecar
+from httpconn.disk.partfile import Flushing, PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
 
@@ -33,6 +33,57 @@ def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "file").exists()
     assert part.commit() == tmp_path / "file"
     assert (tmp_path / "file").read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commit_returns(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    steps: list[tuple[object, bytes]] = []
+
+    def flush_file(descriptor: int) -> None:
+        steps.append((os.fstat(descriptor).st_size, target.read_bytes()))
+
+    def flush_folder(folder: Path) -> None:
+        steps.append((folder, target.read_bytes()))
+
+    part = PartFile(target, flushing=Flushing(flush_file, flush_folder))
+    part.open()
+    part.reserve(100)
+    part.write([b"whole"])
+    part.commit()
+    assert steps == [(5, b"old"), (tmp_path, b"whole")]
+
+
+def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    part = PartFile(target, flushing=Flushing(file=fail))
+    part.open()
+    part.write([b"new"])
+    with pytest.raises(StorageError) as caught:
+        part.commit()
+    part.discard()
+    assert caught.value.errno == errno.EIO
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    part = PartFile(tmp_path / "file", flushing=Flushing(folder=fail))
+    part.open()
+    part.write([b"new"])
+    with pytest.raises(StorageError) as caught:
+        part.commit()
+    part.close()
+    assert caught.value.errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
