@@ -366,3 +366,21 @@ def test_space_for_the_rest_is_reserved_before_it_comes(once, scripted):
     once.download(server.url, progress=look)
     assert told[0] == HALF
     assert sizes[0] == (SIZE if sys.platform == "linux" else HALF)
+
+
+def test_what_could_not_get_its_name_is_not_fetched_again(once, scripted):
+    served = Served(BODY)
+
+    def answer(request):
+        if len(server.requests) == 1:
+            once.path.mkdir()
+        return served(request)
+
+    server = scripted(answer)
+    with pytest.raises(httpconn.StorageError):
+        once.download(server.url)
+    once.path.rmdir()
+    assert once.download(server.url).resumed == SIZE
+    assert once.path.read_bytes() == BODY
+    assert once.budget.used <= SIZE + 1
+    assert once.left() == []

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from ..forking import in_child
@@ -89,3 +90,13 @@ def sync_folder(path: Path) -> None:
     with _guard:
         folder = _folders.setdefault(path, Folder(path))
     folder.wait(folder.ask())
+
+
+class Flushing(NamedTuple):
+    """How files, and the names in a folder, are brought to the disk."""
+
+    file: Callable[[int], None] = os.fsync
+    folder: Callable[[Path], None] = sync_folder
+
+
+FLUSHING = Flushing()

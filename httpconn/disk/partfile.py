@@ -20,8 +20,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from typing import NamedTuple
 from ..errors import StorageError
 from . import system
 from .claims import Claim, InUse, Lock, drop, hold, lock, noted, this_kernel
-from .folders import sync_folder
+from .folders import FLUSHING, Flushing
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
 from .system import told
@@ -41,16 +42,6 @@ STALE = 3600.0
 """Seconds without a write after which a file is nobody's, where no lock tells."""
 
 _COPIED = 16 * 1024 * 1024
-
-
-class Flushing(NamedTuple):
-    """How files, and the names in a folder, are brought to the disk."""
-
-    file: Callable[[int], None] = os.fsync
-    folder: Callable[[Path], None] = sync_folder
-
-
-FLUSHING = Flushing()
 
 
 class PartFile:
@@ -179,7 +170,8 @@ class PartFile:
             self._dress(mtime)
             self._flushing.file(self._file)
             self._require_owned()
-            self._close()
+            if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
+                self._close()
             part = self._names.part(self._token)
             if name is None:
                 os.replace(part, self._names.target)

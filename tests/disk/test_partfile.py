@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.partfile import Flushing, PartFile, Sidecar
+from httpconn.disk.folders import Flushing
+from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
 
