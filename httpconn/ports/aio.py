@@ -14,12 +14,11 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..hooks import Hook
-from ..transport import AsyncHTTPTransport
-from ..transport.allowance import Allowance
 from ..transport.bodies import DirectBody
 from .clients import running_loop
 from .sending import SendingPort, WireExchange
 from .tasks import TaskCrew
+from .timeouts import Allowances
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -55,24 +54,13 @@ class AsyncExchange(WireExchange):
 
     async def close(self) -> None:
         """See :class:`httpconn.ports.base.Exchange`."""
+        if isinstance(self.response.stream, DirectBody):  # which closes without waiting
+            self.response.stream.close()
+            return
         with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
             if isinstance(self._chunks, AsyncGenerator):  # merely dropped, it is closed at any time later
                 await self._chunks.aclose()
             await self.response.aclose()
-
-
-class PunctualExchange(AsyncExchange):
-    """One over a transport of ours, which keeps to the deadline at each of its steps."""
-
-    async def _next(self) -> bytes:
-        return await self._next_chunk()
-
-    async def close(self) -> None:
-        """The engine's bodies close without waiting."""
-        if isinstance(self.response.stream, DirectBody):
-            self.response.stream.close()
-        else:
-            await super().close()
 
 
 class AsyncPort(SendingPort):
@@ -101,12 +89,11 @@ class AsyncPort(SendingPort):
             await result
 
     async def _exchange(
-        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, limits: Allowances, deadline: Deadline
     ) -> AsyncExchange:
-        sending = transport.handle_async_request(request)
-        if isinstance(transport, AsyncHTTPTransport):
-            return PunctualExchange(await sending, read, deadline)
-        return AsyncExchange(await _within(deadline, sending), read, deadline)
+        # Whose time is up, is interrupted: a timeout would end a connection of HTTP/2 for all who share it.
+        limits.lift()
+        return AsyncExchange(await _within(deadline, transport.handle_async_request(request)), limits.read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""

@@ -167,7 +167,7 @@ class SendingPort(SystemClock, ABC):
             if direct is not None and not hooks["response"]:
                 response, body = await direct.begin(request)
                 return DirectExchange(response, body, limits.read, deadline)
-            exchange = await self._exchange(transport, request, limits.read, deadline)
+            exchange = await self._exchange(transport, request, limits, deadline)
         except FOREIGN as error:
             raise translate(error, deadline) from error
         return await self._shown(exchange, request, hooks["response"])
@@ -209,6 +209,6 @@ class SendingPort(SystemClock, ABC):
 
     @abstractmethod
     async def _exchange(
-        self, transport: Any, request: httpx.Request, read: Allowance | None, deadline: Deadline
+        self, transport: Any, request: httpx.Request, limits: Allowances, deadline: Deadline
     ) -> WireExchange:
         """Send, and receive the header of the answer."""

@@ -15,12 +15,12 @@ from ..core.deadlines import Deadline
 from ..hooks import Hook, not_awaited
 from ..lazy import LazyRequest
 from ..options import Timeouts
-from ..transport.allowance import Allowance
 from ..transport.interruption import Interruption
 from ..transport.signals import ThreadSignal
 from .clients import SyncClient
 from .sending import SendingPort, TimedExchange, WireExchange
 from .threads import Stopped, ThreadCrew
+from .timeouts import Allowances
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -71,9 +71,9 @@ class SyncPort(SendingPort):
             raise not_awaited(hook)
 
     async def _exchange(
-        self, transport: httpx.BaseTransport, request: httpx.Request, read: Allowance | None, deadline: Deadline
+        self, transport: httpx.BaseTransport, request: httpx.Request, limits: Allowances, deadline: Deadline
     ) -> SyncExchange:
-        return SyncExchange(transport.handle_request(request), read, deadline)
+        return SyncExchange(transport.handle_request(request), limits.read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""

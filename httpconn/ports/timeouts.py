@@ -38,6 +38,11 @@ class Allowances(Mapping[str, Allowance | None]):
         """The same, without the way round that a mapping takes."""
         return self[phase] if phase in _PHASES else default
 
+    def lift(self) -> None:
+        """Somebody else keeps to the deadline from here on."""
+        self._until = None
+        self.read = self._of(self._timeouts.read)
+
     def _of(self, seconds: float | None) -> Allowance | None:
         return None if seconds is None and self._until is None else Allowance(seconds, self._until)
 

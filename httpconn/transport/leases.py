@@ -6,6 +6,7 @@ takes up a place for ever), a tunnel whose inner handshake failed, and the socke
 
 from __future__ import annotations
 
+import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -176,11 +177,31 @@ class LeasedBody:
 
 
 class SyncLease(_Lease, httpcore.ConnectionInterface):
-    """For ``httpcore.ConnectionPool``."""
+    """For ``httpcore.ConnectionPool``. One exchange at a time, by HTTP/2 too.
+
+    Threads that share a connection wait for httpcore's locks, and nothing ends that when the time of one is up.
+    """
+
+    def __init__(self, connection: Any, surplus: Callable[[], bool]) -> None:
+        super().__init__(connection, surplus)
+        self._alone = threading.Lock()
+
+    def is_available(self) -> bool:
+        """Whether a request may be sent on it now."""
+        return not self._alone.locked() and super().is_available()
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send."""
+        if not self._alone.acquire(blocking=False):
+            raise httpcore.ConnectionNotAvailable  # another thread was faster
         return run_sync(self._exchange(request))
+
+    async def leave(self, passage: Passage) -> None:
+        """The next thread may have it."""
+        try:
+            await super().leave(passage)
+        finally:
+            self._alone.release()
 
     def close(self) -> None:
         """Close."""

@@ -101,15 +101,19 @@ def _text(error: Exception) -> str:
 
 
 def _is_farewell(error: Exception) -> bool:
-    """Whether a GOAWAY is what ended an exchange over HTTP/2 (RFC 9113 section 6.8).
+    """Whether an exchange over HTTP/2 ended because its connection takes no more requests.
 
-    For h2 it is the end of the connection, also where answers to earlier requests follow it, as nginx sends them
-    after its last ``keepalive_requests``; httpcore names it, or h2 complains of what follows.
+    Mostly by a GOAWAY (RFC 9113 section 6.8), which for h2 is the end of the connection, also where answers to earlier
+    requests follow it, as nginx sends them after its last ``keepalive_requests``; httpcore names it, or h2 complains of
+    what follows. Or more streams are open than the server now allows (section 5.1.2).
     """
     if isinstance(error, httpcore.RemoteProtocolError):
         return any(_package(type(each)) in _HTTP2 for each in error.args)
     broken = (each for each in _chain(error) if _package(type(each)) in _HTTP2)
-    return any(str(each).endswith("in state ConnectionState.CLOSED") for each in broken)
+    return any(
+        type(each).__name__ == "TooManyStreamsError" or str(each).endswith("in state ConnectionState.CLOSED")
+        for each in broken
+    )
 
 
 def _is_nonsense(error: Exception) -> bool:

@@ -1,0 +1,113 @@
+"""Calls to one HTTP/2 server, which may share a connection: each keeps its own time, and costs no other its answer."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import hyperframe.frame as frames
+import pytest
+
+import httpconn
+from tests.servers.faces import PATIENCE
+from tests.transport.acceptor import Acceptor
+from tests.transport.frames import STATUS_200
+
+PREFACE = b"SM\r\n\r\n"
+HEADERS, ENDED = 1, 5  # the type of a frame; the flags END_STREAM and END_HEADERS
+FEWER = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 1}).serialize()
+MANY = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 100}).serialize()
+
+
+def streams_of(received: bytes) -> Iterator[int]:
+    """The stream of each request (RFC 9113 section 4.1)."""
+    at = received.find(PREFACE) + len(PREFACE)
+    while at + 9 <= len(received):
+        if received[at + 3] == HEADERS:
+            yield int.from_bytes(received[at + 5 : at + 9])
+        at += 9 + int.from_bytes(received[at : at + 3])
+
+
+def answer_on(stream: int) -> bytes:
+    head = frames.HeadersFrame(stream, STATUS_200, flags=["END_HEADERS"])
+    return head.serialize() + frames.DataFrame(stream, b"late", flags=["END_STREAM"]).serialize()
+
+
+Asked = Callable[[bytes], None]
+
+
+@contextmanager
+def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queue[tuple[Asked, int]]]]:
+    """A server that answers nothing: for each request, what sends on its connection, and its stream."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.files.server)
+    context.set_alpn_protocols(["h2"])
+    asked: queue.Queue[tuple[Asked, int]] = queue.Queue()
+
+    def meet(sock: socket.socket) -> None:
+        with context.wrap_socket(sock, server_side=True) as client:
+            client.sendall(first)
+            received, known = b"", 0
+            while data := client.recv(10_000):
+                received += data
+                for stream in [*streams_of(received)][known:]:
+                    known += 1
+                    asked.put((client.sendall, stream))
+
+    with Acceptor(meet) as acceptor:
+        yield f"https://127.0.0.1:{acceptor.port}", asked
+
+
+@pytest.mark.parametrize("settings", [MANY, FEWER], ids=["many at once", "one at once"])
+def test_a_call_ends_in_its_time_whatever_others_wait_for(face, connect, certificates, outcome, settings):
+    with waiting_server(certificates, settings) as (url, asked):
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        face.start(connection, "get_bytes", url, timeout=2 * PATIENCE)
+        asked.get(timeout=PATIENCE)
+        assert isinstance(outcome(connection, url, timeout=0.3), httpconn.DeadlineExceeded)
+        face.close(connection)
+
+
+def test_so_it_does_when_fewer_are_allowed_than_there_are(face, connect, certificates, outcome):
+    with waiting_server(certificates, MANY) as (url, asked):
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        for _ in range(2):
+            face.start(connection, "get_bytes", url, timeout=2 * PATIENCE)
+            send, _ = asked.get(timeout=PATIENCE)
+        send(FEWER)
+        assert isinstance(outcome(connection, url, timeout=0.3), (httpconn.DeadlineExceeded, httpconn.ReadFailed))
+        face.close(connection)
+
+
+def test_a_handshake_of_another_call_holds_nobody_up(face, connect, scripted, outcome):
+    """Whoever connects first is waited for: whether HTTP/2 is spoken, only the handshake tells."""
+    server = scripted([httpconn.testing.Stall()])
+    connection = connect(http2=True, retries=0)
+    url = server.url.replace("http:", "https:")
+    face.start(connection, "get_bytes", url, timeout=2 * PATIENCE)
+    server.wait_for(lambda: server.open_connections == 1)
+    assert isinstance(outcome(connection, url, timeout=0.3), httpconn.DeadlineExceeded)
+    face.close(connection)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certificates, outcome, is_first):
+    """Be it the one that reads for both, or the one that it reads for."""
+    with waiting_server(certificates, MANY) as (url, asked):
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        short = partial(face.start, connection, "get_bytes", url, timeout=1)
+        long = partial(face.start, connection, "get_bytes", url, timeout=PATIENCE)
+        calls, requests = [], []
+        for start in (short, long) if is_first else (long, short):
+            calls.append(start())
+            requests.append(asked.get(timeout=PATIENCE))
+        ending, lasting = calls if is_first else reversed(calls)
+        assert isinstance(ending.exception(PATIENCE), httpconn.DeadlineExceeded)
+        send, stream = requests[is_first]
+        send(answer_on(stream))
+        assert lasting.result(PATIENCE) == b"late"
+        face.close(connection)
