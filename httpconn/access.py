@@ -8,6 +8,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
 
+import httpx
+
 from .checked import Checked, CheckedAddress
 from .core.addresses import CLOUD_METADATA, Address, Network, Ranges, Verdict, classify, network_of, parse, unwrapped
 from .core.hosts import check_host, is_literal
@@ -43,7 +45,8 @@ class AccessPolicy:
     A policy is a value: ``dataclasses.replace(policy, ports={443})`` makes a stricter one out of another.
 
     Hosts are exact names, addresses, or ``*.example.com`` for every name below ``example.com``, itself not among them.
-    They are compared as A-labels (RFC 5890), in lower case, without the trailing dot. Host lists and networks are
+    They are compared as A-labels (RFC 5890), in lower case, without the trailing dot, and an IPv6 address that merely
+    stands for an IPv4 one as that. Host lists and networks are
     judged apart: an allowed host still has to lead to an allowed address.
 
     Attributes:
@@ -173,7 +176,7 @@ class AccessPolicy:
         if self.ports is not None and port not in self.ports:
             raise AccessDenied(f"The port {port} is not allowed", reason="port", rule=f"port {port}")
         if self.allowed_hosts or self.denied_hosts:
-            self._judge_host(host.removesuffix("."))
+            self._judge_host(_meant(host.removesuffix(".")))
         if self.judges_addresses and is_literal(host):
             self.judge_address(host, host)
 
@@ -205,17 +208,22 @@ class AccessPolicy:
         Args:
             url: which may be no valid URL at all.
             addresses: what the host resolves to; one that is forbidden forbids the URL.
+
+        Raises:
+            InvalidRequest: ``addresses`` is no collection of text.
         """
+        given = _texts(addresses)
         try:
             vetted = vet(url)
         except InvalidURL as error:
-            return Checked(redact(url), False, "invalid URL", error.message)
+            shown = redact(url) if isinstance(url, (str, httpx.URL)) else ""
+            return Checked(shown, False, "invalid URL", error.message)
         shown, host, port = redact(vetted.text), vetted.origin.host, vetted.origin.port
         try:
             self.judge_url(*vetted.origin, userinfo=vetted.has_userinfo)
         except AccessDenied as error:
             return Checked(shown, False, error.reason, error.rule, host, port)
-        return Checked(shown, True, "", "", host, port).leading_to(self._judged(host, each) for each in addresses)
+        return Checked(shown, True, "", "", host, port).leading_to(self._judged(host, each) for each in given)
 
     def _judged(self, host: str, address: str) -> CheckedAddress:
         try:
@@ -266,6 +274,14 @@ _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::
 """Where systems connect whoever names the unspecified address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2)."""
 
 
+def _texts(addresses: object) -> list[str]:
+    if isinstance(addresses, Iterable) and not isinstance(addresses, (str, bytes)):
+        texts = list(addresses)
+        if all(isinstance(each, str) for each in texts):
+            return texts
+    raise InvalidRequest("addresses must be a collection of str")
+
+
 def _networks(name: str, given: object) -> Iterator[Network]:
     if isinstance(given, (str, bytes)) or not isinstance(given, Collection):
         raise InvalidRequest(f"AccessPolicy.{name} must be a collection of networks")
@@ -304,7 +320,13 @@ def _pattern(text: str) -> str:
         raise InvalidRequest(f"AccessPolicy: {printable(text, 80)!r} is no host: {error.message}") from None
     if star and is_literal(found):
         raise InvalidRequest("AccessPolicy: there is nothing below an address")
-    return star + found
+    return star + _meant(found)
+
+
+def _meant(host: str) -> str:
+    """The address that one stands for; any other host itself."""
+    address = parse(host) if ":" in host else None
+    return host if address is None else str(unwrapped(address))
 
 
 def _match(patterns: Collection[str], host: str) -> str | None:

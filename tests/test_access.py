@@ -114,6 +114,8 @@ class TestHosts:
             ("127.0.0.1", ["127.0.0.1"], ["127.0.0.2", "127.0.0.1.example"]),
             ("2606:4700:0::1", ["[2606:4700::1]", "[2606:4700:0:0::1]"], ["[2606:4700::2]"]),
             ("[2606:4700::1]", ["[2606:4700::1]"], []),
+            ("8.8.8.8", ["[::ffff:8.8.8.8]", "[::ffff:808:808]", "[64:ff9b::8.8.8.8]"], ["[::8.8.8.8]"]),
+            ("::ffff:8.8.8.8", ["8.8.8.8"], ["8.8.4.4"]),
             ("*.com", ["example.com", "a.example.com"], ["com"]),
         ],
     )
@@ -224,7 +226,9 @@ class TestNetworks:
         with pytest.raises(InvalidRequest, match="allowed_networks"):
             AccessPolicy.anywhere(allowed_networks=["10.0.0.0/8"])
 
-    @pytest.mark.parametrize("bad", ["10.0.0.0/8", b"10.0.0.0", 5, None, ["10.0.0.1/8"], ["x"], [""], [10], [None]])
+    @pytest.mark.parametrize(
+        "bad", ["10.0.0.0/8", b"10.0.0.0", 5, None, ["10.0.0.1/8"], ["x"], [""], [10], [None], ["fe80::1%1"]]
+    )
     @pytest.mark.parametrize("name", ["allowed_networks", "denied_networks"])
     def test_what_is_no_network_is_refused(self, name: str, bad: Any) -> None:
         with pytest.raises(InvalidRequest, match=name):
@@ -259,6 +263,16 @@ class TestTheRest:
             ANYWHERE.judge_method(method)
             with pytest.raises(AccessDenied):
                 PUBLIC.judge_method(method)
+
+    @pytest.mark.parametrize("url", [None, 3, b"http://x/", ["http://x/"]])
+    def test_what_is_no_text_is_explained_as_no_url(self, url: Any) -> None:
+        checked = PUBLIC.check(url)
+        assert (checked.allowed, checked.reason, checked.url) == (False, "invalid URL", "")
+
+    @pytest.mark.parametrize("addresses", [None, 3, "10.0.0.1", b"10.0.0.1", [None], [b"10.0.0.1"]])
+    def test_only_text_is_explained_as_addresses(self, addresses: Any) -> None:
+        with pytest.raises(InvalidRequest, match="addresses"):
+            PUBLIC.check("http://x.example/", addresses)
 
     def test_own_interfaces_are_judged_where_they_are_known(self) -> None:
         assert PUBLIC.judges_addresses

@@ -34,6 +34,8 @@ def check(url: str, access: str, as_json: bool) -> None:
     Exit codes:
       0  allowed
       1  refused
+      4  the host has no address
+      5  the resolver took too long
     """
     with one_line_errors():
         checked = explained(AccessPolicy.from_environment(access), url)

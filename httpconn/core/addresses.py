@@ -167,9 +167,11 @@ def network_of(given: str | Network) -> Network:
     """A network; one of IPv4-mapped addresses is the IPv4 network that they stand for.
 
     Raises:
-        ValueError: it is none, or has bits set beyond its prefix.
+        ValueError: it is none, has bits set beyond its prefix, or a zone, which addresses are not compared by.
     """
     network = ip_network(given)
+    if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
+        raise ValueError("a network with a zone")
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped:
         return IPv4Network((network[0].ipv4_mapped, network.prefixlen - 96))
     return network
