@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, AnyStr, Generic, Self
 
 import httpx
 
-from .core.text import charset_of, decode_text, parse_json
+from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
 from .errors import InvalidRequest, StatusError
 from .flows.body import ends_with_the_connection
@@ -98,7 +98,7 @@ class Response(httpx.Response):
         return charset_of(self.headers.get("content-type"))
 
     @property
-    def encoding(self) -> str | None:
+    def encoding(self) -> str:
         """The encoding of the text, which is one that was set, or the charset, or UTF-8."""
         return self._given_encoding or self.charset_encoding or "utf-8"
 
@@ -130,9 +130,9 @@ class Response(httpx.Response):
         """The decoded body, in pieces of ``chunk_size`` bytes, or as they come."""
         if hasattr(self, "_content"):
             return super().iter_bytes(_checked_size(chunk_size))
-        return self._iter_pieces(self._begin(httpx.SyncByteStream), Pieces(chunk_size))
+        return self._iter_pieces(self._begin(httpx.SyncByteStream), Pieces(chunk_size, b""))
 
-    def _iter_pieces(self, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
+    def _iter_pieces(self, answer: Answer, pieces: Pieces[bytes]) -> Iterator[bytes]:
         try:
             while block := run_sync(answer.receive()):
                 yield from pieces.cut(block)
@@ -144,7 +144,32 @@ class Response(httpx.Response):
         """The same, awaited."""
         if hasattr(self, "_content"):
             return super().aiter_bytes(_checked_size(chunk_size))
-        return _AsyncPieces(self, self._begin(httpx.AsyncByteStream), Pieces(chunk_size))
+        return _AsyncPieces(self, self._begin(httpx.AsyncByteStream), Pieces(chunk_size, b""))
+
+    def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
+        """The body as text, decoded as ``text`` is, in pieces of ``chunk_size`` characters, or as they come."""
+        if self._given_encoding is not None:
+            return super().iter_text(_checked_size(chunk_size))
+        return self._iter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+
+    def _iter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> Iterator[str]:
+        for data in self.iter_bytes():
+            yield from pieces.cut(decoder.decode(data))
+        yield from pieces.cut(decoder.decode(b"", final=True))
+        yield from pieces.rest()
+
+    def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
+        """The same, awaited."""
+        if self._given_encoding is not None:
+            return super().aiter_text(_checked_size(chunk_size))
+        return self._aiter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+
+    async def _aiter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> AsyncIterator[str]:
+        async for data in self.aiter_bytes():
+            for piece in pieces.cut(decoder.decode(data)):
+                yield piece
+        for piece in (*pieces.cut(decoder.decode(b"", final=True)), *pieces.rest()):
+            yield piece
 
     def _begin(self, kind: type[object]) -> Answer:
         """The same mistakes are refused as by httpx, with its exceptions."""
@@ -181,7 +206,7 @@ class Response(httpx.Response):
 class _AsyncPieces:
     """Decoded pieces: an iterator and no generator, so that leaving a loop over it leaves nothing to be finalized."""
 
-    def __init__(self, response: Response, answer: Answer, pieces: Pieces) -> None:
+    def __init__(self, response: Response, answer: Answer, pieces: Pieces[bytes]) -> None:
         self._response = response
         self._answer = answer
         self._pieces = pieces
@@ -259,25 +284,28 @@ def _checked_size(size: int | None) -> int | None:
     return size
 
 
-class Pieces:
-    """Cuts blocks into pieces of one size; without a size they stay as they are."""
+class Pieces(Generic[AnyStr]):
+    """Cuts blocks of bytes, or of text, into pieces of one size; without a size they stay as they are."""
 
-    def __init__(self, size: int | None) -> None:
+    def __init__(self, size: int | None, nothing: AnyStr) -> None:
         self._size = _checked_size(size)
-        self._held = bytearray()
+        self._nothing: AnyStr = nothing
+        self._held: list[AnyStr] = []
+        self._length = 0
 
-    def cut(self, block: bytes) -> Iterator[bytes]:
+    def cut(self, block: AnyStr) -> Iterator[AnyStr]:
         """What can be handed out now."""
-        if self._size is None:
-            yield block
-            return
-        self._held += block
-        whole = len(self._held) - len(self._held) % self._size
-        for start in range(0, whole, self._size):
-            yield bytes(self._held[start : start + self._size])
-        del self._held[:whole]
+        self._held.append(block)
+        self._length += len(block)
+        size = self._size or self._length
+        if size and self._length >= size:
+            held = next(self.rest())
+            whole = len(held) - len(held) % size
+            self._held, self._length = [held[whole:]], len(held) - whole
+            for start in range(0, whole, size):
+                yield held[start : start + size]
 
-    def rest(self) -> Iterator[bytes]:
+    def rest(self) -> Iterator[AnyStr]:
         """What is left at the end."""
-        if self._held:
-            yield bytes(self._held)
+        if self._length:
+            yield self._nothing.join(self._held)

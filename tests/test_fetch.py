@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import pickle
+import sys
 import zlib
 
 import httpx
@@ -411,6 +412,23 @@ class TestResponses:
         server = scripted(response(body="ä\nb\n".encode()))
         answer = face.get_response(connect(), server.url, stream=True)
         assert list(face.iterate(answer, "iter_lines")) == ["ä", "b"]
+
+    @pytest.mark.parametrize("stream", [True, False])
+    def test_text_comes_in_pieces_as_it_does_whole(self, face, connect, scripted, stream):
+        marked, bare = "/marked", "/bare"
+        header = {"Content-Type": "text/plain; charset=utf-16"}
+        native = f"utf-16-{sys.byteorder[0]}e"  # utf-16 itself is refused by Python's incremental decoder
+        server = scripted(
+            {
+                marked: response(headers=header, body="\ufeffäbc".encode("utf-16-be")),
+                bare: response(headers=header, body="äbc".encode(native)),
+            }
+        )
+        for path in (marked, bare):
+            answer = face.get_response(connect(), server.url + path, stream=stream)
+            assert "".join(face.iterate(answer, "iter_text")) == "äbc"
+            answer = face.get_response(connect(), server.url + path, stream=stream)
+            assert list(face.iterate(answer, "iter_text", 2)) == ["äb", "c"]
 
     def test_a_streamed_body_is_bounded_too(self, face, connect, scripted):
         bomb = gzip.compress(bytes(100_000_000))

@@ -78,10 +78,40 @@ def decode_text(body: bytes, content_type: str | None) -> str:
 
     Bytes that make no text become U+FFFD; the mark is removed.
     """
-    for mark, charset in _MARKS:
-        if body.startswith(mark):
-            return body[len(mark) :].decode(charset, "replace")
-    return body.decode(charset_of(content_type) or "utf-8", "replace")
+    mark, charset = _marked(body)
+    return body[len(mark) :].decode(charset or charset_of(content_type) or "utf-8", "replace")
+
+
+def _marked(body: bytes) -> tuple[bytes, str | None]:
+    """The byte order mark, and what it stands for."""
+    return next((each for each in _MARKS if body.startswith(each[0])), (b"", None))
+
+
+_IN_PIECES = {"utf-16": f"utf-16-{sys.byteorder[0]}e", "utf-32": f"utf-32-{sys.byteorder[0]}e"}
+"""Those that Python, piece by piece, decodes only behind a mark, and else as its own byte order has it."""
+
+_LONGEST_MARK = max(len(mark) for mark, _ in _MARKS)
+
+
+class TextDecoder:
+    """:func:`decode_text`, for a body that comes in pieces; ``charset`` is the declared one."""
+
+    def __init__(self, charset: str) -> None:
+        self._charset = charset
+        self._held = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        """The text of the next piece; nothing as long as it may begin with a mark."""
+        if self._decoder is None:
+            data = self._held = self._held + data
+            if len(data) < _LONGEST_MARK and not final:
+                return ""
+            mark, charset = _marked(data)
+            charset = charset or self._charset
+            self._decoder = codecs.getincrementaldecoder(_IN_PIECES.get(charset, charset))("replace")
+            data = data[len(mark) :]
+        return self._decoder.decode(data, final)
 
 
 class _NotJSON(ValueError):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from httpconn.core.text import charset_of, decode_text, parse_json
+from httpconn.core.text import _MARKS, TextDecoder, charset_of, decode_text, parse_json
 from httpconn.errors import HTTPConnError, InvalidJSON
 
 CHARSETS = """
@@ -102,6 +102,14 @@ def test_text_comes_back(name: str, text: str) -> None:
     body = text.encode(name)
     assume(not body.startswith(MARKS))
     assert decode_text(body, f"text/plain; charset={name}") == text
+
+
+@given(st.sampled_from(CHARSETS), st.lists(st.binary(max_size=8) | st.sampled_from([mark for mark, _ in _MARKS])))
+def test_pieces_make_the_same_text(name: str, pieces: list[bytes]) -> None:
+    content_type = f"text/plain; charset={name}"
+    decoder = TextDecoder(charset_of(content_type) or "utf-8")
+    text = "".join(map(decoder.decode, pieces)) + decoder.decode(b"", final=True)
+    assert text == decode_text(b"".join(pieces), content_type)
 
 
 @pytest.mark.parametrize(
