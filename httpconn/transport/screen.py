@@ -11,6 +11,7 @@ import re
 
 from .blocks import TOKEN
 from .faults import RemoteProtocolError
+from .frames import PREFACE, Frames
 from .http11 import Head, HTTP11Connection
 from .passages import CURRENT, Passage
 
@@ -20,19 +21,26 @@ _AHEAD = b"\0"
 
 
 class Screen:
-    """Between one stream and h11. What is no HTTP/1.1, by what is sent, passes: HTTP/2, and the handshake of SOCKS."""
+    """Between one stream and h11. What is no HTTP/1.1, by what is sent, passes: HTTP/2, and the handshake of SOCKS.
 
-    __slots__ = ("_answer", "_fault", "_headed")
+    The frames of HTTP/2 are counted.
+    """
+
+    __slots__ = ("_answer", "_fault", "_frames", "_headed")
 
     def __init__(self) -> None:
         self._answer: HTTP11Connection | None = None
         self._fault: RemoteProtocolError | None = None
+        self._frames: Frames | None = None
         self._headed = False
 
     def sent(self, data: bytes) -> None:
         """Take note of what is sent; h11 sends the head of a request in one piece."""
         if self._answer is not None and not self._answer.complete:
             return  # the body of a request, which may look like one
+        if data.startswith(PREFACE):
+            self._frames = Frames()
+            return
         request = _request(data)
         if request:
             limits = (CURRENT.get() or Passage()).limits
@@ -53,6 +61,8 @@ class Screen:
         """
         answer = self._answer
         if answer is None:
+            if self._frames is not None:
+                self._frames.count(data)
             return data
         if answer.complete:
             return _AHEAD if data else b""

@@ -101,6 +101,7 @@ def continued(block: bytes) -> bytes:
 
 
 EMPTY_DATA = frames.DataFrame(1, b"").serialize()
+TINY_DATA = frames.DataFrame(1, b"x").serialize()
 FLOODS = {
     "continuations": (begun(), continued(literal(SERVER, b"x")) * 100),
     "empty continuations": (begun(), continued(b"") * 100),
@@ -129,3 +130,11 @@ def test_a_flood_ends_at_a_limit_or_in_time(face, connect, certificates, outcome
         result = outcome(connection, url, timeout=0.3)
         face.close(connection)
         assert isinstance(result, httpconn.HTTPConnError), result
+
+
+@pytest.mark.parametrize("frame", [EMPTY_DATA, TINY_DATA])
+def test_frames_without_content_are_too_many_some_time(face, connect, certificates, outcome, frame):
+    with http2_peer(certificates, headers(STATUS_200), frame * 1000) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        assert isinstance(outcome(connection, url, timeout=20), httpconn.HeaderTooLarge)
+        face.close(connection)

@@ -6,6 +6,7 @@ import pytest
 
 from httpconn.options import Limits
 from httpconn.transport.faults import RemoteProtocolError, TooLarge, Truncated
+from httpconn.transport.frames import PREFACE, SPARE
 from httpconn.transport.passages import Passage
 from httpconn.transport.screen import Screen
 
@@ -24,6 +25,36 @@ def asked(request: bytes = GET, limits: Limits | None = None) -> Screen:
 @pytest.mark.parametrize("sent", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x05\x01\x00", b"\0\0\0\x04\0\0\0\0\0"])
 def test_other_protocols_pass(sent):
     assert asked(sent).passed(b"\0\n\r anything") == b"\0\n\r anything"
+
+
+class TestFrames:
+    """Of HTTP/2; see also tests/attacks/test_http2.py."""
+
+    EMPTY, FULL = bytes(9), b"\x00\x00\x09" + bytes(6 + 9)
+    LAST, PING = b"\0\0\0\0\x01\0\0\0\1", b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)
+
+    def counting(self) -> Screen:
+        return asked(PREFACE + b"\0\0\0\4\0\0\0\0\0")
+
+    @pytest.mark.parametrize("size", [1, 7, 9, 10, 10_000])
+    def test_those_without_content_are_counted_however_they_are_cut(self, size):
+        screen, flood = self.counting(), self.EMPTY * SPARE
+        for start in range(0, len(flood), size):
+            assert screen.passed(flood[start : start + size])
+        with pytest.raises(TooLarge):
+            screen.passed(self.EMPTY)
+
+    @pytest.mark.parametrize("frame", [FULL, LAST, PING])
+    def test_others_are_not(self, frame):
+        screen = self.counting()
+        screen.passed(frame * 2 * SPARE)
+        screen.passed(self.EMPTY * SPARE)
+
+    def test_content_makes_up_for_them(self):
+        screen = self.counting()
+        for _ in range(3):
+            screen.passed(self.EMPTY * SPARE)
+            screen.passed(b"\x02\0\0" + bytes(6 + 2**17))
 
 
 def test_an_answer_is_written_anew():
