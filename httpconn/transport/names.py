@@ -24,7 +24,7 @@ MAX_AGE = 10.0
 """Seconds that a name is remembered."""
 
 MAX_ANSWERS = 256
-"""Addresses that are taken from a resolver of the caller's."""
+"""Addresses that are taken from an answer: thousands would take time to judge, and memory to keep."""
 
 
 class Names:
@@ -72,7 +72,7 @@ class Names:
         known = self._known.get((host, port))
         if known is not None and self._clock() - known[0] < MAX_AGE:
             return known[1]
-        found = await self._ask(runtime, host, port, seconds)
+        found = (await self._ask(runtime, host, port, seconds))[:MAX_ANSWERS]
         if found:
             if len(self._known) >= MAX_NAMES:
                 self._known.clear()

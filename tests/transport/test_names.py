@@ -78,6 +78,13 @@ def test_an_endless_answer_is_cut(ask):
     assert len(ask(Names(endless))) == MAX_ANSWERS
 
 
+def test_so_is_a_long_one_of_the_system(ask):
+    def look_up(host, port, **options):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))] * (MAX_ANSWERS + 1)
+
+    assert len(ask(Names(system=Resolver(look_up=look_up)))) == MAX_ANSWERS
+
+
 @pytest.mark.parametrize(
     "answer", ["192.0.2.1", b"192.0.2.1", None, 1, [1], [None], ["name.example"], ["192.0.2.1", ""]]
 )
