@@ -34,9 +34,10 @@ def fetch(face: Face, connection: httpconn.HTTPConnection, url: str) -> dict[str
     return {"result": result, "elapsed": elapsed, "grown": peak() - before}
 
 
-def main(name: str, origin: str, proxy: str, *paths: str) -> None:
+def main(name: str, origin: str, proxy: str, authority: str, *paths: str) -> None:
     with open_face(name) as face:
-        connection = httpconn.HTTPConnection(retries=0, limits=LIMITS, proxy=proxy or None)
+        options = {"proxy": proxy or None, "verify": authority or True}
+        connection = httpconn.HTTPConnection(retries=0, limits=LIMITS, **options)
         face.get_bytes(connection, origin + "/warm")
         before = peak()
         print(json.dumps({path: fetch(face, connection, origin + path) for path in paths} | {"all": peak() - before}))

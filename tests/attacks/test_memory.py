@@ -62,10 +62,11 @@ VICTIM = "http://victim.example"
 
 
 @pytest.mark.parametrize("face_name", FACES)
-@pytest.mark.parametrize("way", ["direct", "proxy"])
-def test_every_bomb_and_flood_ends_in_time_and_in_little_memory(face_name, way):
-    with ScriptedServer(lambda request: ANSWERS[request.path.removeprefix(VICTIM)]) as server:
-        to = [server.url, ""] if way == "direct" else [VICTIM, server.url]
+@pytest.mark.parametrize("way", ["direct", "tls", "proxy"])
+def test_every_bomb_and_flood_ends_in_time_and_in_little_memory(face_name, way, certificates):
+    tls, authority = (certificates.good, str(certificates.files.authority)) if way == "tls" else (None, "")
+    with ScriptedServer(lambda request: ANSWERS[request.path.removeprefix(VICTIM)], tls=tls) as server:
+        to = [VICTIM, server.url, ""] if way == "proxy" else [server.url, "", authority]
         command = [sys.executable, "-m", "tests.attacks.child", face_name, *to, *ATTACKS]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=50)
     found = json.loads(run.stdout)
