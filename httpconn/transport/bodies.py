@@ -87,7 +87,7 @@ class SyncBody(_PooledBody, httpx.SyncByteStream):
         with httpx_errors(), self._passage.current():
             self._parts = self._parts or iter(self._stream)
             part: bytes | None = next(self._parts, None)
-        self._whole = part is None
+        self._whole = self._passage.whole = part is None
         return part
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class AsyncBody(_PooledBody, httpx.AsyncByteStream):
             with httpx_errors(), self._passage.current():
                 return await (self._first() if self._parts is None else anext(self._parts))
         except StopAsyncIteration:
-            self._whole = True
+            self._whole = self._passage.whole = True
             raise
         except BaseException:
             await self.aclose()

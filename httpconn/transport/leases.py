@@ -35,6 +35,7 @@ class _Lease(ABC):
         self._streams: list[Any] = []
         self._used = False
         self._discarded = False
+        self._retired = False
         passage = CURRENT.get()
         if passage is not None:
             passage.connections.append(self)
@@ -45,7 +46,9 @@ class _Lease(ABC):
 
     def is_available(self) -> bool:
         """Whether a request may be sent on it now."""
-        return not self._discarded and bool(self._connection.is_available()) and not _is_ahead(self._connection)
+        if self._discarded or self._retired:
+            return False
+        return bool(self._connection.is_available()) and not _is_ahead(self._connection)
 
     def is_idle(self) -> bool:
         """Whether it is open and nobody uses it."""
@@ -77,6 +80,7 @@ class _Lease(ABC):
         except BaseException as error:
             if _took_places(error):
                 _take_places(self._connection)  # before anybody else has a turn
+            passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
             raise
@@ -85,12 +89,20 @@ class _Lease(ABC):
         return response
 
     async def leave(self, passage: Passage) -> None:
-        """One user less. The last one closes what cannot be used again."""
+        """One user less. The last one closes what cannot be used again.
+
+        An answer that is left half-way costs its connection, in HTTP/2 too, where others may end theirs on it: httpcore
+        tells the server nothing, so that the rest comes and uses up the window of all; and if it was the time that ran
+        out, nobody may be there any more.
+        """
+        self._retired = self._retired or not passage.whole
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
         reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
         # HTTP/2: after a GOAWAY it is idle, and takes no more requests.
-        reusable = reusable and self._connection.is_available() and not _is_ahead(self._connection)
+        reusable = (
+            reusable and not self._retired and self._connection.is_available() and not _is_ahead(self._connection)
+        )
         self._users.discard(passage)
         if not self._users and not reusable:
             await self._shut()

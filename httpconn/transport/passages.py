@@ -26,12 +26,14 @@ class Passage:
         limits: of the header of an answer.
         connections: made for it by the pool.
         streams: dialled for it by the backend, and not yet owned by a connection.
+        whole: whether nothing of its answer is still to come.
         interruption: what interrupted its clean-up, to be raised once that is done.
     """
 
     limits: Limits = field(default_factory=Limits)
     connections: list[Discardable] = field(default_factory=list)
     streams: list[Any] = field(default_factory=list)
+    whole: bool = False
     interruption: BaseException | None = None
 
     @contextmanager

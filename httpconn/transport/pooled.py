@@ -93,6 +93,7 @@ class Pooled(ABC):
             passage.discard_unused()
             self._gate.leave(place)
             raise
+        passage.whole = _is_bodiless(request.method, response)
         body = self._body(response, passage, partial(self._ended, place))
         self._bodies.add(body)
         if not _is_http(response):
@@ -173,6 +174,13 @@ class AsyncPooled(Pooled):
                 await passage.complete(body.aclose())
             await passage.complete(self._pool.aclose())
             await self._backend.aclose(passage)
+
+
+def _is_bodiless(method: str, response: httpcore.Response) -> bool:
+    """Whether nothing follows the header (RFC 9110 section 6.4.1), by HTTP/2 mostly in the same breath."""
+    if method == "HEAD" or response.status in (204, 304):
+        return True
+    return any(name.lower() == b"content-length" and value == b"0" for name, value in response.headers)
 
 
 def _is_http(response: httpcore.Response) -> bool:

@@ -105,8 +105,11 @@ def _is_farewell(error: Exception) -> bool:
 
     Mostly by a GOAWAY (RFC 9113 section 6.8), which for h2 is the end of the connection, also where answers to earlier
     requests follow it, as nginx sends them after its last ``keepalive_requests``; httpcore names it, or h2 complains of
-    what follows. Or more streams are open than the server now allows (section 5.1.2).
+    what follows. Or more streams are open than the server now allows (section 5.1.2), or than httpcore knows: it
+    loses count of them where its first call is interrupted.
     """
+    if isinstance(error, ValueError) and _origin(error).startswith(("anyio.", "trio.")):
+        return True
     if isinstance(error, httpcore.RemoteProtocolError):
         return any(_package(type(each)) in _HTTP2 for each in error.args)
     broken = (each for each in _chain(error) if _package(type(each)) in _HTTP2)

@@ -13,6 +13,7 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
+from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
 from tests.transport.acceptor import Acceptor
 from tests.transport.frames import STATUS_200
@@ -110,4 +111,25 @@ def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certif
         send, stream = requests[is_first]
         send(answer_on(stream))
         assert lasting.result(PATIENCE) == b"late"
+        face.close(connection)
+
+
+def test_what_is_left_of_answers_uses_up_no_window(face, connect, certificates, http2_server):
+    connection = connect(http2=True, verify=certificates.trust(), retries=0, timeout=PATIENCE)
+    for _ in range(40):
+        with face.enter(face.get_response(connection, f"{http2_server}/bytes/1000000", stream=True)):
+            pass
+    assert face.get_bytes(connection, f"{http2_server}/bytes/3") == pattern(3)
+
+
+def test_a_connection_on_which_time_ran_out_is_asked_no_more(face, connect, certificates, outcome):
+    with waiting_server(certificates, MANY) as (url, asked):
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        assert isinstance(outcome(connection, url, timeout=0.3), httpconn.DeadlineExceeded)
+        asked.get(timeout=PATIENCE)
+        second = face.start(connection, "get_bytes", url, timeout=PATIENCE)
+        send, stream = asked.get(timeout=PATIENCE)
+        assert stream == 1  # of another connection
+        send(answer_on(stream))
+        assert second.result(PATIENCE) == b"late"
         face.close(connection)
