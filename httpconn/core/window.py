@@ -26,9 +26,9 @@ class Window(Generic[R]):
         self._ready: deque[R] = deque()
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more may be begun."""
-        return self._begun - self._handed_out < self._size
+    def room(self) -> int:
+        """How many more may be begun."""
+        return self._size - (self._begun - self._handed_out)
 
     @property
     def is_empty(self) -> bool:

@@ -100,18 +100,18 @@ class Many(Generic[Item, Result]):
             self._exhausted = True
 
     def _fill(self, source: Iterator[Item]) -> None:
-        while not self._exhausted and self._window.has_room:
+        for _ in range(0 if self._exhausted else self._window.room):
             item = next(source, End.END)
             if item is End.END:
                 self._exhausted = True
-            else:
-                self._give(item)
+                return
+            self._give(item)
 
     async def _feed(self, source: AsyncIterator[Item]) -> None:
         try:
             async for item in source:
                 self._give(item)
-                while not self._window.has_room:
+                while not self._window.room:
                     await self._room.receive()
         except Exception as error:  # noqa: BLE001 - raised where the results are asked for
             self._reports.send(Raised(error))

@@ -20,7 +20,9 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a finalizer may run while it is held
+        # Held by who requests it, and who meets that: others change the dictionary in single steps, and look afterwards
+        # whether it has come. A finalizer may run meanwhile.
+        self._lock = threading.RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
         self._requested = ThreadSignal()
         self.is_requested: bool = False
@@ -31,23 +33,23 @@ class Interruption:
 
     def hold(self, key: Hashable, end: Callable[[], object]) -> None:
         """Something will be waited for, which ``end`` ends from any thread; httpx.ReadError if it has come."""
-        with self._lock:
-            if not self.is_requested:
-                self._ends[key] = end
-                return
-        raise httpx.ReadError("The request was interrupted")
+        self._ends[key] = end
+        if self.is_requested:
+            self.let_go(key)
+            raise httpx.ReadError("The request was interrupted")
 
     def let_go(self, key: Hashable) -> None:
-        """It will not be waited for any more."""
-        with self._lock:
-            self._ends.pop(key, None)
+        """It will not be waited for any more, nor is it being ended: it may be another's next."""
+        if self._ends.pop(key, None) is None:
+            with self._lock:  # until all are ended
+                pass
 
     def request(self) -> None:
         """End all waits, and let nothing new begin."""
         with self._lock:
             self.is_requested = True
             self._requested.set()
-            ends = list(self._ends.values())
-            self._ends.clear()
-            for end in ends:
-                end()
+            for key in list(self._ends):
+                end = self._ends.pop(key, None)
+                if end is not None:
+                    end()

@@ -13,7 +13,7 @@ def test_results_come_out_once_and_in_order(size, ordered, count, chance):
     window: Window[int] = Window(size, ordered=ordered)
     begun, under_way, finished, handed_out = 0, [], [], []
     while len(handed_out) < count:
-        while begun < count and window.has_room:
+        while begun < count and window.room:
             under_way.append(window.begin())
             begun += 1
         assert begun - len(handed_out) <= size
