@@ -83,6 +83,8 @@ class _Lease(ABC):
             passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
+            if _was_left_unbegun(self._connection, error):
+                raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
             raise
         self._adopt(passage)
         response.stream = LeasedBody(self, response.stream, passage)
@@ -156,6 +158,12 @@ def _take_places(connection: Any) -> None:
     if places is not None and http2._max_streams == 1 and not http2._h2_state.highest_outbound_stream_id:
         while places.value > 1:
             places.acquire_nowait()
+
+
+def _was_left_unbegun(connection: Any, error: BaseException) -> bool:
+    """Whether who was beginning an HTTP/2 connection left it: h2 then refuses to begin it for whoever waited."""
+    is_refused = type(error).__module__.partition(".")[0] == "h2"
+    return is_refused and not getattr(_innermost(connection), "_sent_connection_init", True)
 
 
 def _innermost(connection: Any) -> Any:

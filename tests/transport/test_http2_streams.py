@@ -10,15 +10,16 @@ import pytest
 from httpconn.transport import AsyncHTTPTransport
 
 
+@pytest.mark.parametrize("moment", ["started", "complete"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_request_that_is_cancelled_while_it_opens_a_connection_leaves_a_sound_one(
-    backend, http2_server, certificates
+def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to_others(
+    backend, moment, http2_server, certificates
 ):
     async def open_and_leave(client: httpx.AsyncClient) -> None:
         with anyio.CancelScope() as scope:
 
             async def trace(name: str, info: object) -> None:
-                if name == "http2.send_connection_init.complete":
+                if name == f"http2.send_connection_init.{moment}":
                     scope.cancel()
 
             await client.get(f"{http2_server}/json", extensions={"trace": trace})
