@@ -17,7 +17,7 @@ from ..lazy import field, raw_fields
 from ..ports.base import Exchange, Port
 from .body import Body
 from .course import Answer, Call, Course, name_hop
-from .turns import await_turn, hold_others
+from .turns import hold_others, take_turn
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
@@ -162,7 +162,9 @@ def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> 
 async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
     call = course.call
     if call.rules.rates is not None:
-        await await_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)
+        waiting = take_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)
+        if waiting is not None:
+            await waiting
     request = course.request = call.rules.builder.build(spec)
     course.deadline.check(port.now())
     call.rules.counts.of(spec.url.origin.host).requests += 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from ..core.deadlines import Deadline
-from ..core.rates import NOW, RateLimiter
+from ..core.rates import NOW, RateLimiter, Turn
 from ..errors import StatusError
 from ..options import RetryPolicy
 from ..ports.base import Port
@@ -14,13 +17,19 @@ PAUSING = frozenset({TOO_MANY, 503})
 """Statuses whose Retry-After speaks of the host (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
 
 
-async def await_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadline) -> None:
-    """Wait until a request to a host may start. Raises DeadlineExceeded at once where that cannot be in time."""
+def take_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadline) -> Coroutine[Any, Any, None] | None:
+    """Waits until a request to a host may start; None where it may at once.
+
+    Raises:
+        DeadlineExceeded: it may not in time; raised at once.
+    """
     turn = rates.turn(host, port.now(), deadline.at)
     if turn is None:
         raise deadline.exceeded()
-    if turn is NOW:
-        return
+    return None if turn is NOW else _await(port, rates, turn, deadline)
+
+
+async def _await(port: Port, rates: RateLimiter, turn: Turn, deadline: Deadline) -> None:
     try:
         while wait := turn.wait(port.now()):
             if not deadline.allows(wait, port.now()):
