@@ -87,12 +87,18 @@ class ThreadSignal:
 class AnyioSignal:
     """For any event loop that anyio knows."""
 
-    __slots__ = ("_event", "is_set", "set")
+    __slots__ = ("_event",)
 
     def __init__(self) -> None:
         self._event = anyio.Event()
-        self.set = self._event.set
-        self.is_set = self._event.is_set
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._event.is_set()
 
     async def wait(self, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
