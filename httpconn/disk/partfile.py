@@ -143,7 +143,7 @@ class PartFile:
     def checkpoint(self, sidecar: Sidecar) -> None:
         """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
         with self._opened() as claim:
-            system.sync(self._file)
+            self._writeback.flush(self._file, system.sync)
             self._require_owned()
             self._note(claim, sidecar)
 
@@ -168,7 +168,7 @@ class PartFile:
         target = self.target if name is None else self.target.with_name(name)
         with self._opened():
             self._dress(mtime)
-            self._flushing.file(self._file)
+            self._writeback.flush(self._file, self._flushing.file)
             self._require_owned()
             if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
                 self._close()

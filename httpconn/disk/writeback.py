@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -27,6 +28,20 @@ class Writeback:
     def __init__(self, begin: Callable[[int, int, int], None] = begin) -> None:
         self._begin = begin
         self._starts: dict[int, int] = {}  # of the stretches, by their ends
+        self._has_failed = False
+
+    def flush(self, descriptor: int, flush: Callable[[int], None]) -> None:
+        """Bring all of it to the disk, by a function that does.
+
+        The system tells once of bytes that could not be brought there; after that, its word proves nothing.
+        """
+        if self._has_failed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        try:
+            flush(descriptor)
+        except OSError:
+            self._has_failed = True
+            raise
 
     def wrote(self, descriptor: int, start: int, end: int) -> None:
         """A range was written; it may continue a stretch."""

@@ -74,6 +74,26 @@ def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: Path) -> None:
+    answers = iter([OSError(errno.EIO, "broken"), None, None])
+
+    def flush(_: int) -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+
+    part = PartFile(tmp_path / "file", flushing=Flushing(file=flush))
+    part.open()
+    part.write([b"content"])
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            part.commit()
+    with pytest.raises(StorageError):
+        part.checkpoint(NOTE)
+    part.discard()
+    assert not (tmp_path / "file").exists()
+
+
 def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
     def fail(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
