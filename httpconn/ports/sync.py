@@ -25,6 +25,9 @@ from .translation import FOREIGN
 
 T = TypeVar("T")
 
+LOOK = 0.05
+"""Seconds after which a member of a crew that waits for others looks whether it was stopped."""
+
 
 class SyncExchange(WireExchange):
     """One request over an ``httpx.Client``."""
@@ -106,14 +109,11 @@ class CrewPort(SyncPort):
             raise Stopped
 
     async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
-        """See :class:`httpconn.ports.base.Port`."""
-        self._interruption.hold(signal, signal.set)
-        try:
-            await super().wait(signal, deadline)
-        finally:
-            self._interruption.let_go(signal)
-        if self._interruption.is_requested:
-            raise Stopped
+        """The same, with a look at the crew now and then: others wait for the signal, who are not to be woken by it."""
+        while not signal.block(LOOK if deadline.at is None else min(LOOK, max(0.0, deadline.at - self.now()))):
+            if self._interruption.is_requested:
+                raise Stopped
+            deadline.check(self.now())
 
     def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, TimedExchange]:
         """See :class:`httpconn.ports.base.Port`."""
@@ -139,7 +139,10 @@ class ThreadGathering:
         if self._outer is not None:
             if self._outer.is_requested:
                 raise Stopped
-            self._outer.hold(self._crew, self._crew.stop)
+            try:
+                self._outer.hold(self._crew, self._crew.stop)
+            except httpx.ReadError:
+                raise Stopped from None
         return self._crew, CrewPort(self._client, self._crew, owned=False)
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -74,8 +74,12 @@ class ThreadSignal:
 
     def block(self, seconds: float | None) -> bool:
         """Wait: whether it was set before the seconds were over."""
-        if not self._is_set and self._closed.acquire(timeout=-1 if seconds is None else seconds):
-            self._open()  # for the next one
+        if not self._is_set:
+            try:
+                self._closed.acquire(timeout=-1 if seconds is None else seconds)
+            finally:
+                if self._is_set:
+                    self._open()  # for the next one
         return self._is_set
 
     async def wait(self, seconds: float | None) -> None:

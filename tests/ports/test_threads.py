@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from httpconn.core.deadlines import Deadline
+from httpconn.ports.sync import CrewPort
 from httpconn.ports.threads import Stopped, ThreadChannel, ThreadCrew
 from httpconn.stepping import run_sync
 
@@ -76,3 +78,12 @@ def test_all_who_wait_are_woken(crew):
     crew.stop()
     crew.join()
     assert not [thread for thread in threading.enumerate() if thread.name == "httpconn-crew"]
+
+
+def test_a_member_that_waits_for_others_is_stopped_without_waking_them(crew):
+    port = CrewPort(None, crew, owned=False)
+    signal = port.signal()
+    crew.stop()
+    with pytest.raises(Stopped):
+        run_sync(port.wait(signal, Deadline()))
+    assert not signal.is_set()
