@@ -146,10 +146,10 @@ class LazyResponse(_Lazy, httpx.Response):
         if start < 0:
             return None
         start += len(mark)
-        if parts.names.find(mark, start) < 0:
-            return _text(parts.block[start : parts.block.find(b"\r", start)].strip(b" \t"))
-        key = name.encode("ascii")
-        return _text(b", ".join([value for given, value in parts.fields if given.lower() == key]))
+        given = parts.block[start : parts.block.find(b"\r", start)].strip(b" \t")
+        if given.isascii() and parts.names.find(mark, start) < 0:
+            return given.decode("ascii")
+        return httpx.Headers(parts.fields)[name]  # which chooses one encoding for all of them
 
 
 def raw_fields(response: httpx.Response) -> RawFields:
@@ -160,11 +160,3 @@ def raw_fields(response: httpx.Response) -> RawFields:
 def field(response: httpx.Response, name: str) -> str | None:
     """One field of any response; the name in lower case."""
     return response.field(name) if isinstance(response, LazyResponse) else response.headers.get(name)
-
-
-def _text(value: bytes) -> str:
-    """As httpx reads the bytes of a field."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

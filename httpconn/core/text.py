@@ -111,7 +111,11 @@ class TextDecoder:
             charset = charset or self._charset
             self._decoder = codecs.getincrementaldecoder(_IN_PIECES.get(charset, charset))("replace")
             data = data[len(mark) :]
-        return self._decoder.decode(data, final)
+        try:
+            return self._decoder.decode(data, final)
+        except UnicodeError:  # Python's own for ISO 2022 give up on a sequence that never ends
+            self._decoder.reset()
+            return "\ufffd"
 
 
 class _NotJSON(ValueError):

@@ -112,6 +112,14 @@ def test_pieces_make_the_same_text(name: str, pieces: list[bytes]) -> None:
     assert text == decode_text(b"".join(pieces), content_type)
 
 
+@pytest.mark.parametrize("pieces", [1, 10])
+def test_a_sequence_without_end_is_no_foreign_error(pieces: int) -> None:
+    body = bytes.fromhex("1b24ff2800bfffbb7ebb")
+    decoder = TextDecoder("iso2022_jp")
+    text = "".join(decoder.decode(body[at : at + 10 // pieces]) for at in range(0, 10, 10 // pieces))
+    assert set(text + decoder.decode(b"", final=True)) <= {"\ufffd", *map(chr, range(128))}
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "text"),
     [
