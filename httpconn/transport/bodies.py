@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
@@ -67,6 +68,7 @@ class _PooledBody:
         """Whether it can be read on; the connection of one that was closed may serve another exchange by now."""
         if self._closed and not self._whole:
             raise httpx.StreamClosed
+        self._passage.left = math.inf  # what is begun, and breaks
         return not self._whole
 
 

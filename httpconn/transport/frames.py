@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .faults import TooLarge
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -9,6 +11,9 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 SPARE = 10_000
 """Frames of a body that may carry next to nothing, more or less in a row."""
+
+PER_SECOND = 10
+"""Of these, those that time gives back: a stream of events may say no more for days than that it is there."""
 
 _HEADER = 9  # RFC 9113 section 4.1
 _DATA, _END_STREAM = 0, 1
@@ -20,10 +25,11 @@ class Frames:
     httpcore keeps each until the body that it belongs to is read, while another call reads the connection.
     """
 
-    __slots__ = ("_held", "_skip", "_spare")
+    __slots__ = ("_held", "_since", "_skip", "_spare")
 
     def __init__(self) -> None:
-        self._spare = SPARE
+        self._spare: float = SPARE
+        self._since = time.monotonic()
         self._held = b""
         self._skip = 0
 
@@ -42,6 +48,8 @@ class Frames:
 
     def _spend(self, length: int) -> None:
         """A frame is worth its header if it carries as much."""
-        self._spare = min(SPARE, self._spare + length // _HEADER - 1)
+        now = time.monotonic()
+        self._spare = min(SPARE, self._spare + (now - self._since) * PER_SECOND + length // _HEADER - 1)
+        self._since = now
         if self._spare < 0:
             raise TooLarge("too many frames carry next to nothing")

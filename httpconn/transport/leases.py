@@ -17,6 +17,9 @@ import httpcore
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
 
+BORNE = 1024 * 1024
+"""Bytes that were left unread after which a connection is asked for nothing more; the window of httpcore has 16 MiB."""
+
 _ACQUIRE = (f"{httpcore.__name__}._synchronization", "acquire")  # of its semaphores
 
 
@@ -36,6 +39,7 @@ class _Lease(ABC):
         self._used = False
         self._discarded = False
         self._retired = False
+        self._left = 0.0
         passage = CURRENT.get()
         if passage is not None:
             passage.connections.append(self)
@@ -95,9 +99,11 @@ class _Lease(ABC):
 
         An answer that is left half-way costs its connection, in HTTP/2 too, where others may end theirs on it: httpcore
         tells the server nothing, so that the rest comes and uses up the window of all; and if it was the time that ran
-        out, nobody may be there any more.
+        out, nobody may be there any more. Short bodies that nobody asked for are borne, until they are too many.
         """
-        self._retired = self._retired or not passage.whole
+        if not passage.whole:
+            self._left += passage.left
+            self._retired = self._retired or self._left > BORNE
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
         reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()

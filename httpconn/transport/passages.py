@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ class Passage:
         connections: made for it by the pool.
         streams: dialled for it by the backend, and not yet owned by a connection.
         whole: whether nothing of its answer is still to come.
+        left: bytes that are still to come of one that nobody has begun to read; without end where that is not known.
         interruption: what interrupted its clean-up, to be raised once that is done.
     """
 
@@ -34,6 +36,7 @@ class Passage:
     connections: list[Discardable] = field(default_factory=list)
     streams: list[Any] = field(default_factory=list)
     whole: bool = False
+    left: float = math.inf
     interruption: BaseException | None = None
 
     @contextmanager

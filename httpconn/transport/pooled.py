@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -93,7 +94,9 @@ class Pooled(ABC):
             passage.discard_unused()
             self._gate.leave(place)
             raise
-        passage.whole = _is_bodiless(request.method, response)
+        if _is_http(response):
+            passage.left = _length(request.method, response)
+            passage.whole = not passage.left
         body = self._body(response, passage, partial(self._ended, place))
         self._bodies.add(body)
         if not _is_http(response):
@@ -176,11 +179,12 @@ class AsyncPooled(Pooled):
             await self._backend.aclose(passage)
 
 
-def _is_bodiless(method: str, response: httpcore.Response) -> bool:
-    """Whether nothing follows the header (RFC 9110 section 6.4.1), by HTTP/2 mostly in the same breath."""
+def _length(method: str, response: httpcore.Response) -> float:
+    """Bytes that follow the header (RFC 9110 section 6.4.1), by HTTP/2 mostly in the same breath."""
     if method == "HEAD" or response.status in (204, 304):
-        return True
-    return any(name.lower() == b"content-length" and value == b"0" for name, value in response.headers)
+        return 0
+    lengths = [value for name, value in response.headers if name.lower() == b"content-length"]
+    return int(lengths[0]) if len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) < 19 else math.inf
 
 
 def _is_http(response: httpcore.Response) -> bool:

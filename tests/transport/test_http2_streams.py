@@ -7,6 +7,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+import httpconn
 from httpconn.transport import AsyncHTTPTransport
 
 
@@ -43,3 +44,13 @@ def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to
         return found
 
     assert anyio.run(main, backend=backend) == [200] * 6
+
+
+def test_an_answer_that_came_whole_costs_no_connection_though_nobody_reads_it(
+    face, connect, http2_server, certificates
+):
+    connection = connect(http2=True, verify=certificates.trust())
+    for _ in range(5):
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, f"{http2_server}/nowhere")
+    assert connection.stats().connections.made < 5
