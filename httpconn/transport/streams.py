@@ -50,7 +50,8 @@ class Stream:
 
     async def _send(self, data: bytes, timeout: float | None) -> None:
         self._screen.sent(data)
-        await self._wire.send(data, self._time(timeout))
+        # In HTTP/2, what is sent may answer what came: others are due for their turn amid a flood of that, too.
+        await self._wire.send(data, self._time(timeout), onward=True)
 
     async def _start_tls(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> None:
         self._screen.end_tunnel_request()
