@@ -87,7 +87,7 @@ class _Lease(ABC):
             passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
-            if _was_left_unbegun(self._connection, error):
+            if _was_left_unbegun(self._connection, error) or (self not in passage.connections and _is_unseen(error)):
                 raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
             raise
         self._adopt(passage)
@@ -170,6 +170,13 @@ def _was_left_unbegun(connection: Any, error: BaseException) -> bool:
     """Whether who was beginning an HTTP/2 connection left it: h2 then refuses to begin it for whoever waited."""
     is_refused = type(error).__module__.partition(".")[0] == "h2"
     return is_refused and not getattr(_innermost(connection), "_sent_connection_init", True)
+
+
+def _is_unseen(error: BaseException) -> bool:
+    """Whether the server ended a connection before it saw any request (RFC 9113 section 6.8): what began it was cut."""
+    return isinstance(error, httpcore.RemoteProtocolError) and any(
+        getattr(each, "last_stream_id", None) == 0 for each in error.args
+    )
 
 
 def _innermost(connection: Any) -> Any:
