@@ -36,13 +36,13 @@ class Slots:
 
     def due(self, moment: float) -> float:
         """When a request may start that is not to start before a moment."""
-        slot = self._first(moment) if self._gaps else moment if moment > self.end else self.end
+        slot = self._first(moment)
         start = slot - self._ahead
         return start if start > moment else moment
 
     def take(self, moment: float, now: float) -> float:
         """Take the first slot for that request; gaps before now are of no more use."""
-        slot = self._first(moment) if self._gaps else moment if moment > self.end else self.end
+        slot = self._first(moment)
         if not self._interval:
             return slot
         if self._gaps:
@@ -55,9 +55,10 @@ class Slots:
         return slot
 
     def _first(self, moment: float) -> float:
-        index = bisect_left(self._gaps, moment + self._interval - self._sliver, key=_END)
-        if index < len(self._gaps):
-            return max(moment, self._gaps[index][0])
+        if self._gaps:
+            index = bisect_left(self._gaps, moment + self._interval - self._sliver, key=_END)
+            if index < len(self._gaps):
+                return max(moment, self._gaps[index][0])
         return moment if moment > self.end else self.end
 
     def _split(self, slot: float, after: float) -> None:
