@@ -24,7 +24,7 @@ _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)
 _PLAIN = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
 _PORT = re.compile(r"[0-9]{0,9}")
 

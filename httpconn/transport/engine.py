@@ -271,8 +271,7 @@ class Engine:
     ) -> tuple[http11.Head, Incoming]:
         try:
             try:
-                sending = self._send(connection, request, timeouts)
-                await self._traced(request, "http11.send_request", sending)
+                await self._traced(request, "http11.send_request", self._send(connection, request, timeouts))
             except httpcore.WriteError:
                 # A server may refuse early, and end its side before the request is whole: the answer counts.
                 if not _has_body(request):

@@ -151,12 +151,13 @@ class AnyioWatch(Watch):
 class AsyncioWatch(Watch):
     """For asyncio, at a fraction of the cost: a socket stays registered, and a timeout between its waits."""
 
-    __slots__ = ("_incoming", "_outgoing")
+    __slots__ = ("_incoming", "_loop", "_outgoing")
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock)
+        self._loop = loop
         self._incoming = _Direction(sock.fileno(), loop, loop.add_reader, loop.remove_reader)
-        self._outgoing = _Direction(sock.fileno(), loop, loop.add_writer, loop.remove_writer)
+        self._outgoing: _Direction | None = None  # few connections ever wait for it
 
     async def readable(self, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
@@ -164,6 +165,9 @@ class AsyncioWatch(Watch):
 
     async def writable(self, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""
+        if self._outgoing is None:
+            loop = self._loop
+            self._outgoing = _Direction(self._socket.fileno(), loop, loop.add_writer, loop.remove_writer)
         await self._outgoing.once(seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
@@ -173,7 +177,8 @@ class AsyncioWatch(Watch):
     def closing(self) -> None:
         """See :class:`Watch`."""
         self._incoming.close()
-        self._outgoing.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
 
 
 class _Direction:

@@ -42,7 +42,6 @@ class Wire:
     """Sends and receives; raises httpcore's exceptions, as the dial does."""
 
     __slots__ = (
-        "__weakref__",
         "_burst",
         "_closed",
         "_failure",
@@ -71,7 +70,7 @@ class Wire:
         self._poll = _poll(sock)
         self._receiving = False
         self._sending = False
-        _open.add(self)
+        _open.add(sock)
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
         """What has come, or what comes next; empty at the end. An interruption loses nothing.
@@ -293,18 +292,13 @@ class Wire:
         A thread that is in the midst of an operation gives back the descriptor itself: the system may make its number
         another connection's at once, and the operation would go on there.
         """
-        _open.discard(self)
+        _open.discard(self._socket)
         self._closed = True
         self._watch.closing()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         if not (self._watch.blocks and (self._receiving or self._sending)):
             self._socket.close()
-
-    def abandon(self) -> None:
-        """In the child of a fork: give back the descriptor, and leave the connection to the parent."""
-        with suppress(OSError):
-            os.close(self._socket.detach())
 
     def get_extra_info(self, info: str) -> Any:
         """``ssl_object``, ``socket``, ``client_addr``, ``server_addr`` and ``is_readable``, as in httpcore."""
@@ -367,10 +361,12 @@ def _poll(sock: socket.socket) -> Any:
     return poll
 
 
-_open: weakref.WeakSet[Wire] = weakref.WeakSet()
+_open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 @in_child
 def _abandon_in_child() -> None:
-    for wire in list(_open):
-        wire.abandon()
+    """Give back the descriptors, and leave the connections to the parent."""
+    for sock in list(_open):
+        with suppress(OSError):
+            os.close(sock.detach())
