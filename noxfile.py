@@ -95,7 +95,8 @@ def httpx2(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
-    install(session, "bench")
+    # Without extras, as the peers are: httpx imports click, rich and pygments where they are installed.
+    session.install(".", *nox.project.dependency_groups(PROJECT, "bench"))
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
     for module in ("many", "segmented"):
         session.run("python", "-m", f"tests.benchmarks.{module}")
