@@ -65,7 +65,7 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def hold(path: Path, flags: int, mode: int = 0o600) -> int:
+def hold(path: str, flags: int, mode: int = 0o600) -> int:
     """Open a file that is closed in forked children."""
     descriptor = os.open(path, flags, mode)
     _held.add(descriptor)
@@ -107,17 +107,19 @@ class Claim:
         noted: by owners before, who did not give it back.
     """
 
-    def __init__(self, path: Path, mode: int, locking: Lock = lock) -> None:
+    def __init__(self, path: str, mode: int, locking: Lock = lock) -> None:
         self.certain: bool = False
         self.noted: tuple[str, ...] = ()
         self._path = path
         self._file = -1
         for _ in range(_TRIES):
-            file, status = _open(path, mode)
+            file = _open(path, mode)
             try:
-                self.certain = locking(file)
+                self.certain, status = locking(file), os.fstat(file)
+                if not stat.S_ISREG(status.st_mode):
+                    raise failure(errno.EINVAL, path)
                 if names(path, status):  # else its last owner has removed it in the meantime
-                    self.noted = _notes(file)
+                    self.noted = _notes(file) if status.st_size else ()
                     self._file, self._status = file, status
                     return
             finally:
@@ -136,13 +138,13 @@ class Claim:
             return
         with suppress(OSError):
             if names(self._path, self._status):
-                self._path.unlink()
+                os.unlink(self._path)
         file, self._file = self._file, -1
         with suppress(OSError):
             drop(file)
 
 
-def noted(path: Path) -> tuple[str, ...]:
+def noted(path: str) -> tuple[str, ...]:
     """What an owner has noted in a lock file; it may be gone."""
     try:
         descriptor = os.open(path, READ)
@@ -161,16 +163,11 @@ def _notes(descriptor: int) -> tuple[str, ...]:
     return ()
 
 
-def _open(path: Path, mode: int) -> tuple[int, os.stat_result]:
-    if not _REFUSES_LINKS and path.is_symlink():
+def _open(path: str, mode: int) -> int:
+    if not _REFUSES_LINKS and os.path.islink(path):
         raise failure(errno.ELOOP, path)
     try:
-        descriptor = hold(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
+        return hold(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
     except PermissionError:
         # Another user's, left behind: a lock needs no right to write.
-        descriptor = hold(path, READ)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        drop(descriptor)
-        raise failure(errno.EINVAL, path)
-    return descriptor, status
+        return hold(path, READ)

@@ -6,7 +6,6 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -17,7 +16,7 @@ from .system import failure
 _UNABLE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
 
 
-def flush(folder: Path) -> None:
+def flush(folder: str) -> None:
     """Bring the names in a folder to the disk, where the system can."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -37,7 +36,7 @@ class Folder:
     next one with all who ask meanwhile.
     """
 
-    def __init__(self, path: Path, flush: Callable[[Path], None] = flush) -> None:
+    def __init__(self, path: str, flush: Callable[[str], None] = flush) -> None:
         self._path = path
         self._flush = flush
         self._turn = threading.Lock()
@@ -75,7 +74,7 @@ class Folder:
 
 
 _guard = threading.Lock()
-_folders: WeakValueDictionary[Path, Folder] = WeakValueDictionary()
+_folders: WeakValueDictionary[str, Folder] = WeakValueDictionary()
 
 
 @in_child
@@ -85,10 +84,12 @@ def _forget_in_child() -> None:
     _guard, _folders = threading.Lock(), WeakValueDictionary()
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: str) -> None:
     """Bring to the disk what was renamed in a folder before this call, together with others who ask for it."""
     with _guard:
-        folder = _folders.setdefault(path, Folder(path))
+        folder = _folders.get(path)
+        if folder is None:
+            folder = _folders[path] = Folder(path)
     folder.wait(folder.ask())
 
 
@@ -96,7 +97,7 @@ class Flushing(NamedTuple):
     """How files, and the names in a folder, are brought to the disk."""
 
     file: Callable[[int], None] = os.fsync
-    folder: Callable[[Path], None] = sync_folder
+    folder: Callable[[str], None] = sync_folder
 
 
 FLUSHING = Flushing()

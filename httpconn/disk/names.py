@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 
 NAME_BYTES = 255
 """What file systems allow for one name."""
@@ -13,35 +12,35 @@ _ROOM = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
 
 
 class Names:
-    """What stands beside a target while its file is not complete."""
+    """What stands beside a target while its file is not complete.
 
-    __slots__ = ("_stem", "target")
+    They are strings: to make paths of them would be a tenth of the work that a small file is.
+    """
 
-    def __init__(self, target: Path) -> None:
-        self.target: Path = target
-        name = target.name
+    __slots__ = ("_stem", "folder", "target")
+
+    def __init__(self, target: str) -> None:
+        self.target: str = target
+        self.folder, name = os.path.split(target)
         data = os.fsencode(name)
         if len(data) > _ROOM:
             name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
-        self._stem = str(target.with_name(f".{name}."))
+        self._stem = os.path.join(self.folder, f".{name}.")
 
     @property
-    def lock(self) -> Path:
+    def lock(self) -> str:
         """What an owner has locked."""
-        return self._beside("httpconn-lock")
+        return f"{self._stem}httpconn-lock"
 
     @property
-    def sidecar(self) -> Path:
+    def sidecar(self) -> str:
         """What is known of a partial file, and which one it is."""
-        return self._beside("httpconn-state")
+        return f"{self._stem}httpconn-state"
 
-    def draft(self, token: str | None) -> Path:
+    def draft(self, token: str | None) -> str:
         """Of a sidecar that is not whole yet; each owner's own, where there may be several."""
-        return self._beside("httpconn-draft" if token is None else f"{token}.httpconn-draft")
+        return f"{self._stem}httpconn-draft" if token is None else f"{self._stem}{token}.httpconn-draft"
 
-    def part(self, token: str) -> Path:
+    def part(self, token: str) -> str:
         """A partial file."""
-        return self._beside(f"{token}.httpconn-part")
-
-    def _beside(self, suffix: str) -> Path:
-        return Path(self._stem + suffix)
+        return f"{self._stem}{token}.httpconn-part"

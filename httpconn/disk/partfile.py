@@ -20,11 +20,13 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 from ..errors import StorageError
@@ -33,7 +35,7 @@ from .claims import Claim, InUse, Lock, drop, hold, lock, noted, this_kernel
 from .folders import FLUSHING, Flushing
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
-from .system import told
+from .system import Told, tell
 from .writeback import Writeback
 
 __all__ = ["InUse", "PartFile", "Sidecar"]
@@ -67,9 +69,10 @@ class PartFile:
         self._flushing = flushing
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._names = Names(target)
+        self._names = Names(os.fspath(target))
         self._claim: Claim | None = None
         self._over = False
+        self._permissions: int | None = None  # of what stood at the target
         self._token = ""
         self._known: Sidecar | None = None
         self._marked = False  # a sidecar or a draft of it may be there
@@ -91,9 +94,10 @@ class PartFile:
         with self._lock:
             if self._over or self._claim is not None:
                 raise StorageError("The partial file was opened before")
-            with told():
-                self._names = Names(_real(self.target))
-                self._claim = Claim(self._names.lock, self._mode(), self._locking)
+            with Told():
+                target, self._permissions = _real(self.target)
+                self._names = Names(target)
+                self._claim = Claim(self._names.lock, self._mode, self._locking)
                 try:
                     self._resume(self._claim, load(self._names.sidecar))
                 except BaseException:
@@ -103,53 +107,53 @@ class PartFile:
 
     def peek(self) -> Sidecar | None:
         """What is known of the file now, whoever's it is."""
-        with told():
-            found = load(Names(_real(self.target)).sidecar)
+        with Told():
+            found = load(Names(_real(self.target)[0]).sidecar)
         return None if found is None else found.sidecar
 
     def pulse(self) -> object:
         """What changes as long as an owner is writing, whoever it is."""
-        with told():
-            names = Names(_real(self.target))
+        with Told():
+            names = Names(_real(self.target)[0])
         return [system.last_change(names.part(token)) for token in noted(names.lock)]
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
-        with self._opened():
+        with _Step(self):
             if size > self._length:
                 system.reserve(self._file, size)
                 self._length = size
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
-        with self._opened():
+        with _Step(self):
             self._offset = self._put(self._offset, blocks)
 
     def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other from an offset on, wherever the file's end is."""
-        with self._opened():
+        with _Step(self):
             self._put(offset, blocks)
 
     def go_to(self, offset: int) -> None:
         """Where the next ``write`` is to begin."""
-        with self._opened():
+        with _Step(self):
             self._offset = offset
 
     def read(self, offset: int, size: int) -> bytes:
         """At most so many of the bytes that were written; empty at their end."""
-        with self._opened():
+        with _Step(self):
             return system.get(self._file, offset, max(0, min(size, self._size - offset)))
 
     def checkpoint(self, sidecar: Sidecar) -> None:
         """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
-        with self._opened() as claim:
+        with _Step(self) as claim:
             self._writeback.flush(self._file, system.sync)
             self._require_owned()
             self._note(claim, sidecar)
 
     def restart(self) -> None:
         """Forget all bytes, also those that are proven: they are of another version."""
-        with self._opened() as claim:
+        with _Step(self) as claim:
             if self._known is not None:
                 self._begin(claim, self._token)
             self._trim(0)
@@ -166,7 +170,7 @@ class PartFile:
             The path of the file.
         """
         target = self.target if name is None else self.target.with_name(name)
-        with self._opened():
+        with _Step(self):
             self._dress(mtime)
             self._writeback.flush(self._file, self._flushing.file)
             self._require_owned()
@@ -176,10 +180,10 @@ class PartFile:
             if name is None:
                 os.replace(part, self._names.target)
             else:
-                system.rename_to_free(part, target)
+                system.rename_to_free(part, os.fspath(target))
             self._end(remove=True, placed=True)
             self._over = True
-            self._flushing.folder(self._names.target.parent)
+            self._flushing.folder(self._names.folder)
         return target
 
     def close(self) -> None:
@@ -197,22 +201,12 @@ class PartFile:
             with self._lock:
                 self._end(remove=remove)
 
-    @contextmanager
-    def _opened(self) -> Iterator[Claim]:
-        if self._process != os.getpid():
-            raise StorageError("The partial file belongs to the process that opened it, not to its child")
-        with self._lock:
-            if self._file < 0 or self._claim is None:
-                raise StorageError("There is no open partial file")
-            with told():
-                yield self._claim
-
     # What follows runs under the lock.
 
+    @property
     def _mode(self) -> int:
         """For new files: what the target's readers may read, and its owner may write."""
-        mode = system.permissions(self._names.target)
-        return 0o666 if mode is None else mode & 0o777 | 0o600
+        return 0o666 if self._permissions is None else self._permissions & 0o777 | 0o600
 
     def _resume(self, claim: Claim, found: Record | None) -> None:
         self._marked = found is not None or bool(claim.noted)
@@ -247,8 +241,8 @@ class PartFile:
         claim.note(found.token)
         self._file, self._token, self._known = taken.file, found.token, found.sidecar
         self._offset, self._size, self._length = found.sidecar.committed, found.sidecar.extent, taken.length
-        if system.permissions(self._names.target) is not None:
-            system.set_permissions(taken.file, self._mode())
+        if self._permissions is not None:
+            system.set_permissions(taken.file, self._mode)
 
     def _copy(self, claim: Claim, file: int, found: Record) -> None:
         """Another may still be writing on the file: only what is proven is read, and nothing is written."""
@@ -260,7 +254,7 @@ class PartFile:
             self._note(claim, found.sidecar)
             self._offset = found.sidecar.committed
         except OSError:  # a full disk, too: then what is there cannot be kept
-            self._names.part(self._token).unlink(missing_ok=True)
+            system.remove(self._names.part(self._token))
             self._begin(claim, found.token)
         finally:
             drop(file)
@@ -271,7 +265,7 @@ class PartFile:
         self._known = None
         self._make(claim, before)
         if before is not None:
-            self._names.sidecar.unlink(missing_ok=True)
+            system.remove(self._names.sidecar)
             self._remove(before)
 
     def _make(self, claim: Claim, before: str | None) -> None:
@@ -281,7 +275,7 @@ class PartFile:
         self._writeback = Writeback()
         token = secrets.token_hex(8)
         claim.note(token, *filter(None, [before]))
-        self._file = hold(self._names.part(token), system.MAKE, self._mode())
+        self._file = hold(self._names.part(token), system.MAKE, self._mode)
         self._token = token
         self._locking(self._file)
 
@@ -292,7 +286,7 @@ class PartFile:
             file = hold(path, system.WRITE)
             try:
                 if self._locking(file) or system.is_stale(path, STALE):
-                    path.unlink()
+                    os.unlink(path)
             finally:
                 drop(file)
 
@@ -341,7 +335,7 @@ class PartFile:
         with suppress(OSError):
             if self._token and (remove or self._known is None):
                 if not placed:
-                    self._names.part(self._token).unlink(missing_ok=True)
+                    system.remove(self._names.part(self._token))
                 self._unmark(claim)
             elif self._file >= 0:
                 self._trim(self._size)  # gives back what was reserved
@@ -352,16 +346,39 @@ class PartFile:
     def _unmark(self, claim: Claim) -> None:
         if not self._marked:
             return
-        self._names.draft(None if claim.certain else self._token).unlink(missing_ok=True)
+        system.remove(self._names.draft(None if claim.certain else self._token))
         found = load(self._names.sidecar)
         if found is not None and found.token == self._token:
-            self._names.sidecar.unlink()
+            os.unlink(self._names.sidecar)
 
     def _close(self) -> None:
         if self._file >= 0:
             file, self._file = self._file, -1
             with suppress(OSError):
                 drop(file)
+
+
+class _Step:
+    """Work on the open file, under the lock."""
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: PartFile) -> None:
+        self._part = part
+
+    def __enter__(self) -> Claim:
+        part = self._part
+        if part._process != os.getpid():
+            raise StorageError("The partial file belongs to the process that opened it, not to its child")
+        part._lock.acquire()
+        if part._file < 0 or part._claim is None:
+            part._lock.release()
+            raise StorageError("There is no open partial file")
+        return part._claim
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._part._lock.release()
+        tell(error)
 
 
 class _Taken(NamedTuple):
@@ -377,9 +394,17 @@ class _Taken(NamedTuple):
     length: int
 
 
-def _real(target: Path) -> Path:
-    """Where a link leads: that is the file to be replaced."""
-    return Path(os.path.realpath(target)) if target.is_symlink() else target.absolute()
+def _real(target: Path) -> tuple[str, int | None]:
+    """Where a link leads: that is the file to be replaced. And the permissions of what is there, if anything is."""
+    path = os.fspath(target.absolute())
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return path, None
+    if stat.S_ISLNK(mode):
+        path = os.path.realpath(path)
+        return path, system.permissions(path)
+    return path, stat.S_IMODE(mode)
 
 
 def _blocks(file: int, start: int, end: int) -> Iterator[bytes]:

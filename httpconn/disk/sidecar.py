@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from .system import read_ours, replace
@@ -114,7 +113,7 @@ def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
-def load(path: Path) -> Record | None:
+def load(path: str) -> Record | None:
     """What stands at the path, if it is a plain file of our own; no link is followed."""
     try:
         text = read_ours(path, MOST_BYTES + 1)
@@ -123,7 +122,7 @@ def load(path: Path) -> Record | None:
     return decode(text) if len(text) <= MOST_BYTES else None
 
 
-def save(path: Path, draft: Path, record: Record) -> None:
+def save(path: str, draft: str, record: Record) -> None:
     """Replace what stands at the path, once the new text is on disk.
 
     Args:

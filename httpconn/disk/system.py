@@ -6,9 +6,8 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
+from types import TracebackType
 
 from ..errors import DiskFull, StorageError
 
@@ -38,22 +37,31 @@ WRITE = READ | os.O_RDWR
 MAKE = WRITE | os.O_CREAT | os.O_EXCL
 
 
+StrPath = str | os.PathLike[str]
+
 AT_ONCE = 256 * 1024
 """Bytes of one call to write. For more, Linux takes larger pieces of memory, such as a virtual machine has to get from
 its host at first, at ten times the cost."""
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """The operating system's errors as ours, with its number and its words."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
+def tell(error: BaseException | None) -> None:
+    """Raise an operating system's error as ours, with its number and its words."""
+    if isinstance(error, OSError) and not isinstance(error, StorageError):
         kind = DiskFull if error.errno in DiskFull.NUMBERS else StorageError
         where = f": {error.filename}" if error.filename else ""
         raise kind(f"{error.strerror or error}{where}", errno=error.errno) from error
+
+
+class Told:
+    """The operating system's errors within it are told as ours."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        tell(error)
 
 
 def is_ours(status: os.stat_result) -> bool:
@@ -62,7 +70,7 @@ def is_ours(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == user
 
 
-def read_ours(path: Path, most: int) -> bytes:
+def read_ours(path: StrPath, most: int) -> bytes:
     """At most so many bytes of a regular file of our own; no link is followed.
 
     Raises:
@@ -78,7 +86,7 @@ def read_ours(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
-def replace(path: Path, draft: Path, data: bytes, *, durable: bool) -> None:
+def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> None:
     """Put a file for its owner alone in place of what stands at the path.
 
     Args:
@@ -87,7 +95,7 @@ def replace(path: Path, draft: Path, data: bytes, *, durable: bool) -> None:
         data: all that it holds.
         durable: it is on disk before it has its name.
     """
-    draft.unlink(missing_ok=True)
+    remove(draft)
     try:
         with os.fdopen(os.open(draft, MAKE, 0o600), "wb") as file:
             file.write(data)
@@ -97,22 +105,28 @@ def replace(path: Path, draft: Path, data: bytes, *, durable: bool) -> None:
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
-            draft.unlink(missing_ok=True)
+            remove(draft)
         raise
 
 
-def names(path: Path, status: os.stat_result) -> bool:
+def remove(path: StrPath) -> None:
+    """Take a name away, if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def names(path: str, status: os.stat_result) -> bool:
     """Whether the name still is that of the file which has this status."""
     try:
-        return os.path.samestat(path.lstat(), status)
+        return os.path.samestat(os.lstat(path), status)
     except FileNotFoundError:
         return False
 
 
-def permissions(path: Path) -> int | None:
+def permissions(path: str) -> int | None:
     """Of what stands at the path; None where nothing does."""
     try:
-        return stat.S_IMODE(path.stat().st_mode)
+        return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
         return None
 
@@ -150,7 +164,7 @@ def sync(descriptor: int) -> None:
     getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
-def rename_to_free(path: Path, name: Path) -> None:
+def rename_to_free(path: str, name: str) -> None:
     """Rename a file to a name that nothing has.
 
     Raises:
@@ -164,12 +178,12 @@ def rename_to_free(path: Path, name: Path) -> None:
         os.close(os.open(name, MAKE, 0o600))
         os.replace(path, name)
     else:
-        path.unlink()
+        os.unlink(path)
 
 
-def failure(number: int, path: Path) -> OSError:
+def failure(number: int, path: StrPath) -> OSError:
     """An error as the operating system would raise it."""
-    return OSError(number, os.strerror(number), str(path))
+    return OSError(number, os.strerror(number), os.fspath(path))
 
 
 def put(descriptor: int, offset: int, block: bytes | memoryview) -> None:
@@ -185,17 +199,17 @@ def get(descriptor: int, offset: int, size: int) -> bytes:
     return pread(descriptor, size, offset)
 
 
-def last_change(path: Path) -> int | None:
+def last_change(path: str) -> int | None:
     """When a file was written to, in nanoseconds of its file system's clock."""
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:
         return None
 
 
-def is_stale(path: Path, age: float) -> bool:
+def is_stale(path: str, age: float) -> bool:
     """Whether nothing was written to a file in the last seconds before its folder was changed.
 
     The folder's time, since the clock of a file server is not this machine's.
     """
-    return path.parent.stat().st_mtime - path.stat().st_mtime > age
+    return os.stat(os.path.dirname(path)).st_mtime - os.stat(path).st_mtime > age

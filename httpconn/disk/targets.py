@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from ..errors import InvalidRequest
-from .system import failure, told
+from .system import StrPath, Told, failure
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -19,14 +19,14 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         StorageError: it is a folder or a device, its folder does not exist, or its name is too long.
     """
     target = _checked(path)
-    with told():
-        mode, where = _mode(target, follow=False), target
+    with Told():
+        mode, where = _mode(target, follow=False), os.fspath(target)
         if mode == stat.S_IFLNK:
-            mode, where = _mode(target), target.resolve()
+            mode, where = _mode(target), os.path.realpath(target)
         # A rename would put a file where a device, a pipe or a socket stood, for every other process too.
         if mode not in (None, stat.S_IFREG):
             raise failure(errno.EISDIR if mode == stat.S_IFDIR else errno.EINVAL, target)
-        _require_folder(where.parent)
+        _require_folder(os.path.dirname(where) or os.curdir)
     return target
 
 
@@ -38,8 +38,8 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
         StorageError: it is no folder.
     """
     folder = _checked(path)
-    with told():
-        _require_folder(folder)
+    with Told():
+        _require_folder(os.fspath(folder))
     return folder
 
 
@@ -55,15 +55,15 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _require_folder(folder: Path) -> None:
+def _require_folder(folder: str) -> None:
     mode = _mode(folder)
     if mode != stat.S_IFDIR:
         raise failure(errno.ENOENT if mode is None else errno.ENOTDIR, folder)
 
 
-def _mode(path: Path, *, follow: bool = True) -> int | None:
+def _mode(path: StrPath, *, follow: bool = True) -> int | None:
     """What stands at the path; None where nothing does."""
     try:
-        return stat.S_IFMT(path.stat(follow_symlinks=follow).st_mode)
+        return stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return None

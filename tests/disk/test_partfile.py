@@ -53,7 +53,7 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
     part.reserve(100)
     part.write([b"whole"])
     part.commit()
-    assert steps == [(5, b"old"), (tmp_path, b"whole")]
+    assert steps == [(5, b"old"), (str(tmp_path), b"whole")]
 
 
 def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> None:

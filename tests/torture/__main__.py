@@ -53,11 +53,12 @@ def is_whole(target: Path, versions: range, workers: Workers) -> bool:
 
 def is_proven(target: Path, workers: Workers) -> bool:
     """Whether what is said to be on disk is there; a partial file that has its name by now needs no saying."""
-    record = load(Names(target).sidecar)
-    if record is None or not Names(target).part(record.token).exists():
+    names = Names(str(target))
+    record = load(names.sidecar)
+    if record is None or not Path(names.part(record.token)).exists():
         return True
     version = workers.content(int((record.sidecar.validator or "").strip('"')))
-    found = Names(target).part(record.token).read_bytes()
+    found = Path(names.part(record.token)).read_bytes()
     return all(found[start:end] == version[start:end] for start, end in record.sidecar.proven)
 
 
