@@ -69,7 +69,7 @@ class PartFile:
         self._flushing = flushing
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._names = Names(os.fspath(target))
+        self._names: Names
         self._claim: Claim | None = None
         self._over = False
         self._permissions: int | None = None  # of what stood at the target

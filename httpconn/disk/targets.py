@@ -52,7 +52,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
         os.fsencode(path)
     except UnicodeEncodeError as error:
         raise InvalidRequest("The path to save to cannot be encoded for the file system") from error
-    return Path(path)
+    return path if isinstance(path, Path) else Path(path)
 
 
 def _require_folder(folder: str) -> None:

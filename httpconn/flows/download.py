@@ -11,7 +11,6 @@ from typing import Any
 from ..core import ranges
 from ..core.dates import timestamp
 from ..core.headers import Fields
-from ..core.identity import key_of
 from ..core.requests import RequestSpec
 from ..disk.partfile import PartFile
 from ..downloaded import Downloaded
@@ -65,7 +64,7 @@ async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     part = PartFile(target)
     partial = Partial(part, call.spec.url, wanted.digest, wanted.resume)
     try:
-        claimed = await claim(port, course.deadline, part, key_of(call.spec.url))
+        claimed = await claim(port, course.deadline, part, partial.key)
         if claimed.left is not None:
             await port.blocking(partial.take_up, claimed.left)
         existing = claimed.existing

@@ -31,6 +31,7 @@ class Partial:
         keep: leave what there is to a later download, and take up what an earlier one left.
 
     Attributes:
+        key: of the resource.
         size: bytes on disk, from the file's beginning on.
         behind: ranges on disk behind the first gap, as (start, end).
         total: bytes of the whole, as far as it is known.
@@ -40,6 +41,7 @@ class Partial:
     """
 
     def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
+        self.key: str = key_of(url)
         self.size: int = 0
         self.behind: tuple[tuple[int, int], ...] = ()
         self.total: int | None = None
@@ -47,8 +49,7 @@ class Partial:
         self.digest = expected
         self.unchecked: tuple[str, ...] = ()
         self._part = part
-        self._url = url.shown
-        self._key = key_of(url)
+        self._url = url
         self._expected = expected
         self._keep = keep
         self._validator: str | None = None
@@ -69,7 +70,7 @@ class Partial:
     @property
     def received(self) -> int:
         """All bytes on disk."""
-        return self.size + sum(end - start for start, end in self.behind)
+        return self.size + (sum(end - start for start, end in self.behind) if self.behind else 0)
 
     @property
     def validator(self) -> str | None:
@@ -93,7 +94,7 @@ class Partial:
 
     def take_up(self, left: Sidecar) -> None:
         """Go on with what an earlier download left, where it is of this resource, or was to have the same digest."""
-        is_same = left.key == self._key
+        is_same = left.key == self.key
         validator = left.validator if is_same and is_validator(left.validator) else None
         behind = tuple((start, start + count) for start, _, count in left.parts)
         held = left.committed + sum(count for _, _, count in left.parts)
@@ -209,8 +210,8 @@ class Partial:
 
     def _note(self, held: Held) -> Sidecar:
         return Sidecar(
-            url=self._url,
-            key=self._key,
+            url=self._url.shown,
+            key=self.key,
             digest=None if self._expected is None else str(self._expected),
             validator=held.validator,
             total=held.total,
