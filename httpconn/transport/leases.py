@@ -7,7 +7,6 @@ takes up a place for ever), a tunnel whose inner handshake failed, and the socke
 from __future__ import annotations
 
 import threading
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -16,11 +15,7 @@ import httpcore
 
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
-
-BORNE = 1024 * 1024
-"""Bytes that were left unread after which a connection is asked for nothing more; the window of httpcore has 16 MiB."""
-
-_ACQUIRE = (f"{httpcore.__name__}._synchronization", "acquire")  # of its semaphores
+from .workarounds import MOST_UNREAD, finish_places, is_ahead, was_unseen
 
 
 class _Lease(ABC):
@@ -38,8 +33,7 @@ class _Lease(ABC):
         self._streams: list[Any] = []
         self._used = False
         self._discarded = False
-        self._retired = False
-        self._left = 0.0
+        self._unread = 0.0
         passage = CURRENT.get()
         if passage is not None:
             passage.connections.append(self)
@@ -50,9 +44,12 @@ class _Lease(ABC):
 
     def is_available(self) -> bool:
         """Whether a request may be sent on it now."""
-        if self._discarded or self._retired:
+        return self._takes_more()
+
+    def _takes_more(self) -> bool:
+        if self._discarded or self._unread > MOST_UNREAD:
             return False
-        return bool(self._connection.is_available()) and not _is_ahead(self._connection)
+        return bool(self._connection.is_available()) and not is_ahead(self._connection)
 
     def is_idle(self) -> bool:
         """Whether it is open and nobody uses it."""
@@ -82,12 +79,11 @@ class _Lease(ABC):
             passage.resume()
             response = await self._send(request)
         except BaseException as error:
-            if _took_places(error):
-                _take_places(self._connection)  # before anybody else has a turn
+            finish_places(self._connection, error)
             passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
-            if _was_left_unbegun(self._connection, error) or (self not in passage.connections and _is_unseen(error)):
+            if was_unseen(self._connection, error, is_first=self in passage.connections):
                 raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
             raise
         self._adopt(passage)
@@ -97,20 +93,17 @@ class _Lease(ABC):
     async def leave(self, passage: Passage) -> None:
         """One user less. The last one closes what cannot be used again.
 
-        An answer that is left half-way costs its connection, in HTTP/2 too, where others may end theirs on it: httpcore
-        tells the server nothing, so that the rest comes and uses up the window of all; and if it was the time that ran
-        out, nobody may be there any more. Short bodies that nobody asked for are borne, until they are too many.
+        An answer that is left half-way costs its connection, in HTTP/2 too, where others may end theirs on it: if it
+        was the time that ran out, nobody may be there any more. Short bodies that nobody asked for are borne, until
+        they are too many.
         """
         if not passage.whole:
-            self._left += passage.left
-            self._retired = self._retired or self._left > BORNE
+            self._unread += passage.left
         # In this order: as soon as it is idle, another thread may take it, and become a user first.
         # A connection that was never made calls itself idle as well as closed.
-        reusable = not self._discarded and self._connection.is_idle() and not self._connection.is_closed()
+        reusable = self._connection.is_idle() and not self._connection.is_closed()
         # HTTP/2: after a GOAWAY it is idle, and takes no more requests.
-        reusable = (
-            reusable and not self._retired and self._connection.is_available() and not _is_ahead(self._connection)
-        )
+        reusable = reusable and self._takes_more()
         self._users.discard(passage)
         if not self._users and not reusable:
             await self._shut()
@@ -139,51 +132,6 @@ class _Lease(ABC):
 
     @abstractmethod
     async def _close(self, closable: Any) -> None: ...
-
-
-def _is_ahead(connection: Any) -> bool:
-    """Whether bytes came behind an answer: httpcore would take them for the beginning of the next one."""
-    parser = getattr(_innermost(connection), "_h11_state", None)
-    return parser is not None and bool(parser.trailing_data[0])
-
-
-def _took_places(error: BaseException) -> bool:
-    """Whether it came while httpcore waited for the place of an HTTP/2 stream, or took those not allowed yet."""
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    return _ACQUIRE in [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in frames]
-
-
-def _take_places(connection: Any) -> None:
-    """Take what httpcore was cancelled over: the places of streams that the server has not allowed yet.
-
-    Otherwise it would give back more than it took, which is a ValueError for whoever shares the connection.
-    """
-    http2 = _innermost(connection)
-    semaphore = getattr(http2, "_max_streams_semaphore", None)
-    places = getattr(semaphore, "_anyio_semaphore", None) or getattr(semaphore, "_trio_semaphore", None)
-    if places is not None and http2._max_streams == 1 and not http2._h2_state.highest_outbound_stream_id:
-        while places.value > 1:
-            places.acquire_nowait()
-
-
-def _was_left_unbegun(connection: Any, error: BaseException) -> bool:
-    """Whether who was beginning an HTTP/2 connection left it: h2 then refuses to begin it for whoever waited."""
-    is_refused = type(error).__module__.partition(".")[0] == "h2"
-    return is_refused and not getattr(_innermost(connection), "_sent_connection_init", True)
-
-
-def _is_unseen(error: BaseException) -> bool:
-    """Whether the server ended a connection before it saw any request (RFC 9113 section 6.8): what began it was cut."""
-    return isinstance(error, httpcore.RemoteProtocolError) and any(
-        getattr(each, "last_stream_id", None) == 0 for each in error.args
-    )
-
-
-def _innermost(connection: Any) -> Any:
-    """What speaks HTTP, through a proxy and its tunnel."""
-    while (inner := getattr(connection, "_connection", None)) is not None:
-        connection = inner
-    return connection
 
 
 class LeasedBody:

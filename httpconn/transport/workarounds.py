@@ -1,0 +1,80 @@
+"""Workarounds: what httpcore does wrong with the connections that it keeps, mended from outside.
+
+Each names the fault, and was seen in httpcore 1.0.9 and in httpcore2 2.16. Here alone is read what they keep to
+themselves; where it is not there, nothing is mended.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import httpcore
+
+MOST_UNREAD = 1024 * 1024
+"""Bytes of answers left unread after which an HTTP/2 connection is asked for nothing more.
+
+The fault: an answer that is left half-way is not cancelled (RFC 9113 section 5.4.2), so that its rest comes and uses up
+the window of all; that of httpcore has 16 MiB.
+"""
+
+_ACQUIRE = (f"{httpcore.__name__}._synchronization", "acquire")  # of its semaphores
+
+
+def is_ahead(connection: Any) -> bool:
+    """Whether bytes came behind an answer over HTTP/1.1.
+
+    The fault: they are taken for the beginning of the next one.
+    """
+    parser = getattr(_protocol(connection), "_h11_state", None)
+    return parser is not None and bool(parser.trailing_data[0])
+
+
+def finish_places(connection: Any, error: BaseException) -> None:
+    """Take the places of HTTP/2 streams that the server has not allowed yet, where that was interrupted.
+
+    The fault: whoever begins a connection takes all but one of them, one after the other, and where it is cancelled
+    over that the rest counts as free. More are given back then than were taken, which is a ValueError for whoever
+    shares the connection. To be called before anybody else has a turn.
+    """
+    http2 = _protocol(connection)
+    semaphore = getattr(http2, "_max_streams_semaphore", None)
+    places = getattr(semaphore, "_anyio_semaphore", None) or getattr(semaphore, "_trio_semaphore", None)
+    if places is None or not _took_places(error):
+        return
+    if http2._max_streams == 1 and not http2._h2_state.highest_outbound_stream_id:
+        while places.value > 1:
+            places.acquire_nowait()
+
+
+def was_unseen(connection: Any, error: BaseException, *, is_first: bool) -> bool:
+    """Whether another call that shared an HTTP/2 connection broke it, and the server saw nothing of this request.
+
+    The faults: where whoever was beginning a connection is cancelled, h2 refuses to begin it for whoever waited; and
+    what was being sent then is lost, after which the server understands nothing, and ends the connection with word
+    that it saw no request (RFC 9113 section 6.8).
+
+    Args:
+        is_first: the connection was made for the request. A server that ends each so would be asked for ever.
+    """
+    is_refused = type(error).__module__.partition(".")[0] == "h2"
+    if is_refused and not getattr(_protocol(connection), "_sent_connection_init", True):
+        return True
+    return not is_first and isinstance(error, httpcore.RemoteProtocolError) and any(map(_saw_none, error.args))
+
+
+def _took_places(error: BaseException) -> bool:
+    """Whether it came while httpcore waited for the place of a stream, or took those not allowed yet."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _ACQUIRE in [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in frames]
+
+
+def _saw_none(event: Any) -> bool:
+    return getattr(event, "last_stream_id", None) == 0
+
+
+def _protocol(connection: Any) -> Any:
+    """What speaks HTTP, through a proxy and its tunnel."""
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    return connection
