@@ -53,6 +53,7 @@ class Wire:
         "_since",
         "_socket",
         "_tls",
+        "_unsent",
         "_watch",
     )
 
@@ -70,6 +71,7 @@ class Wire:
         self._poll = _poll(sock)
         self._receiving = False
         self._sending = False
+        self._unsent: bytes | memoryview = b""
         _open.add(sock)
 
     async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
@@ -188,12 +190,13 @@ class Wire:
         return data[count:]
 
     async def send(self, data: bytes, timeout: float | None, *, onward: bool = False) -> None:
-        """Send all.
+        """Send all. What an interruption leaves is sent by the next call: in HTTP/2 it may be another exchange's.
 
         Args:
             onward: whether it goes on what was just sent, so that others may be due for their turn.
         """
-        unsent = memoryview(data)
+        unsent = memoryview(b"".join((self._unsent, data)) if self._unsent else data)
+        self._unsent = b""
         self._sending = True
         try:
             self._require_open()
@@ -221,6 +224,8 @@ class Wire:
         except BROKEN as error:
             raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
         finally:
+            if unsent:  # an empty view would keep what was sent
+                self._unsent = unsent
             self._end_sending()
 
     def _end_sending(self) -> None:

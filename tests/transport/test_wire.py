@@ -118,6 +118,22 @@ def test_who_answers_all_that_comes_lets_others_have_their_turn(ends):
         answer_much(SyncStream(wire, UNSAID, lambda _: None), theirs)
 
 
+def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
+    wire, theirs = ends
+    block = bytes(range(256)) * 16
+    turns = 0
+    for _ in range(3 * BURST // len(block)):
+        expected = block
+        try:
+            run_sync(wire.send(block, 5, onward=True))
+        except Interrupted:
+            turns += 1
+            run_sync(wire.send(b"next", 5))
+            expected += b"next"
+        assert received(theirs, len(expected)) == expected
+    assert turns >= 2
+
+
 class ClosingRuntime(BlockingRuntime):
     """Another thread closes the wire just then."""
 
