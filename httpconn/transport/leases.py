@@ -15,7 +15,7 @@ import httpcore
 
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
-from .workarounds import MOST_UNREAD, finish_places, is_ahead, was_unseen
+from .workarounds import MOST_UNREAD, finish_places, is_ahead, was_left_unbegun
 
 
 class _Lease(ABC):
@@ -83,7 +83,7 @@ class _Lease(ABC):
             passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
-            if was_unseen(self._connection, error, is_first=self in passage.connections):
+            if was_left_unbegun(self._connection, error):
                 raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
             raise
         self._adopt(passage)

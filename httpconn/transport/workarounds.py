@@ -47,30 +47,19 @@ def finish_places(connection: Any, error: BaseException) -> None:
             places.acquire_nowait()
 
 
-def was_unseen(connection: Any, error: BaseException, *, is_first: bool) -> bool:
-    """Whether another call that shared an HTTP/2 connection broke it, and the server saw nothing of this request.
+def was_left_unbegun(connection: Any, error: BaseException) -> bool:
+    """Whether a request waited for an HTTP/2 connection that another was beginning, and left.
 
-    The faults: where whoever was beginning a connection is cancelled, h2 refuses to begin it for whoever waited; and
-    what was being sent then is lost, after which the server understands nothing, and ends the connection with word
-    that it saw no request (RFC 9113 section 6.8).
-
-    Args:
-        is_first: the connection was made for the request. A server that ends each so would be asked for ever.
+    The fault: where that one is cancelled, h2 refuses to begin the connection again for whoever waited.
     """
     is_refused = type(error).__module__.partition(".")[0] == "h2"
-    if is_refused and not getattr(_protocol(connection), "_sent_connection_init", True):
-        return True
-    return not is_first and isinstance(error, httpcore.RemoteProtocolError) and any(map(_saw_none, error.args))
+    return is_refused and not getattr(_protocol(connection), "_sent_connection_init", True)
 
 
 def _took_places(error: BaseException) -> bool:
     """Whether it came while httpcore waited for the place of a stream, or took those not allowed yet."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return _ACQUIRE in [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in frames]
-
-
-def _saw_none(event: Any) -> bool:
-    return getattr(event, "last_stream_id", None) == 0
 
 
 def _protocol(connection: Any) -> Any:
