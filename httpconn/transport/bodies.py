@@ -1,4 +1,4 @@
-"""Bodies of responses as httpx reads them."""
+"""Bodies: of responses as httpx reads them, of requests as httpcore does."""
 
 from __future__ import annotations
 
@@ -51,6 +51,22 @@ class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Give the connection back."""
         self._body.close()
+
+
+class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a request, which tells its passage when it is read."""
+
+    def __init__(self, stream: Any, passage: Passage) -> None:
+        self._stream = stream
+        self._passage = passage
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._passage.spent = True
+        return iter(self._stream)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._passage.spent = True
+        return aiter(self._stream)
 
 
 class _PooledBody:

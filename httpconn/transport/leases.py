@@ -17,6 +17,8 @@ from ..stepping import run_sync
 from .passages import CURRENT, Passage
 from .workarounds import MOST_UNREAD, finish_places, is_ahead, was_left_unbegun
 
+_REFUSED = "The server went away before it took the request, whose body cannot be sent again"
+
 
 class _Lease(ABC):
     """What the pool asks of a connection, and the flow of a request.
@@ -85,6 +87,8 @@ class _Lease(ABC):
             await self.leave(passage)
             if was_left_unbegun(self._connection, error):
                 raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
+            if passage.whole and passage.spent:
+                raise httpcore.RemoteProtocolError(_REFUSED) from error
             raise
         self._adopt(passage)
         response.stream = LeasedBody(self, response.stream, passage)

@@ -27,6 +27,7 @@ class Passage:
         limits: of the header of an answer.
         connections: made for it by the pool.
         streams: dialled for it by the backend, and not yet owned by a connection.
+        spent: whether a body of the request that cannot be sent again was read from.
         whole: whether nothing of its answer is still to come.
         left: bytes that are still to come of one that nobody has begun to read; without end where that is not known.
         interruption: what interrupted its clean-up, to be raised once that is done.
@@ -35,6 +36,7 @@ class Passage:
     limits: Limits = field(default_factory=Limits)
     connections: list[Discardable] = field(default_factory=list)
     streams: list[Any] = field(default_factory=list)
+    spent: bool = False
     whole: bool = False
     left: float = math.inf
     interruption: BaseException | None = None

@@ -15,7 +15,7 @@ import httpx
 from ..options import Limits
 from ..stats import PoolStats
 from .backend import AsyncBackend, SyncBackend
-from .bodies import AsyncBody, SyncBody
+from .bodies import AsyncBody, RequestBody, SyncBody
 from .gate import Gate, Place
 from .guard import Guard
 from .leases import AsyncPool, SyncPool
@@ -89,7 +89,7 @@ class Pooled(ABC):
             if self._closed:
                 raise httpx.ConnectError("The transport is closed")
             with httpx_errors(), passage.current():
-                response = await self._send(_core_request(request, bracketed=self._bracketed))
+                response = await self._send(_core_request(request, passage, bracketed=self._bracketed))
         except BaseException:
             passage.discard_unused()
             self._gate.leave(place)
@@ -201,7 +201,7 @@ def _writes_hosts(proxy: httpcore.Proxy | None) -> bool:
     return proxy is not None and not proxy.url.scheme.startswith(b"socks")
 
 
-def _core_request(request: httpx.Request, *, bracketed: bool) -> httpcore.Request:
+def _core_request(request: httpx.Request, passage: Passage, *, bracketed: bool) -> httpcore.Request:
     """httpx's request as httpcore's.
 
     httpcore writes an IPv6 address without the brackets that a URL and CONNECT need (RFC 9110 section 7.1): 2001::1
@@ -214,10 +214,11 @@ def _core_request(request: httpx.Request, *, bracketed: bool) -> httpcore.Reques
     host = b"[%b]" % url.raw_host if bracketed and b":" in url.raw_host else url.raw_host
     extensions = dict(request.extensions)
     target = extensions.pop("target", url.raw_path)
+    stream = request.stream
     return httpcore.Request(
         request.method,
         httpcore.URL(scheme=url.raw_scheme, host=host, port=url.port, target=target),
         headers=request.headers.raw,
-        content=request.stream,
+        content=stream if isinstance(stream, httpx.ByteStream) else RequestBody(stream, passage),
         extensions=extensions,
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import queue
-import socket
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,52 +13,18 @@ import pytest
 import httpconn
 from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
-from tests.transport.acceptor import Acceptor
-from tests.transport.frames import STATUS_200
+from tests.transport.frames import Send, answer_on, answering_http2_peer
 
-PREFACE = b"SM\r\n\r\n"
-HEADERS, ENDED = 1, 5  # the type of a frame; the flags END_STREAM and END_HEADERS
 FEWER = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 1}).serialize()
 MANY = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 100}).serialize()
 
 
-def streams_of(received: bytes) -> Iterator[int]:
-    """The stream of each request (RFC 9113 section 4.1)."""
-    at = received.find(PREFACE) + len(PREFACE)
-    while at + 9 <= len(received):
-        if received[at + 3] == HEADERS:
-            yield int.from_bytes(received[at + 5 : at + 9])
-        at += 9 + int.from_bytes(received[at : at + 3])
-
-
-def answer_on(stream: int) -> bytes:
-    head = frames.HeadersFrame(stream, STATUS_200, flags=["END_HEADERS"])
-    return head.serialize() + frames.DataFrame(stream, b"late", flags=["END_STREAM"]).serialize()
-
-
-Asked = Callable[[bytes], None]
-
-
 @contextmanager
-def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queue[tuple[Asked, int]]]]:
+def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queue[tuple[Send, int]]]]:
     """A server that answers nothing: for each request, what sends on its connection, and its stream."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificates.files.server)
-    context.set_alpn_protocols(["h2"])
-    asked: queue.Queue[tuple[Asked, int]] = queue.Queue()
-
-    def meet(sock: socket.socket) -> None:
-        with context.wrap_socket(sock, server_side=True) as client:
-            client.sendall(first)
-            received, known = b"", 0
-            while data := client.recv(10_000):
-                received += data
-                for stream in [*streams_of(received)][known:]:
-                    known += 1
-                    asked.put((client.sendall, stream))
-
-    with Acceptor(meet) as acceptor:
-        yield f"https://127.0.0.1:{acceptor.port}", asked
+    asked: queue.Queue[tuple[Send, int]] = queue.Queue()
+    with answering_http2_peer(certificates, first, lambda send, stream: asked.put((send, stream))) as url:
+        yield url, asked
 
 
 @pytest.mark.parametrize("settings", [MANY, FEWER], ids=["many at once", "one at once"])

@@ -8,7 +8,17 @@ import pytest
 
 import httpconn
 from httpconn import RetryPolicy
-from tests.transport.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
+from tests.transport.frames import (
+    CONTENT_LENGTH,
+    STATUS,
+    STATUS_200,
+    answer_on,
+    answering_http2_peer,
+    data,
+    headers,
+    http2_peer,
+    literal,
+)
 
 FAULTS = {
     "a status that is no number": headers(literal(STATUS, b"abc")) + data(b"ok"),
@@ -47,6 +57,16 @@ def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_se
     assert "SECRET" not in str(caught.value)
 
 
+def streamed(face, parts):
+    """A body that can be had once."""
+
+    async def async_parts():
+        for part in parts:
+            yield part
+
+    return async_parts() if face.is_async else parts
+
+
 def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server, certificates):
     made = user(http2=True, ssl_context=certificates.trust())
 
@@ -54,9 +74,29 @@ def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server
         yield b"x"
         raise ValueError("out of parts")
 
-    async def async_parts():
-        for part in parts():
-            yield part
-
     with pytest.raises(ValueError, match="out of parts"):
-        face.run(made.post, http2_server, async_parts() if face.is_async else parts())
+        face.run(made.post, http2_server, streamed(face, parts()))
+
+
+def take_one(send, stream):
+    """The first request of a connection is answered; the server goes away before it takes another."""
+    send(answer_on(stream) if stream == 1 else frames.GoAwayFrame(0, last_stream_id=1).serialize())
+
+
+def test_a_request_that_was_not_taken_goes_out_on_another_connection(face, user, certificates):
+    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        face.run(made.get, url)
+        assert face.run(made.post, url, b"body").content == b"late"
+        assert made.transport.stats.made == 2
+        face.run(made.leave)
+
+
+def test_one_whose_body_was_read_is_an_error_instead(face, user, certificates):
+    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        face.run(made.get, url)
+        with pytest.raises(httpx.RemoteProtocolError, match="cannot be sent again"):
+            face.run(made.post, url, streamed(face, (part for part in [b"bo", b"dy"])))
+        assert face.run(made.get, url).content == b"late"
+        face.run(made.leave)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import anyio
 import anyio.lowlevel
 import httpx
+import hyperframe.frame as frames
 import pytest
 
 import httpconn
 from httpconn.transport import AsyncHTTPTransport
+from tests.transport.frames import answer_on, answering_http2_peer
+
+
+async def open_and_leave(client: httpx.AsyncClient, url: str, moment: str) -> None:
+    """A request that is cancelled while it opens a connection."""
+    with anyio.CancelScope() as scope:
+
+        async def trace(name: str, info: object) -> None:
+            if name == f"http2.send_connection_init.{moment}":
+                scope.cancel()
+
+        await client.get(url, extensions={"trace": trace})
+    assert scope.cancelled_caught
 
 
 @pytest.mark.parametrize("moment", ["started", "complete"])
@@ -16,16 +32,6 @@ from httpconn.transport import AsyncHTTPTransport
 def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to_others(
     backend, moment, http2_server, certificates
 ):
-    async def open_and_leave(client: httpx.AsyncClient) -> None:
-        with anyio.CancelScope() as scope:
-
-            async def trace(name: str, info: object) -> None:
-                if name == f"http2.send_connection_init.{moment}":
-                    scope.cancel()
-
-            await client.get(f"{http2_server}/json", extensions={"trace": trace})
-        assert scope.cancelled_caught
-
     async def main() -> list[int]:
         found = []
 
@@ -35,7 +41,7 @@ def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to
         transport = AsyncHTTPTransport(http2=True, ssl_context=certificates.trust())
         async with httpx.AsyncClient(transport=transport) as client:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(open_and_leave, client)
+                tasks.start_soon(open_and_leave, client, f"{http2_server}/json", moment)
                 await anyio.lowlevel.checkpoint()
                 for _ in range(5):
                     tasks.start_soon(get, client)
@@ -44,6 +50,27 @@ def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to
         return found
 
     assert anyio.run(main, backend=backend) == [200] * 6
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_body_of_which_nothing_was_read_goes_out_on_another_connection(backend, certificates):
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"body"
+
+    async def post(client: httpx.AsyncClient, url: str) -> None:
+        assert (await client.post(url, content=parts())).content == b"late"
+
+    async def main(url: str) -> int:
+        transport = AsyncHTTPTransport(http2=True, ssl_context=certificates.trust())
+        async with httpx.AsyncClient(transport=transport) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(open_and_leave, client, url, "started")
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(post, client, url)
+        return transport.stats.made
+
+    first = frames.SettingsFrame(0).serialize()
+    with answering_http2_peer(certificates, first, lambda send, stream: send(answer_on(stream))) as url:
+        assert anyio.run(main, url, backend=backend) == 2
 
 
 def test_an_answer_that_came_whole_costs_no_connection_though_nobody_reads_it(
