@@ -15,7 +15,7 @@ import httpcore
 
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
-from .workarounds import MOST_UNREAD, finish_places, is_ahead, was_left_unbegun
+from .workarounds import MOST_UNREAD, allows_fewer, finish_places, is_ahead, was_left_unbegun
 
 _REFUSED = "The server went away before it took the request, whose body cannot be sent again"
 
@@ -51,7 +51,8 @@ class _Lease(ABC):
     def _takes_more(self) -> bool:
         if self._discarded or self._unread > MOST_UNREAD:
             return False
-        return bool(self._connection.is_available()) and not is_ahead(self._connection)
+        connection = self._connection
+        return bool(connection.is_available()) and not is_ahead(connection) and not allows_fewer(connection)
 
     def is_idle(self) -> bool:
         """Whether it is open and nobody uses it."""

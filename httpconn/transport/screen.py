@@ -23,7 +23,7 @@ _AHEAD = b"\0"
 class Screen:
     """Between one stream and h11. What is no HTTP/1.1, by what is sent, passes: HTTP/2, and the handshake of SOCKS.
 
-    The frames of HTTP/2 are counted.
+    The frames of HTTP/2 are looked through.
     """
 
     __slots__ = ("_answer", "_fault", "_frames", "_headed")
@@ -33,6 +33,11 @@ class Screen:
         self._fault: RemoteProtocolError | None = None
         self._frames: Frames | None = None
         self._headed = False
+
+    @property
+    def allows_fewer(self) -> bool:
+        """Whether fewer streams of HTTP/2 are allowed at once than were before."""
+        return self._frames is not None and self._frames.allows_fewer
 
     def sent(self, data: bytes) -> None:
         """Take note of what is sent; h11 sends the head of a request in one piece."""
@@ -61,9 +66,7 @@ class Screen:
         """
         answer = self._answer
         if answer is None:
-            if self._frames is not None:
-                self._frames.count(data)
-            return data
+            return data if self._frames is None else self._frames.passed(data)
         if answer.complete:
             return _AHEAD if data else b""
         try:

@@ -33,6 +33,11 @@ class Stream:
         self._on_close = on_close
         self._screen = Screen()
 
+    @property
+    def allows_fewer(self) -> bool:
+        """See :class:`httpconn.transport.screen.Screen`."""
+        return self._screen.allows_fewer
+
     def get_extra_info(self, info: str) -> Any:
         """See httpcore."""
         return self._wire.get_extra_info(info)

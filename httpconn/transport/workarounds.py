@@ -1,7 +1,7 @@
 """Workarounds: what httpcore does wrong with the connections that it keeps, mended from outside.
 
-Each names the fault, and was seen in httpcore 1.0.9 and in httpcore2 2.16. Here alone is read what they keep to
-themselves; where it is not there, nothing is mended.
+Each names the fault, which was seen in httpcore 1.0.9 and, where nothing else is said, in httpcore2 2.16. Here alone
+is read what they keep to themselves; where it is not there, nothing is mended.
 """
 
 from __future__ import annotations
@@ -28,6 +28,15 @@ def is_ahead(connection: Any) -> bool:
     """
     parser = getattr(_protocol(connection), "_h11_state", None)
     return parser is not None and bool(parser.trailing_data[0])
+
+
+def allows_fewer(connection: Any) -> bool:
+    """Whether the server allows fewer streams of HTTP/2 at once than it did.
+
+    The fault, not of httpcore2: it waits then until so many have ended, and lets nobody receive what ends them. So it
+    is not told: those that are open go on (RFC 9113 section 5.1.2), and nothing more is asked for on the connection.
+    """
+    return getattr(getattr(_protocol(connection), "_network_stream", None), "allows_fewer", False)
 
 
 def finish_places(connection: Any, error: BaseException) -> None:

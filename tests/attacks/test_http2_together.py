@@ -48,6 +48,24 @@ def test_so_it_does_when_fewer_are_allowed_than_there_are(face, connect, certifi
         face.close(connection)
 
 
+def test_fewer_than_there_are_cost_none_its_answer(face, connect, certificates):
+    with waiting_server(certificates, MANY) as (url, asked):
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        calls, requests = [], []
+        for _ in range(3):
+            calls.append(face.start(connection, "get_bytes", url, timeout=PATIENCE))
+            requests.append(asked.get(timeout=PATIENCE))
+        for (send, stream), call in zip(requests, calls, strict=True):
+            send(FEWER + answer_on(stream))
+            assert call.result(PATIENCE) == b"late"
+        later = face.start(connection, "get_bytes", url, timeout=PATIENCE)
+        send, stream = asked.get(timeout=PATIENCE)
+        assert stream == 1  # of another connection
+        send(answer_on(stream))
+        assert later.result(PATIENCE) == b"late"
+        face.close(connection)
+
+
 def test_a_handshake_of_another_call_holds_nobody_up(face, connect, scripted, outcome):
     """Whoever connects first is waited for: whether HTTP/2 is spoken, only the handshake tells."""
     server = scripted([httpconn.testing.Stall()])

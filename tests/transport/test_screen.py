@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hyperframe.frame import SettingsFrame
 
 from httpconn.options import Limits
 from httpconn.transport.faults import RemoteProtocolError, TooLarge, Truncated
@@ -10,6 +11,7 @@ from httpconn.transport.frames import PREFACE, SPARE
 from httpconn.transport.passages import Passage
 from httpconn.transport.screen import Screen
 
+MAX_STREAMS, WINDOW = SettingsFrame.MAX_CONCURRENT_STREAMS, SettingsFrame.INITIAL_WINDOW_SIZE
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -39,8 +41,7 @@ class TestFrames:
     @pytest.mark.parametrize("size", [1, 7, 9, 10, 10_000])
     def test_those_without_content_are_counted_however_they_are_cut(self, size):
         screen, flood = self.counting(), self.EMPTY * SPARE
-        for start in range(0, len(flood), size):
-            assert screen.passed(flood[start : start + size])
+        assert b"".join(screen.passed(flood[start : start + size]) for start in range(0, len(flood), size)) == flood
         with pytest.raises(TooLarge):
             screen.passed(self.EMPTY * SPARE)  # more than time can have given back
 
@@ -55,6 +56,19 @@ class TestFrames:
         for _ in range(3):
             screen.passed(self.EMPTY * SPARE)
             screen.passed(b"\x02\0\0" + bytes(6 + 2**17))
+
+    @pytest.mark.parametrize("size", [1, 5, 6, 14, 1000])
+    def test_that_fewer_streams_are_allowed_is_kept_back_however_it_is_cut(self, size):
+        def told(*changes: dict[int, int]) -> bytes:
+            return b"".join(SettingsFrame(0, change).serialize() + self.PING for change in changes)
+
+        screen, more = self.counting(), told({}, {WINDOW: 9, MAX_STREAMS: 0}, {MAX_STREAMS: 60, WINDOW: 7})
+        assert screen.passed(more) == more
+        assert not screen.allows_fewer
+        came = told({WINDOW: 5, MAX_STREAMS: 1}, {MAX_STREAMS: 0}, {MAX_STREAMS: 61})
+        passed = b"".join(screen.passed(came[start : start + size]) for start in range(0, len(came), size))
+        assert passed == told({WINDOW: 5, MAX_STREAMS: 60}, {MAX_STREAMS: 60}, {MAX_STREAMS: 61})
+        assert screen.allows_fewer
 
 
 def test_an_answer_is_written_anew():
