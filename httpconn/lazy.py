@@ -37,19 +37,23 @@ class _Lazy:
     """``_parts`` stands in an object's dictionary as long as nobody has looked."""
 
     @abstractmethod
-    def _make(self, parts: Any) -> None:
-        """Call httpx's constructor."""
+    def _make(self, lazy: dict[str, Any]) -> None:
+        """Call httpx's constructor, with what is in the dictionary of one at which nobody has looked."""
 
     def _look(self) -> None:
-        parts = self.__dict__.pop("_parts", None)
-        if parts is not None:
-            self._make(parts)
+        """Make all of it apart, and then put it in place in one step: another thread may look at the same moment."""
+        lazy = self.__dict__
+        if "_parts" in lazy:
+            made = object.__new__(type(self))
+            made._make(lazy)
+            # Where several threads have made it, all take the first: something may have been changed in that already.
+            object.__setattr__(self, "__dict__", lazy.setdefault("_made", made.__dict__))
 
     def __getattr__(self, name: str) -> Any:
-        if "_parts" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._look()
-        return getattr(self, name)
+        if name not in self.__dict__:  # where it may be by now, though this thread has not put it there
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.__dict__[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._look()
@@ -81,9 +85,10 @@ class LazyRequest(_Lazy, httpx.Request):
         extensions = {"target": target}
         self.__dict__.update(method="GET", origin=origin, fields=fields, extensions=extensions, _parts=source)
 
-    def _make(self, parts: Source) -> None:
-        self.made_url = parts.url
-        super().__init__(self.method, self.made_url, headers=self.fields, extensions=self.extensions)
+    def _make(self, lazy: dict[str, Any]) -> None:
+        url, fields = lazy["_parts"].url, lazy["fields"]
+        self.__dict__.update(origin=lazy["origin"], fields=fields, made_url=url)
+        super().__init__(lazy["method"], url, headers=fields, extensions=lazy["extensions"])
 
 
 def is_untouched(request: httpx.Request) -> TypeGuard[LazyRequest]:
@@ -123,10 +128,11 @@ class LazyResponse(_Lazy, httpx.Response):
         parts = _ResponseParts(fields, block, block.lower(), request, rest)
         self.__dict__.update(status_code=status, _parts=parts)
 
-    def _make(self, parts: _ResponseParts) -> None:
+    def _make(self, lazy: dict[str, Any]) -> None:
+        parts: _ResponseParts = lazy["_parts"]
         stream, extensions = parts.rest()
         super().__init__(
-            self.status_code, headers=parts.fields, request=parts.request, stream=stream, extensions=extensions
+            lazy["status_code"], headers=parts.fields, request=parts.request, stream=stream, extensions=extensions
         )
 
     @property

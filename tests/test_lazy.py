@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core.urls import vet
-from httpconn.lazy import LazyRequest, LazyResponse, Rest, field, is_untouched, raw_fields
+from httpconn.lazy import LazyRequest, LazyResponse, Origin, Rest, field, is_untouched, raw_fields
+from tests.servers.faces import PATIENCE
 
 FIELDS = [(b"Host", b"example.com"), (b"X-Tag", b"a"), (b"x-tag", b"b"), (b"Accept", b"*/*")]
 
@@ -57,6 +61,52 @@ def test_what_httpx_has_not_is_missing_here_too() -> None:
         with pytest.raises(AttributeError, match="no_such_thing"):
             lazy.no_such_thing  # noqa: B018
         assert not hasattr(lazy, "no_such_thing")
+
+
+class Held:
+    """Gives a value, to who asks first only when it is let go."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def give(self) -> Any:
+        if not self.asked.is_set():
+            self.asked.set()
+            assert self.let_go.wait(PATIENCE)
+        return self.value
+
+    @property
+    def url(self) -> Any:
+        return self.give()
+
+
+def a_held_request() -> tuple[LazyRequest, Held]:
+    held = Held(httpx.URL("https://example.com/"))
+    return LazyRequest(Origin("https", "example.com", 443), b"/", FIELDS, held), held
+
+
+def a_held_response() -> tuple[LazyResponse, Held]:
+    held = Held(Rest(httpx.ByteStream(b"body"), {}))
+    return LazyResponse(200, FIELDS, b"", a_request(), held.give), held
+
+
+@pytest.mark.parametrize("make", [a_held_request, a_held_response])
+def test_threads_that_look_at_the_same_moment_see_the_same_and_all_of_it(make) -> None:
+    lazy, held = make()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(getattr, lazy, "headers")
+        assert held.asked.wait(PATIENCE)
+        lazy.headers["x-new"] = "1"
+        held.let_go.set()
+        assert first.result(PATIENCE)["X-New"] == lazy.headers["X-New"] == "1"
+
+
+@pytest.mark.parametrize("make", [a_request, a_response])
+def test_what_was_missing_may_have_been_put_in_place_by_another_thread(make) -> None:
+    lazy = make()
+    headers = lazy.headers
+    assert lazy.__getattr__("headers") is headers
 
 
 def test_both_can_be_pickled_as_httpx_s_own() -> None:
