@@ -10,10 +10,11 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from ..forking import in_child
-from .system import failure
 
 # Not every system lets a folder be opened, or flushed.
 _UNABLE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
+
+_IN_DOUBT = "The file is complete and has its name, which may be lost in a crash"
 
 
 def flush(folder: str) -> None:
@@ -29,8 +30,23 @@ def flush(folder: str) -> None:
             raise
 
 
+class Flush:
+    """One of a folder, for all who asked for it before it began.
+
+    Attributes:
+        errno: why it failed; 0 where it did not.
+        ended: whether it is over.
+    """
+
+    __slots__ = ("ended", "errno")
+
+    def __init__(self) -> None:
+        self.errno: int = 0
+        self.ended: bool = False
+
+
 class Folder:
-    """One whose flushes are numbered, and come one after the other.
+    """One whose flushes come one after the other.
 
     A flush is good for every rename that was made before it began; so whoever asks while one is under way shares the
     next one with all who ask meanwhile.
@@ -40,37 +56,31 @@ class Folder:
         self._path = path
         self._flush = flush
         self._turn = threading.Lock()
-        self._guard = threading.Lock()
-        self._begun = 0
-        self._ended = 0
-        self._failed = 0
-        self._errno = 0
+        self._next = Flush()
 
-    def ask(self) -> int:
-        """The number of a flush that has not begun."""
-        with self._guard:
-            return self._begun + 1
+    def ask(self) -> Flush:
+        """The next that begins."""
+        return self._next
 
-    def wait(self, number: int) -> None:
-        """Until that flush, or a later one, has ended; where nobody makes it, make it.
+    def wait(self, flush: Flush) -> None:
+        """Until it has ended; where nobody makes it, make it.
 
         Raises:
             OSError: it failed. The system says so once, and all whose names it was to keep have to know.
         """
         with self._turn:
-            if self._ended < number:
-                self._run()
-            if self._failed >= number:
-                raise failure(self._errno, self._path)
+            if not flush.ended:
+                self._make(flush)
+        if flush.errno:
+            raise OSError(flush.errno, f"{_IN_DOUBT}: {os.strerror(flush.errno)}", str(self._path))
 
-    def _run(self) -> None:
-        with self._guard:
-            self._begun += 1
+    def _make(self, flush: Flush) -> None:
+        self._next = Flush()
         try:
             self._flush(self._path)
         except OSError as error:
-            self._failed, self._errno = self._begun, error.errno or errno.EIO
-        self._ended = self._begun
+            flush.errno = error.errno or errno.EIO
+        flush.ended = True
 
 
 _guard = threading.Lock()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import Folder, flush
+from httpconn.disk.folders import Flush, Folder, flush
 
 
 class Disk:
@@ -21,20 +21,22 @@ class Disk:
         self.flushes += 1
         self.within()
 
+    def fail(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
 
 def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(tmp_path, disk.flush)
-    numbers = [folder.ask() for _ in range(3)]
-    for number in numbers:
-        folder.wait(number)
+    for asked in [folder.ask() for _ in range(3)]:
+        folder.wait(asked)
     assert disk.flushes == 1
 
 
 def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(tmp_path, disk.flush)
-    asked_within: list[int] = []
+    asked_within: list[Flush] = []
     disk.within = lambda: asked_within.append(folder.ask())
     folder.wait(folder.ask())
     folder.wait(asked_within[0])
@@ -44,12 +46,8 @@ def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) 
 def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(tmp_path, disk.flush)
-
-    def fail() -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     one, other = folder.ask(), folder.ask()
-    disk.within = fail
+    disk.within = disk.fail
     with pytest.raises(OSError, match="Input/output error"):
         folder.wait(one)
     disk.within = lambda: None
@@ -58,6 +56,34 @@ def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Input/output error") as caught:
         folder.wait(other)
     assert caught.value.errno == errno.EIO
+
+
+def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -> None:
+    disk = Disk()
+    folder = Folder(tmp_path, disk.flush)
+    one, other = folder.ask(), folder.ask()
+    folder.wait(one)
+    disk.within = disk.fail
+    with pytest.raises(OSError, match="Input/output error"):
+        folder.wait(folder.ask())
+    folder.wait(other)
+
+
+def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path: Path) -> None:
+    disk = Disk()
+    folder = Folder(tmp_path, disk.flush)
+    one, other = folder.ask(), folder.ask()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    disk.within = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        folder.wait(one)
+    disk.within = disk.fail
+    with pytest.raises(OSError, match="Input/output error"):
+        folder.wait(other)
+    assert disk.flushes == 2
 
 
 def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:

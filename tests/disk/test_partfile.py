@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import Flushing
+from httpconn.disk.folders import Flushing, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
@@ -106,6 +107,25 @@ def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
     part.close()
     assert caught.value.errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_folder_that_cannot_be_opened_now_is_an_error_that_says_what_is_there(tmp_path: Path) -> None:
+    def starve(folder: Path) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            sync_folder(folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    part = PartFile(tmp_path / "file", flushing=Flushing(folder=starve))
+    part.open()
+    part.write([b"new"])
+    with pytest.raises(StorageError, match="complete and has its name") as caught:
+        part.commit()
+    part.close()
+    assert caught.value.errno == errno.EMFILE
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
