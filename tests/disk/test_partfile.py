@@ -15,23 +15,38 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import Flushing, sync_folder
+from httpconn.disk.folders import FLUSHING, Flushing, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
 
 
-def written(target: Path, *blocks: bytes) -> Path:
-    part = PartFile(target)
+def begun(target: Path, *blocks: bytes, flushing: Flushing = FLUSHING) -> PartFile:
+    part = PartFile(target, flushing=flushing)
     part.open()
     part.write(list(blocks))
-    return part.commit()
+    return part
+
+
+def written(target: Path, *blocks: bytes) -> Path:
+    return begun(target, *blocks).commit()
+
+
+def fail(_: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def failure_of_commit(target: Path, flushing: Flushing) -> StorageError:
+    """Of new content, whose partial file is then discarded."""
+    part = begun(target, b"new", flushing=flushing)
+    with pytest.raises(StorageError) as caught:
+        part.commit()
+    part.discard()
+    return caught.value
 
 
 def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "file")
-    part.open()
-    part.write([b"one ", b"two"])
+    part = begun(tmp_path / "file", b"one ", b"two")
     assert not (tmp_path / "file").exists()
     assert part.commit() == tmp_path / "file"
     assert (tmp_path / "file").read_bytes() == b"one two"
@@ -49,8 +64,7 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
     def flush_folder(folder: Path) -> None:
         steps.append((folder, target.read_bytes()))
 
-    part = PartFile(target, flushing=Flushing(flush_file, flush_folder))
-    part.open()
+    part = begun(target, flushing=Flushing(flush_file, flush_folder))
     part.reserve(100)
     part.write([b"whole"])
     part.commit()
@@ -60,17 +74,7 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
 def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
-
-    def fail(_: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    part = PartFile(target, flushing=Flushing(file=fail))
-    part.open()
-    part.write([b"new"])
-    with pytest.raises(StorageError) as caught:
-        part.commit()
-    part.discard()
-    assert caught.value.errno == errno.EIO
+    assert failure_of_commit(target, Flushing(file=fail)).errno == errno.EIO
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -83,9 +87,7 @@ def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: P
         if answer is not None:
             raise answer
 
-    part = PartFile(tmp_path / "file", flushing=Flushing(file=flush))
-    part.open()
-    part.write([b"content"])
+    part = begun(tmp_path / "file", b"content", flushing=Flushing(file=flush))
     for _ in range(2):
         with pytest.raises(StorageError):
             part.commit()
@@ -96,16 +98,7 @@ def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: P
 
 
 def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
-    def fail(_: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    part = PartFile(tmp_path / "file", flushing=Flushing(folder=fail))
-    part.open()
-    part.write([b"new"])
-    with pytest.raises(StorageError) as caught:
-        part.commit()
-    part.close()
-    assert caught.value.errno == errno.EIO
+    assert failure_of_commit(tmp_path / "file", Flushing(folder=fail)).errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
@@ -118,21 +111,15 @@ def test_a_folder_that_cannot_be_opened_now_is_an_error_that_says_what_is_there(
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-    part = PartFile(tmp_path / "file", flushing=Flushing(folder=starve))
-    part.open()
-    part.write([b"new"])
-    with pytest.raises(StorageError, match="complete and has its name") as caught:
-        part.commit()
-    part.close()
-    assert caught.value.errno == errno.EMFILE
+    failure = failure_of_commit(tmp_path / "file", Flushing(folder=starve))
+    assert failure.errno == errno.EMFILE
+    assert "complete and has its name" in str(failure)
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
-    part = PartFile(tmp_path / "file")
-    part.open()
-    part.write([b"new"])
+    part = begun(tmp_path / "file", b"new")
     part.discard()
     part.discard()
     assert (tmp_path / "file").read_bytes() == b"old"
@@ -141,8 +128,7 @@ def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
 
 def test_discarding_what_was_never_opened_or_is_committed_does_nothing(tmp_path: Path) -> None:
     PartFile(tmp_path / "file").discard()
-    part = PartFile(tmp_path / "file")
-    part.open()
+    part = begun(tmp_path / "file")
     part.commit()
     part.discard()
     assert (tmp_path / "file").exists()
@@ -164,8 +150,7 @@ def test_the_permissions_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
 
 def test_what_others_may_not_read_they_may_not_read_in_between(tmp_path: Path) -> None:
     (tmp_path / "file").touch(0o600)
-    part = PartFile(tmp_path / "file")
-    part.open()
+    part = begun(tmp_path / "file")
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     part.discard()
 
@@ -179,16 +164,9 @@ def test_a_new_file_has_the_permissions_that_new_files_have(tmp_path: Path) -> N
 NOTE = Sidecar(url="https://example.com/file", key="1" * 16, validator='"v1"', total=7, committed=3)
 
 
-def begun(target: Path) -> PartFile:
-    part = PartFile(target)
-    part.open()
-    return part
-
-
 def left(target: Path, note: Sidecar = NOTE, data: bytes = b"one") -> None:
     """An owner that has gone away in the middle."""
-    part = begun(target)
-    part.write([data])
+    part = begun(target, data)
     part.checkpoint(note)
     part.close()
 
@@ -204,15 +182,13 @@ def test_what_is_left_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint_nothing_is_left(tmp_path: Path) -> None:
-    part = begun(tmp_path / "file")
-    part.write([b"one"])
+    part = begun(tmp_path / "file", b"one")
     part.close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_came_after_the_last_checkpoint_does_not_count(tmp_path: Path) -> None:
-    part = begun(tmp_path / "file")
-    part.write([b"one"])
+    part = begun(tmp_path / "file", b"one")
     part.checkpoint(NOTE)
     part.write([b"lost"])
     part.close()
@@ -284,8 +260,7 @@ def test_the_time_of_a_file_can_be_given(tmp_path: Path) -> None:
 
 
 def test_the_name_may_be_another_one_that_nothing_has(tmp_path: Path) -> None:
-    part = begun(tmp_path / "key")
-    part.write([b"x"])
+    part = begun(tmp_path / "key", b"x")
     assert part.commit(name="file") == tmp_path / "file"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
@@ -374,8 +349,7 @@ def test_nothing_is_done_after_discarding(tmp_path: Path) -> None:
 
 
 def test_discarding_waits_for_what_still_runs(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "file")
-    part.open()
+    part = begun(tmp_path / "file")
     discarding = threading.Thread(target=part.discard)
 
     class Blocks(list[bytes]):
@@ -393,8 +367,7 @@ def test_discarding_waits_for_what_still_runs(tmp_path: Path) -> None:
 
 
 def test_a_reserved_file_has_the_size_that_was_written(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "file")
-    part.open()
+    part = begun(tmp_path / "file")
     part.reserve(7)
     part.write([b"one two"])
     assert part.commit().read_bytes() == b"one two"
@@ -461,8 +434,7 @@ def test_long_names_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_missing_folder_at_the_end_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    part = PartFile(tmp_path / "folder" / "file")
-    part.open()
+    part = begun(tmp_path / "folder" / "file")
     (tmp_path / "folder").rename(tmp_path / "moved")
     with pytest.raises(StorageError) as caught:
         part.commit()
