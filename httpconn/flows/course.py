@@ -85,6 +85,7 @@ class Course:
         furthest: bytes that there have been at most, beyond which more are progress.
         since: when that was.
         gained: the attempt that failed made progress.
+        spent: it would be made again, were the retries of its host not used up.
     """
 
     call: Call
@@ -97,6 +98,7 @@ class Course:
     furthest: int = 0
     since: float = 0.0
     gained: bool = False
+    spent: bool = False
 
     @classmethod
     def of(cls, call: Call, now: float) -> Course:
@@ -130,6 +132,8 @@ class Course:
         """The same for an error that ends the attempts."""
         self.describe(error, now)
         error._request = error._request or self.request
+        if self.spent:
+            error.add_note(f"No retry was made, since those to {self.origin.host} are used up: see RetryPolicy.budget")
 
     @property
     def origin(self) -> Origin:

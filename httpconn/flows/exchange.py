@@ -38,16 +38,18 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
     while True:
         course.attempts += 1
         course.failures += 1
-        course.gained = False
+        course.gained = course.spent = judged = False
         try:
             answer = await _follow(port, course)
-            wait = _pause_after(port, course, answer.response)
+            # Where no attempt follows on a status that may pass, the answer itself goes to the caller.
+            judged = answer.response.status_code in course.call.rules.retries.statuses
+            wait = _pause(port, course, StatusError(answer.response)) if judged else None
             if wait is None:
                 return await _consumed(answer, consume)
             await answer.close()
             await _tell(port, course, StatusError(answer.response), wait)
         except HTTPConnError as error:
-            wait = _pause(port, course, error)
+            wait = None if judged and isinstance(error, StatusError) else _pause(port, course, error)
             if wait is None:
                 course.fail(error, port.now())
                 raise
@@ -67,13 +69,6 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
     return consumed
 
 
-def _pause_after(port: Port, course: Course, response: httpx.Response) -> float | None:
-    """As below, for a status that may pass; where no attempt is left, the answer itself goes to the caller."""
-    if response.status_code not in course.call.rules.retries.statuses:
-        return None
-    return _pause(port, course, StatusError(response))
-
-
 def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     """Seconds until the next attempt, or None when there is none."""
     policy, rates = course.call.rules.retries, course.call.rules.rates
@@ -90,16 +85,14 @@ def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
         return None
     # No pause is asked for by 0, and many calls could bury the host just so.
     is_free = course.gained or (asked and policy.obey_retry_after)
-    return wait if is_free or _is_afforded(port, course, error) else None
+    return wait if is_free or _is_afforded(port, course) else None
 
 
-def _is_afforded(port: Port, course: Course, error: HTTPConnError) -> bool:
-    """Whether the budget of the host holds another retry; an error that is final for this alone says so."""
+def _is_afforded(port: Port, course: Course) -> bool:
+    """Whether the budget of the host holds another retry."""
     rules = course.call.rules
-    if rules.retries.budget is None or rules.throttle.take(course.origin, port.now()):
-        return True
-    error.add_note(f"No retry was made, since those to {course.origin.host} are used up: see RetryPolicy.budget")
-    return False
+    course.spent = rules.retries.budget is not None and not rules.throttle.take(course.origin, port.now())
+    return not course.spent
 
 
 def _retry_after(response: httpx.Response, now: float) -> float | None:

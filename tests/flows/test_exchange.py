@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import pytest
 import trio
@@ -12,6 +12,7 @@ import trio
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
 from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.rates import RateLimiter
+from httpconn.core.throttle import Throttle
 from httpconn.flows import fetch
 from httpconn.flows.body import Blocks
 from httpconn.stepping import run_sync
@@ -100,6 +101,21 @@ def test_retry_after_is_waited_for() -> None:
     port = ScriptedPort(Reply(429, {"Retry-After": "7"}), Reply(body=[b"ok"]))
     get_bytes(port)
     assert port.slept == [7.0]
+
+
+def test_the_budget_is_asked_once_for_a_failure() -> None:
+    class Spent(Throttle):
+        asked = 0
+
+        def take(self, host: Hashable, now: float) -> bool:
+            self.asked += 1
+            return False
+
+    for failure in (Reply(503), errors.ConnectFailed("x")):
+        throttle = Spent()
+        with pytest.raises(errors.HTTPConnError) as caught:
+            get_bytes(ScriptedPort(failure), throttle=throttle)
+        assert throttle.asked == len(caught.value.__notes__) == 1
 
 
 def test_retries_that_the_server_puts_off_cost_nothing() -> None:
