@@ -91,7 +91,10 @@ def http2_peer(certificates, answer: bytes | Callable[[], bytes], flood: bytes =
     def meet(client):
         received = b""
         while b"\x82" not in received:  # the indexed ":method: GET" of the request's header
-            received += client.recv(10_000)
+            came = client.recv(10_000)
+            if not came:  # its time was up
+                return
+            received += came
         client.sendall(frames.SettingsFrame(0).serialize() + (answer if isinstance(answer, bytes) else answer()))
         if closing:
             return
