@@ -105,8 +105,7 @@ class Rest(NamedTuple):
 
 class _ResponseParts(NamedTuple):
     fields: RawFields
-    block: bytes
-    names: bytes
+    values: dict[bytes, bytes]
     request: httpx.Request
     rest: Callable[[], Rest]
 
@@ -117,16 +116,20 @@ class LazyResponse(_Lazy, httpx.Response):
     Args:
         status: its code.
         fields: its header.
-        block: the bytes that this was read from, each field on a line of its own, which ends with CR and LF.
+        values: the same by name, in lower case; what has one name is joined (RFC 9110 section 5.3).
         request: what it answers.
         rest: makes its body, and its extensions as httpx's transports fill them.
     """
 
     def __init__(
-        self, status: int, fields: RawFields, block: bytes, request: httpx.Request, rest: Callable[[], Rest]
+        self,
+        status: int,
+        fields: RawFields,
+        values: dict[bytes, bytes],
+        request: httpx.Request,
+        rest: Callable[[], Rest],
     ) -> None:
-        parts = _ResponseParts(fields, block, block.lower(), request, rest)
-        self.__dict__.update(status_code=status, _parts=parts)
+        self.__dict__.update(status_code=status, _parts=_ResponseParts(fields, values, request, rest))
 
     def _make(self, lazy: dict[str, Any]) -> None:
         parts: _ResponseParts = lazy["_parts"]
@@ -145,16 +148,13 @@ class LazyResponse(_Lazy, httpx.Response):
         """One field, all of its lines joined (RFC 9110 section 5.3); the name in lower case."""
         parts: _ResponseParts | None = self.__dict__.get("_parts")
         if parts is None:
-            value: str | None = self.headers.get(name)
-            return value
-        mark = f"\n{name}:".encode("ascii")
-        start = parts.names.find(mark)  # mostly there is none, which is found out at once
-        if start < 0:
+            known: str | None = self.headers.get(name)
+            return known
+        value = parts.values.get(name.encode("ascii"))
+        if value is None:
             return None
-        start += len(mark)
-        given = parts.block[start : parts.block.find(b"\r", start)].strip(b" \t")
-        if given.isascii() and parts.names.find(mark, start) < 0:
-            return given.decode("ascii")
+        if value.isascii():
+            return value.decode("ascii")
         return httpx.Headers(parts.fields)[name]  # which chooses one encoding for all of them
 
 

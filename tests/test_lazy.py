@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from httpconn.core.urls import vet
 from httpconn.lazy import LazyRequest, LazyResponse, Origin, Rest, field, is_untouched, raw_fields
+from httpconn.transport.messages import by_name
 from tests.servers.faces import PATIENCE
 
 FIELDS = [(b"Host", b"example.com"), (b"X-Tag", b"a"), (b"x-tag", b"b"), (b"Accept", b"*/*")]
@@ -26,8 +27,7 @@ def a_request() -> LazyRequest:
 
 def a_response(fields: list[tuple[bytes, bytes]] = FIELDS) -> LazyResponse:
     rest = Rest(httpx.ByteStream(b"body"), {"http_version": b"HTTP/1.1", "reason_phrase": b"Fine"})
-    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-    return LazyResponse(200, fields, b"HTTP/1.1 200 Fine\r\n" + lines + b"\r\n", a_request(), lambda: rest)
+    return LazyResponse(200, fields, by_name(fields), a_request(), lambda: rest)
 
 
 def test_a_request_is_what_httpx_would_have_made() -> None:
@@ -88,7 +88,7 @@ def a_held_request() -> tuple[LazyRequest, Held]:
 
 def a_held_response() -> tuple[LazyResponse, Held]:
     held = Held(Rest(httpx.ByteStream(b"body"), {}))
-    return LazyResponse(200, FIELDS, b"", a_request(), held.give), held
+    return LazyResponse(200, FIELDS, by_name(FIELDS), a_request(), held.give), held
 
 
 @pytest.mark.parametrize("make", [a_held_request, a_held_response])

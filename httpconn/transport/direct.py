@@ -43,7 +43,7 @@ class Direct:
         except Exception as error:
             raise_as_httpx(error)
             raise
-        return LazyResponse(head.status, head.headers, head.block, request, partial(_rest, head, body)), body
+        return LazyResponse(head.status, head.headers, head.values, request, partial(_rest, head, body)), body
 
     async def close(self) -> None:
         """Close all connections, be they in use; what is asked for later is refused."""

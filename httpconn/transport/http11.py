@@ -187,7 +187,7 @@ class HTTP11Connection:
             if not block:
                 return
             head = read_head(block)
-            framing = read_framing(head.version, head.headers)
+            framing = read_framing(head.version, head.values)
             if head.status >= 200:
                 self.head = head
                 self._persistent = self._persistent and framing.keep_alive

@@ -14,11 +14,13 @@ from .blocks import TOKEN
 from .faults import LocalProtocolError, RemoteProtocolError
 
 __all__ = [
+    "FieldValues",
     "Fields",
     "Framing",
     "Head",
     "RequestFields",
     "are_fields",
+    "by_name",
     "read_framing",
     "read_head",
     "write_fields",
@@ -26,25 +28,30 @@ __all__ = [
 ]
 
 Fields = list[tuple[bytes, bytes]]
+FieldValues = dict[bytes, bytes]
 
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 _request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
 _field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullmatch
 # RFC 9112 section 4: the reason may be empty, and servers drop the space before it as well.
 _status_line_parts = re.compile(rb"(HTTP/1\.[01]) ([1-5][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
-_FRAMING_NAME_LENGTHS = frozenset(map(len, (b"connection", b"content-length", b"transfer-encoding")))
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 _MAX_REMEMBERED_LINE = 64
 
 
 class Head(NamedTuple):
-    """The head of an answer, and its bytes. Names of headers are in their original case and order."""
+    """The head of an answer.
+
+    Attributes:
+        headers: names in their original case and order.
+        values: the same by name; see :func:`by_name`.
+    """
 
     status: int
     reason: bytes
     version: bytes
     headers: Fields
-    block: bytes
+    values: FieldValues
 
 
 class Framing(NamedTuple):
@@ -73,9 +80,20 @@ def read_head(block: bytes) -> Head:
     count = block.count(b"\n") - 2
     once: dict[bytes, bytes] = {}
     _read_fields(block, once.__setitem__)  # which costs a third of what a function of Python does
-    if len(once) == count and b" \r" not in block and b"\t\r" not in block:
-        return Head(status, reason, version, list(once.items()), block)
-    return Head(status, reason, version, _each_field(block, count), block)
+    is_plain = len(once) == count and b" \r" not in block and b"\t\r" not in block
+    fields = list(once.items()) if is_plain else _each_field(block, count)
+    return Head(status, reason, version, fields, by_name(fields))
+
+
+def by_name(fields: Fields) -> FieldValues:
+    """Fields by name in lower case; the lines of one name are joined in their order (RFC 9110 section 5.3)."""
+    values = {name.lower(): value for name, value in fields}
+    if len(values) < len(fields):
+        values.clear()
+        for name, value in fields:
+            key = name.lower()
+            values[key] = b"%b, %b" % (values[key], value) if key in values else value
+    return values
 
 
 def _read_fields(block: bytes, on_header: Callable[[bytes, bytes], object]) -> None:
@@ -110,44 +128,23 @@ def _read_status_line(line: bytes) -> tuple[bytes, int, bytes]:
 _remembered = lru_cache(maxsize=128)(_read_status_line)
 
 
-def read_framing(version: bytes, fields: Fields) -> Framing:
+def read_framing(version: bytes, values: FieldValues) -> Framing:
     """What the header fields say of the body's end (RFC 9112 section 6.3) and the connection (section 9.3).
 
     RemoteProtocolError: what they say is unclear. Doubt is never resolved by a guess, since another reader on the
     way may have guessed otherwise.
     """
-    length: int | None = None
-    chunked = False
-    keep_alive = version == b"HTTP/1.1"
-    for name, value in fields:
-        if len(name) not in _FRAMING_NAME_LENGTHS:
-            continue
-        match name.lower():
-            case b"content-length":
-                length = _read_length(value, length)
-            case b"transfer-encoding":
-                _check_coding(value, version, chunked)
-                chunked = True
-            case b"connection":
-                keep_alive = keep_alive and not _says_close(value)
-    if chunked and length is not None:  # section 6.1: an attempt at smuggling, or a broken intermediary
-        raise RemoteProtocolError("Content-Length and Transfer-Encoding together")
-    return Framing(length, chunked, keep_alive)
-
-
-def _read_length(value: bytes, earlier: int | None) -> int:
-    # Section 6.3, rule 5. A repeated length is refused even if equal, as llhttp does.
-    if earlier is not None:
-        raise RemoteProtocolError("Content-Length is repeated")
-    if not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
-        raise RemoteProtocolError("Content-Length is invalid")
-    return int(value)
-
-
-def _check_coding(value: bytes, version: bytes, repeated: bool) -> None:
+    length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
+    # Section 6.3, rule 5. A repeated length, which is no number any more, is refused even if equal, as llhttp does.
+    if length is not None and (not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS):
+        raise RemoteProtocolError("Content-Length is repeated or invalid")
     # Section 6.1: no coding but chunked was offered (no TE was sent), it is applied once, and never to HTTP/1.0.
-    if repeated or value.lower() != b"chunked" or version != b"HTTP/1.1":
+    if coding is not None and (coding.lower() != b"chunked" or version != b"HTTP/1.1"):
         raise RemoteProtocolError("Transfer-Encoding is not a single chunked, in HTTP/1.1")
+    if length is not None and coding is not None:  # section 6.1: an attempt at smuggling, or a broken intermediary
+        raise RemoteProtocolError("Content-Length and Transfer-Encoding together")
+    keep_alive = version == b"HTTP/1.1" and (options is None or not _says_close(options))
+    return Framing(None if length is None else int(length), coding is not None, keep_alive)
 
 
 def are_fields(fields: Fields) -> bool:
@@ -184,7 +181,7 @@ def write_fields(fields: Fields) -> RequestFields:
     if sum(name.lower() == b"host" for name, _ in fields) != 1:
         raise LocalProtocolError("the request needs exactly one Host header")
     try:
-        framing = read_framing(b"HTTP/1.1", fields)
+        framing = read_framing(b"HTTP/1.1", by_name(fields))
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"the request's framing is invalid: {error}") from None
     return RequestFields(block + b"\r\n", framing)
