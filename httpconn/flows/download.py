@@ -164,8 +164,9 @@ class _Download:
             self._saving.alone = True  # so it ends, however often the file changes
             await self._ask_again(answer, error.message)
             return None
-        finally:
-            self._steer()
+        except HTTPConnError:
+            self._steer()  # another attempt may follow
+            raise
 
     async def _judge(self, answer: Answer) -> bool:
         """Whether the file is complete now."""
