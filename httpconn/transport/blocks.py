@@ -57,7 +57,7 @@ class FieldBlock:
             data = self._release()
         block = data[: end + 4]
         if block.count(b"\n") - 2 > self._max_fields:
-            raise TooLarge("too many header fields")
+            raise self._first_fault(block)
         return block, data[end + 4 :]
 
     def _release(self) -> bytes:
@@ -70,14 +70,25 @@ class FieldBlock:
         pending = self._pending
         if not held:
             pending += data
-        if len(pending) > self._max_bytes:
-            raise TooLarge("the header is too large")
+        self._lines += data.count(b"\n")
+        if (
+            len(pending) > self._max_bytes
+            or self._lines - 1 > self._max_fields
+            or _bare_line_feed(pending, held)
+            or not self._opening.startswith(pending[: len(self._opening)])
+        ):
+            raise self._first_fault(bytes(pending))
+
+    def _first_fault(self, block: bytes) -> RemoteProtocolError:
+        """What is wrong with a block, and came first: so it is the same however the bytes were cut."""
+        if not self._opening.startswith(block[: len(self._opening)]):
+            return RemoteProtocolError("no HTTP/1 message")
         # RFC 9112 section 2.2 lets a recipient take a lone LF for a line end; two readers of one message would
         # then disagree where the header ends.
-        if _bare_line_feed(pending, held):
-            raise RemoteProtocolError("a line of the header ends without CR")
-        self._lines += data.count(b"\n")
-        if self._lines - 1 > self._max_fields:
-            raise TooLarge("too many header fields")
-        if not self._opening.startswith(pending[: len(self._opening)]):
-            raise RemoteProtocolError("no HTTP/1 message")
+        lone = _bare_line_feed(block)
+        end = lone.start() if lone else len(block)
+        if block.count(b"\n", 0, min(end, self._max_bytes)) - 1 > self._max_fields:
+            return TooLarge("too many header fields")
+        if end < self._max_bytes and lone:
+            return RemoteProtocolError("a line of the header ends without CR")
+        return TooLarge("the header is too large")

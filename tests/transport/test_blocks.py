@@ -1,0 +1,38 @@
+"""Header blocks: what is wrong with one does not depend on how its bytes are cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn.transport.blocks import FieldBlock
+from httpconn.transport.faults import RemoteProtocolError, TooLarge
+
+STATUS, FIELD, END = b"HTTP/1.1 200 OK\r\n", b"A: x\r\n", b"\r\n"
+MOST_FIELDS, MOST_BYTES = 3, 60
+FAULTS = {
+    "opening, fields": (b"T" + STATUS + FIELD * 4 + END, "no HTTP/1 message"),
+    "fields, lone LF": (STATUS + FIELD * 4 + b"B: y\n" + END, "too many"),
+    "lone LF, fields": (STATUS + b"B: y\n" + FIELD * 4 + END, "without CR"),
+    "lone LF is the end of one too many": (STATUS + FIELD * 3 + b"A: x\n" + END, "without CR"),
+    "size, lone LF": (STATUS + b"A: " + b"x" * MOST_BYTES + b"\n" + END, "too large"),
+    "lone LF, size": (STATUS + b"B: y\nA: " + b"x" * MOST_BYTES + END, "without CR"),
+    "fields, size": (STATUS + FIELD * 4 + b"A: " + b"x" * MOST_BYTES + END, "too many"),
+}
+
+
+def fault(parts: list[bytes]) -> tuple[type[Exception], str]:
+    block = FieldBlock(b"HTTP/1.", MOST_FIELDS, MOST_BYTES)
+    with pytest.raises(RemoteProtocolError) as caught:
+        list(map(block.gather, parts))
+    return caught.type, str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_of_two_faults_the_first_is_told_however_they_are_cut(name):
+    raw, text = FAULTS[name]
+    whole = fault([raw])
+    assert text in whole[1]
+    assert (whole[0] is TooLarge) == text.startswith("too")
+    assert fault([raw[at : at + 1] for at in range(len(raw))]) == whole
+    for at in range(1, len(raw)):
+        assert fault([raw[:at], raw[at:]]) == whole
