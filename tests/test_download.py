@@ -10,6 +10,9 @@ import pytest
 
 import httpconn
 from httpconn import Progress, RetryPolicy, Timeouts
+from httpconn.core.identity import key_of
+from httpconn.core.urls import vet
+from httpconn.disk.partfile import Made, PartFile
 from tests.servers.application import pattern
 from tests.servers.scripted import Close, Drip, Reset, Stall, in_turn, response
 
@@ -21,6 +24,18 @@ def test_a_file_arrives_whole_and_alone(face, connect, application, tmp_path):
     assert path == tmp_path / "file"
     assert path.read_bytes() == pattern(SIZE)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_others_who_wait_for_the_target_hear_which_version_it_is(face, connect, scripted, tmp_path):
+    waiting = PartFile(tmp_path / "file")
+
+    def answer(_):
+        waiting.watch()
+        return [response(headers={"ETag": '"v1"'}, body=b"ok")]
+
+    server = scripted(answer)
+    face.download_file(connect(), server.url, tmp_path / "file")
+    assert waiting.made() == Made(key_of(vet(server.url)), 2, '"v1"')
 
 
 def test_a_path_may_be_text(face, connect, application, tmp_path):

@@ -7,6 +7,7 @@ systems have no locks, and on others they end at the machine.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from ..forking import in_child
 from .system import READ, WRITE, failure, names
@@ -24,6 +26,7 @@ if sys.platform != "win32":
 
 _TRIES = 20
 _NOTE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
+_MADE = re.compile(rb"^\[.*\]$", re.MULTILINE)
 _MOST_NOTES = 64 * 1024
 _REFUSES_LINKS = hasattr(os, "O_NOFOLLOW")
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
@@ -90,6 +93,20 @@ def this_kernel() -> str:
         return platform.node()
 
 
+class Made(NamedTuple):
+    """What an owner is making.
+
+    Attributes:
+        key: names the resource; see :func:`httpconn.core.identity.key_of`.
+        total: bytes of the whole file, or None where nobody said.
+        validator: names the version, strongly; None where nothing does.
+    """
+
+    key: str
+    total: int | None
+    validator: str | None
+
+
 class Claim:
     """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
 
@@ -129,8 +146,15 @@ class Claim:
 
     def note(self, *tokens: str) -> None:
         """Note the names of what is to be cleared up, if need be, by the next owner."""
+        self._write("".join(f"{token}\n" for token in tokens))
+
+    def tell(self, made: Made) -> None:
+        """Tell those who wait what is being made."""
+        self._write(f"{json.dumps(made)}\n")
+
+    def _write(self, text: str) -> None:
         with suppress(OSError):  # the lock file may be another user's
-            os.write(self._file, "".join(f"{token}\n" for token in tokens).encode("ascii"))
+            os.write(self._file, text.encode("ascii"))
 
     def end(self) -> None:
         """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
@@ -142,6 +166,42 @@ class Claim:
         file, self._file = self._file, -1
         with suppress(OSError):
             drop(file)
+
+
+class Watched:
+    """The lock file of an owner who is waited for; it can be read when its name is gone.
+
+    Raises:
+        OSError: there is none any more.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = hold(path, READ)
+        self._status = os.fstat(self._file)
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether no other owner has come since."""
+        return names(self._path, self._status)
+
+    def end(self) -> Made | None:
+        """What its owner was making, as far as it was told."""
+        try:
+            with suppress(OSError, ValueError, TypeError):
+                *_, line = _MADE.findall(os.read(self._file, _MOST_NOTES))
+                return _made(*json.loads(line))
+            return None
+        finally:
+            with suppress(OSError):
+                drop(self._file)
+
+
+def _made(key: object, total: object, validator: object) -> Made | None:
+    """None for all that ``tell`` does not write."""
+    if isinstance(key, str) and isinstance(total, int | None) and isinstance(validator, str | None):
+        return Made(key, total, validator)
+    return None
 
 
 def noted(path: str) -> tuple[str, ...]:

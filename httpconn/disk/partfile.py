@@ -31,14 +31,14 @@ from typing import NamedTuple
 
 from ..errors import StorageError
 from . import system
-from .claims import Claim, InUse, Lock, drop, hold, lock, noted, this_kernel
+from .claims import Claim, InUse, Lock, Made, Watched, drop, hold, lock, noted, this_kernel
 from .folders import FLUSHING, Flushing
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
 from .system import Told, tell
 from .writeback import Writeback
 
-__all__ = ["InUse", "PartFile", "Sidecar"]
+__all__ = ["InUse", "Made", "PartFile", "Sidecar"]
 
 STALE = 3600.0
 """Seconds without a write after which a file is nobody's, where no lock tells."""
@@ -71,6 +71,7 @@ class PartFile:
         self._process = os.getpid()
         self._names: Names
         self._claim: Claim | None = None
+        self._watched: Watched | None = None
         self._over = False
         self._permissions: int | None = None  # of what stood at the target
         self._token = ""
@@ -105,17 +106,27 @@ class PartFile:
                     raise
             return self._known
 
-    def peek(self) -> Sidecar | None:
-        """What is known of the file now, whoever's it is."""
-        with Told():
-            found = load(Names(_real(self.target)[0]).sidecar)
-        return None if found is None else found.sidecar
-
-    def pulse(self) -> object:
-        """What changes as long as an owner is writing, whoever it is."""
-        with Told():
+    def watch(self) -> object:
+        """Look at the owner whose file it is now: what this returns changes as long as he is writing."""
+        with self._lock, Told():
+            if self._over:
+                raise StorageError("The partial file was opened before")
             names = Names(_real(self.target)[0])
-        return [system.last_change(names.part(token)) for token in noted(names.lock)]
+            if self._watched is None or not self._watched.is_owner:
+                self._unwatch()
+                with suppress(OSError):  # he has ended
+                    self._watched = Watched(names.lock)
+            return [system.last_change(names.part(token)) for token in noted(names.lock)]
+
+    def made(self) -> Made | None:
+        """What the owner whom ``watch`` saw last has made, or was to."""
+        with self._lock:
+            return self._unwatch()
+
+    def tell(self, made: Made) -> None:
+        """Tell those who wait for this owner what he makes."""
+        with _Step(self) as claim:
+            claim.tell(made)
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
@@ -199,9 +210,14 @@ class PartFile:
         if self._process == os.getpid():
             self._over = True
             with self._lock:
+                self._unwatch()
                 self._end(remove=remove)
 
     # What follows runs under the lock.
+
+    def _unwatch(self) -> Made | None:
+        watched, self._watched = self._watched, None
+        return None if watched is None else watched.end()
 
     @property
     def _mode(self) -> int:

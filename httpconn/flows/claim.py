@@ -6,7 +6,7 @@ import errno
 from typing import NamedTuple
 
 from ..core.deadlines import Deadline
-from ..disk.partfile import STALE, InUse, PartFile, Sidecar
+from ..disk.partfile import STALE, InUse, Made, PartFile, Sidecar
 from ..errors import StorageError
 from ..ports.base import Port
 from .existing import Existing, look_at
@@ -36,16 +36,26 @@ async def claim(port: Port, deadline: Deadline, part: PartFile, key: str) -> Cla
     Raises:
         StorageError: the owner lives, and has done nothing for an hour.
     """
-    try:
-        return Claimed(await port.blocking(part.open), None)
-    except InUse:
-        before = await port.blocking(look_at, part.target)
+    before = await port.blocking(_open_or_look, part)
+    if isinstance(before, Claimed):
+        return before
     left, made = await _Wait(port, deadline, part).end()
+    if made is not None:
+        await port.blocking(part.tell, made)  # others may wait still, now for us
     after = await port.blocking(look_at, part.target)
     if after is None or after == before:
         return Claimed(left, None)
     is_meant = made is not None and made.key == key and made.total in (None, after.size)
     return Claimed(left, after._replace(validator=made.validator if made is not None and is_meant else None))
+
+
+def _open_or_look(part: PartFile) -> Claimed | Existing | None:
+    """What stood at the target before it was found to have an owner, who may have put his file there since."""
+    before = look_at(part.target)
+    try:
+        return Claimed(part.open(), None)
+    except InUse:
+        return before
 
 
 class _Wait:
@@ -58,22 +68,21 @@ class _Wait:
         self._pulse: object = None
         self._felt = port.now()
 
-    async def end(self) -> tuple[Sidecar | None, Sidecar | None]:
+    async def end(self) -> tuple[Sidecar | None, Made | None]:
         """What the owner has left, now that the file is ours, and what it was making."""
-        pause, made = PAUSE, None
+        pause = PAUSE
         while True:
-            made = await self._port.blocking(self._part.peek) or made
             await self._feel()
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
-                return await self._port.blocking(self._part.open), made
+                return await self._port.blocking(self._part.open), await self._port.blocking(self._part.made)
             except InUse:
                 pass
 
     async def _feel(self) -> None:
         """Whether the owner is at work still."""
-        pulse, now = await self._port.blocking(self._part.pulse), self._port.now()
+        pulse, now = await self._port.blocking(self._part.watch), self._port.now()
         if pulse != self._pulse:
             self._pulse, self._felt = pulse, now
         elif now - self._felt > STALE:

@@ -9,16 +9,13 @@ from ..core.digests import Announced, Expected, Hash, hasher
 from ..core.identity import key_of
 from ..core.ranges import Held, is_validator
 from ..core.urls import VettedURL
-from ..disk.partfile import PartFile, Sidecar
+from ..disk.partfile import Made, PartFile, Sidecar
 from ..errors import IntegrityError, StorageError
 
 REREAD = 16 * 1024 * 1024
 """Bytes that are read again in one hop."""
 
 PIECE = 1024 * 1024
-
-NOTED = 8 * PIECE
-"""Bytes of a file from which on it is worth a note, for those who wait for it, which file is coming."""
 
 
 class Partial:
@@ -53,6 +50,7 @@ class Partial:
         self._expected = expected
         self._keep = keep
         self._validator: str | None = None
+        self._told: Made | None = None
         self._encoded = False
         self._hash: Hash | None = None
         self._hashed = 0
@@ -124,15 +122,21 @@ class Partial:
         self.total, self._encoded = total, encoded
         self._validator = None if encoded else validator
         self._sources = 1
+        self._tell()
         self._reserve(total)
-        if self._keep and self._validator is not None and (total is None or total >= NOTED):
-            self._part.checkpoint(self._note(Held(0, total, self._validator)))
 
     def go_on(self, total: int) -> None:
         """The rest comes now, or a part of it."""
         self.total = total
         self._sources += 1
+        self._tell()
         self._reserve(total)
+
+    def _tell(self) -> None:
+        made = Made(self.key, self.total, self._validator)
+        if made != self._told:
+            self._part.tell(made)
+            self._told = made
 
     def _reserve(self, total: int | None) -> None:
         """What is written at once finds a full disk as early."""

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.partfile import STALE, InUse, PartFile, Sidecar
+from httpconn.disk.partfile import STALE, InUse, Made, PartFile, Sidecar
 from httpconn.errors import StorageError
 from tests.transport.children import exit_code_of
 
 ROOT = Path(__file__).parents[2]
+MADE = Made("key", 7, '"v1"')
 NOTE = Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3)
 
 OWNER = """
 import sys
 from pathlib import Path
-from httpconn.disk.partfile import PartFile, Sidecar
+from httpconn.disk.partfile import Made, PartFile, Sidecar
 part = PartFile(Path(sys.argv[1]))
 part.open()
+part.tell(Made("key", 7, '"v1"'))
 part.write([b"one"])
 part.checkpoint(Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3))
 part.write([b"lost"])
@@ -60,14 +62,64 @@ def parts(target: Path) -> list[Path]:
     return list(target.parent.glob(".*part"))
 
 
+@pytest.mark.parametrize("name", ["file", "link"])
+def test_who_waits_hears_what_the_owner_has_made_though_he_is_gone(target, name):
+    (target.parent / "link").symlink_to("file")
+    owner, waiting = begun(target), PartFile(target.with_name(name))
+    waiting.watch()
+    owner.tell(Made("key", None, None))
+    owner.tell(MADE)
+    owner.write([b"one"])
+    owner.commit()
+    assert waiting.open() is None
+    assert (waiting.made(), waiting.made()) == (MADE, None)
+    waiting.discard()
+
+
+def test_it_is_the_last_owner_who_is_heard(target):
+    owner, waiting = begun(target), PartFile(target)
+    waiting.watch()
+    owner.tell(Made("another", 1, None))
+    owner.discard()
+    owner = begun(target)
+    waiting.watch()
+    owner.tell(MADE)
+    owner.discard()
+    assert (waiting.open(), waiting.made()) == (None, MADE)
+    waiting.discard()
+
+
+@pytest.mark.parametrize("text", ["", "[", "[1, 2, 3]", '["key", "7", null]', '["key", 7]', '{"key": 1}', "\xff" * 9])
+def test_what_no_owner_would_tell_is_not_heard(target, text):
+    owner, waiting = begun(target), PartFile(target)
+    lock = next(target.parent.glob(".*lock"))
+    with lock.open("a", encoding="latin-1") as file:
+        file.write(f"{text}\n")
+    waiting.watch()
+    assert waiting.made() is None
+    owner.discard()
+
+
+def test_who_gives_up_watches_no_more(target):
+    owner, waiting = begun(target), PartFile(target)
+    before = waiting.watch()
+    owner.write([b"one"])
+    assert waiting.watch() != before
+    waiting.discard()
+    with pytest.raises(StorageError):
+        waiting.watch()
+    owner.discard()
+    PartFile(target).watch()  # there is no owner
+
+
 def test_one_process_keeps_the_other_out_until_it_is_killed(target, other):
     part = PartFile(target)
     with pytest.raises(InUse):
         part.open()
-    assert part.peek() == NOTE
+    part.watch()
     other.kill()
     other.wait()
-    assert part.open() == NOTE
+    assert (part.open(), part.made()) == (NOTE, MADE)
     part.write([b" two"])
     assert part.commit().read_bytes() == b"one two"
     assert list(target.parent.iterdir()) == [target]

@@ -202,7 +202,7 @@ def test_a_restart_forgets_what_was_left(tmp_path: Path) -> None:
     left(tmp_path / "file")
     part = begun(tmp_path / "file")
     part.restart()
-    assert part.peek() is None
+    assert list(tmp_path.glob(".*state")) == []
     part.write([b"new"])
     assert part.commit().read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
@@ -212,14 +212,6 @@ def test_discarding_removes_what_was_left(tmp_path: Path) -> None:
     left(tmp_path / "file")
     begun(tmp_path / "file").discard()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_anybody_may_peek(tmp_path: Path) -> None:
-    assert PartFile(tmp_path / "file").peek() is None
-    left(tmp_path / "file")
-    (tmp_path / "link").symlink_to("file")
-    assert PartFile(tmp_path / "file").peek() == NOTE
-    assert PartFile(tmp_path / "link").peek() == NOTE
 
 
 def test_parts_may_come_in_any_order(tmp_path: Path) -> None:
