@@ -21,11 +21,12 @@ class Names:
 
     def __init__(self, target: str) -> None:
         self.target: str = target
-        self.folder, name = os.path.split(target)
+        folder, name = os.path.split(target)
+        self.folder: str = folder
         data = os.fsencode(name)
         if len(data) > _ROOM:
             name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
-        self._stem = os.path.join(self.folder, f".{name}.")
+        self._stem = os.path.join(folder, f".{name}.")
 
     @property
     def lock(self) -> str:
