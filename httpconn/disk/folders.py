@@ -72,7 +72,7 @@ class Folder:
             if not flush.ended:
                 self._make(flush)
         if flush.errno:
-            raise OSError(flush.errno, f"{_IN_DOUBT}: {os.strerror(flush.errno)}", str(self._path))
+            raise OSError(flush.errno, f"{_IN_DOUBT}: {os.strerror(flush.errno)}", self._path)
 
     def _make(self, flush: Flush) -> None:
         self._next = Flush()

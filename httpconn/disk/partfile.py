@@ -23,27 +23,22 @@ import secrets
 import stat
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from ..errors import StorageError
 from . import system
 from .claims import Claim, InUse, Lock, Made, Watched, drop, hold, lock, noted, this_kernel
 from .folders import FLUSHING, Flushing
+from .leftovers import STALE, Leftovers, Taken, bytes_of
 from .names import Names
 from .sidecar import Record, Sidecar, load, save
 from .system import Told, tell
 from .writeback import Writeback
 
-__all__ = ["InUse", "Made", "PartFile", "Sidecar"]
-
-STALE = 3600.0
-"""Seconds without a write after which a file is nobody's, where no lock tells."""
-
-_COPIED = 16 * 1024 * 1024
+__all__ = ["STALE", "InUse", "Made", "PartFile", "Sidecar"]
 
 
 class PartFile:
@@ -70,6 +65,7 @@ class PartFile:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._names: Names
+        self._leftovers: Leftovers
         self._claim: Claim | None = None
         self._watched: Watched | None = None
         self._over = False
@@ -98,6 +94,7 @@ class PartFile:
             with Told():
                 target, self._permissions = _real(self.target)
                 self._names = Names(target)
+                self._leftovers = Leftovers(self._names, self._locking)
                 self._claim = Claim(self._names.lock, self._mode, self._locking)
                 try:
                     self._resume(self._claim, load(self._names.sidecar))
@@ -125,46 +122,46 @@ class PartFile:
 
     def tell(self, made: Made) -> None:
         """Tell those who wait for this owner what he makes."""
-        with _Step(self) as claim:
+        with self._mine, _Step(self) as claim:
             claim.tell(made)
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
-        with _Step(self):
+        with self._mine, _Step(self):
             if size > self._length:
                 system.reserve(self._file, size)
                 self._length = size
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
-        with _Step(self):
+        with self._mine, _Step(self):
             self._offset = self._put(self._offset, blocks)
 
     def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other from an offset on, wherever the file's end is."""
-        with _Step(self):
+        with self._mine, _Step(self):
             self._put(offset, blocks)
 
     def go_to(self, offset: int) -> None:
         """Where the next ``write`` is to begin."""
-        with _Step(self):
+        with self._mine, _Step(self):
             self._offset = offset
 
     def read(self, offset: int, size: int) -> bytes:
         """At most so many of the bytes that were written; empty at their end."""
-        with _Step(self):
+        with self._mine, _Step(self):
             return system.get(self._file, offset, max(0, min(size, self._size - offset)))
 
     def checkpoint(self, sidecar: Sidecar) -> None:
         """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
-        with _Step(self) as claim:
+        with self._mine, _Step(self) as claim:
             self._writeback.flush(self._file, system.sync)
             self._require_owned()
             self._note(claim, sidecar)
 
     def restart(self) -> None:
         """Forget all bytes, also those that are proven: they are of another version."""
-        with _Step(self) as claim:
+        with self._mine, _Step(self) as claim:
             if self._known is not None:
                 self._begin(claim, self._token)
             self._trim(0)
@@ -181,7 +178,7 @@ class PartFile:
             The path of the file.
         """
         target = self.target if name is None else self.target.with_name(name)
-        with _Step(self):
+        with self._mine, _Step(self):
             self._dress(mtime)
             self._writeback.flush(self._file, self._flushing.file)
             self._require_owned()
@@ -213,6 +210,13 @@ class PartFile:
                 self._unwatch()
                 self._end(remove=remove)
 
+    @property
+    def _mine(self) -> threading.Lock:
+        """The lock. A ``with`` takes it: an interruption within a method of ours would leave it taken."""
+        if self._process != os.getpid():
+            raise StorageError("The partial file belongs to the process that opened it, not to its child")
+        return self._lock
+
     # What follows runs under the lock.
 
     def _unwatch(self) -> Made | None:
@@ -228,8 +232,8 @@ class PartFile:
         self._marked = found is not None or bool(claim.noted)
         for token in claim.noted:
             if found is None or token != found.token:
-                self._remove(token)
-        taken = None if found is None else self._take(found.token, found.sidecar.extent)
+                self._leftovers.remove(token)
+        taken = None if found is None else self._leftovers.take(found.token, found.sidecar.extent)
         if found is None or taken is None:
             self._begin(claim, None if found is None else found.token)
         elif taken.certain and found.kernel == this_kernel():
@@ -237,23 +241,7 @@ class PartFile:
         else:
             self._copy(claim, taken.file, found)
 
-    def _take(self, token: str, extent: int) -> _Taken | None:
-        """Open a file that was left, if it can be the one."""
-        try:
-            file = hold(self._names.part(token), system.WRITE)
-        except OSError:
-            return None
-        try:
-            certain, status = self._locking(file), os.fstat(file)
-        except BaseException:
-            drop(file)
-            raise
-        if system.is_ours(status) and 0 < extent <= status.st_size:
-            return _Taken(file, certain, status.st_size)
-        drop(file)
-        return None
-
-    def _go_on(self, claim: Claim, taken: _Taken, found: Record) -> None:
+    def _go_on(self, claim: Claim, taken: Taken, found: Record) -> None:
         claim.note(found.token)
         self._file, self._token, self._known = taken.file, found.token, found.sidecar
         self._offset, self._size, self._length = found.sidecar.committed, found.sidecar.extent, taken.length
@@ -265,7 +253,7 @@ class PartFile:
         try:
             self._make(claim, found.token)
             for start, end in found.sidecar.proven:
-                self._put(start, _blocks(file, start, end))
+                self._put(start, bytes_of(file, start, end))
             system.sync(self._file)
             self._note(claim, found.sidecar)
             self._offset = found.sidecar.committed
@@ -274,7 +262,7 @@ class PartFile:
             self._begin(claim, found.token)
         finally:
             drop(file)
-        self._remove(found.token)
+        self._leftovers.remove(found.token)
 
     def _begin(self, claim: Claim, before: str | None) -> None:
         """A new file, in the place of another one."""
@@ -282,7 +270,7 @@ class PartFile:
         self._make(claim, before)
         if before is not None:
             system.remove(self._names.sidecar)
-            self._remove(before)
+            self._leftovers.remove(before)
 
     def _make(self, claim: Claim, before: str | None) -> None:
         """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
@@ -294,17 +282,6 @@ class PartFile:
         self._file = hold(self._names.part(token), system.MAKE, self._mode)
         self._token = token
         self._locking(self._file)
-
-    def _remove(self, token: str) -> None:
-        """The file of an owner who is gone. Where no lock tells, it may be at work: then its age decides."""
-        path = self._names.part(token)
-        with suppress(OSError, InUse):
-            file = hold(path, system.WRITE)
-            try:
-                if self._locking(file) or system.is_stale(path, STALE):
-                    os.unlink(path)
-            finally:
-                drop(file)
 
     def _note(self, claim: Claim, sidecar: Sidecar) -> None:
         self._marked = True
@@ -383,31 +360,12 @@ class _Step:
         self._part = part
 
     def __enter__(self) -> Claim:
-        part = self._part
-        if part._process != os.getpid():
-            raise StorageError("The partial file belongs to the process that opened it, not to its child")
-        part._lock.acquire()
-        if part._file < 0 or part._claim is None:
-            part._lock.release()
+        if self._part._file < 0 or self._part._claim is None:
             raise StorageError("There is no open partial file")
-        return part._claim
+        return self._part._claim
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._part._lock.release()
         tell(error)
-
-
-class _Taken(NamedTuple):
-    """A file that was left.
-
-    Attributes:
-        certain: nobody else has it.
-        length: its bytes, proven or not.
-    """
-
-    file: int
-    certain: bool
-    length: int
 
 
 def _real(target: Path) -> tuple[str, int | None]:
@@ -421,12 +379,3 @@ def _real(target: Path) -> tuple[str, int | None]:
         path = os.path.realpath(path)
         return path, system.permissions(path)
     return path, stat.S_IMODE(mode)
-
-
-def _blocks(file: int, start: int, end: int) -> Iterator[bytes]:
-    while start < end:
-        block = system.get(file, start, min(_COPIED, end - start))
-        if not block:
-            raise OSError(errno.EIO, "The partial file became shorter")
-        start += len(block)
-        yield block

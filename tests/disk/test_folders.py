@@ -27,7 +27,7 @@ class Disk:
 
 def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
     disk = Disk()
-    folder = Folder(tmp_path, disk.flush)
+    folder = Folder(str(tmp_path), disk.flush)
     for asked in [folder.ask() for _ in range(3)]:
         folder.wait(asked)
     assert disk.flushes == 1
@@ -35,7 +35,7 @@ def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
 
 def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) -> None:
     disk = Disk()
-    folder = Folder(tmp_path, disk.flush)
+    folder = Folder(str(tmp_path), disk.flush)
     asked_within: list[Flush] = []
     disk.within = lambda: asked_within.append(folder.ask())
     folder.wait(folder.ask())
@@ -45,7 +45,7 @@ def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) 
 
 def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
     disk = Disk()
-    folder = Folder(tmp_path, disk.flush)
+    folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.ask(), folder.ask()
     disk.within = disk.fail
     with pytest.raises(OSError, match="Input/output error"):
@@ -60,7 +60,7 @@ def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
 
 def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -> None:
     disk = Disk()
-    folder = Folder(tmp_path, disk.flush)
+    folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.ask(), folder.ask()
     folder.wait(one)
     disk.within = disk.fail
@@ -71,7 +71,7 @@ def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -
 
 def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path: Path) -> None:
     disk = Disk()
-    folder = Folder(tmp_path, disk.flush)
+    folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.ask(), folder.ask()
 
     def interrupt() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from httpconn.disk.folders import FLUSHING, Flushing, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
+from tests.transport.test_signals import interrupted_at
 
 
 def begun(target: Path, *blocks: bytes, flushing: Flushing = FLUSHING) -> PartFile:
@@ -43,6 +45,26 @@ def failure_of_commit(target: Path, flushing: Flushing) -> StorageError:
         part.commit()
     part.discard()
     return caught.value
+
+
+def test_an_interruption_at_any_line_of_a_step_holds_up_nobody(tmp_path: Path) -> None:
+    """Who is interrupted gives up the file, and would wait for himself."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    line, interrupted = 0, True
+    while interrupted:
+        part = begun(tmp_path / "file", b"one")
+        with suppress(KeyboardInterrupt):
+            interrupted = interrupted_at(line, lambda: part.write([b" two"]), interrupt)  # noqa: B023 - called at once
+        given_up = threading.Thread(target=part.discard, daemon=True)
+        given_up.start()
+        given_up.join(5)
+        assert not given_up.is_alive()
+        line += 1
+    assert line > 5
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:
