@@ -14,6 +14,9 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SPARE = 10_000
 """Frames of a body that may carry next to nothing, more or less in a row."""
 
+MOST_STREAMS = 100
+"""Streams that httpcore opens at once, however many are allowed."""
+
 PER_SECOND = 10
 """Of these, those that time gives back: a stream of events may say no more for days than that it is there."""
 
@@ -71,11 +74,12 @@ class Frames:
             setting, value = _SETTING.unpack_from(data, at)
             if setting != _MAX_CONCURRENT_STREAMS:
                 continue
-            if value < self._allowed:
+            allowed = min(value, MOST_STREAMS)
+            if allowed < self._allowed:
                 self.allows_fewer = True
                 yield at, self._allowed
             else:
-                self._allowed = value
+                self._allowed = allowed
 
     def _spend(self, length: int) -> None:
         """A frame is worth its header if it carries as much."""

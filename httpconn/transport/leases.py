@@ -15,7 +15,7 @@ import httpcore
 
 from ..stepping import run_sync
 from .passages import CURRENT, Passage
-from .workarounds import MOST_UNREAD, allows_fewer, finish_places, is_ahead, was_left_unbegun
+from .workarounds import MOST_UNREAD, allows_fewer, finish_places, is_ahead, took_nothing, was_left_unbegun
 
 _REFUSED = "The server went away before it took the request, whose body cannot be sent again"
 
@@ -83,13 +83,15 @@ class _Lease(ABC):
             response = await self._send(request)
         except BaseException as error:
             finish_places(self._connection, error)
+            is_first = self in passage.connections  # a server that ends each so would be asked for ever
+            goes_on = was_left_unbegun(self._connection, error) or (took_nothing(error) and not is_first)
             passage.whole = isinstance(error, httpcore.ConnectionNotAvailable)  # nothing was sent
             self._adopt(passage)
             await self.leave(passage)
-            if was_left_unbegun(self._connection, error):
-                raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
-            if passage.whole and passage.spent:
+            if passage.spent and (passage.whole or goes_on):
                 raise httpcore.RemoteProtocolError(_REFUSED) from error
+            if goes_on:
+                raise httpcore.ConnectionNotAvailable from error  # so that the pool gives the request another one
             raise
         self._adopt(passage)
         response.stream = LeasedBody(self, response.stream, passage)

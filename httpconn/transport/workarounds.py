@@ -34,7 +34,8 @@ def allows_fewer(connection: Any) -> bool:
     """Whether the server allows fewer streams of HTTP/2 at once than it did.
 
     The fault, not of httpcore2: it waits then until so many have ended, and lets nobody receive what ends them. So it
-    is not told: those that are open go on (RFC 9113 section 5.1.2), and nothing more is asked for on the connection.
+    is not told: those that are open go on (RFC 9113 section 5.1.2), and nobody else is given the connection. Those who
+    wait for a stream of it already may be refused one by the server, which is an error that can be tried again.
     """
     return getattr(getattr(_protocol(connection), "_network_stream", None), "allows_fewer", False)
 
@@ -63,6 +64,17 @@ def was_left_unbegun(connection: Any, error: BaseException) -> bool:
     """
     is_refused = type(error).__module__.partition(".")[0] == "h2"
     return is_refused and not getattr(_protocol(connection), "_sent_connection_init", True)
+
+
+def took_nothing(error: BaseException) -> bool:
+    """Whether the server ended a connection of HTTP/2 before it took any request (RFC 9113 section 6.8).
+
+    The fault: of a GOAWAY that names a stream, those who came later hear that they may go elsewhere; of one that names
+    none, nobody does.
+    """
+    return isinstance(error, httpcore.RemoteProtocolError) and any(
+        getattr(each, "last_stream_id", None) == 0 for each in error.args
+    )
 
 
 def _took_places(error: BaseException) -> bool:

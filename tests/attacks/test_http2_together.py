@@ -96,6 +96,27 @@ def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certif
         face.close(connection)
 
 
+@pytest.mark.parametrize("face", ["asyncio", "trio"], indirect=True)  # threads share no connection
+def test_who_was_not_seen_goes_to_another_connection(face, connect, certificates):
+    """RFC 9113 section 6.8: a server may go away before it takes any of the requests on a connection."""
+    asked = []
+
+    def answer(send: Send, stream: int) -> None:
+        asked.append(stream)
+        if len(asked) == 2:
+            send(frames.GoAwayFrame(0, last_stream_id=0).serialize())
+        elif len(asked) > 2:
+            send(answer_on(stream))
+
+    with answering_http2_peer(certificates, MANY, answer) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        calls = [face.start(connection, "get_bytes", url, timeout=PATIENCE) for _ in range(2)]
+        errors = [call.exception(PATIENCE) for call in calls]
+        assert [call.result() for call, error in zip(calls, errors, strict=True) if error is None] == [b"late"]
+        assert [type(error) for error in errors if error is not None] == [httpconn.ReadFailed]
+        face.close(connection)
+
+
 def test_what_is_left_of_answers_uses_up_no_window(face, connect, certificates, http2_server):
     connection = connect(http2=True, verify=certificates.trust(), retries=0, timeout=PATIENCE)
     for _ in range(40):
