@@ -48,6 +48,17 @@ class TestTheOverrideOfACall:
 
 
 class TestTheBudget:
+    def test_an_error_that_no_retry_would_mend_says_nothing_of_them(self, face, connect, scripted):
+        down, connection = scripted(response(503, body=bytes(100))), connect(retries=QUICK)
+        notes = []
+        while not notes:
+            with pytest.raises(httpconn.StatusError) as caught:
+                face.get_bytes(connection, down.url)
+            notes = getattr(caught.value, "__notes__", [])
+        with pytest.raises(httpconn.LimitExceeded) as caught:
+            face.get_response(connection, down.url, max_bytes=10)
+        assert "used up" not in "".join(getattr(caught.value, "__notes__", []))
+
     def test_calls_together_stop_asking_a_host_that_is_down(self, face, connect, scripted):
         down, up = scripted(response(503)), scripted(in_turn(response(503), response(body=b"ok")))
         connection = connect(retries=QUICK)

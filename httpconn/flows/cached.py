@@ -50,6 +50,7 @@ def _without_server(port: Port, course: Course, record: Record) -> Content:
     try:
         return _given(course, record)
     except HTTPConnError as error:
+        course.spent = False  # whatever the server's failure came to
         course.fail(error, port.now())
         raise
 

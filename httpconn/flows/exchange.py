@@ -38,7 +38,7 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
     while True:
         course.attempts += 1
         course.failures += 1
-        course.gained = course.spent = judged = False
+        course.gained = judged = False
         try:
             answer = await _follow(port, course)
             # Where no attempt follows on a status that may pass, the answer itself goes to the caller.
@@ -71,6 +71,7 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
 
 def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     """Seconds until the next attempt, or None when there is none."""
+    course.spent = False
     policy, rates = course.call.rules.retries, course.call.rules.rates
     method = "GET" if course.request is None else course.request.method
     asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
