@@ -188,7 +188,7 @@ class Watched:
     def end(self) -> Made | None:
         """What its owner was making, as far as it was told."""
         try:
-            with suppress(OSError, ValueError, TypeError):
+            with suppress(OSError, ValueError, TypeError, RecursionError):
                 *_, line = _MADE.findall(os.read(self._file, _MOST_NOTES))
                 return _made(*json.loads(line))
             return None

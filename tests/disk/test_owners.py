@@ -89,7 +89,12 @@ def test_it_is_the_last_owner_who_is_heard(target):
     waiting.discard()
 
 
-@pytest.mark.parametrize("text", ["", "[", "[1, 2, 3]", '["key", "7", null]', '["key", 7]', '{"key": 1}', "\xff" * 9])
+NESTED = "[" * 20_000 + "]" * 20_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[1, 2, 3]", '["key", "7", null]', '["key", 7]', '{"key": 1}', "\xff" * 9, NESTED], ids=range(8)
+)
 def test_what_no_owner_would_tell_is_not_heard(target, text):
     owner, waiting = begun(target), PartFile(target)
     lock = next(target.parent.glob(".*lock"))
