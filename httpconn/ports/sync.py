@@ -17,6 +17,7 @@ from ..lazy import LazyRequest
 from ..options import Timeouts
 from ..transport.interruption import Interruption
 from ..transport.signals import ThreadSignal
+from ..transport.watches import portions
 from .clients import SyncClient
 from .sending import SendingPort, TimedExchange, WireExchange
 from .threads import Stopped, ThreadCrew
@@ -50,7 +51,8 @@ class SyncPort(SendingPort):
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.ports.base.Port`."""
-        time.sleep(seconds)
+        for portion in portions(seconds):
+            time.sleep(portion)
 
     @property
     def place(self) -> int:

@@ -9,7 +9,7 @@ import selectors
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import anyio
@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 """What a socket raises that has nothing to receive yet."""
+
+LOOK = 0.5
+"""Seconds after which a thread that waits gives Python a look at signals: one that comes just before ends no wait."""
 
 _BUSY = "another task waits for the socket"
 
@@ -90,13 +93,24 @@ def _poll(sock: socket.socket, direction: str) -> Any:
 def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None) -> None:
     if sock.fileno() < 0:
         raise OSError("the socket is closed")
-    if poll is not None:
-        ready = poll.poll(None if seconds is None else math.ceil(seconds * 1000))
-    else:  # Windows
-        reading, writing = ([sock], []) if direction == "in" else ([], [sock])
-        ready = any(select.select(reading, writing, writing, seconds))
-    if not ready:
-        raise TimeoutError("timed out")
+    for portion in portions(seconds):
+        if poll is not None:
+            ready = poll.poll(math.ceil(portion * 1000))
+        else:  # Windows
+            reading, writing = ([sock], []) if direction == "in" else ([], [sock])
+            ready = any(select.select(reading, writing, writing, portion))
+        if ready:
+            return
+    raise TimeoutError("timed out")
+
+
+def portions(seconds: float | None) -> Iterator[float]:
+    """What so many seconds are waited in; None without end."""
+    left = math.inf if seconds is None else seconds
+    while left > LOOK:
+        yield LOOK
+        left -= LOOK
+    yield left
 
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Windows has no poll
@@ -107,7 +121,10 @@ def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list
     with _Selector() as selector:
         for sock in socks:
             selector.register(sock, selectors.EVENT_WRITE)
-        return [key.fileobj for key, _ in selector.select(seconds)]
+        for portion in portions(seconds):
+            if ready := selector.select(portion):
+                return [key.fileobj for key, _ in ready]
+    return []
 
 
 def loop_watch(sock: socket.socket) -> Watch:
