@@ -15,8 +15,6 @@ nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PACKAGE = ".[brotli,cli,fsspec,http2,socks,truststore,zstd]"
-BY_TWO = ["--numprocesses=2"]
-"""Tests wait as much as they work. More at once would only have them wait for each other on a small machine."""
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -67,7 +65,7 @@ def build_pages(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, on each Python at hand; arguments after ``--`` go to pytest."""
     install(session, "test")
-    session.run("pytest", *BY_TWO, *session.posargs)
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -91,7 +89,7 @@ def httpx2(session: nox.Session) -> None:
     install(session, "test", "httpx2")
     # It is there before pytest looks at the plugins of what it imports.
     aliased = ["-p", "tests.with_httpx2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    session.run("python", "-m", "pytest", *aliased, *BY_TWO, *session.posargs)
+    session.run("python", "-m", "pytest", *aliased, *session.posargs)
 
 
 @nox.session

@@ -114,7 +114,7 @@ def test_where_none_answers_the_error_is_the_systems(run, starts, closed):
 
 def test_with_little_time_all_get_their_turn(run, starts):
     with pytest.raises(TimeoutError):
-        run([HOLE] * 4, seconds=0.4)
+        run([HOLE] * 4, seconds=0.7)
     assert (len(starts.begun), starts.open()) == (4, [])
 
 
