@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..forking import in_child
-from .system import READ, WRITE, failure, names
+from .system import READ, WRITE, failure, get, names
 
 if sys.platform != "win32":
     import fcntl
@@ -185,11 +185,16 @@ class Watched:
         """Whether no other owner has come since."""
         return names(self._path, self._status)
 
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """What its owner has noted."""
+        return _notes(self._file)
+
     def end(self) -> Made | None:
         """What its owner was making, as far as it was told."""
         try:
             with suppress(OSError, ValueError, TypeError, RecursionError):
-                *_, line = _MADE.findall(os.read(self._file, _MOST_NOTES))
+                *_, line = _MADE.findall(get(self._file, 0, _MOST_NOTES))
                 return _made(*json.loads(line))
             return None
         finally:
@@ -204,22 +209,9 @@ def _made(key: object, total: object, validator: object) -> Made | None:
     return None
 
 
-def noted(path: str) -> tuple[str, ...]:
-    """What an owner has noted in a lock file; it may be gone."""
-    try:
-        descriptor = os.open(path, READ)
-    except OSError:
-        return ()
-    try:
-        return _notes(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _notes(descriptor: int) -> tuple[str, ...]:
-    """From the beginning of a file that was just opened."""
     with suppress(OSError):
-        return tuple(each.decode("ascii") for each in _NOTE.findall(os.read(descriptor, _MOST_NOTES)))
+        return tuple(each.decode("ascii") for each in _NOTE.findall(get(descriptor, 0, _MOST_NOTES)))
     return ()
 
 

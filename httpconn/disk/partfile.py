@@ -30,7 +30,7 @@ from types import TracebackType
 
 from ..errors import StorageError
 from . import system
-from .claims import Claim, InUse, Lock, Made, Watched, drop, hold, lock, noted, this_kernel
+from .claims import Claim, InUse, Lock, Made, Watched, drop, hold, lock, this_kernel
 from .folders import FLUSHING, Flushing
 from .leftovers import STALE, Leftovers, Taken, bytes_of
 from .names import Names
@@ -113,7 +113,8 @@ class PartFile:
                 self._unwatch()
                 with suppress(OSError):  # he has ended
                     self._watched = Watched(names.lock)
-            return [system.last_change(names.part(token)) for token in noted(names.lock)]
+            noted = () if self._watched is None else self._watched.noted
+            return [system.last_change(names.part(token)) for token in noted]
 
     def made(self) -> Made | None:
         """What the owner whom ``watch`` saw last has made, or was to."""
