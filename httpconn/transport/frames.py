@@ -14,11 +14,11 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SPARE = 10_000
 """Frames of a body that may carry next to nothing, more or less in a row."""
 
-MOST_STREAMS = 100
-"""Streams that httpcore opens at once, however many are allowed."""
-
 PER_SECOND = 10
 """Of these, those that time gives back: a stream of events may say no more for days than that it is there."""
+
+MOST_STREAMS = 100
+"""Streams that httpcore opens at once, however many are allowed."""
 
 _HEADER = 9  # RFC 9113 section 4.1
 _DATA, _SETTINGS, _END_STREAM = 0, 4, 1
