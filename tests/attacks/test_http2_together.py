@@ -27,6 +27,14 @@ def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queu
         yield url, asked
 
 
+def fetch_on_another_connection(face, connection, url: str, asked: queue.Queue[tuple[Send, int]]) -> None:
+    call = face.start(connection, "get_bytes", url, timeout=PATIENCE)
+    send, stream = asked.get(timeout=PATIENCE)
+    assert stream == 1  # the first there
+    send(answer_on(stream))
+    assert call.result(PATIENCE) == b"late"
+
+
 @pytest.mark.parametrize("settings", [MANY, FEWER], ids=["many at once", "one at once"])
 def test_a_call_ends_in_its_time_whatever_others_wait_for(face, connect, certificates, outcome, settings):
     with waiting_server(certificates, settings) as (url, asked):
@@ -58,11 +66,7 @@ def test_fewer_than_there_are_cost_none_its_answer(face, connect, certificates):
         for (send, stream), call in zip(requests, calls, strict=True):
             send(FEWER + answer_on(stream))
             assert call.result(PATIENCE) == b"late"
-        later = face.start(connection, "get_bytes", url, timeout=PATIENCE)
-        send, stream = asked.get(timeout=PATIENCE)
-        assert stream == 1  # of another connection
-        send(answer_on(stream))
-        assert later.result(PATIENCE) == b"late"
+        fetch_on_another_connection(face, connection, url, asked)
         face.close(connection)
 
 
@@ -130,9 +134,5 @@ def test_a_connection_on_which_time_ran_out_is_asked_no_more(face, connect, cert
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert isinstance(outcome(connection, url, timeout=0.3), httpconn.DeadlineExceeded)
         asked.get(timeout=PATIENCE)
-        second = face.start(connection, "get_bytes", url, timeout=PATIENCE)
-        send, stream = asked.get(timeout=PATIENCE)
-        assert stream == 1  # of another connection
-        send(answer_on(stream))
-        assert second.result(PATIENCE) == b"late"
+        fetch_on_another_connection(face, connection, url, asked)
         face.close(connection)
