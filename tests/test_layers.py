@@ -26,6 +26,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "disk": ({"disk", "core.caching", "errors", "forking"}, WORLD - {"threading"} | {"httpx"}),
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
+    "http": ({"core", "errors", "http", "options"}, WORLD | {"httpx"}),
     "lazy": (set(), WORLD),
     "core": ({"core", "errors", "forking", "options", "access", "lazy"}, WORLD - {"threading"}),
     "flows": (

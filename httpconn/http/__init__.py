@@ -1,0 +1,1 @@
+"""HTTP on the wire: protocols without I/O, and the connections that speak them."""

@@ -1,0 +1,158 @@
+"""Credentials for proxies: Basic (RFC 7617), Digest (RFC 7616), and a hook for other schemes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Generator, Sequence
+from itertools import count
+from typing import Protocol
+
+from ..errors import InvalidRequest
+from .challenges import Challenge, parse_challenges, quoted
+
+__all__ = ["MAX_ROUNDS", "PasswordCredentials", "ProxyAuth", "Rounds"]
+
+
+Rounds = Generator[str | None, Sequence[str], None]
+"""Yields values of Proxy-Authorization and receives the Proxy-Authenticate fields of the 407 that each one met."""
+
+MAX_ROUNDS = 5
+"""Requests that one exchange may spend on authentication."""
+
+
+class ProxyAuth(Protocol):
+    """A scheme of proxy authentication.
+
+    A scheme may need several rounds, as Negotiate and NTLM do; all rounds of a tunnel use one connection.
+    """
+
+    def authenticate(self, method: str, target: str) -> Rounds:
+        """Yield the value of Proxy-Authorization for each attempt at a request; None sends none.
+
+        The generator receives the Proxy-Authenticate fields of the proxy's 407, and returns to give up. It is closed
+        when the proxy accepts, and after 5 rounds.
+
+        Args:
+            method: the request's, ``CONNECT`` for a tunnel.
+            target: the request target as it is sent to the proxy.
+        """
+
+
+_HASHES: dict[str, Callable[[bytes], str]] = {
+    "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "sha-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(),
+}
+# RFC 7616 section 3.7: the strongest algorithm that both sides know.
+_STRENGTH = ("sha-512-256", "sha-256", "md5")
+
+
+class PasswordCredentials:
+    """A user name and a password: Basic at first, and Digest once a proxy asks for it.
+
+    Args:
+        user: any text without a colon or a control character (RFC 7617 section 2).
+        password: any text without control characters.
+
+    Raises:
+        InvalidRequest: the text breaks these rules. The message does not quote it.
+    """
+
+    def __init__(self, user: str, password: str) -> None:
+        if ":" in user or any(character < " " or character == "\x7f" for character in user + password):
+            raise InvalidRequest("proxy: a user name holds no colon, and neither it nor a password control characters")
+        self._user = user
+        self._password = password
+        self._digest: Digest | None = None
+
+    @property
+    def raw(self) -> tuple[bytes, bytes]:
+        """The user name and the password in UTF-8, as SOCKS5 takes them."""
+        return self._user.encode(), self._password.encode()
+
+    def authenticate(self, method: str, target: str) -> Rounds:
+        """See :class:`ProxyAuth`."""
+        digest = self._digest
+        challenges = yield digest.response(method, target) if digest else self._basic
+        for _ in range(2):  # the second answers a nonce that has gone stale meanwhile
+            chosen = self._strongest(challenges)
+            if chosen is None or (digest is not None and not chosen.follows(digest)):
+                return
+            self._digest = digest = chosen
+            challenges = yield digest.response(method, target)
+
+    @property
+    def _basic(self) -> str:
+        return "Basic " + b64encode(b":".join(self.raw)).decode("ascii")
+
+    def _strongest(self, challenges: Sequence[str]) -> Digest | None:
+        offered = (
+            Digest(self._user, self._password, each) for each in parse_challenges(challenges) if each.scheme == "digest"
+        )
+        return min((each for each in offered if each.is_usable), key=lambda each: each.weakness, default=None)
+
+
+class Digest:
+    """One Digest challenge, and the authorizations computed from it."""
+
+    def __init__(self, user: str, password: str, challenge: Challenge) -> None:
+        parameters = challenge.parameters
+        algorithm = parameters.get("algorithm", "MD5").lower()
+        self._user = user
+        self._password = password
+        self._parameters = parameters
+        self._algorithm = algorithm.removesuffix("-sess")
+        self._is_session = algorithm.endswith("-sess")
+        self._nonce = parameters.get("nonce", "")
+        self._count = count(1)
+        qualities = parameters.get("qop", "").replace(" ", "").lower()
+        self._has_quality = bool(qualities)
+        self.is_usable: bool = (
+            self._algorithm in _HASHES and "nonce" in parameters and (not qualities or "auth" in qualities.split(","))
+        )
+
+    @property
+    def weakness(self) -> int:
+        """The rank of the algorithm, 0 for the strongest."""
+        return _STRENGTH.index(self._algorithm)
+
+    def follows(self, last: Digest) -> bool:
+        """Return whether another attempt makes sense after one for ``last`` was refused.
+
+        The same nonce again means that the credentials are wrong, unless the proxy calls it stale.
+        """
+        return self._nonce != last._nonce or self._parameters.get("stale", "").lower() == "true"
+
+    def response(self, method: str, target: str) -> str:
+        """Return the value of Proxy-Authorization (RFC 7616 section 3.4)."""
+        digest = _HASHES[self._algorithm]
+        realm, client_nonce, number = (
+            self._parameters.get("realm", ""),
+            secrets.token_hex(16),
+            f"{next(self._count):08x}",
+        )
+        secret = digest(f"{self._user}:{realm}:{self._password}".encode())
+        if self._is_session:
+            secret = digest(f"{secret}:{self._nonce}:{client_nonce}".encode())
+        request = digest(f"{method}:{target}".encode())
+        quality = f"{number}:{client_nonce}:auth:" if self._has_quality else ""  # RFC 2069 has none
+        proof = digest(f"{secret}:{self._nonce}:{quality}{request}".encode())
+        is_hashed = self._parameters.get("userhash", "").lower() == "true"
+        parts = {
+            "username": quoted(digest(f"{self._user}:{realm}".encode()) if is_hashed else self._user),
+            "realm": quoted(realm),
+            "nonce": quoted(self._nonce),
+            "uri": quoted(target),
+            "response": quoted(proof),
+        }
+        if "algorithm" in self._parameters:
+            parts["algorithm"] = self._parameters["algorithm"]
+        if "opaque" in self._parameters:
+            parts["opaque"] = quoted(self._parameters["opaque"])
+        if quality:
+            parts |= {"qop": "auth", "nc": number, "cnonce": quoted(client_nonce)}
+        if is_hashed:
+            parts["userhash"] = "true"
+        return "Digest " + ", ".join(f"{name}={value}" for name, value in parts.items())

@@ -1,0 +1,99 @@
+"""The client's side of a SOCKS5 handshake (RFC 1928, RFC 1929), without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from ipaddress import IPv4Address, ip_address
+
+from ..errors import ProxyFailed
+
+__all__ = ["Credentials", "handshake"]
+
+Credentials = tuple[bytes, bytes]
+"""A user name and a password."""
+
+Handshake = Generator[tuple[bytes, int], bytes, None]
+
+_NO_AUTHENTICATION, _USER_AND_PASSWORD, _NONE_ACCEPTED = 0, 2, 0xFF
+_IPV4, _NAME, _IPV6 = 1, 3, 4
+_ADDRESS_SIZE = {_IPV4: 4, _IPV6: 16}
+
+# RFC 1928 section 6.
+_REPLIES = {
+    1: "general failure",
+    2: "connection not allowed by its rules",
+    3: "network unreachable",
+    4: "host unreachable",
+    5: "connection refused",
+    6: "TTL expired",
+    7: "command not supported",
+    8: "address type not supported",
+}
+
+
+def handshake(host: str, port: int, credentials: Credentials | None) -> Handshake:
+    """Yield pairs of the bytes to send and the number of bytes to receive then; send in exactly that many.
+
+    The connection is a tunnel to the host when the generator returns. No byte of the tunnel is consumed.
+
+    Args:
+        host: an address, or a name that the proxy resolves.
+        port: the host's port.
+        credentials: None offers no authentication.
+
+    Raises:
+        ProxyFailed: the proxy refuses, or what it sends is not SOCKS5. The message names the reason, never the
+            credentials.
+    """
+    methods = [_NO_AUTHENTICATION] if credentials is None else [_NO_AUTHENTICATION, _USER_AND_PASSWORD]
+    version, method = yield bytes([5, len(methods), *methods]), 2
+    _require_version(version)
+    if method == _USER_AND_PASSWORD and credentials is not None:
+        yield from _authenticate(*credentials)
+    elif method == _NONE_ACCEPTED:
+        asked = "wants credentials" if credentials is None else "accepts neither no credentials nor a user name"
+        raise ProxyFailed(f"The SOCKS5 proxy {asked}")
+    elif method != _NO_AUTHENTICATION:
+        raise ProxyFailed("The SOCKS5 proxy chose an authentication method that was not offered")
+    yield from _connect(_address(host) + port.to_bytes(2, "big"))
+
+
+def _authenticate(user: bytes, password: bytes) -> Handshake:
+    # RFC 1929 section 2: one byte states each length.
+    if not 0 < len(user) < 256 or len(password) > 255:
+        raise ProxyFailed("SOCKS5 allows user names of 1 to 255 bytes and passwords of at most 255 bytes")
+    request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
+    _, status = yield request, 2
+    if status:
+        raise ProxyFailed("The SOCKS5 proxy rejected the user name or the password")
+
+
+def _connect(destination: bytes) -> Handshake:
+    version, reply, _, kind = yield b"\x05\x01\x00" + destination, 4
+    _require_version(version)
+    if reply:
+        raise ProxyFailed(f"The SOCKS5 proxy could not connect: {_REPLIES.get(reply, f'reply code {reply}')}")
+    # The address that the proxy connects from. Nobody needs it, but it is part of the reply.
+    if kind == _NAME:
+        size = (yield b"", 1)[0]
+    elif kind in _ADDRESS_SIZE:
+        size = _ADDRESS_SIZE[kind]
+    else:
+        raise ProxyFailed("The SOCKS5 proxy sent an address of an unknown type")
+    yield b"", size + 2
+
+
+def _address(host: str) -> bytes:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = host.encode("ascii")
+        if len(name) > 255:
+            raise ProxyFailed("SOCKS5 allows host names of at most 255 bytes") from None
+        return bytes([_NAME, len(name)]) + name
+    return bytes([_IPV4 if isinstance(address, IPv4Address) else _IPV6]) + address.packed
+
+
+def _require_version(version: int) -> None:
+    if version != 5:
+        raise ProxyFailed("The proxy does not speak SOCKS5")
