@@ -17,8 +17,11 @@ from .runtimes import Runtime
 ATTEMPT_DELAY = 0.25
 """Seconds that an address has to itself before the next one is tried as well (RFC 8305 section 5)."""
 
-MAX_ATTEMPTS = 4
-"""Addresses of one host that are tried."""
+MAX_PARALLEL = 4
+"""Addresses of one host that are tried at the same time."""
+
+MAX_SILENCE = 10.0
+"""Seconds for which ``MAX_PARALLEL`` silent addresses keep the next one waiting, however long the timeout is."""
 
 BROKEN = (OSError, ValueError)
 """What an attempt raises that fails. ValueError: Python's, for a name that is none."""
@@ -29,10 +32,10 @@ Begin = Callable[[Address], socket.socket]
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:
-    """The resolver's order, but with the families in turn (RFC 8305 section 4)."""
+    """Return all addresses in the resolver's order, but with the families in turn (RFC 8305 section 4)."""
     first = [address for address in addresses if address.family == addresses[0].family]
     other = [address for address in addresses if address.family != addresses[0].family]
-    return [address for address in chain.from_iterable(zip_longest(first, other)) if address][:MAX_ATTEMPTS]
+    return [address for address in chain.from_iterable(zip_longest(first, other)) if address]
 
 
 def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.socket:
@@ -53,7 +56,10 @@ def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.
 async def race(
     runtime: Runtime, addresses: Iterable[Address], allowance: Allowance, begin: Begin
 ) -> tuple[Address, socket.socket]:
-    """Connect to the first that answers; the others are closed, whatever happens.
+    """Connect to the first address that accepts; close the sockets of all others, whatever happens.
+
+    All addresses are tried within the time left, at most ``MAX_PARALLEL`` of them at the same time. Where that many
+    stay silent and another address waits, the attempt that has had the longest time makes room for it.
 
     Args:
         runtime: waits.
@@ -80,7 +86,7 @@ async def race(
 
 
 class _Runners:
-    """Attempts that are under way, and addresses that wait for their turn."""
+    """Attempts that are under way, oldest first, and addresses that have not been tried."""
 
     def __init__(self, addresses: Iterable[Address], begin: Begin) -> None:
         self._waiting = deque(addresses)
@@ -95,18 +101,38 @@ class _Runners:
         return list(self._running)
 
     def start(self, left: float | None) -> None:
-        """Begin what is due: the next when its time has come, and at once where none runs; raises if none is left."""
+        """Try the addresses that are due, and the next one at once if no attempt runs.
+
+        Raises:
+            OSError: every address has failed; the error of the last one.
+            ValueError: the same.
+        """
         while self._waiting and (not self._running or time.monotonic() >= self._next_start):
             address = self._waiting.popleft()
+            self._make_room()
             try:
                 self._running[self._begin(address)] = address
             except BROKEN as error:
                 self._failure = error
             else:
-                # With little time there has to be some for the next one.
-                self._next_start = time.monotonic() + (ATTEMPT_DELAY if left is None else min(ATTEMPT_DELAY, left / 2))
+                self._next_start = time.monotonic() + self._interval(left)
         if not self._running:
             raise self._failure
+
+    def _interval(self, left: float | None) -> float:
+        """Return the seconds until the next address is tried: short while fewer than ``MAX_PARALLEL`` are.
+
+        Every address that has not been tried gets an equal share of the time left.
+        """
+        longest = ATTEMPT_DELAY if len(self._running) < MAX_PARALLEL else MAX_SILENCE
+        return longest if left is None else min(longest, left / (len(self._waiting) + 1))
+
+    def _make_room(self) -> None:
+        """Close the oldest attempt if as many run as may."""
+        if len(self._running) == MAX_PARALLEL:
+            oldest = next(iter(self._running))
+            del self._running[oldest]
+            oldest.close()
 
     def patience(self, left: float | None) -> float | None:
         """Seconds until something is due."""

@@ -45,11 +45,16 @@ def test_the_first_that_answers_is_taken(dialled, server, dials):
     assert dials == [("127.0.0.2", server[1]), server]
 
 
-def test_each_address_is_dialled_once_and_at_most_four(dialled, dials):
+def test_each_address_is_dialled_once(dialled, dials):
     port = closed_port()
     with pytest.raises(httpcore.ConnectError):
         dialled(Lookups([f"127.0.0.{1 + number // 2}" for number in range(20)]), port)
-    assert dials == [(f"127.0.0.{number}", port) for number in (1, 2, 3, 4)]
+    assert dials == [(f"127.0.0.{number}", port) for number in range(1, 11)]
+
+
+def test_the_last_of_many_addresses_is_reached(dialled, server, dials):
+    assert dialled(Lookups([*(f"127.0.0.{number}" for number in range(2, 40)), "127.0.0.1"]), server[1]) == server
+    assert len(dials) == 39
 
 
 def test_none_that_answers_is_an_error_that_says_why(dialled):

@@ -27,11 +27,13 @@ class Starts:
 
     def __init__(self):
         self.begun, self.sockets, self._peers = [], [], []
+        self.most_open = 0
 
     def __call__(self, address):
         self.begun.append(address)
         sock = self._stuck() if address == HOLE else begin(address, prepare=lambda _: None)
         self.sockets.append(sock)
+        self.most_open = max(self.most_open, len(self.open()))
         return sock
 
     def _stuck(self):
@@ -78,9 +80,9 @@ def closed():
     return Address(FOUR, address)
 
 
-def test_families_are_tried_in_turn_and_at_most_four_addresses():
-    six, four = found(80, "::1", "::2", "::3"), found(80, "192.0.2.1", "192.0.2.2", "192.0.2.3")
-    assert interleaved([*six, *four]) == [six[0], four[0], six[1], four[1]]
+def test_families_are_tried_in_turn():
+    six, four = found(80, "::1", "::2"), found(80, "192.0.2.1", "192.0.2.2", "192.0.2.3")
+    assert interleaved([*six, *four]) == [six[0], four[0], six[1], four[1], four[2]]
     assert interleaved(four) == four
 
 
@@ -116,6 +118,18 @@ def test_with_little_time_all_get_their_turn(run, starts):
     with pytest.raises(TimeoutError):
         run([HOLE] * 4, seconds=0.7)
     assert (len(starts.begun), starts.open()) == (4, [])
+
+
+def test_all_addresses_are_tried_within_the_time_and_four_at_the_same_time(run, starts, server):
+    address, sock = run([HOLE] * 4 + [server], seconds=2)
+    assert (address, starts.open()) == (server, [sock])
+    assert (len(starts.begun), starts.most_open) == (5, 4)
+
+
+def test_addresses_that_refuse_are_passed_over_while_silent_ones_are_waited_for(run, starts, server, closed):
+    address, _ = run([HOLE] * 3 + [closed] * 20 + [server])
+    assert (address, len(starts.begun)) == (server, 24)
+    assert starts.most_open <= 4
 
 
 def test_an_address_that_cannot_even_be_tried_is_passed_over(run, starts, server):
