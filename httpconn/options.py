@@ -111,7 +111,7 @@ class Limits:
         max_per_host: of these, those to one host and port; None leaves that to ``max_connections``.
         max_waiting: calls that may wait for a connection, first come, first served, and as many for their turn by a
             rate limit; one more fails with ``QueueFull``.
-        max_keepalive_connections: of these, idle ones that are kept.
+        max_keepalive_connections: idle connections that are kept; None (the default) keeps up to ``max_connections``.
         keepalive_expiry: seconds that an idle connection is kept.
         max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
             bounded by the ``max_bytes`` of their call; where that says nothing, a public access policy holds them to
@@ -130,7 +130,7 @@ class Limits:
     max_connections: int = 100
     max_per_host: int | None = None
     max_waiting: int = 100_000
-    max_keepalive_connections: int = 20
+    max_keepalive_connections: int | None = None
     keepalive_expiry: float = 5.0
     max_bytes: int | None = 1024 * MIB
     max_ratio: int | None = 500
@@ -143,6 +143,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         check_fields(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
+
+    @property
+    def max_idle(self) -> int:
+        """The number of idle connections that are kept."""
+        return self.max_connections if self.max_keepalive_connections is None else self.max_keepalive_connections
 
 
 @dataclass(frozen=True, slots=True)

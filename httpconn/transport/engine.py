@@ -79,7 +79,7 @@ class Engine:
             max_connections=limits.max_connections,
             max_per_host=limits.max_per_host,
             max_waiting=limits.max_waiting,
-            max_idle=limits.max_keepalive_connections,
+            max_idle=limits.max_idle,
             expiry=limits.keepalive_expiry,
         )
         self._used: set[Connection] = set()

@@ -50,7 +50,7 @@ class Pooled(ABC):
         self._closed = False
         self._exchanges = 0
         self._bodies: set[Any] = set()  # SyncBody or AsyncBody, each of one face
-        self._kept = limits.max_keepalive_connections
+        self._kept = limits.max_idle
         self._gate = Gate(limits, runtime)
         self._options = {
             **options,

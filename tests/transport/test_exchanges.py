@@ -73,6 +73,16 @@ def test_so_many_idle_connections_are_kept(face, user, kept):
         assert [server.open_connections for server in servers] == [0] * (3 - kept) + [1] * kept
 
 
+def test_by_default_as_many_idle_connections_are_kept_as_there_may_be(face, user, scripted):
+    server = scripted(response(body=b"ok"))
+    made = user(limits=Limits(max_connections=30))
+    for _ in range(2):
+        answers = [face.run(made.open, server.url) for _ in range(30)]
+        for answer in answers:
+            face.run(made.read, answer)
+    assert server.connections == 30
+
+
 def test_busy_connections_do_not_count_as_kept(face, user, scripted):
     server = scripted(response(body=LONG))
     made = user(limits=Limits(max_connections=5, max_keepalive_connections=1))
