@@ -157,7 +157,7 @@ class AccessPolicy:
         if self.public and method not in ("GET", "HEAD"):
             raise AccessDenied("Only GET and HEAD are allowed", reason="method", rule="methods GET and HEAD")
 
-    def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False) -> None:
+    def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False, backslash: bool = False) -> None:
         """Judge what a URL itself says, an address in it included.
 
         Args:
@@ -165,6 +165,8 @@ class AccessPolicy:
             host: A-labels in lower case, or an address without brackets.
             port: the port, the scheme's own included.
             userinfo: whether the URL holds a user or a password.
+            backslash: whether a redirect named the URL with a backslash, which ``public`` forbids: some parsers end
+                the host there and others do not.
 
         Raises:
             AccessDenied: ``rule`` says which rule forbids it.
@@ -173,6 +175,8 @@ class AccessPolicy:
             raise AccessDenied(f"The scheme {scheme} is not allowed", reason="scheme", rule=f"scheme {scheme}")
         if userinfo and not self.userinfo:
             raise AccessDenied("A URL with a user or password is not allowed", reason="userinfo", rule="userinfo")
+        if backslash and self.public:
+            raise AccessDenied("A redirect with a backslash is not allowed", reason="backslash", rule="backslash")
         if self.ports is not None and port not in self.ports:
             raise AccessDenied(f"The port {port} is not allowed", reason="port", rule=f"port {port}")
         if self.allowed_hosts or self.denied_hosts:
@@ -257,7 +261,7 @@ class _Closed(AccessPolicy):
     def judge_method(self, method: str) -> None:
         raise InvalidRequest(self.why)
 
-    def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False) -> None:
+    def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False, backslash: bool = False) -> None:
         raise InvalidRequest(self.why)
 
 

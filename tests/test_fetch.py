@@ -70,10 +70,11 @@ class TestTheWire:
         face.get_bytes(connect(), server.url_for(target))
         assert server.requests[0].target == target.encode()
 
-    def test_the_target_of_a_redirect_arrives_byte_for_byte(self, face, connect, scripted):
-        server = scripted(in_turn(response(302, {"Location": "/b/../c?sig=a%2fb|+"}), response(body=b"ok")))
+    def test_the_target_of_a_redirect_arrives_as_browsers_send_it(self, face, connect, scripted):
+        moved = b"HTTP/1.1 302 Found\r\nLocation: /b/../jos\xe9 {}?sig=a%2fb|+\r\nContent-Length: 0\r\n\r\n"
+        server = scripted(in_turn([moved], response(body=b"ok")))
         face.get_bytes(connect(), server.url_for("/a"))
-        assert server.requests[1].target == b"/b/../c?sig=a%2fb|+"
+        assert server.requests[1].target == b"/jos%E9%20%7B%7D?sig=a%2fb|+"
 
     def test_a_request_has_one_of_each_header(self, face, connect, scripted):
         server = scripted(response())
@@ -144,7 +145,13 @@ class TestRedirects:
         server = scripted(response(302, {"Location": "/a"}))
         with pytest.raises(httpconn.TooManyRedirects):
             face.get_bytes(connect(), server.url_for("/a"))
-        assert len(server.requests) == 1
+        assert len(server.requests) == 21
+
+    @pytest.mark.parametrize("location", ["", "/a", "#part"])
+    def test_the_same_url_may_respond_differently_the_second_time(self, face, connect, scripted, location):
+        server = scripted(in_turn(response(302, {"Location": location}), response(body=b"ok")))
+        assert face.get_bytes(connect(), server.url_for("/a")) == b"ok"
+        assert [request.target for request in server.requests] == [b"/a", b"/a"]
 
     def test_https_does_not_fall_to_http(self, face, connect, scripted, certificates):
         plain = scripted(response(body=b"secret"))

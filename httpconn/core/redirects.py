@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
 from ..lazy import Origin
 from ..options import RedirectPolicy
 from . import headers
+from .locations import resolve
 from .requests import RequestBuilder, RequestSpec
-from .urls import join
 
-# 300 and 304 carry no order to go elsewhere; every request here is a GET, so 303 is like the others.
-STATUSES = frozenset({301, 302, 303, 307, 308})
+# 304 is about the stored response, 305 and 306 are about proxies. Every request is a GET, so 303 is like the others.
+STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 
 def leads_on(status: int) -> bool:
@@ -18,39 +20,46 @@ def leads_on(status: int) -> bool:
     return status in STATUSES
 
 
-class Trail:
-    """The hops of one attempt, so that a loop and an endless chain both end."""
+def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the Location of a redirect, or None without one. Identical fields count once.
 
-    def __init__(self, first: RequestSpec, policy: RedirectPolicy, builder: RequestBuilder) -> None:
+    Raises:
+        RedirectRefused: there are several fields with different values.
+    """
+    values = {value.strip(b" \t") for name, value in fields if name.lower() == b"location"}
+    if len(values) > 1:
+        raise RedirectRefused(f"The redirect has {len(values)} Location fields with different values")
+    return values.pop() if values else None
+
+
+class Trail:
+    """The redirects of one attempt. A loop ends at the same limit as an endless chain.
+
+    Some sites redirect to the same URL once and respond differently the second time.
+    """
+
+    def __init__(self, policy: RedirectPolicy, builder: RequestBuilder) -> None:
         self._policy = policy
         self._builder = builder
-        self._seen = {self._key(first)}
         self._hops = 0
 
-    @staticmethod
-    def _key(spec: RequestSpec) -> tuple[Origin, bytes]:
-        return spec.url.origin, spec.url.target
-
-    def follow(self, spec: RequestSpec, location: str) -> RequestSpec:
-        """The next request.
+    def follow(self, spec: RequestSpec, location: bytes) -> RequestSpec:
+        """Return the next request.
 
         Raises:
-            TooManyRedirects: the URL was already visited, or the limit is reached.
-            RedirectRefused: the Location is no http or https URL, or falls from https to http.
+            TooManyRedirects: the limit is reached.
+            RedirectRefused: the Location names no http or https URL, or leads from https to http.
             AccessDenied: the access policy forbids the URL.
         """
         following = self._next(spec, location)
         self._hops += 1
         if self._hops > self._policy.max_hops:
             raise TooManyRedirects(f"More than {self._policy.max_hops} redirects")
-        if self._key(following) in self._seen:
-            raise TooManyRedirects(f"A redirect loop at {following.url.shown}")
-        self._seen.add(self._key(following))
         return following
 
-    def _next(self, spec: RequestSpec, location: str) -> RequestSpec:
+    def _next(self, spec: RequestSpec, location: bytes) -> RequestSpec:
         try:
-            url = join(spec.url, location)
+            url = resolve(spec.url, location)
         except InvalidURL as error:
             raise RedirectRefused(f"The redirect leads to no usable URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:

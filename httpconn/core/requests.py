@@ -43,7 +43,7 @@ class RequestBuilder:
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
-        self._admitted: set[tuple[Origin, bool]] = set()
+        self._admitted: set[tuple[Origin, bool, bool]] = set()
         self._headers: dict[bytes, RawFields] = {}
 
     def spec(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
@@ -81,7 +81,7 @@ class RequestBuilder:
         Raises:
             AccessDenied: it is forbidden; ``url`` names it.
         """
-        place = url.origin, url.has_userinfo
+        place = url.origin, url.has_userinfo, url.has_backslash
         if place not in self._admitted:
             self._judge(url)
             if len(self._admitted) >= _MAX_HOSTS:
@@ -91,7 +91,7 @@ class RequestBuilder:
 
     def _judge(self, url: VettedURL) -> None:
         try:
-            self._access.judge_url(*url.origin, userinfo=url.has_userinfo)
+            self._access.judge_url(*url.origin, userinfo=url.has_userinfo, backslash=url.has_backslash)
         except AccessDenied as error:
             error.url = redact(url.text)
             raise

@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote, unquote_to_bytes, urljoin
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 
@@ -22,7 +22,6 @@ _LONGEST_ORIGIN = 300
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
 # What needs no second look: most URLs. Its target may stand in a request line as it is.
 _PLAIN = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
@@ -40,6 +39,7 @@ class VettedURL:
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
         fragment: as it was given, without its "#"; it is never sent, but a redirect may inherit it.
         has_userinfo: whether an "@" stood before the host, be it after nothing.
+        has_backslash: whether a redirect named it with a backslash, which parsers read in two ways.
     """
 
     origin: Origin
@@ -48,6 +48,7 @@ class VettedURL:
     authorization: str | None
     fragment: str
     has_userinfo: bool = False
+    has_backslash: bool = False
 
     @property
     def url(self) -> httpx.URL:
@@ -56,7 +57,7 @@ class VettedURL:
 
     @property
     def text(self) -> str:
-        """The URL with the target as it was given: the base of relative redirects."""
+        """The URL with the target as it was given."""
         origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"
         return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
@@ -169,26 +170,6 @@ def _basic(userinfo: str) -> str | None:
     name, _, password = userinfo.partition(":")
     pair = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
     return "Basic " + base64.b64encode(pair).decode("ascii")
-
-
-def join(base: VettedURL, location: str) -> VettedURL:
-    """Where a Location leads (RFC 9110 section 10.2.2): a reference without a fragment keeps the base's."""
-    location = location.strip(" \t")
-    if "#" not in location:
-        location = _with_fragment(location, base.fragment)
-    return vet(_absolute(base, location))
-
-
-def _absolute(base: VettedURL, location: str) -> str:
-    if _SCHEME.match(location):
-        return location
-    if location.startswith("//"):
-        return f"{base.origin.scheme}:{location}"
-    if location.startswith("/"):
-        return f"{base.origin.scheme}://{base.netloc.decode('ascii')}{location}"
-    if _FORBIDDEN.search(location):  # urljoin would drop some of them in silence
-        raise InvalidURL("The URL contains a backslash or a control character")
-    return urljoin(base.text, location)
 
 
 _CREDENTIALS = re.compile(r"^(https?:/*)?[^?#]*@", re.I)

@@ -121,10 +121,10 @@ async def _follow(port: Port, course: Course) -> Answer:
         response = exchange.response
         try:
             check_size(raw_fields(response), call.rules.limits)
-            location = field(response, "location") if call.follow and redirects.leads_on(response.status_code) else None
-            if not location:
+            location = _location(response) if call.follow else None
+            if location is None:
                 return Answer(response, spec.url, _body(port, exchange, course, spec), exchange, course, port, history)
-            trail = trail or redirects.Trail(spec, call.rules.redirects, call.rules.builder)
+            trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder)
             left, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()
@@ -135,6 +135,11 @@ async def _follow(port: Port, course: Course) -> Answer:
         for hook in call.rules.hooks.redirect:
             event = RedirectEvent(left.shown, spec.url.shown, response.status_code)
             await port.tell(hook, event)
+
+
+def _location(response: httpx.Response) -> bytes | None:
+    """Return the Location of a redirect that can be followed."""
+    return redirects.location_of(raw_fields(response)) if redirects.leads_on(response.status_code) else None
 
 
 def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> Body:

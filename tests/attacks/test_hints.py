@@ -17,7 +17,7 @@ HINTS = {
     "a link": (200, {"Link": f"<{ELSEWHERE}>; rel=preload, <{ELSEWHERE}>; rel=canonical"}),
     "where the content is": (200, {"Content-Location": ELSEWHERE}),
     "where what was made is": (201, {"Location": ELSEWHERE}),
-    "choices": (300, {"Location": ELSEWHERE}),
+    "choices": (300, {"Content-Location": ELSEWHERE}),
     "nothing new": (304, {"Location": ELSEWHERE}),
     "a proxy": (305, {"Location": ELSEWHERE}),
     "an upgrade": (426, {"Upgrade": "h2c, TLS/1.3", "Location": ELSEWHERE}),

@@ -12,8 +12,8 @@ STRANGERS = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8
 INSIDE = "//10.0.0.1/?token=secret"
 
 LOCATIONS = [
-    *(b"file:///etc/passwd", b"gopher://127.0.0.1:70/", b"data:text/plain,x", b"javascript:x", b"ftp://x/", b"http:"),
-    *(b"http://[::1", b"http://a b/", b"http://a\\b/", b"http://a:99999/", b"http://a%00b/", b"/\tx"),
+    *(b"file:///etc/passwd", b"gopher://127.0.0.1:70/", b"data:text/plain,x", b"javascript:x", b"ftp://x/", b"http://"),
+    *(b"http://[::1", b"http://a b/", b"\\\\a b\\", b"http://a:99999/", b"http://a%00b/", b"/b\r\nLocation: /c"),
 ]
 
 

@@ -27,7 +27,7 @@ def builder() -> RequestBuilder:
 
 def trail(url: str, policy: RedirectPolicy = RedirectPolicy(), **extra: str) -> tuple[redirects.Trail, RequestSpec]:  # noqa: B008
     spec = builder().spec(url, {"X-Key": "secret", "Authorization": "secret", **extra})
-    return redirects.Trail(spec, policy, builder()), spec
+    return redirects.Trail(policy, builder()), spec
 
 
 def names(spec: RequestSpec) -> set[str]:
@@ -37,7 +37,7 @@ def names(spec: RequestSpec) -> set[str]:
 @pytest.mark.parametrize("location", ["/b", "//a.com/b", "b", "https://a.com/b", "https://a.com:443/b"])
 def test_a_hop_within_the_origin_keeps_its_headers(location: str) -> None:
     hops, spec = trail("https://a.com/a")
-    assert {"X-Key", "Authorization", "X-Conn"} <= names(hops.follow(spec, location))
+    assert {"X-Key", "Authorization", "X-Conn"} <= names(hops.follow(spec, location.encode()))
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def test_a_hop_within_the_origin_keeps_its_headers(location: str) -> None:
 )
 def test_a_hop_to_another_origin_keeps_nothing_that_was_given(location: str) -> None:
     hops, spec = trail("https://a.com/a")
-    assert names(hops.follow(spec, location)) == {"User-Agent", "Accept", "Accept-Encoding"}
+    assert names(hops.follow(spec, location.encode())) == {"User-Agent", "Accept", "Accept-Encoding"}
 
 
 def test_the_way_back_does_not_bring_headers_back() -> None:
     hops, spec = trail("https://a.com/a")
-    away = hops.follow(spec, "https://b.com/")
-    assert "Authorization" not in names(hops.follow(away, "https://a.com/c"))
+    away = hops.follow(spec, b"https://b.com/")
+    assert "Authorization" not in names(hops.follow(away, b"https://a.com/c"))
 
 
 def test_a_header_named_safe_goes_along() -> None:
     hops, spec = trail("https://a.com/a", RedirectPolicy(safe_headers=frozenset({"X-KEY"})))
-    assert names(hops.follow(spec, "https://b.com/")) == {"User-Agent", "Accept", "Accept-Encoding", "X-Key"}
+    assert names(hops.follow(spec, b"https://b.com/")) == {"User-Agent", "Accept", "Accept-Encoding", "X-Key"}
 
 
 def test_the_upgrade_of_one_host_keeps_headers() -> None:
     hops, spec = trail("http://a.com/a")
-    assert "Authorization" in names(hops.follow(spec, "https://a.com/a"))
+    assert "Authorization" in names(hops.follow(spec, b"https://a.com/a"))
 
 
 @pytest.mark.parametrize(
@@ -69,41 +69,50 @@ def test_the_upgrade_of_one_host_keeps_headers() -> None:
 )
 def test_an_upgrade_elsewhere_does_not(url: str, location: str) -> None:
     hops, spec = trail(url)
-    assert "Authorization" not in names(hops.follow(spec, location))
+    assert "Authorization" not in names(hops.follow(spec, location.encode()))
 
 
 def test_https_does_not_fall_to_http_unless_allowed() -> None:
     hops, spec = trail("https://a.com/")
     with pytest.raises(errors.RedirectRefused, match="falls from https to http"):
-        hops.follow(spec, "http://a.com/")
+        hops.follow(spec, b"http://a.com/")
     hops, spec = trail("https://a.com/", RedirectPolicy(allow_downgrade=True))
-    assert hops.follow(spec, "http://a.com/").url.origin[0] == "http"
+    assert hops.follow(spec, b"http://a.com/").url.origin[0] == "http"
 
 
-def test_a_loop_ends() -> None:
-    hops, spec = trail("https://a.com/a")
-    there = hops.follow(spec, "/b")
-    with pytest.raises(errors.TooManyRedirects, match="loop"):
-        hops.follow(there, "/a")
+def test_the_same_url_may_follow_again_until_the_limit() -> None:
+    hops, spec = trail("https://a.com/a", RedirectPolicy(max_hops=2))
+    there = hops.follow(spec, b"/a")
+    assert hops.follow(there, b"/a").url.target == b"/a"
+    with pytest.raises(errors.TooManyRedirects, match="More than 2"):
+        hops.follow(there, b"/a")
 
 
 def test_a_chain_ends() -> None:
     hops, spec = trail("https://a.com/0", RedirectPolicy(max_hops=3))
     for hop in range(1, 4):
-        spec = hops.follow(spec, f"/{hop}")
+        spec = hops.follow(spec, b"/%d" % hop)
     with pytest.raises(errors.TooManyRedirects, match="More than 3"):
-        hops.follow(spec, "/4")
+        hops.follow(spec, b"/4")
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "data:,x", "gopher://a/", "https://", "\x00", "\\\\b\\c"])
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "data:,x", "gopher://a/", "https://", "//", "http:"])
 def test_a_hop_to_something_unusable_is_refused(location: str) -> None:
     hops, spec = trail("https://a.com/")
     with pytest.raises(errors.RedirectRefused):
-        hops.follow(spec, location)
+        hops.follow(spec, location.encode())
 
 
 def test_which_answers_lead_on() -> None:
-    assert [status for status in range(200, 600) if redirects.leads_on(status)] == [301, 302, 303, 307, 308]
+    assert [status for status in range(200, 600) if redirects.leads_on(status)] == [300, 301, 302, 303, 307, 308]
+
+
+def test_equal_locations_count_once() -> None:
+    assert redirects.location_of([(b"Location", b"/a"), (b"X", b"y"), (b"location", b" /a\t")]) == b"/a"
+    assert redirects.location_of([(b"X", b"y")]) is None
+    assert redirects.location_of([(b"Location", b"")]) == b""
+    with pytest.raises(errors.RedirectRefused, match="2 Location fields"):
+        redirects.location_of([(b"Location", b"/a"), (b"Location", b"/b")])
 
 
 def test_a_body_stops_at_the_byte_that_is_too_many() -> None:

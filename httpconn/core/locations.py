@@ -1,0 +1,101 @@
+"""Location values, read as browsers read them (WHATWG URL Standard, section 4.4)."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import InvalidURL
+from .urls import DEFAULT_PORTS, WRONG_SCHEME, VettedURL, vet
+
+_C0_AND_SPACE = bytes(range(0x21))
+_TAB_AND_NEWLINE = b"\t\n\r"
+_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
+_ENCODED_DOT = re.compile(rb"%2e", re.I)
+# The percent-encode sets of section 1.3. A backslash after the path is encoded too: no request line may hold one.
+_NOT_IN_PATH = re.compile(rb'[^!-~]|["<>^`{}]')
+_NOT_IN_QUERY = re.compile(rb"[^!-~]|[\"'<>\\]")
+_NOT_IN_FRAGMENT = re.compile(rb'[^!-~]|["<>`\\]')
+
+
+def resolve(base: VettedURL, location: bytes) -> VettedURL:
+    """Return the URL that a Location names (RFC 9110 section 10.2.2).
+
+    Args:
+        base: the URL of the request that was redirected.
+        location: the value of the field, in any encoding: bytes outside of ASCII are percent-encoded unchanged.
+
+    Raises:
+        InvalidURL: the result is no URL that :func:`httpconn.core.urls.vet` accepts.
+    """
+    reference = location.strip(_C0_AND_SPACE).translate(None, _TAB_AND_NEWLINE)
+    reference, hash_mark, fragment = reference.partition(b"#")
+    path, question_mark, query = reference.partition(b"?")
+    origin, path = _split(base, path.replace(b"\\", b"/"))
+    if origin is None and not path and not question_mark:
+        target = base.target  # the same URL again, byte for byte
+    else:
+        target = _encoded(_NOT_IN_PATH, _absolute(base, path, is_relative=origin is None))
+        target += question_mark + _encoded(_NOT_IN_QUERY, query)
+    text = (origin or _origin(base)) + target.decode("ascii") + _fragment(base, hash_mark, fragment)
+    return _vetted(text, b"\\" in location)
+
+
+def _split(base: VettedURL, reference: bytes) -> tuple[str | None, bytes]:
+    """Return the scheme and authority that a reference names, or None, and the path behind them."""
+    scheme, match = base.origin.scheme, _SCHEME.match(reference)
+    if match is not None:
+        named, reference = match[1].lower().decode("ascii"), reference[match.end() :]
+        if named not in DEFAULT_PORTS:
+            raise InvalidURL(WRONG_SCHEME)
+        # "https:path" is relative under https, and names the host "path" under http.
+        reference = reference if named == scheme else b"//" + reference
+        scheme = named
+    if not reference.startswith(b"//"):
+        return None, reference
+    authority, slash, path = reference.lstrip(b"/").partition(b"/")
+    try:
+        return f"{scheme}://{authority.decode()}", slash + path
+    except UnicodeDecodeError:
+        raise InvalidURL("The host of the URL is not UTF-8") from None
+
+
+def _absolute(base: VettedURL, path: bytes, *, is_relative: bool) -> bytes:
+    """Return a path from the root, without dot segments."""
+    if is_relative and not path.startswith(b"/"):
+        own = base.target.partition(b"?")[0]
+        path = own[: own.rindex(b"/") + 1] + path if path else own
+    return _without_dot_segments(path or b"/")
+
+
+def _without_dot_segments(path: bytes) -> bytes:
+    kept: list[bytes] = []
+    for segment in path.split(b"/")[1:]:
+        dots = _ENCODED_DOT.sub(b".", segment)
+        if dots == b"..":
+            del kept[-1:]
+        elif dots != b".":
+            kept.append(segment)
+    if dots in (b".", b".."):
+        kept.append(b"")
+    return b"/" + b"/".join(kept)
+
+
+def _encoded(unsafe: re.Pattern[bytes], text: bytes) -> bytes:
+    return unsafe.sub(lambda match: b"%%%02X" % ord(match[0]), text)
+
+
+def _origin(url: VettedURL) -> str:
+    return f"{url.origin.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _fragment(base: VettedURL, hash_mark: bytes, fragment: bytes) -> str:
+    """A reference without a fragment keeps the base's."""
+    if not hash_mark:
+        return f"#{base.fragment}" if base.fragment else ""
+    return "#" + _encoded(_NOT_IN_FRAGMENT, fragment).decode("ascii")
+
+
+def _vetted(text: str, has_backslash: bool) -> VettedURL:
+    url = vet(text)
+    url.has_backslash = has_backslash
+    return url
