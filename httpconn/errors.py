@@ -302,13 +302,13 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 
 
 class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
-    """A redirect loop, or more hops than ``RedirectPolicy.max_hops``."""
+    """More redirects than ``RedirectPolicy.max_hops``, as in a loop."""
 
     fault: Fault = "caller"
 
 
 class RedirectRefused(ResponseError):
-    """A redirect that the policy does not follow: from https to http, or to something unusable."""
+    """A redirect that is not followed: from https to http, to an unusable URL, or with two different Locations."""
 
     fault: Fault = "caller"
 

@@ -25,7 +25,7 @@ def resolve(base: VettedURL, location: bytes) -> VettedURL:
         location: the value of the field, in any encoding: bytes outside of ASCII are percent-encoded unchanged.
 
     Raises:
-        InvalidURL: the result is no URL that :func:`httpconn.core.urls.vet` accepts.
+        InvalidURL: the result is not a URL that :func:`httpconn.core.urls.vet` accepts.
     """
     reference = location.strip(_C0_AND_SPACE).translate(None, _TAB_AND_NEWLINE)
     reference, hash_mark, fragment = reference.partition(b"#")

@@ -14,6 +14,7 @@ import httpcore
 
 from ..access import AccessPolicy
 from .allowance import Allowance
+from .faults import LocalProtocolError
 from .guard import Guard
 from .names import Names
 from .race import BROKEN, begin, interleaved, race
@@ -45,9 +46,12 @@ async def dial(runtime: Runtime, host: str, port: int, allowance: Allowance, opt
 
     Raises:
         AccessDenied: one of the addresses is forbidden; none is dialled.
+        LocalProtocolError: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
         httpcore.ConnectError: no address, or none that answers; the OSError is its cause.
         httpcore.ConnectTimeout: the allowance is used up.
     """
+    if not 0 < port < 65_536:
+        raise LocalProtocolError(f"The port {port} of {host} is not from 1 to 65535")
     guard = options.guard
     vetted = interleaved(await guard.addresses(runtime, host, port, allowance))
     try:

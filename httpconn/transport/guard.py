@@ -224,4 +224,4 @@ def origin_of(url: httpx.URL) -> Origin:
     scheme, host = url.scheme, url.raw_host.decode("ascii")
     if scheme not in DEFAULT_PORTS or not host:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
-    return Origin(scheme, host, url.port or DEFAULT_PORTS[scheme])
+    return Origin(scheme, host, DEFAULT_PORTS[scheme] if url.port is None else url.port)

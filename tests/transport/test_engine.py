@@ -226,6 +226,13 @@ def test_another_scheme_is_refused(face, user):
         face.run(user().get, "ftp://example.com/")
 
 
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:70000/", "https://localhost:65616/"])
+def test_a_port_that_does_not_exist_is_refused(face, user, url, http2):
+    with pytest.raises(httpx.LocalProtocolError, match="is not from 1 to 65535"):
+        face.run(user(http2=http2).get, url)
+
+
 def test_a_bad_request_is_told_before_it_is_sent(face, user, scripted):
     server = scripted(OK)
     made = user()
