@@ -17,6 +17,7 @@ from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
 from .core.requests import RequestBuilder
+from .core.urls import vet
 from .downloading import Downloading
 from .fetching import Fetching
 from .flows.course import Rules
@@ -167,6 +168,21 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
     async def get_async_client(self) -> httpx.AsyncClient:
         """The ``httpx.AsyncClient`` of this event loop; with ``reuse_client=False`` a new one, yours to close."""
         return await self._clients.async_client()
+
+    def proxy_for(self, url: str | httpx.URL) -> str | None:
+        """Return the URL of the proxy that requests for a URL go through, without user and password.
+
+        Args:
+            url: an http or https URL. Nothing is sent.
+
+        Returns:
+            The proxy's URL. None for a direct connection, and where ``transport=`` or ``async_transport=`` is given.
+
+        Raises:
+            InvalidURL: the URL cannot be fetched.
+            InvalidRequest: the option or the variable that names the proxy does not hold the URL of a proxy.
+        """
+        return self._clients.proxy_for(vet(url).origin)
 
     def stats(self) -> Stats:
         """What its calls came to so far, on all threads and event loops, and which connections it holds."""

@@ -35,7 +35,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "transport": (
         {"transport", "access", "checked", "forking", "lazy", "errors", "options", "pins", "stats", "stepping"}
-        | {"core.addresses", "core.hosts", "core.urls"},
+        | {"core.addresses", "core.hosts", "core.proxies", "core.urls"},
         {"trio"},
     ),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),

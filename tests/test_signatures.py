@@ -47,8 +47,8 @@ def test_twins_return_the_same(sync: str, awaited: str) -> None:
 
 
 def test_every_public_method_has_a_twin() -> None:
-    # A file object is used by code that blocks; stats wait for nothing.
-    twinless = {"open", "stats"}
+    # A file object is used by code that blocks; stats and proxy_for wait for nothing.
+    twinless = {"open", "proxy_for", "stats"}
     public = {name for name, _ in inspect.getmembers(HTTPConnection, inspect.isfunction) if name[0] != "_"}
     twins = TWINS | ITERATED
     assert public - twinless == set(twins) | set(twins.values())

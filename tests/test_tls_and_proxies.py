@@ -90,7 +90,9 @@ class TestProxies:
         assert ("GET", plain.url_for("/env")) in proxy_server.requests
         assert ("CONNECT", f"127.0.0.1:{secure.port}") in proxy_server.requests
 
-    @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "example.com,127.0.0.1"])
+    @pytest.mark.parametrize(
+        "no_proxy", ["127.0.0.1", "*", "example.com,[::1] 127.0.0.0/8", "a:b:c,fd00::/8,127.0.0.1"]
+    )
     def test_no_proxy_goes_past_it(self, face, connect, scripted, proxy_server, environ, no_proxy):
         server = scripted(response(body=b"ok"))
         environ("ALL_PROXY", proxy_server.url)
@@ -126,6 +128,48 @@ class TestProxies:
         with pytest.raises(httpconn.InvalidRequest, match="HTTP_PROXY") as caught:
             face.get_bytes(connect(), "http://example.com/")
         assert "secret" not in str(caught.value)
+
+    def test_a_bad_proxy_is_an_error_only_for_requests_that_would_use_it(self, face, connect, scripted, environ):
+        proxy, direct = scripted(response(body=b"proxied")), scripted(response(body=b"direct"))
+        environ("http_proxy", proxy.url)
+        environ("https_proxy", "ftp://proxy")
+        environ("ALL_PROXY", "socks://[")
+        environ("NO_PROXY", f"127.0.0.1:{direct.port},a:b:c")
+        connection = connect()
+        assert face.get_bytes(connection, "http://example.com/") == b"proxied"
+        assert face.get_bytes(connection, direct.url) == b"direct"
+        with pytest.raises(httpconn.InvalidRequest, match="https_proxy"):
+            face.get_bytes(connection, "https://example.com/")
+        assert face.get_bytes(connection, "http://example.com/") == b"proxied"
+
+    def test_the_client_uses_the_same_proxies_and_closes_their_connections(self, face, connect, scripted, environ):
+        proxy = scripted(response(body=b"proxied"))
+        environ("http_proxy", proxy.url)
+        client = face.call(connect(), "get_sync_client")
+        for _ in range(2):
+            request = client.build_request("GET", "http://example.com/")
+            answer = face.run(client.send, request) if face.is_async else client.send(request)
+            assert answer.content == b"proxied"
+        assert proxy.connections == 1
+        face.close(client)
+        proxy.wait_for(lambda: proxy.open_connections == 0)
+
+    def test_the_proxy_for_a_url(self, connect, environ):
+        environ("HTTPS_PROXY", "http://user:secret@proxy.example:3128")
+        environ("ALL_PROXY", "SOCKS://[::1]:1080")
+        environ("NO_PROXY", "direct.example")
+        urls = ["https://a.example/", "http://a.example/", "https://direct.example/"]
+        assert [connect().proxy_for(url) for url in urls] == ["http://proxy.example:3128", "socks5://[::1]:1080", None]
+        assert connect(trust_env=False).proxy_for(urls[0]) is None
+        assert connect(access=httpconn.AccessPolicy.public_internet()).proxy_for(urls[0]) is None
+        assert connect(proxy="http://u:p@own.example").proxy_for(urls[2]) == "http://own.example"
+        mock = httpx.MockTransport(lambda _: httpx.Response(200))
+        assert connect(transport=mock).proxy_for(urls[0]) is None
+        environ("HTTPS_PROXY", "ftp://proxy.example")
+        with pytest.raises(httpconn.InvalidRequest, match="HTTPS_PROXY"):
+            connect().proxy_for(urls[0])
+        with pytest.raises(httpconn.InvalidURL):
+            connect().proxy_for("ftp://a.example/")
 
     def test_a_proxy_that_is_not_there(self, face, connect, scripted):
         with scripted(b"") as gone:

@@ -9,7 +9,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -25,9 +25,10 @@ from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
 from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
-from ..transport.environment import proxy_mounts
+from ..transport.environment import EnvironmentProxies, Proxied, ProxyChoice
+from ..transport.guard import origin_of
 from ..transport.names import Names
-from ..transport.proxies import require_trusted
+from ..transport.proxies import checked_proxy, proxy_of, require_trusted
 from ..transport.security import Security, Verify
 from ..transport.signals import running_asyncio
 from ..transport.tls import Certificate
@@ -38,19 +39,32 @@ _MAX_ORIGINS = 1024
 
 
 class _Routing(Generic[T]):
-    """Which transport an origin has: its proxy's, or the usual one. Looked up once for each."""
+    """The choice of a transport for each origin, made once: its proxy's, or the usual one."""
 
-    _transport_for_url: Callable[[httpx.URL], T]
+    _proxied: Proxied[T] | None
     _by_origin: dict[Origin, T]
     _transport: T
-    _mounts: Any
+    is_closed: bool
+
+    @property
+    def _own(self) -> list[T]:
+        """The transports that are closed with the client, beside the usual one."""
+        return [] if self._proxied is None else list(self._proxied.made.values())
 
     @property
     def pools(self) -> list[PoolStats]:
         """The connections of its transports, where they say."""
-        transports = {id(each): each for each in (self._transport, *self._mounts.values())}
-        known = (getattr(each, "stats", None) for each in transports.values())
+        known = (getattr(each, "stats", None) for each in (self._transport, *self._own))
         return [each for each in known if isinstance(each, PoolStats)]
+
+    def _transport_for_url(self, url: httpx.URL) -> T:
+        """Return the transport for a URL; httpx calls this for its own methods."""
+        try:
+            proxied = None if self._proxied is None else self._proxied.transport_for(origin_of(url))
+        except httpx.UnsupportedProtocol:  # which the usual transport says better
+            proxied = None
+        # A closed client's usual transport refuses every request; a new one for a proxy would not.
+        return self._transport if proxied is None or self.is_closed else proxied
 
     def transport_for(self, request: httpx.Request) -> T:
         """The transport, or the proxy's."""
@@ -71,17 +85,31 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     the URL's secrets.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, proxied: Proxied[httpx.BaseTransport] | None, **options: Any) -> None:
         super().__init__(**options)
+        self._proxied = proxied
         self._by_origin = {}
+
+    def close(self) -> None:
+        """Close all transports."""
+        super().close()
+        for transport in self._own:
+            transport.close()
 
 
 class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     """The same for event loops."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, proxied: Proxied[httpx.AsyncBaseTransport] | None, **options: Any) -> None:
         super().__init__(**options)
+        self._proxied = proxied
         self._by_origin = {}
+
+    async def aclose(self) -> None:
+        """Close all transports."""
+        await super().aclose()
+        for transport in self._own:
+            await transport.aclose()
 
 
 @dataclass(frozen=True)
@@ -101,6 +129,7 @@ class ClientOptions:
     async_transport: httpx.AsyncBaseTransport | None
     access: AccessPolicy
     names: Names
+    environment: EnvironmentProxies = field(default_factory=EnvironmentProxies)
 
     def __post_init__(self) -> None:
         if self.proxy is not None:
@@ -113,20 +142,21 @@ class ClientOptions:
     def sync_client(self) -> SyncClient:
         """A new client for threads."""
         transport = self.transport or HTTPTransport(proxy=self.proxy, **self._transport_options())
-        mounts = {} if self.transport else self._mounts(HTTPTransport)
+        proxied: Proxied[httpx.BaseTransport] | None = None if self.transport else self._proxied(HTTPTransport)
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
-        return SyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
+        return SyncClient(proxied, transport=transport, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
         """A new client for one event loop."""
         transport = self.async_transport or AsyncHTTPTransport(proxy=self.proxy, **self._transport_options())
-        mounts = {} if self.async_transport else self._mounts(AsyncHTTPTransport)
+        proxied: Proxied[httpx.AsyncBaseTransport] | None
+        proxied = None if self.async_transport else self._proxied(AsyncHTTPTransport)
         hooks = {
             "request": [_awaitable(hook) for hook in self.hooks.request],
             "response": [_awaitable(hook) for hook in self.hooks.response],
         }
-        return AsyncClient(transport=transport, mounts=mounts, event_hooks=hooks, **self._client_options())
+        return AsyncClient(proxied, transport=transport, event_hooks=hooks, **self._client_options())
 
     def _transport_options(self) -> dict[str, Any]:
         security = Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
@@ -139,18 +169,34 @@ class ClientOptions:
             "resolver": self.names,
         }
 
-    def _mounts(self, transport: Callable[..., Any]) -> dict[str, Any]:
-        """The proxies of the environment; an explicit one stands alone, as in httpx.
+    def _proxied(self, transport: Callable[..., T]) -> Proxied[T] | None:
+        choice = self._choice()
+        if choice is None:
+            return None
+        return Proxied(choice, lambda proxy: transport(proxy=proxy, **self._transport_options()))
 
-        Whoever set these did not do it for URLs of strangers: they count only where the policy trusts proxies.
+    def _choice(self) -> ProxyChoice | None:
+        """Return the environment's choice of proxies, or None where it does not count.
+
+        An explicit proxy counts alone, as in httpx. The environment's proxies were not set for untrusted URLs, so they
+        count only if the policy trusts proxies.
         """
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
-        if not self.trust_env or self.proxy is not None or not trusted:
-            return {}
-        options = self._transport_options()
-        return {
-            pattern: proxy and transport(proxy=proxy, **options) for pattern, proxy in proxy_mounts(os.environ).items()
-        }
+        return self.environment.read(os.environ) if self.trust_env and self.proxy is None and trusted else None
+
+    def proxy_for(self, origin: Origin) -> httpx.Proxy | None:
+        """Return the proxy of an origin, or None for a direct connection or a transport of the caller's.
+
+        Raises:
+            InvalidRequest: the option or the variable does not hold the URL of a proxy.
+        """
+        if self.transport or self.async_transport:
+            return None
+        if self.proxy is not None:
+            return checked_proxy(self.proxy)
+        choice = self._choice()
+        variable = choice and choice(origin)
+        return variable and proxy_of(variable)
 
     def _client_options(self) -> dict[str, Any]:
         """What httpx itself is told: nothing of the environment, and a jar that stays empty."""
@@ -229,6 +275,11 @@ class Clients:
             held = self._by_loop[token] = client, lifetime
             await anext(lifetime)
         return held[0]
+
+    def proxy_for(self, origin: Origin) -> str | None:
+        """Return the URL of an origin's proxy without its credentials; raises InvalidRequest."""
+        proxy = self._options.proxy_for(origin)
+        return None if proxy is None else str(proxy.url)
 
     def pools(self) -> list[PoolStats]:
         """The connections of all clients that are open."""

@@ -1,78 +1,74 @@
-"""The proxies that the environment names."""
+"""The proxies that the environment names, and the transports through them."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import httpx
 
-from ..errors import InvalidRequest
+from ..core.proxies import Variable, choose
+from ..core.urls import redact
+from ..lazy import Origin
+from .proxies import proxy_of
+
+T = TypeVar("T")
+
+logger: logging.Logger = logging.getLogger("httpconn.proxies")
+
+ProxyChoice = Callable[[Origin], Variable | None]
+"""The variable that names the proxy of an origin, or None for a direct connection."""
 
 
-def proxy_mounts(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """httpx's mounts for HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; None stands for no proxy.
+class EnvironmentProxies:
+    """Reads the environment once for each client, and warns once of each list of invalid entries in NO_PROXY."""
 
-    Lower case wins, also when it is empty. HTTP_PROXY in upper case is not believed in a CGI script, where it is
-    a header of the request ("Proxy:").
+    def __init__(self) -> None:
+        self._warned: dict[tuple[str, ...], object] = {}
 
-    Raises:
-        InvalidRequest: a variable holds no proxy's URL, or no list of hosts. The message does not quote it.
+    def read(self, environ: Mapping[str, str]) -> ProxyChoice:
+        """Return the choice that the environment makes now."""
+        known = dict(environ)
+
+        def proxy_for(origin: Origin) -> Variable | None:
+            choice = choose(origin, known)
+            self._warn(choice.skipped)
+            return choice.proxy
+
+        return proxy_for
+
+    def _warn(self, skipped: tuple[str, ...]) -> None:
+        mine = object()
+        if skipped and self._warned.setdefault(skipped, mine) is mine:  # of several threads, one warns
+            entries = " ".join(map(redact, skipped))
+            logger.warning("NO_PROXY: skipped what is not a host, an address or a network: %s", entries)
+
+
+@dataclass(frozen=True)
+class Proxied(Generic[T]):
+    """The transports of one client for the proxies that the environment names; each is made when it is first used.
+
+    Attributes:
+        choice: the variable that names the proxy of an origin.
+        make: makes a transport.
+        made: the transports by the proxy's URL.
     """
-    excepted = [host.strip() for host in _value(environ, "no").split(",")]
-    if "*" in excepted:
-        return {}
-    proxies = {f"{scheme}://": _proxy(environ, scheme) for scheme in ("http", "https", "all")}
-    mounts: dict[str, str | None] = {pattern: proxy for pattern, proxy in proxies.items() if proxy}
-    return mounts | {_pattern(host): None for host in excepted if host}
 
+    choice: ProxyChoice
+    make: Callable[[httpx.Proxy], T]
+    made: dict[str, T] = field(default_factory=dict)
 
-def _value(environ: Mapping[str, str], scheme: str) -> str:
-    lower = f"{scheme}_proxy"
-    if lower in environ:
-        return environ[lower]
-    if scheme == "http" and "REQUEST_METHOD" in environ:
-        return ""
-    return environ.get(lower.upper(), "")
+    def transport_for(self, origin: Origin) -> T | None:
+        """Return the transport of an origin's proxy, or None for a direct connection.
 
-
-def _proxy(environ: Mapping[str, str], scheme: str) -> str | None:
-    value = _value(environ, scheme)
-    if not value:
-        return None
-    url = value if "://" in value else f"http://{value}"
-    try:
-        usable = bool(httpx.Proxy(url).url.host)
-    except (ValueError, httpx.InvalidURL):
-        usable = False
-    if not usable:
-        # Without the cause, whose text may quote the credentials.
-        raise InvalidRequest(f"{scheme.upper()}_PROXY does not hold the URL of a proxy")
-    return url
-
-
-def _pattern(host: str) -> str:
-    """An entry of NO_PROXY: names match themselves and what is below them; addresses match alone."""
-    pattern = _unchecked_pattern(host)
-    try:
-        httpx.URL(pattern)
-    except httpx.InvalidURL:
-        raise InvalidRequest("NO_PROXY does not hold a list of hosts") from None
-    return pattern
-
-
-def _unchecked_pattern(host: str) -> str:
-    if "://" in host:
-        return host
-    version = _ip_version(host.partition("/")[0])
-    if version == 6:
-        return f"all://[{host}]"
-    exact = version == 4 or host.lower() == "localhost"
-    return f"all://{host}" if exact else f"all://*{host}"
-
-
-def _ip_version(host: str) -> int | None:
-    try:
-        return ipaddress.ip_address(host).version
-    except ValueError:
-        return None
+        Raises:
+            InvalidRequest: the variable does not hold the URL of a proxy.
+        """
+        variable = self.choice(origin)
+        if variable is None:
+            return None
+        known = self.made.get(variable.value)
+        # Of several threads that make one, all use the first.
+        return self.made.setdefault(variable.value, self.make(proxy_of(variable))) if known is None else known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,8 +10,11 @@ import httpcore
 import httpx
 
 from ..access import AccessPolicy
+from ..core.proxies import Variable
 from ..errors import InvalidRequest
 from .security import Security
+
+_SOCKS = re.compile(r"^socks:", re.I)
 
 ProxyLike = str | httpx.URL | httpx.Proxy
 
@@ -21,10 +25,8 @@ def core_proxy(proxy: ProxyLike, *, trust_env: bool) -> httpcore.Proxy:
     Raises:
         InvalidRequest: it is none, or a package is missing. The message does not quote the URL.
     """
-    checked = _checked(proxy)
+    checked = checked_proxy(proxy)
     url = checked.url
-    if url.scheme.startswith("socks"):
-        require("socksio", option="proxy", extra="socks")
     return httpcore.Proxy(
         httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
         auth=checked.raw_auth,
@@ -49,14 +51,35 @@ def require(package: str, *, option: str, extra: str) -> None:
         raise InvalidRequest(f"{option}: the {package} package is missing; install httpconn[{extra}]")
 
 
-def _checked(proxy: ProxyLike) -> httpx.Proxy:
+def checked_proxy(proxy: ProxyLike) -> httpx.Proxy:
+    """Return httpx's form of a proxy; ``socks://`` means SOCKS5, as GNOME and Clash write it.
+
+    Raises:
+        InvalidRequest: it is not a proxy, or a package is missing. The message does not quote the URL.
+    """
+    return _checked(proxy, "proxy")
+
+
+def proxy_of(variable: Variable) -> httpx.Proxy:
+    """Return the proxy that a variable names; a host without a scheme is an HTTP proxy.
+
+    Raises:
+        InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
+    """
+    url = variable.value if "://" in variable.value else f"http://{variable.value}"
+    return _checked(url, variable.name)
+
+
+def _checked(proxy: ProxyLike, option: str) -> httpx.Proxy:
     try:
-        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
-    except (ValueError, TypeError, httpx.InvalidURL):
+        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(_SOCKS.sub("socks5:", str(proxy)))
+    except (ValueError, httpx.InvalidURL):
         checked = None
     if checked is None or not checked.url.host:
         # Without the cause, whose text may quote the credentials.
-        raise InvalidRequest("proxy: not the URL of an http, https, socks5 or socks5h proxy")
+        raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
+    if checked.url.scheme.startswith("socks"):
+        require("socksio", option=option, extra="socks")
     return checked
 
 

@@ -1,0 +1,140 @@
+"""Which proxy the environment names for an origin: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from ..errors import InvalidURL
+from ..lazy import Origin
+from .addresses import Network, network_of
+from .hosts import check_host
+
+_SEPARATORS = re.compile(r"[,\s]+")
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](/[0-9]+)?")
+_PORT = re.compile(r"[0-9]{1,5}")
+_SCHEMES = {"": None, "all": None, "http": "http", "https": "https"}
+
+
+class Variable(NamedTuple):
+    """A variable of the environment, with its name as it is spelled there."""
+
+    name: str
+    value: str
+
+
+class Choice(NamedTuple):
+    """What the environment says about an origin.
+
+    Attributes:
+        proxy: the variable that names the proxy, or None for a direct connection.
+        skipped: the invalid entries of NO_PROXY; none where no proxy was to be excepted from.
+    """
+
+    proxy: Variable | None
+    skipped: tuple[str, ...] = ()
+
+
+def choose(origin: Origin, environ: Mapping[str, str]) -> Choice:
+    """Return the proxy for an origin.
+
+    A variable for the scheme wins over ALL_PROXY, and its spelling in lower case over any other, also when it is
+    empty. HTTP_PROXY in upper case does not count in a CGI script, where a client of the script sets it with a header
+    field named "Proxy". The value is not checked.
+    """
+    proxy = _variable(environ, origin.scheme) or _variable(environ, "all")
+    if proxy is None:
+        return Choice(None)
+    exceptions = _variable(environ, "no")
+    rules, skipped = _rules(exceptions.value if exceptions else "")
+    return Choice(None if any(rule.covers(origin) for rule in rules) else proxy, skipped)
+
+
+def _variable(environ: Mapping[str, str], kind: str) -> Variable | None:
+    names = sorted(name for name in environ if name.lower() == f"{kind}_proxy")  # upper case sorts first
+    lower = [name for name in names if name.endswith("_proxy")]
+    if not lower and kind == "http" and "REQUEST_METHOD" in environ:
+        return None
+    found = (Variable(name, environ[name].strip()) for name in lower[-1:] or names)
+    return next((variable for variable in found if variable.value), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A valid entry of NO_PROXY.
+
+    Attributes:
+        hosts: a network, or a name, which covers itself and all names below it. The empty name covers every host.
+        below_only: whether the name does not cover itself.
+        scheme: the scheme that the entry is for, or None for all.
+        port: the port that the entry is for, or None for all.
+    """
+
+    hosts: Network | str
+    below_only: bool = False
+    scheme: str | None = None
+    port: int | None = None
+
+    def covers(self, origin: Origin) -> bool:
+        """Return whether requests to the origin go past the proxy."""
+        if self.scheme not in (None, origin.scheme) or self.port not in (None, origin.port):
+            return False
+        if isinstance(self.hosts, str):
+            return self._covers_name(origin.host.removesuffix("."), self.hosts)
+        host = _network(origin.host)
+        return host is not None and host.version == self.hosts.version and host[0] in self.hosts
+
+    def _covers_name(self, host: str, name: str) -> bool:
+        return not name or host.endswith(f".{name}") or (host == name and not self.below_only)
+
+
+@lru_cache(maxsize=16)
+def _rules(text: str) -> tuple[tuple[_Rule, ...], tuple[str, ...]]:
+    """Return what the entries of NO_PROXY say, and the invalid entries."""
+    entries = [entry for entry in _SEPARATORS.split(text) if entry]
+    rules = {entry: _rule(entry) for entry in entries}
+    return tuple(rule for rule in rules.values() if rule), tuple(entry for entry, rule in rules.items() if not rule)
+
+
+def _rule(entry: str) -> _Rule | None:
+    """Return what an entry says, or None if it is invalid."""
+    scheme, mark, rest = entry.lower().rpartition("://")
+    try:
+        host, port = _split(rest.removesuffix("/") if mark else rest)
+        return _Rule(_hosts(host), host.startswith("*."), _SCHEMES[scheme], port)
+    except (KeyError, InvalidURL, ValueError):
+        return None
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    """Return host and port; raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or _network(text) is not None:
+        return text, None
+    if not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
+        raise ValueError("not a port")
+    return host, int(port)
+
+
+def _hosts(text: str) -> Network | str:
+    """Return the network or the name; raises InvalidURL."""
+    if text == "*":
+        return ""
+    network = _network(text)
+    if network is not None:
+        return network
+    name = text.removeprefix("*.") if text.startswith("*.") else text.removeprefix(".")
+    return check_host(name.removesuffix("."))
+
+
+def _network(text: str) -> Network | None:
+    """Return an address, bracketed or not, or a network in CIDR notation; IPv4-mapped ones as IPv4."""
+    bracketed = _BRACKETED.fullmatch(text)
+    try:
+        return network_of(ip_network("".join(bracketed.groups("")) if bracketed else text, strict=False))
+    except ValueError:
+        return None
