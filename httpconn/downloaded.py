@@ -26,6 +26,8 @@ class Downloaded:
         attempts: requests that were made, apart from redirects.
         elapsed: seconds that it took.
         connections: most at once that brought parts of the file.
+        flushed: whether the content is on the disk. False where the file system cannot flush files: then a crash of the
+            machine may cost the file.
     """
 
     path: Path
@@ -42,3 +44,4 @@ class Downloaded:
     attempts: int = 0
     elapsed: float = 0.0
     connections: int = 1
+    flushed: bool = True

@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..forking import in_child
+from . import descriptors
+from .descriptors import Opened, open_file
 from .system import READ, WRITE, failure, get, names
 
 if sys.platform != "win32":
@@ -30,17 +31,6 @@ _MADE = re.compile(rb"^\[.*\]$", re.MULTILINE)
 _MOST_NOTES = 64 * 1024
 _REFUSES_LINKS = hasattr(os, "O_NOFOLLOW")
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
-
-# A lock belongs to an open file, which a forked child shares. It closes what it inherited, so that it cannot keep a
-# lock alive that its parent died with.
-_held: set[int] = set()
-
-
-@in_child
-def _forget_in_child() -> None:
-    while _held:
-        with suppress(OSError):
-            os.close(_held.pop())
 
 
 class InUse(Exception):
@@ -68,21 +58,16 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def hold(path: str, flags: int, mode: int = 0o600) -> int:
-    """Open a file that is closed in forked children."""
-    descriptor = os.open(path, flags, mode)
-    _held.add(descriptor)
-    return descriptor
-
-
-def drop(descriptor: int) -> None:
-    """Close a file that is held."""
-    _held.discard(descriptor)
+def drop(file: Opened) -> None:
+    """Unlock and close a file."""
+    if file.closed:
+        return
     if sys.platform != "win32":
-        # Said, not left to the closing: a process that is just being started still shares the open file.
+        # Closing is not enough: a process that is being started shares the open file for a moment.
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+            fcntl.flock(file, fcntl.LOCK_UN)
+    with suppress(OSError):
+        descriptors.close(file)
 
 
 def this_kernel() -> str:
@@ -110,6 +95,8 @@ class Made(NamedTuple):
 class Claim:
     """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
 
+    A claim that is dropped ends itself.
+
     Args:
         path: of the lock file, which is made where there is none, and removed when the claim ends.
         mode: its permissions, from which the process's umask is taken.
@@ -128,21 +115,30 @@ class Claim:
         self.certain: bool = False
         self.noted: tuple[str, ...] = ()
         self._path = path
-        self._file = -1
+        self._locking = locking
+        self._file: Opened | None = None
         for _ in range(_TRIES):
-            file = _open(path, mode)
-            try:
-                self.certain, status = locking(file), os.fstat(file)
+            self._file = file = _open(path, mode)
+            self.certain, status = self._lock(file), os.fstat(file.fileno())
+            if names(path, status):  # else its last owner has removed it in the meantime
                 if not stat.S_ISREG(status.st_mode):
+                    self._let_go()
                     raise failure(errno.EINVAL, path)
-                if names(path, status):  # else its last owner has removed it in the meantime
-                    self.noted = _notes(file) if status.st_size else ()
-                    self._file, self._status = file, status
-                    return
-            finally:
-                if self._file < 0:
-                    drop(file)
+                self.noted = _notes(file) if status.st_size else ()
+                return
+            self._let_go()
         raise InUse
+
+    def _lock(self, file: Opened) -> bool:
+        try:
+            return self._locking(file.fileno())
+        except InUse:
+            self._let_go()
+            raise
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self.end()
 
     def note(self, *tokens: str) -> None:
         """Note the names of what is to be cleared up, if need be, by the next owner."""
@@ -153,19 +149,26 @@ class Claim:
         self._write(f"{json.dumps(made)}\n")
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):  # the lock file may be another user's
-            os.write(self._file, text.encode("ascii"))
+        if self._file is not None:
+            with suppress(OSError):  # the lock file may be another user's
+                os.write(self._file.fileno(), text.encode("ascii"))
 
     def end(self) -> None:
         """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
-        if self._file < 0:
+        file = self._file
+        if file is None or file.closed:
             return
-        with suppress(OSError):
-            if names(self._path, self._status):
+        # Locked once more: an exception may have interrupted the claim before it had the lock.
+        with suppress(OSError, InUse):
+            self._locking(file.fileno())
+            if names(self._path, os.fstat(file.fileno())):
                 os.unlink(self._path)
-        file, self._file = self._file, -1
-        with suppress(OSError):
-            drop(file)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            drop(self._file)
+            self._file = None
 
 
 class Watched:
@@ -177,8 +180,8 @@ class Watched:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file = hold(path, READ)
-        self._status = os.fstat(self._file)
+        self._file = open_file(path, READ)
+        self._status = os.fstat(self._file.fileno())
 
     @property
     def is_owner(self) -> bool:
@@ -194,12 +197,11 @@ class Watched:
         """What its owner was making, as far as it was told."""
         try:
             with suppress(OSError, ValueError, TypeError, RecursionError):
-                *_, line = _MADE.findall(get(self._file, 0, _MOST_NOTES))
+                *_, line = _MADE.findall(get(self._file.fileno(), 0, _MOST_NOTES))
                 return _made(*json.loads(line))
             return None
         finally:
-            with suppress(OSError):
-                drop(self._file)
+            drop(self._file)
 
 
 def _made(key: object, total: object, validator: object) -> Made | None:
@@ -209,17 +211,20 @@ def _made(key: object, total: object, validator: object) -> Made | None:
     return None
 
 
-def _notes(descriptor: int) -> tuple[str, ...]:
+def _notes(file: Opened) -> tuple[str, ...]:
     with suppress(OSError):
-        return tuple(each.decode("ascii") for each in _NOTE.findall(get(descriptor, 0, _MOST_NOTES)))
+        return tuple(each.decode("ascii") for each in _NOTE.findall(get(file.fileno(), 0, _MOST_NOTES)))
     return ()
 
 
-def _open(path: str, mode: int) -> int:
+def _open(path: str, mode: int) -> Opened:
     if not _REFUSES_LINKS and os.path.islink(path):
         raise failure(errno.ELOOP, path)
     try:
-        return hold(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
-    except PermissionError:
-        # Another user's, left behind: a lock needs no right to write.
-        return hold(path, READ)
+        return open_file(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
+    except PermissionError as error:
+        # A lock file that another user has left: a lock needs no right to write.
+        try:
+            return open_file(path, READ)
+        except FileNotFoundError:
+            raise error from None

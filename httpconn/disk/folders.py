@@ -10,6 +10,8 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from ..forking import in_child
+from .descriptors import open_folder
+from .system import flush_file
 
 # Not every system lets a folder be opened, or flushed.
 _UNABLE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
@@ -20,11 +22,7 @@ _IN_DOUBT = "The file is complete and has its name, which may be lost in a crash
 def flush(folder: str) -> None:
     """Bring the names in a folder to the disk, where the system can."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        os.fsync(open_folder(folder))
     except OSError as error:
         if error.errno not in _UNABLE:
             raise
@@ -106,7 +104,7 @@ def sync_folder(path: str) -> None:
 class Flushing(NamedTuple):
     """How files, and the names in a folder, are brought to the disk."""
 
-    file: Callable[[int], None] = os.fsync
+    file: Callable[[int], None] = flush_file
     folder: Callable[[str], None] = sync_folder
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import system
-from .claims import InUse, Lock, drop, hold
+from .claims import InUse, Lock, drop
+from .descriptors import Opened, open_file
 from .names import Names
 
 STALE = 3600.0
@@ -26,7 +27,7 @@ class Taken(NamedTuple):
         length: its bytes, proven or not.
     """
 
-    file: int
+    file: Opened
     certain: bool
     length: int
 
@@ -50,11 +51,11 @@ class Leftovers:
             InUse: its owner lives.
         """
         try:
-            file = hold(self._names.part(token), system.WRITE)
+            file = open_file(self._names.part(token), system.WRITE)
         except OSError:
             return None
         try:
-            certain, status = self._locking(file), os.fstat(file)
+            certain, status = self._locking(file.fileno()), os.fstat(file.fileno())
         except BaseException:
             drop(file)
             raise
@@ -67,22 +68,22 @@ class Leftovers:
         """The file of an owner who is gone. Where no lock tells, it may be at work: then its age decides."""
         path = self._names.part(token)
         with suppress(OSError, InUse):
-            file = hold(path, system.WRITE)
+            file = open_file(path, system.WRITE)
             try:
-                if self._locking(file) or system.is_stale(path, STALE):
+                if self._locking(file.fileno()) or system.is_stale(path, STALE):
                     os.unlink(path)
             finally:
                 drop(file)
 
 
-def bytes_of(file: int, start: int, end: int) -> Iterator[bytes]:
+def bytes_of(file: Opened, start: int, end: int) -> Iterator[bytes]:
     """The bytes of an open file, in blocks.
 
     Raises:
         OSError: there are not so many.
     """
     while start < end:
-        block = system.get(file, start, min(_COPIED, end - start))
+        block = system.get(file.fileno(), start, min(_COPIED, end - start))
         if not block:
             raise OSError(errno.EIO, "The partial file became shorter")
         start += len(block)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import stat
 import sys
 import threading
 from collections.abc import Iterable
@@ -30,10 +29,12 @@ from types import TracebackType
 
 from ..errors import StorageError
 from . import system
-from .claims import Claim, InUse, Lock, Made, Watched, drop, hold, lock, this_kernel
+from .claims import Claim, InUse, Lock, Made, Watched, drop, lock, this_kernel
+from .descriptors import Opened, open_file
 from .folders import FLUSHING, Flushing
 from .leftovers import STALE, Leftovers, Taken, bytes_of
 from .names import Names
+from .places import Place
 from .sidecar import Record, Sidecar, load, save
 from .system import Told, tell
 from .writeback import Writeback
@@ -56,10 +57,14 @@ class PartFile:
     Raises:
         StorageError: from every method, for what the disk or the operating system refuses; DiskFull where no space is
             left.
+
+    Attributes:
+        flushed: whether the file is on disk, once it is committed; False where the file system cannot flush.
     """
 
     def __init__(self, target: Path, *, locking: Lock = lock, flushing: Flushing = FLUSHING) -> None:
         self.target = target
+        self.flushed: bool = True
         self._locking = locking
         self._flushing = flushing
         self._lock = threading.Lock()
@@ -69,11 +74,11 @@ class PartFile:
         self._claim: Claim | None = None
         self._watched: Watched | None = None
         self._over = False
-        self._permissions: int | None = None  # of what stood at the target
+        self._place: Place
         self._token = ""
         self._known: Sidecar | None = None
         self._marked = False  # a sidecar or a draft of it may be there
-        self._file = -1
+        self._file: Opened | None = None
         self._offset = 0
         self._size = 0
         self._writeback = Writeback()
@@ -91,9 +96,9 @@ class PartFile:
         with self._lock:
             if self._over or self._claim is not None:
                 raise StorageError("The partial file was opened before")
-            with Told():
-                target, self._permissions = _real(self.target)
-                self._names = Names(target)
+            with Told(self.target):
+                self._place = Place(self.target)
+                self._names = Names(self._place.path)
                 self._leftovers = Leftovers(self._names, self._locking)
                 self._claim = Claim(self._names.lock, self._mode, self._locking)
                 try:
@@ -105,10 +110,10 @@ class PartFile:
 
     def watch(self) -> object:
         """Look at the owner whose file it is now: what this returns changes as long as he is writing."""
-        with self._lock, Told():
+        with self._lock, Told(self.target):
             if self._over:
                 raise StorageError("The partial file was opened before")
-            names = Names(_real(self.target)[0])
+            names = Names(Place(self.target).path)
             if self._watched is None or not self._watched.is_owner:
                 self._unwatch()
                 with suppress(OSError):  # he has ended
@@ -130,7 +135,7 @@ class PartFile:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
         with self._mine, _Step(self):
             if size > self._length:
-                system.reserve(self._file, size)
+                system.reserve(self._number, size)
                 self._length = size
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
@@ -151,12 +156,12 @@ class PartFile:
     def read(self, offset: int, size: int) -> bytes:
         """At most so many of the bytes that were written; empty at their end."""
         with self._mine, _Step(self):
-            return system.get(self._file, offset, max(0, min(size, self._size - offset)))
+            return system.get(self._number, offset, max(0, min(size, self._size - offset)))
 
     def checkpoint(self, sidecar: Sidecar) -> None:
         """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
         with self._mine, _Step(self) as claim:
-            self._writeback.flush(self._file, system.sync)
+            self._writeback.flush(self._number, system.flush_data)
             self._require_owned()
             self._note(claim, sidecar)
 
@@ -181,16 +186,10 @@ class PartFile:
         target = self.target if name is None else self.target.with_name(name)
         with self._mine, _Step(self):
             self._dress(mtime)
-            self._writeback.flush(self._file, self._flushing.file)
+            self.flushed = self._writeback.flush(self._number, self._flushing.file)
             self._require_owned()
-            if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
-                self._close()
-            part = self._names.part(self._token)
-            if name is None:
-                os.replace(part, self._names.target)
-            else:
-                system.rename_to_free(part, os.fspath(target))
-            self._end(remove=True, placed=True)
+            placed = self._put_in_place(mtime) if name is None else self._put_beside(os.fspath(target))
+            self._end(remove=True, placed=placed)
             self._over = True
             self._flushing.folder(self._names.folder)
         return target
@@ -227,7 +226,15 @@ class PartFile:
     @property
     def _mode(self) -> int:
         """For new files: what the target's readers may read, and its owner may write."""
-        return 0o666 if self._permissions is None else self._permissions & 0o777 | 0o600
+        permissions = self._place.permissions
+        return 0o666 if permissions is None else permissions & 0o777 | 0o600
+
+    @property
+    def _number(self) -> int:
+        """Of the open file."""
+        if self._file is None:
+            raise StorageError("There is no open partial file")
+        return self._file.fileno()
 
     def _resume(self, claim: Claim, found: Record | None) -> None:
         self._marked = found is not None or bool(claim.noted)
@@ -246,16 +253,16 @@ class PartFile:
         claim.note(found.token)
         self._file, self._token, self._known = taken.file, found.token, found.sidecar
         self._offset, self._size, self._length = found.sidecar.committed, found.sidecar.extent, taken.length
-        if self._permissions is not None:
-            system.set_permissions(taken.file, self._mode)
+        if self._place.permissions is not None:
+            system.set_permissions(self._number, self._mode)
 
-    def _copy(self, claim: Claim, file: int, found: Record) -> None:
+    def _copy(self, claim: Claim, file: Opened, found: Record) -> None:
         """Another may still be writing on the file: only what is proven is read, and nothing is written."""
         try:
             self._make(claim, found.token)
             for start, end in found.sidecar.proven:
                 self._put(start, bytes_of(file, start, end))
-            system.sync(self._file)
+            system.flush(self._number, system.flush_data)
             self._note(claim, found.sidecar)
             self._offset = found.sidecar.committed
         except OSError:  # a full disk, too: then what is there cannot be kept
@@ -280,9 +287,9 @@ class PartFile:
         self._writeback = Writeback()
         token = secrets.token_hex(8)
         claim.note(token, *filter(None, [before]))
-        self._file = hold(self._names.part(token), system.MAKE, self._mode)
         self._token = token
-        self._locking(self._file)
+        self._file = open_file(self._names.part(token), system.MAKE, self._mode)
+        self._locking(self._number)
 
     def _note(self, claim: Claim, sidecar: Sidecar) -> None:
         self._marked = True
@@ -296,30 +303,48 @@ class PartFile:
         for block in blocks:
             end = offset + len(block)
             self._length = max(self._length, end)  # even if not all of it can be written
-            system.put(self._file, offset, block)
+            system.put(self._number, offset, block)
             self._size = max(self._size, end)
-            self._writeback.wrote(self._file, offset, end)
+            self._writeback.wrote(self._number, offset, end)
             offset = end
         return offset
 
     def _trim(self, size: int) -> None:
         if self._length != size:
-            os.ftruncate(self._file, size)
+            os.ftruncate(self._number, size)
             self._length = size
 
     def _require_owned(self) -> None:
-        if not system.names(self._names.part(self._token), os.fstat(self._file)):
+        if not system.names(self._names.part(self._token), os.fstat(self._number)):
             raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
 
     def _dress(self, mtime: float | None) -> None:
         """No more than was written, the permissions of the file that is replaced, and the time."""
         self._trim(self._size)
-        mode = system.permissions(self._names.target)
+        mode = system.permissions(self._place.path)
         if mode is not None:
-            system.set_permissions(self._file, mode)
-        if mtime is not None:
-            with suppress(OSError, OverflowError, ValueError):
-                os.utime(self._file, (mtime, mtime))
+            system.set_permissions(self._number, mode)
+        system.set_times(self._number, mtime)
+
+    def _put_in_place(self, mtime: float | None) -> bool:
+        """Whether the partial file stands at the target now; if not, its bytes do."""
+        self._close_for_renaming()
+        if self._place.replace(self._names.part(self._token)):
+            return True
+        if self._file is not None:
+            can_flush = self._place.overwrite(self._file, self._size, mtime, self._flushing.file)
+            self.flushed = self.flushed and can_flush
+        return False
+
+    def _put_beside(self, path: str) -> bool:
+        """Give the partial file a name that nothing has."""
+        self._close_for_renaming()
+        system.rename_to_free(self._names.part(self._token), path)
+        return True
+
+    def _close_for_renaming(self) -> None:
+        if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
+            self._close()
 
     def _end(self, *, remove: bool, placed: bool = False) -> None:
         """Let go of the file, and remove what is to be: not what is another's by now, nor a file that has its place."""
@@ -331,7 +356,7 @@ class PartFile:
                 if not placed:
                     system.remove(self._names.part(self._token))
                 self._unmark(claim)
-            elif self._file >= 0:
+            elif self._file is not None:
                 self._trim(self._size)  # gives back what was reserved
         self._close()
         claim.end()
@@ -346,10 +371,9 @@ class PartFile:
             os.unlink(self._names.sidecar)
 
     def _close(self) -> None:
-        if self._file >= 0:
-            file, self._file = self._file, -1
-            with suppress(OSError):
-                drop(file)
+        if self._file is not None:
+            drop(self._file)
+            self._file = None
 
 
 class _Step:
@@ -361,22 +385,9 @@ class _Step:
         self._part = part
 
     def __enter__(self) -> Claim:
-        if self._part._file < 0 or self._part._claim is None:
+        if self._part._file is None or self._part._claim is None:
             raise StorageError("There is no open partial file")
         return self._part._claim
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        tell(error)
-
-
-def _real(target: Path) -> tuple[str, int | None]:
-    """Where a link leads: that is the file to be replaced. And the permissions of what is there, if anything is."""
-    path = os.fspath(target.absolute())
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return path, None
-    if stat.S_ISLNK(mode):
-        path = os.path.realpath(path)
-        return path, system.permissions(path)
-    return path, stat.S_IMODE(mode)
+        tell(error, self._part.target)

@@ -6,10 +6,12 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
 from ..errors import DiskFull, StorageError
+from .descriptors import Opened, close, open_file
 
 if sys.platform != "win32":
     import fcntl
@@ -44,24 +46,50 @@ AT_ONCE = 256 * 1024
 its host at first, at ten times the cost."""
 
 
-def tell(error: BaseException | None) -> None:
-    """Raise an operating system's error as ours, with its number and its words."""
+_ABOUT_FOLDERS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR})
+"""Errors of a hidden file that only the permissions, or the absence, of its folder can have caused."""
+
+UNABLE_TO_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems say that cannot flush a file to the disk, such as some network and FUSE file systems."""
+
+
+def tell(error: BaseException | None, target: StrPath | None = None) -> None:
+    """Raise an operating system's error as ours, with its number and its words.
+
+    Args:
+        error: one of any kind; None and errors of ours are left alone.
+        target: the file that the work is for. It is named where the system names no file, or a hidden one beside it.
+    """
     if isinstance(error, OSError) and not isinstance(error, StorageError):
         kind = DiskFull if error.errno in DiskFull.NUMBERS else StorageError
-        where = f": {error.filename}" if error.filename else ""
+        path = _meant(error, target)
+        where = "" if path is None else f": {path}"
         raise kind(f"{error.strerror or error}{where}", errno=error.errno) from error
 
 
-class Told:
-    """The operating system's errors within it are told as ours."""
+def _meant(error: OSError, target: StrPath | None) -> object:
+    """The path that the error is about, as far as the caller knows it."""
+    named = error.filename2 or error.filename
+    if target is None:
+        return named
+    if not isinstance(named, str) or ".httpconn-" not in named:
+        return named or target
+    return os.path.dirname(named) if error.errno in _ABOUT_FOLDERS else target
 
-    __slots__ = ()
+
+class Told:
+    """A block in which the operating system's errors are raised as ours; see :func:`tell`."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: StrPath | None = None) -> None:
+        self._target = target
 
     def __enter__(self) -> None:
         """Nothing to do."""
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        tell(error)
+        tell(error, self._target)
 
 
 def is_ours(status: os.stat_result) -> bool:
@@ -76,14 +104,23 @@ def read_ours(path: StrPath, most: int) -> bytes:
     Raises:
         OSError: there is none.
     """
-    descriptor = os.open(path, READ)
+    file = open_file(path, READ)
     try:
-        if not is_ours(os.fstat(descriptor)):
+        if not is_ours(os.fstat(file.fileno())):
             raise failure(errno.EPERM, path)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(most)
+        return _all(file, most)
     finally:
-        os.close(descriptor)
+        close(file)
+
+
+def _all(file: Opened, most: int) -> bytes:
+    """At most so many bytes of a file."""
+    pieces: list[bytes] = []
+    size = 0
+    while size < most and (piece := get(file.fileno(), size, most - size)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> None:
@@ -97,11 +134,13 @@ def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> Non
     """
     remove(draft)
     try:
-        with os.fdopen(os.open(draft, MAKE, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
+        file = open_file(draft, MAKE)
+        try:
+            put(file.fileno(), 0, data)
             if durable:
-                os.fsync(file.fileno())
+                flush(file.fileno(), flush_file)
+        finally:
+            close(file)
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
@@ -138,6 +177,13 @@ def set_permissions(descriptor: int, mode: int) -> None:
             os.fchmod(descriptor, mode)
 
 
+def set_times(descriptor: int, mtime: float | None) -> None:
+    """Set the time of a file's last modification, in seconds since the epoch, where the system can."""
+    if mtime is not None:
+        with suppress(OSError, OverflowError, ValueError):
+            os.utime(descriptor, (mtime, mtime))
+
+
 def reserve(descriptor: int, size: int) -> None:
     """Take the space of a file, where the file system can.
 
@@ -159,9 +205,39 @@ def reserve(descriptor: int, size: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
 
 
-def sync(descriptor: int) -> None:
-    """Bring the bytes of a file to the disk."""
-    getattr(os, "fdatasync", os.fsync)(descriptor)
+def flush_data(descriptor: int) -> None:
+    """Bring the content of a file to the disk."""
+    if sys.platform == "darwin":
+        flush_file(descriptor)
+    else:
+        getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def flush_file(descriptor: int) -> None:
+    """Bring a file to the disk; on macOS, fsync would leave it in the memory of the disk."""
+    if sys.platform == "darwin":
+        with suppress(OSError):  # not every file system there has it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def flush(descriptor: int, by: Callable[[int], None]) -> bool:
+    """Bring a file to the disk, by a function that does.
+
+    Returns:
+        False where the file system cannot flush files.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    try:
+        by(descriptor)
+    except OSError as error:
+        if error.errno not in UNABLE_TO_FLUSH:
+            raise
+        return False
+    return True
 
 
 def rename_to_free(path: str, name: str) -> None:
@@ -175,7 +251,7 @@ def rename_to_free(path: str, name: str) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        os.close(os.open(name, MAKE, 0o600))
+        close(open_file(name, MAKE))
         os.replace(path, name)
     else:
         os.unlink(path)

@@ -7,8 +7,15 @@ import os
 import stat
 from pathlib import Path
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, StorageError
 from .system import StrPath, Told, failure
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -19,13 +26,15 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         StorageError: it is a folder or a device, its folder does not exist, or its name is too long.
     """
     target = _checked(path)
-    with Told():
+    with Told(target):
         mode, where = _mode(target, follow=False), os.fspath(target)
         if mode == stat.S_IFLNK:
             mode, where = _mode(target), os.path.realpath(target)
+        if mode == stat.S_IFDIR:
+            raise failure(errno.EISDIR, target)
         # A rename would put a file where a device, a pipe or a socket stood, for every other process too.
         if mode not in (None, stat.S_IFREG):
-            raise failure(errno.EISDIR if mode == stat.S_IFDIR else errno.EINVAL, target)
+            raise StorageError(f"{target} is {_KINDS.get(mode, 'no file')}, not a regular file", errno=errno.EINVAL)
         _require_folder(os.path.dirname(where) or os.curdir)
     return target
 
@@ -38,7 +47,7 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
         StorageError: it is no folder.
     """
     folder = _checked(path)
-    with Told():
+    with Told(folder):
         _require_folder(os.fspath(folder))
     return folder
 

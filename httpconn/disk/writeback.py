@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
+from .system import flush
+
 STRETCH = 8 * 1024 * 1024
 """Bytes in a row that are worth a word to the system."""
 
@@ -30,15 +32,15 @@ class Writeback:
         self._starts: dict[int, int] = {}  # of the stretches, by their ends
         self._has_failed = False
 
-    def flush(self, descriptor: int, flush: Callable[[int], None]) -> None:
-        """Bring all of it to the disk, by a function that does.
+    def flush(self, descriptor: int, by: Callable[[int], None]) -> bool:
+        """Bring all of it to the disk; see :func:`httpconn.disk.system.flush`.
 
         The system tells once of bytes that could not be brought there; after that, its word proves nothing.
         """
         if self._has_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         try:
-            flush(descriptor)
+            return flush(descriptor, by)
         except OSError:
             self._has_failed = True
             raise

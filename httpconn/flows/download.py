@@ -227,6 +227,7 @@ class _Download:
             unchecked=self._partial.unchecked,
             resumed=self._partial.resumed,
             connections=self._saving.connections,
+            flushed=self._partial.flushed,
         )
 
     async def _unmodified(self, answer: Answer, existing: Existing) -> Downloaded:

@@ -71,6 +71,11 @@ class Partial:
         return self.size + (sum(end - start for start, end in self.behind) if self.behind else 0)
 
     @property
+    def flushed(self) -> bool:
+        """Whether the committed file is on disk; False where the file system cannot flush."""
+        return self._part.flushed
+
+    @property
     def validator(self) -> str | None:
         """What names the version that the bytes are of, strongly."""
         return self._validator
