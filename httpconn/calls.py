@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import httpx
 
@@ -16,7 +16,7 @@ from .core.requests import RequestSpec
 from .core.segments import ALLOWED
 from .errors import InvalidRequest
 from .flows.course import Call, Rules
-from .flows.job import Wanted
+from .flows.job import OnExisting, Wanted
 from .options import MAX_COUNT, RetryPolicy, Timeouts
 from .progress import ProgressCallback
 
@@ -103,33 +103,35 @@ class Calls:
         extra_headers: Headers,
         resume: bool,
         refresh: bool,
+        existing: OnExisting | None,
         validator: str | None,
+        remote_time: bool | None,
         filename: Filename,
         segments: int | None,
         progress: ProgressCallback | None,
     ) -> Wanted:
         """What the file of a call is to come to."""
-        require(resume=(resume, bool), refresh=(refresh, bool), validator=(validator, str | None))
+        require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
         if segments is not None and (type(segments) is not int or not 1 <= segments <= ALLOWED):
             raise InvalidRequest(f"segments must be a whole number from 1 to {ALLOWED}, or None")
         if mirrors and digest is None:
             raise InvalidRequest("Mirrors need a digest, which says that they hold the same file")
-        if validator is not None and not refresh:
-            raise InvalidRequest("A validator goes with refresh=True")
         if filename not in (None, "server"):
             raise InvalidRequest('filename is None or "server"; another name is part of the path')
-        if filename is not None and refresh:
-            raise InvalidRequest("A refresh has to be told which file is meant")
+        kept = _on_existing(existing, refresh, filename)
+        if validator is not None and kept != "refresh":
+            raise InvalidRequest('A validator needs existing="refresh"')
         return Wanted(
             save_path,
             progress,
             None if digest is None else digests.parse(digest),
             tuple(self._mirror(call, url, extra_headers) for url in mirrors),
             resume,
-            refresh,
+            kept,
             validator,
             segments,
+            kept == "refresh" if remote_time is None else remote_time,
             filename is not None,
         )
 
@@ -154,6 +156,18 @@ class Calls:
         _check_bounds(max_bytes, budget, follow)
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
         return Call(spec, rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
+
+
+def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:
+    """Return what happens to a file that is there; the server must not choose which file is replaced."""
+    require(refresh=(refresh, bool))
+    if existing is None:
+        existing = "refresh" if refresh else "error" if filename else "replace"
+    if existing not in get_args(OnExisting) or (refresh and existing != "refresh"):
+        raise InvalidRequest('existing must be "replace", "skip", "refresh" (the same as refresh=True) or "error"')
+    if filename is not None and existing not in ("skip", "error"):
+        raise InvalidRequest('filename="server" needs existing="skip" or "error": the server must not replace files')
+    return existing
 
 
 def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool) -> None:

@@ -11,6 +11,7 @@ from .core.intake import ByteBudget
 from .downloaded import Downloaded
 from .face import Face
 from .flows.download import fetch_file
+from .flows.job import OnExisting
 from .progress import ProgressCallback
 
 
@@ -26,7 +27,9 @@ class Downloading(Face):
         mirrors: Sequence[URL] = (),
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
         validator: str | None = None,
+        remote_time: bool | None = None,
         filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
@@ -51,12 +54,18 @@ class Downloading(Face):
                 Without it, one that the server announces is checked (RFC 9530, and the fields of object stores).
             mirrors: URLs of the same file, asked in turn when one fails; they need a digest.
             resume: go on with what an earlier download left, and leave to a later one what it can use.
-            refresh: leave the file alone if the server has no newer version (RFC 9110 section 13.1); its
-                modification time becomes that of the server's file.
-            validator: with ``refresh``, which version the file is: an earlier ``Downloaded.validator``. Without it,
-                the file's modification time is asked about.
+            refresh: the same as ``existing="refresh"``.
+            existing: what happens to a file that is there. "replace", the default, replaces it when the new file is
+                complete. "skip" keeps it and sends no request. "refresh" replaces it if the server has another version
+                (RFC 9110 section 13.1). "error" raises StorageError with ``errno.EEXIST``. A file that has the
+                ``digest`` is kept and never requested, except with "error"; "skip" fetches a file that lacks it.
+            validator: with "refresh", the version of the file: an earlier ``Downloaded.validator``. The default is
+                the version that an earlier download noted in an extended attribute of the file, where the system has
+                these, or else the file's modification time.
+            remote_time: set the file's modification time to the server's Last-Modified. The default is True with
+                "refresh", and False otherwise.
             filename: "server" gives the file the name that the server gives it (RFC 6266), or else its URL: a plain
-                name in the folder ``save_path``, which nothing has yet.
+                name in the folder ``save_path``. ``existing`` is then "error", the default, or "skip".
             segments: connections at once, each of which brings a part of the file, where the server gives parts and
                 names the version strongly. None means one, and of a large file that takes its time as many as make
                 it faster, up to 16.
@@ -76,8 +85,8 @@ class Downloading(Face):
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, segments, progress
-        return self._run(fetch_file, call, self._calls.wanted(call, save_path, *options))
+        options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
+        return self._run(fetch_file, call, self._calls.wanted(call, save_path, *options, filename, segments, progress))
 
     async def async_download(
         self,
@@ -88,7 +97,9 @@ class Downloading(Face):
         mirrors: Sequence[URL] = (),
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
         validator: str | None = None,
+        remote_time: bool | None = None,
         filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
@@ -101,8 +112,10 @@ class Downloading(Face):
     ) -> Downloaded:
         """The same as :meth:`download`, awaited; the file is written off the event loop."""
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, resume, refresh, validator, filename, segments, progress
-        return await self._await(fetch_file, call, self._calls.wanted(call, save_path, *options))
+        options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
+        return await self._await(
+            fetch_file, call, self._calls.wanted(call, save_path, *options, filename, segments, progress)
+        )
 
     def download_file(
         self,
@@ -120,6 +133,7 @@ class Downloading(Face):
         digest: str | None = None,
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
         segments: int | None = None,
     ) -> Path:
         """Download a URL to a file and return its path; see :meth:`download`.
@@ -133,6 +147,7 @@ class Downloading(Face):
             digest=digest,
             resume=resume,
             refresh=refresh,
+            existing=existing,
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
@@ -159,6 +174,7 @@ class Downloading(Face):
         digest: str | None = None,
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
         segments: int | None = None,
     ) -> Path:
         """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
@@ -168,6 +184,7 @@ class Downloading(Face):
             digest=digest,
             resume=resume,
             refresh=refresh,
+            existing=existing,
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,

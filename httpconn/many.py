@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Any, Concatenate, TypeVar
 
-from .calls import URL, Headers, Retries, Timeout, require
+from .calls import URL, Filename, Headers, Retries, Timeout, require
 from .core.intake import ByteBudget
 from .errors import HTTPConnError, InvalidRequest
 from .face import Face
@@ -15,6 +15,7 @@ from .fetched import Fetched, Saved
 from .flows import fetch
 from .flows.course import Call
 from .flows.download import fetch_file
+from .flows.job import OnExisting
 from .flows.many import Many, Work
 from .ports.base import Crew, Port
 from .ports.sync import CrewPort
@@ -115,6 +116,9 @@ class ManyURLs(Face):
         stop_on_error: bool = False,
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
+        remote_time: bool | None = None,
+        filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
@@ -135,6 +139,9 @@ class ManyURLs(Face):
             stop_on_error: raise the first error where the results are asked for, and end.
             resume: see :meth:`download`.
             refresh: the same.
+            existing: the same.
+            remote_time: the same.
+            filename: the same; the path of each item is then a folder.
             segments: the same, for each file.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: headers for each file; on a redirect they stay on their origin.
@@ -147,7 +154,8 @@ class ManyURLs(Face):
             InvalidRequest: an option is not valid.
         """
         options = timeout, extra_headers, max_bytes, budget, retries
-        how = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
+        how: dict[str, Any] = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
+        how |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         crew = ThreadCrew()
         work = self._saving(partial(self._run_in, crew), stop_on_error, options, how)
         return Results(_many(crew, items, Iterable, work, concurrency, ordered), crew)
@@ -161,6 +169,9 @@ class ManyURLs(Face):
         stop_on_error: bool = False,
         resume: bool = True,
         refresh: bool = False,
+        existing: OnExisting | None = None,
+        remote_time: bool | None = None,
+        filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
@@ -171,7 +182,8 @@ class ManyURLs(Face):
     ) -> AsyncResults[Saved]:
         """The same as :meth:`download_many`, in tasks: see :meth:`async_get_many`."""
         options = timeout, extra_headers, max_bytes, budget, retries
-        how = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
+        how: dict[str, Any] = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
+        how |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         crew = TaskCrew()
         work = self._saving(self._await, stop_on_error, options, how)
         return AsyncResults(_many(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
@@ -203,7 +215,7 @@ class ManyURLs(Face):
             url, path = _pair(item)
             try:
                 call = self._calls.file(url, *options)
-                wanted = self._calls.wanted(call, path, None, (), extra_headers, filename=None, validator=None, **how)
+                wanted = self._calls.wanted(call, path, None, (), extra_headers, validator=None, **how)
                 return Saved(url, path, index, await run(fetch_file, call, wanted))
             except HTTPConnError as error:
                 if stop_on_error:

@@ -37,6 +37,7 @@ from .names import Names
 from .places import Place
 from .sidecar import Record, Sidecar, load, save
 from .system import Told, tell
+from .versions import Version, note
 from .writeback import Writeback
 
 __all__ = ["STALE", "InUse", "Made", "PartFile", "Sidecar"]
@@ -173,11 +174,12 @@ class PartFile:
             self._trim(0)
             self._offset = self._size = 0
 
-    def commit(self, mtime: float | None = None, *, name: str | None = None) -> Path:
+    def commit(self, mtime: float | None = None, *, name: str | None = None, version: Version | None = None) -> Path:
         """Bring the bytes to the disk, and the file to its name.
 
         Args:
             mtime: when the content was last modified, in seconds since the epoch; None: now.
+            version: noted for a later download, where the system can.
             name: another one than the target's in its folder, which nothing has (else ``errno.EEXIST``).
 
         Returns:
@@ -185,7 +187,7 @@ class PartFile:
         """
         target = self.target if name is None else self.target.with_name(name)
         with self._mine, _Step(self):
-            self._dress(mtime)
+            self._dress(mtime, version)
             self.flushed = self._writeback.flush(self._number, self._flushing.file)
             self._require_owned()
             placed = self._put_in_place(mtime) if name is None else self._put_beside(os.fspath(target))
@@ -318,13 +320,15 @@ class PartFile:
         if not system.names(self._names.part(self._token), os.fstat(self._number)):
             raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
 
-    def _dress(self, mtime: float | None) -> None:
-        """No more than was written, the permissions of the file that is replaced, and the time."""
+    def _dress(self, mtime: float | None, version: Version | None) -> None:
+        """No more than was written, the permissions of the file that is replaced, the time, and a note of the version."""
         self._trim(self._size)
         mode = system.permissions(self._place.path)
         if mode is not None:
             system.set_permissions(self._number, mode)
         system.set_times(self._number, mtime)
+        if version is not None:
+            note(self._number, version)
 
     def _put_in_place(self, mtime: float | None) -> bool:
         """Whether the partial file stands at the target now; if not, its bytes do."""

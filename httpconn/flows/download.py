@@ -31,7 +31,7 @@ from ..ports.base import Port
 from .claim import claim
 from .course import Answer, Call, Course
 from .exchange import pursue
-from .existing import Existing, has_digest, look_at
+from .existing import Existing, accepted, version_of
 from .heads import head_of
 from .job import Job, Wanted
 from .naming import placed, take_name
@@ -61,6 +61,9 @@ async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
 async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     course = Course.of(call, port.now())
     target = await placed(port, wanted, call.spec.url)
+    kept = await accepted(port, course, wanted, target)
+    if kept is not None:
+        return kept
     part = PartFile(target)
     partial = Partial(part, call.spec.url, wanted.digest, wanted.resume)
     try:
@@ -68,10 +71,15 @@ async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
         if claimed.left is not None:
             await port.blocking(partial.take_up, claimed.left)
         existing = claimed.existing
-        if existing is None and wanted.refresh:
-            existing = await port.blocking(look_at, target)
-            existing = existing and existing._replace(validator=wanted.validator)
-        return await _make(Job(port, course, wanted, target, partial), existing)
+        kept = None if existing is None else await accepted(port, course, wanted, target)
+        if kept is not None:
+            await port.blocking(partial.discard)
+            return kept
+        if wanted.digest is not None:
+            existing = None  # the file lacks it
+        elif existing is None and wanted.existing == "refresh":
+            existing = await port.blocking(version_of, target, call.spec.url, wanted.validator)
+        return await _Download(Job(port, course, wanted, target, partial), existing).run()
     except BaseException as error:
         await port.clean_up(partial.discard if isinstance(error, _WORTHLESS) else partial.leave)
         raise
@@ -80,26 +88,6 @@ async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
 def _require_whole(spec: RequestSpec) -> None:
     if any(name.lower() in (b"range", b"if-range") for name, _ in spec.fields):
         raise InvalidRequest("A file is downloaded whole: its Range is httpconn's to set")
-
-
-async def _make(job: Job, existing: Existing | None) -> Downloaded:
-    """A digest says more of a file that is there than its server could; that one is asked only where it does not."""
-    digest = job.wanted.digest
-    if existing is None or digest is None:
-        return await _Download(job, existing).run()
-    if not await has_digest(job, digest):
-        return await _Download(job, None).run()
-    await job.port.blocking(job.partial.discard)
-    return Downloaded(
-        job.target,
-        existing.size,
-        job.course.call.spec.url.shown,
-        verified=frozenset({digest.algorithm}),
-        digest=str(digest),
-        digest_source=digest.source,
-        unmodified=True,
-        elapsed=job.port.now() - job.course.began,
-    )
 
 
 class _Download:
@@ -112,10 +100,10 @@ class _Download:
         self._partial = job.partial
         self._saving = Saving(job)
         self._spec = job.course.call.spec
-        if existing is not None and existing.validator is None and not job.wanted.refresh:
+        if existing is not None and existing.validator is None and job.wanted.existing != "refresh":
             existing = None  # its modification time is of another clock than the server's
         self._existing = existing
-        self._conditions = () if existing is None else ranges.conditions(existing.validator, existing.modified)
+        self._conditions = () if existing is None else existing.conditions
         self._asked: Fields = ()
         self._only_whole = False
         self._asked_anew = False
@@ -157,7 +145,9 @@ class _Download:
             if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.response):
                 return await self._unmodified(answer, self._existing)
             if answer.response.is_success:
-                await take_name(self._job, answer, self._spec.url)
+                taken = await take_name(self._job, answer, self._spec.url)
+                if taken is not None:
+                    return await self._unmodified(answer, taken)
             return await self._settle(answer) if await self._judge(answer) else None
         except (FileChanged, RangesRefused) as error:
             self._only_whole = isinstance(error, FileChanged) or self._saving.alone
@@ -212,9 +202,14 @@ class _Download:
         return None
 
     async def _commit(self, answer: Answer) -> Downloaded:
-        modified = timestamp(field(answer.response, "last-modified")) if self._job.wanted.refresh else None
-        await take_name(self._job, answer, self._spec.url)
-        await self._port.blocking(self._partial.commit, modified, self._job.name)
+        wanted, response = self._job.wanted, answer.response
+        modified = timestamp(field(response, "last-modified")) if wanted.remote_time else None
+        taken = await take_name(self._job, answer, self._spec.url)
+        if taken is not None:
+            return await self._unmodified(answer, taken)
+        version = ranges.version(field(response, "etag"), field(response, "last-modified"))
+        noted = version if wanted.remote_time or wanted.existing == "refresh" else None
+        await self._port.blocking(self._partial.commit, modified, self._job.name, noted)
         self._saving.finish(answer)
         digest = self._partial.digest
         length = {"length"} if self._saving.proven else set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..core.digests import Expected
 from ..core.requests import RequestSpec
@@ -12,6 +13,8 @@ from ..ports.base import Port
 from ..progress import ProgressCallback
 from .course import Course
 from .partial import Partial
+
+OnExisting = Literal["replace", "skip", "refresh", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,11 @@ class Wanted:
         digest: what the file has to have.
         mirrors: where else the same file is, to be asked in turn.
         resume: take up what an earlier download left, and leave to a later one what it can use.
-        refresh: ask for the file only if it is no longer the one that is there.
+        existing: what happens to a file that is there: "replace" it, "skip" the download, "refresh" it if the
+            server has another version, or raise an "error".
         validator: the version that is there; without it, its modification time is asked about.
         segments: connections at once; None leaves that to the speed.
+        remote_time: give the file the modification time that the server names.
         server_names: ``save_path`` is a folder, in which the file gets the name that its server gives it.
     """
 
@@ -35,9 +40,10 @@ class Wanted:
     digest: Expected | None = None
     mirrors: tuple[RequestSpec, ...] = ()
     resume: bool = True
-    refresh: bool = False
+    existing: OnExisting = "replace"
     validator: str | None = None
     segments: int | None = None
+    remote_time: bool = False
     server_names: bool = False
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 from ..core.identity import key_of
 from ..core.names import safe_name
 from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
-from ..errors import StorageError
 from ..lazy import field
 from ..ports.base import Port
 from .course import Answer
+from .existing import Existing, look_at, require_free
 from .job import Job, Wanted
 
 
@@ -24,15 +22,23 @@ async def placed(port: Port, wanted: Wanted, url: VettedURL) -> Path:
     return await port.blocking(check_folder, wanted.save_path) / key_of(url)
 
 
-async def take_name(job: Job, answer: Answer, url: VettedURL) -> None:
+async def take_name(job: Job, answer: Answer, url: VettedURL) -> Existing | None:
     """Have the file appear under the name that an answer, or else its URL, gives.
+
+    Returns:
+        The file that has the name already, where the caller wants to keep that one.
 
     Raises:
         StorageError: something has that name.
     """
-    if not job.wanted.server_names or job.name is not None:
-        return
+    if job.name is not None:
+        return None
+    if not job.wanted.server_names:
+        job.name = job.target.name if job.wanted.existing == "error" else None
+        return None
     job.name = safe_name(field(answer.response, "content-disposition"), url)
     job.target = job.target.with_name(job.name)
-    if await job.port.blocking(os.path.lexists, job.target):
-        raise StorageError(f"{os.strerror(errno.EEXIST)}: {job.target}", errno=errno.EEXIST)
+    kept = await job.port.blocking(look_at, job.target) if job.wanted.existing == "skip" else None
+    if kept is None:
+        await job.port.blocking(require_free, job.target)
+    return kept

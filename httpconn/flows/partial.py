@@ -10,6 +10,7 @@ from ..core.identity import key_of
 from ..core.ranges import Held, is_validator
 from ..core.urls import VettedURL
 from ..disk.partfile import Made, PartFile, Sidecar
+from ..disk.versions import Version
 from ..errors import IntegrityError, StorageError
 
 REREAD = 16 * 1024 * 1024
@@ -228,9 +229,14 @@ class Partial:
             parts=tuple((start, end, end - start) for start, end in self.behind),
         )
 
-    def commit(self, modified: float | None, name: str | None) -> Path:
-        """Put the file under its name; with the time of its modification, and another name, if they are given."""
-        return self._part.commit(modified, name=name)
+    def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
+        """Put the file under its name; with the time of its modification, and another name, if they are given.
+
+        Args:
+            validator: of the version, to be noted for a later refresh; None notes nothing.
+        """
+        version = None if validator is None else Version(self.key, validator)
+        return self._part.commit(modified, name=name, version=version)
 
     def leave(self) -> None:
         """The download has failed, or was given up: keep what a later one can go on with, and nothing else."""
