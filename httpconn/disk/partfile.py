@@ -321,7 +321,7 @@ class PartFile:
             raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
 
     def _dress(self, mtime: float | None, version: Version | None) -> None:
-        """No more than was written, the permissions of the file that is replaced, the time, and a note of the version."""
+        """Trim the file to what was written, and set its permissions, its time and the note of its version."""
         self._trim(self._size)
         mode = system.permissions(self._place.path)
         if mode is not None:
