@@ -57,11 +57,12 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
             (URL, headers, limits) share one transfer: those of all threads, and those of one event loop. Each keeps
             its own deadline; a call with a ``budget`` fetches for itself.
         cache: keep what is fetched to be held in memory, between calls; see :class:`Cache`. None keeps nothing.
-        verify: True (certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR), False, the path of a PEM
-            file or a folder, "system" (the operating system's store), an ``ssl.SSLContext``, or :class:`Pinned`.
+        verify: True (certifi's authorities, or those of the environment), False, the path of a PEM file or a folder,
+            "system" (the operating system's store), an ``ssl.SSLContext``, or :class:`Pinned`.
         cert: a client certificate: a path, (certificate, key) or (certificate, key, password).
         proxy: the URL of a proxy for everything.
-        trust_env: honour HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE.
+        trust_env: honour the environment's variables for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY),
+            authorities (SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and SSLKEYLOGFILE.
         resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
             resolver; called in a thread of its own, or awaited if it is a coroutine function, which serves the
             asynchronous methods alone. ``access`` judges what it gives. Answers are kept for 10 seconds.

@@ -163,7 +163,7 @@ def _rebuild(kind: type[HTTPConnError], message: str, state: dict[str, Any]) -> 
 
 
 class InvalidRequest(HTTPConnError, ValueError):
-    """What was asked for cannot be sent: a bad header, option or path. Raised before any I/O."""
+    """A header, an option or a path is not valid. Raised before the request is sent."""
 
     fault: Fault = "caller"
     public_message = "The request is not valid."

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import httpconn
+from httpconn.transport.tls import AUTHORITIES
 from tests.servers.asgi import serve_http1, serve_http2
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.proxies import ProxyServer, running_proxy
@@ -20,7 +21,7 @@ from tests.transport.dials import recorded
 
 pytest_plugins = ["httpconn.testing.plugin", "pytester"]
 
-FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSLKEYLOGFILE", *AUTHORITIES)
 
 
 settings.register_profile("ordinary", deadline=None)  # a busy machine is no fault of a test

@@ -60,6 +60,23 @@ class TestCertificates:
         with pytest.raises(httpconn.TLSFailed):
             face.get_bytes(connect(trust_env=False), server.url)
 
+    @pytest.mark.parametrize("options", [{}, {"http2": True}])
+    def test_bad_files_of_the_environment_are_errors_of_https_only(
+        self, face, connect, scripted, certificates, environ, tmp_path, options
+    ):
+        plain = scripted(response(body=b"ok"))
+        secure = scripted(response(body=b"ok"), tls=certificates.good)
+        environ("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        environ("SSLKEYLOGFILE", str(tmp_path / "no" / "keys"))
+        connection = connect(limits=httpconn.Limits(max_connections=1), **options)
+        for _ in range(2):
+            assert face.get_bytes(connection, plain.url) == b"ok"
+            with pytest.raises(httpconn.InvalidRequest, match=r"SSL_CERT_FILE: .*missing\.pem cannot be read: No such"):
+                face.get_bytes(connection, secure.url)
+        assert secure.requests == []
+        with pytest.raises(httpconn.InvalidRequest, match=r"SSLKEYLOGFILE: .*keys cannot be written"):
+            face.get_bytes(connect(verify=str(certificates.files.authority), **options), secure.url)
+
     def test_a_plain_server_behind_https(self, face, connect, scripted):
         server = scripted(on_connect=[response(400), Close()])
         with pytest.raises(httpconn.TLSFailed):

@@ -105,7 +105,7 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
         uds: path of a Unix socket, dialled instead of any host.
         local_address: the address to connect from.
         socket_options: as ``socket.setsockopt`` takes them.
-        trust_env: honour SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE where a context has to be made.
+        trust_env: honour the variables for authorities and SSLKEYLOGFILE where a context has to be made.
         access: which URLs may be asked for, and which addresses dialled; None for all.
         resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
             resolver; it is called in a thread of its own. What it gives is judged by ``access``.

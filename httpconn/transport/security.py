@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..errors import InvalidRequest
 from ..pins import Pinned, pin_of
 from .runtimes import Runtime
-from .tls import Certificate, Recipe, recipe_of, shared_context, tls_context
+from .tls import Certificate, Recipe, checked_context, recipe_of, shared_context
 
 logger: logging.Logger = logging.getLogger("httpconn.tls")
 
@@ -23,18 +23,21 @@ Verify = ssl.SSLContext | Pinned | str | bool
 class Security:
     """What connections are secured with when they are dialled, for ``ssl_context`` of the transports.
 
-    A context is made anew when one of its files has changed; connections that are open keep theirs. Files that are of
-    no use, as between the replacing of a certificate and of its key, leave the last good context in use.
+    A file of the environment that cannot be used is an error of https requests only, because the context is then made
+    for the first TLS connection. The files of ``verify`` and ``cert`` are read at once.
+
+    A context is made again when one of its files has changed. Open connections keep theirs. If the files cannot be
+    used, as between the replacement of a certificate and of its key, the last good context stays in use.
 
     Args:
         verify: as for :class:`httpconn.HTTPConnection`, :class:`httpconn.Pinned` included.
         cert: the same.
-        trust_env: whether SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE count.
+        trust_env: whether the variables for authorities and SSLKEYLOGFILE count. They are read now, their files later.
         http2: whether HTTP/2 will be offered on it.
         check_every: seconds between two looks at the files, which happen only when a connection is made.
 
     Raises:
-        InvalidRequest: a file is missing or of no use, or the options do not go together.
+        InvalidRequest: a file of the options is missing or of no use, or the options do not go together.
     """
 
     def __init__(
@@ -50,10 +53,14 @@ class Security:
         self._check_every = check_every
         self._checked = time.monotonic()
         self._alpn: list[str] | None = None
-        self._recipe: Recipe | None = None
-        self._context = tls_context(given, cert, trust_env=trust_env, http2=http2)
-        if not isinstance(given, ssl.SSLContext):
-            self._recipe = recipe_of(given, cert, trust_env=trust_env, http2=http2)
+        self._source: ssl.SSLContext | Recipe
+        self._context: ssl.SSLContext | None
+        if isinstance(given, ssl.SSLContext):
+            self._source = self._context = checked_context(given, cert)
+        else:
+            self._source = recipe_of(given, cert, trust_env=trust_env, http2=http2)
+            is_default = isinstance(given, bool) and cert is None
+            self._context = None if is_default else _context_of_options(self._source)
 
     @classmethod
     def of(cls, context: ssl.SSLContext | Security) -> Security:
@@ -63,22 +70,37 @@ class Security:
     def set_alpn_protocols(self, protocols: Sequence[str]) -> None:
         """All that httpcore asks of a context, for which it takes this."""
         self._alpn = list(protocols)
-        self._context.set_alpn_protocols(self._alpn)
+        if self._context is not None:
+            self._context.set_alpn_protocols(self._alpn)
 
     async def context(self, runtime: Runtime, seconds: float | None) -> ssl.SSLContext:
-        """The context for a new connection; raises TimeoutError."""
+        """Return the context for a new connection.
+
+        Raises:
+            TimeoutError: the files are not read in so many seconds.
+            InvalidRequest: a file is missing or of no use, and no context was made before.
+        """
+        if isinstance(self._source, ssl.SSLContext):
+            return self._source
         now = time.monotonic()
-        if self._recipe is not None and now - self._checked >= self._check_every:
-            self._checked = now  # first: whoever dials meanwhile takes what there is
-            self._context = await runtime.within(runtime.blocking(self._renewed, self._recipe), seconds)
+        if self._context is None:  # made here: a hundred tasks that dial need one context, not a hundred threads
+            self._checked = now
+            self._context = self._made(self._source)
+        elif now - self._checked >= self._check_every:
+            self._checked = now  # first: connections that are dialled meanwhile use the context that there is
+            renewing = runtime.blocking(self._renewed, self._source, self._context)
+            self._context = await runtime.within(renewing, seconds)
         return self._context
 
-    def _renewed(self, recipe: Recipe) -> ssl.SSLContext:
+    def _renewed(self, recipe: Recipe, known: ssl.SSLContext) -> ssl.SSLContext:
         try:
-            context = shared_context(recipe)
+            return self._made(recipe)
         except InvalidRequest as error:
             logger.warning("%s; the certificates that were loaded before stay in use", error)
-            return self._context
+            return known
+
+    def _made(self, recipe: Recipe) -> ssl.SSLContext:
+        context = shared_context(recipe)
         if self._alpn is not None:
             context.set_alpn_protocols(self._alpn)
         return context
@@ -93,3 +115,10 @@ class Security:
             raise ssl.SSLCertVerificationError("the server's certificate holds no key that could be pinned") from error
         if pin not in self._pins:
             raise ssl.SSLCertVerificationError(f"the server's key {pin} is not a pinned one")
+
+
+def _context_of_options(recipe: Recipe) -> ssl.SSLContext | None:
+    """Read the files of the caller's options; return the context if the environment adds nothing to it."""
+    own = recipe.without_environment()
+    context = shared_context(own)
+    return context if own == recipe else None

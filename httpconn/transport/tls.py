@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import certifi
@@ -18,23 +19,41 @@ from ..forking import in_child
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""The variables that name authorities; the first that is not empty counts."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A path that certificates come from, and the name of the option that says so."""
+    """A path that certificates come from, and the name of the option or variable that holds it."""
 
     path: str
     option: str
 
+    @property
+    def paths(self) -> list[str]:
+        """The path, or the folders of SSL_CERT_DIR, which OpenSSL takes as a list."""
+        return self.path.split(os.pathsep) if self.option == "SSL_CERT_DIR" else [self.path]
+
     def stamp(self) -> Stamp:
-        """What changes when the file does."""
+        """Return what changes when the file or a folder does; folders of a list may be missing, but not all.
+
+        Raises:
+            InvalidRequest: it cannot be read.
+        """
+        present = [path for path in self.paths if os.path.exists(path)]
         try:
-            status = os.stat(self.path)
+            return tuple(map(_stamp_of, present or self.paths))
         except (OSError, ValueError) as error:
-            raise InvalidRequest(f"{self.option}: {self.path} cannot be read") from error
-        return status.st_mtime_ns, status.st_size, status.st_ino
+            raise InvalidRequest(f"{self.option}: {self.path} cannot be read: {_reason(error)}") from error
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is one folder or several."""
+        return any(Path(path).is_dir() for path in self.paths)
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,11 @@ class Recipe:
         own = [self.cert] if isinstance(self.cert, str) else list(self.cert or ())[:2]
         sources = [_Source(path, "cert") for path in own]
         return tuple(source.stamp() for source in [self.authorities, *sources] if source is not None)
+
+    def without_environment(self) -> Recipe:
+        """Return the recipe that the caller's options alone ask for."""
+        given = self.authorities is None or self.authorities.option not in AUTHORITIES
+        return replace(self, keylog=None, authorities=self.authorities if given else None)
 
     def make(self) -> ssl.SSLContext:
         """A new context."""
@@ -81,33 +105,11 @@ def _after_fork_in_child() -> None:
     _made.clear()
 
 
-def tls_context(
-    verify: ssl.SSLContext | str | bool,
-    cert: Certificate | None,
-    *,
-    trust_env: bool,
-    http2: bool,
-    environ: Mapping[str, str] = os.environ,
-) -> ssl.SSLContext:
-    """The context for these options; the same one until a file changes.
-
-    Args:
-        verify: True for certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR with ``trust_env``;
-            the path of a PEM file or a folder; "system" for the operating system's (extra ``truststore``);
-            False for no verification; a context is used as it is.
-        cert: the client's own.
-        trust_env: whether SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE count.
-        http2: whether HTTP/2 will be offered on it.
-        environ: the environment.
-
-    Raises:
-        InvalidRequest: a file is missing or of no use, or the options do not go together.
-    """
-    if isinstance(verify, ssl.SSLContext):
-        if cert is not None:
-            raise InvalidRequest("cert: load it into the SSLContext that is given as verify=")
-        return verify
-    return shared_context(recipe_of(verify, cert, trust_env=trust_env, http2=http2, environ=environ))
+def checked_context(context: ssl.SSLContext, cert: Certificate | None) -> ssl.SSLContext:
+    """Return a context of the caller's, which is used as it is; raises InvalidRequest if there is a certificate."""
+    if cert is not None:
+        raise InvalidRequest("cert: load it into the SSLContext that is given as verify=")
+    return context
 
 
 def shared_context(recipe: Recipe) -> ssl.SSLContext:
@@ -128,7 +130,19 @@ def recipe_of(
     http2: bool,
     environ: Mapping[str, str] = os.environ,
 ) -> Recipe:
-    """What these options ask for; see :func:`tls_context`. The environment is read now, the files are not."""
+    """Return what these options ask for. The environment is read now, the files are not.
+
+    Args:
+        verify: True for certifi's authorities, or those of the environment with ``trust_env``; the path of a PEM file
+            or a folder; "system" for the operating system's (extra ``truststore``); False for no verification.
+        cert: the client's own.
+        trust_env: whether the variables of ``AUTHORITIES`` and SSLKEYLOGFILE count.
+        http2: whether HTTP/2 will be offered on it.
+        environ: the environment.
+
+    Raises:
+        InvalidRequest: an option has the wrong type.
+    """
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")
     known = environ if trust_env else {}
@@ -141,7 +155,7 @@ def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | No
         return None
     if isinstance(verify, str):
         return _Source(verify, "verify")
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in AUTHORITIES:
         if environ.get(name):
             return _Source(environ[name], name)
     return _Source(certifi.where(), "verify")
@@ -178,11 +192,12 @@ def _truststore_context() -> ssl.SSLContext:
 
 
 def _load_authorities(context: ssl.SSLContext, source: _Source) -> None:
-    folder = Path(source.path).is_dir()
     try:
-        context.load_verify_locations(**{"capath" if folder else "cafile": source.path})
+        context.load_verify_locations(**{"capath" if source.is_folder else "cafile": source.path})
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{source.option}: {source.path} holds no usable certificates") from error
+        raise InvalidRequest(
+            f"{source.option}: {source.path} holds no usable certificates: {_reason(error)}"
+        ) from error
 
 
 def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
@@ -191,11 +206,23 @@ def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
         # An empty password, because without one OpenSSL would ask the terminal.
         context.load_cert_chain(certificate, key, password or "")
     except (OSError, ValueError, TypeError) as error:
-        raise InvalidRequest(f"cert: {certificate} holds no usable certificate and key") from error
+        raise InvalidRequest(f"cert: {certificate} holds no usable certificate and key: {_reason(error)}") from error
 
 
 def _log_keys(context: ssl.SSLContext, path: str) -> None:
     try:
         context.keylog_filename = path
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"SSLKEYLOGFILE: {path} cannot be written") from error
+        raise InvalidRequest(f"SSLKEYLOGFILE: {path} cannot be written: {_reason(error)}") from error
+
+
+def _stamp_of(path: str) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason in words, without OpenSSL's codes and Python's line numbers."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return re.sub(r"^\[\w+\] | \(_ssl\.c:\d+\)$", "", getattr(error, "strerror", None) or str(error))

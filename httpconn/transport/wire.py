@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import httpcore
 
+from ..errors import InvalidRequest
 from ..forking import in_child
 from .allowance import Allowance, seconds_left
 from .layer import TLSLayer
@@ -250,7 +251,7 @@ class Wire:
         except BaseException as error:
             self._sending = False
             self.close()
-            if isinstance(error, BROKEN):
+            if isinstance(error, BROKEN) and not isinstance(error, InvalidRequest):
                 raise handshake_failed(error, host) from error
             raise
         self._end_sending()

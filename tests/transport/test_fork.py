@@ -12,7 +12,7 @@ import pytest
 
 from httpconn.errors import InvalidRequest
 from httpconn.transport import HTTPTransport
-from httpconn.transport.tls import tls_context
+from httpconn.transport.tls import recipe_of, shared_context
 from tests.servers.scripted import ScriptedServer, response
 from tests.transport.children import exit_code_of
 
@@ -67,11 +67,11 @@ def test_a_fork_while_another_thread_makes_a_context(tmp_path):
 
     def load():
         with suppress(InvalidRequest):
-            tls_context(pipe, None, trust_env=False, http2=False)
+            shared_context(recipe_of(pipe, None, trust_env=False, http2=False))
 
     def child() -> bool:
         signal.alarm(10)
-        return tls_context(True, None, trust_env=False, http2=False) is not None
+        return shared_context(recipe_of(True, None, trust_env=False, http2=False)) is not None
 
     loader = threading.Thread(target=load)
     loader.start()

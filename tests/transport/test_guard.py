@@ -21,7 +21,7 @@ from httpconn.transport.explaining import explained
 from httpconn.transport.guard import Guard, can_be_bound, is_own
 from httpconn.transport.names import MAX_AGE, Names
 from httpconn.transport.resolver import Address
-from tests.servers.scripted import Stall, in_turn, response
+from tests.servers.scripted import Close, Stall, in_turn, response
 from tests.transport.dials import Lookups
 
 PUBLIC = AccessPolicy.public_internet()
@@ -291,12 +291,16 @@ class TestOtherWays:
         trusted = AccessPolicy.public_internet(trusted_proxy=True, **networks)
         assert face.get_bytes(connect(access=trusted), server.url) == b"proxy"
 
-    def test_secrets_of_the_session_with_a_proxy_are_written_only_where_the_environment_counts(self, monkeypatch):
+    def test_secrets_of_the_session_with_a_proxy_are_written_only_where_the_environment_counts(
+        self, face, user, scripted, monkeypatch
+    ):
         monkeypatch.setenv("SSLKEYLOGFILE", "/no/such/folder/keys")
-        for make in (HTTPTransport, AsyncHTTPTransport):
-            with pytest.raises(InvalidRequest, match="SSLKEYLOGFILE"):
-                make(proxy="https://proxy.example", ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-            make(proxy="https://proxy.example", trust_env=False)
+        proxy = scripted(response(), on_connect=[Close()]).url.replace("http:", "https:")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        with pytest.raises(InvalidRequest, match="SSLKEYLOGFILE"):
+            face.run(user(proxy=proxy, ssl_context=context).get, "http://example.com/")
+        with pytest.raises(httpx.ConnectError):
+            face.run(user(proxy=proxy, trust_env=False).get, "http://example.com/")
 
     @pytest.mark.parametrize("option", ["transport", "async_transport"])
     def test_a_transport_that_does_not_judge_addresses_is_refused(self, option):

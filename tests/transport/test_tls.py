@@ -8,13 +8,13 @@ import ssl
 import pytest
 
 from httpconn.errors import InvalidRequest
-from httpconn.transport.tls import tls_context
+from httpconn.transport.tls import checked_context, recipe_of, shared_context
 
 KEY_PASSWORD = "secret"
 
 
 def made(verify=True, cert=None, *, trust_env=True, http2=False, **environ):
-    return tls_context(verify, cert, trust_env=trust_env, http2=http2, environ=environ)
+    return shared_context(recipe_of(verify, cert, trust_env=trust_env, http2=http2, environ=environ))
 
 
 def authorities(context):
@@ -58,6 +58,22 @@ def test_a_file_a_folder_and_the_environment(certificates, tmp_path):
         assert authorities(context) == 0
 
 
+def test_the_first_variable_that_is_set_counts(certificates):
+    one, other = str(certificates.files.authority), str(certificates.files.other_authority)
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    for position, name in enumerate(names):
+        environ = dict.fromkeys(names[:position], "") | {name: one} | dict.fromkeys(names[position + 1 :], other)
+        assert made(**environ) is made(**{name: one})
+        assert authorities(made(**environ)) == 1
+
+
+def test_a_list_of_folders_some_of_which_are_missing(tmp_path):
+    folders = os.pathsep.join(["/nowhere", str(tmp_path)])
+    assert authorities(made(SSL_CERT_DIR=folders)) == 0
+    with pytest.raises(InvalidRequest, match="SSL_CERT_DIR"):
+        made(REQUESTS_CA_BUNDLE="", SSL_CERT_DIR=os.pathsep.join(["/nowhere", "/nor/here"]))
+
+
 def test_a_changed_file_makes_a_new_context(certificates, tmp_path):
     path = tmp_path / "authorities.pem"
     path.write_bytes(certificates.files.authority.read_bytes())
@@ -73,9 +89,9 @@ def test_the_system_store():
 
 def test_a_context_is_used_as_it_is(certificates):
     context = certificates.trust()
-    assert made(context) is context
+    assert checked_context(context, None) is context
     with pytest.raises(InvalidRequest, match="cert"):
-        made(context, str(certificates.files.client))
+        checked_context(context, str(certificates.files.client))
 
 
 def test_keys_are_logged_only_where_the_environment_is_trusted(tmp_path):
@@ -87,7 +103,7 @@ def test_keys_are_logged_only_where_the_environment_is_trusted(tmp_path):
 
 def test_the_variable_of_the_process_does_not_count_either(tmp_path, monkeypatch):
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    tls_context(True, None, trust_env=False, http2=True)
+    shared_context(recipe_of(True, None, trust_env=False, http2=True))
     assert not os.path.exists(tmp_path / "keys")
 
 
@@ -118,6 +134,23 @@ def test_client_certificates(certificates, tmp_path):
 def test_what_is_of_no_use_is_refused_by_the_name_of_the_option(options, name):
     with pytest.raises(InvalidRequest, match=rf"^{name}"):
         made(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere"}, "SSL_CERT_FILE: /nowhere cannot be read: No such file or directory"),
+        (
+            {"CURL_CA_BUNDLE": __file__},
+            f"CURL_CA_BUNDLE: {__file__} holds no usable certificates: no certificate or crl",
+        ),
+        ({"SSLKEYLOGFILE": "/nowhere/k"}, "SSLKEYLOGFILE: /nowhere/k cannot be written: No such file or directory"),
+    ],
+)
+def test_an_error_names_the_variable_the_path_and_the_reason(options, message):
+    with pytest.raises(InvalidRequest) as caught:
+        made(**options)
+    assert str(caught.value).startswith(message)
 
 
 def test_a_wrong_password_is_refused_and_not_shown(tmp_path):
