@@ -1,7 +1,9 @@
-"""Every check of the project. ``nox`` runs lint, types, docs and tests; what else there is is run by name."""
+"""The checks of the project. ``nox`` runs lint, types, docs and tests; the other sessions run by name."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,8 +15,38 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
+PYTHONS = ["3.11", "3.12", "3.13"]
+# What depends on the version of Python shows on the oldest and the newest, or in these.
+VERSION_DEPENDENT = [
+    "tests/core",
+    "tests/disk",
+    "tests/test_fetch.py",
+    "tests/test_import.py",
+    "tests/test_pickling.py",
+]
+# The small, fast tests that most mistakes fail.
+QUICK = [
+    "tests/core",
+    "tests/http",
+    "tests/flows",
+    "tests/test_fetch.py",
+    "tests/test_download.py",
+    "tests/test_layers.py",
+]
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 PACKAGE = ".[brotli,cli,fsspec,http2,socks,truststore,zstd]"
+
+
+def show_pyenv_interpreters() -> None:
+    """Name all of pyenv's interpreters: by itself, pyenv hides every one but the chosen version."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    versions = [path.name for path in (root / "versions").glob("3.*") if re.fullmatch(r"3\.\d+\.\d+t?", path.name)]
+    if versions:
+        os.environ["PYENV_VERSION"] = ":".join(versions)
+
+
+show_pyenv_interpreters()
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -61,14 +93,28 @@ def build_pages(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The tests, on each Python at hand; arguments after ``--`` go to pytest."""
+    """All tests on the oldest and the newest Python, version-dependent ones between; arguments go to pytest."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    installed = [version for version in PYTHONS if shutil.which(f"python{version}")]
+    is_between = session.python in installed[1:-1]
+    selection = session.posargs or (VERSION_DEPENDENT if is_between else [])
+    session.log("This takes about %s minutes on two quiet cores.", 1 if is_between else 5)
+    session.run("pytest", "-n", "2", *selection)
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Lint, types and the fast tests, in less than a minute; arguments go to pytest."""
+    install(session, "lint", "types", "test")
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+    session.run("mypy")
+    session.run("pytest", "-n", "2", *(session.posargs or QUICK))
+
+
+@nox.session(python=PYTHONS)
 def package(session: nox.Session) -> None:
     """Build the sdist and the wheel, install each where nothing else is, and see whether it works there."""
     session.install("build>=1.2", "twine>=6")
