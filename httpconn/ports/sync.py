@@ -16,8 +16,7 @@ from ..hooks import Hook, not_awaited
 from ..lazy import LazyRequest
 from ..options import Timeouts
 from ..transport.interruption import Interruption
-from ..transport.signals import ThreadSignal
-from ..transport.watches import portions
+from ..transport.signals import ThreadSignal, portions
 from .clients import SyncClient
 from .sending import SendingPort, TimedExchange, WireExchange
 from .threads import Stopped, ThreadCrew

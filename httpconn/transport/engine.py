@@ -6,8 +6,10 @@ Written once: it waits by its runtime alone, which blocks for threads and awaits
 from __future__ import annotations
 
 import socket
+import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -21,15 +23,14 @@ from ..options import Limits
 from ..stats import PoolStats
 from . import http11
 from .allowance import Allowance
-from .books import Books
 from .dial import Options, as_allowance, dial, dial_unix
 from .guard import origin_of
 from .incoming import READ_SIZE, Connection, Incoming
 from .interruption import Interruption
-from .pool import Lease, Next, Pool, Stage
+from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
 from .security import Security
-from .signals import await_turn
+from .signals import LOOK, await_turn
 from .wire import BURST, Wire
 
 T = TypeVar("T")
@@ -74,7 +75,9 @@ class Engine:
 
     def _start(self) -> None:
         limits = self._limits
-        self._books: Books[tuple[Lease[Connection], bool]] = Books()
+        self._lock = threading.RLock()
+        self._is_changing = False
+        self._ended: deque[tuple[Lease[Connection], bool]] = deque()
         self._pool: Pool[Connection] = Pool(
             max_connections=limits.max_connections,
             max_per_host=limits.max_per_host,
@@ -82,11 +85,9 @@ class Engine:
             max_idle=limits.max_idle,
             expiry=limits.keepalive_expiry,
         )
-        self._used: set[Connection] = set()
-        self._waiting: set[Lease[Connection]] = set()
 
     def after_fork(self) -> None:
-        """In the child: what the parent holds, and books that it had open, are not ours."""
+        """Start with an empty pool in the child: the connections, and a lock that is held, belong to the parent."""
         self._start()
 
     def __repr__(self) -> str:
@@ -96,6 +97,9 @@ class Engine:
     def stats(self) -> PoolStats:
         """Its connections."""
         pool = self._pool
+        with self._lock:
+            if not self._is_changing:
+                pool.recount()
         return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
     async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Incoming]:
@@ -103,8 +107,9 @@ class Engine:
         timeouts = request.extensions.get("timeout", _UNBOUNDED)
         interruption = request.extensions.get("interruption")
         place = _place(request)
-        lease = self._claim(place)
+        lease: Lease[Connection] = Lease(place)
         try:
+            self._acquire(lease)
             if lease.stage is Stage.WAITING:
                 await self._await_turn(lease, timeouts.get("pool"), interruption)
             connection = lease.connection
@@ -118,91 +123,106 @@ class Engine:
             connection = await self._connect(lease, place, request, timeouts)
             return await self._converse(lease, connection, request, timeouts, kept=False)
         except BaseException:
-            self.end(lease, reusable=False)
+            self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
+            self._catch_up()
             raise
 
-    # The pool. Its bookkeeping is locked; what it leaves to do is done outside.
+    # The pool. It is locked while it changes; what it leaves to close and to wake is done outside the lock.
+    #
+    # The lock is entered by ``with`` on the lock itself, and never in a Python function of ours: a signal handler
+    # cannot raise between the two steps of that, and so cannot leave the lock held.
 
-    def _claim(self, place: Place) -> Lease[Connection]:
-        with self._books:
-            self._require_open()
-            lease, close = self._pool.acquire(place, time.monotonic())
-            if lease.stage is Stage.WAITING:
-                lease.waiter = self._runtime.signal()
-                self._waiting.add(lease)
-            elif lease.connection is not None:
-                self._used.add(lease.connection)
-        if close:
-            _close(close)
-        self._books.catch_up(self._ended, self._settle)
-        return lease
+    def _acquire(self, lease: Lease[Connection]) -> None:
+        pool = self._pool
+        with self._lock:
+            self._is_changing = True
+            try:
+                self._require_open()
+                pool.acquire(lease, time.monotonic())
+                if lease.stage is Stage.WAITING:
+                    lease.waiter = self._runtime.signal()
+            finally:
+                self._is_changing = False
+        if self._ended or pool.to_close or pool.to_wake:
+            self._catch_up()
 
     async def _await_turn(
         self, lease: Lease[Connection], timeout: float | None, interruption: Interruption | None
     ) -> None:
+        timeout = as_allowance(timeout)
         try:
             if interruption is not None:
                 interruption.hold(lease, lease.waiter.set)
-            await await_turn(lease.waiter, timeout)
+            while not await await_turn(lease.waiter, timeout, LOOK):
+                self._catch_up()
             self._require_open()
             if lease.stage is Stage.WAITING:
                 raise httpx.ConnectError("The request was interrupted")
         except BaseException:
-            self.end(lease, reusable=True)  # if its turn has come, nothing was done in it
+            self._ended.append((lease, True))  # if its turn has come, its connection is unused
             raise
         finally:
-            self._waiting.discard(lease)
             if interruption is not None:
                 interruption.let_go(lease)
 
     def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
-        """The exchange is over, or is not waited for any more; once is enough."""
-        self._books.post((lease, reusable), self._ended, self._settle)
+        """End an exchange, or the wait for one; once is enough."""
+        self._ended.append((lease, reusable))
+        self._catch_up()
 
-    def _ended(self, entry: tuple[Lease[Connection], bool]) -> Next[Connection] | None:
-        lease, reusable = entry
-        if lease.stage is Stage.ENDED or lease.pool is not self._pool:  # the one of before a fork
-            return None
+    def _catch_up(self) -> None:
+        """End the leases that are to end, and do what the pool leaves to do.
+
+        The garbage collector can run a finalizer at any moment, also while the same thread changes the pool. A lease
+        that it ends is left to the next call.
+        """
+        with self._lock:
+            if not self._is_changing:
+                self._is_changing = True
+                try:
+                    self._end_leases()
+                finally:
+                    self._is_changing = False
+        pool = self._pool
+        if pool.to_wake:
+            for lease in list(pool.to_wake):
+                if lease.waiter is not None:
+                    lease.waiter.set()
+                pool.to_wake.pop(lease, None)
+        if pool.to_close:
+            for connection in list(pool.to_close):
+                connection.wire.close()
+                pool.to_close.pop(connection, None)
+
+    def _end_leases(self) -> None:
+        pool, ended = self._pool, self._ended
         now = time.monotonic()
-        if lease.stage is Stage.WAITING:
-            return self._pool.cancel(lease, now)
-        connection = lease.connection
-        if connection is not None:
-            connection.let_go()
-            self._used.discard(connection)
-            self._reused += lease.reused
-        left = self._pool.release(lease, now, reusable=reusable and not self._closed)
-        if left is not None and left.wake is not None and left.wake.connection is not None:
-            self._used.add(left.wake.connection)
-        return left
-
-    def _settle(self, left: Next[Connection] | None) -> None:
-        if left is None:
-            return
-        if left.wake is not None:
-            left.wake.waiter.set()
-        _close(left.close)
+        if not ended:
+            pool.check(now)
+        while ended:
+            lease, reusable = ended[0]
+            if lease.stage is Stage.WAITING:
+                pool.cancel(lease, now)
+            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not one of before a fork
+                if lease.connection is not None:
+                    lease.connection.let_go()
+                    self._reused += lease.reused
+                pool.release(lease, now, reusable=reusable)
+            ended.popleft()
+        if self._closed:
+            pool.shut()
 
     def _drop(self, lease: Lease[Connection]) -> None:
-        """The lease keeps its slot, and may dial in it."""
-        with self._books:
-            connection, lease.connection = lease.connection, None
-            if connection is not None:
-                connection.let_go()
-                self._used.discard(connection)
-        if connection is not None:
-            connection.wire.close()
+        """Close the connection of a lease, which may dial another one."""
+        if lease.connection is not None:
+            lease.connection.let_go()
+            self._pool.drop(lease)
+            self._catch_up()
 
     def close(self) -> None:
         """Close all connections, be they in use, and make no more."""
-        with self._books:
-            self._closed = True
-            idle = self._pool.drain()
-            used, self._used = list(self._used), set()
-            waiting = list(self._waiting)
-        for lease in waiting:
-            lease.waiter.set()
-        _close([*idle, *used])
+        self._closed = True
+        self._catch_up()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -229,11 +249,10 @@ class Engine:
     async def _connected(self, lease: Lease[Connection], origin: Origin, allowance: Allowance) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
         connection = Connection(Wire(await self._dial(origin, allowance), self._runtime), self._limits)
-        with self._books:
-            self._pool.dialled(lease, connection)
+        self._pool.dialled(lease, connection)
+        with self._lock:
             self._made += 1
-            self._used.add(connection)
-            self._require_open()
+        self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
         return connection
 
     async def _dial(self, origin: Origin, allowance: Allowance) -> socket.socket:
@@ -329,8 +348,3 @@ def _has_body(request: httpx.Request) -> bool:
 
 def _may_be_repeated(request: httpx.Request) -> bool:
     return request.method in IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
-
-
-def _close(connections: Sequence[Connection]) -> None:
-    for connection in connections:
-        connection.wire.close()

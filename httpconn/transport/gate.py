@@ -10,9 +10,10 @@ from collections.abc import Hashable
 
 from ..options import Limits
 from .books import Books
-from .pool import Lease, Next, Pool, Stage
+from .dial import as_allowance
+from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
-from .signals import await_turn
+from .signals import LOOK, await_turn
 
 Place = Lease[None]
 
@@ -40,14 +41,17 @@ class Gate:
     async def enter(self, host: Hashable, timeout: float | None) -> Place:
         """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
         with self._books:
-            place, _ = self._places.acquire(host, 0.0)
+            place: Place = Lease(host)
+            self._places.acquire(place, 0.0)
             if place.stage is Stage.WAITING:
                 place.waiter = self._runtime.signal()
-        self._books.catch_up(self._left, _settle)
+        self._books.catch_up(self._left, self._wake)
         if place.stage is Stage.GRANTED:
             return place
         try:
-            await await_turn(place.waiter, timeout)
+            allowance = as_allowance(timeout)
+            while not await await_turn(place.waiter, allowance, LOOK):
+                self._books.catch_up(self._left, self._wake)
         except BaseException:
             self.leave(place)  # handed over at the same moment, it goes to the next one
             raise
@@ -55,14 +59,15 @@ class Gate:
 
     def leave(self, place: Place) -> None:
         """Hand the place to the first who waits."""
-        self._books.post(place, self._left, _settle)
+        self._books.post(place, self._left, self._wake)
 
-    def _left(self, place: Place) -> Next[None]:
+    def _left(self, place: Place) -> None:
         if place.stage is Stage.WAITING:
-            return self._places.cancel(place, 0.0)
-        return self._places.release(place, 0.0, reusable=False)
+            self._places.cancel(place, 0.0)
+        else:
+            self._places.release(place, 0.0, reusable=False)
 
-
-def _settle(left: Next[None]) -> None:
-    if left.wake is not None:
-        left.wake.waiter.set()
+    def _wake(self, _: None) -> None:
+        for place in list(self._places.to_wake):
+            place.waiter.set()
+            self._places.to_wake.pop(place, None)

@@ -62,13 +62,14 @@ class Incoming:
         is_whole: whether its end was received.
     """
 
-    __slots__ = ("_closed", "_connection", "_give_back", "_timeout", "is_whole")
+    __slots__ = ("_closed", "_connection", "_give_back", "_is_over", "_timeout", "is_whole")
 
     def __init__(self, connection: Connection, timeout: float | None, give_back: _GiveBack) -> None:
         self._connection = connection
         self._timeout = timeout
         self._give_back = give_back
         self._closed = False
+        self._is_over = False
         self.is_whole: bool = False
 
     @property
@@ -145,9 +146,10 @@ class Incoming:
 
     def close(self) -> None:
         """Close; a connection whose answer was not read to its end is of no further use."""
-        if not self._closed:
+        if not self._is_over:
             self._closed = True
             self._give_back(reusable=self._connection.http.reusable)
+            self._is_over = True  # only now: a signal handler may interrupt the call before
 
     def get_extra_info(self, info: str) -> Any:
         """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""

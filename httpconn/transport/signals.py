@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -12,7 +13,22 @@ import anyio
 import httpx
 
 from .alarms import Alarms
-from .allowance import seconds_left
+from .allowance import Allowance, seconds_left
+
+LOOK = 5.0
+"""Seconds after which a call that waits checks the pool: an interrupted call may have left a slot to be freed."""
+
+_PORTION = 0.5
+"""Seconds that a thread waits at once. A signal that comes just before a wait is only seen when that is over."""
+
+
+def portions(seconds: float | None) -> Iterator[float]:
+    """Return the portions in which a thread waits so many seconds, None being no bound."""
+    left = math.inf if seconds is None else seconds
+    while left > _PORTION:
+        yield _PORTION
+        left -= _PORTION
+    yield left
 
 
 class Signal(Protocol):
@@ -28,12 +44,19 @@ class Signal(Protocol):
         """Wait; TimeoutError when the seconds are over, None being no bound."""
 
 
-async def await_turn(turn: Signal, timeout: float | None) -> None:
-    """Wait for a connection to come free; raises httpx.PoolTimeout."""
+async def await_turn(turn: Signal, timeout: Allowance, portion: float) -> bool:
+    """Wait for a connection at most ``portion`` seconds, and return whether the wait is over.
+
+    Raises:
+        httpx.PoolTimeout: the timeout has passed.
+    """
     try:
-        await turn.wait(seconds_left(timeout))
+        left = seconds_left(timeout)
+        await turn.wait(portion if left is None else min(portion, left))
     except TimeoutError:
-        raise httpx.PoolTimeout("No connection came free in time") from None
+        if timeout.left() == 0.0:
+            raise httpx.PoolTimeout("No connection came free in time") from None
+    return turn.is_set()
 
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
@@ -74,9 +97,11 @@ class ThreadSignal:
 
     def block(self, seconds: float | None) -> bool:
         """Wait: whether it was set before the seconds were over."""
-        if not self._is_set:
+        for portion in portions(seconds):
+            if self._is_set:
+                break
             try:
-                self._closed.acquire(timeout=-1 if seconds is None else seconds)
+                self._closed.acquire(timeout=portion)
             finally:
                 if self._is_set:
                     self._open()  # for the next one

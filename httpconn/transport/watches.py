@@ -9,20 +9,17 @@ import selectors
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import anyio
 
-from .signals import running_asyncio
+from .signals import portions, running_asyncio
 
 T = TypeVar("T")
 
 BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 """What a socket raises that has nothing to receive yet."""
-
-LOOK = 0.5
-"""Seconds after which a thread that waits gives Python a look at signals: one that comes just before ends no wait."""
 
 _BUSY = "another task waits for the socket"
 
@@ -102,15 +99,6 @@ def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None
         if ready:
             return
     raise TimeoutError("timed out")
-
-
-def portions(seconds: float | None) -> Iterator[float]:
-    """What so many seconds are waited in; None without end."""
-    left = math.inf if seconds is None else seconds
-    while left > LOOK:
-        yield LOOK
-        left -= LOOK
-    yield left
 
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Windows has no poll

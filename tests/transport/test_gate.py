@@ -41,10 +41,11 @@ def test_threads_enter_in_the_order_of_their_coming():
 @pytest.mark.parametrize("timeout", [0.01, 0, Allowance(0.01), Allowance(None, until=0.0)])
 def test_a_thread_gives_up_in_time(timeout):
     gate = Gate(Limits(max_connections=1), BlockingRuntime())
-    run_sync(gate.enter("host", None))
+    held = run_sync(gate.enter("host", None))
     with pytest.raises(httpx.PoolTimeout):
         run_sync(gate.enter("host", timeout))
     assert (gate.held, gate.waiting) == (1, 0)
+    gate.leave(held)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -95,23 +96,26 @@ def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(ba
 def test_a_task_gives_up_in_time(backend):
     async def main() -> None:
         gate = Gate(Limits(max_connections=1), EventLoopRuntime())
-        await gate.enter("host", None)
+        held = await gate.enter("host", None)
         for timeout in (0.01, 0, Allowance(0.01), Allowance(None, until=0.0)):
             with pytest.raises(httpx.PoolTimeout):
                 await gate.enter("host", timeout)
         assert (gate.held, gate.waiting) == (1, 0)
+        gate.leave(held)
 
     anyio.run(main, backend=backend)
 
 
 def test_one_host_holds_no_more_than_its_share():
     gate = Gate(Limits(max_connections=3, max_per_host=2), BlockingRuntime())
-    for _ in range(2):
-        run_sync(gate.enter("busy", None))
+    busy = [run_sync(gate.enter("busy", None)) for _ in range(2)]
     with pytest.raises(httpx.PoolTimeout):
         run_sync(gate.enter("busy", 0))
-    run_sync(gate.enter("other", None))
+    other = run_sync(gate.enter("other", None))
     assert (gate.held, gate.waiting) == (3, 0)
+    for place in (*busy, other):
+        gate.leave(place)
+    assert (gate.held, gate.waiting) == (0, 0)
 
 
 class Interrupting(str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -10,13 +11,53 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from httpconn.errors import QueueFull
-from httpconn.transport.line import Line
-from httpconn.transport.pool import Lease, Next, Pool, Stage
+from httpconn.transport.pool import Lease, Pool, Stage
+from httpconn.transport.waitqueue import WaitQueue
+
+
+class Next(NamedTuple):
+    """What an operation of the pool leaves to do."""
+
+    wake: Lease[str] | None
+    close: list[str]
+
+
+def left(pool: Pool[str]) -> Next:
+    """Wake and close, as the caller of the pool does."""
+    woken, closed = list(pool.to_wake), list(pool.to_close)
+    pool.to_wake.clear()
+    pool.to_close.clear()
+    assert len(woken) <= 1
+    return Next(next(iter(woken), None), closed)
+
+
+def acquire(pool: Pool[str], origin: str, now: float) -> tuple[Lease[str], list[str]]:
+    lease: Lease[str] = Lease(origin)
+    pool.acquire(lease, now)
+    wake, close = left(pool)
+    assert wake is None
+    lease.waiter = "an event"
+    return lease, close
+
+
+def release(pool: Pool[str], lease: Lease[str], now: float, *, reusable: bool) -> Next:
+    pool.release(lease, now, reusable=reusable)
+    return left(pool)
+
+
+def cancel(pool: Pool[str], lease: Lease[str], now: float) -> Next:
+    pool.cancel(lease, now)
+    return left(pool)
+
+
+def check(pool: Pool[str], now: float) -> list[str]:
+    pool.check(now)
+    return left(pool).close
 
 
 def get(pool: Pool[str], origin: str, now: float = 0.0) -> Lease[str]:
     """A lease that is granted, its connection dialled if need be."""
-    lease, _ = pool.acquire(origin, now)
+    lease, _ = acquire(pool, origin, now)
     assert lease.stage is Stage.GRANTED
     if lease.connection is None:
         pool.dialled(lease, f"{origin}{lease.number}")
@@ -24,7 +65,7 @@ def get(pool: Pool[str], origin: str, now: float = 0.0) -> Lease[str]:
 
 
 def wait(pool: Pool[str], origin: str) -> Lease[str]:
-    lease, close = pool.acquire(origin, 0.0)
+    lease, close = acquire(pool, origin, 0.0)
     assert lease.stage is Stage.WAITING
     assert not close
     return lease
@@ -32,7 +73,7 @@ def wait(pool: Pool[str], origin: str) -> Lease[str]:
 
 def test_a_first_lease_permits_to_dial():
     pool: Pool[str] = Pool(max_connections=2)
-    lease, close = pool.acquire("a", 0.0)
+    lease, close = acquire(pool, "a", 0.0)
     assert repr(lease) == "<Lease 1 of 'a': to dial>"
     assert not close
     pool.dialled(lease, "connection")
@@ -43,9 +84,10 @@ def test_a_first_lease_permits_to_dial():
 
 def test_an_idle_connection_is_reused_by_its_origin_alone():
     pool: Pool[str] = Pool(max_connections=2)
-    assert pool.release(get(pool, "a"), 0.0, reusable=True) == Next(None, ())
+    assert release(pool, get(pool, "a"), 0.0, reusable=True) == Next(None, [])
     assert repr(pool) == "<Pool: 1 of 2 open, 1 idle, 0 waiting>"
-    assert get(pool, "b").connection == "b2"
+    other = get(pool, "b")
+    assert other.connection == "b2"
     again = get(pool, "a")
     assert again.connection == "a1"
     assert again.reused
@@ -55,47 +97,48 @@ def test_an_idle_connection_is_reused_by_its_origin_alone():
 def test_the_connection_used_last_is_taken_first():
     pool: Pool[str] = Pool()
     first, second = get(pool, "a"), get(pool, "a")
-    pool.release(second, 1.0, reusable=True)
-    pool.release(first, 2.0, reusable=True)
-    assert [get(pool, "a").connection for _ in range(3)] == ["a1", "a2", "a5"]
+    release(pool, second, 1.0, reusable=True)
+    release(pool, first, 2.0, reusable=True)
+    taken = [get(pool, "a") for _ in range(3)]
+    assert [lease.connection for lease in taken] == ["a1", "a2", "a5"]
 
 
 def test_what_cannot_be_reused_is_closed():
     pool: Pool[str] = Pool()
-    assert pool.release(get(pool, "a"), 0.0, reusable=False) == Next(None, ["a1"])
+    assert release(pool, get(pool, "a"), 0.0, reusable=False) == Next(None, ["a1"])
     assert repr(pool) == "<Pool: 0 of inf open, 0 idle, 0 waiting>"
 
 
 def test_idle_connections_expire():
     pool: Pool[str] = Pool(expiry=5.0)
     first, second, third = (get(pool, origin) for origin in "aba")
-    pool.release(first, 1.0, reusable=True)
-    pool.release(second, 2.0, reusable=True)
-    pool.release(third, 4.0, reusable=True)
-    assert pool.expire(5.9) == ()
-    assert pool.expire(7.0) == ["a1", "b2"]
-    lease, close = pool.acquire("a", 9.0)
+    release(pool, first, 1.0, reusable=True)
+    release(pool, second, 2.0, reusable=True)
+    release(pool, third, 4.0, reusable=True)
+    assert check(pool, 5.9) == []
+    assert check(pool, 7.0) == ["a1", "b2"]
+    lease, close = acquire(pool, "a", 9.0)
     assert (lease.connection, close) == (None, ["a3"])
 
 
 def test_the_longest_idle_goes_when_too_many_are_idle():
     pool: Pool[str] = Pool(max_idle=1)
     first, second = get(pool, "a"), get(pool, "b")
-    assert pool.release(first, 0.0, reusable=True).close == ()
-    assert pool.release(second, 0.0, reusable=True).close == ["a1"]
+    assert release(pool, first, 0.0, reusable=True).close == []
+    assert release(pool, second, 0.0, reusable=True).close == ["a1"]
 
 
 def test_nothing_is_kept_where_nothing_may_be_idle():
     pool: Pool[str] = Pool(max_idle=0)
-    assert pool.release(get(pool, "a"), 0.0, reusable=True).close == ["a1"]
+    assert release(pool, get(pool, "a"), 0.0, reusable=True).close == ["a1"]
 
 
 def test_a_full_pool_gives_up_the_longest_idle():
     pool: Pool[str] = Pool(max_connections=2)
     first, second = get(pool, "a"), get(pool, "b")
-    pool.release(second, 1.0, reusable=True)
-    pool.release(first, 2.0, reusable=True)
-    lease, close = pool.acquire("c", 3.0)
+    release(pool, second, 1.0, reusable=True)
+    release(pool, first, 2.0, reusable=True)
+    lease, close = acquire(pool, "c", 3.0)
     assert lease.stage is Stage.GRANTED
     assert close == ["b2"]
     assert get(pool, "a").reused
@@ -108,7 +151,7 @@ def test_waiters_are_served_in_order_whatever_their_origin():
     closed = []
     for expected in waiting:
         assert repr(expected).endswith("waiting>")
-        wake, close = pool.release(lease, 0.0, reusable=True)
+        wake, close = release(pool, lease, 0.0, reusable=True)
         assert wake is expected
         closed += close
         lease = wake
@@ -120,30 +163,30 @@ def test_waiters_are_served_in_order_whatever_their_origin():
 
 def test_a_failed_dial_passes_its_slot_on():
     pool: Pool[str] = Pool(max_connections=1)
-    lease, _ = pool.acquire("a", 0.0)
+    lease, _ = acquire(pool, "a", 0.0)
     waiting = wait(pool, "b")
-    assert pool.release(lease, 0.0, reusable=False) == Next(waiting, ())
+    assert release(pool, lease, 0.0, reusable=False) == Next(waiting, [])
     assert waiting.stage is Stage.GRANTED
     assert waiting.connection is None
 
 
-def test_who_leaves_the_line_is_passed_over():
+def test_a_waiter_that_leaves_is_passed_over():
     pool: Pool[str] = Pool(max_connections=1)
     lease = get(pool, "a")
     first, second = wait(pool, "a"), wait(pool, "a")
-    assert pool.cancel(first, 0.0) == Next(None, ())
-    assert pool.release(lease, 0.0, reusable=True).wake is second
+    assert cancel(pool, first, 0.0) == Next(None, [])
+    assert release(pool, lease, 0.0, reusable=True).wake is second
 
 
 def test_a_grant_that_is_not_wanted_passes_on():
     pool: Pool[str] = Pool(max_connections=1)
     lease = get(pool, "a")
     first, second, third = (wait(pool, "a") for _ in range(3))
-    assert pool.release(lease, 0.0, reusable=False).wake is first
-    assert pool.cancel(first, 0.0).wake is second
+    assert release(pool, lease, 0.0, reusable=False).wake is first
+    assert cancel(pool, first, 0.0).wake is second
     pool.dialled(second, "connection")
-    assert pool.release(second, 0.0, reusable=True).wake is third
-    assert pool.cancel(third, 0.0) == Next(None, ())
+    assert release(pool, second, 0.0, reusable=True).wake is third
+    assert cancel(pool, third, 0.0) == Next(None, [])
     assert get(pool, "a").connection == "connection"
 
 
@@ -153,8 +196,8 @@ def test_a_host_at_its_limit_holds_up_nobody_else():
     blocked = [wait(pool, "a") for _ in range(3)]
     other = get(pool, "b")
     last = wait(pool, "c")
-    assert pool.release(other, 0.0, reusable=True) == Next(last, ["b5"])
-    assert pool.release(lease, 0.0, reusable=True) == Next(blocked[0], ())
+    assert release(pool, other, 0.0, reusable=True) == Next(last, ["b5"])
+    assert release(pool, lease, 0.0, reusable=True) == Next(blocked[0], [])
     assert blocked[0].connection == "a1"
 
 
@@ -162,55 +205,56 @@ def test_who_was_held_up_by_its_host_keeps_its_place():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
     lease, other = get(pool, "a"), get(pool, "b")
     first_for_c, for_a, for_d = wait(pool, "c"), wait(pool, "a"), wait(pool, "d")
-    assert pool.release(lease, 0.0, reusable=True) == Next(first_for_c, ["a1"])
-    assert pool.release(other, 0.0, reusable=True) == Next(for_a, ["b2"])
-    assert pool.release(for_a, 0.0, reusable=False).wake is for_d
+    assert release(pool, lease, 0.0, reusable=True) == Next(first_for_c, ["a1"])
+    assert release(pool, other, 0.0, reusable=True) == Next(for_a, ["b2"])
+    assert release(pool, for_a, 0.0, reusable=False).wake is for_d
 
 
 def test_a_share_of_the_host_that_is_spoken_for_is_not_given_twice():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
     first, second = get(pool, "b"), get(pool, "c")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
-    assert pool.release(first, 0.0, reusable=False).wake is ahead
-    assert pool.release(second, 0.0, reusable=False).wake is None
-    assert pool.release(ahead, 0.0, reusable=False).wake is behind
+    assert release(pool, first, 0.0, reusable=False).wake is ahead
+    assert release(pool, second, 0.0, reusable=False).wake is None
+    assert release(pool, ahead, 0.0, reusable=False).wake is behind
 
 
 def test_a_share_of_the_host_that_is_given_up_goes_to_the_next():
     pool: Pool[str] = Pool(max_connections=1, max_per_host=1)
     lease = get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
-    pool.cancel(ahead, 0.0)
-    assert pool.release(lease, 0.0, reusable=False).wake is behind
+    cancel(pool, ahead, 0.0)
+    assert release(pool, lease, 0.0, reusable=False).wake is behind
 
 
 def test_a_share_of_the_host_that_is_not_needed_goes_to_the_next():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=2)
     lease, other = get(pool, "a"), get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
-    assert pool.release(lease, 0.0, reusable=True) == Next(ahead, ())
-    assert pool.release(other, 0.0, reusable=True) == Next(behind, ["b2"])
+    assert release(pool, lease, 0.0, reusable=True) == Next(ahead, [])
+    assert release(pool, other, 0.0, reusable=True) == Next(behind, ["b2"])
 
 
 def test_a_dead_connection_is_replaced_in_its_slot():
     pool: Pool[str] = Pool(max_connections=1)
-    pool.release(get(pool, "a"), 0.0, reusable=True)
+    release(pool, get(pool, "a"), 0.0, reusable=True)
     lease = get(pool, "a")
     assert lease.reused
     pool.dialled(lease, "new")
     assert not lease.reused
-    pool.release(lease, 0.0, reusable=True)
+    release(pool, lease, 0.0, reusable=True)
     assert get(pool, "a").connection == "new"
 
 
-def test_idle_connections_are_drained():
-    pool: Pool[str] = Pool()
+def test_a_pool_that_is_shut_gives_up_every_connection_and_wakes_every_waiter():
+    pool: Pool[str] = Pool(max_connections=3, max_per_host=1)
     used = get(pool, "c")
     for lease in [get(pool, "a"), get(pool, "b")]:
-        pool.release(lease, 0.0, reusable=True)
-    assert pool.drain() == ["a2", "b3"]
-    assert pool.drain() == []
-    assert repr(pool) == "<Pool: 1 of inf open, 0 idle, 0 waiting>"
+        release(pool, lease, 0.0, reusable=True)
+    waiting = wait(pool, "c")
+    pool.shut()
+    assert left(pool) == Next(waiting, ["a2", "b3", "c1"])
+    assert repr(pool) == "<Pool: 1 of 3 open, 0 idle, 1 waiting>"
     assert used.stage is Stage.GRANTED
 
 
@@ -219,25 +263,31 @@ def test_a_lease_ends_once():
     lease = get(pool, "a")
     waiting = wait(pool, "a")
     with pytest.raises(RuntimeError, match="out of turn"):
-        pool.release(waiting, 0.0, reusable=True)
-    pool.release(lease, 0.0, reusable=True)
+        release(pool, waiting, 0.0, reusable=True)
+    release(pool, lease, 0.0, reusable=True)
     with pytest.raises(RuntimeError, match="out of turn"):
-        pool.cancel(lease, 0.0)
+        cancel(pool, lease, 0.0)
     with pytest.raises(RuntimeError, match="out of turn"):
         pool.dialled(lease, "connection")
     assert repr(pool) == "<Pool: 1 of 1 open, 0 idle, 0 waiting>"
 
 
-def test_a_line_that_many_left_remembers_none_of_them():
-    line: Line[Lease[str]] = Line()
-    leases: list[Lease[str]] = [Lease("a", number) for number in range(1000)]
+def numbered(number: int) -> Lease[str]:
+    lease: Lease[str] = Lease("a")
+    lease.number = number
+    return lease
+
+
+def test_a_queue_that_many_left_remembers_none_of_them():
+    queue: WaitQueue[Lease[str]] = WaitQueue()
+    leases: list[Lease[str]] = [numbered(number) for number in range(1000)]
     for lease in leases:
-        line.join_late(lease)
+        queue.join_late(lease)
     for lease in leases[1:]:
-        line.leave(lease)
-    assert len(line) == 1
-    assert line.first() is leases[0]
-    assert len(line._late_order) <= 2
+        queue.leave(lease)
+    assert len(queue) == 1
+    assert queue.first() is leases[0]
+    assert len(queue._late_order) <= 2
 
 
 class AnyUse(RuleBasedStateMachine):
@@ -284,7 +334,7 @@ class AnyUse(RuleBasedStateMachine):
     def acquire_one(self, origin):
         expected = self.expire()
         own = [idle for idle in self.idle if idle[0] == origin]
-        lease, close = self.pool.acquire(origin, self.now)
+        lease, close = acquire(self.pool, origin, self.now)
         if own:
             assert lease.connection == own[-1][1]
             assert lease.reused
@@ -315,9 +365,9 @@ class AnyUse(RuleBasedStateMachine):
         connection = lease.connection
         self.granted.remove(lease)
         if how == "cancel":
-            result = self.pool.cancel(lease, self.now)
+            result = cancel(self.pool, lease, self.now)
         else:
-            result = self.pool.release(lease, self.now, reusable=how == "keep")
+            result = release(self.pool, lease, self.now, reusable=how == "keep")
         keep = connection is not None and how != "close"
         self.settle(lease.origin, connection, keep, result, expected)
 
@@ -347,9 +397,32 @@ class AnyUse(RuleBasedStateMachine):
         lease = self.waiting[place % len(self.waiting)]
         self.waiting.remove(lease)
         expected = self.expire()
-        result = self.pool.cancel(lease, self.now)
+        result = cancel(self.pool, lease, self.now)
         assert result.wake is None
         assert list(result.close) == expected
+
+    @rule(place=st.integers(0, 9))
+    def drop_granted(self, place):
+        if not self.granted:
+            return
+        lease = self.granted.pop(place % len(self.granted))
+        origin, connection = lease.origin, lease.connection
+        del lease
+        self.pool.recount()
+        self.settle(origin, connection, False, self.left_after_repair(), [])
+
+    @rule(place=st.integers(0, 9))
+    def drop_waiting(self, place):
+        if self.waiting:
+            del self.waiting[place % len(self.waiting)]
+            self.pool.recount()
+            assert self.left_after_repair() == Next(None, [])
+
+    def left_after_repair(self):
+        """All leases that have been granted are woken once more."""
+        for lease in self.granted:
+            self.pool.to_wake.pop(lease, None)
+        return left(self.pool)
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 4.0]))
     def pass_time(self, seconds):
@@ -357,7 +430,7 @@ class AnyUse(RuleBasedStateMachine):
 
     @rule()
     def sweep(self):
-        assert list(self.pool.expire(self.now)) == self.expire()
+        assert check(self.pool, self.now) == self.expire()
 
     @invariant()
     def nobody_waits_for_what_is_free(self):
@@ -379,7 +452,7 @@ class AnyUse(RuleBasedStateMachine):
 
 
 TestAnyUse = AnyUse.TestCase
-TestAnyUse.settings = settings(deadline=None, max_examples=200, stateful_step_count=60)
+TestAnyUse.settings = settings(deadline=None, max_examples=60, stateful_step_count=60)
 
 
 def test_a_full_queue_refuses_and_keeps_nothing_of_it():
@@ -387,7 +460,7 @@ def test_a_full_queue_refuses_and_keeps_nothing_of_it():
     lease = get(pool, "a")
     waiting = wait(pool, "b")
     with pytest.raises(QueueFull, match="1 calls wait"):
-        pool.acquire("c", 0.0)
-    assert pool.cancel(waiting, 0.0) == Next(None, ())
-    pool.release(lease, 0.0, reusable=False)
+        acquire(pool, "c", 0.0)
+    assert cancel(pool, waiting, 0.0) == Next(None, [])
+    release(pool, lease, 0.0, reusable=False)
     assert repr(pool) == "<Pool: 0 of 1 open, 0 idle, 0 waiting>"
