@@ -328,7 +328,7 @@ class RangesRefused(ResponseError):
 
 
 class DecodingError(ResponseError, httpx.DecodingError):
-    """The body's content coding is unknown, was not asked for, or is broken."""
+    """The body's content coding cannot be decoded here, was not asked for, or is broken."""
 
 
 class InvalidJSON(ResponseError, ValueError):

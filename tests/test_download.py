@@ -54,6 +54,41 @@ def test_a_server_that_encodes_it_anyway_is_borne(face, connect, scripted, tmp_p
     assert face.download_file(connect(), server.url, tmp_path / "file").read_bytes() == pattern(SIZE)
 
 
+@pytest.mark.parametrize(
+    ("coding", "url", "name"),
+    [
+        ("gzip", "/data.csv.gz?sig=1", "file"),
+        ("x-gzip", "/release.TGZ", "file"),
+        ("gzip, aws-chunked", "/latest", "file.tar.gz"),
+        ("zstd", "/data.tar.zst", "file"),
+        ("br", "/data.br", "file"),
+        ("bzip2", "/data.bz2", "file"),
+        ("x-xz", "/data.xz", "file"),
+        ("compress", "/data.tar.Z", "file"),
+    ],
+)
+def test_a_file_whose_format_is_its_coding_is_stored_as_sent(face, connect, scripted, tmp_path, coding, url, name):
+    server = scripted(response(headers={"Content-Encoding": coding}, body=b"packed"))
+    result = face.call(connect(), "download", server.url_for(url), tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"packed"
+    assert result.verified == {"length"}
+
+
+def test_so_is_one_that_only_the_first_or_the_last_url_names(face, connect, scripted, tmp_path):
+    away = scripted(response(headers={"Content-Encoding": "gzip"}, body=b"packed"))
+    moved = {"/a": response(302, {"Location": away.url_for("/1.gz")}), "/b.gz": response(302, {"Location": away.url})}
+    server, connection = scripted(moved), connect()
+    for path in moved:
+        assert face.download_file(connection, server.url_for(path), tmp_path / "file").read_bytes() == b"packed"
+
+
+def test_so_is_one_that_its_server_names(face, connect, scripted, tmp_path):
+    named = {"Content-Encoding": "gzip", "Content-Disposition": 'attachment; filename="a.gz"'}
+    server = scripted(response(headers=named, body=b"packed"))
+    face.call(connect(), "download", server.url, tmp_path, filename="server")
+    assert (tmp_path / "a.gz").read_bytes() == b"packed"
+
+
 def test_an_empty_file(face, connect, scripted, tmp_path):
     assert face.download_file(connect(), scripted(response()).url, tmp_path / "file").read_bytes() == b""
 

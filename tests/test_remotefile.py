@@ -214,6 +214,11 @@ class TestServers:
             connection.open(server.url)
         assert len(server.requests) == 1
 
+    def test_a_part_of_a_file_whose_format_is_its_coding(self, connection, scripted):
+        coded = {"Content-Encoding": "gzip", "Content-Range": "bytes 0-8/9"}
+        with connection.open(scripted(response(206, coded, b"123456789")).url_for("/a.gz")) as file:
+            assert file.read() == b"123456789"
+
     def test_a_chunked_part_of_another_length(self, connection, scripted):
         part = response(206, {"Content-Range": "bytes 0-8/9"}, b"1234567", framing="chunked")
         server = scripted(part)

@@ -288,6 +288,14 @@ def test_an_encoded_body_starts_anew_and_is_decoded(setting, scripted):
     assert setting.path.read_bytes() == BODY
 
 
+def test_a_file_whose_format_is_its_coding_is_stored_as_sent_and_resumed(setting, scripted):
+    served = Served(BODY, headers={"Content-Encoding": "gzip"}, faults=[cut(HALF)])
+    server = scripted(served)
+    setting.download(server.url_for("/file.tar.gz?sig=1"), digest=SHA256)
+    assert ranges(server) == [None, f"bytes={HALF}-"]
+    assert setting.path.read_bytes() == BODY
+
+
 def test_a_coding_that_comes_in_mid_file(setting, scripted):
     def coded(served, _request):
         return [response(200, {"ETag": '"v1"', "Content-Encoding": "gzip"}, gzip.compress(BODY))]

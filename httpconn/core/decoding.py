@@ -44,6 +44,7 @@ class _Layer(ABC):
     """One coding. Its streams (members, frames) are unpacked one after another."""
 
     coding: ClassVar[str]
+    extra: ClassVar[str | None] = None  # of httpconn, with which it can be decoded
 
     def __init__(self, broken: type[Exception]) -> None:
         self._broken = broken
@@ -105,7 +106,9 @@ class _Layer(ABC):
 
 
 class _Zlib(_Layer):
-    """What zlib undoes, by its number for the format."""
+    """What zlib undoes, by its number for the format. Some servers add a line end to the last stream."""
+
+    padding: ClassVar[bytes] = b"\r\n"
 
     def __init__(self, wbits: int) -> None:
         super().__init__(zlib.error)
@@ -120,27 +123,32 @@ class _Zlib(_Layer):
         self._at += len(piece) - len(rest)
         return data
 
+    def _go_on(self) -> None:
+        """Skip the padding; any other byte is an error."""
+        if bytes(self._data[self._at :]).strip(self.padding):
+            raise self._refusal()
+        self._at = len(self._data)
+
 
 class _Gzip(_Zlib):
-    """RFC 1952: any number of members, each with its trailer, and zero padding after the last."""
+    """RFC 1952: any number of members, each with its trailer, and padding after the last."""
 
     coding = "gzip"
+    padding = b"\0\r\n"
 
     WBITS = 16 + zlib.MAX_WBITS
 
     def __init__(self) -> None:
         super().__init__(self.WBITS)
-        self._padding = False
+        self._padded = False
 
     def _go_on(self) -> None:
-        self._padding = self._padding or self._data[self._at] == 0
-        if not self._padding:
+        self._padded = self._padded or self._data[self._at] in self.padding
+        if self._padded:
+            super()._go_on()
+        else:
             self._engine = zlib.decompressobj(self.WBITS)
             self._ended = False
-        elif bytes(self._data[self._at :]).strip(b"\0"):
-            raise self._refusal()
-        else:
-            self._at = len(self._data)
 
 
 class _Deflate(_Zlib):
@@ -170,6 +178,7 @@ class _Brotli(_Layer):
     """RFC 7932."""
 
     coding = "br"
+    extra = "brotli"
 
     def __init__(self) -> None:
         module: Any = _brotli()
@@ -200,6 +209,7 @@ class _Zstd(_Layer):
     """RFC 8878: any number of frames, skippable ones among them, with the window of RFC 9659."""
 
     coding = "zstd"
+    extra = "zstd" if sys.version_info < (3, 14) else None  # from 3.14 on, a Python is built with or without it
 
     def __init__(self) -> None:
         self._module: Any = import_module(ZSTD)
@@ -251,6 +261,8 @@ def _has_zstd() -> bool:
 _KINDS: tuple[type[_Gzip | _Deflate | _Brotli | _Zstd], ...] = (_Gzip, _Deflate, _Brotli, _Zstd)
 # x-gzip is gzip by another name (RFC 9110 section 8.4.1.3).
 _CODINGS = {"x-gzip": _Gzip, **{kind.coding: kind for kind in _KINDS}}
+# The rest of IANA's registry of HTTP content codings.
+_REGISTERED = {"aes128gcm", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", *_CODINGS}
 
 
 def offered() -> str:
@@ -318,23 +330,32 @@ def _uncounted(_size: int) -> None:
     """What lies between two layers does not matter."""
 
 
+def codings_of(content_encoding: str | None) -> list[str]:
+    """Return the codings of a body in the order in which they were applied, in lower case.
+
+    A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
+    """
+    tokens = (content_encoding or "").lower().split(",")
+    names = (each.partition(";")[0].strip() for each in tokens)
+    return [each for each in names if each in _REGISTERED]
+
+
 def decoder_for(
     content_encoding: str | None, offered: frozenset[str], between: Callable[[int], None] = _uncounted
 ) -> Decoder | None:
     """What undoes a Content-Encoding; None where there is nothing to undo.
 
     Args:
-        content_encoding: the field's value, its lines joined by commas.
+        content_encoding: the field's value, its lines joined by commas; see :func:`codings_of`.
         offered: the codings that the request's Accept-Encoding named, lower case.
         between: see :class:`Decoder`.
 
     Raises:
-        DecodingError: more than two codings, one that is unknown, or one that was not asked for.
+        DecodingError: more than two codings, one that cannot be decoded, or one that was not asked for.
     """
     if content_encoding is None:
         return None
-    tokens = [each.strip().lower() for each in content_encoding.split(",")]
-    codings = [each for each in tokens if each not in ("", "identity")]
+    codings = codings_of(content_encoding)
     if len(codings) > MAX_LAYERS:
         raise DecodingError(f"The body has {len(codings)} content codings; {MAX_LAYERS} are allowed")
     # Named in the order in which they were applied.
@@ -344,10 +365,10 @@ def decoder_for(
 
 def _layer(token: str, offered: frozenset[str]) -> _Layer:
     kind = _CODINGS.get(token)
-    if kind is None:
-        raise DecodingError(f"The content coding {token[:40]!r} is unknown")
+    if kind is None or not kind.available():
+        extra = kind and kind.extra
+        advice = f": pip install 'httpconn[{extra}]'" if extra else ""
+        raise DecodingError(f"The content coding {token} cannot be decoded here{advice}")
     if "*" not in offered and not any(_CODINGS.get(each) is kind for each in offered):
         raise DecodingError(f"The content coding {token} was not asked for")
-    if not kind.available():
-        raise DecodingError(f"The content coding {token} cannot be decoded here")
     return kind()

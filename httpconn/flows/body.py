@@ -10,7 +10,7 @@ import httpx
 from ..core.bandwidth import Bandwidth
 from ..core.counts import Tally
 from ..core.deadlines import Deadline
-from ..core.decoding import Decoder, decoder_for
+from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
 from ..errors import DecodingError, HTTPConnError, ProtocolError, TruncatedBody
 from ..lazy import field
@@ -60,6 +60,7 @@ class Body:
         self._bandwidths = bandwidths
         self._tally = tally
         self.owed: int = 0
+        self._as_sent = False
         self._decoder: Decoder | None = None
         self._begun = False
         self._pending = False
@@ -70,13 +71,23 @@ class Body:
         """Bytes received so far, as they were sent."""
         return self._intake.wire
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the bytes on the wire are not those of the content."""
+        return not self._as_sent and bool(codings_of(field(self._exchange.response, "content-encoding")))
+
+    def keep_coding(self) -> None:
+        """Receive the body as it is sent, because its coding is the format of the file."""
+        self._as_sent = True
+
     def begin(self) -> None:
         """Vet the header: framing, declared length, content coding."""
         response = self._exchange.response
         if self._limits.strict_framing and ends_with_the_connection(response):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
         self._intake.expect(declared(response))
-        self._decoder = decoder_for(field(response, "content-encoding"), self._codings, self._count_between)
+        if not self._as_sent:
+            self._decoder = decoder_for(field(response, "content-encoding"), self._codings, self._count_between)
         self._begun = True
 
     def _count_between(self, count: int) -> None:

@@ -32,7 +32,7 @@ from .claim import claim
 from .course import Answer, Call, Course
 from .exchange import pursue
 from .existing import Existing, accepted, version_of
-from .heads import head_of
+from .heads import head_of, keep_own_format
 from .job import Job, Wanted
 from .naming import placed, take_name
 from .partial import Partial
@@ -148,6 +148,7 @@ class _Download:
                 taken = await take_name(self._job, answer, self._spec.url)
                 if taken is not None:
                     return await self._unmodified(answer, taken)
+            keep_own_format(answer, self._job.target.name)
             return await self._settle(answer) if await self._judge(answer) else None
         except (FileChanged, RangesRefused) as error:
             self._only_whole = isinstance(error, FileChanged) or self._saving.alone
@@ -164,7 +165,7 @@ class _Download:
         if response.status_code in EXPIRED and self._partial.received and not self._asked_anew:
             self._asked_anew = True  # the URL may lead to one that is freshly signed
             return await self._ask_again(answer, f"the server answered {response.status_code}")
-        match ranges.decide(self._partial.held, head_of(response, asked=bool(self._asked))):
+        match ranges.decide(self._partial.held, head_of(answer, asked=bool(self._asked))):
             case ranges.Continue() as part:
                 await self._saving.rest(answer, part)
             case ranges.Restart():

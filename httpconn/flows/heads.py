@@ -5,12 +5,16 @@ from __future__ import annotations
 import httpx
 
 from ..core import ranges
+from ..core.formats import is_own_format
+from ..core.names import safe_name
 from ..lazy import field
 from .body import declared
+from .course import Answer
 
 
-def head_of(response: httpx.Response, *, asked: bool) -> ranges.Head:
+def head_of(answer: Answer, *, asked: bool) -> ranges.Head:
     """What :func:`httpconn.core.ranges.decide` judges; ``asked``: the request had a Range."""
+    response = answer.response
     return ranges.Head(
         response.status_code,
         asked,
@@ -18,7 +22,7 @@ def head_of(response: httpx.Response, *, asked: bool) -> ranges.Head:
         declared(response),
         field(response, "etag"),
         field(response, "last-modified"),
-        is_encoded(response),
+        answer.body.is_encoded,
     )
 
 
@@ -27,6 +31,16 @@ def validator_of(response: httpx.Response) -> str | None:
     return ranges.validator(field(response, "etag"), field(response, "last-modified"), field(response, "date"))
 
 
-def is_encoded(response: httpx.Response) -> bool:
-    """Whether the bytes on the wire are not those of the file."""
-    return (field(response, "content-encoding") or "identity").strip().lower() != "identity"
+def keep_own_format(answer: Answer, *names: str) -> None:
+    """Have a file received as it is sent where its content coding is the file's own format.
+
+    Args:
+        answer: its body is not begun.
+        names: what the file is called, besides what its server and its URLs call it.
+    """
+    coding = field(answer.response, "content-encoding")
+    if coding is not None:
+        disposition = field(answer.response, "content-disposition")
+        known = safe_name(disposition, answer.url), safe_name(None, answer.url), safe_name(None, answer.call.spec.url)
+        if is_own_format(coding, (*known, *names)):
+            answer.body.keep_coding()

@@ -12,7 +12,7 @@ from ..options import MIB
 from ..ports.base import Port
 from .course import Answer, Call
 from .exchange import perform
-from .heads import head_of, validator_of
+from .heads import head_of, keep_own_format, validator_of
 from .whole import read_whole
 
 MOST_WHOLE = 8 * MIB
@@ -44,7 +44,8 @@ async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
 
 
 async def _take(wanted: Wanted, most: int | None, answer: Answer) -> Fetched:
-    match judge(wanted, head_of(answer.response, asked=True)):
+    keep_own_format(answer)
+    match judge(wanted, head_of(answer, asked=True)):
         case Part(length, total):
             if most is not None and total > most:
                 raise LimitExceeded(f"The file has {total} bytes; {most} are allowed")

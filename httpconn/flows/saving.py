@@ -11,7 +11,7 @@ from ..lazy import field
 from ..progress import Meter
 from .body import Blocks, Source, declared, ends_with_the_connection
 from .course import Answer
-from .heads import is_encoded, validator_of
+from .heads import validator_of
 from .job import Job
 from .rest import Rest
 from .segments import BLOCK, CHECKPOINT_EVERY, Segmented, connections_for
@@ -45,7 +45,7 @@ class Saving:
         """Take a body for the whole file."""
         response = answer.response
         answer.body.begin()
-        encoded = is_encoded(response)
+        encoded = answer.body.is_encoded
         # What a coded body will unpack to is not known before it has.
         total = None if encoded else declared(response)
         await self._port.blocking(self._partial.begin, total, validator_of(response), encoded)

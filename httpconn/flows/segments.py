@@ -31,7 +31,7 @@ from ..progress import Meter
 from .body import Blocks, Source
 from .course import Answer, Call, Course
 from .exchange import pursue
-from .heads import head_of, validator_of
+from .heads import head_of, keep_own_format, validator_of
 from .job import Job
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
@@ -83,6 +83,7 @@ class Segmented:
         self._course = job.course
         self._partial = job.partial
         self._spec = spec
+        self._name = job.target.name
         self._answer = answer
         self._body = body
         self._meter = meter
@@ -230,6 +231,7 @@ class Segmented:
             self._attempts.append(course.attempts)
 
     async def _take(self, port: Port, question: _Question, answer: Answer) -> None:
+        keep_own_format(answer, self._name)
         question.require_part(answer)
         answer.body.begin()
         segment = question.segment
@@ -269,7 +271,7 @@ class _Question:
 
     def require_part(self, answer: Answer) -> None:
         """Anything but what was asked for is an error, after which nothing more is asked for on this connection."""
-        match judge(self._wanted, head_of(answer.response, asked=True)):
+        match judge(self._wanted, head_of(answer, asked=True)):
             case Part():
                 return
             case Fail():

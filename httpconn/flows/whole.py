@@ -19,7 +19,7 @@ from ..lazy import field
 from ..options import MIB
 from .body import Body, declared
 from .course import Answer, Kept
-from .heads import head_of, is_encoded, validator_of
+from .heads import head_of, validator_of
 from .rest import Rest
 
 ROOM = 1024 * 1024
@@ -73,7 +73,7 @@ def _rest(answer: Answer) -> ranges.Continue | None:
     course, kept = answer.course, answer.course.kept
     if kept is None:
         return None
-    decision = ranges.decide(kept.held, head_of(answer.response, asked=True))
+    decision = ranges.decide(kept.held, head_of(answer, asked=True))
     if isinstance(decision, ranges.Continue):
         return decision
     if isinstance(decision, ranges.Complete):  # the end of a chunked body was lost, and nothing else
@@ -179,7 +179,7 @@ def _can_go_on(answer: Answer, size: int) -> bool:
     return (
         size >= WORTH_KEEPING
         and response.status_code == 200
-        and not is_encoded(response)
+        and not answer.body.is_encoded
         and validator_of(response) is not None
         and all(name.lower() not in CONDITIONS for name, _ in spec.fields)
     )

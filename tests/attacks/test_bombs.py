@@ -35,7 +35,7 @@ def test_what_unpacks_to_more_than_the_limit_is_refused(aim, outcome):
         assert isinstance(result, (httpconn.LimitExceeded, httpconn.DecodingError)), (path, result)
 
 
-@pytest.mark.parametrize("coding", ["gzip, gzip, gzip", "lzma", "x-gzip, gzip, br", "gzip, lzma", "compress"])
+@pytest.mark.parametrize("coding", ["gzip, gzip, gzip", "x-gzip, gzip, br", "gzip, exi", "compress"])
 def test_what_was_not_asked_for_is_not_unpacked(aim, outcome, coding):
     target = aim(response(headers={"Content-Encoding": coding}, body=packed("gzip")), limits=LIMITS)
     assert isinstance(outcome(target.connection, target.url), httpconn.DecodingError)
