@@ -162,13 +162,18 @@ class TestProxies:
     def test_the_client_uses_the_same_proxies_and_closes_their_connections(self, face, connect, scripted, environ):
         proxy = scripted(response(body=b"proxied"))
         environ("http_proxy", proxy.url)
-        client = face.call(connect(), "get_sync_client")
-        for _ in range(2):
+
+        def fetch(client):
             request = client.build_request("GET", "http://example.com/")
-            answer = face.run(client.send, request) if face.is_async else client.send(request)
-            assert answer.content == b"proxied"
-        assert proxy.connections == 1
-        face.close(client)
+            return (face.run(client.send, request) if face.is_async else client.send(request)).content
+
+        connection = connect(reuse_client=False)
+        closed = face.call(connection, "get_sync_client")
+        assert [fetch(closed), fetch(closed)] == [b"proxied"] * 2
+        face.close(closed)
+        with face.enter(face.call(connection, "get_sync_client")) as left:
+            assert fetch(left) == b"proxied"
+        assert proxy.connections == 2
         proxy.wait_for(lambda: proxy.open_connections == 0)
 
     def test_the_proxy_for_a_url(self, connect, environ):

@@ -41,6 +41,7 @@ _MAX_ORIGINS = 1024
 class _Routing(Generic[T]):
     """The choice of a transport for each origin, made once: its proxy's, or the usual one."""
 
+    _transport_for_url: Callable[[httpx.URL], T]
     _proxied: Proxied[T] | None
     _by_origin: dict[Origin, T]
     _transport: T
@@ -57,14 +58,19 @@ class _Routing(Generic[T]):
         known = (getattr(each, "stats", None) for each in (self._transport, *self._own))
         return [each for each in known if isinstance(each, PoolStats)]
 
-    def _transport_for_url(self, url: httpx.URL) -> T:
-        """Return the transport for a URL; httpx calls this for its own methods."""
+    def _routed(self, url: httpx.URL, usual: T) -> T:
+        """Return the transport of a URL's proxy in place of the usual one.
+
+        Another one than the usual one comes from a library that replaces httpx's choice, as respx does for tests.
+        """
+        if usual is not self._transport:
+            return usual
         try:
             proxied = None if self._proxied is None else self._proxied.transport_for(origin_of(url))
         except httpx.UnsupportedProtocol:  # which the usual transport says better
             proxied = None
         # A closed client's usual transport refuses every request; a new one for a proxy would not.
-        return self._transport if proxied is None or self.is_closed else proxied
+        return usual if proxied is None or self.is_closed else proxied
 
     def transport_for(self, request: httpx.Request) -> T:
         """The transport, or the proxy's."""
@@ -90,9 +96,19 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
         self._proxied = proxied
         self._by_origin = {}
 
+    def _transport_for_url(self, url: httpx.URL) -> httpx.BaseTransport:
+        return self._routed(url, super()._transport_for_url(url))
+
     def close(self) -> None:
         """Close all transports."""
         super().close()
+        self._close_own()
+
+    def __exit__(self, *exc_info: Any) -> None:
+        super().__exit__(*exc_info)
+        self._close_own()
+
+    def _close_own(self) -> None:
         for transport in self._own:
             transport.close()
 
@@ -105,9 +121,19 @@ class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
         self._proxied = proxied
         self._by_origin = {}
 
+    def _transport_for_url(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        return self._routed(url, super()._transport_for_url(url))
+
     async def aclose(self) -> None:
         """Close all transports."""
         await super().aclose()
+        await self._close_own()
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await super().__aexit__(*exc_info)
+        await self._close_own()
+
+    async def _close_own(self) -> None:
         for transport in self._own:
             await transport.aclose()
 
