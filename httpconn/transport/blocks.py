@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .faults import RemoteProtocolError, TooLarge
+from .faults import HeaderTooLarge, RemoteProtocolError
 
 __all__ = ["TOKEN", "FieldBlock"]
 
@@ -79,7 +79,7 @@ class FieldBlock:
         ):
             raise self._first_fault(bytes(pending))
 
-    def _first_fault(self, block: bytes) -> RemoteProtocolError:
+    def _first_fault(self, block: bytes) -> RemoteProtocolError | HeaderTooLarge:
         """What is wrong with a block, and came first: so it is the same however the bytes were cut."""
         if not self._opening.startswith(block[: len(self._opening)]):
             return RemoteProtocolError("no HTTP/1 message")
@@ -88,7 +88,7 @@ class FieldBlock:
         lone = _bare_line_feed(block)
         end = lone.start() if lone else len(block)
         if block.count(b"\n", 0, min(end, self._max_bytes)) - 1 > self._max_fields:
-            return TooLarge("too many header fields")
+            return HeaderTooLarge("The response has too many header fields")
         if end < self._max_bytes and lone:
             return RemoteProtocolError("a line of the header ends without CR")
-        return TooLarge("the header is too large")
+        return HeaderTooLarge("The header of the response is too large")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .blocks import TOKEN, FieldBlock
-from .faults import RemoteProtocolError, TooLarge
+from .faults import HeaderTooLarge, RemoteProtocolError
 
 __all__ = ["ChunkedDecoder"]
 
@@ -103,14 +103,14 @@ class ChunkedDecoder:
         # Extensions mean nothing here (section 7.1.1), but a flood of them is wire traffic without a body.
         self._excess = max(0, self._excess + length - size)
         if length > MAX_EXTENSION or self._excess > MAX_EXCESS:
-            raise TooLarge("the chunk extensions are too large")
+            raise HeaderTooLarge("The chunk extensions of the response are too large")
 
     def _hold(self, line: bytes) -> None:
         match = _size_line_begun(line)
         if match is None:
             raise RemoteProtocolError("the body has a chunk without a valid size or end")
         if len(match[1] or b"") > MAX_EXTENSION:
-            raise TooLarge("the chunk extensions are too large")
+            raise HeaderTooLarge("The chunk extensions of the response are too large")
         self._pending = line
 
     def _take_trailer(self, data: bytes) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from .blocks import FieldBlock
 from .chunked import ChunkedDecoder
-from .faults import LocalProtocolError, RemoteProtocolError, Truncated
+from .faults import Disconnected, HeaderTooLarge, LocalProtocolError, RemoteProtocolError, truncated
 from .messages import Fields, Framing, Head, RequestFields, read_framing, read_head, write_fields, write_request_line
 
-__all__ = ["HTTP11Connection", "Head", "LocalProtocolError", "RemoteProtocolError", "Truncated"]
+__all__ = ["HTTP11Connection", "Head"]
 
 MAX_INTERIM_ANSWERS = 8
 
@@ -143,8 +143,8 @@ class HTTP11Connection:
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer; ``b""`` says that it sends no more.
 
-        RemoteProtocolError: they break HTTP; Truncated: they end too early. What came of the body before can still
-        be taken.
+        ProtocolError, HeaderTooLarge: they break HTTP; TruncatedBody, Disconnected: they end too early. What came of
+        the body before can still be taken.
         """
         try:
             if data:
@@ -152,7 +152,7 @@ class HTTP11Connection:
                 self._step(self, data)
             else:
                 self._take_end()
-        except RemoteProtocolError:
+        except (RemoteProtocolError, HeaderTooLarge, Disconnected):
             self._persistent = False
             self._step = HTTP11Connection._broken_bytes
             raise
@@ -275,4 +275,4 @@ class HTTP11Connection:
         if self.close_delimited or (self._chunks is not None and self._chunks.may_end()):
             self._finish()
             return
-        raise Truncated(answered=self.answered)
+        raise truncated(answered=self.answered)

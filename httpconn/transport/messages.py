@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 
+from ..core.messages import FieldValues, Head
 from .blocks import TOKEN
 from .faults import LocalProtocolError, RemoteProtocolError
 
@@ -28,7 +29,6 @@ __all__ = [
 ]
 
 Fields = list[tuple[bytes, bytes]]
-FieldValues = dict[bytes, bytes]
 
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 _request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
@@ -37,21 +37,6 @@ _field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullma
 _status_line_parts = re.compile(rb"(HTTP/1\.[01]) ([1-5][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 _MAX_REMEMBERED_LINE = 64
-
-
-class Head(NamedTuple):
-    """The head of an answer.
-
-    Attributes:
-        headers: names in their original case and order.
-        values: the same by name; see :func:`by_name`.
-    """
-
-    status: int
-    reason: bytes
-    version: bytes
-    headers: Fields
-    values: FieldValues
 
 
 class Framing(NamedTuple):

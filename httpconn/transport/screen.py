@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
+from ..errors import HTTPConnError
 from .blocks import TOKEN
-from .faults import RemoteProtocolError
+from .faults import Disconnected, HeaderTooLarge, RemoteProtocolError
 from .frames import PREFACE, Frames
 from .http11 import Head, HTTP11Connection
 from .passages import CURRENT, Passage
@@ -30,7 +31,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._answer: HTTP11Connection | None = None
-        self._fault: RemoteProtocolError | None = None
+        self._fault: HTTPConnError | None = None
         self._frames: Frames | None = None
         self._headed = False
 
@@ -61,8 +62,8 @@ class Screen:
     def passed(self, data: bytes) -> bytes:
         """What h11 reads for the bytes that came, or for the end; nothing as long as there is nothing to say.
 
-        RemoteProtocolError of ``faults``: they break HTTP, exceed a limit of the call, or end too early. What came of
-        the body before is passed first.
+        ProtocolError, HeaderTooLarge, Disconnected: they break HTTP, exceed a limit of the call, or end too early. What
+        came of the body before is passed first.
         """
         answer = self._answer
         if answer is None:
@@ -71,7 +72,7 @@ class Screen:
             return _AHEAD if data else b""
         try:
             answer.receive(data)
-        except RemoteProtocolError as fault:
+        except (RemoteProtocolError, HeaderTooLarge, Disconnected) as fault:
             self._fault = fault
         written = self._written(answer)
         if not written:
@@ -95,5 +96,5 @@ class Screen:
 
 
 def _head(head: Head) -> bytes:
-    lines = [b"%b %d %b" % (head.version, head.status, head.reason), *map(b": ".join, head.headers), b"", b""]
+    lines = [b"%b %d %b" % (head.version, head.status, head.reason), *map(b": ".join, head.fields), b"", b""]
     return b"\r\n".join(lines)

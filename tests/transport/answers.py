@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from httpconn.transport.http11 import RemoteProtocolError, Truncated
+from httpx import RemoteProtocolError
+
+from httpconn.errors import Disconnected
+from httpconn.errors import TruncatedBody as Truncated
 
 
 class Answer(NamedTuple):
@@ -125,7 +128,7 @@ GOOD: dict[str, tuple[bytes, Answer]] = {
 }
 
 BAD: dict[str, tuple[bytes, type[Exception]]] = {
-    "nothing": (b"", Truncated),
+    "nothing": (b"", Disconnected),
     "HTTP/0.9": (b"<html>hello</html>", RemoteProtocolError),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", RemoteProtocolError),
     "ICY": (b"ICY 200 OK\r\n\r\n", RemoteProtocolError),

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+import httpx
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from httpconn.testing import Step
-from httpconn.transport.http11 import HTTP11Connection, RemoteProtocolError
+from httpconn.transport.http11 import HTTP11Connection
 from tests.corpora.raw_responses import TO_GET, TO_HEAD
 from tests.servers.faces import FACES
 from tests.servers.scripted import Stall, response
@@ -220,7 +221,7 @@ def tells_its_end(method: str, raw: bytes) -> bool:
     try:
         for piece in whole(raw):
             connection.receive(piece)
-    except RemoteProtocolError:
+    except httpx.RemoteProtocolError:
         return True
     return connection.complete
 

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from httpconn.transport.http11 import Head, HTTP11Connection, LocalProtocolError, RemoteProtocolError, Truncated
+from httpconn.errors import Disconnected, HeaderTooLarge
+from httpconn.errors import InvalidRequest as LocalProtocolError
+from httpconn.errors import ProtocolError as RemoteProtocolError
+from httpconn.errors import TruncatedBody as Truncated
+from httpconn.transport.http11 import Head, HTTP11Connection
 from tests.transport.answers import BAD, CHUNKED, GOOD, HELLO, OK, Answer
 
 HOST = [(b"Host", b"example.com")]
@@ -43,7 +47,7 @@ def outcome(pieces: list[bytes], *, method: bytes = b"GET") -> Outcome:
             body += connection.take_body()
         if not connection.complete:
             connection.receive(b"")
-    except RemoteProtocolError as caught:
+    except (RemoteProtocolError, HeaderTooLarge, Disconnected) as caught:
         error = type(caught)
         body += connection.take_body()
     return Outcome(connection.head, body, connection.complete, connection.reusable, connection.close_delimited, error)
@@ -72,7 +76,7 @@ def test_a_good_answer_is_read(raw, expected: Answer, cut):
     assert result.body == expected.body
     assert (result.reusable, result.close_delimited) == (expected.reusable, expected.close_delimited)
     if expected.headers is not None:
-        assert result.head.headers == expected.headers
+        assert result.head.fields == expected.headers
 
 
 @pytest.mark.parametrize("cut", [whole, single_bytes])
@@ -121,7 +125,7 @@ def test_a_cut_is_an_error_wherever_it_is(raw, expected: Answer):
             assert result.head is not None
             assert result.close_delimited or result.body == expected.body
         else:
-            assert result.error is Truncated
+            assert result.error is (Truncated if end else Disconnected)
             assert expected.body.startswith(result.body)
 
 
@@ -178,7 +182,7 @@ def test_bytes_before_the_first_request_end_the_connection():
 
 def test_whether_anything_was_answered():
     connection = asked()
-    with pytest.raises(Truncated, match="unanswered"):
+    with pytest.raises(Disconnected):
         connection.receive(b"")
     assert not connection.answered
     connection = asked()
@@ -212,11 +216,11 @@ def test_the_limits_can_be_chosen():
     connection.send_head(b"GET", b"/", HOST)
     connection.receive(OK + HELLO)
     connection.send_head(b"GET", b"/", HOST)
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises((RemoteProtocolError, HeaderTooLarge)):
         connection.receive(OK + b"A: b\r\n" + HELLO)
     connection = HTTP11Connection(max_header_bytes=100)
     connection.send_head(b"GET", b"/", HOST)
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises((RemoteProtocolError, HeaderTooLarge)):
         connection.receive(OK + b"A: " + b"x" * 81)
 
 
