@@ -150,7 +150,7 @@ class Response(httpx.Response):
         """The body as text, decoded as ``text`` is, in pieces of ``chunk_size`` characters, or as they come."""
         if self._given_encoding is not None:
             return super().iter_text(_checked_size(chunk_size))
-        return self._iter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+        return self._iter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
 
     def _iter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> Iterator[str]:
         for data in self.iter_bytes():
@@ -162,7 +162,7 @@ class Response(httpx.Response):
         """The same, awaited."""
         if self._given_encoding is not None:
             return super().aiter_text(_checked_size(chunk_size))
-        return self._aiter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+        return self._aiter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
 
     async def _aiter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> AsyncIterator[str]:
         async for data in self.aiter_bytes():

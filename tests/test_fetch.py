@@ -364,6 +364,12 @@ class TestText:
         assert face.get_text(connect(), server.url) == "é"
         assert face.get_response(connect(), server.url).text == "é"
 
+    def test_two_content_types_and_a_label_of_browsers(self, face, connect, scripted):
+        fields = b'Content-Type: text/plain; charset=" X-SJIS\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n'
+        server = scripted([b"HTTP/1.1 200 OK\r\n" + fields + b"\x87\x40"])
+        assert face.get_text(connect(), server.url) == "\u2460"
+        assert face.get_response(connect(), server.url).text == "\u2460"
+
     def test_what_cannot_be_decoded_is_replaced(self, face, connect, scripted):
         server = scripted(response(body=b"a\xff"))
         assert face.get_text(connect(), server.url) == "a\ufffd"
