@@ -26,6 +26,7 @@
     │   ├── TooManyRedirects    (httpx.TooManyRedirects)
     │   ├── RedirectRefused
     │   ├── ProtocolError       (httpx.RemoteProtocolError)
+    │   │   ├── StreamReset
     │   │   └── TruncatedBody
     │   ├── RangesRefused                             a file that cannot be read in parts
     │   ├── DecodingError       (httpx.DecodingError)
@@ -76,6 +77,7 @@ __all__ = [
     "ResponseError",
     "StatusError",
     "StorageError",
+    "StreamReset",
     "TLSFailed",
     "TimedOut",
     "TooManyRedirects",
@@ -326,6 +328,12 @@ class RedirectRefused(ResponseError):
 
 class ProtocolError(ResponseError, httpx.RemoteProtocolError):
     """The answer breaks HTTP."""
+
+
+class StreamReset(ProtocolError):
+    """The server ended an HTTP/2 stream before its response; the message names the error code (RFC 9113 section 7)."""
+
+    retryable = True
 
 
 class TruncatedBody(ProtocolError):

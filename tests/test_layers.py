@@ -27,6 +27,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "http": ({"core", "errors", "http", "options"}, WORLD | {"httpx"}),
+    "http/http2": ({"core", "errors", "http.http2", "options"}, WORLD | {"httpx"}),
     "core": ({"core", "errors", "forking", "options", "access"}, WORLD - {"threading"}),
     "flows": (
         {"flows", "core", "hooks", "errors", "options", "ports.base", "disk", "downloaded", "progress"},
