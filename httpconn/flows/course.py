@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
 
+import httpx
+
+from ..core import ranges
 from ..core.bandwidth import Bandwidth
 from ..core.caching import Store
 from ..core.counts import Counts
 from ..core.deadlines import SHARED, Deadline
 from ..core.intake import ByteBudget
-from ..core.messages import Head, Origin, Request, Response
-from ..core.ranges import Held
 from ..core.rates import RateLimiter
 from ..core.requests import RequestBuilder, RequestSpec
 from ..core.throttle import Throttle
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
+from ..lazy import LazyRequest, Origin, field
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
-from .body import Body
+from .body import PARTIAL, Body, declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Course:
     deadline: Deadline
     attempts: int = 0
     failures: int = 0
-    request: Request | None = None
+    request: LazyRequest | None = None
     kept: Kept | None = None
     furthest: int = 0
     since: float = 0.0
@@ -144,8 +146,7 @@ class Answer:
     """An answer that is not redirected any further; whoever holds it closes it.
 
     Attributes:
-        head: its head.
-        request: what it was asked for by.
+        response: its header.
         url: where it came from.
         body: its body.
         course: the attempts that led to it.
@@ -153,20 +154,14 @@ class Answer:
         followed: bytes that later answers brought, which went on with its body.
     """
 
-    head: Head
-    request: Request
+    response: httpx.Response
     url: VettedURL
     body: Body
     exchange: Exchange
     course: Course
     port: Port
-    history: list[Response]
+    history: list[httpx.Response]
     followed: int = 0
-
-    @property
-    def responded(self) -> Response:
-        """The response without its body."""
-        return Response(self.request, self.head)
 
     @property
     def call(self) -> Call:
@@ -189,18 +184,25 @@ class Answer:
         return self.body.wire_bytes + self.followed
 
     def require_content(self) -> None:
-        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
-        if not 200 <= self.head.status < 300:
-            raise StatusError(self.responded)
-        if self.head.status == 206 and "range" not in self.request.as_httpx().headers:
-            raise ProtocolError("The server sent a part where the whole was asked for")
+        """Require a success, and all of the file if the request had no Range.
+
+        Raises:
+            StatusError: the status is not 2xx.
+            ProtocolError: the response holds a part of the file, and the request had no Range.
+        """
+        response = self.response
+        if not 200 <= response.status_code < 300:
+            raise StatusError(response)
+        unasked = response.status_code == PARTIAL and "range" not in response.request.headers
+        if unasked and not ranges.holds_all(field(response, "content-range"), declared(response)):
+            raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
         """The next bytes of a body that is read outside of its call; an error is told as within it."""
         try:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:
-            name_hop(error, self.request)
+            name_hop(error, self.response.request)
             self.course.describe(error, self.port.now())
             count_failure(self.call, error)
             raise
@@ -222,19 +224,19 @@ class Kept(NamedTuple):
 
     answer: Answer
     content: BytesIO
-    held: Held
+    held: ranges.Held
     whole: RequestSpec
 
 
 def count_failure(call: Call, error: HTTPConnError) -> None:
     """A call ended in an error, which is counted where its last request went."""
     request = error._request
-    origin = request.origin if isinstance(request, Request) else call.spec.url.origin
+    origin = request.origin if isinstance(request, LazyRequest) else call.spec.url.origin
     call.rules.counts.fail(origin.host, error)
 
 
-def name_hop(error: BaseException, request: Request) -> None:
+def name_hop(error: BaseException, request: httpx.Request) -> None:
     """Say at which of several hops something went wrong."""
     if isinstance(error, HTTPConnError):
         error.url = error.url or redact(request.url)
-        error._request = request
+        error.request = request

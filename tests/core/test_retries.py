@@ -12,16 +12,7 @@ from httpconn.core import retries
 from httpconn.core.throttle import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
 
 PASSING = {
-    *(
-        "TransportError",
-        "ConnectFailed",
-        "Disconnected",
-        "ReadFailed",
-        "WriteFailed",
-        "ProxyFailed",
-        "TimedOut",
-        "ConnectTimedOut",
-    ),
+    *("TransportError", "ConnectFailed", "ReadFailed", "WriteFailed", "ProxyFailed", "TimedOut", "ConnectTimedOut"),
     *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "TruncatedBody"),
 }
 FINAL = {
