@@ -10,6 +10,7 @@
     │   ├── ConnectFailed       (httpx.ConnectError)
     │   │   └── TLSFailed                                 certificate or handshake refused
     │   ├── ReadFailed          (httpx.ReadError)
+    │   │   └── Disconnected    (httpx.RemoteProtocolError)  the connection ended before a response
     │   ├── WriteFailed         (httpx.WriteError)
     │   ├── ProxyFailed         (httpx.ProxyError)
     │   └── TimedOut            (httpx.TimeoutException, TimeoutError)
@@ -25,6 +26,7 @@
     │   ├── TooManyRedirects    (httpx.TooManyRedirects)
     │   ├── RedirectRefused
     │   ├── ProtocolError       (httpx.RemoteProtocolError)
+    │   │   ├── StreamReset
     │   │   └── TruncatedBody
     │   ├── RangesRefused                             a file that cannot be read in parts
     │   ├── DecodingError       (httpx.DecodingError)
@@ -54,6 +56,7 @@ __all__ = [
     "ConnectTimedOut",
     "DeadlineExceeded",
     "DecodingError",
+    "Disconnected",
     "DiskFull",
     "FileChanged",
     "HTTPConnError",
@@ -74,6 +77,7 @@ __all__ = [
     "ResponseError",
     "StatusError",
     "StorageError",
+    "StreamReset",
     "TLSFailed",
     "TimedOut",
     "TooManyRedirects",
@@ -116,7 +120,7 @@ class HTTPConnError(Exception):
     fault: Fault = "upstream"
     retryable: bool = False
     public_message: str = "The URL could not be fetched."
-    _request: httpx.Request | None
+    _request: Any  # httpx.Request, or what makes one
 
     def __init__(self, message: str, *, url: str | None = None, retryable: bool | None = None) -> None:
         # Called by name: the second bases (httpx's, OSError) want other arguments than ours.
@@ -134,7 +138,7 @@ class HTTPConnError(Exception):
         """The request that failed; as in httpx, a RuntimeError where none was made."""
         if self._request is None:
             raise RuntimeError("The .request property has not been set.")
-        return self._request
+        return self._request if isinstance(self._request, httpx.Request) else self._request.as_httpx()
 
     @request.setter
     def request(self, request: httpx.Request) -> None:
@@ -151,7 +155,7 @@ class HTTPConnError(Exception):
 
     def _state(self) -> dict[str, Any]:
         """What survives pickling: never headers or a URL's secrets, which a request holds."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_request", "response")}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_request", "_response")}
 
 
 def _rebuild(kind: type[HTTPConnError], message: str, state: dict[str, Any]) -> HTTPConnError:
@@ -211,6 +215,10 @@ class TLSFailed(ConnectFailed):
 
 class ReadFailed(TransportError, httpx.ReadError):
     """The connection broke while the answer was read, or before it began."""
+
+
+class Disconnected(ReadFailed, httpx.RemoteProtocolError):
+    """The server ended the connection before it sent any of a response."""
 
 
 class WriteFailed(TransportError, httpx.WriteError):
@@ -273,15 +281,27 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
         response: the answer; its body is there only when the caller had read it.
     """
 
-    response: httpx.Response
+    _response: Any = None  # httpx.Response, or what makes one
 
-    def __init__(self, response: httpx.Response, *, url: str | None = None) -> None:
+    def __init__(self, response: Any, *, url: str | None = None) -> None:
         status = response.status_code
         answer = f"{status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
         super().__init__(f"The server answered {answer}", url=url, retryable=status in TRANSIENT_STATUSES)
-        self.response = response
-        self.status_code = status
-        self._request = response._request
+        self._response = response
+        self.status_code: int = status
+        self._request = response._request if isinstance(response, httpx.Response) else response.request
+
+    @property
+    def response(self) -> httpx.Response:
+        """The response, made at the first look. After unpickling it has no header, which may be secret."""
+        if not isinstance(self._response, httpx.Response):
+            made = self._response
+            self._response = httpx.Response(self.status_code) if made is None else made.as_httpx()
+        return self._response
+
+    @response.setter
+    def response(self, response: httpx.Response) -> None:
+        self._response = response
 
     @property
     def fault(self) -> Fault:  # type: ignore[override]
@@ -292,13 +312,6 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
     def public_message(self) -> str:  # type: ignore[override]
         """The status alone."""
         return f"The server of the URL answered with status {self.status_code}."
-
-    def __getattr__(self, name: str) -> Any:
-        # After unpickling: an answer of the same status, without the headers, which may be secret.
-        if name == "response":
-            self.response = httpx.Response(self.status_code)
-            return self.response
-        raise AttributeError(name)
 
 
 class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
@@ -315,6 +328,12 @@ class RedirectRefused(ResponseError):
 
 class ProtocolError(ResponseError, httpx.RemoteProtocolError):
     """The answer breaks HTTP."""
+
+
+class StreamReset(ProtocolError):
+    """The server ended an HTTP/2 stream before its response; the message names the error code (RFC 9113 section 7)."""
+
+    retryable = True
 
 
 class TruncatedBody(ProtocolError):

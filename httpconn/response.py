@@ -34,15 +34,15 @@ class Response(httpx.Response):
     def __init__(
         self, answer: Answer, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
     ) -> None:
-        head = answer.response
         super().__init__(
-            head.status_code,
-            headers=head.headers,
+            answer.head.status,
+            headers=answer.head.fields,
             stream=stream,
-            request=head.request,
-            extensions=head.extensions,
-            history=[*answer.history],
+            request=answer.request.as_httpx(),
+            extensions=answer.exchange.extensions,
+            history=[each.as_httpx() for each in answer.history],
         )
+        self._close_delimited = ends_with_the_connection(answer.head)
         self._answer = answer
         self._port = port
         self._attempts = answer.attempt
@@ -72,7 +72,7 @@ class Response(httpx.Response):
     @property
     def close_delimited(self) -> bool:
         """Whether only the end of the connection marks the end of the body, so that nothing proves it complete."""
-        return ends_with_the_connection(self)
+        return self._close_delimited
 
     def raise_for_status(self) -> Self:
         """Return the response itself if it is a success.
@@ -150,7 +150,7 @@ class Response(httpx.Response):
         """The body as text, decoded as ``text`` is, in pieces of ``chunk_size`` characters, or as they come."""
         if self._given_encoding is not None:
             return super().iter_text(_checked_size(chunk_size))
-        return self._iter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+        return self._iter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
 
     def _iter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> Iterator[str]:
         for data in self.iter_bytes():
@@ -162,7 +162,7 @@ class Response(httpx.Response):
         """The same, awaited."""
         if self._given_encoding is not None:
             return super().aiter_text(_checked_size(chunk_size))
-        return self._aiter_text(TextDecoder(self.encoding), Pieces(chunk_size, ""))
+        return self._aiter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
 
     async def _aiter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> AsyncIterator[str]:
         async for data in self.aiter_bytes():

@@ -27,15 +27,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "downloaded": (set(), WORLD | {"httpx"}),
     "progress": ({"errors", "progress"}, WORLD - {"threading"} | {"httpx"}),
     "http": ({"core", "errors", "http", "options"}, WORLD | {"httpx"}),
-    "lazy": (set(), WORLD),
-    "core": ({"core", "errors", "forking", "options", "access", "lazy"}, WORLD - {"threading"}),
+    "http/http2": ({"core", "errors", "http.http2", "options"}, WORLD | {"httpx"}),
+    "core": ({"core", "errors", "forking", "options", "access"}, WORLD - {"threading"}),
     "flows": (
-        {"flows", "core", "hooks", "lazy", "errors", "options", "ports.base", "disk", "downloaded", "progress"},
+        {"flows", "core", "hooks", "errors", "options", "ports.base", "disk", "downloaded", "progress"},
         WORLD,
     ),
     "transport": (
-        {"transport", "access", "checked", "forking", "lazy", "errors", "options", "pins", "stats", "stepping"}
-        | {"core.addresses", "core.hosts", "core.proxies", "core.urls"},
+        {"transport", "access", "checked", "forking", "errors", "options", "pins", "stats", "stepping"}
+        | {"core.addresses", "core.hosts", "core.messages", "core.proxies", "core.urls"},
         {"trio"},
     ),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
@@ -78,12 +78,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD | {"httpx"},
     ),
     "ports": (
-        {"ports", "access", "core", "forking", "hooks", "lazy", "transport", "errors", "options", "stats", "stepping"},
+        {"ports", "access", "core", "forking", "hooks", "transport", "errors", "options", "stats", "stepping"},
         {"trio"},
     ),
 }
-# core.requests makes the httpx.Request; urls and redirects read httpx.URL: value types, no I/O.
-HTTPX_IN_CORE = {"requests", "urls"}
+# core.messages makes httpx's objects for whoever looks; requests and urls read httpx.URL: value types, no I/O.
+HTTPX_IN_CORE = {"messages", "requests", "urls"}
 
 
 def modules(room: str) -> list[Path]:
@@ -133,9 +133,9 @@ def test_requests_are_made_in_one_place() -> None:
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Request", "Request", "LazyRequest")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Request", "Request")
     }
-    assert makers == {"core/requests.py"}
+    assert makers == {"core/messages.py", "core/requests.py", "transport/direct.py"}
 
 
 def test_flows_hold_no_async_generator_and_no_task_group() -> None:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, NamedTuple, Protocol
 
-from ..lazy import LazyRequest
 from . import ranges
 from .dates import timestamp
 from .headers import CONDITIONS, Fields
+from .messages import Request
 from .requests import RequestSpec
 
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
@@ -176,15 +176,19 @@ def _opaque(etag: str) -> str:
     return etag.removeprefix("W/")
 
 
-def asks_alike(sent: LazyRequest, built: LazyRequest) -> bool:
-    """Whether two requests ask for the same thing, so that the answer to one is the answer to the other."""
-    return _likeness(sent) == _likeness(built)
+def asks_alike(sent: Request, built: Request) -> bool:
+    """Whether two requests ask for the same thing, so that the answer to one is the answer to the other.
+
+    Nobody has changed a request of which no httpx.Request was made.
+    """
+    return sent.made is None or _likeness(sent) == _likeness(built)
 
 
-def _likeness(request: LazyRequest) -> tuple[Any, ...]:
-    fields = sorted((name.lower(), value) for name, value in request.headers.raw if name.lower() not in _OBSERVERS)
-    extensions = [request.extensions.get(name) for name in ("target", "sni_hostname")]
-    return request.method, str(request.url), fields, extensions
+def _likeness(request: Request) -> tuple[Any, ...]:
+    made = request.as_httpx()
+    fields = sorted((name.lower(), value) for name, value in made.headers.raw if name.lower() not in _OBSERVERS)
+    extensions = [made.extensions.get(name) for name in ("target", "sni_hostname")]
+    return made.method, str(made.url), fields, extensions
 
 
 def directives(value: str | None) -> dict[str, str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from ..errors import DeadlineExceeded
+from ..errors import DeadlineExceeded, TimedOut
+
+SLACK = 0.005
+"""Seconds by which a timer may fire before its time."""
 
 
 class Deadline(NamedTuple):
@@ -36,6 +39,10 @@ class Deadline(NamedTuple):
     def allows(self, seconds: float, now: float) -> bool:
         """Whether a wait of so many seconds ends before the deadline."""
         return self.at is None or now + seconds < self.at
+
+    def ended(self, error: TimedOut, now: float) -> bool:
+        """Whether a wait ran out because the deadline came."""
+        return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 
     def exceeded(self) -> DeadlineExceeded:
         """The error to raise when there is no time left."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ..errors import InvalidURL
-from .urls import DEFAULT_PORTS, WRONG_SCHEME, VettedURL, vet
+from .messages import DEFAULT_PORTS
+from .urls import WRONG_SCHEME, VettedURL, vet
 
 _C0_AND_SPACE = bytes(range(0x21))
 _TAB_AND_NEWLINE = b"\t\n\r"

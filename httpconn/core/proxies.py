@@ -10,9 +10,9 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..errors import InvalidURL
-from ..lazy import Origin
 from .addresses import Network, network_of
 from .hosts import check_host
+from .messages import Origin
 
 _SEPARATORS = re.compile(r"[,\s]+")
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](/[0-9]+)?")

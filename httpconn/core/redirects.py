@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
-from ..lazy import Origin
 from ..options import RedirectPolicy
 from . import headers
 from .locations import resolve
+from .messages import Origin
 from .requests import RequestBuilder, RequestSpec
 
 # 304 is about the stored response, 305 and 306 are about proxies. Every request is a GET, so 303 is like the others.
 STATUSES = frozenset({300, 301, 302, 303, 307, 308})
-
-
-def leads_on(status: int) -> bool:
-    """Whether an answer is a redirect, which can be followed if it has a Location."""
-    return status in STATUSES
 
 
 def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The request builder: the one place where an ``httpx.Request`` is made."""
+"""The request builder: the one place where requests are made."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import httpx
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied
-from ..lazy import LazyRequest, Origin, RawFields
 from . import headers
+from .messages import Origin, RawFields, Request
 from .urls import VettedURL, redact, vet
 
 _MAX_HOSTS = 1024
@@ -100,18 +100,14 @@ class RequestBuilder:
     def _credentials(url: VettedURL) -> headers.Fields:
         return ((b"Authorization", url.authorization.encode("ascii")),) if url.authorization else ()
 
-    def build(self, spec: RequestSpec) -> LazyRequest:
-        """The request itself; the extension ``target`` carries the URL's own bytes past httpx's normalisation."""
+    def build(self, spec: RequestSpec) -> Request:
+        """Make the request, with the Host first (RFC 9110 section 7.2); the usual header of a host is made once."""
         url = spec.url
-        return LazyRequest(url.origin, url.target, self._header(spec), url)
-
-    def _header(self, spec: RequestSpec) -> RawFields:
-        """With the Host first (RFC 9110 section 7.2); the usual one of a host is made once."""
-        if spec.fields is not self.fields:
-            return [(b"Host", spec.url.netloc), *spec.fields]
-        header = self._headers.get(spec.url.netloc)
+        header = self._headers.get(url.netloc) if spec.fields is self.fields else None
         if header is None:
-            if len(self._headers) >= _MAX_HOSTS:
-                self._headers.clear()
-            header = self._headers[spec.url.netloc] = [(b"Host", spec.url.netloc), *spec.fields]
-        return header
+            header = [(b"Host", url.netloc), *spec.fields]
+            if spec.fields is self.fields:
+                if len(self._headers) >= _MAX_HOSTS:
+                    self._headers.clear()
+                self._headers[url.netloc] = header
+        return Request(url.origin, url.target, header, fragment=url.fragment)

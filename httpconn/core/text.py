@@ -6,37 +6,15 @@ import codecs
 import json
 import re
 import sys
-from encodings.aliases import aliases
 from typing import Any, NoReturn
 
 from ..errors import InvalidJSON
+from .charsets import REPLACEMENT, codec_of
 
-_DOS = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)
-_WINDOWS = (874, 932, 949, 950, *range(1250, 1259))
-
-# Python's names of codecs that make text of bytes and nothing else: nothing that unpacks or unescapes, and no UTF-7,
-# whose text can hide markup.
-_TEXT_CODECS = frozenset(
-    {"ascii", "utf_8", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"}
-    | {"latin_1", *(f"iso8859_{part}" for part in (*range(2, 12), *range(13, 17)))}
-    | {f"cp{page}" for page in (*_DOS, *_WINDOWS)}
-    | {"koi8_r", "koi8_u", "koi8_t", "kz1048", "ptcp154", "tis_620"}
-    | {"mac_roman", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish", "mac_iceland", "mac_croatian"}
-    | {"shift_jis", "shift_jis_2004", "shift_jisx0213", "euc_jp", "euc_jis_2004", "euc_jisx0213"}
-    | {"iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"}
-    | {"euc_kr", "johab", "gb2312", "gbk", "gb18030", "big5", "big5hkscs"}
-)
-
-# Looked up here and not by codecs: that would import, and remember for ever, whatever name a server sends.
-_CHARSETS = {alias: codec for alias, codec in aliases.items() if codec in _TEXT_CODECS} | {
-    codec: codec for codec in _TEXT_CODECS
-}
-_LONGEST_NAME = max(map(len, _CHARSETS))
-_SEPARATORS = re.compile(r"[-:. ]")
-
-# RFC 9110 section 5.6.6. Possessive, so that no input takes more than one pass; an open quote runs to the end.
+# RFC 9110 section 5.6. Possessive, so that no input takes more than one pass; an open quote runs to the end.
+_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
 _PARAMETER = re.compile(r'(?:[^;"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
-_VALUE = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^\s"]++)', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 # UTF-32 before UTF-16, whose little-endian mark it begins with.
@@ -50,36 +28,51 @@ _MARKS = (
 
 
 def charset_of(content_type: str | None) -> str | None:
-    """Python's name for the charset that a Content-Type declares (RFC 9110 section 8.3).
+    """Return Python's name for the charset that a Content-Type declares (RFC 9110 section 8.3).
 
-    None where it declares none, or one that is not known to be text. Of several, the first counts.
+    None where it declares none, or one that is not known to be text.
     """
-    for parameter in _PARAMETER.findall((content_type or "").partition(";")[2]):
+    charset = _declared(content_type)
+    return None if charset == REPLACEMENT else charset
+
+
+def _declared(content_type: str | None) -> str | None:
+    """Return the charset that one or several Content-Type fields declare (Fetch Standard, section 2.2.2).
+
+    The last type counts. It takes the charset from an earlier one of the same type if it has none of its own.
+    """
+    known: str | None = None
+    label: str | None = None
+    for member in _MEMBER.findall(content_type or ""):
+        name, _, parameters = member.partition(";")
+        kind, own = name.strip().lower(), _label(parameters)
+        if kind == "*/*" or ("/" not in kind and own is None):
+            continue
+        known, label = kind, own if kind != known else own or label
+    return codec_of(label) if label else None
+
+
+def _label(parameters: str) -> str | None:
+    """Return the first charset among the parameters, without its quotes, which some servers do not close."""
+    for parameter in _PARAMETER.findall(parameters):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
-            return _codec(value.strip())
+            quoted = _QUOTED.match(value.strip())
+            text = value if quoted is None else _ESCAPE.sub(r"\1", quoted[1]).partition(",")[0]
+            return text.strip(" \t'\"")
     return None
 
 
-def _codec(value: str) -> str | None:
-    match = _VALUE.fullmatch(value)
-    if match is None:
-        return None
-    quoted, plain = match.groups()
-    name = plain or _ESCAPE.sub(r"\1", quoted)
-    if len(name) > _LONGEST_NAME:
-        return None
-    codec = _CHARSETS.get(_SEPARATORS.sub("_", name.lower()))
-    return codec and codecs.lookup(codec).name
-
-
 def decode_text(body: bytes, content_type: str | None) -> str:
-    """The text of a body: by its byte order mark, else by its declared charset, else as UTF-8.
+    """Return the text of a body: by its byte order mark, else by its declared charset, else as UTF-8.
 
     Bytes that make no text become U+FFFD; the mark is removed.
     """
     mark, charset = _marked(body)
-    return body[len(mark) :].decode(charset or charset_of(content_type) or "utf-8", "replace")
+    charset = charset or _declared(content_type) or "utf-8"
+    if charset == REPLACEMENT:
+        return _Replacement().decode(body)
+    return body[len(mark) :].decode(charset, "replace")
 
 
 def _marked(body: bytes) -> tuple[bytes, str | None]:
@@ -87,17 +80,24 @@ def _marked(body: bytes) -> tuple[bytes, str | None]:
     return next((each for each in _MARKS if body.startswith(each[0])), (b"", None))
 
 
-_IN_PIECES = {"utf-16": f"utf-16-{sys.byteorder[0]}e", "utf-32": f"utf-32-{sys.byteorder[0]}e"}
-"""Those that Python, piece by piece, decodes only behind a mark, and else as its own byte order has it."""
+class _Replacement(codecs.IncrementalDecoder):
+    """The replacement encoding: one U+FFFD for all bytes."""
+
+    _text = "\ufffd"
+
+    def decode(self, data: object, final: bool = False) -> str:
+        text, self._text = (self._text, "") if data else ("", self._text)
+        return text
+
 
 _LONGEST_MARK = max(len(mark) for mark, _ in _MARKS)
 
 
 class TextDecoder:
-    """:func:`decode_text`, for a body that comes in pieces; ``charset`` is the declared one."""
+    """:func:`decode_text`, for a body that comes in pieces."""
 
-    def __init__(self, charset: str) -> None:
-        self._charset = charset
+    def __init__(self, content_type: str | None) -> None:
+        self._content_type = content_type
         self._held = b""
         self._decoder: codecs.IncrementalDecoder | None = None
 
@@ -108,14 +108,17 @@ class TextDecoder:
             if len(data) < _LONGEST_MARK and not final:
                 return ""
             mark, charset = _marked(data)
-            charset = charset or self._charset
-            self._decoder = codecs.getincrementaldecoder(_IN_PIECES.get(charset, charset))("replace")
+            self._decoder = _decoder(charset or _declared(self._content_type) or "utf-8")
             data = data[len(mark) :]
         try:
             return self._decoder.decode(data, final)
         except UnicodeError:  # Python's own for ISO 2022 give up on a sequence that never ends
             self._decoder.reset()
             return "\ufffd"
+
+
+def _decoder(charset: str) -> codecs.IncrementalDecoder:
+    return _Replacement() if charset == REPLACEMENT else codecs.getincrementaldecoder(charset)("replace")
 
 
 class _NotJSON(ValueError):

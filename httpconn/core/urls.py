@@ -11,12 +11,11 @@ from urllib.parse import quote, unquote_to_bytes
 import httpx
 
 from ..errors import InvalidURL, printable
-from ..lazy import Origin
 from .hosts import check_host
+from .messages import DEFAULT_PORTS, Origin
 
 WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
 MAX_LENGTH = 65_536
-DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_ORIGIN = 300
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
@@ -101,7 +100,7 @@ def _place(scheme: str, hostport: str) -> tuple[Origin, bytes]:
     host, port = _split(hostport)
     scheme = scheme.lower()
     origin = Origin(scheme, check_host(host), _port_of(port, scheme))
-    return origin, _netloc(origin)
+    return origin, origin.netloc.encode("ascii")
 
 
 def _with_fragment(text: str, fragment: str) -> str:
@@ -144,11 +143,6 @@ def _port_of(digits: str, scheme: str) -> int:
     if not 0 < port < 65_536:
         raise InvalidURL("The port of the URL is out of range")
     return port
-
-
-def _netloc(origin: Origin) -> bytes:
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    return (host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}").encode("ascii")
 
 
 def _wire_target(target: str) -> bytes:

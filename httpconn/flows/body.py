@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-import httpx
-
 from ..core.bandwidth import Bandwidth
 from ..core.counts import Tally
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
-from ..core.ranges import parse_content_range
-from ..errors import DecodingError, HTTPConnError, ProtocolError, TruncatedBody
-from ..lazy import field
+from ..core.messages import Head
+from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, TruncatedBody
 from ..options import Limits
 from ..ports.base import Exchange, Port
 
@@ -24,7 +21,6 @@ PIECE = 256 * 1024
 # No body follows these, whatever their header says (RFC 9110 section 6.4.1).
 BODILESS = frozenset({204, 304})
 
-PARTIAL = 206
 
 T = TypeVar("T", bytes, int)
 
@@ -76,7 +72,7 @@ class Body:
     @property
     def is_encoded(self) -> bool:
         """Whether the bytes on the wire are not those of the content."""
-        return not self._as_sent and bool(codings_of(field(self._exchange.response, "content-encoding")))
+        return not self._as_sent and bool(codings_of(self._exchange.head.field("content-encoding")))
 
     def keep_coding(self) -> None:
         """Receive the body as it is sent, because its coding is the format of the file."""
@@ -84,12 +80,12 @@ class Body:
 
     def begin(self) -> None:
         """Vet the header: framing, declared length, content coding."""
-        response = self._exchange.response
-        if self._limits.strict_framing and ends_with_the_connection(response):
+        head = self._exchange.head
+        if self._limits.strict_framing and ends_with_the_connection(head):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
-        self._intake.expect(declared(response))
+        self._intake.expect(declared(head))
         if not self._as_sent:
-            self._decoder = decoder_for(field(response, "content-encoding"), self._codings, self._count_between)
+            self._decoder = decoder_for(head.field("content-encoding"), self._codings, self._count_between)
         self._begun = True
 
     def _count_between(self, count: int) -> None:
@@ -121,7 +117,7 @@ class Body:
 
     def _finish(self, decoder: Decoder) -> None:
         """Where no framing proves that the body is whole, its coding has to; a cut one may be whole the next time."""
-        if not ends_with_the_connection(self._exchange.response):
+        if not ends_with_the_connection(self._exchange.head):
             decoder.finish()
             return
         try:
@@ -135,7 +131,7 @@ class Body:
         """The next bytes as the server sent them, transfer coding removed; empty at the proper end."""
         if not self._begun:
             self.begin()
-        if self._ended or self._exchange.is_whole:
+        if self._ended or self._exchange.complete:
             await self.pay()
             return self._end()
         return await self._received(self._exchange.receive) or self._end()
@@ -154,14 +150,14 @@ class Body:
 
     def has_ended(self) -> bool:
         """Whether its proper end has come; where False, only ``receive`` can tell."""
-        if self._decoder is None and self._exchange.is_whole:
+        if self._decoder is None and self._exchange.complete:
             self._end()
         return self._ended
 
     @property
     def rest(self) -> int:
         """Bytes still to come that ``receive_into`` can take: those of a large body without a content coding."""
-        return self._exchange.rest if self._begun and self._decoder is None else 0
+        return self._exchange.remaining if self._begun and self._decoder is None else 0
 
     async def receive_into(self, buffer: memoryview) -> int:
         """The next bytes, while there is a rest: how many were put into the buffer."""
@@ -180,6 +176,10 @@ class Body:
             received = await step(*args)
         except TruncatedBody as error:
             raise self._intake.cut() from error
+        except TimedOut as error:
+            if self._deadline.ended(error, self._port.now()):
+                raise self._deadline.exceeded() from error
+            raise
         count = received if isinstance(received, int) else len(received)
         self._intake.add_wire(count)
         self._tally.received += count
@@ -209,24 +209,20 @@ class Body:
         return b""
 
 
-def declared(response: httpx.Response) -> int | None:
-    """Return the length that the body will have on the wire, or None."""
-    if response.status_code in BODILESS:
+def declared(head: Head) -> int | None:
+    """The length that the body will have on the wire, or None."""
+    if head.status in BODILESS:
         return None
-    length = declared_length(field(response, "content-length"), field(response, "transfer-encoding"))
-    if length is None and response.status_code == PARTIAL:
-        part = parse_content_range(field(response, "content-range"))
-        return None if part is None else part.length
-    return length
+    return declared_length(head.field("content-length"), head.field("transfer-encoding"))
 
 
-def ends_with_the_connection(response: httpx.Response) -> bool:
+def ends_with_the_connection(head: Head) -> bool:
     """Whether nothing but the closing of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
-    if field(response, "content-length") is not None or response.status_code in BODILESS:
+    if head.field("content-length") is not None or head.status in BODILESS:
         return False
-    if field(response, "transfer-encoding") is not None:
+    if head.field("transfer-encoding") is not None:
         return False
-    return bool(response.extensions.get("http_version", b"").startswith(b"HTTP/1"))
+    return head.version.startswith(b"HTTP/1")
 
 
 class Source(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from ..core import caching
@@ -12,7 +11,6 @@ from ..core.caching import Question, Record, Store
 from ..core.intake import Intake
 from ..core.requests import RequestSpec
 from ..errors import HTTPConnError, ProtocolError, StatusError
-from ..lazy import field, is_untouched
 from ..ports.base import Port
 from .body import ends_with_the_connection
 from .course import Answer, Course
@@ -43,7 +41,7 @@ async def obtain(port: Port, course: Course) -> Content:
 
 def _has_failed(error: HTTPConnError) -> bool:
     """Whether the server failed, rather than saying something else by now."""
-    return error.retryable and (not isinstance(error, StatusError) or error.response.status_code >= 500)
+    return error.retryable and (not isinstance(error, StatusError) or error.status_code >= 500)
 
 
 def _without_server(port: Port, course: Course, record: Record) -> Content:
@@ -85,7 +83,7 @@ class _Visit:
     async def read(self, answer: Answer) -> Content:
         """Consume an answer."""
         asked_about_it = answer.call.spec is not self.whole
-        if answer.response.status_code == 304 and asked_about_it and self.record is not None:
+        if answer.head.status == 304 and asked_about_it and self.record is not None:
             return await self._confirm(answer, self.record)
         content = await read_content(answer)
         record = self._record(answer, content.data)
@@ -99,9 +97,7 @@ class _Visit:
         """The record is still right, unless the 304 is of something else: then the whole is asked for."""
         await answer.close()
         now = self.port.timestamp()
-        fresh = (
-            None if answer.history else caching.validated(record, partial(field, answer.response), self.asked_at, now)
-        )
+        fresh = None if answer.history else caching.validated(record, answer.head.field, self.asked_at, now)
         if fresh is None:
             await _at(self.port, self.store, self.store.drop, self.asked.key)
             course = answer.course
@@ -114,18 +110,18 @@ class _Visit:
 
     def _record(self, answer: Answer, data: bytes) -> Record | None:
         """What is kept: answers of this very URL to this very request, of which it is sure that they are whole."""
-        response = answer.response
-        if answer.history or response.status_code != 200 or ends_with_the_connection(response):
+        head = answer.head
+        if answer.history or head.status != 200 or ends_with_the_connection(head):
             return None
         if not _is_as_built(answer):
             return None
-        return caching.record_of(partial(field, response), data, self.asked_at, self.port.timestamp())
+        return caching.record_of(head.field, data, self.asked_at, self.port.timestamp())
 
 
 def _is_as_built(answer: Answer) -> bool:
     """Whether no hook made another request of it on its way, of whom the key knows nothing."""
     sent, call = answer.course.request, answer.call
-    return sent is None or is_untouched(sent) or caching.asks_alike(sent, call.rules.builder.build(call.spec))
+    return sent is None or caching.asks_alike(sent, call.rules.builder.build(call.spec))
 
 
 async def _at(port: Port, store: Store, function: Callable[..., T], *args: Any) -> T:

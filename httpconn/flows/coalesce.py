@@ -93,5 +93,5 @@ def _copied(error: HTTPConnError) -> HTTPConnError:
     copied.__cause__ = error.__cause__
     copied._request = error._request
     if isinstance(error, StatusError) and isinstance(copied, StatusError):
-        copied.response = error.response
+        copied._response = error._response
     return copied

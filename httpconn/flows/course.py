@@ -8,24 +8,22 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
 
-import httpx
-
-from ..core import ranges
 from ..core.bandwidth import Bandwidth
 from ..core.caching import Store
 from ..core.counts import Counts
 from ..core.deadlines import SHARED, Deadline
 from ..core.intake import ByteBudget
+from ..core.messages import Head, Origin, Request, Response
+from ..core.ranges import Held
 from ..core.rates import RateLimiter
 from ..core.requests import RequestBuilder, RequestSpec
 from ..core.throttle import Throttle
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
-from ..lazy import LazyRequest, Origin, field
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
-from .body import PARTIAL, Body, declared
+from .body import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Course:
     deadline: Deadline
     attempts: int = 0
     failures: int = 0
-    request: LazyRequest | None = None
+    request: Request | None = None
     kept: Kept | None = None
     furthest: int = 0
     since: float = 0.0
@@ -146,7 +144,8 @@ class Answer:
     """An answer that is not redirected any further; whoever holds it closes it.
 
     Attributes:
-        response: its header.
+        head: its head.
+        request: what it was asked for by.
         url: where it came from.
         body: its body.
         course: the attempts that led to it.
@@ -154,14 +153,20 @@ class Answer:
         followed: bytes that later answers brought, which went on with its body.
     """
 
-    response: httpx.Response
+    head: Head
+    request: Request
     url: VettedURL
     body: Body
     exchange: Exchange
     course: Course
     port: Port
-    history: list[httpx.Response]
+    history: list[Response]
     followed: int = 0
+
+    @property
+    def responded(self) -> Response:
+        """The response without its body."""
+        return Response(self.request, self.head)
 
     @property
     def call(self) -> Call:
@@ -184,25 +189,18 @@ class Answer:
         return self.body.wire_bytes + self.followed
 
     def require_content(self) -> None:
-        """Require a success, and all of the file if the request had no Range.
-
-        Raises:
-            StatusError: the status is not 2xx.
-            ProtocolError: the response holds a part of the file, and the request had no Range.
-        """
-        response = self.response
-        if not 200 <= response.status_code < 300:
-            raise StatusError(response)
-        unasked = response.status_code == PARTIAL and "range" not in response.request.headers
-        if unasked and not ranges.holds_all(field(response, "content-range"), declared(response)):
-            raise ProtocolError(ranges.UNASKED_PART)
+        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
+        if not 200 <= self.head.status < 300:
+            raise StatusError(self.responded)
+        if self.head.status == 206 and "range" not in self.request.as_httpx().headers:
+            raise ProtocolError("The server sent a part where the whole was asked for")
 
     async def receive(self, *, wire: bool = False) -> bytes:
         """The next bytes of a body that is read outside of its call; an error is told as within it."""
         try:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:
-            name_hop(error, self.response.request)
+            name_hop(error, self.request)
             self.course.describe(error, self.port.now())
             count_failure(self.call, error)
             raise
@@ -224,19 +222,19 @@ class Kept(NamedTuple):
 
     answer: Answer
     content: BytesIO
-    held: ranges.Held
+    held: Held
     whole: RequestSpec
 
 
 def count_failure(call: Call, error: HTTPConnError) -> None:
     """A call ended in an error, which is counted where its last request went."""
     request = error._request
-    origin = request.origin if isinstance(request, LazyRequest) else call.spec.url.origin
+    origin = request.origin if isinstance(request, Request) else call.spec.url.origin
     call.rules.counts.fail(origin.host, error)
 
 
-def name_hop(error: BaseException, request: httpx.Request) -> None:
+def name_hop(error: BaseException, request: Request) -> None:
     """Say at which of several hops something went wrong."""
     if isinstance(error, HTTPConnError):
         error.url = error.url or redact(request.url)
-        error.request = request
+        error._request = request

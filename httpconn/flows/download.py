@@ -26,7 +26,6 @@ from ..errors import (
     StatusError,
     StorageError,
 )
-from ..lazy import field
 from ..ports.base import Port
 from .claim import claim
 from .course import Answer, Call, Course
@@ -142,9 +141,9 @@ class _Download:
     async def _take(self, answer: Answer) -> Downloaded | None:
         """The file, or None where another question has to be asked."""
         try:
-            if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.response):
+            if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.head):
                 return await self._unmodified(answer, self._existing)
-            if answer.response.is_success:
+            if 200 <= answer.head.status < 300:
                 taken = await take_name(self._job, answer, self._spec.url)
                 if taken is not None:
                     return await self._unmodified(answer, taken)
@@ -161,10 +160,10 @@ class _Download:
 
     async def _judge(self, answer: Answer) -> bool:
         """Whether the file is complete now."""
-        response = answer.response
-        if response.status_code in EXPIRED and self._partial.received and not self._asked_anew:
+        head = answer.head
+        if head.status in EXPIRED and self._partial.received and not self._asked_anew:
             self._asked_anew = True  # the URL may lead to one that is freshly signed
-            return await self._ask_again(answer, f"the server answered {response.status_code}")
+            return await self._ask_again(answer, f"the server answered {head.status}")
         match ranges.decide(self._partial.held, head_of(answer, asked=bool(self._asked))):
             case ranges.Continue() as part:
                 await self._saving.rest(answer, part)
@@ -180,7 +179,7 @@ class _Download:
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():
-                raise StatusError(response)
+                raise StatusError(answer.responded)
         return self._partial.is_complete
 
     async def _ask_again(self, answer: Answer, reason: str) -> bool:
@@ -203,12 +202,12 @@ class _Download:
         return None
 
     async def _commit(self, answer: Answer) -> Downloaded:
-        wanted, response = self._job.wanted, answer.response
-        modified = timestamp(field(response, "last-modified")) if wanted.remote_time else None
+        wanted, head = self._job.wanted, answer.head
+        modified = timestamp(head.field("last-modified")) if wanted.remote_time else None
         taken = await take_name(self._job, answer, self._spec.url)
         if taken is not None:
             return await self._unmodified(answer, taken)
-        version = ranges.version(field(response, "etag"), field(response, "last-modified"))
+        version = ranges.version(head.field("etag"), head.field("last-modified"))
         noted = version if wanted.remote_time or wanted.existing == "refresh" else None
         await self._port.blocking(self._partial.commit, modified, self._job.name, noted)
         self._saving.finish(answer)
@@ -232,13 +231,13 @@ class _Download:
         return self._downloaded(answer, existing.size, validator=existing.validator, unmodified=True)
 
     def _downloaded(self, answer: Answer, size: int, *, validator: str | None = None, **found: Any) -> Downloaded:
-        response = answer.response
-        version = ranges.version(field(response, "etag"), field(response, "last-modified"))
+        head = answer.head
+        version = ranges.version(head.field("etag"), head.field("last-modified"))
         return Downloaded(
             self._job.target,
             size,
             answer.url.shown,
-            content_type=field(response, "content-type"),
+            content_type=head.field("content-type"),
             validator=version or validator,
             attempts=self._course.attempts,
             elapsed=self._port.now() - self._course.began,

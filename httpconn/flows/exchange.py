@@ -6,14 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-import httpx
-
 from ..core import redirects, retries
 from ..core.headers import check_size
+from ..core.messages import Request, Response
 from ..core.requests import RequestSpec
-from ..errors import HTTPConnError, StatusError
+from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
-from ..lazy import field, raw_fields
 from ..ports.base import Exchange, Port
 from .body import Body
 from .course import Answer, Call, Course, name_hop
@@ -42,12 +40,12 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
         try:
             answer = await _follow(port, course)
             # Where no attempt follows on a status that may pass, the answer itself goes to the caller.
-            judged = answer.response.status_code in course.call.rules.retries.statuses
-            wait = _pause(port, course, StatusError(answer.response)) if judged else None
+            judged = answer.head.status in course.call.rules.retries.statuses
+            wait = _pause(port, course, StatusError(answer.responded)) if judged else None
             if wait is None:
                 return await _consumed(answer, consume)
             await answer.close()
-            await _tell(port, course, StatusError(answer.response), wait)
+            await _tell(port, course, StatusError(answer.responded), wait)
         except HTTPConnError as error:
             wait = None if judged and isinstance(error, StatusError) else _pause(port, course, error)
             if wait is None:
@@ -64,7 +62,7 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
         await answer.close()
         raise
     rules = answer.call.rules
-    if rules.retries.budget is not None and answer.response.status_code not in rules.retries.statuses:
+    if rules.retries.budget is not None and answer.head.status not in rules.retries.statuses:
         rules.throttle.earn(answer.course.origin, rules.retries.budget)
     return consumed
 
@@ -74,7 +72,7 @@ def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     course.spent = False
     policy, rates = course.call.rules.retries, course.call.rules.rates
     method = "GET" if course.request is None else course.request.method
-    asked = _retry_after(error.response, port.timestamp()) if isinstance(error, StatusError) else None
+    asked = _retry_after(error, port.timestamp())
     wait = retries.pause(policy, course.failures, asked, port.chance())
     if rates is not None and isinstance(error, StatusError):
         hold_others(rates, policy, course.origin.host, error, asked, wait, port.now())
@@ -96,8 +94,11 @@ def _is_afforded(port: Port, course: Course) -> bool:
     return not course.spent
 
 
-def _retry_after(response: httpx.Response, now: float) -> float | None:
-    return retries.retry_after(field(response, "retry-after"), field(response, "date"), now)
+def _retry_after(error: HTTPConnError, now: float) -> float | None:
+    if not isinstance(error, StatusError) or not isinstance(error._response, Response):
+        return None
+    head = error._response.head
+    return retries.retry_after(head.field("retry-after"), head.field("date"), now)
 
 
 async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -> None:
@@ -115,31 +116,28 @@ async def _follow(port: Port, course: Course) -> Answer:
     call = course.call
     spec = call.spec
     trail: redirects.Trail | None = None
-    history: list[httpx.Response] = []
+    history: list[Response] = []
     while True:
-        exchange = await _send(port, course, spec)
-        response = exchange.response
+        request, exchange = await _send(port, course, spec)
+        head = exchange.head
         try:
-            check_size(raw_fields(response), call.rules.limits)
-            location = _location(response) if call.follow else None
+            check_size(head.fields, call.rules.limits)
+            is_redirect = call.follow and head.status in redirects.STATUSES
+            location = redirects.location_of(head.fields) if is_redirect else None
             if location is None:
-                return Answer(response, spec.url, _body(port, exchange, course, spec), exchange, course, port, history)
+                body = _body(port, exchange, course, spec)
+                return Answer(head, request, spec.url, body, exchange, course, port, history)
             trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder)
             left, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()
-            name_hop(error, response.request)
+            name_hop(error, request)
             raise
         await exchange.close()
-        history.append(response)
+        history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            event = RedirectEvent(left.shown, spec.url.shown, response.status_code)
+            event = RedirectEvent(left.shown, spec.url.shown, head.status)
             await port.tell(hook, event)
-
-
-def _location(response: httpx.Response) -> bytes | None:
-    """Return the Location of a redirect that can be followed."""
-    return redirects.location_of(raw_fields(response)) if redirects.leads_on(response.status_code) else None
 
 
 def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> Body:
@@ -158,7 +156,7 @@ def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> 
     )
 
 
-async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
+async def _send(port: Port, course: Course, spec: RequestSpec) -> tuple[Request, Exchange]:
     call = course.call
     if call.rules.rates is not None:
         waiting = take_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)
@@ -171,7 +169,11 @@ async def _send(port: Port, course: Course, spec: RequestSpec) -> Exchange:
         exchange = await port.send(request, call.timeouts, course.deadline)
     except HTTPConnError as error:
         name_hop(error, request)
+        if isinstance(error, TimedOut) and course.deadline.ended(error, port.now()):
+            exceeded = course.deadline.exceeded()
+            name_hop(exceeded, request)
+            raise exceeded from error
         raise
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("GET %s: %d", spec.url.shown, exchange.response.status_code)
-    return exchange
+        logger.debug("GET %s: %d", spec.url.shown, exchange.head.status)
+    return request, exchange

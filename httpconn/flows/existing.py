@@ -7,19 +7,17 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
-
 from ..core import ranges
 from ..core.dates import timestamp
 from ..core.deadlines import Deadline
 from ..core.digests import Expected, hasher
 from ..core.headers import Fields
 from ..core.identity import key_of
+from ..core.messages import Head
 from ..core.urls import VettedURL
 from ..disk.versions import noted
 from ..downloaded import Downloaded
 from ..errors import StorageError
-from ..lazy import field
 from ..ports.base import Port
 from .body import declared
 from .course import Course
@@ -53,18 +51,18 @@ class Existing(NamedTuple):
         by_date = ranges.conditions(None, self.modified) if self.noted else ()
         return by_version if by_version[0][0] == b"If-Modified-Since" else by_version + by_date
 
-    def is_meant(self, response: httpx.Response) -> bool:
+    def is_meant(self, head: Head) -> bool:
         """Whether an answer says that this is the newest; one that ignored the question may do so by its header."""
-        if response.status_code == 304:
+        if head.status == 304:
             return True
-        return response.status_code == 200 and declared(response) == self.size and self._is_named(response)
+        return head.status == 200 and declared(head) == self.size and self._is_named(head)
 
-    def _is_named(self, response: httpx.Response) -> bool:
+    def _is_named(self, head: Head) -> bool:
         """By the strong ETag that is known; else by the date, which is the file's own where a download set it."""
         if self.validator is not None and self.validator.endswith('"'):
-            return ranges.is_strong(self.validator) and field(response, "etag") == self.validator
+            return ranges.is_strong(self.validator) and head.field("etag") == self.validator
         modified = self.modified if self.validator is None else timestamp(self.validator)
-        return modified is not None and timestamp(field(response, "last-modified")) == modified
+        return modified is not None and timestamp(head.field("last-modified")) == modified
 
 
 async def accepted(port: Port, course: Course, wanted: Wanted, target: Path) -> Downloaded | None:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import httpx
-
 from ..core import ranges
 from ..core.formats import is_own_format
+from ..core.messages import Head
 from ..core.names import safe_name
-from ..lazy import field
 from .body import declared
 from .course import Answer
 
 
 def head_of(answer: Answer, *, asked: bool) -> ranges.Head:
     """What :func:`httpconn.core.ranges.decide` judges; ``asked``: the request had a Range."""
-    response = answer.response
+    head = answer.head
     return ranges.Head(
-        response.status_code,
+        head.status,
         asked,
-        field(response, "content-range"),
-        declared(response),
-        field(response, "etag"),
-        field(response, "last-modified"),
+        head.field("content-range"),
+        declared(head),
+        head.field("etag"),
+        head.field("last-modified"),
         answer.body.is_encoded,
     )
 
 
-def validator_of(response: httpx.Response) -> str | None:
+def validator_of(head: Head) -> str | None:
     """What If-Range may name of the version that an answer holds."""
-    return ranges.validator(field(response, "etag"), field(response, "last-modified"), field(response, "date"))
+    return ranges.validator(head.field("etag"), head.field("last-modified"), head.field("date"))
 
 
 def keep_own_format(answer: Answer, *names: str) -> None:
@@ -38,9 +36,9 @@ def keep_own_format(answer: Answer, *names: str) -> None:
         answer: its body is not begun.
         names: what the file is called, besides what its server and its URLs call it.
     """
-    coding = field(answer.response, "content-encoding")
+    coding = answer.head.field("content-encoding")
     if coding is not None:
-        disposition = field(answer.response, "content-disposition")
+        disposition = answer.head.field("content-disposition")
         known = safe_name(disposition, answer.url), safe_name(None, answer.url), safe_name(None, answer.call.spec.url)
         if is_own_format(coding, (*known, *names)):
             answer.body.keep_coding()

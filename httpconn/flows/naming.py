@@ -8,7 +8,6 @@ from ..core.identity import key_of
 from ..core.names import safe_name
 from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
-from ..lazy import field
 from ..ports.base import Port
 from .course import Answer
 from .existing import Existing, look_at, require_free
@@ -36,7 +35,7 @@ async def take_name(job: Job, answer: Answer, url: VettedURL) -> Existing | None
     if not job.wanted.server_names:
         job.name = job.target.name if job.wanted.existing == "error" else None
         return None
-    job.name = safe_name(field(answer.response, "content-disposition"), url)
+    job.name = safe_name(answer.head.field("content-disposition"), url)
     job.target = job.target.with_name(job.name)
     kept = await job.port.blocking(look_at, job.target) if job.wanted.existing == "skip" else None
     if kept is None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from ..core.parts import Changed, Empty, Part, Refused, Version, Wanted, Whole, judge
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
-from ..lazy import field
 from ..options import MIB
 from ..ports.base import Port
 from .course import Answer, Call
@@ -80,6 +79,6 @@ async def _small(answer: Answer) -> bytes:
 
 
 def _version(answer: Answer, total: int) -> Version:
-    response = answer.response
-    etag, modified = field(response, "etag"), field(response, "last-modified")
-    return Version(total, etag, modified, validator_of(response))
+    head = answer.head
+    etag, modified = head.field("etag"), head.field("last-modified")
+    return Version(total, etag, modified, validator_of(head))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial as bound
-
 from ..core import digests, ranges
 from ..core.requests import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
-from ..lazy import field
 from ..progress import Meter
 from .body import Blocks, Source, declared, ends_with_the_connection
 from .course import Answer
@@ -43,15 +40,15 @@ class Saving:
 
     async def whole(self, answer: Answer) -> None:
         """Take a body for the whole file."""
-        response = answer.response
+        head = answer.head
         answer.body.begin()
         encoded = answer.body.is_encoded
         # What a coded body will unpack to is not known before it has.
-        total = None if encoded else declared(response)
-        await self._port.blocking(self._partial.begin, total, validator_of(response), encoded)
+        total = None if encoded else declared(head)
+        await self._port.blocking(self._partial.begin, total, validator_of(head), encoded)
         if not encoded:
-            self._partial.announce(digests.announced(bound(field, response), partial=False))
-        self.proven = not ends_with_the_connection(response)
+            self._partial.announce(digests.announced(head.field, partial=False))
+        self.proven = not ends_with_the_connection(head)
         await self._receive(answer, answer.body)
         self._partial.end()
 
@@ -62,7 +59,7 @@ class Saving:
             raise LimitExceeded(f"The file has {part.total} bytes; {most} are allowed")
         answer.body.begin()
         await self._port.blocking(self._partial.go_on, part.total)
-        self._partial.announce(digests.announced(bound(field, answer.response), partial=True))
+        self._partial.announce(digests.announced(answer.head.field, partial=True))
         self.proven = True
         await self._receive(answer, Rest(answer.body, part))
         if not self._partial.is_complete and part.length - part.discard < LEAST_PART:

@@ -25,7 +25,6 @@ from ..errors import (
     StorageError,
     TruncatedBody,
 )
-from ..lazy import field
 from ..ports.base import Crew, Port, Signal
 from ..progress import Meter
 from .body import Blocks, Source
@@ -62,7 +61,7 @@ def connections_for(job: Job, answer: Answer) -> int:
     rest = partial.total - partial.received
     if wanted is not None:
         return most if rest >= 2 * segments.LEAST else 1
-    takes_ranges = answer.response.status_code == 206 or field(answer.response, "accept-ranges") == "bytes"
+    takes_ranges = answer.head.status == 206 or answer.head.field("accept-ranges") == "bytes"
     return most if takes_ranges and rest >= segments.LARGE else 1
 
 
@@ -275,7 +274,7 @@ class _Question:
             case Part():
                 return
             case Fail():
-                raise StatusError(answer.response)
+                raise StatusError(answer.responded)
             case Changed(reason):
                 raise FileChanged(f"The file has changed: {reason}")
             case Refused(reason):
@@ -301,6 +300,6 @@ def _refusal(error: HTTPConnError) -> HTTPConnError:
 
 def _version_of(answer: Answer, total: int, validator: str | None) -> Version:
     """What the further answers have to name: what this one does, which belongs to what there is."""
-    response = answer.response
-    etag, modified = field(response, "etag"), field(response, "last-modified")
-    return Version(total, etag, modified, validator or validator_of(response))
+    head = answer.head
+    etag, modified = head.field("etag"), head.field("last-modified")
+    return Version(total, etag, modified, validator or validator_of(head))

@@ -15,7 +15,6 @@ from ..core import ranges
 from ..core.headers import CONDITIONS
 from ..core.requests import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
-from ..lazy import field
 from ..options import MIB
 from .body import Body, declared
 from .course import Answer, Kept
@@ -50,7 +49,7 @@ async def read_success(answer: Answer) -> tuple[Answer, bytes]:
 async def read_content(answer: Answer) -> Content:
     """The body of a success, and what it is."""
     begun, data = await read_success(answer)
-    return Content(data, field(begun.response, "content-type"))
+    return Content(data, begun.head.field("content-type"))
 
 
 async def read_whole(answer: Answer) -> tuple[Answer, bytes]:
@@ -63,7 +62,7 @@ async def _read(answer: Answer, rest: ranges.Continue | None) -> tuple[Answer, b
     if kept is not None and rest is not None:
         return await _go_on(answer, kept, rest)
     content = await _whole(answer)
-    if not answer.exchange.is_whole:  # else it has closed itself
+    if not answer.exchange.complete:  # else it has closed itself
         await answer.close()
     return answer, content
 
@@ -127,7 +126,7 @@ async def _whole(answer: Answer) -> bytes:
     except HTTPConnError as error:
         if error.retryable and _can_go_on(answer, content.tell()):
             # Copied: what broke may still hold a view of it, and then it cannot grow.
-            _keep(answer, _first(content), declared(answer.response), answer.call.spec)
+            _keep(answer, _first(content), declared(answer.head), answer.call.spec)
         raise
     return content.getvalue()
 
@@ -175,12 +174,12 @@ async def _fill(body: Body, content: BytesIO) -> None:
 
 def _can_go_on(answer: Answer, size: int) -> bool:
     """Whether the rest can be asked for alone, and is worth it."""
-    response, spec = answer.response, answer.call.spec
+    head, spec = answer.head, answer.call.spec
     return (
         size >= WORTH_KEEPING
-        and response.status_code == 200
+        and head.status == 200
         and not answer.body.is_encoded
-        and validator_of(response) is not None
+        and validator_of(head) is not None
         and all(name.lower() not in CONDITIONS for name, _ in spec.fields)
     )
 
@@ -188,7 +187,7 @@ def _can_go_on(answer: Answer, size: int) -> bool:
 def _keep(answer: Answer, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
     """The next attempt asks for the rest of what an answer began."""
     course = answer.course
-    held = ranges.Held(content.tell(), total, validator_of(answer.response))
+    held = ranges.Held(content.tell(), total, validator_of(answer.head))
     course.note_progress(held.size, answer.port.now())
     course.kept = Kept(answer, content, held, whole)
     spec = whole.asking(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))

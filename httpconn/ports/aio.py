@@ -14,11 +14,11 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..hooks import Hook
-from ..transport.bodies import DirectBody
+from ..transport.direct import DirectBody
+from .bridge import Bridged
 from .clients import running_loop
-from .sending import SendingPort, WireExchange
+from .sending import SendingPort
 from .tasks import TaskCrew
-from .timeouts import Allowances
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
     raise deadline.exceeded()
 
 
-class AsyncExchange(WireExchange):
+class AsyncExchange(Bridged):
     """One request over an ``httpx.AsyncClient``."""
 
     _chunks: AsyncIterator[bytes] | None = None
@@ -88,12 +88,17 @@ class AsyncPort(SendingPort):
         if inspect.isawaitable(result):
             await result
 
-    async def _exchange(
-        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, limits: Allowances, deadline: Deadline
-    ) -> AsyncExchange:
+    def _keeps_time(self, transport: object) -> bool:
         # Whose time is up, is interrupted: a timeout would end a connection of HTTP/2 for all who share it.
-        limits.lift()
-        return AsyncExchange(await _within(deadline, transport.handle_async_request(request)), limits.read, deadline)
+        return getattr(transport, "engine", None) is None
+
+    async def _hand_over(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline
+    ) -> httpx.Response:
+        return await _within(deadline, transport.handle_async_request(request))
+
+    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> AsyncExchange:
+        return AsyncExchange(response, read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""

@@ -6,10 +6,8 @@ from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-import httpx
-
 from ..core.deadlines import Deadline
-from ..lazy import LazyRequest
+from ..core.messages import Head, Request
 from ..options import Timeouts
 
 T = TypeVar("T")
@@ -19,18 +17,22 @@ class Exchange(Protocol):
     """One request on the wire, from its header to its closing."""
 
     @property
-    def response(self) -> httpx.Response:
-        """The header of the answer; the body comes through ``receive`` alone."""
+    def head(self) -> Head:
+        """The head of the response; the body comes through ``receive`` alone."""
 
     @property
-    def is_whole(self) -> bool:
+    def extensions(self) -> dict[str, Any]:
+        """What httpx calls the extensions of a response."""
+
+    @property
+    def complete(self) -> bool:
         """Whether all of the body was received, and nothing is left to close; where False, ``receive`` may tell."""
 
     def take(self) -> bytes:
         """What has come of the body already, if that can be had without waiting; to be asked for at its beginning."""
 
     @property
-    def rest(self) -> int:
+    def remaining(self) -> int:
         """Bytes of the body that are still to come and that ``receive_into`` can take; 0 where it is not known."""
 
     async def receive_into(self, buffer: memoryview) -> int:
@@ -88,8 +90,8 @@ class Port(Protocol):
     async def tell(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. What it raises goes out as it is, an error of our tree as :class:`HookRaised`."""
 
-    async def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> Exchange:
-        """Send a request and read the header of its answer. Raises errors of our tree only."""
+    async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
+        """Send a request and receive the head of its response. Raises errors of our tree only."""
 
     @property
     def place(self) -> Hashable:

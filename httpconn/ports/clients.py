@@ -18,16 +18,18 @@ from anyio.lowlevel import current_token
 
 from ..access import AccessPolicy
 from ..core.headers import Fields
+from ..core.messages import Origin
 from ..errors import InvalidRequest
 from ..forking import renew_in_child
 from ..hooks import Hook, Hooks
-from ..lazy import LazyRequest, Origin
 from ..options import Limits, Timeouts
 from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
+from ..transport.direct import origin_of
+from ..transport.engine import Engine
 from ..transport.environment import EnvironmentProxies, Proxied, ProxyChoice
-from ..transport.guard import origin_of
 from ..transport.names import Names
+from ..transport.pair import OBSERVED
 from ..transport.proxies import checked_proxy, proxy_of, require_trusted
 from ..transport.security import Security, Verify
 from ..transport.signals import running_asyncio
@@ -44,6 +46,7 @@ class _Routing(Generic[T]):
     _transport_for_url: Callable[[httpx.URL], T]
     _proxied: Proxied[T] | None
     _by_origin: dict[Origin, T]
+    _event_hooks: dict[str, list[Any]]
     _transport: T
     is_closed: bool
 
@@ -72,16 +75,23 @@ class _Routing(Generic[T]):
         # A closed client's usual transport refuses every request; a new one for a proxy would not.
         return usual if proxied is None or self.is_closed else proxied
 
-    def transport_for(self, request: httpx.Request) -> T:
+    def transport_for(self, origin: Origin) -> T:
         """The transport, or the proxy's."""
-        if not isinstance(request, LazyRequest):
-            return self._transport_for_url(request.url)
-        found = self._by_origin.get(request.origin)
+        found = self._by_origin.get(origin)
         if found is None:
             if len(self._by_origin) >= _MAX_ORIGINS:
                 self._by_origin.clear()
-            found = self._by_origin[request.origin] = self._transport_for_url(request.url)
+            url = httpx.URL(f"{origin.scheme}://{origin.netloc}")
+            found = self._by_origin[origin] = self._transport_for_url(url)
         return found
+
+    def engine_for(self, origin: Origin) -> Engine | None:
+        """The engine of its transport, where nobody but that has to see the request or the response."""
+        transport = self._by_origin.get(origin) or self.transport_for(origin)
+        hooks = self._event_hooks
+        if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
+            return None
+        return getattr(transport, "engine", None)
 
 
 class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):

@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 import httpx
 
 from ..core.deadlines import Deadline
+from ..core.messages import Request
+from ..errors import ReadFailed
 from ..hooks import Hook, not_awaited
-from ..lazy import LazyRequest
 from ..options import Timeouts
 from ..transport.interruption import Interruption
 from ..transport.signals import ThreadSignal, portions
+from .base import Exchange
+from .bridge import Bridged
 from .clients import SyncClient
-from .sending import SendingPort, TimedExchange, WireExchange
+from .sending import SendingPort
 from .threads import Stopped, ThreadCrew
-from .timeouts import Allowances
 from .translation import FOREIGN
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ LOOK = 0.05
 """Seconds after which a member of a crew that waits for others looks whether it was stopped."""
 
 
-class SyncExchange(WireExchange):
+class SyncExchange(Bridged):
     """One request over an ``httpx.Client``."""
 
     _chunks: Iterator[bytes] | None = None
@@ -74,10 +76,16 @@ class SyncPort(SendingPort):
                 result.close()
             raise not_awaited(hook)
 
-    async def _exchange(
-        self, transport: httpx.BaseTransport, request: httpx.Request, limits: Allowances, deadline: Deadline
-    ) -> SyncExchange:
-        return SyncExchange(transport.handle_request(request), limits.read, deadline)
+    def _keeps_time(self, transport: object) -> bool:
+        return False
+
+    async def _hand_over(
+        self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline
+    ) -> httpx.Response:
+        return transport.handle_request(request)
+
+    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> SyncExchange:
+        return SyncExchange(response, read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """See :class:`httpconn.ports.base.Port`."""
@@ -102,7 +110,7 @@ class CrewPort(SyncPort):
 
     def __init__(self, client: SyncClient, crew: ThreadCrew, *, owned: bool) -> None:
         super().__init__(client, owned=owned)
-        self._interruption = crew.interruption
+        self._interruption: Interruption = crew.interruption
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.ports.base.Port`."""
@@ -116,11 +124,10 @@ class CrewPort(SyncPort):
                 raise Stopped
             deadline.check(self.now())
 
-    def send(self, request: LazyRequest, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, TimedExchange]:
+    def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         """See :class:`httpconn.ports.base.Port`."""
         if self._interruption.is_requested:
             raise Stopped
-        request.extensions["interruption"] = self._interruption
         return super().send(request, timeouts, deadline)
 
     def crew(self) -> ThreadGathering:
@@ -142,7 +149,7 @@ class ThreadGathering:
                 raise Stopped
             try:
                 self._outer.hold(self._crew, self._crew.stop)
-            except httpx.ReadError:
+            except ReadFailed:
                 raise Stopped from None
         return self._crew, CrewPort(self._client, self._crew, owned=False)
 

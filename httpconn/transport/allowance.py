@@ -1,11 +1,12 @@
-"""Timeouts that span several operations."""
+"""Timeouts as httpcore hands them on: floats that know of their call's deadline."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 
-from ..options import MAX_SECONDS
+from .waits import Waits
 
 
 class Allowance(float):
@@ -17,48 +18,61 @@ class Allowance(float):
 
     Args:
         seconds: how long, or None for no bound of its own.
-        until: the deadline, as of ``time.monotonic()``, or None.
+        at: the deadline, as of ``time.monotonic()``.
+
+    Attributes:
+        seconds: the same.
+        at: the same.
     """
 
-    __slots__ = ("_end", "_seconds", "_started", "_until")
+    __slots__ = ("_until", "at", "seconds")
 
-    _end: float
-    _seconds: float | None
-    _started: bool
+    at: float
+    seconds: float | None
     _until: float | None
 
-    def __new__(cls, seconds: float | None, until: float | None = None) -> Allowance:
+    def __new__(cls, seconds: float | None, at: float = math.inf) -> Allowance:
         """Clip the seconds by the deadline."""
-        left = math.inf if until is None else max(0.0, until - time.monotonic())
+        left = max(0.0, at - time.monotonic())
         self = float.__new__(cls, left if seconds is None or left < seconds else seconds)
-        self._seconds = seconds
-        self._until = until
-        self._started = False
+        self.seconds = seconds
+        self.at = at
+        self._until = None
         return self
 
-    def restart(self) -> None:
-        """Start the clock anew."""
-        self._started = True
-        own = math.inf if self._seconds is None else time.monotonic() + self._seconds
-        self._end = own if self._until is None or own < self._until else self._until
+    def restart(self) -> float:
+        """Start the clock anew, and return its end."""
+        self._until = Waits(at=self.at).until(self.seconds)
+        return self._until
 
-    def left(self) -> float | None:
-        """Seconds left from now, never below 0; None for no bound."""
-        if not self._started:
-            self.restart()
-        left = self._end - time.monotonic()
-        return None if left == math.inf else max(0.0, left)
+    @property
+    def until(self) -> float:
+        """The end of the time."""
+        return self.restart() if self._until is None else self._until
 
 
-def seconds_left(timeout: float | None) -> float | None:
-    """Seconds that the next operation may take, None without end; a float means that many for each, as in httpx.
+def until_of(timeout: float | None) -> float:
+    """Return the end of a timeout; a plain float begins now."""
+    return timeout.until if isinstance(timeout, Allowance) else Waits().until(timeout)
 
-    Raises:
-        TimeoutError: none are left.
-    """
-    seconds = timeout.left() if isinstance(timeout, Allowance) else timeout
-    if seconds is None or seconds > MAX_SECONDS:  # which is as long as systems can wait
-        return None
-    if seconds <= 0:
-        raise TimeoutError("timed out")
-    return seconds
+
+def allowances(waits: Waits) -> dict[str, Allowance | None]:
+    """Return the request extension ``timeout`` that says the same."""
+    phases = {"connect": waits.connect, "read": waits.read, "write": waits.write, "pool": waits.pool}
+    unbounded = waits.at == math.inf
+    return {
+        name: None if seconds is None and unbounded else Allowance(seconds, waits.at)
+        for name, seconds in phases.items()
+    }
+
+
+def waits_of(timeouts: Mapping[str, float | None]) -> Waits:
+    """Return what the request extension ``timeout`` says."""
+    at, seconds = math.inf, dict[str, float | None]()
+    for phase in ("connect", "read", "write", "pool"):
+        given = timeouts.get(phase)
+        if isinstance(given, Allowance):
+            at = min(at, given.at)
+            given = given.seconds
+        seconds[phase] = given
+    return Waits(at=at, **seconds)

@@ -12,11 +12,11 @@ import httpcore
 
 from ..stepping import run_sync
 from .allowance import Allowance
-from .dial import Options, as_allowance, dial, dial_unix
+from .dial import Options, dial, dial_unix
 from .guard import Guard
 from .passages import CURRENT, Passage
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
-from .streams import AsyncStream, Stream, SyncStream
+from .streams import AsyncStream, Stream, SyncStream, core_errors
 from .wire import Wire
 
 S = TypeVar("S", bound=Stream)
@@ -38,17 +38,19 @@ class _Backend(Generic[S]):
     async def _tcp(
         self, host: str, port: int, timeout: float | None, local_address: str | None, options: SocketOptions
     ) -> S:
-        allowance = as_allowance(timeout)
+        allowance = timeout if isinstance(timeout, Allowance) else Allowance(timeout)
         how = Options(local_address, tuple(options or ()), self._guard)
-        return await self._stream(dial(self._runtime, host, port, allowance, how), allowance)
+        return await self._stream(dial(self._runtime, host, port, allowance.until, how), allowance)
 
     async def _unix(self, path: str, timeout: float | None, options: SocketOptions) -> S:
-        allowance = as_allowance(timeout)
+        allowance = timeout if isinstance(timeout, Allowance) else Allowance(timeout)
         how = Options(None, tuple(options or ()), self._guard)
-        return await self._stream(dial_unix(self._runtime, path, allowance, how), allowance)
+        return await self._stream(dial_unix(self._runtime, path, allowance.until, how), allowance)
 
     async def _stream(self, dialling: Coroutine[Any, Any, socket.socket], allowance: Allowance) -> S:
-        stream = self._stream_type(Wire(await dialling, self._runtime), allowance, self._open.discard)
+        with core_errors():
+            sock = await dialling
+        stream = self._stream_type(Wire(sock, self._runtime), allowance, self._open.discard)
         self._open.add(stream)
         if self._closed:
             stream.abort()

@@ -1,4 +1,4 @@
-"""Bodies: of responses as httpx reads them, of requests as httpcore does."""
+"""Bodies of httpcore's: of responses as httpx reads them, of requests as httpcore does."""
 
 from __future__ import annotations
 
@@ -12,45 +12,8 @@ from typing import Any
 import anyio
 import httpx
 
-from ..stepping import run_sync
-from .incoming import Incoming
 from .passages import Passage
 from .translation import httpx_errors
-
-
-class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of the engine, for both faces: an iterator, so that leaving a loop over it leaves no generator behind.
-
-    It closes itself at its end; closing never waits.
-    """
-
-    def __init__(self, body: Incoming) -> None:
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        while data := run_sync(self._receive()):
-            yield data
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        data = await self._receive()
-        if not data:
-            raise StopAsyncIteration
-        return data
-
-    async def _receive(self) -> bytes:
-        with httpx_errors():
-            return await self._body.receive()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._body.close()
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        self._body.close()
 
 
 class RequestBody(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -9,12 +9,10 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-
-import httpcore
+from typing import Any
 
 from ..access import AccessPolicy
-from .allowance import Allowance
-from .faults import LocalProtocolError
+from ..errors import ConnectFailed, ConnectTimedOut, InvalidRequest, TransportError
 from .guard import Guard
 from .names import Names
 from .race import BROKEN, begin, interleaved, race
@@ -37,26 +35,26 @@ class Options:
     """
 
     local_address: str | None = None
-    socket_options: tuple[httpcore.SOCKET_OPTION, ...] = ()
+    socket_options: tuple[Any, ...] = ()
     guard: Guard = field(default_factory=_unguarded)
 
 
-async def dial(runtime: Runtime, host: str, port: int, allowance: Allowance, options: Options) -> socket.socket:
+async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:
     """Resolve the host once, judge its addresses, and connect to the first of them that answers.
 
     Raises:
         AccessDenied: one of the addresses is forbidden; none is dialled.
-        LocalProtocolError: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
-        httpcore.ConnectError: no address, or none that answers; the OSError is its cause.
-        httpcore.ConnectTimeout: the allowance is used up.
+        InvalidRequest: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
+        ConnectFailed: no address, or none that answers; the OSError is its cause.
+        ConnectTimedOut: the end has come.
     """
     if not 0 < port < 65_536:
-        raise LocalProtocolError(f"The port {port} of {host} is not from 1 to 65535")
+        raise InvalidRequest(f"The port {port} of {host} is not from 1 to 65535")
     guard = options.guard
-    vetted = interleaved(await guard.addresses(runtime, host, port, allowance))
+    vetted = interleaved(await guard.addresses(runtime, host, port, end))
     try:
-        address, sock = await _connect(runtime, f"{host} port {port}", vetted, allowance, options)
-    except (httpcore.NetworkError, httpcore.TimeoutException):
+        address, sock = await _connect(runtime, f"{host} port {port}", vetted, end, options)
+    except TransportError:
         guard.forget(host, port)
         raise
     try:
@@ -67,30 +65,25 @@ async def dial(runtime: Runtime, host: str, port: int, allowance: Allowance, opt
     return sock
 
 
-async def dial_unix(runtime: Runtime, path: str, allowance: Allowance, options: Options) -> socket.socket:
+async def dial_unix(runtime: Runtime, path: str, end: float, options: Options) -> socket.socket:
     """Connect to a Unix socket; errors as in :func:`dial`."""
     options.guard.judge_socket(path)
     if not hasattr(socket, "AF_UNIX"):
-        raise httpcore.ConnectError("This system has no Unix sockets")
-    _, sock = await _connect(runtime, path, [Address(socket.AF_UNIX, path)], allowance, options)
+        raise ConnectFailed("This system has no Unix sockets")
+    _, sock = await _connect(runtime, path, [Address(socket.AF_UNIX, path)], end, options)
     return sock
 
 
-def as_allowance(timeout: float | None) -> Allowance:
-    """One clock for all steps of a dial."""
-    return timeout if isinstance(timeout, Allowance) else Allowance(timeout)
-
-
 async def _connect(
-    runtime: Runtime, peer: str, addresses: Sequence[Address], allowance: Allowance, options: Options
+    runtime: Runtime, peer: str, addresses: Sequence[Address], end: float, options: Options
 ) -> tuple[Address, socket.socket]:
     try:
-        return await race(runtime, addresses, allowance, partial(begin, prepare=partial(_prepare, options=options)))
+        return await race(runtime, addresses, end, partial(begin, prepare=partial(_prepare, options=options)))
     except TimeoutError as error:
-        raise httpcore.ConnectTimeout(f"{peer} did not answer in time") from error
+        raise ConnectTimedOut(f"{peer} did not answer in time") from error
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise httpcore.ConnectError(f"No connection to {peer}: {reason}") from error
+        raise ConnectFailed(f"No connection to {peer}: {reason}") from error
 
 
 def _prepare(sock: socket.socket, options: Options) -> None:

@@ -9,36 +9,29 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-import httpcore
-import httpx
-
+from ..core.messages import Head, Origin, Request
+from ..errors import ConnectFailed, ReadFailed, TruncatedBody, WriteFailed
 from ..forking import renew_in_child
-from ..lazy import Origin, is_untouched
 from ..options import Limits
 from ..stats import PoolStats
-from . import http11
-from .allowance import Allowance
-from .dial import Options, as_allowance, dial, dial_unix
-from .guard import origin_of
+from .dial import Options, dial, dial_unix
 from .incoming import READ_SIZE, Connection, Incoming
 from .interruption import Interruption
 from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
 from .security import Security
 from .signals import LOOK, await_turn
-from .wire import BURST, Wire
+from .waits import Waits
+from .wire import PORTION, Wire
 
 T = TypeVar("T")
 
 # RFC 9110 section 9.2.2: sent twice, these do what they do once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-
-_UNBOUNDED: Mapping[str, None] = MappingProxyType({})
 
 
 class OtherName(NamedTuple):
@@ -102,26 +95,41 @@ class Engine:
                 pool.recount()
         return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
-    async def exchange(self, request: httpx.Request) -> tuple[http11.Head, Incoming]:
-        """Send a request and receive the head of its answer; the body ends the exchange."""
-        timeouts = request.extensions.get("timeout", _UNBOUNDED)
-        interruption = request.extensions.get("interruption")
-        place = _place(request)
-        lease: Lease[Connection] = Lease(place)
+    async def exchange(self, request: Request, waits: Waits, interruption: Interruption | None = None) -> Incoming:
+        """Send a request and receive the head of its response; the body ends the exchange.
+
+        Args:
+            request: what is sent.
+            waits: how long each step may take.
+            interruption: ends what is waited for.
+
+        Raises:
+            AccessDenied: the access policy forbids the request, or an address that it leads to.
+            InvalidRequest: it cannot be sent as HTTP/1.1.
+            TransportError: the way there or back broke, or took too long.
+            ProtocolError: the response breaks HTTP.
+            HeaderTooLarge: its head is larger than allowed.
+        """
+        guard = self._dialling.guard
+        if guard.judges_requests:
+            guard.admit(request)
+        origin, name = request.origin, request.server_name
+        lease: Lease[Connection] = Lease(origin if name is None else OtherName(origin, name))
         try:
             self._acquire(lease)
             if lease.stage is Stage.WAITING:
-                await self._await_turn(lease, timeouts.get("pool"), interruption)
+                await self._await_turn(lease, waits.until(waits.pool), interruption)
             connection = lease.connection
             if connection is not None and connection.is_fresh():
-                connection.be_held(interruption)
+                if interruption is not None:
+                    connection.be_held(interruption)
                 try:
-                    return await self._converse(lease, connection, request, timeouts, kept=True)
+                    return await self._converse(lease, connection, request, waits, kept=True)
                 except Stale:  # the next one is new
                     pass
             self._drop(lease)
-            connection = await self._connect(lease, place, request, timeouts)
-            return await self._converse(lease, connection, request, timeouts, kept=False)
+            connection = await self._connect(lease, request, waits, interruption)
+            return await self._converse(lease, connection, request, waits, kept=False)
         except BaseException:
             self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
             self._catch_up()
@@ -146,18 +154,15 @@ class Engine:
         if self._ended or pool.to_close or pool.to_wake:
             self._catch_up()
 
-    async def _await_turn(
-        self, lease: Lease[Connection], timeout: float | None, interruption: Interruption | None
-    ) -> None:
-        timeout = as_allowance(timeout)
+    async def _await_turn(self, lease: Lease[Connection], end: float, interruption: Interruption | None) -> None:
         try:
             if interruption is not None:
                 interruption.hold(lease, lease.waiter.set)
-            while not await await_turn(lease.waiter, timeout, LOOK):
+            while not await await_turn(lease.waiter, end, LOOK):
                 self._catch_up()
             self._require_open()
             if lease.stage is Stage.WAITING:
-                raise httpx.ConnectError("The request was interrupted")
+                raise ConnectFailed("The request was interrupted")
         except BaseException:
             self._ended.append((lease, True))  # if its turn has come, its connection is unused
             raise
@@ -226,48 +231,47 @@ class Engine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise httpx.ConnectError("The transport is closed")
+            raise ConnectFailed("The transport is closed")
 
     # The wire.
 
     async def _connect(
-        self, lease: Lease[Connection], place: Place, request: httpx.Request, timeouts: Mapping[str, Any]
+        self, lease: Lease[Connection], request: Request, waits: Waits, interruption: Interruption | None
     ) -> Connection:
         self._require_open()
-        origin, server_name = place if isinstance(place, OtherName) else (place, place.host)
-        allowance = as_allowance(timeouts.get("connect"))
-        connecting = self._connected(lease, origin, allowance)
+        origin, end = request.origin, waits.until(waits.connect)
+        connecting = self._connected(lease, origin, end)
         connection = await self._traced(request, "connection.connect_tcp", connecting)
-        connection.be_held(request.extensions.get("interruption"))
-        wire = connection.wire
+        if interruption is not None:
+            connection.be_held(interruption)
         if origin.scheme == "https":
-            handshake = wire.start_tls(self._security, server_name, allowance)
+            handshake = connection.wire.start_tls(self._security, request.server_name or origin.host, end)
             await self._traced(request, "connection.start_tls", handshake)
         self._require_open()
         return connection
 
-    async def _connected(self, lease: Lease[Connection], origin: Origin, allowance: Allowance) -> Connection:
+    async def _connected(self, lease: Lease[Connection], origin: Origin, end: float) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
-        connection = Connection(Wire(await self._dial(origin, allowance), self._runtime), self._limits)
+        connection = Connection(Wire(await self._dial(origin, end), self._runtime), self._limits)
         self._pool.dialled(lease, connection)
         with self._lock:
             self._made += 1
         self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
         return connection
 
-    async def _dial(self, origin: Origin, allowance: Allowance) -> socket.socket:
+    async def _dial(self, origin: Origin, end: float) -> socket.socket:
         if self._uds is not None:
-            return await dial_unix(self._runtime, self._uds, allowance, self._dialling)
-        return await dial(self._runtime, origin.host, origin.port, allowance, self._dialling)
+            return await dial_unix(self._runtime, self._uds, end, self._dialling)
+        return await dial(self._runtime, origin.host, origin.port, end, self._dialling)
 
-    def _traced(self, request: httpx.Request, event: str, step: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    def _traced(self, request: Request, event: str, step: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Tell httpx's ``trace`` extension of a step, by httpcore's names."""
-        trace = request.extensions.get("trace")
-        return step if trace is None else self._told(trace, request, event, step)
+        return step if request.trace is None else self._told(request, event, step)
 
-    async def _told(self, trace: Any, request: httpx.Request, event: str, step: Coroutine[Any, Any, T]) -> T:
+    async def _told(self, request: Request, event: str, step: Coroutine[Any, Any, T]) -> T:
+        trace = request.trace
         try:
-            await self._runtime.trace(trace, f"{event}.started", {"request": request})
+            await self._runtime.trace(trace, f"{event}.started", {"request": request.as_httpx()})
         except BaseException:
             step.close()
             raise
@@ -280,71 +284,59 @@ class Engine:
         return result
 
     async def _converse(
-        self,
-        lease: Lease[Connection],
-        connection: Connection,
-        request: httpx.Request,
-        timeouts: Mapping[str, Any],
-        *,
-        kept: bool,
-    ) -> tuple[http11.Head, Incoming]:
+        self, lease: Lease[Connection], connection: Connection, request: Request, waits: Waits, *, kept: bool
+    ) -> Incoming:
         try:
             try:
-                await self._traced(request, "http11.send_request", self._send(connection, request, timeouts))
-            except httpcore.WriteError:
-                # A server may refuse early, and end its side before the request is whole: the answer counts.
-                if not _has_body(request):
+                sending = self._send(connection, request, waits)
+                await (sending if request.trace is None else self._told(request, "http11.send_request", sending))
+            except WriteFailed:
+                # A server may refuse early, and end its side before the request is whole: the response counts.
+                if request.body is None:
                     raise
-            receiving = self._receive_head(connection, timeouts.get("read"))
-            head = await self._traced(request, "http11.receive_response_headers", receiving)
-        except (httpcore.ReadError, httpcore.WriteError, http11.Truncated) as error:
+            receiving = self._receive_head(connection, waits)
+            head = await (
+                receiving
+                if request.trace is None
+                else self._told(request, "http11.receive_response_headers", receiving)
+            )
+        except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if kept and not connection.http.answered and _may_be_repeated(request):
                 raise Stale from error
             raise
-        return head, Incoming(connection, timeouts.get("read"), partial(self.end, lease))
+        return Incoming(connection, head, waits, partial(self.end, lease))
 
-    async def _send(self, connection: Connection, request: httpx.Request, timeouts: Mapping[str, Any]) -> None:
-        http = connection.http
-        target = request.extensions.get("target") or request.url.raw_path
-        if is_untouched(request):
-            rest = connection.wire.send_at_once(http.send_head(b"GET", target, request.fields))
+    async def _send(self, connection: Connection, request: Request, waits: Waits) -> None:
+        http, wire, body = connection.http, connection.wire, request.body
+        head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+        if body is None:
+            rest = wire.send_at_once(head)
             if rest is not None:
-                await connection.wire.send(rest, timeouts.get("write"))
+                await wire.send(rest, waits.until(waits.write))
             return
-        timeout = timeouts.get("write")
-        head = http.send_head(request.method.encode("ascii", "replace"), target, request.headers.raw)
-        if isinstance(request.stream, httpx.ByteStream):
-            body = http.send_body(b"".join(request.stream)) + http.end_body()
-            if len(body) <= BURST:
-                await connection.wire.send(head + body, timeout)
-                return
-            await connection.wire.send(head, timeout)  # rather than hold all of it twice
-            await connection.wire.send(body, timeout, onward=True)
+        if isinstance(body, bytes):
+            await self._send_whole(connection, head, http.send_body(body) + http.end_body(), waits)
             return
-        await connection.wire.send(head, timeout)
-        parts = self._runtime.parts(request.stream)
+        await wire.send(head, waits.until(waits.write))
+        parts = self._runtime.parts(body)
         while (part := await self._runtime.next_part(parts)) is not None:
-            await connection.wire.send(http.send_body(part), timeout, onward=True)
-        await connection.wire.send(http.end_body(), timeout)
+            await wire.send_large(http.send_body(part), partial(waits.until, waits.write))
+        await wire.send(http.end_body(), waits.until(waits.write))
 
-    async def _receive_head(self, connection: Connection, timeout: float | None) -> http11.Head:
-        http = connection.http
-        data = await connection.wire.receive_or_break(READ_SIZE, timeout, look=False)
-        http.receive(data)
+    async def _send_whole(self, connection: Connection, head: bytes, body: bytes, waits: Waits) -> None:
+        if len(body) <= PORTION:
+            await connection.wire.send(head + body, waits.until(waits.write))
+            return
+        await connection.wire.send(head, waits.until(waits.write))  # rather than hold all of it twice
+        await connection.wire.send_large(body, partial(waits.until, waits.write))
+
+    async def _receive_head(self, connection: Connection, waits: Waits) -> Head:
+        http, end = connection.http, waits.until(waits.read)
+        http.receive(await connection.wire.receive_or_break(READ_SIZE, end, look=False))
         while http.head is None:
-            http.receive(await connection.wire.receive_or_break(READ_SIZE, timeout))
+            http.receive(await connection.wire.receive_or_break(READ_SIZE, end))
         return http.head
 
 
-def _place(request: httpx.Request) -> Place:
-    origin = request.origin if is_untouched(request) else origin_of(request.url)
-    name = request.extensions.get("sni_hostname") or origin.host
-    return origin if name == origin.host else OtherName(origin, name)
-
-
-def _has_body(request: httpx.Request) -> bool:
-    return "content-length" in request.headers or "transfer-encoding" in request.headers
-
-
-def _may_be_repeated(request: httpx.Request) -> bool:
-    return request.method in IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
+def _may_be_repeated(request: Request) -> bool:
+    return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

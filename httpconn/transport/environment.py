@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 import httpx
 
+from ..core.messages import Origin
 from ..core.proxies import Variable, choose
 from ..core.urls import redact
-from ..lazy import Origin
 from .proxies import proxy_of
 
 T = TypeVar("T")

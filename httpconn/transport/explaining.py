@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import httpcore
-
 from ..access import AccessPolicy
 from ..checked import Checked, CheckedAddress
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..stepping import run_sync
-from .allowance import Allowance
 from .guard import Guard
 from .names import NameResolver, Names
 from .runtimes import BlockingRuntime
+from .waits import until
 
 
 def explained(
@@ -34,11 +32,10 @@ def explained(
         return checked
     guard = Guard(access, Names(resolver))
     try:
-        found = run_sync(guard.found(BlockingRuntime(), checked.host, checked.port, Allowance(seconds)))
-    except httpcore.ConnectTimeout as error:
-        raise ConnectTimedOut(str(error), url=checked.url) from error
-    except httpcore.ConnectError as error:
-        raise ConnectFailed(str(error), url=checked.url) from error
+        found = run_sync(guard.found(BlockingRuntime(), checked.host, checked.port, until(seconds)))
+    except (ConnectFailed, ConnectTimedOut) as error:
+        error.url = checked.url
+        raise
     return checked.leading_to(_judged(guard, checked.host, str(address.name[0])) for address in found)
 
 

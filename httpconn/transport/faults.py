@@ -1,25 +1,20 @@
-"""What can be wrong with an exchange, and whose fault it is."""
+"""What can be wrong with an exchange, as the errors that users catch."""
 
 from __future__ import annotations
 
-__all__ = ["LocalProtocolError", "RemoteProtocolError", "TooLarge", "Truncated"]
+from ..errors import Disconnected, HeaderTooLarge, HTTPConnError, TruncatedBody
+from ..errors import InvalidRequest as LocalProtocolError
+from ..errors import ProtocolError as RemoteProtocolError
+
+__all__ = ["Disconnected", "HeaderTooLarge", "LocalProtocolError", "RemoteProtocolError", "truncated"]
 
 
-class LocalProtocolError(Exception):
-    """Ours: a request that HTTP/1.1 cannot express, or a call out of turn. Nothing of it was sent."""
+def truncated(*, answered: bool) -> HTTPConnError:
+    """Return the error of a connection that ended before its response, in the words of h11, which users know.
 
-
-class RemoteProtocolError(Exception):
-    """Theirs: the answer breaks HTTP/1.1 or exceeds a bound. The connection is of no further use."""
-
-
-class TooLarge(RemoteProtocolError):
-    """The header, or the framing, is larger than allowed."""
-
-
-class Truncated(RemoteProtocolError):
-    """The connection ended before the answer did; ``answered`` says whether any of it had come."""
-
-    def __init__(self, *, answered: bool) -> None:
-        super().__init__(f"the connection ended {'within the answer' if answered else 'unanswered'}")
-        self.answered = answered
+    Args:
+        answered: whether any of the response had come.
+    """
+    if answered:
+        return TruncatedBody("peer closed connection without sending complete message")
+    return Disconnected("Server disconnected without sending a response.")

@@ -6,7 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from .faults import TooLarge
+from .faults import HeaderTooLarge
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a client's side of a connection begins with (RFC 9113 section 3.4)."""
@@ -50,7 +50,7 @@ class Frames:
         self.allows_fewer: bool = False
 
     def passed(self, data: bytes) -> bytes:
-        """Take what came, cut anywhere, and give what may be read of it; raises TooLarge."""
+        """Take what came, cut anywhere, and give what may be read of it; raises HeaderTooLarge."""
         data = self._held + data if self._held else data
         at = self._skip
         kept: list[tuple[int, int]] = []
@@ -87,7 +87,7 @@ class Frames:
         self._spare = min(SPARE, self._spare + (now - self._since) * PER_SECOND + length // _HEADER - 1)
         self._since = now
         if self._spare < 0:
-            raise TooLarge("too many frames carry next to nothing")
+            raise HeaderTooLarge("Too many frames of the response carry next to nothing")
 
 
 def _with(data: bytes, kept: list[tuple[int, int]]) -> bytes:

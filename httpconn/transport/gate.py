@@ -10,7 +10,6 @@ from collections.abc import Hashable
 
 from ..options import Limits
 from .books import Books
-from .dial import as_allowance
 from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
 from .signals import LOOK, await_turn
@@ -38,8 +37,8 @@ class Gate:
         """How many wait."""
         return self._places.waiting
 
-    async def enter(self, host: Hashable, timeout: float | None) -> Place:
-        """Wait for a place, at most ``timeout`` seconds; raises httpx.PoolTimeout."""
+    async def enter(self, host: Hashable, end: float) -> Place:
+        """Wait for a place, until ``end``; raises PoolTimedOut."""
         with self._books:
             place: Place = Lease(host)
             self._places.acquire(place, 0.0)
@@ -49,8 +48,7 @@ class Gate:
         if place.stage is Stage.GRANTED:
             return place
         try:
-            allowance = as_allowance(timeout)
-            while not await await_turn(place.waiter, allowance, LOOK):
+            while not await await_turn(place.waiter, end, LOOK):
                 self._books.catch_up(self._left, self._wake)
         except BaseException:
             self.leave(place)  # handed over at the same moment, it goes to the next one

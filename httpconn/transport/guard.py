@@ -5,20 +5,17 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
-import httpcore
-import httpx
-
 from ..access import AccessPolicy
 from ..core.addresses import Address as IPAddress
 from ..core.addresses import network_of, parse, unwrapped
 from ..core.hosts import check_host
-from ..core.urls import DEFAULT_PORTS, redact
-from ..errors import AccessDenied
-from ..lazy import Origin, is_untouched
-from .allowance import Allowance, seconds_left
+from ..core.messages import Origin, Request
+from ..core.urls import redact
+from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from .names import Names, literal
 from .resolver import Address
 from .runtimes import Runtime
+from .waits import seconds_left
 
 _MAX_ORIGINS = 1024
 _DISCARD = 9  # the port of a datagram that is never sent
@@ -31,61 +28,71 @@ class Guard:
     Args:
         access: the policy.
         names: the resolver.
+
+    Attributes:
+        judges_requests: whether any request could be forbidden.
     """
 
     def __init__(self, access: AccessPolicy, names: Names) -> None:
         self._access = access
         self._names = names
-        self._judges_requests = access != AccessPolicy.anywhere()
+        self.judges_requests: bool = access != AccessPolicy.anywhere()
         self._own_loopback = [network for network in map(network_of, access.allowed_networks) if network.is_loopback]
-        self._admitted: set[Origin] = set()
+        self._admitted: set[tuple[str, Origin]] = set()
 
-    def admit(self, request: httpx.Request) -> None:
-        """Judge what a request itself says: its method, its URL, and whatever else names a server.
+    def admit(self, request: Request) -> None:
+        """Judge the method and the origin of a request, which are all that a request of the builder says.
 
         Raises:
             AccessDenied: it is forbidden; ``url`` names it.
             InvalidURL: its host is none that could be judged.
         """
-        if not self._judges_requests:
-            return
-        if not is_untouched(request):
-            self._judge(request, origin_of(request.url), userinfo=bool(request.url.userinfo))
-        elif request.origin not in self._admitted:
-            self._judge(request, request.origin, userinfo=False)
+        place = request.method, request.origin
+        if place not in self._admitted:
+            self._judge(request, userinfo=False)
             if len(self._admitted) >= _MAX_ORIGINS:
                 self._admitted.clear()
-            self._admitted.add(request.origin)
+            self._admitted.add(place)
 
-    def _judge(self, request: httpx.Request, origin: Origin, *, userinfo: bool) -> None:
-        host = check_host(f"[{origin.host}]" if ":" in origin.host else origin.host)
+    def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
+        """The same for a request of anybody, and whatever else in it names a server."""
+        if not self.judges_requests:
+            return
+        self._judge(request, userinfo=userinfo)
         try:
-            self._access.judge_method(request.method)
-            self._access.judge_url(origin.scheme, host, origin.port, userinfo=userinfo)
-            if not is_untouched(request):
-                _judge_names(request, origin)
+            _judge_names(request)
         except AccessDenied as error:
             error.url = redact(request.url)
             raise
 
-    async def addresses(self, runtime: Runtime, host: str, port: int, allowance: Allowance) -> list[Address]:
+    def _judge(self, request: Request, *, userinfo: bool) -> None:
+        origin = request.origin
+        host = check_host(f"[{origin.host}]" if ":" in origin.host else origin.host)
+        try:
+            self._access.judge_method(request.method)
+            self._access.judge_url(origin.scheme, host, origin.port, userinfo=userinfo)
+        except AccessDenied as error:
+            error.url = redact(request.url)
+            raise
+
+    async def addresses(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         """What may be dialled for a host; one address that may not refuses them all.
 
         Raises:
             AccessDenied: an address is forbidden.
-            httpcore.ConnectError: there is none.
-            httpcore.ConnectTimeout: the allowance is used up.
+            ConnectFailed: there is none.
+            ConnectTimedOut: the end has come.
         """
-        found = await self.found(runtime, host, port, allowance)
+        found = await self.found(runtime, host, port, end)
         if self._access.judges_addresses:
             for each in found:
                 self.judge(host, str(each.name[0]))
         return found
 
-    async def found(self, runtime: Runtime, host: str, port: int, allowance: Allowance) -> list[Address]:
+    async def found(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         """What a host leads to, unjudged, each address once; errors as in :meth:`addresses`."""
         own = literal(host, port)
-        found = [own] if own else await self._resolved(runtime, host, port, allowance)
+        found = [own] if own else await self._resolved(runtime, host, port, end)
         return list(dict.fromkeys(found))
 
     def _question(self, host: str) -> str:
@@ -96,16 +103,16 @@ class Guard:
         whole = not self._names.is_systems or not self._access.judges_addresses or host == "localhost"
         return host if whole or host.endswith(".") else f"{host}."
 
-    async def _resolved(self, runtime: Runtime, host: str, port: int, allowance: Allowance) -> list[Address]:
+    async def _resolved(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         try:
-            found = await self._names.addresses(runtime, self._question(host), port, seconds_left(allowance))
+            found = await self._names.addresses(runtime, self._question(host), port, seconds_left(end))
         except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
+            raise ConnectTimedOut(f"{host} was not resolved in time") from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise httpcore.ConnectError(f"{host} could not be resolved: {reason}") from error
+            raise ConnectFailed(f"{host} could not be resolved: {reason}") from error
         if not found:
-            raise httpcore.ConnectError(f"{host} has no address")
+            raise ConnectFailed(f"{host} has no address")
         return found
 
     def forget(self, host: str, port: int) -> None:
@@ -139,14 +146,14 @@ class Guard:
 
         Raises:
             AccessDenied: not at the address that was vetted, or at one that is forbidden.
-            httpcore.ConnectError: it is gone already.
+            ConnectFailed: it is gone already.
         """
         if not self._access.judges_addresses:
             return
         try:
             peer = str(sock.getpeername()[0])
         except OSError as error:
-            raise httpcore.ConnectError(f"No connection to {host}: {error.strerror}") from error
+            raise ConnectFailed(f"No connection to {host}: {error.strerror}") from error
         self._access.judge_address(host, peer)
         if _number(peer) != _number(str(vetted.name[0])):
             raise AccessDenied(
@@ -163,16 +170,17 @@ class Guard:
             raise AccessDenied(f"The Unix socket {path} is forbidden", reason="Unix socket", rule="Unix sockets")
 
 
-def _judge_names(request: httpx.Request, origin: Origin) -> None:
+def _judge_names(request: Request) -> None:
     """What a server, a proxy or TLS goes by besides the URL names the same server (RFC 9112 section 3.2)."""
+    origin = request.origin
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    hosts = {f"{host}:{origin.port}", *([host] if origin.port == DEFAULT_PORTS[origin.scheme] else [])}
-    if request.headers.get("host", "").lower() not in hosts:
+    named = [value.decode("latin-1").lower() for name, value in request.fields if name.lower() == b"host"]
+    if len(named) != 1 or named[0] not in (origin.netloc, f"{host}:{origin.port}"):
         raise _other_name("the header Host")
-    target = request.extensions.get("target") or b"/"
-    if target != b"*" and target[:1] != b"/":  # a proxy would read the URL's authority on into it
+    # A proxy would read the URL's authority on into any other target.
+    if request.target != b"*" and request.target[:1] != b"/":
         raise _other_name("the request target")
-    if request.extensions.get("sni_hostname", origin.host) not in (origin.host, None):
+    if request.server_name is not None:
         raise _other_name("the name for TLS")
 
 
@@ -217,11 +225,3 @@ def _number(text: str) -> int | None:
     """An address without its zone, which has a name or a number."""
     address = parse(text)
     return None if address is None else int(address)
-
-
-def origin_of(url: httpx.URL) -> Origin:
-    """The origin of a URL that httpx parsed; raises httpx.UnsupportedProtocol."""
-    scheme, host = url.scheme, url.raw_host.decode("ascii")
-    if scheme not in DEFAULT_PORTS or not host:
-        raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
-    return Origin(scheme, host, DEFAULT_PORTS[scheme] if url.port is None else url.port)

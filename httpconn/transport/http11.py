@@ -1,31 +1,21 @@
 """The client's side of an HTTP/1.1 connection, without I/O: bytes to send out, bytes received in.
 
-A response's head is read in one piece. A body of known length is only counted, and may be received straight into a
-buffer of the caller's. A chunked body has its own decoder.
+An answer's head is read by llhttp, in one piece. Its body goes around the parser: one of known length is only
+counted, and may be received straight into a buffer of the caller's; a chunked one has its own decoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .blocks import FieldBlock, head_begins
+from .blocks import FieldBlock
 from .chunked import ChunkedDecoder
-from .faults import LocalProtocolError, RemoteProtocolError, TooLarge, Truncated
-from .messages import (
-    Fields,
-    Framing,
-    Head,
-    RequestFields,
-    read_framing,
-    read_head,
-    reframed,
-    write_fields,
-    write_request_line,
-)
+from .faults import Disconnected, HeaderTooLarge, LocalProtocolError, RemoteProtocolError, truncated
+from .messages import Fields, Framing, Head, RequestFields, read_framing, read_head, write_fields, write_request_line
 
-__all__ = ["HTTP11Connection", "Head", "LocalProtocolError", "RemoteProtocolError", "Truncated"]
+__all__ = ["HTTP11Connection", "Head"]
 
-MAX_INTERIM_RESPONSES = 64
+MAX_INTERIM_ANSWERS = 8
 
 
 class HTTP11Connection:
@@ -36,9 +26,7 @@ class HTTP11Connection:
 
     Args:
         max_headers: the number of header fields, and of trailer fields, that an answer may have.
-        max_header_bytes: the size of an answer's head, of its trailer section, and of all interim heads before it, in
-            bytes.
-        strict: reject an irregular response. Without it the response is delivered, and its connection is not reused.
+        max_header_bytes: the size of an answer's head, and of its trailer section, in bytes.
 
     Attributes:
         head: the head of the final answer, or None before it is there.
@@ -55,7 +43,6 @@ class HTTP11Connection:
         "_fields",
         "_fields_given",
         "_interim",
-        "_interim_bytes",
         "_max_header_bytes",
         "_max_headers",
         "_method",
@@ -63,7 +50,6 @@ class HTTP11Connection:
         "_persistent",
         "_remaining",
         "_step",
-        "_strict",
         "_unsent",
         "ahead",
         "answered",
@@ -73,15 +59,14 @@ class HTTP11Connection:
         "head",
     )
 
-    def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024, strict: bool = False) -> None:
+    def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
         self._max_headers = max_headers
         self._max_header_bytes = max_header_bytes
-        self._strict = strict
-        self._block = FieldBlock(head_begins, max_headers, max_header_bytes)
+        self._block = FieldBlock(b"HTTP/1.", max_headers, max_header_bytes)
         self._chunks: ChunkedDecoder | None = None
         self._fields: RequestFields | None = None
         self._fields_given: Fields = []
-        self._interim = self._interim_bytes = 0
+        self._interim = 0
         self._method = b""
         self._parts: list[bytes] = []
         self._persistent = True
@@ -101,7 +86,7 @@ class HTTP11Connection:
         """Whether the next request may be sent: both messages ended, and the connection persists.
 
         RFC 9112 section 9.3: no ``Connection: close`` in either, and HTTP/1.1. An answer that ends with the
-        connection, an irregular one, and bytes that came after a complete one, end it as well.
+        connection, and bytes that came after a complete one, end it as well.
         """
         return self.complete and self._persistent and self._unsent == 0
 
@@ -129,7 +114,7 @@ class HTTP11Connection:
         """Begin an exchange whose request is written by somebody else."""
         self._method = method
         self._persistent = keep_alive
-        self._interim = self._interim_bytes = 0
+        self._interim = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
         self.answered = self.chunked = self.close_delimited = self.complete = False
@@ -158,8 +143,8 @@ class HTTP11Connection:
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer; ``b""`` says that it sends no more.
 
-        RemoteProtocolError: they break HTTP; Truncated: they end too early. What came of the body before can still
-        be taken.
+        ProtocolError, HeaderTooLarge: they break HTTP; TruncatedBody, Disconnected: they end too early. What came of
+        the body before can still be taken.
         """
         try:
             if data:
@@ -167,7 +152,7 @@ class HTTP11Connection:
                 self._step(self, data)
             else:
                 self._take_end()
-        except RemoteProtocolError:
+        except (RemoteProtocolError, HeaderTooLarge, Disconnected):
             self._persistent = False
             self._step = HTTP11Connection._broken_bytes
             raise
@@ -203,34 +188,19 @@ class HTTP11Connection:
                 return
             head = read_head(block)
             framing = read_framing(head.version, head.values)
-            if framing.irregular:
-                head = reframed(head, framing)
-            if head.irregular:
-                self._note_irregular(head.irregular)
             if head.status >= 200:
                 self.head = head
                 self._persistent = self._persistent and framing.keep_alive
                 self._begin_body(head.status, framing, data)
                 return
-            self._skip_interim(head, len(block))
+            self._skip_interim(head)
 
-    def _note_irregular(self, what: str) -> None:
-        """Rule out that the connection is reused, or under strict framing reject the response."""
-        if self._strict:
-            raise RemoteProtocolError(f"the response is irregular, which strict_framing rejects: {what}")
-        self._persistent = False
-
-    def _skip_interim(self, head: Head, size: int) -> None:
-        # RFC 9110 section 15.2: any number may precede the final response, and a client may ignore them. A limit
+    def _skip_interim(self, head: Head) -> None:
+        # RFC 9110 section 15.2: any number may precede the final answer, and a client may ignore them; a bound
         # keeps an endless row of them from passing for progress.
         self._interim += 1
-        self._interim_bytes += size
-        if self._interim > MAX_INTERIM_RESPONSES:
-            raise RemoteProtocolError(
-                f"more than {MAX_INTERIM_RESPONSES} interim responses, the last with {head.status}"
-            )
-        if self._interim_bytes > self._max_header_bytes:
-            raise TooLarge("the interim responses are too large")
+        if self._interim > MAX_INTERIM_ANSWERS:
+            raise RemoteProtocolError(f"more than {MAX_INTERIM_ANSWERS} interim answers, the last with {head.status}")
 
     def _begin_body(self, status: int, framing: Framing, data: bytes) -> None:
         """Decide how the body ends, by the rules of RFC 9112 section 6.3 in their order."""
@@ -276,8 +246,6 @@ class HTTP11Connection:
         chunks = self._chunks
         if chunks is None or not chunks.decode(data, self._parts):
             return
-        if chunks.irregular:
-            self._note_irregular(chunks.irregular)
         self._finish()
         if chunks.rest:
             self._unasked_bytes(chunks.rest)
@@ -304,8 +272,7 @@ class HTTP11Connection:
             return
         # RFC 9112 section 8: a message is incomplete unless its framing says that it has ended. A last chunk says
         # so; the empty line after it, which careless servers forget, adds nothing.
-        if self._chunks is not None and self._chunks.may_end():
-            self._note_irregular("no empty line after the last chunk")
-        elif not self.close_delimited:
-            raise Truncated(answered=self.answered)
-        self._finish()
+        if self.close_delimited or (self._chunks is not None and self._chunks.may_end()):
+            self._finish()
+            return
+        raise truncated(answered=self.answered)

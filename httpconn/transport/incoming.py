@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import httpx
-
+from ..core.messages import Head
+from ..errors import ReadFailed
 from ..options import Limits
 from . import http11
 from .interruption import Interruption
+from .waits import Waits
 from .wire import Wire
 
 READ_SIZE = 64 * 1024
@@ -24,16 +25,13 @@ class Connection:
         self.wire: Wire = wire
         self._interruption: Interruption | None = None
         self.http: http11.HTTP11Connection = http11.HTTP11Connection(
-            max_headers=limits.max_headers,
-            max_header_bytes=limits.max_header_bytes,
-            strict=limits.strict_framing,
+            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
         )
 
-    def be_held(self, interruption: Interruption | None) -> None:
+    def be_held(self, interruption: Interruption) -> None:
         """By the request that uses it now, and may be interrupted."""
         self._interruption = interruption
-        if interruption is not None:
-            interruption.hold(self, self.wire.close)
+        interruption.hold(self, self.wire.close)
 
     def let_go(self) -> None:
         """The request uses it no more."""
@@ -53,54 +51,85 @@ class _GiveBack(Protocol):
 
 
 class Incoming:
-    """At its end, or when it is closed, the connection goes back to the pool.
+    """A response whose body is still to come. At its end, or when it is closed, the connection goes back to the pool.
 
     Args:
         connection: what it comes from.
-        timeout: for each wait.
+        head: the head of the response.
+        waits: how long to wait for more.
         give_back: takes the connection at the end.
 
     Attributes:
-        is_whole: whether its end was received.
+        head: the same.
+        complete: whether the end of the body was received.
+        closed: whether the connection was given back.
     """
 
-    __slots__ = ("_closed", "_connection", "_give_back", "_is_over", "_timeout", "is_whole")
+    __slots__ = ("_connection", "_extensions", "_give_back", "_is_over", "_waits", "closed", "complete", "head")
 
-    def __init__(self, connection: Connection, timeout: float | None, give_back: _GiveBack) -> None:
+    def __init__(self, connection: Connection, head: Head, waits: Waits, give_back: _GiveBack) -> None:
         self._connection = connection
-        self._timeout = timeout
+        self._waits = waits
         self._give_back = give_back
-        self._closed = False
+        self._extensions: dict[str, Any] | None = None
         self._is_over = False
-        self.is_whole: bool = False
+        self.head: Head = head
+        self.complete: bool = False
+        self.closed: bool = False
 
     @property
-    def rest(self) -> int:
+    def extensions(self) -> dict[str, Any]:
+        """What httpx calls the extensions of a response."""
+        if self._extensions is None:
+            head = self.head
+            self._extensions = {
+                "http_version": head.version,
+                "reason_phrase": head.reason,
+                "network_stream": self,
+            }
+        return self._extensions
+
+    def shown_as(self, head: Head, extensions: dict[str, Any]) -> Incoming:
+        """The same under a head that somebody may have changed."""
+        self.head, self._extensions = head, extensions
+        return self
+
+    @property
+    def remaining(self) -> int:
         """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
-        return 0 if self._closed else self._connection.http.direct_remaining or 0
+        return 0 if self.closed else self._connection.http.direct_remaining or 0
 
     def take(self) -> bytes:
         """What has come already, mostly with the header; errors as of ``receive``."""
         http = self._open_connection().http
         data = http.take_body()
-        self._look_for_the_end(http)
+        if http.complete:
+            self.complete = True
+            self.abandon()
         return data
 
     async def receive(self) -> bytes:
-        """The next bytes, transfer coding removed; empty at the end. After ``close``: httpx.StreamClosed."""
-        if self.is_whole:
+        """Return the next bytes, transfer coding removed; empty at the end.
+
+        Raises:
+            ReadFailed: the connection broke, or the response was closed.
+            ReadTimedOut: nothing came in time.
+            ProtocolError: the body breaks HTTP, or ended too early.
+        """
+        if self.complete:
             return b""
         http = self._open_connection().http
         try:
+            end = self._waits.until(self._waits.read)
             while True:
                 data = http.take_body()
                 if data or http.complete:
                     break
-                data = await self._receive_more(http)
+                data = await self._receive_more(http, end)
                 if data:
                     break
         except BaseException:
-            self.close()
+            self.abandon()
             raise
         self._look_for_the_end(http)
         return data
@@ -110,27 +139,27 @@ class Incoming:
         connection = self._open_connection()
         try:
             # Given back at once: an error keeps this frame, and what views a buffer keeps it from being closed.
-            with buffer[: self.rest] as room:
-                count = await connection.wire.receive_into(room, self._timeout)
+            with buffer[: self.remaining] as room:
+                count = await connection.wire.receive_into(room, self._waits.until(self._waits.read))
             self._count(connection.http, count)
         except BaseException:
-            self.close()
+            self.abandon()
             raise
         self._look_for_the_end(connection.http)
         return count
 
     def _open_connection(self) -> Connection:
-        if self._closed:  # it may serve another exchange by now
-            raise httpx.StreamClosed
+        if self.closed:  # it may serve another exchange by now
+            raise ReadFailed("The response was closed")
         return self._connection
 
-    async def _receive_more(self, http: http11.HTTP11Connection) -> bytes:
+    async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
         wire = self._connection.wire
         remaining = http.direct_remaining
         if remaining is None:
-            http.receive(await wire.receive_or_break(READ_SIZE, self._timeout))
+            http.receive(await wire.receive_or_break(READ_SIZE, end))
             return b""
-        data = await wire.receive_or_break(min(READ_SIZE, remaining), self._timeout)
+        data = await wire.receive_or_break(min(READ_SIZE, remaining), end)
         self._count(http, len(data))
         return data
 
@@ -143,15 +172,19 @@ class Incoming:
 
     def _look_for_the_end(self, http: http11.HTTP11Connection) -> None:
         if http.complete:
-            self.is_whole = True
-            self.close()
+            self.complete = True
+            self.abandon()
 
-    def close(self) -> None:
-        """Close; a connection whose answer was not read to its end is of no further use."""
+    def abandon(self) -> None:
+        """Close; a connection whose response was not read to its end is of no further use."""
         if not self._is_over:
-            self._closed = True
+            self.closed = True
             self._give_back(reusable=self._connection.http.reusable)
             self._is_over = True  # only now: a signal handler may interrupt the call before
+
+    async def close(self) -> None:
+        """The same; it never waits."""
+        self.abandon()
 
     def get_extra_info(self, info: str) -> Any:
         """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""

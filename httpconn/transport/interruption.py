@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-import httpx
-
+from ..errors import ReadFailed
 from .signals import ThreadSignal
 
 
@@ -32,11 +31,11 @@ class Interruption:
         return self._requested.block(seconds)
 
     def hold(self, key: Hashable, end: Callable[[], object]) -> None:
-        """Something will be waited for, which ``end`` ends from any thread; httpx.ReadError if it has come."""
+        """Something will be waited for, which ``end`` ends from any thread; ReadFailed if it has come."""
         self._ends[key] = end
         if self.is_requested:
             self.let_go(key)
-            raise httpx.ReadError("The request was interrupted")
+            raise ReadFailed("The request was interrupted")
 
     def let_go(self, key: Hashable) -> None:
         """It will not be waited for any more, nor is it being ended: it may be another's next."""

@@ -10,12 +10,13 @@ import httpcore
 import httpx
 
 from ..access import AccessPolicy
-from ..errors import InvalidRequest
+from ..errors import AccessDenied, InvalidRequest, InvalidURL
 from ..options import Limits
 from ..stats import PoolStats
 from ..stepping import run_sync
+from .allowance import waits_of
 from .dial import Options
-from .direct import Direct
+from .direct import request_of, response_of
 from .engine import Engine
 from .guard import Guard
 from .names import NameResolver, Names
@@ -24,7 +25,8 @@ from .proxies import ProxyLike, core_proxy, require, require_trusted
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .security import Security
 
-_OBSERVED = {"handle_request", "handle_async_request"}
+OBSERVED = frozenset({"handle_request", "handle_async_request"})
+"""Instrumentation replaces one of these methods, of the one object that it observes."""
 
 
 class _Transport:
@@ -32,7 +34,10 @@ class _Transport:
 
     Attributes:
         access: the policy that is kept.
+        engine: what sends, unless that is httpcore.
     """
+
+    engine: Engine | None = None
 
     _runtime_type: ClassVar[type[Runtime]]
     _pooled_type: ClassVar[type[SyncPooled | AsyncPooled]]
@@ -55,11 +60,11 @@ class _Transport:
             require("h2", option="http2", extra="http2")
         self.access: AccessPolicy = access or AccessPolicy.anywhere()
         names = self._names(resolver)
-        guard = Guard(self.access, names)
+        guard = self._guard = Guard(self.access, names)
         limits = limits or Limits()
         security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)
         options = tuple(socket_options or ())
-        self._way: Direct | Pooled
+        self._way: Engine | Pooled
         if http2 or proxy is not None:
             dialled = guard
             if proxy is not None:
@@ -68,22 +73,32 @@ class _Transport:
             core: dict[str, Any] = {"ssl_context": security, "http2": http2, "uds": uds, "socket_options": options}
             core["proxy"] = None if proxy is None else core_proxy(proxy, trust_env=trust_env)
             core["local_address"] = local_address
-            self._way = self._pooled_type(limits, guard, dialled, core)
-            self._direct: Direct | None = None
+            self._way = self._pooled_type(limits, dialled, core)
         else:
             dialling = Options(local_address, options, guard)
-            self._way = self._direct = Direct(Engine(self._runtime_type(), limits, security, dialling, uds), guard)
+            self._way = self.engine = Engine(self._runtime_type(), limits, security, dialling, uds)
 
     def _names(self, resolver: NameResolver | None) -> Names:
         return Names.of(resolver)  # or the Names that the transports of one connection object share
 
-    @property
-    def direct(self) -> Direct | None:
-        """The way of the engine, where that is the one, and nobody wants to see what goes through this transport.
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        asked = request_of(request)
+        self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
+        try:
+            if isinstance(self._way, Pooled):
+                return await self._way.exchange(request)
+            waits = waits_of(request.extensions.get("timeout", {}))
+            return response_of(await self._way.exchange(asked, waits, request.extensions.get("interruption")))
+        except (AccessDenied, InvalidURL):
+            raise
+        except InvalidRequest as error:
+            raise httpx.LocalProtocolError(error.message) from None  # what is below may quote the request
 
-        Instrumentation replaces a method of the one object that it observes.
-        """
-        return None if _OBSERVED & self.__dict__.keys() else self._direct
+    async def _close(self) -> None:
+        if isinstance(self._way, Engine):
+            self._way.close()
+        else:
+            await self._way.close()
 
     @property
     def stats(self) -> PoolStats:
@@ -125,11 +140,11 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
-        return run_sync(self._way.exchange(request))
+        return run_sync(self._exchange(request))
 
     def close(self) -> None:
         """Close all connections, be they in use; what is asked for later is refused."""
-        run_sync(self._way.close())
+        run_sync(self._close())
 
 
 class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
@@ -143,8 +158,8 @@ class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
-        return await self._way.exchange(request)
+        return await self._exchange(request)
 
     async def aclose(self) -> None:
         """The same, also in a cancelled task."""
-        await self._way.close()
+        await self._close()

@@ -14,6 +14,7 @@ import httpx
 
 from ..options import Limits
 from ..stats import PoolStats
+from .allowance import until_of
 from .backend import AsyncBackend, SyncBackend
 from .bodies import AsyncBody, RequestBody, SyncBody
 from .gate import Gate, Place
@@ -35,16 +36,14 @@ class Pooled(ABC):
 
     Args:
         limits: connections at once, idle ones, and how long these are kept.
-        guard: judges the requests.
         options: those of httpcore's pools.
     """
 
     _pool: Any
     _backend: Any
 
-    def __init__(self, runtime: Runtime, limits: Limits, guard: Guard, options: dict[str, Any]) -> None:
+    def __init__(self, runtime: Runtime, limits: Limits, options: dict[str, Any]) -> None:
         keep_secrets()
-        self._guard = guard
         self._limits = limits
         self._bracketed = _writes_hosts(options.get("proxy"))
         self._closed = False
@@ -79,10 +78,9 @@ class Pooled(ABC):
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send, and return as soon as the header is there."""
-        self._guard.admit(request)
         url = request.url
         host = url.raw_scheme, url.raw_host, url.port
-        place = await self._gate.enter(host, request.extensions.get("timeout", {}).get("pool"))
+        place = await self._gate.enter(host, until_of(request.extensions.get("timeout", {}).get("pool")))
         passage = Passage(self._limits)
         self._exchanges += 1
         try:
@@ -125,8 +123,8 @@ class Pooled(ABC):
 class SyncPooled(Pooled):
     """For threads; ``dialling`` judges what the pool dials, which may be a proxy."""
 
-    def __init__(self, limits: Limits, guard: Guard, dialling: Guard, options: dict[str, Any]) -> None:
-        super().__init__(BlockingRuntime(), limits, guard, options)
+    def __init__(self, limits: Limits, dialling: Guard, options: dict[str, Any]) -> None:
+        super().__init__(BlockingRuntime(), limits, options)
         self._backend = SyncBackend(dialling)
         self._pool = SyncPool(self._surplus, network_backend=self._backend, **self._options)
 
@@ -153,8 +151,8 @@ class SyncPooled(Pooled):
 class AsyncPooled(Pooled):
     """For the tasks of one event loop; see :class:`SyncPooled`."""
 
-    def __init__(self, limits: Limits, guard: Guard, dialling: Guard, options: dict[str, Any]) -> None:
-        super().__init__(EventLoopRuntime(), limits, guard, options)
+    def __init__(self, limits: Limits, dialling: Guard, options: dict[str, Any]) -> None:
+        super().__init__(EventLoopRuntime(), limits, options)
         self._backend = AsyncBackend(dialling)
         self._pool = AsyncPool(self._surplus, network_backend=self._backend, **self._options)
 
@@ -192,7 +190,7 @@ def _is_http(response: httpcore.Response) -> bool:
 
     h11 takes any status and version; for HTTP/2, httpcore has h2 take any field.
     """
-    known = 200 <= response.status <= 999 and response.extensions.get("http_version") in VERSIONS
+    known = 200 <= response.status <= 599 and response.extensions.get("http_version") in VERSIONS
     return known and are_fields(response.headers)
 
 

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 
-from .allowance import Allowance, seconds_left
 from .resolver import Address
 from .runtimes import Runtime
+from .waits import seconds_left
 
 ATTEMPT_DELAY = 0.25
 """Seconds that an address has to itself before the next one is tried as well (RFC 8305 section 5)."""
@@ -54,7 +54,7 @@ def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.
 
 
 async def race(
-    runtime: Runtime, addresses: Iterable[Address], allowance: Allowance, begin: Begin
+    runtime: Runtime, addresses: Iterable[Address], end: float, begin: Begin
 ) -> tuple[Address, socket.socket]:
     """Connect to the first address that accepts; close the sockets of all others, whatever happens.
 
@@ -64,18 +64,18 @@ async def race(
     Args:
         runtime: waits.
         addresses: in the order in which they are tried.
-        allowance: for all of them.
+        end: the moment at which all of them are given up.
         begin: makes a socket that connects, and becomes writable once it has or cannot.
 
     Raises:
-        TimeoutError: the allowance is used up.
+        TimeoutError: the end has come.
         OSError: none answers; why the last one does not.
         ValueError: the same.
     """
     runners = _Runners(addresses, begin)
     try:
         while True:
-            left = seconds_left(allowance)
+            left = seconds_left(end)
             runners.start(left)
             ready = await runtime.any_writable(runners.sockets, runners.patience(left))
             winner = runners.winner(ready)

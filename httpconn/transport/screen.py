@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 
+from ..errors import HTTPConnError
 from .blocks import TOKEN
-from .faults import RemoteProtocolError
+from .faults import Disconnected, HeaderTooLarge, RemoteProtocolError
 from .frames import PREFACE, Frames
 from .http11 import Head, HTTP11Connection
 from .passages import CURRENT, Passage
 
 _request = re.compile(rb"(" + TOKEN + rb") [\x21-\x7e]++ HTTP/1\.1\r\n").match
 _AHEAD = b"\0"
-"""Bytes behind a response, whatever they were: they keep h11 from reusing the connection."""
+"""Stands for bytes behind an answer, whatever they were: the connection is out of step."""
 
 
 class Screen:
@@ -30,7 +31,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._answer: HTTP11Connection | None = None
-        self._fault: RemoteProtocolError | None = None
+        self._fault: HTTPConnError | None = None
         self._frames: Frames | None = None
         self._headed = False
 
@@ -49,11 +50,7 @@ class Screen:
         request = _request(data)
         if request:
             limits = (CURRENT.get() or Passage()).limits
-            self._answer = HTTP11Connection(
-                max_headers=limits.max_headers,
-                max_header_bytes=limits.max_header_bytes,
-                strict=limits.strict_framing,
-            )
+            self._answer = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
             self._answer.begin(request[1], keep_alive=True)
             self._headed = False
 
@@ -65,8 +62,8 @@ class Screen:
     def passed(self, data: bytes) -> bytes:
         """What h11 reads for the bytes that came, or for the end; nothing as long as there is nothing to say.
 
-        RemoteProtocolError of ``faults``: they break HTTP, exceed a limit of the call, or end too early. What came of
-        the body before is passed first.
+        ProtocolError, HeaderTooLarge, Disconnected: they break HTTP, exceed a limit of the call, or end too early. What
+        came of the body before is passed first.
         """
         answer = self._answer
         if answer is None:
@@ -75,7 +72,7 @@ class Screen:
             return _AHEAD if data else b""
         try:
             answer.receive(data)
-        except RemoteProtocolError as fault:
+        except (RemoteProtocolError, HeaderTooLarge, Disconnected) as fault:
             self._fault = fault
         written = self._written(answer)
         if not written:
@@ -91,8 +88,7 @@ class Screen:
         if answer.chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body += b"0\r\n\r\n" if answer.complete else b""
-        ends = answer.complete and not answer.reusable and not answer.close_delimited
-        return start + body + (_AHEAD if ends else b"")
+        return start + body + (_AHEAD if answer.complete and answer.ahead else b"")
 
     def end_tunnel_request(self) -> None:
         """TLS begins: the answer to CONNECT is over, whatever length it gave (RFC 9112 section 6.3, rule 2)."""
@@ -100,5 +96,5 @@ class Screen:
 
 
 def _head(head: Head) -> bytes:
-    lines = [b"%b %d %b" % (head.version, head.status, head.reason), *map(b": ".join, head.headers), b"", b""]
+    lines = [b"%b %d %b" % (head.version, head.status, head.reason), *map(b": ".join, head.fields), b"", b""]
     return b"\r\n".join(lines)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
 import anyio
-import httpx
 
+from ..errors import PoolTimedOut
 from .alarms import Alarms
-from .allowance import Allowance, seconds_left
+from .waits import seconds_left
 
 LOOK = 5.0
 """Seconds after which a call that waits checks the pool: an interrupted call may have left a slot to be freed."""
@@ -44,18 +45,18 @@ class Signal(Protocol):
         """Wait; TimeoutError when the seconds are over, None being no bound."""
 
 
-async def await_turn(turn: Signal, timeout: Allowance, portion: float) -> bool:
+async def await_turn(turn: Signal, end: float, portion: float) -> bool:
     """Wait for a connection at most ``portion`` seconds, and return whether the wait is over.
 
     Raises:
-        httpx.PoolTimeout: the timeout has passed.
+        PoolTimedOut: the end has come.
     """
     try:
-        left = seconds_left(timeout)
+        left = seconds_left(end)
         await turn.wait(portion if left is None else min(portion, left))
     except TimeoutError:
-        if timeout.left() == 0.0:
-            raise httpx.PoolTimeout("No connection came free in time") from None
+        if time.monotonic() >= end:
+            raise PoolTimedOut("No connection came free in time") from None
     return turn.is_set()
 
 

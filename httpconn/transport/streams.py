@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpcore
 
+from ..errors import ConnectFailed, ConnectTimedOut, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
 from ..stepping import run_sync
-from .allowance import Allowance
+from .allowance import Allowance, until_of
 from .screen import Screen
 from .security import Security
 from .wire import Wire
 
 UNSAID: Allowance = Allowance(None)
 """The timeout of an operation for which httpcore names none: a SOCKS handshake, which is part of connecting."""
+
+
+_KINDS: dict[type, type[Exception]] = {
+    ConnectTimedOut: httpcore.ConnectTimeout,
+    ConnectFailed: httpcore.ConnectError,
+    ReadTimedOut: httpcore.ReadTimeout,
+    ReadFailed: httpcore.ReadError,
+    WriteTimedOut: httpcore.WriteTimeout,
+    WriteFailed: httpcore.WriteError,
+}
+
+
+class core_errors:  # noqa: N801 - read as a statement
+    """Raise httpcore's error of the same kind, which httpcore looks for, with ours as its cause."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        for ours, theirs in _KINDS.items():
+            if isinstance(error, ours):
+                raise theirs(str(error)) from error
 
 
 class Stream:
@@ -42,13 +65,14 @@ class Stream:
         """See httpcore."""
         return self._wire.get_extra_info(info)
 
-    def _time(self, timeout: float | None) -> float | None:
-        return self._connecting if timeout is UNSAID else timeout
+    def _end(self, timeout: float | None) -> float:
+        return until_of(self._connecting if timeout is UNSAID else timeout)
 
     async def _receive(self, max_bytes: int, timeout: float | None) -> bytes:
         self._screen.check()
         while True:
-            data = await self._wire.receive(max_bytes, self._time(timeout))
+            with core_errors():
+                data = await self._wire.receive(max_bytes, self._end(timeout))
             passed = self._screen.passed(data)
             if passed or not data:
                 return passed
@@ -56,12 +80,14 @@ class Stream:
     async def _send(self, data: bytes, timeout: float | None) -> None:
         self._screen.sent(data)
         # In HTTP/2, what is sent may answer what came: others are due for their turn amid a flood of that, too.
-        await self._wire.send(data, self._time(timeout), onward=True)
+        with core_errors():
+            await self._wire.send_large(data, partial(self._end, timeout))
 
     async def _start_tls(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> None:
         self._screen.end_tunnel_request()
         # An address in brackets is one that was written for a proxy.
-        await self._wire.start_tls(Security.of(context), host and host.strip("[]"), self._time(timeout))
+        with core_errors():
+            await self._wire.start_tls(Security.of(context), host and host.strip("[]"), self._end(timeout))
 
     def abort(self) -> None:
         """Close at once; nothing is sent but what TCP does."""

@@ -1,4 +1,4 @@
-"""The engine's and httpcore's exceptions become httpx's, as in httpx's own transports."""
+"""httpcore's exceptions become httpx's, as in httpx's own transports, and ours where the wire raised one of ours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
-from ..errors import HeaderTooLarge
-from . import faults
+from ..errors import HTTPConnError, TransportError
 
 _NAMES = (
     "TimeoutException",
@@ -43,9 +42,6 @@ _REQUEST_CHECKS = "h2.utilities"
 MAX_TEXT = 200
 """Characters of a message, which may quote the peer."""
 
-# h11's words, which users of httpx know.
-_NO_ANSWER = "Server disconnected without sending a response."
-_CUT = "peer closed connection without sending complete message"
 _GOING_AWAY = "Server disconnected: it takes no more requests on this connection"
 
 
@@ -58,11 +54,11 @@ class httpx_errors:  # noqa: N801 - read as a statement; a class, since a genera
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception):
-            raise_as_httpx(error)
+            _raise_as_httpx(error)
 
 
-def raise_as_httpx(error: Exception) -> None:
-    """The same, where the statement would cost more than what it watches over; what needs no translation returns."""
+def _raise_as_httpx(error: Exception) -> None:
+    """What needs no translation returns."""
     translated = _translated(error)
     try:
         if isinstance(translated, httpx.LocalProtocolError):
@@ -76,15 +72,12 @@ def raise_as_httpx(error: Exception) -> None:
 
 
 def _translated(error: Exception) -> Exception | None:
-    match error:
-        case faults.Truncated():
-            return httpx.RemoteProtocolError(_CUT if error.answered else _NO_ANSWER)
-        case faults.TooLarge():
-            return HeaderTooLarge(f"The answer's framing exceeds its limits: {error}")
-        case faults.RemoteProtocolError():
-            return httpx.RemoteProtocolError(_text(error))
-        case faults.LocalProtocolError():
-            return httpx.LocalProtocolError(_text(error))
+    if isinstance(error, HTTPConnError):
+        return None
+    ours = error.__cause__ or error.__context__
+    if isinstance(ours, TransportError) and isinstance(error, tuple(_BY_TYPE)):
+        # Of the wire; one for each call, since several may meet it.
+        return type(ours)(ours.message)
     if _is_farewell(error):
         return httpx.RemoteProtocolError(_GOING_AWAY)
     if _is_nonsense(error):

@@ -13,14 +13,22 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-import httpcore
-
-from ..errors import InvalidRequest
+from ..errors import (
+    ConnectFailed,
+    ConnectTimedOut,
+    HTTPConnError,
+    InvalidRequest,
+    ReadFailed,
+    ReadTimedOut,
+    TLSFailed,
+    WriteFailed,
+    WriteTimedOut,
+)
 from ..forking import in_child
-from .allowance import Allowance, seconds_left
 from .layer import TLSLayer
 from .runtimes import Runtime
 from .security import Security
+from .waits import seconds_left, until
 from .watches import BLOCKED_READ
 
 BURST = 1024 * 1024
@@ -32,6 +40,9 @@ STINT = 0.005
 PATIENCE = 0.1
 """Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
 
+PORTION = 64 * 1024
+"""Bytes of a large body that have the whole write timeout to themselves."""
+
 T = TypeVar("T", bytes, int)
 Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]
 
@@ -40,7 +51,7 @@ BROKEN = (OSError, ValueError)
 
 
 class Wire:
-    """Sends and receives; raises httpcore's exceptions, as the dial does."""
+    """Sends and receives. What has to be waited for ends at a moment of ``time.monotonic()``; inf is no end."""
 
     __slots__ = (
         "_burst",
@@ -75,49 +86,47 @@ class Wire:
         self._unsent: bytes | memoryview = b""
         _open.add(sock)
 
-    async def receive(self, max_bytes: int, timeout: float | None) -> bytes:
+    async def receive(self, max_bytes: int, end: float) -> bytes:
         """What has come, or what comes next; empty at the end. An interruption loses nothing.
 
         httpcore reads on through interim answers and HTTP/2 frames: used-up time ends that though more has come.
         """
         try:
-            seconds_left(timeout)
+            seconds_left(end)
         except TimeoutError as error:
-            raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
-        return await self._received(partial(self._layer.recv, max_bytes), timeout, self._ready, look=True)
+            raise told(error, ReadTimedOut, ReadFailed) from error
+        return await self._received(partial(self._layer.recv, max_bytes), end, self._ready, look=True)
 
-    def receive_or_break(
-        self, max_bytes: int, timeout: float | None, *, look: bool = True
-    ) -> Coroutine[Any, Any, bytes]:
+    def receive_or_break(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """The same, faster, for who closes the wire when it is interrupted.
 
         Args:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
         look = look or self._is_busy()
-        return self._received(partial(self._layer.recv, max_bytes), timeout, self._watch.result_of, look=look)
+        return self._received(partial(self._layer.recv, max_bytes), end, self._watch.result_of, look=look)
 
-    async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
+    async def receive_into(self, buffer: memoryview, end: float) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
         with buffer[:BURST] as room:
             first: Callable[[], int] = partial(self._layer.recv_into, room)
-            count = await self._received(first, timeout, self._watch.result_of, look=True)
+            count = await self._received(first, end, self._watch.result_of, look=True)
             if not count:
                 return 0
             with room[count:] as rest:
-                return count + await self._fill(rest, timeout)
+                return count + await self._fill(rest, end)
 
-    async def _fill(self, room: memoryview, timeout: float | None) -> int:
+    async def _fill(self, room: memoryview, end: float) -> int:
         """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
         filling = Filling(self._layer.recv_into, room)
         try:
-            patience = Allowance(min(PATIENCE, seconds_left(timeout) or PATIENCE))
             if room:
-                await self._received(filling, patience, self._watch.result_of, look=self._is_busy())
-        except (httpcore.ReadTimeout, TimeoutError):
+                soon = min(end, until(PATIENCE))
+                await self._received(filling, soon, self._watch.result_of, look=self._is_busy())
+        except ReadTimedOut:
             pass
-        except httpcore.ReadError as error:
-            self._failure = str(error)
+        except ReadFailed as error:
+            self._failure = error.message
         return filling.count
 
     def _is_busy(self) -> bool:
@@ -128,9 +137,9 @@ class Wire:
         await self._watch.readable(seconds)
         return take()
 
-    async def _received(self, take: Callable[[], T], timeout: float | None, waiting: Waiting[T], *, look: bool) -> T:
+    async def _received(self, take: Callable[[], T], end: float, waiting: Waiting[T], *, look: bool) -> T:
         if self._failure:
-            raise httpcore.ReadError(self._failure)
+            raise ReadFailed(self._failure)
         if look:
             await self._give_way()
         self._receiving = True
@@ -141,7 +150,7 @@ class Wire:
                     if look:
                         received = take()
                     else:
-                        received = await waiting(take, seconds_left(timeout))
+                        received = await waiting(take, seconds_left(end))
                         self._begin_burst()
                     break
                 except BLOCKED_READ:
@@ -149,15 +158,15 @@ class Wire:
                 except ssl.SSLWantWriteError:
                     look = not self._sending  # or else what is to be sent is sent there
                     if look:
-                        await self._watch.writable(seconds_left(timeout))
+                        await self._watch.writable(seconds_left(end))
         except BROKEN as error:
-            raise told(error, httpcore.ReadTimeout, httpcore.ReadError) from error
+            raise told(error, ReadTimedOut, ReadFailed) from error
         finally:
             self._receiving = False
             if self._closed:
                 self._socket.close()
         if self._closed:  # an end that close made is not the peer's, which may end a body
-            raise httpcore.ReadError("The connection was closed")
+            raise ReadFailed("The connection was closed")
         self._burst += received if isinstance(received, int) else len(received)
         return received
 
@@ -183,14 +192,20 @@ class Wire:
         except (*BLOCKED_READ, ssl.SSLWantWriteError):
             count = 0
         except BROKEN as error:
-            raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
+            raise told(error, WriteTimedOut, WriteFailed) from error
         finally:
             self._end_sending()
         if count == len(data) and (self._tls is None or not self._tls.has_unsent()):
             return None
         return data[count:]
 
-    async def send(self, data: bytes, timeout: float | None, *, onward: bool = False) -> None:
+    async def send_large(self, data: bytes, until: Callable[[], float]) -> None:
+        """Send all in portions, each of which has until the moment that is named when its turn comes."""
+        view = memoryview(data)
+        for start in range(0, len(data) or 1, PORTION):
+            await self.send(view[start : start + PORTION], until(), onward=True)
+
+    async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
         """Send all. What an interruption leaves is sent by the next call: in HTTP/2 it may be another exchange's.
 
         Args:
@@ -201,7 +216,7 @@ class Wire:
         self._sending = True
         try:
             self._require_open()
-            seconds_left(timeout)  # a used-up time is told though nothing has to be waited for
+            seconds_left(end)  # a used-up time is told though nothing has to be waited for
             if onward:
                 await self._give_way()
             else:
@@ -210,12 +225,12 @@ class Wire:
                 try:
                     count = self._layer.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):
-                    await self._watch.writable(seconds_left(timeout))
+                    await self._watch.writable(seconds_left(end))
                     self._begin_burst()
                 except ssl.SSLWantReadError:
                     if self._receiving:  # RFC 9113 section 9.2.1: HTTP/2, the one that does both at once, forbids it
                         raise OSError("The server wants to shake hands again") from None
-                    await self._watch.readable(seconds_left(timeout))
+                    await self._watch.readable(seconds_left(end))
                     self._begin_burst()
                 else:
                     self._burst += count
@@ -223,7 +238,7 @@ class Wire:
                     if unsent:
                         await self._give_way()
         except BROKEN as error:
-            raise told(error, httpcore.WriteTimeout, httpcore.WriteError) from error
+            raise told(error, WriteTimedOut, WriteFailed) from error
         finally:
             if unsent:  # an empty view would keep what was sent
                 self._unsent = unsent
@@ -238,15 +253,15 @@ class Wire:
         if self._closed:
             raise OSError("The connection was closed")
 
-    async def start_tls(self, security: Security, host: str | None, timeout: float | None) -> None:
+    async def start_tls(self, security: Security, host: str | None, end: float) -> None:
         """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
         self._sending = True
         try:
-            context = await security.context(self._runtime, seconds_left(timeout))
+            context = await security.context(self._runtime, seconds_left(end))
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
             tls = self._layer = self._tls = TLSLayer(self._layer, context, host and host.rstrip("."))
             self._require_open()  # it may have been closed meanwhile
-            await self._shake_hands(tls, timeout)
+            await self._shake_hands(tls, end)
             security.check(tls.tls)
         except BaseException as error:
             self._sending = False
@@ -256,14 +271,14 @@ class Wire:
             raise
         self._end_sending()
 
-    async def _shake_hands(self, tls: TLSLayer, timeout: float | None) -> None:
+    async def _shake_hands(self, tls: TLSLayer, end: float) -> None:
         while True:
             try:
                 tls.do_handshake()
             except BLOCKED_READ:
-                await self._watch.readable(seconds_left(timeout))
+                await self._watch.readable(seconds_left(end))
             except ssl.SSLWantWriteError:
-                await self._watch.writable(seconds_left(timeout))
+                await self._watch.writable(seconds_left(end))
             else:
                 return
 
@@ -345,18 +360,19 @@ class Filling:
         return self.count
 
 
-def told(error: Exception, slow: type[Exception], broken: type[Exception]) -> Exception:
-    """httpcore's exception for the system's."""
+def told(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:
+    """Return our error for the system's."""
     return (slow if isinstance(error, TimeoutError) else broken)(str(error) or type(error).__name__)
 
 
-def handshake_failed(error: Exception, host: str | None) -> Exception:
-    """httpcore's exception for a TLS handshake that did not come about."""
+def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
+    """Return our error for a TLS handshake that failed."""
     if isinstance(error, TimeoutError):
-        return httpcore.ConnectTimeout(f"{host} did not finish the TLS handshake in time")
+        return ConnectTimedOut(f"{host} did not finish the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError):
-        return httpcore.ConnectError(f"{host} ended the connection during the TLS handshake")
-    return httpcore.ConnectError(f"The TLS handshake with {host} failed: {error}")
+        return TLSFailed(f"{host} ended the connection during the TLS handshake")
+    kind = TLSFailed if isinstance(error, ssl.SSLError) else ConnectFailed
+    return kind(f"The TLS handshake with {host} failed: {error}")
 
 
 def _poll(sock: socket.socket) -> Any:

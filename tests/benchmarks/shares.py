@@ -35,7 +35,7 @@ ROOMS = {
     r"httpconn/transport/(pool|leases|gate|line|calls)\.": "pool",
     r"httpconn/transport/(wire|watches|streams|signals|runtimes|alarms|allowance)": "sockets, waiting, timeouts",
     r"httpconn/transport/": "engine: from the request to the wire and back",
-    r"httpconn/(core|lazy)": "decisions: URLs, headers, redirects, retries, limits",
+    r"httpconn/core": "decisions: URLs, headers, redirects, retries, limits",
     r"httpconn/": "flows, ports and the public face",
     r"tests/benchmarks": "the benchmark's own loop",
     r"/(asyncio|selectors)|/trio/|/outcome/": "event loop",

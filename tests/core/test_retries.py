@@ -12,7 +12,16 @@ from httpconn.core import retries
 from httpconn.core.throttle import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
 
 PASSING = {
-    *("TransportError", "ConnectFailed", "ReadFailed", "WriteFailed", "ProxyFailed", "TimedOut", "ConnectTimedOut"),
+    *(
+        "TransportError",
+        "ConnectFailed",
+        "Disconnected",
+        "ReadFailed",
+        "WriteFailed",
+        "ProxyFailed",
+        "TimedOut",
+        "ConnectTimedOut",
+    ),
     *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "TruncatedBody"),
 }
 FINAL = {

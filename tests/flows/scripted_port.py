@@ -12,12 +12,14 @@ from httpconn import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from httpconn.access import AccessPolicy
 from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.deadlines import Deadline
+from httpconn.core.messages import Head, Request
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requests import RequestBuilder
 from httpconn.core.throttle import Throttle
 from httpconn.errors import HTTPConnError
 from httpconn.flows.course import Call, Rules
 from httpconn.hooks import Hooks
+from httpconn.transport.messages import by_name
 
 T = TypeVar("T")
 Step = bytes | float | HTTPConnError
@@ -36,10 +38,12 @@ class Reply:
 class ScriptedExchange:
     """One reply, played step by step."""
 
-    def __init__(self, port: ScriptedPort, request: httpx.Request, reply: Reply) -> None:
-        self.response = httpx.Response(reply.status, headers=reply.headers, request=request)
-        self.is_whole = False
-        self.rest = 0
+    def __init__(self, port: ScriptedPort, request: Request, reply: Reply) -> None:
+        fields = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        self.head = Head(reply.status, b"", b"", fields, by_name(fields))
+        self.extensions: dict[str, Any] = {}
+        self.complete = False
+        self.remaining = 0
         self.received = 0
         self.closed = 0
         self._port = port
@@ -96,9 +100,9 @@ class ScriptedPort:
         self.slept.append(seconds)
         self.clock += seconds
 
-    async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
+    async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
         """The next reply."""
-        self.requests.append(request)
+        self.requests.append(request.as_httpx())
         reply = self._replies.pop(0)
         if isinstance(reply, HTTPConnError):
             raise reply

@@ -47,7 +47,7 @@ class CuttingPort(ScriptedPort):
     async def send(self, request: httpx.Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
         """The body from where it was asked for, up to the next cut."""
         self.requests.append(request)
-        self.exchanges.append(ScriptedExchange(self, request, self._reply(request)))
+        self.exchanges.append(ScriptedExchange(self, request, self._reply(request.as_httpx())))
         return self.exchanges[-1]
 
     def _reply(self, request: httpx.Request) -> Reply:
@@ -118,7 +118,7 @@ def test_the_charset_is_that_of_the_beginning(run: Callable[[Any], Any]) -> None
 def test_an_answer_that_was_gone_on_with_counts_all_of_its_bytes(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB, 300_000]), call()
     answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
-    assert (answer.response.status_code, content, answer.wire_bytes) == (200, BODY, len(BODY))
+    assert (answer.head.status, content, answer.wire_bytes) == (200, BODY, len(BODY))
 
 
 @settings(max_examples=30, deadline=None)
@@ -248,4 +248,4 @@ def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
     port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
     answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
-    assert (answer.response.status_code, content) == (404, b"gone")
+    assert (answer.head.status, content) == (404, b"gone")

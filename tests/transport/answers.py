@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from httpconn.transport.http11 import RemoteProtocolError, Truncated
+from httpx import RemoteProtocolError
+
+from httpconn.errors import Disconnected
+from httpconn.errors import TruncatedBody as Truncated
 
 
 class Answer(NamedTuple):
@@ -20,8 +23,6 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 END = b"Content-Length: 0\r\n\r\n"
 HELLO = b"Content-Length: 5\r\n\r\nhello"
-
-HELLO_CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 
 ONE = Answer()
 HELLO_SAID = Answer(body=b"hello")
@@ -95,7 +96,7 @@ GOOD: dict[str, tuple[bytes, Answer]] = {
     "103 before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + HELLO, HELLO_SAID),
     "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, HELLO_SAID),
     "interim says close": (b"HTTP/1.1 102 X\r\nConnection: close\r\n\r\n" + OK + HELLO, HELLO_SAID),
-    "64 interim responses": (_interim(64) + OK + HELLO, HELLO_SAID),
+    "eight interim answers": (_interim(8) + OK + HELLO, HELLO_SAID),
     "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
     "chunked, two": (CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", HELLO_SAID),
     "chunked, empty": (CHUNKED + b"0\r\n\r\n", ONE),
@@ -107,15 +108,14 @@ GOOD: dict[str, tuple[bytes, Answer]] = {
     "chunked, padded with zeros": (CHUNKED + b"0005\r\nhello\r\n0000\r\n\r\n", HELLO_SAID),
     "chunked, padded with spaces": (CHUNKED + b"5   \r\nhello\r\n0   \r\n\r\n", HELLO_SAID),
     "chunk extensions": (CHUNKED + b'5;a=b;c="d e"\r\nhello\r\n0 ; x\r\n\r\n', HELLO_SAID),
-    "chunk extensions, quoted": (
-        CHUNKED + b'5 ; a = "b\\";\xe4\\\\"\t;c;d=""\r\nhello\r\n0;a="\t"  \r\n\r\n',
-        HELLO_SAID,
-    ),
     "chunk with framing inside": (CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", Answer(body=b"\r\n0\r\n\r\n")),
     "trailers dropped": (
         CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\nContent-Length: 9\r\n\r\n",
         HELLO_SAID._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
     ),
+    "last CRLF missing": (CHUNKED + b"5\r\nhello\r\n0\r\n", POISONED),
+    "last CRLF half missing": (CHUNKED + b"5\r\nhello\r\n0\r\n\r", POISONED),
+    "last CRLF missing after a trailer": (CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\n", POISONED),
     "a second answer": (OK + HELLO + OK + HELLO, POISONED),
     "a second answer after chunks": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + OK, POISONED),
     "a stray CRLF after the body": (OK + HELLO + b"\r\n", POISONED),
@@ -127,100 +127,43 @@ GOOD: dict[str, tuple[bytes, Answer]] = {
     "as large a header as allowed": (OK + b"A: " + b"x" * (65536 - len(OK) - 5 - len(END)) + b"\r\n" + END, ONE),
 }
 
-BROUGHT_ON = [(b"A", b"b c"), (b"Content-Length", b"5")]
-
-# Each can be read in only one way, though its form is irregular: it is delivered, and its connection is not used again.
-IRREGULAR: dict[str, tuple[bytes, Answer]] = {
-    "HTTP/2 in clear text": (b"HTTP/2.0 200 OK\r\n" + HELLO, POISONED),
-    "HTTP/2 without a minor version": (b"HTTP/2 200\r\n" + HELLO, POISONED._replace(reason=b"")),
-    "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, Answer(600, b"hello", reusable=False, reason=b"X")),
-    "status 999": (b"HTTP/1.1 999 X\r\n" + HELLO, Answer(999, b"hello", reusable=False, reason=b"X")),
-    "an empty line before": (b"\r\n" + OK + HELLO, POISONED),
-    "empty lines before": (b"\n\r\n\n" + OK + HELLO, POISONED),
-    "an empty line after an interim response": (_interim(1) + b"\r\n" + OK + HELLO, POISONED),
-    "an interim response in LF": (b"HTTP/1.1 103 X\nA: b\n\n" + OK + HELLO, POISONED),
-    "LF throughout": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", POISONED),
-    "LF after the status line": (b"HTTP/1.1 200 OK\n" + HELLO, POISONED),
-    "LF after a field": (OK + b"A: b\n" + HELLO, POISONED),
-    "LF for the empty line": (
-        OK + b"Content-Length: 13\r\n\nhello\r\n\r\nbye!",
-        POISONED._replace(body=b"hello\r\n\r\nbye!"),
-    ),
-    "LF and CRLF for the end of the header": (OK + b"Content-Length: 5\n\r\nhello", POISONED),
-    "LF, no field": (b"HTTP/1.1 204 X\n\n", Answer(204, reusable=False, reason=b"X")),
-    "LF, and an end that CRLF marks later": (
-        OK + b"Content-Length: 8\n\nA: b\r\n\r\n",
-        POISONED._replace(body=b"A: b\r\n\r\n"),
-    ),
-    "obs-fold": (OK + b"A: b\r\n c\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold in much white space": (OK + b"A: b \t\r\n \t c\t\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold in LF": (OK + b"A: b\n c\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", POISONED),
-    "obs-fold like a field": (OK + b"A: b\r\n Content-Length: 9\r\n" + HELLO, POISONED),
-    "obs-fold of nothing": (OK + b"A: b c\r\n \r\n\t\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "more folds than fields are allowed": (OK + b"A: b" + b"\r\n c" * 200 + b"\r\n" + HELLO, POISONED),
-    "lengths that agree": (
-        OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-        POISONED._replace(headers=[(b"Content-Length", b"5")]),
-    ),
-    "a list of lengths": (
-        OK + b"A: b c\r\ncontent-length: 5, 5,5\r\n\r\nhello",
-        POISONED._replace(headers=BROUGHT_ON),
-    ),
-    "length and chunked": (
-        OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS,
-        POISONED._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
-    ),
-    "chunked and length": (
-        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + HELLO_CHUNKS,
-        POISONED._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
-    ),
-    "chunked twice": (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked in two fields": (OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked behind an empty member": (OK + b"Transfer-Encoding: , Chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked beside identity": (OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "identity": (OK + b"Transfer-Encoding: identity\r\n\r\nhello", TO_THE_END._replace(headers=[])),
-    "identity and a length": (OK + b"Transfer-Encoding: Identity\r\n" + HELLO, POISONED),
-    "chunked in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "a trailer folded": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\r\n c\r\n\r\n", POISONED),
-    "a trailer that ends in LF": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\n\r\n", POISONED),
-    "LF after the last chunk": (CHUNKED + HELLO_CHUNKS[:-2] + b"\n", POISONED),
-    "last CRLF missing": (CHUNKED + b"5\r\nhello\r\n0\r\n", POISONED),
-    "last CRLF half missing": (CHUNKED + b"5\r\nhello\r\n0\r\n\r", POISONED),
-    "last CRLF missing after a trailer": (CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\n", POISONED),
-}
-
 BAD: dict[str, tuple[bytes, type[Exception]]] = {
-    "nothing": (b"", Truncated),
+    "nothing": (b"", Disconnected),
     "HTTP/0.9": (b"<html>hello</html>", RemoteProtocolError),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", RemoteProtocolError),
     "ICY": (b"ICY 200 OK\r\n\r\n", RemoteProtocolError),
     "HTTP/0.9 by name": (b"HTTP/0.9 200 OK\r\n" + HELLO, RemoteProtocolError),
     "HTTP/1.2": (b"HTTP/1.2 200 OK\r\n" + HELLO, RemoteProtocolError),
     "HTTP/1.10": (b"HTTP/1.10 200 OK\r\n" + HELLO, RemoteProtocolError),
+    "HTTP/2.0": (b"HTTP/2.0 200 OK\r\n" + HELLO, RemoteProtocolError),
     "HTTP/9.9": (b"HTTP/9.9 200 OK\r\n" + HELLO, RemoteProtocolError),
     "http/1.1": (b"http/1.1 200 OK\r\n" + HELLO, RemoteProtocolError),
     "status 0": (b"HTTP/1.1 000 X\r\n" + HELLO, RemoteProtocolError),
     "status 99": (b"HTTP/1.1 099 X\r\n" + HELLO, RemoteProtocolError),
+    "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, RemoteProtocolError),
+    "status 999": (b"HTTP/1.1 999 X\r\n" + HELLO, RemoteProtocolError),
     "status of two digits": (b"HTTP/1.1 20 X\r\n" + HELLO, RemoteProtocolError),
     "status of four digits": (b"HTTP/1.1 2000 X\r\n" + HELLO, RemoteProtocolError),
     "status signed": (b"HTTP/1.1 +20 X\r\n" + HELLO, RemoteProtocolError),
     "status no number": (b"HTTP/1.1 OK\r\n" + HELLO, RemoteProtocolError),
     "two spaces before the status": (b"HTTP/1.1  200 OK\r\n" + HELLO, RemoteProtocolError),
     "a tab before the status": (b"HTTP/1.1\t200 OK\r\n" + HELLO, RemoteProtocolError),
+    "an empty line before": (b"\r\n" + OK + HELLO, RemoteProtocolError),
     "NUL in the reason": (b"HTTP/1.1 200 O\0K\r\n" + HELLO, RemoteProtocolError),
     "CR in the reason": (b"HTTP/1.1 200 O\rK\r\n" + HELLO, RemoteProtocolError),
     "101": (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw", RemoteProtocolError),
     "101 without fields": (b"HTTP/1.1 101 X\r\n\r\n", RemoteProtocolError),
-    "65 interim responses": (_interim(65) + OK + HELLO, RemoteProtocolError),
-    "interim responses larger than a header": (
-        (b"HTTP/1.1 103 X\r\nLink: " + b"x" * 8000 + b"\r\n\r\n") * 9 + OK + HELLO,
-        RemoteProtocolError,
-    ),
+    "nine interim answers": (_interim(9) + OK + HELLO, RemoteProtocolError),
     "only interim answers": (_interim(2), Truncated),
+    "LF throughout": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", RemoteProtocolError),
+    "LF after the status line": (b"HTTP/1.1 200 OK\n" + HELLO, RemoteProtocolError),
+    "LF after a field": (OK + b"A: b\n" + HELLO, RemoteProtocolError),
+    "LF for the empty line": (OK + b"Content-Length: 5\r\n\nhello\r\n\r\n", RemoteProtocolError),
     "CR without LF": (OK + b"A: b\rC: d\r\n" + HELLO, RemoteProtocolError),
     "CR before the empty line": (OK + b"A: b\r\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold": (OK + b"A: b\r\n c\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", RemoteProtocolError),
     "obs-fold of the first field": (OK + b" A: b\r\n" + HELLO, RemoteProtocolError),
     "space before the colon": (OK + b"Content-Length : 5\r\n\r\nhello", RemoteProtocolError),
     "space in a name": (OK + b"Content Length: 5\r\n\r\nhello", RemoteProtocolError),
@@ -231,6 +174,8 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
     "NUL in a name": (OK + b"A\0: b\r\n" + HELLO, RemoteProtocolError),
     "a control character in a value": (OK + b"A: b\x01\r\n" + HELLO, RemoteProtocolError),
     "lengths that differ": (OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", RemoteProtocolError),
+    "lengths that agree": (OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", RemoteProtocolError),
+    "a list of lengths": (OK + b"Content-Length: 5, 5\r\n\r\nhello", RemoteProtocolError),
     "a negative length": (OK + b"Content-Length: -5\r\n\r\nhello", RemoteProtocolError),
     "a signed length": (OK + b"Content-Length: +5\r\n\r\nhello", RemoteProtocolError),
     "a hexadecimal length": (OK + b"Content-Length: 0x5\r\n\r\nhello", RemoteProtocolError),
@@ -241,30 +186,29 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
     "a length of 65 bits": (OK + b"Content-Length: 18446744073709551616\r\n\r\nhello", RemoteProtocolError),
     "a length of 5000 digits": (OK + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\nhello", RemoteProtocolError),
     "a bad length of no body": (b"HTTP/1.1 304 X\r\nContent-Length: x\r\n\r\n", RemoteProtocolError),
+    "length and chunked": (
+        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "chunked and length": (
+        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
     "a coding unasked": (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
     "chunked not last": (OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked twice": (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked in two fields": (
+        OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        RemoteProtocolError,
+    ),
+    "identity": (OK + b"Transfer-Encoding: identity\r\n\r\nhello", RemoteProtocolError),
     "an empty coding": (OK + b"Transfer-Encoding:\r\n\r\nhello", RemoteProtocolError),
     "xchunked": (OK + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
     "chunked behind a control character": (
         OK + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
         RemoteProtocolError,
     ),
-    "an obs-fold behind the status line": (b"HTTP/1.1 200\r\n OK\r\n" + HELLO, RemoteProtocolError),
-    "an obs-fold before the colon": (OK + b"Content-Length\r\n : 5\r\n\r\nhello", RemoteProtocolError),
-    "an obs-fold behind CR": (OK + b"A: b\r\r\n c\r\n" + HELLO, RemoteProtocolError),
-    "CR for every line end": (b"HTTP/1.1 200 OK\rContent-Length: 5\r\rhello\n\n", RemoteProtocolError),
-    "LF, and a space before the colon": (b"HTTP/1.1 200 OK\nContent-Length : 5\n\nhello", RemoteProtocolError),
-    "LF, and no colon": (b"HTTP/1.1 200 OK\nhello\n\nhello", RemoteProtocolError),
-    "LF, and too many headers": (OK + b"A: 1\n" * 101 + b"\n", RemoteProtocolError),
-    "nine empty lines before": (b"\r\n" * 9 + OK + HELLO, RemoteProtocolError),
-    "CR before": (b"\r" + OK + HELLO, RemoteProtocolError),
-    "a space before": (b" " + OK + HELLO, RemoteProtocolError),
-    "HTTP/2.1": (b"HTTP/2.1 200 OK\r\n" + HELLO, RemoteProtocolError),
-    "status 0200": (b"HTTP/1.1 0200 OK\r\n" + HELLO, RemoteProtocolError),
-    "lengths that differ in a list": (OK + b"Content-Length: 5, 6\r\n\r\nhello", RemoteProtocolError),
-    "a list of lengths with an empty member": (OK + b"Content-Length: 5,\r\n\r\nhello", RemoteProtocolError),
-    "a list of lengths with a sign": (OK + b"Content-Length: 5, +5\r\n\r\nhello", RemoteProtocolError),
-    "chunked with a parameter": (OK + b"Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", RemoteProtocolError),
+    "chunked in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RemoteProtocolError),
     "a chunk without a size": (CHUNKED + b"\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
     "a chunk of negative size": (CHUNKED + b"-1\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
     "a chunk of size 0x5": (CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
@@ -279,16 +223,6 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
     "a chunk without an end": (CHUNKED + b"5\r\nhello0\r\n\r\n", RemoteProtocolError),
     "a chunk extension without semicolon": (CHUNKED + b"5 x\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
     "LF in a chunk extension": (CHUNKED + b"5;a\nb\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "an empty chunk extension": (CHUNKED + b"5;\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "an empty chunk extension behind another": (CHUNKED + b"5;a;\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "a chunk extension without a name": (CHUNKED + b"5;=a\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "a chunk extension without a value": (CHUNKED + b"5;a=\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "a chunk extension of two words": (CHUNKED + b"5;a b\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
-    "a chunk extension with an open quote": (CHUNKED + b'5;a="b\r\nhello\r\n0\r\n\r\n', RemoteProtocolError),
-    "a chunk extension with an escaped quote": (CHUNKED + b'5;a="b\\"\r\nhello\r\n0\r\n\r\n', RemoteProtocolError),
-    "a chunk extension with a quote inside": (CHUNKED + b'5;a=b"c"\r\nhello\r\n0\r\n\r\n', RemoteProtocolError),
-    "an invalid extension of the last chunk": (CHUNKED + b"0;\r\n\r\n", RemoteProtocolError),
-    "a trailer that begins with a space": (CHUNKED + b"0\r\n A: b\r\n\r\n", RemoteProtocolError),
     "NUL in a chunk extension": (CHUNKED + b"5;\0\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
     "a long chunk extension": (CHUNKED + b"5;" + b"x" * 4096 + b"\r\nhello\r\n0\r\n\r\n", RemoteProtocolError),
     "an endless chunk extension": (CHUNKED + b"5;" + b"x" * 9000, RemoteProtocolError),
@@ -302,6 +236,9 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
         RemoteProtocolError,
     ),
     "a trailer without colon": (CHUNKED + b"0\r\nhello\r\n\r\n", RemoteProtocolError),
+    "a trailer folded": (CHUNKED + b"0\r\nA: b\r\n c\r\n\r\n", RemoteProtocolError),
+    "a trailer that ends in LF": (CHUNKED + b"0\r\nA: b\n\r\n", RemoteProtocolError),
+    "LF after the last chunk": (CHUNKED + b"0\r\n\n", RemoteProtocolError),
     "a NUL in a trailer": (CHUNKED + b"0\r\nA: \0\r\n\r\n", RemoteProtocolError),
     "too many trailers": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 101 + b"\r\n", RemoteProtocolError),
     "endless trailers": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 101, RemoteProtocolError),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import socket
 
-import httpcore
 import pytest
 
+from httpconn import ConnectFailed, ConnectTimedOut
 from httpconn.access import AccessPolicy
-from httpconn.transport.allowance import Allowance
 from httpconn.transport.dial import Options, dial
 from httpconn.transport.guard import Guard
 from httpconn.transport.names import Names
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
+from httpconn.transport.waits import until
 from tests.transport.dials import Lookups
 
 
@@ -22,7 +22,7 @@ def dialled(face):
 
     def connect(lookups, port=80, host="name.example", allowance=10, **options):
         guard = Guard(AccessPolicy.anywhere(), Names(lookups))
-        dialling = dial, runtime, host, port, Allowance(allowance), Options(guard=guard, **options)
+        dialling = dial, runtime, host, port, until(allowance), Options(guard=guard, **options)
         with face.run(*dialling) as sock:
             return sock.getpeername()
 
@@ -47,7 +47,7 @@ def test_the_first_that_answers_is_taken(dialled, server, dials):
 
 def test_each_address_is_dialled_once(dialled, dials):
     port = closed_port()
-    with pytest.raises(httpcore.ConnectError):
+    with pytest.raises(ConnectFailed):
         dialled(Lookups([f"127.0.0.{1 + number // 2}" for number in range(20)]), port)
     assert dials == [(f"127.0.0.{number}", port) for number in range(1, 11)]
 
@@ -59,7 +59,7 @@ def test_the_last_of_many_addresses_is_reached(dialled, server, dials):
 
 def test_none_that_answers_is_an_error_that_says_why(dialled):
     port = closed_port()
-    with pytest.raises(httpcore.ConnectError, match=rf"name\.example port {port}: Connection refused"):
+    with pytest.raises(ConnectFailed, match=rf"name\.example port {port}: Connection refused"):
         dialled(Lookups(["127.0.0.1"]), port)
 
 
@@ -71,18 +71,18 @@ def test_a_name_is_resolved_once_and_a_literal_never(dialled, server):
 
 
 def test_no_address(dialled):
-    with pytest.raises(httpcore.ConnectError, match="no address"):
+    with pytest.raises(ConnectFailed, match="no address"):
         dialled(Lookups([]))
 
 
 def test_no_time(dialled):
-    with pytest.raises(httpcore.ConnectTimeout):
+    with pytest.raises(ConnectTimedOut):
         dialled(Lookups(["127.0.0.1"]), allowance=0)
-    with pytest.raises(httpcore.ConnectTimeout):
+    with pytest.raises(ConnectTimedOut):
         dialled(Lookups(["127.0.0.1"]), host="127.0.0.1", allowance=0)
 
 
 def test_an_own_address_to_connect_from(dialled, server):
-    with pytest.raises(httpcore.ConnectError):
+    with pytest.raises(ConnectFailed):
         dialled(Lookups(["::1"]), server[1], local_address="127.0.0.3")
     assert dialled(Lookups(["::1", "127.0.0.1"]), server[1], local_address="127.0.0.3") == server

@@ -157,30 +157,11 @@ def test_an_allowance_that_is_used_up_fails_at_once(face, user, scripted):
     made = user()
 
     async def visit(phase):
-        return await made.open(server.url, extensions={"timeout": {phase: Allowance(10, until=0.0)}})
+        return await made.open(server.url, extensions={"timeout": {phase: Allowance(10, at=0.0)}})
 
-    for phase, error in [
-        ("connect", httpx.ConnectTimeout),
-        ("write", httpx.ReadError),
-        ("read", httpx.ReadTimeout),
-    ]:
-        with pytest.raises((error, httpx.WriteTimeout)):
+    for phase in ("connect", "write", "read"):
+        with pytest.raises(httpx.TimeoutException):
             face.run(visit, phase)
-
-
-def test_a_restarted_allowance_gives_the_body_its_own_time(face, user, scripted):
-    server = scripted([response(headers={"Content-Length": "2"}, body=b"a"), Pause(0.1), b"b"])
-    made = user()
-    read = Allowance(30, until=None)
-
-    async def visit():
-        answer = await made.open(server.url, extensions={"timeout": {"read": read}})
-        used = read.left()
-        read.restart()
-        assert read.left() > used
-        return await made.read(answer)
-
-    assert face.run(visit) == b"ab"
 
 
 def test_a_place_at_the_gate_is_awaited_no_longer_than_the_pool_timeout(face, user, scripted):
@@ -234,7 +215,7 @@ def test_a_refused_connection_names_host_and_reason(face, user):
         port = unused.getsockname()[1]
     with pytest.raises(httpx.ConnectError, match=rf"127\.0\.0\.1 port {port}: Connection refused") as caught:
         face.run(user().get, f"http://127.0.0.1:{port}/")
-    assert isinstance(caught.value.__cause__.__cause__, ConnectionRefusedError)
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
 def test_names_are_resolved(face, user, scripted):
@@ -314,7 +295,7 @@ def test_a_bad_certificate_is_a_connect_error_before_anything_is_sent(face, user
     for _ in range(2):
         with pytest.raises(httpx.ConnectError) as caught:
             face.run(made.get, server.url)
-        assert isinstance(caught.value.__cause__.__cause__, ssl.SSLCertVerificationError)
+        assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
     assert server.requests == []
     server.wait_for(lambda: server.open_connections == 0)
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import anyio
-import httpx
 import pytest
 
-from httpconn.errors import QueueFull
+from httpconn.errors import PoolTimedOut, QueueFull
 from httpconn.options import Limits
 from httpconn.stepping import run_sync
-from httpconn.transport.allowance import Allowance
 from httpconn.transport.gate import Gate
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
+from httpconn.transport.waits import until
 
 
 def test_threads_enter_in_the_order_of_their_coming():
     gate, order = Gate(Limits(max_connections=1), BlockingRuntime()), []
-    first = run_sync(gate.enter("host", None))
+    first = run_sync(gate.enter("host", math.inf))
 
     def enter(number: int) -> None:
-        place = run_sync(gate.enter("host", None))
+        place = run_sync(gate.enter("host", math.inf))
         order.append(number)
         gate.leave(place)
 
@@ -38,12 +38,12 @@ def test_threads_enter_in_the_order_of_their_coming():
     assert (gate.held, gate.waiting) == (0, 0)
 
 
-@pytest.mark.parametrize("timeout", [0.01, 0, Allowance(0.01), Allowance(None, until=0.0)])
+@pytest.mark.parametrize("timeout", [0.01, 0.0])
 def test_a_thread_gives_up_in_time(timeout):
     gate = Gate(Limits(max_connections=1), BlockingRuntime())
-    held = run_sync(gate.enter("host", None))
-    with pytest.raises(httpx.PoolTimeout):
-        run_sync(gate.enter("host", timeout))
+    held = run_sync(gate.enter("host", math.inf))
+    with pytest.raises(PoolTimedOut):
+        run_sync(gate.enter("host", until(timeout)))
     assert (gate.held, gate.waiting) == (1, 0)
     gate.leave(held)
 
@@ -52,10 +52,10 @@ def test_a_thread_gives_up_in_time(timeout):
 def test_tasks_enter_in_the_order_of_their_coming(backend):
     async def main() -> None:
         gate, order = Gate(Limits(max_connections=1), EventLoopRuntime()), []
-        first = await gate.enter("host", None)
+        first = await gate.enter("host", math.inf)
 
         async def enter(number: int) -> None:
-            place = await gate.enter("host", None)
+            place = await gate.enter("host", math.inf)
             order.append(number)
             gate.leave(place)
 
@@ -74,11 +74,11 @@ def test_tasks_enter_in_the_order_of_their_coming(backend):
 def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(backend):
     async def main() -> None:
         gate = Gate(Limits(max_connections=1), EventLoopRuntime())
-        first = await gate.enter("host", None)
+        first = await gate.enter("host", math.inf)
 
         async def enter(scope: anyio.CancelScope) -> None:
             with scope:
-                gate.leave(await gate.enter("host", None))
+                gate.leave(await gate.enter("host", math.inf))
 
         scope = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
@@ -96,10 +96,10 @@ def test_no_place_is_lost_when_it_is_handed_to_a_task_that_is_being_cancelled(ba
 def test_a_task_gives_up_in_time(backend):
     async def main() -> None:
         gate = Gate(Limits(max_connections=1), EventLoopRuntime())
-        held = await gate.enter("host", None)
-        for timeout in (0.01, 0, Allowance(0.01), Allowance(None, until=0.0)):
-            with pytest.raises(httpx.PoolTimeout):
-                await gate.enter("host", timeout)
+        held = await gate.enter("host", math.inf)
+        for timeout in (0.01, 0.0):
+            with pytest.raises(PoolTimedOut):
+                await gate.enter("host", until(timeout))
         assert (gate.held, gate.waiting) == (1, 0)
         gate.leave(held)
 
@@ -108,10 +108,10 @@ def test_a_task_gives_up_in_time(backend):
 
 def test_one_host_holds_no_more_than_its_share():
     gate = Gate(Limits(max_connections=3, max_per_host=2), BlockingRuntime())
-    busy = [run_sync(gate.enter("busy", None)) for _ in range(2)]
-    with pytest.raises(httpx.PoolTimeout):
-        run_sync(gate.enter("busy", 0))
-    other = run_sync(gate.enter("other", None))
+    busy = [run_sync(gate.enter("busy", math.inf)) for _ in range(2)]
+    with pytest.raises(PoolTimedOut):
+        run_sync(gate.enter("busy", 0.0))
+    other = run_sync(gate.enter("other", math.inf))
     assert (gate.held, gate.waiting) == (3, 0)
     for place in (*busy, other):
         gate.leave(place)
@@ -133,20 +133,20 @@ class Interrupting(str):
 
 def test_a_finalizer_may_leave_in_the_midst_of_the_bookkeeping():
     gate = Gate(Limits(max_connections=2), BlockingRuntime())
-    left = [run_sync(gate.enter("host", None))]
-    run_sync(gate.enter(Interrupting(lambda: left and gate.leave(left.pop())), None))
+    left = [run_sync(gate.enter("host", math.inf))]
+    run_sync(gate.enter(Interrupting(lambda: left and gate.leave(left.pop())), math.inf))
     assert (gate.held, gate.waiting) == (1, 0)
 
 
 def test_a_full_queue_refuses_at_once():
     gate = Gate(Limits(max_connections=1, max_waiting=1), BlockingRuntime())
-    first = run_sync(gate.enter("host", None))
-    waiting = threading.Thread(target=lambda: gate.leave(run_sync(gate.enter("host", None))))
+    first = run_sync(gate.enter("host", math.inf))
+    waiting = threading.Thread(target=lambda: gate.leave(run_sync(gate.enter("host", math.inf))))
     waiting.start()
     while not gate.waiting:
         pass
     with pytest.raises(QueueFull):
-        run_sync(gate.enter("host", None))
+        run_sync(gate.enter("host", math.inf))
     gate.leave(first)
     waiting.join()
     assert (gate.held, gate.waiting) == (0, 0)

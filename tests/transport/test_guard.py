@@ -17,6 +17,7 @@ import httpconn
 from httpconn import AccessDenied, AccessPolicy, HTTPConnection, InvalidRequest, Limits
 from httpconn.core.addresses import parse
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
+from httpconn.transport.direct import request_of
 from httpconn.transport.explaining import explained
 from httpconn.transport.guard import Guard, can_be_bound, is_own
 from httpconn.transport.names import MAX_AGE, Names
@@ -241,7 +242,7 @@ class TestRequests:
     @pytest.mark.parametrize(("suffix", "port"), [("", 80), (":80", 80), (":81", 81)])
     def test_a_host_may_hold_the_port_that_it_has_anyway(self, suffix, port):
         request = httpx.Request("GET", f"http://name.example:{port}/", headers={"Host": f"Name.Example{suffix}"})
-        Guard(PUBLIC, Names()).admit(request)
+        Guard(PUBLIC, Names()).admit_foreign(request_of(request), userinfo=False)
 
     def test_the_policy_of_a_transport_counts_beside_that_of_the_connection(self, face, connect, dials):
         own = {"access": AccessPolicy.anywhere(ports=[443])}

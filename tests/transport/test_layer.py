@@ -17,6 +17,7 @@ from httpconn.stepping import run_sync
 from httpconn.transport.layer import TLSLayer
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.transport.security import Security
+from httpconn.transport.waits import until
 from httpconn.transport.watches import BLOCKED_READ
 from httpconn.transport.wire import Wire
 from tests.attacks.tickets import Protection
@@ -229,7 +230,7 @@ class Sender:
         run_sync(self.async_send(data))
 
     async def async_send(self, data: bytes) -> None:
-        await self._wire.send(data, 5)
+        await self._wire.send(data, until(5))
 
 
 def exchange(context: ssl.SSLContext, sock: socket.socket, may_send: Callable[[], Any]) -> bytes:
@@ -253,7 +254,7 @@ async def closed(wire: Wire) -> None:
 async def received(wire: Wire, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        data += await wire.receive(65536, 5)
+        data += await wire.receive(65536, until(5))
     return data
 
 
@@ -262,7 +263,7 @@ def test_a_full_socket_keeps_nobody_from_receiving(face, certificates):
 
     async def connected() -> Wire:
         wire = Wire(ours, EventLoopRuntime() if face.is_async else BlockingRuntime())
-        await wire.start_tls(Security(certificates.trust()), "localhost", 5)
+        await wire.start_tls(Security(certificates.trust()), "localhost", until(5))
         return wire
 
     def is_full() -> bool:

@@ -10,11 +10,11 @@ import pytest
 
 from httpconn import AccessPolicy, HTTPConnection, InvalidRequest, errors
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
-from httpconn.transport.allowance import Allowance
 from httpconn.transport.guard import Guard
 from httpconn.transport.names import MAX_AGE, MAX_ANSWERS, MAX_NAMES, Names
 from httpconn.transport.resolver import Resolver
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
+from httpconn.transport.waits import until
 from tests.servers.scripted import Close, response
 from tests.transport.dials import Lookups
 
@@ -222,5 +222,5 @@ def test_search_domains_are_not_tried_where_addresses_are_judged(face, access, h
 
     guard = Guard(access, Names(system=Resolver(look_up=look_up)))
     runtime = (EventLoopRuntime if face.is_async else BlockingRuntime)()
-    face.run(guard.found, runtime, host, 80, Allowance(10))
+    face.run(guard.found, runtime, host, 80, until(10))
     assert questions == [asked]

@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from httpconn.stepping import run_sync
-from httpconn.transport.allowance import Allowance
 from httpconn.transport.race import begin, interleaved, race
 from httpconn.transport.resolver import Address
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
+from httpconn.transport.waits import until
 
 FOUR, SIX = socket.AF_INET, socket.AF_INET6
 HOLE = Address(FOUR, ("192.0.2.1", 1))
@@ -64,7 +64,7 @@ def starts():
 @pytest.fixture
 def run(face, starts):
     runtime = (EventLoopRuntime if face.is_async else BlockingRuntime)()
-    return lambda addresses, seconds=10: face.run(race, runtime, addresses, Allowance(seconds), starts)
+    return lambda addresses, seconds=10: face.run(race, runtime, addresses, until(seconds), starts)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_cancelled_race_leaves_no_socket(backend, starts):
             return starts(address)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(race, EventLoopRuntime(), [HOLE] * 4, Allowance(None), start)
+            tasks.start_soon(race, EventLoopRuntime(), [HOLE] * 4, until(None), start)
             await several.wait()
             tasks.cancel_scope.cancel()
 
@@ -163,7 +163,7 @@ def test_an_interrupted_race_leaves_no_socket(starts):
         return starts(address)
 
     with pytest.raises(KeyboardInterrupt):
-        run_sync(race(BlockingRuntime(), [HOLE, HOLE], Allowance(None), interrupted))
+        run_sync(race(BlockingRuntime(), [HOLE, HOLE], until(None), interrupted))
     assert starts.open() == []
 
 

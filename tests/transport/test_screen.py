@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hyperframe.frame import SettingsFrame
 
+from httpconn.errors import HeaderTooLarge, ProtocolError, TruncatedBody
 from httpconn.options import Limits
-from httpconn.transport.faults import RemoteProtocolError, TooLarge, Truncated
 from httpconn.transport.frames import PREFACE, SPARE
 from httpconn.transport.passages import Passage
 from httpconn.transport.screen import Screen
@@ -42,7 +42,7 @@ class TestFrames:
     def test_those_without_content_are_counted_however_they_are_cut(self, size):
         screen, flood = self.counting(), self.EMPTY * SPARE
         assert b"".join(screen.passed(flood[start : start + size]) for start in range(0, len(flood), size)) == flood
-        with pytest.raises(TooLarge):
+        with pytest.raises(HeaderTooLarge):
             screen.passed(self.EMPTY * SPARE)  # more than time can have given back
 
     @pytest.mark.parametrize("frame", [FULL, LAST, PING])
@@ -91,14 +91,14 @@ def test_what_follows_an_answer_is_told_and_not_quoted():
 def test_what_came_before_a_fault_is_passed_first():
     screen = asked()
     assert screen.passed(CHUNKED + b"1\r\na\r\n1\nb") == CHUNKED + b"1\r\na\r\n"
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(ProtocolError):
         screen.check()
 
 
 def test_an_early_end_is_a_fault():
     screen = asked()
     screen.passed(CHUNKED + b"1\r\na")
-    with pytest.raises(Truncated):
+    with pytest.raises(TruncatedBody):
         screen.passed(b"")
 
 
@@ -110,7 +110,7 @@ def test_the_end_ends_what_has_no_other_end():
 
 
 def test_the_limits_are_those_of_the_call():
-    with pytest.raises(TooLarge):
+    with pytest.raises(HeaderTooLarge):
         asked(limits=Limits(max_headers=2)).passed(HEAD + b"A: b\r\n" * 3 + b"\r\n")
     assert asked(limits=Limits(max_headers=3)).passed(HEAD + b"A: b\r\n" * 3 + b"\r\n")
 

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-import httpcore
 import pytest
 
+from httpconn.errors import WriteFailed
 from httpconn.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
 from httpconn.transport.security import Security
 from httpconn.transport.streams import UNSAID, SyncStream
+from httpconn.transport.waits import until
 from httpconn.transport.wire import BURST, STINT, Wire
 
 
@@ -48,10 +49,10 @@ def test_an_interruption_among_many_bytes_loses_none(ends):
     for _ in range(3 * BURST // len(block)):
         theirs.sendall(block)
         try:
-            received += run_sync(wire.receive(len(block), 5))
+            received += run_sync(wire.receive(len(block), until(5)))
         except Interrupted:
             turns += 1
-            received += run_sync(wire.receive(len(block), 5))
+            received += run_sync(wire.receive(len(block), until(5)))
     assert received == block * (3 * BURST // len(block))
     assert turns >= 2
 
@@ -59,18 +60,18 @@ def test_an_interruption_among_many_bytes_loses_none(ends):
 def test_few_bytes_that_take_long_give_way_too(ends):
     wire, theirs = ends
     theirs.sendall(b"ab")
-    run_sync(wire.send(b"x", 5))
-    assert run_sync(wire.receive(1, 5)) == b"a"
+    run_sync(wire.send(b"x", until(5)))
+    assert run_sync(wire.receive(1, until(5))) == b"a"
     worked_until = time.monotonic() + 2 * STINT
     while time.monotonic() < worked_until:
         pass
     with pytest.raises(Interrupted):
-        run_sync(wire.receive(1, 5))
+        run_sync(wire.receive(1, until(5)))
 
 
 def send_much(wire, theirs):
     for _ in range(3 * BURST // 4096):
-        run_sync(wire.send(bytes(4096), 5, onward=True))
+        run_sync(wire.send(bytes(4096), until(5), onward=True))
         theirs.recv(4096)
 
 
@@ -99,7 +100,7 @@ def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
         assert rest is not None
         assert (rest == request) is full
         arriving = pool.submit(received, theirs, before + len(request))
-        run_sync(wire.send(rest, 5))
+        run_sync(wire.send(rest, until(5)))
         assert arriving.result()[before:] == request
         assert wire.send_at_once(b"next") is None
         wire.close()
@@ -125,10 +126,10 @@ def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
     for _ in range(3 * BURST // len(block)):
         expected = block
         try:
-            run_sync(wire.send(block, 5, onward=True))
+            run_sync(wire.send(block, until(5), onward=True))
         except Interrupted:
             turns += 1
-            run_sync(wire.send(b"next", 5))
+            run_sync(wire.send(b"next", until(5)))
             expected += b"next"
         assert received(theirs, len(expected)) == expected
     assert turns >= 2
@@ -147,7 +148,7 @@ def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
     with theirs:
         runtime = ClosingRuntime()
         wire = runtime.wire = Wire(ours, runtime)
-        with pytest.raises(httpcore.WriteError):
+        with pytest.raises(WriteFailed):
             send_much(wire, theirs)
     assert runtime.number >= 0
     assert wire.get_extra_info("socket").fileno() < 0
@@ -189,8 +190,8 @@ def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates
     with ThreadPoolExecutor(1) as pool:
         receiving = pool.submit(receive)
         for _ in range(layers):
-            run_sync(wire.start_tls(Security(certificates.trust()), "localhost", 5))
-        run_sync(wire.send(data, 5))
+            run_sync(wire.start_tls(Security(certificates.trust()), "localhost", until(5)))
+        run_sync(wire.send(data, until(5)))
         receiving.result()
     wire.close()
     assert received == data

@@ -1,0 +1,386 @@
+"""The client's side of an HTTP/2 connection, without I/O: bytes to send out, bytes received in (RFC 9113)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...errors import (
+    HeaderTooLarge,
+    HTTPConnError,
+    InvalidRequest,
+    ProtocolError,
+    ReadFailed,
+    StreamReset,
+    TruncatedBody,
+)
+from . import frames
+from .bodies import BodyReceiver
+from .compression import Field
+from .faults import ConnectionFault, ErrorCode, StreamFault, name_of
+from .messages import RequestWriter, ResponseReader
+from .openstreams import OpenStreams
+from .sending import BodySender
+from .settings import MAX_RECEIVED_FRAME, MAX_SETTINGS, PeerSettings, own_settings
+from .streams import Stream
+from .windows import CONNECTION_WINDOW, INITIAL_WINDOW
+
+__all__ = ["HTTP2Connection"]
+
+
+class HTTP2Connection:
+    """One connection and its streams.
+
+    Give what the server sends to ``receive``, and send what ``take_output`` returns after each call. Every call
+    returns at once. The caller makes sure that only one thread calls at a time.
+
+    Args:
+        max_headers: the number of header fields, and of trailer fields, that a response may have.
+        max_header_bytes: the size of their names and values together, and of those of all interim responses.
+
+    Attributes:
+        error: why the connection broke, or None.
+        is_closing: whether it takes no more requests: it broke, ended or was closed, or the server sent GOAWAY.
+    """
+
+    __slots__ = (
+        "_block",
+        "_block_ends",
+        "_block_size",
+        "_block_stream",
+        "_bodies",
+        "_held",
+        "_max_header_bytes",
+        "_only",
+        "_peer",
+        "_reader",
+        "_reason",
+        "_sender",
+        "_streams",
+        "_writer",
+        "error",
+        "is_closing",
+    )
+
+    def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
+        self._max_header_bytes = max_header_bytes
+        self._reader = ResponseReader(max_headers, max_header_bytes)
+        self._writer = RequestWriter()
+        self._peer = PeerSettings()
+        self._streams = OpenStreams()
+        self._bodies = BodyReceiver(self._streams)
+        self._sender = BodySender(self._streams, self._peer)
+        self._held = b""  # the beginning of a frame
+        self._only: int | None = frames.SETTINGS  # the only kind of frame that may follow (sections 3.4 and 4.3)
+        self._block: list[bytes] = []
+        self._block_ends = False
+        self._block_size = 0
+        self._block_stream = 0
+        self._reason = ErrorCode.NO_ERROR.value  # of the server's GOAWAY
+        self._streams.output += (
+            frames.PREFACE,
+            own_settings(self._reader.max_block),
+            frames.window_update(0, CONNECTION_WINDOW - INITIAL_WINDOW),
+        )
+        self.error: HTTPConnError | None = None
+        self.is_closing = False
+
+    @property
+    def available(self) -> int:
+        """How many streams may be opened now. A server that lowers its limit makes this 0 until enough have ended."""
+        return 0 if self.is_closing else max(0, self._peer.max_streams - len(self._streams.by_id))
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams.by_id)
+
+    # Requests.
+
+    def request(
+        self,
+        method: bytes,
+        scheme: bytes,
+        authority: bytes,
+        target: bytes,
+        headers: Sequence[Field],
+        *,
+        end_stream: bool = True,
+    ) -> Stream:
+        """Open a stream with the header of a request. Host and the fields of an HTTP/1.1 connection are left out.
+
+        Args:
+            method: the method.
+            scheme: ``b"https"`` or ``b"http"``.
+            authority: host and port, as in a Host header.
+            target: path and query.
+            headers: the header fields, names in any case.
+            end_stream: the request has no body.
+
+        Raises:
+            InvalidRequest: the request cannot be sent, or no stream is available.
+        """
+        if not self.available:
+            raise InvalidRequest("The HTTP/2 connection cannot take another request")
+        block, length = self._writer.write(method, scheme, authority, target, headers)
+        streams, peer = self._streams, self._peer
+        stream_id = streams.next_id()
+        stream = Stream(stream_id, peer.initial_window, length, without_body=method == b"HEAD", ended=end_stream)
+        streams.by_id[stream_id] = stream
+        streams.output.append(frames.field_block(stream_id, block, peer.max_frame, end_stream=end_stream))
+        self.is_closing = streams.are_used_up
+        return stream
+
+    def send_data(self, stream: Stream, data: bytes, *, end: bool = False) -> int:
+        """Send a part of a request's body; return how many bytes were accepted.
+
+        Where that is less than the part, the windows are full: send the rest when the stream has progressed. Nothing
+        is accepted if the stream is closed. ``end`` takes effect once the whole part is accepted.
+
+        Raises:
+            InvalidRequest: the body is not as long as declared, or has ended before.
+        """
+        return self._sender.send(stream, data, end=end)
+
+    def cancel(self, stream: Stream) -> None:
+        """Give a stream up: reset it if it is open, and drop its queued data. Later calls do nothing."""
+        self._streams.reset(stream, ErrorCode.CANCEL)
+        self._bodies.drop(stream)
+
+    def close(self) -> None:
+        """Take no more requests and send GOAWAY (section 6.8). Open streams continue."""
+        if not self.is_closing:
+            self.is_closing = True
+            self._streams.output.append(frames.goaway(ErrorCode.NO_ERROR))
+
+    def take_output(self) -> bytes:
+        """Return the bytes to send."""
+        return self._streams.take_output()
+
+    # Responses.
+
+    def take_data(self, stream: Stream) -> bytes:
+        """Return the queued data of a response's body, and open the stream's window by as much."""
+        return self._bodies.take(stream)
+
+    def receive(self, data: bytes) -> Sequence[Stream]:
+        """Take bytes from the server; ``b""`` says that it sends no more. Return the streams that progressed.
+
+        A stream progresses when its head, data, end or error arrives, or when its body can be sent again. Violations
+        raise no exception here: each stream that they end has an ``error``.
+        """
+        if self.error is None:
+            try:
+                if data:
+                    self._receive(data)
+                else:
+                    self._receive_end()
+            except ConnectionFault as fault:
+                self._streams.output.append(frames.goaway(fault.code))
+                self._break(fault.error)
+        return self._streams.take_progressed()
+
+    def fail(self, error: HTTPConnError) -> Sequence[Stream]:
+        """End all streams with copies of an error, such as one of the socket; return the streams."""
+        self._break(error)
+        return self._streams.take_progressed()
+
+    def _receive(self, data: bytes) -> None:
+        bodies = self._bodies
+        position = bodies.receive_payload(data, 0) if bodies.is_within_frame else 0
+        if self._held:
+            data, self._held = self._held + data, b""
+        end = len(data)
+        while end - position >= frames.HEADER_SIZE:
+            high, low, kind, flags, stream_id = frames.unpack_header(data, position)
+            length = high << 8 | low
+            stream_id &= frames.MAX_31_BITS
+            if length > MAX_RECEIVED_FRAME or (self._only is not None and kind != self._only):
+                raise self._out_of_order(length)
+            start = position + frames.HEADER_SIZE
+            if kind == frames.DATA:
+                if flags & frames.PADDED and length and start == end:
+                    break
+                position = bodies.receive_frame(data, start, length, flags, stream_id)
+            elif start + length > end:
+                break
+            else:
+                position = start + length
+                self._receive_frame(kind, flags, stream_id, data[start:position])
+        self._held = data[position:]
+
+    def _out_of_order(self, length: int) -> ConnectionFault:
+        if not self._peer.received:  # section 3.4
+            return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server does not speak HTTP/2")
+        if length > MAX_RECEIVED_FRAME:  # section 4.2
+            return ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a frame of more than 64 KiB")
+        return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server interrupts a header with another frame")
+
+    def _receive_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, flags, stream_id, payload)
+        else:  # sections 4.1 and 5.5: unknown frames are ignored, and so is PRIORITY
+            self._streams.count_idle_frame()
+
+    # Field blocks.
+
+    def _receive_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
+        """HEADERS, section 6.2."""
+        self._streams.require_used(stream_id)
+        block = frames.without_padding(flags, payload)
+        ends = bool(flags & frames.END_STREAM)
+        if flags & frames.END_HEADERS:
+            self._receive_block(stream_id, block, ends=ends)
+            return
+        self._only = frames.CONTINUATION
+        self._block, self._block_size = [block], len(block)
+        self._block_stream, self._block_ends = stream_id, ends
+
+    def _receive_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
+        """CONTINUATION, section 6.10."""
+        if self._only is None or stream_id != self._block_stream:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a CONTINUATION frame out of order")
+        self._streams.count_idle_frame()
+        self._block.append(payload)
+        self._block_size += len(payload)
+        most = self._reader.max_block
+        if self._block_size > most:
+            error = HeaderTooLarge(f"The server sends a header of more than {most:,} bytes")
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, error)
+        if flags & frames.END_HEADERS:
+            self._only = None
+            block, self._block = b"".join(self._block), []
+            self._receive_block(self._block_stream, block, ends=self._block_ends)
+
+    def _receive_block(self, stream_id: int, block: bytes, *, ends: bool) -> None:
+        streams = self._streams
+        stream = streams.by_id.get(stream_id)
+        if stream is None or stream.complete:
+            self._skip_block(block)
+            return
+        try:
+            stream.receive_section(self._reader.read(block), self._max_header_bytes, ends=ends)
+        except StreamFault as fault:
+            streams.end_with(stream, fault)
+            return
+        if stream.head is None:  # an interim response
+            return
+        streams.idle_frames = 0
+        if ends:
+            self._bodies.end_response(stream)
+        else:
+            streams.note(stream)
+
+    def _skip_block(self, block: bytes) -> None:
+        """Decode what arrives on a stream that has ended: the table must stay the server's (section 4.3)."""
+        self._streams.count_idle_frame()
+        try:
+            self._reader.read(block)
+        except StreamFault:
+            return
+
+    # Other frames.
+
+    def _receive_reset(self, _: int, stream_id: int, payload: bytes) -> None:
+        """RST_STREAM, section 6.4."""
+        _require_size(payload, 4)
+        streams = self._streams
+        streams.require_used(stream_id)
+        code = frames.read_number(payload)
+        stream = streams.by_id.get(stream_id)
+        if stream is None:
+            streams.count_idle_frame()
+        elif stream.complete:  # section 8.1: the server does not want the rest of the request
+            streams.forget(stream)
+            streams.note(stream)
+        elif code == ErrorCode.REFUSED_STREAM and not stream.answered:  # section 8.7
+            streams.end_unprocessed(stream, "The server refused the request unprocessed")
+        else:
+            streams.end_with_error(stream, StreamReset(f"The server reset the stream: {name_of(code)}"))
+
+    def _receive_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
+        """SETTINGS, section 6.5."""
+        is_reply = flags & frames.ACK
+        if stream_id or (is_reply and not self._peer.received):
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends SETTINGS on a stream or out of order")
+        if len(payload) % 6 or (is_reply and payload):
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends SETTINGS of a wrong size")
+        if len(payload) > 6 * MAX_SETTINGS:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"The server sends more than {MAX_SETTINGS} settings")
+        self._streams.count_idle_frame()
+        if not is_reply:
+            self._sender.receive_settings(payload)
+            self._streams.reply(frames.frame(frames.SETTINGS, frames.ACK, 0, b""))
+            self._only = None
+
+    def _receive_push(self, *_: object) -> None:
+        """PUSH_PROMISE, section 6.6."""
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server pushes a response, which the client has disabled")
+
+    def _receive_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
+        """PING, section 6.7."""
+        _require_size(payload, 8)
+        _require_connection(stream_id)
+        self._streams.count_idle_frame()
+        if not flags & frames.ACK:
+            self._streams.reply(frames.frame(frames.PING, frames.ACK, 0, payload))
+
+    def _receive_goaway(self, _: int, stream_id: int, payload: bytes) -> None:
+        """GOAWAY, section 6.8: streams up to the last one continue, later ones were not processed."""
+        _require_connection(stream_id)
+        if len(payload) < 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a GOAWAY frame of a wrong size")
+        streams = self._streams
+        streams.count_idle_frame()
+        last, self._reason = frames.read_goaway(payload)
+        self.is_closing = True
+        for stream in [each for each in streams.by_id.values() if each.id > last and not each.answered]:
+            streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
+
+    def _receive_window_update(self, _: int, stream_id: int, payload: bytes) -> None:
+        """WINDOW_UPDATE, section 6.9."""
+        _require_size(payload, 4)
+        self._streams.count_idle_frame()
+        self._sender.receive_window_update(stream_id, frames.read_number(payload) & frames.MAX_31_BITS)
+
+    # The end.
+
+    def _receive_end(self) -> None:
+        if self._reason:
+            self._break(ProtocolError(f"The server closed the connection: {name_of(self._reason)}", retryable=True))
+            return
+        for stream in [*self._streams.by_id.values()]:
+            if stream.answered and not stream.complete:
+                error = TruncatedBody("The connection ended within the response")
+                self._streams.end_with_error(stream, error)
+        self._break(ReadFailed("The connection ended without a response"))
+
+    def _break(self, error: HTTPConnError) -> None:
+        self.error = error
+        self.is_closing = True
+        self._streams.end_all(error)
+
+
+# Functions of the class, not bound methods: no cycle, so that a dropped connection is freed at once.
+_HANDLERS: dict[int, Callable[[HTTP2Connection, int, int, bytes], None]] = {
+    frames.HEADERS: HTTP2Connection._receive_headers,
+    frames.RST_STREAM: HTTP2Connection._receive_reset,
+    frames.SETTINGS: HTTP2Connection._receive_settings,
+    frames.PUSH_PROMISE: HTTP2Connection._receive_push,
+    frames.PING: HTTP2Connection._receive_ping,
+    frames.GOAWAY: HTTP2Connection._receive_goaway,
+    frames.WINDOW_UPDATE: HTTP2Connection._receive_window_update,
+    frames.CONTINUATION: HTTP2Connection._receive_continuation,
+}
+
+
+def _require_size(payload: bytes, size: int) -> None:
+    if len(payload) != size:
+        raise ConnectionFault(
+            ErrorCode.FRAME_SIZE_ERROR, f"The server sends a frame of {len(payload)} bytes, not {size}"
+        )
+
+
+def _require_connection(stream_id: int) -> None:
+    if stream_id:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a frame of the connection on a stream")

@@ -1,0 +1,215 @@
+"""Requests and responses as field sections (RFC 9113 section 8): checked, encoded and decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from ...errors import HeaderTooLarge, HTTPConnError, InvalidRequest, ProtocolError
+from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
+from .faults import ErrorCode, StreamFault
+
+__all__ = ["RequestWriter", "ResponseReader", "Section"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_LOWER_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9a-z]++"
+_field_lines = re.compile(rb"(?:" + _LOWER_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\n)*+").fullmatch
+_method = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++").fullmatch
+_target = re.compile(rb"[\x21-\x7e]++").fullmatch
+
+# RFC 9113 section 8.2.2.
+_CONNECTION_SPECIFIC = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
+_NOT_SENT = _CONNECTION_SPECIFIC | {b"host"}
+_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
+
+_MAX_REMEMBERED = 64
+_MAX_REMEMBERED_BLOCK = 1024
+
+# A block that is too large for the caller is still decoded up to this many times the limit, so that only its own
+# stream fails and the connection can continue.
+_OVERSIZE = 4
+
+
+class Section(NamedTuple):
+    """The header section of a response, or its trailer section, which has status 0.
+
+    Attributes:
+        fields: without pseudo-header fields; names in lower case. Never changed, since sections are shared.
+        values: the same by name; the lines of one name are joined (RFC 9110 section 5.3).
+        length: the Content-Length, or -1.
+        size: names and values together, in bytes.
+    """
+
+    status: int
+    fields: list[Field]
+    values: dict[bytes, bytes]
+    length: int
+    size: int
+
+
+class RequestWriter:
+    """The encoder of a connection's requests. It keeps the blocks of header fields that are sent repeatedly."""
+
+    __slots__ = ("_begin", "_remembered")
+
+    def __init__(self) -> None:
+        self._begin = EMPTY_TABLE
+        self._remembered: dict[tuple[object, ...], tuple[bytes, bytes, int]] = {}
+
+    def write(
+        self, method: bytes, scheme: bytes, authority: bytes, target: bytes, headers: Sequence[Field]
+    ) -> tuple[bytes, int]:
+        """Return the field block of a request, and its Content-Length, or -1.
+
+        Raises:
+            InvalidRequest: the method, the target or a field cannot be sent.
+        """
+        if not _target(target):
+            raise InvalidRequest("The target of the request is invalid")
+        key = (method, scheme, authority, *headers)
+        found = self._remembered.get(key)
+        if found is None:
+            found = _encode_request(method, scheme, authority, headers)
+            _remember(self._remembered, key, found)
+        before, after, length = found
+        begin, self._begin = self._begin, b""
+        return begin + before + encode_target(target) + after, length
+
+
+def _encode_request(
+    method: bytes, scheme: bytes, authority: bytes, headers: Sequence[Field]
+) -> tuple[bytes, bytes, int]:
+    """Return the fields before and after ``:path``, encoded, and the Content-Length, or -1."""
+    if not _method(method) or method == b"CONNECT":
+        raise InvalidRequest("The method of the request is invalid")
+    lowered = [(name.lower(), value) for name, value in headers]
+    # Section 8.2.2: what concerns an HTTP/1.1 connection is left out; section 8.3.1: :authority replaces Host.
+    fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
+    if not _are_fields([*fields, (b"authority", authority)]):
+        raise InvalidRequest("A header of the request is invalid")
+    length = _read_length(_by_name(fields))
+    if length is None:
+        raise InvalidRequest("The Content-Length of the request is invalid")
+    pseudo = [(b":method", method), (b":scheme", scheme), (b":authority", authority)]
+    return encode_fields(pseudo), encode_fields(fields), length
+
+
+class ResponseReader:
+    """The decoder of a connection's responses.
+
+    Args:
+        max_fields: the number of fields that a section may have.
+        max_bytes: the size of their names and values together.
+    """
+
+    __slots__ = ("_changes", "_decoder", "_max_bytes", "_max_fields", "_remembered", "max_block")
+
+    def __init__(self, max_fields: int, max_bytes: int) -> None:
+        self._max_fields = max_fields
+        self._max_bytes = max_bytes
+        self.max_block = _OVERSIZE * (max_bytes + ENTRY_OVERHEAD * max_fields)
+        self._decoder = FieldDecoder(self.max_block)
+        self._changes = 0
+        self._remembered: dict[bytes, Section] = {}
+
+    def read(self, block: bytes) -> Section:
+        """Return the section of a field block.
+
+        Raises:
+            ConnectionFault: the block cannot be decoded.
+            StreamFault: the section is malformed (RFC 9113 section 8.1.1) or too large.
+        """
+        section = self._remembered.get(block)
+        if section is not None:
+            return section
+        fields = self._decoder.decode(block)
+        if self._decoder.changes != self._changes:
+            self._changes = self._decoder.changes
+            self._remembered.clear()
+            return _read_section(fields, self._max_fields, self._max_bytes)
+        section = _read_section(fields, self._max_fields, self._max_bytes)
+        if len(block) <= _MAX_REMEMBERED_BLOCK:
+            _remember(self._remembered, block, section)
+        return section
+
+
+def _remember(remembered: dict[K, V], key: K, value: V) -> None:
+    if len(remembered) >= _MAX_REMEMBERED:
+        remembered.clear()
+    remembered[key] = value
+
+
+def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Section:
+    status = 0
+    if lines and lines[0][0] == b":status":  # section 8.3.2; a trailer section has none (section 8.1)
+        status = _read_status(lines[0][1])
+        lines = lines[1:]
+    # RFC 9113 section 8.2.1 forbids white space around a value. It cannot be misread, so it is removed.
+    fields = [(name, value.strip(b" \t")) for name, value in lines]
+    size = sum([len(name) + len(value) for name, value in fields])
+    if len(fields) > max_fields or size > max_bytes:
+        raise StreamFault(ErrorCode.CANCEL, _too_large(len(fields), size, max_fields, max_bytes))
+    if not _are_fields(fields):
+        raise _malformed(_fault_in(fields))
+    values = _by_name(fields)
+    if not _CONNECTION_SPECIFIC.isdisjoint(values):
+        raise _malformed("has a field that concerns a connection of HTTP/1.1")
+    length = _read_length(values)
+    if length is None:
+        raise _malformed("has a Content-Length that is invalid or repeated with another value")
+    return Section(status, fields, values, length, size)
+
+
+def _read_status(value: bytes) -> int:
+    if len(value) != 3 or not value.isdigit() or value < b"100":
+        raise _malformed("has an invalid status")
+    if value == b"101":  # section 8.6
+        raise _malformed("switches protocols, which HTTP/2 does not have")
+    return int(value)
+
+
+def _are_fields(fields: list[Field]) -> bool:
+    block = b"".join([b"%b:%b\n" % field for field in fields])
+    # As many lines as fields: so no field hides another.
+    return _field_lines(block) is not None and block.count(b"\n") == len(fields)
+
+
+def _fault_in(fields: list[Field]) -> str:
+    name = next(name for name, value in fields if not _are_fields([(name, value)]))
+    if name.startswith(b":"):
+        return "has a pseudo-header field that is unknown, repeated or out of place"
+    if name != name.lower():
+        return "has a field name with upper-case letters"
+    return "has a field with invalid characters"
+
+
+def _by_name(fields: list[Field]) -> dict[bytes, bytes]:
+    values = dict(fields)
+    if len(values) < len(fields):
+        values.clear()
+        for name, value in fields:
+            values[name] = b"%b, %b" % (values[name], value) if name in values else value
+    return values
+
+
+def _read_length(values: dict[bytes, bytes]) -> int | None:
+    """Return the Content-Length: -1 if absent, None if invalid. Equal values count once."""
+    value = values.get(b"content-length")
+    if value is None:
+        return -1
+    if not value.isdigit():
+        first, *others = {each.strip(b" \t") for each in value.split(b",")}
+        value = b"" if others else first
+    return int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else None
+
+
+def _malformed(fault: str) -> StreamFault:
+    return StreamFault(ErrorCode.PROTOCOL_ERROR, ProtocolError(f"The header of the response {fault}"))
+
+
+def _too_large(count: int, size: int, max_fields: int, max_bytes: int) -> HTTPConnError:
+    allowed = f"{max_fields:,} and {max_bytes:,} are allowed"
+    return HeaderTooLarge(f"The header of the response has {count:,} fields and {size:,} bytes; {allowed}")

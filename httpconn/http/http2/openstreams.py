@@ -1,0 +1,173 @@
+"""The open streams of an HTTP/2 connection: which ones progressed, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import HTTPConnError, ReadFailed
+from . import frames
+from .faults import ConnectionFault, ErrorCode, StreamFault, copy_of
+from .streams import Stream
+
+__all__ = ["OpenStreams"]
+
+MAX_IDLE_FRAMES = 1000
+"""Frames that carry no part of a response, in a row: PING, SETTINGS, WINDOW_UPDATE, empty DATA and the like. Also the
+replies to such frames that may wait to be sent."""
+
+
+class OpenStreams:
+    """The streams of a connection, and the frames that wait to be sent.
+
+    Attributes:
+        by_id: the open streams.
+        idle_frames: frames in a row that carried no part of a response.
+        blocked: the streams with a request body that waits for a window.
+        output: the bytes to send.
+        progressed: the streams that progressed since ``take_progressed`` was called.
+    """
+
+    __slots__ = ("_late", "_next_id", "_replies", "blocked", "by_id", "idle_frames", "output", "progressed")
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Stream] = {}
+        self.blocked: set[Stream] = set()
+        self.output: list[bytes | memoryview] = []
+        self.progressed: list[Stream] = []
+        self.idle_frames = 0
+        self._late = 0  # what the server may still send on streams that it may believe to be open
+        self._next_id = 1
+        self._replies = 0
+
+    # Streams open and progress.
+
+    def next_id(self) -> int:
+        """Return the number of a new stream."""
+        number = self._next_id
+        self._next_id += 2
+        return number
+
+    @property
+    def are_used_up(self) -> bool:
+        """Whether no number is left for another stream (RFC 9113 section 5.1.1)."""
+        return self._next_id > frames.MAX_31_BITS
+
+    def require_used(self, stream_id: int) -> None:
+        """Refuse a frame on a stream that the client has not opened (section 5.1, "idle").
+
+        Raises:
+            ConnectionFault: it is one.
+        """
+        if stream_id >= self._next_id or not stream_id & 1:
+            message = "The server sends a frame on a stream that the client has not opened"
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, message)
+
+    def note(self, stream: Stream) -> None:
+        """Note that a stream progressed."""
+        if not stream.is_noted:
+            stream.is_noted = True
+            self.progressed.append(stream)
+
+    def unblock(self, streams: Sequence[Stream]) -> None:
+        """Note that requests can be continued."""
+        for stream in streams:
+            self.blocked.discard(stream)
+            self.note(stream)
+
+    def take_progressed(self) -> list[Stream]:
+        """Return the streams that progressed since the last call."""
+        progressed = self.progressed
+        if progressed:
+            self.progressed = []
+            for stream in progressed:
+                stream.is_noted = False
+        return progressed
+
+    # Streams end.
+
+    def forget(self, stream: Stream) -> None:
+        """Close a stream. The server may send up to its window before it knows."""
+        self.by_id.pop(stream.id, None)
+        self.blocked.discard(stream)
+        if not stream.complete:
+            self._late += stream.window
+
+    def reset(self, stream: Stream, code: ErrorCode) -> None:
+        """Close a stream with a RST_STREAM frame, if it is open."""
+        if stream.id in self.by_id:
+            self.forget(stream)
+            self.output.append(frames.reset(stream.id, code))
+
+    def end_with(self, stream: Stream, fault: StreamFault) -> None:
+        """Reset a stream because of a violation."""
+        self.reset(stream, fault.code)
+        self.end_with_error(stream, fault.error)
+
+    def end_unprocessed(self, stream: Stream, message: str) -> None:
+        """Close a stream with a request that the server did not process (section 8.7)."""
+        stream.unprocessed = True
+        self.end_with_error(stream, ReadFailed(message))
+
+    def end_with_error(self, stream: Stream, error: HTTPConnError) -> None:
+        """Close a stream with an error instead of the rest of its response."""
+        if stream.id in self.by_id:
+            self.forget(stream)
+        stream.error = error
+        self.note(stream)
+
+    def end_all(self, error: HTTPConnError) -> None:
+        """Close all streams. Each incomplete response gets a copy of the error."""
+        for stream in [*self.by_id.values()]:
+            if stream.complete:
+                self.forget(stream)
+                self.note(stream)
+            else:
+                self.end_with_error(stream, copy_of(error))
+
+    # Floods.
+
+    def count_idle_frame(self) -> None:
+        """Count a frame that carries no part of a response.
+
+        Raises:
+            ConnectionFault: there are too many in a row.
+        """
+        self.idle_frames += 1
+        if self.idle_frames > MAX_IDLE_FRAMES:
+            raise _flooded(f"sent {MAX_IDLE_FRAMES:,} frames in a row that carry no response")
+
+    def count_late(self, stream_id: int, length: int) -> None:
+        """Count data on a stream that has ended: the server may not know yet that it was reset (section 5.1).
+
+        Raises:
+            ConnectionFault: it is more than the windows of such streams allow, or the stream was never opened.
+        """
+        self.require_used(stream_id)
+        self._late -= length
+        if self._late < 0:
+            raise ConnectionFault(ErrorCode.STREAM_CLOSED, "The server sends data on a stream that has ended")
+
+    def reply(self, frame: bytes) -> None:
+        """Queue a reply to a frame of the server.
+
+        Raises:
+            ConnectionFault: too many replies wait, since the server does not read them.
+        """
+        self._replies += 1
+        if self._replies > MAX_IDLE_FRAMES:
+            raise _flooded(f"does not read {MAX_IDLE_FRAMES:,} replies that it asked for")
+        self.output.append(frame)
+
+    def take_output(self) -> bytes:
+        """Return the bytes to send."""
+        output = self.output
+        if not output:
+            return b""
+        data = b"".join(output)
+        output.clear()
+        self._replies = 0
+        return data
+
+
+def _flooded(fault: str) -> ConnectionFault:
+    return ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"The server {fault}")

@@ -1,0 +1,105 @@
+"""The bodies of requests: DATA frames, send windows and the server's settings (RFC 9113 sections 5.2, 6.5 and 6.9)."""
+
+from __future__ import annotations
+
+from ...errors import InvalidRequest, ProtocolError
+from . import frames
+from .faults import ConnectionFault, ErrorCode, StreamFault
+from .openstreams import OpenStreams
+from .settings import PeerSettings
+from .streams import Stream
+from .windows import INITIAL_WINDOW
+
+__all__ = ["BodySender"]
+
+MAX_ACCEPTED = 256 * 1024
+"""Bytes of a request's body that one call queues for sending."""
+
+
+class BodySender:
+    """Sends bodies as far as the windows allow, which the server opens."""
+
+    __slots__ = ("_peer", "_streams", "_window")
+
+    def __init__(self, streams: OpenStreams, peer: PeerSettings) -> None:
+        self._streams = streams
+        self._peer = peer
+        self._window = INITIAL_WINDOW
+
+    def send(self, stream: Stream, data: bytes, *, end: bool) -> int:
+        """Queue a part of a body, and its end if all of the part is accepted; return how many bytes were.
+
+        Raises:
+            InvalidRequest: the body is not as long as declared, or has ended before.
+        """
+        if stream.request_ended:
+            raise InvalidRequest("The body of the request has ended")
+        if stream.id not in self._streams.by_id:
+            return 0
+        size = max(0, min(len(data), stream.send_window, self._window, MAX_ACCEPTED))
+        ends = end and size == len(data)
+        _count_sent(stream, size, ends=ends)
+        if size or ends:
+            self._streams.idle_frames = 0
+            stream.send_window -= size
+            self._window -= size
+            part = memoryview(data)[:size]
+            self._streams.output += frames.body_frames(stream.id, part, self._peer.max_frame, end_stream=ends)
+        if ends:
+            stream.request_ended = True
+            if stream.complete:
+                self._streams.forget(stream)
+        elif size < len(data):
+            self._streams.blocked.add(stream)
+        return size
+
+    def receive_settings(self, payload: bytes) -> None:
+        """Apply a SETTINGS frame. A new initial window changes those of open streams (section 6.9.2).
+
+        Raises:
+            ConnectionFault: a setting is invalid.
+        """
+        before = self._peer.initial_window
+        self._peer.update(frames.read_settings(payload))
+        change = self._peer.initial_window - before
+        if not change:
+            return
+        for stream in self._streams.by_id.values():
+            stream.send_window += change  # which may become negative
+            if stream.send_window > frames.MAX_31_BITS:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server opens a window beyond 2 GiB")
+        self._streams.unblock([*self._streams.blocked])
+
+    def receive_window_update(self, stream_id: int, increment: int) -> None:
+        """Open a window (section 6.9).
+
+        Raises:
+            ConnectionFault: the window of the connection grows by zero or beyond 2 GiB.
+        """
+        streams = self._streams
+        code = ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
+        if not stream_id:
+            self._window += increment
+            if not increment or self._window > frames.MAX_31_BITS:
+                raise ConnectionFault(code, "The server opens the window by zero or beyond 2 GiB")
+            streams.unblock([*streams.blocked])
+            return
+        streams.require_used(stream_id)
+        stream = streams.by_id.get(stream_id)
+        if stream is not None:
+            stream.send_window += increment
+            if not increment or stream.send_window > frames.MAX_31_BITS:
+                error = ProtocolError("The server opens the window of a stream by zero or beyond 2 GiB")
+                streams.end_with(stream, StreamFault(code, error))
+            elif stream in streams.blocked:
+                streams.unblock([stream])
+
+
+def _count_sent(stream: Stream, size: int, *, ends: bool) -> None:
+    if stream.unsent < 0:
+        return
+    if size > stream.unsent:
+        raise InvalidRequest("The body of the request is longer than declared")
+    if ends and size < stream.unsent:
+        raise InvalidRequest("The body of the request is shorter than declared")
+    stream.unsent -= size

@@ -1,0 +1,78 @@
+"""The settings of both sides (RFC 9113 section 6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from . import frames
+from .faults import ConnectionFault, ErrorCode
+from .windows import INITIAL_WINDOW, STREAM_WINDOW
+
+__all__ = ["MAX_RECEIVED_FRAME", "MAX_STREAMS", "PeerSettings", "own_settings"]
+
+ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
+
+MAX_STREAMS = 256
+"""Streams that are open at once, whatever the server allows."""
+
+STREAMS_BEFORE_SETTINGS = 100
+"""Streams that are open at once before the server has sent its limit, which should be at least 100 (section 6.5.2)."""
+
+MAX_RECEIVED_FRAME = 2**16
+"""The largest frame that the server may send. The payload of a DATA frame is passed on as it arrives."""
+
+MAX_SETTINGS = 64
+"""Settings in a frame. RFC 9113 defines six, and each change costs a look at every stream."""
+
+
+def own_settings(max_list_size: int) -> bytes:
+    """Return the SETTINGS frame that begins a connection. The server must not push (section 8.4)."""
+    return frames.settings(
+        {
+            ENABLE_PUSH: 0,
+            INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            MAX_FRAME_SIZE: MAX_RECEIVED_FRAME,
+            MAX_HEADER_LIST_SIZE: max_list_size,
+        }
+    )
+
+
+class PeerSettings:
+    """What the server has set.
+
+    Attributes:
+        max_streams: streams that may be open at once.
+        initial_window: the send window of a new stream, in bytes.
+        max_frame: the largest payload of a frame to the server, in bytes.
+    """
+
+    __slots__ = ("initial_window", "max_frame", "max_streams", "received")
+
+    def __init__(self) -> None:
+        self.max_streams = STREAMS_BEFORE_SETTINGS
+        self.initial_window = INITIAL_WINDOW
+        self.max_frame = frames.MIN_FRAME_SIZE
+        self.received = False
+
+    def update(self, values: Iterable[tuple[int, int]]) -> None:
+        """Apply a SETTINGS frame. Unknown settings are ignored.
+
+        Raises:
+            ConnectionFault: a value is out of its range (section 6.5.2).
+        """
+        if not self.received:
+            self.received = True
+            self.max_streams = MAX_STREAMS  # what a server does not limit
+        for name, value in values:
+            if name == MAX_CONCURRENT_STREAMS:
+                self.max_streams = min(value, MAX_STREAMS)
+            elif name == INITIAL_WINDOW_SIZE:
+                if value > frames.MAX_31_BITS:
+                    raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sets a window beyond 2 GiB")
+                self.initial_window = value
+            elif name == MAX_FRAME_SIZE:
+                if not frames.MIN_FRAME_SIZE <= value <= frames.MAX_FRAME_SIZE:
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sets an invalid frame size")
+                self.max_frame = value
+            elif name == ENABLE_PUSH and value:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sets ENABLE_PUSH, which clients alone may")

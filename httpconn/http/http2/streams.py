@@ -1,0 +1,161 @@
+"""One request and its response on an HTTP/2 connection (RFC 9113 sections 5.1 and 8.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import HeaderTooLarge, HTTPConnError, ProtocolError, TruncatedBody
+from .faults import ConnectionFault, ErrorCode, StreamFault
+from .messages import Section
+from .windows import STREAM_WINDOW
+
+__all__ = ["Stream"]
+
+MAX_INTERIM_RESPONSES = 64
+
+SMALL = 512
+"""Data of fewer bytes is gathered, so that a stream of single bytes costs no object for each."""
+
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class Stream:
+    """A stream. Its connection changes it; callers read the attributes.
+
+    Attributes:
+        id: the number of the stream.
+        head: the header section of the final response, or None before it has arrived.
+        complete: whether the response has arrived to its end.
+        error: why the response will not arrive, or will not continue. Data that arrived before can still be taken.
+        answered: whether the server sent anything on the stream.
+        unprocessed: whether the server is known not to have processed the request, so that any request may be sent
+            again (RFC 9113 section 8.7).
+        request_ended: whether no more of the request is to be sent.
+        waiter: the caller's own; the connection does not use it.
+    """
+
+    __slots__ = (
+        "answered",
+        "chunks",
+        "complete",
+        "error",
+        "head",
+        "id",
+        "interim",
+        "interim_size",
+        "is_noted",
+        "largest_read",
+        "left",
+        "request_ended",
+        "send_window",
+        "unacknowledged",
+        "unprocessed",
+        "unsent",
+        "waiter",
+        "window",
+        "window_size",
+        "without_body",
+    )
+
+    def __init__(self, stream_id: int, send_window: int, unsent: int, *, without_body: bool, ended: bool) -> None:
+        self.id = stream_id
+        self.head: Section | None = None
+        self.complete = False
+        self.error: HTTPConnError | None = None
+        self.answered = False
+        self.unprocessed = False
+        self.request_ended = ended
+        self.waiter: Any = None
+        self.is_noted = False
+        self.chunks: list[bytes | bytearray | memoryview] = []
+        self.send_window = send_window
+        self.unsent = unsent  # bytes of the request's body; negative: not declared
+        self.without_body = without_body
+        self.left = -1  # bytes of the response's body; negative: not declared
+        self.window = STREAM_WINDOW  # what the server may still send
+        self.window_size = STREAM_WINDOW
+        self.unacknowledged = 0  # bytes read since the last WINDOW_UPDATE
+        self.largest_read = 0
+        self.interim = 0
+        self.interim_size = 0
+
+    def receive_section(self, section: Section, max_interim_size: int, *, ends: bool) -> None:
+        """Take a header section or the trailer section.
+
+        Raises:
+            StreamFault: the response is malformed.
+        """
+        self.answered = True
+        if self.head is not None:
+            self._receive_trailers(section, ends=ends)
+        elif section.status >= 200:
+            self.head = section
+            # RFC 9110 section 6.4.1: these have no body, whatever the Content-Length says.
+            self.left = 0 if self.without_body or section.status in _WITHOUT_BODY else section.length
+        elif section.status and not ends:
+            self._skip_interim(section, max_interim_size)
+        else:
+            raise _malformed("begins with trailers or ends with an interim response")
+
+    def _receive_trailers(self, section: Section, *, ends: bool) -> None:
+        if section.status:
+            raise _malformed("has two heads")
+        if not ends:
+            raise _malformed("continues after its trailers")
+
+    def _skip_interim(self, section: Section, max_size: int) -> None:
+        # RFC 9110 section 15.2: any number may come before the final response, and a client may ignore them.
+        self.interim += 1
+        self.interim_size += section.size
+        if self.interim > MAX_INTERIM_RESPONSES:
+            raise _malformed(f"has more than {MAX_INTERIM_RESPONSES} interim responses before it")
+        if self.interim_size > max_size:
+            message = f"The interim responses have headers of more than {max_size:,} bytes"
+            raise StreamFault(ErrorCode.CANCEL, HeaderTooLarge(message))
+
+    def receive_data_frame(self, length: int, size: int) -> None:
+        """Take the header of a DATA frame.
+
+        Args:
+            length: the length of the frame.
+            size: the same without padding.
+
+        Raises:
+            StreamFault: the response is malformed.
+            ConnectionFault: the frame is larger than the window.
+        """
+        self.window -= length
+        if self.window < 0:
+            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sends more than the stream's window allows")
+        if self.head is None:
+            raise _malformed("has a body before its header")
+        if self.left >= 0:
+            if size > self.left:
+                raise _malformed("has a longer body than declared")
+            self.left -= size
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Queue data of the body for the reader."""
+        chunks = self.chunks
+        if len(data) >= SMALL:
+            chunks.append(data)
+        elif chunks and isinstance(chunks[-1], bytearray):
+            chunks[-1] += data
+        else:
+            chunks.append(bytearray(data))
+
+    def check_end(self) -> None:
+        """Check that the response may end here.
+
+        Raises:
+            StreamFault: it is malformed, or shorter than declared.
+        """
+        if self.head is None:
+            raise _malformed("ends before its header")
+        if self.left > 0:
+            message = f"The server ended the response {self.left:,} bytes before its declared end"
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, TruncatedBody(message))
+
+
+def _malformed(fault: str) -> StreamFault:
+    return StreamFault(ErrorCode.PROTOCOL_ERROR, ProtocolError(f"The response {fault}"))
