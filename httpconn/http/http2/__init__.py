@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .connection import HTTP2Connection
-from .messages import Section
 from .streams import Stream
 
-__all__ = ["HTTP2Connection", "Section", "Stream"]
+__all__ = ["HTTP2Connection", "Stream"]

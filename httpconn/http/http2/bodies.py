@@ -87,7 +87,8 @@ class BodyReceiver:
                 # A view saves a copy. It keeps all of the received bytes in memory, so a small part is copied.
                 is_large = size >= _LARGE and size * _MOST_KEPT >= len(data)
                 stream.add((memoryview(data) if is_large else data)[start : start + size])
-                self._streams.note(stream)
+                if not stream.is_noted:
+                    self._streams.note(stream)
             start += size
             self._left = left - size
             if self._left:

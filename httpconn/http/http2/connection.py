@@ -78,7 +78,7 @@ class HTTP2Connection:
         self._reason = ErrorCode.NO_ERROR.value  # of the server's GOAWAY
         self._streams.output += (
             frames.PREFACE,
-            own_settings(self._reader.max_block),
+            own_settings(self._reader.max_list),
             frames.window_update(0, CONNECTION_WINDOW - INITIAL_WINDOW),
         )
         self.error: HTTPConnError | None = None

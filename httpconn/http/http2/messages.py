@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
+from ...core.messages import FieldValues, Head
 from ...errors import HeaderTooLarge, HTTPConnError, InvalidRequest, ProtocolError
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
 from .faults import ErrorCode, StreamFault
@@ -23,6 +25,8 @@ _target = re.compile(rb"[\x21-\x7e]++").fullmatch
 # RFC 9113 section 8.2.2.
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _NOT_SENT = _CONNECTION_SPECIFIC | {b"host"}
+# HTTP/2 has no reason phrases (section 8.3.2); callers get the usual ones.
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 
 _MAX_REMEMBERED = 64
@@ -37,15 +41,12 @@ class Section(NamedTuple):
     """The header section of a response, or its trailer section, which has status 0.
 
     Attributes:
-        fields: without pseudo-header fields; names in lower case. Never changed, since sections are shared.
-        values: the same by name; the lines of one name are joined (RFC 9110 section 5.3).
+        head: without pseudo-header fields; names in lower case. Never changed: responses share one.
         length: the Content-Length, or -1.
         size: names and values together, in bytes.
     """
 
-    status: int
-    fields: list[Field]
-    values: dict[bytes, bytes]
+    head: Head
     length: int
     size: int
 
@@ -90,7 +91,10 @@ def _encode_request(
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
     if not _are_fields([*fields, (b"authority", authority)]):
         raise InvalidRequest("A header of the request is invalid")
-    length = _read_length(_by_name(fields))
+    values = _by_name(fields)
+    if values.get(b"te", b"trailers") != b"trailers":
+        raise InvalidRequest("HTTP/2 has no transfer codings, so the TE header of the request cannot be sent")
+    length = _read_length(values)
     if length is None:
         raise InvalidRequest("The Content-Length of the request is invalid")
     pseudo = [(b":method", method), (b":scheme", scheme), (b":authority", authority)]
@@ -103,14 +107,19 @@ class ResponseReader:
     Args:
         max_fields: the number of fields that a section may have.
         max_bytes: the size of their names and values together.
+
+    Attributes:
+        max_list: the same with 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
+        max_block: the size of a field block that is decoded at all, in bytes.
     """
 
-    __slots__ = ("_changes", "_decoder", "_max_bytes", "_max_fields", "_remembered", "max_block")
+    __slots__ = ("_changes", "_decoder", "_max_bytes", "_max_fields", "_remembered", "max_block", "max_list")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._max_fields = max_fields
         self._max_bytes = max_bytes
-        self.max_block = _OVERSIZE * (max_bytes + ENTRY_OVERHEAD * max_fields)
+        self.max_list = max_bytes + ENTRY_OVERHEAD * max_fields
+        self.max_block = _OVERSIZE * self.max_list
         self._decoder = FieldDecoder(self.max_block)
         self._changes = 0
         self._remembered: dict[bytes, Section] = {}
@@ -160,7 +169,7 @@ def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Sectio
     length = _read_length(values)
     if length is None:
         raise _malformed("has a Content-Length that is invalid or repeated with another value")
-    return Section(status, fields, values, length, size)
+    return Section(Head(status, _PHRASES.get(status, b""), b"HTTP/2", fields, values), length, size)
 
 
 def _read_status(value: bytes) -> int:
@@ -186,7 +195,7 @@ def _fault_in(fields: list[Field]) -> str:
     return "has a field with invalid characters"
 
 
-def _by_name(fields: list[Field]) -> dict[bytes, bytes]:
+def _by_name(fields: list[Field]) -> FieldValues:
     values = dict(fields)
     if len(values) < len(fields):
         values.clear()
@@ -195,7 +204,7 @@ def _by_name(fields: list[Field]) -> dict[bytes, bytes]:
     return values
 
 
-def _read_length(values: dict[bytes, bytes]) -> int | None:
+def _read_length(values: FieldValues) -> int | None:
     """Return the Content-Length: -1 if absent, None if invalid. Equal values count once."""
     value = values.get(b"content-length")
     if value is None:

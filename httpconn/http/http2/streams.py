@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.messages import Head
 from ...errors import HeaderTooLarge, HTTPConnError, ProtocolError, TruncatedBody
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .messages import Section
@@ -24,7 +25,7 @@ class Stream:
 
     Attributes:
         id: the number of the stream.
-        head: the header section of the final response, or None before it has arrived.
+        head: the head of the final response, or None before it has arrived.
         complete: whether the response has arrived to its end.
         error: why the response will not arrive, or will not continue. Data that arrived before can still be taken.
         answered: whether the server sent anything on the stream.
@@ -59,7 +60,7 @@ class Stream:
 
     def __init__(self, stream_id: int, send_window: int, unsent: int, *, without_body: bool, ended: bool) -> None:
         self.id = stream_id
-        self.head: Section | None = None
+        self.head: Head | None = None
         self.complete = False
         self.error: HTTPConnError | None = None
         self.answered = False
@@ -88,17 +89,17 @@ class Stream:
         self.answered = True
         if self.head is not None:
             self._receive_trailers(section, ends=ends)
-        elif section.status >= 200:
-            self.head = section
+        elif (status := section.head.status) >= 200:
+            self.head = section.head
             # RFC 9110 section 6.4.1: these have no body, whatever the Content-Length says.
-            self.left = 0 if self.without_body or section.status in _WITHOUT_BODY else section.length
-        elif section.status and not ends:
+            self.left = 0 if self.without_body or status in _WITHOUT_BODY else section.length
+        elif status and not ends:
             self._skip_interim(section, max_interim_size)
         else:
             raise _malformed("begins with trailers or ends with an interim response")
 
     def _receive_trailers(self, section: Section, *, ends: bool) -> None:
-        if section.status:
+        if section.head.status:
             raise _malformed("has two heads")
         if not ends:
             raise _malformed("continues after its trailers")

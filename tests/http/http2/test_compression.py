@@ -108,6 +108,7 @@ def test_secrets_are_marked_as_such():
         {"headers": [(b"a", b"x\r\nb: y")]},
         {"headers": [(b"a b", b"x")]},
         {"headers": [(b":path", b"/")]},
+        {"headers": [(b"TE", b"gzip")]},
         {"headers": [(b"Content-Length", b"x")]},
     ],
 )
