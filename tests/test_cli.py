@@ -279,7 +279,7 @@ def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
 
 
 def test_an_interrupt_while_it_is_starting_ends_with_the_same_code(tmp_path):
-    (tmp_path / "httptools.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "anyio.py").write_text("raise KeyboardInterrupt")
     done = run("get", "http://127.0.0.1:1/", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"httpconn: interrupted\n")
 

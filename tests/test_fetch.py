@@ -252,10 +252,27 @@ class TestBodies:
             with pytest.raises(httpconn.LimitExceeded, match="header"):
                 face.get_bytes(connect(), server.url_for(path))
 
-    def test_a_part_that_nobody_asked_for_is_no_content(self, face, connect, scripted):
-        server = scripted(response(206, {"Content-Range": "bytes 0-1/10"}, body=b"ab"))
+    def test_a_part_that_nobody_asked_for_is_no_content(self, face, connect, scripted, tmp_path):
+        parts = ["bytes 0-1/10", "bytes 0-1/*", "bytes 1-2/3", "bytes 0-2/3", "bytes */2", "items 0-1/2", ""]
+        server = scripted(lambda request: response(206, {"Content-Range": parts[int(request.path[1:])]}, body=b"ab"))
+        for number, part in enumerate(parts):
+            with pytest.raises(httpconn.ProtocolError):
+                face.get_bytes(connect(retries=0), server.url_for(f"/{number}"))
+            with pytest.raises(httpconn.ProtocolError):
+                face.download_file(connect(retries=0), server.url_for(f"/{number}"), tmp_path / "file")
+            assert list(tmp_path.iterdir()) == [], part
+
+    @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+    def test_a_part_that_is_the_whole_is_content(self, face, connect, scripted, tmp_path, framing):
+        server = scripted([response(206, {"Content-Range": "bytes 0-1/2"}, body=b"ab", framing=framing), Close()])
+        assert face.get_bytes(connect(), server.url) == b"ab"
+        assert face.download_file(connect(), server.url, tmp_path / "file").read_bytes() == b"ab"
+
+    @pytest.mark.parametrize("body", [b"a", b"abc"])
+    def test_a_part_of_another_length_than_it_says_is_none(self, face, connect, scripted, body):
+        server = scripted(response(206, {"Content-Range": "bytes 0-1/2"}, body=body, framing="chunked"))
         with pytest.raises(httpconn.ProtocolError):
-            face.get_bytes(connect(), server.url)
+            face.get_bytes(connect(retries=0), server.url)
 
 
 class TestTime:

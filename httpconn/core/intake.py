@@ -145,16 +145,15 @@ class SpeedFloor:
 
 
 def declared_length(value: str | None, transfer_encoding: str | None) -> int | None:
-    """The Content-Length of an answer (RFC 9110 section 8.6), or None where it has no such field.
+    """Return the Content-Length of a response (RFC 9110 section 8.6), or None if no such field counts.
+
+    Transfer-Encoding overrides it (RFC 9112 section 6.3, rule 3).
 
     Raises:
-        ProtocolError: it is no number, differs from a repetition of itself, or stands beside a
-            Transfer-Encoding (RFC 9112 section 6.3: an attempt at smuggling).
+        ProtocolError: it is no number, or differs from a repetition of itself.
     """
-    if value is None:
+    if value is None or transfer_encoding is not None:
         return None
-    if transfer_encoding is not None:
-        raise ProtocolError("The answer has both Content-Length and Transfer-Encoding")
     length, *repeated = {each.strip() for each in value.split(",")} if "," in value else (value.strip(),)
     if repeated or not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise ProtocolError("The answer's Content-Length is not one number")

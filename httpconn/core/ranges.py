@@ -16,6 +16,8 @@ _STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
 _DATE = re.compile(r"[A-Za-z0-9,:+ -]{1,64}")
 _CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
+UNASKED_PART = "The server sent a part of the file where all of it was requested"
+
 STRONG_AFTER = 60.0
 """Seconds after which a modification can no longer hide behind the same date (RFC 9110 section 8.8.2.2)."""
 
@@ -188,6 +190,17 @@ def parse_content_range(value: str | None) -> ContentRange | None:
     return ContentRange(first, last, total) if first <= last and (total is None or last < total) else None
 
 
+def holds_all(content_range: str | None, length: int | None) -> bool:
+    """Whether a 206 response holds all bytes of a file (RFC 9110 section 15.3.7).
+
+    Args:
+        content_range: the Content-Range.
+        length: the length of the body.
+    """
+    part = parse_content_range(content_range)
+    return part is not None and part.first is not None and part.total == part.length == length
+
+
 def decide(held: Held, head: Head) -> Decision:
     """What an answer means for what there is: the one place where bytes are joined to others, or are not."""
     if head.status == 206:
@@ -208,7 +221,7 @@ def decide(held: Held, head: Head) -> Decision:
 def _part(held: Held, head: Head) -> Decision:
     part = parse_content_range(head.content_range)
     if not head.asked:
-        return Refuse("The server sent a part where the whole was asked for")
+        return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
     if head.encoded:
         return AskAgain("the part is encoded")
     if part is None or part.first is None or part.last is None:  # multipart/byteranges has none, either

@@ -11,6 +11,7 @@ from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.intake import ByteBudget, Intake, SpeedFloor, declared_length
 from ..core.messages import Head
+from ..core.ranges import parse_content_range
 from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, TruncatedBody
 from ..options import Limits
 from ..ports.base import Exchange, Port
@@ -21,6 +22,7 @@ PIECE = 256 * 1024
 # No body follows these, whatever their header says (RFC 9110 section 6.4.1).
 BODILESS = frozenset({204, 304})
 
+PARTIAL = 206
 
 T = TypeVar("T", bytes, int)
 
@@ -210,10 +212,14 @@ class Body:
 
 
 def declared(head: Head) -> int | None:
-    """The length that the body will have on the wire, or None."""
+    """Return the length that the body will have on the wire, or None."""
     if head.status in BODILESS:
         return None
-    return declared_length(head.field("content-length"), head.field("transfer-encoding"))
+    length = declared_length(head.field("content-length"), head.field("transfer-encoding"))
+    if length is None and head.status == PARTIAL:
+        part = parse_content_range(head.field("content-range"))
+        return None if part is None else part.length
+    return length
 
 
 def ends_with_the_connection(head: Head) -> bool:

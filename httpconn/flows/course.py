@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
 
+from ..core import ranges
 from ..core.bandwidth import Bandwidth
 from ..core.caching import Store
 from ..core.counts import Counts
 from ..core.deadlines import SHARED, Deadline
 from ..core.intake import ByteBudget
 from ..core.messages import Head, Origin, Request, Response
-from ..core.ranges import Held
 from ..core.rates import RateLimiter
 from ..core.requests import RequestBuilder, RequestSpec
 from ..core.throttle import Throttle
@@ -23,7 +23,7 @@ from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
-from .body import Body
+from .body import PARTIAL, Body, declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +189,18 @@ class Answer:
         return self.body.wire_bytes + self.followed
 
     def require_content(self) -> None:
-        """Only a success is content: a redirect that is not followed is none, nor is a part nobody asked for."""
-        if not 200 <= self.head.status < 300:
+        """Require a success, and all of the file if the request had no Range.
+
+        Raises:
+            StatusError: the status is not 2xx.
+            ProtocolError: the response holds a part of the file, and the request had no Range.
+        """
+        head = self.head
+        if not 200 <= head.status < 300:
             raise StatusError(self.responded)
-        if self.head.status == 206 and "range" not in self.request.as_httpx().headers:
-            raise ProtocolError("The server sent a part where the whole was asked for")
+        unasked = head.status == PARTIAL and "range" not in self.request.as_httpx().headers
+        if unasked and not ranges.holds_all(head.field("content-range"), declared(head)):
+            raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
         """The next bytes of a body that is read outside of its call; an error is told as within it."""
@@ -222,7 +229,7 @@ class Kept(NamedTuple):
 
     answer: Answer
     content: BytesIO
-    held: Held
+    held: ranges.Held
     whole: RequestSpec
 
 

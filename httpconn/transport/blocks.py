@@ -3,92 +3,108 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from .faults import HeaderTooLarge, RemoteProtocolError
 
-__all__ = ["TOKEN", "FieldBlock"]
+__all__ = ["EMPTY_LINES", "TOKEN", "FieldBlock", "anything", "head_begins"]
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 """RFC 9110 section 5.6.2, as the source of a regular expression."""
 
-_END = b"\r\n\r\n"
-_bare_line_feed = re.compile(rb"(?<!\r)\n").search
+# RFC 9112 section 2.2: empty lines before a start line are ignored. Old servers send one after a body.
+EMPTY_LINES = rb"(?:\r?\n){0,8}+"
+"""Empty lines before a start line, as the source of a regular expression."""
+
+_empty_lines = re.compile(EMPTY_LINES).match
+_field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
+
+head_begins = re.compile(EMPTY_LINES + rb"\r?(?:HTTP/|(?:H(?:T(?:TP?)?)?)?\Z)").match
+"""Match bytes that begin as the head of a response, or may do so with the next bytes."""
+
+anything = re.compile(rb"").match
+"""Match any bytes."""
+
+
+def _start_line(text: bytes | bytearray) -> int:
+    """Return the index of the first line that is not empty."""
+    match = _empty_lines(text)
+    return match.end() if match else 0
 
 
 class FieldBlock:
-    """Gathers a start line and field lines up to the empty line, and holds no more than is allowed.
+    """A buffer for a start line and field lines up to the empty line, with limits.
+
+    A line ends in CRLF or, as RFC 9112 section 2.2 allows, in LF.
 
     Args:
-        opening: the bytes with which the block begins.
-        max_fields: the number of field lines allowed.
-        max_bytes: the size allowed, in bytes, line ends and start line included.
+        begins: matches the bytes with which a block can begin.
+        max_fields: the number of fields allowed. A folded field is one.
+        max_bytes: the size allowed, in bytes, with line ends, start line and empty lines before it.
     """
 
-    __slots__ = ("_lines", "_max_bytes", "_max_fields", "_opening", "_pending")
+    __slots__ = ("_begins", "_fields", "_max_bytes", "_max_fields", "_pending")
 
-    def __init__(self, opening: bytes, max_fields: int, max_bytes: int) -> None:
-        self._opening = opening
+    def __init__(self, begins: Callable[[bytes | bytearray], object], max_fields: int, max_bytes: int) -> None:
+        self._begins = begins
         self._max_fields = max_fields
         self._max_bytes = max_bytes
         self._pending = bytearray()
-        self._lines = 0
+        self._fields = 0
 
     @property
     def pending(self) -> bytes:
-        """What has arrived of a block that has not ended."""
+        """The bytes received so far of a block that has not ended."""
         return bytes(self._pending)
 
     def gather(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take bytes; answer with the block, through its empty line, and what follows it.
+        """Take bytes, and return the block through its empty line and the bytes after it.
 
-        The block is empty as long as its end has not come. RemoteProtocolError: it is too large, or no such block.
+        Returns:
+            Empty bytes as the block, until its end has arrived.
+
+        Raises:
+            RemoteProtocolError: the block is too large, or begins as no block does.
         """
         pending = self._pending
         held = len(pending)
+        text: bytes | bytearray = data
         if held:
             pending += data
-            end = pending.find(_END, max(0, held - 3), self._max_bytes)
-        else:
-            end = data.find(_END, 0, self._max_bytes)
-        if end < 0:
-            self._hold(data, held)
+            text = pending
+        start = _start_line(text) if text[:1] in b"\r\n" else 0
+        since, most = max(start, held - 2), self._max_bytes
+        end = text.find(b"\n\r\n", since, most) + 3
+        bare = text.find(b"\n\n", since, most if end < 3 else end)
+        if bare >= 0:
+            end = bare + 2
+        if end < 3:
+            self._hold(data, start, held)
             return b"", b""
         if held:
             data = self._release()
-        block = data[: end + 4]
+        block = data[:end]
         if block.count(b"\n") - 2 > self._max_fields:
-            raise self._first_fault(block)
-        return block, data[end + 4 :]
+            self._check(block, len(_field_starts(block, start)))
+        return block, data[end:]
 
     def _release(self) -> bytes:
         whole = bytes(self._pending)
         self._pending.clear()
-        self._lines = 0
+        self._fields = 0
         return whole
 
-    def _hold(self, data: bytes, held: int) -> None:
+    def _hold(self, data: bytes, start: int, held: int) -> None:
         pending = self._pending
         if not held:
             pending += data
-        self._lines += data.count(b"\n")
-        if (
-            len(pending) > self._max_bytes
-            or self._lines - 1 > self._max_fields
-            or _bare_line_feed(pending, held)
-            or not self._opening.startswith(pending[: len(self._opening)])
-        ):
-            raise self._first_fault(bytes(pending))
+        self._fields += len(_field_starts(pending, max(start, held - 1)))
+        self._check(pending, self._fields)
 
-    def _first_fault(self, block: bytes) -> RemoteProtocolError | HeaderTooLarge:
-        """What is wrong with a block, and came first: so it is the same however the bytes were cut."""
-        if not self._opening.startswith(block[: len(self._opening)]):
-            return RemoteProtocolError("no HTTP/1 message")
-        # RFC 9112 section 2.2 lets a recipient take a lone LF for a line end; two readers of one message would
-        # then disagree where the header ends.
-        lone = _bare_line_feed(block)
-        end = lone.start() if lone else len(block)
-        if block.count(b"\n", 0, min(end, self._max_bytes)) - 1 > self._max_fields:
-            return HeaderTooLarge("The response has too many header fields")
-        if end < self._max_bytes and lone:
-            return RemoteProtocolError("a line of the header ends without CR")
-        return HeaderTooLarge("The header of the response is too large")
+    def _check(self, block: bytes | bytearray, fields: int) -> None:
+        if not self._begins(block):
+            raise RemoteProtocolError("no HTTP/1 message")
+        if fields > self._max_fields:
+            raise HeaderTooLarge("The response has too many header fields")
+        if len(block) > self._max_bytes:
+            raise HeaderTooLarge("The header of the response is too large")

@@ -1,15 +1,16 @@
 """The chunked transfer coding of RFC 9112 section 7.1, decoded incrementally.
 
-Not by llhttp: httptools tells neither the size of a chunk nor where in the data a message ended, so that bytes after
-the last chunk, and a body that was cut where a chunk's data would begin, could not be told from a proper end.
+Sizes, extensions and line ends of chunks are read strictly: two readers who disagree about one of them see two bodies.
+The trailer section follows the last chunk, so that nothing in it changes the body. It is read as a header is.
 """
 
 from __future__ import annotations
 
 import re
 
-from .blocks import TOKEN, FieldBlock
+from .blocks import TOKEN, FieldBlock, anything
 from .faults import HeaderTooLarge, RemoteProtocolError
+from .messages import read_fields, unfolded
 
 __all__ = ["ChunkedDecoder"]
 
@@ -19,15 +20,13 @@ MAX_EXTENSION = 4096
 MAX_EXCESS = 16 * 1024
 """Bytes of extensions by which a body may exceed the data of the chunks that carry them."""
 
-# chunk-size is at most 64 bit wide. White space after it is tolerated: servers pad the size to a fixed width.
-# The CRLF that ends the chunk before is part of the match, so that a chunk longer than its size is refused.
-_size_line = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})([ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)\r\n").match
-_size_line_begun = re.compile(
-    rb"(?:\r(?:\n(?:[0-9A-Fa-f]{1,16}([ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)\r?)?)?)?"
-).fullmatch
-_FIELD_LINES = rb"\r\n(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+"
-_trailer_section = re.compile(_FIELD_LINES + rb"\r\n").fullmatch
-_trailer_section_cut = re.compile(_FIELD_LINES + rb"\r?").fullmatch
+# RFC 9112 section 7.1.1. White space after the size is tolerated: servers pad the size to a fixed width.
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_EXTENSION = rb"[ \t]*+;[ \t]*+" + TOKEN + rb"(?:[ \t]*+=[ \t]*+(?:" + TOKEN + rb"|" + _QUOTED + rb"))?+"
+# chunk-size is at most 64 bit wide. The CRLF that ends the chunk before is part of the match, so that a chunk longer
+# than its size is refused.
+_size_line = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})((?:" + _EXTENSION + rb")*+[ \t]*+)\r\n").match
+_size_line_begun = re.compile(rb"(?:\r(?:\n(?:[0-9A-Fa-f]{1,16}([ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)\r?)?)?)?").match
 
 
 class ChunkedDecoder:
@@ -38,10 +37,11 @@ class ChunkedDecoder:
         max_bytes: the size of the trailer section allowed, in bytes.
 
     Attributes:
+        irregular: the irregularity of the trailer section, once the body has ended, or an empty string.
         rest: what followed the body, once it has ended.
     """
 
-    __slots__ = ("_excess", "_left", "_pending", "_trailer", "_trailing", "rest")
+    __slots__ = ("_excess", "_left", "_pending", "_trailer", "_trailing", "irregular", "rest")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._pending = b"\r\n"  # as if a chunk had ended before the first
@@ -49,7 +49,8 @@ class ChunkedDecoder:
         self._excess = 0
         self._trailing = False
         # RFC 9110 section 6.5.1: trailer fields are not merged into the header, so they are checked and dropped.
-        self._trailer = FieldBlock(b"\r\n", max_fields, max_bytes + 2)
+        self._trailer = FieldBlock(anything, max_fields, max_bytes + len(b"0\r\n"))
+        self.irregular: str = ""
         self.rest: bytes = b""
 
     def decode(self, data: bytes, parts: list[bytes]) -> bool:
@@ -70,7 +71,8 @@ class ChunkedDecoder:
 
     def may_end(self) -> bool:
         """Whether the body is whole though the connection ended here: only the last empty line is missing."""
-        return self._trailing and _trailer_section_cut(self._trailer.pending) is not None
+        section = self._trailer.pending.removesuffix(b"\r")
+        return section.endswith(b"\n") and read_fields(unfolded(section + b"\r\n")[0]) is not None
 
     def _continue_chunk(self, data: bytes, parts: list[bytes]) -> int:
         piece = data[: self._left]
@@ -89,7 +91,7 @@ class ChunkedDecoder:
                 self._count_extension(len(extension), size)
             if not size:
                 self._trailing = True
-                return self._take_trailer(data[start - 2 :])
+                return self._take_trailer(data[start - len(b"0\r\n") :])
             position = start + size
             parts.append(data[start:position])
             if position >= length:
@@ -107,14 +109,18 @@ class ChunkedDecoder:
 
     def _hold(self, line: bytes) -> None:
         match = _size_line_begun(line)
-        if match is None:
-            raise RemoteProtocolError("the body has a chunk without a valid size or end")
-        if len(match[1] or b"") > MAX_EXTENSION:
+        if match is not None and len(match[1] or b"") > MAX_EXTENSION:
             raise HeaderTooLarge("The chunk extensions of the response are too large")
+        if match is None or match.end() < len(line):
+            raise RemoteProtocolError("the body has a chunk without a valid size, extension or end")
         self._pending = line
 
     def _take_trailer(self, data: bytes) -> bool:
         section, self.rest = self._trailer.gather(data)
-        if section and not _trailer_section(section):
-            raise RemoteProtocolError("the trailer section of the body is malformed")
-        return bool(section)
+        if not section:
+            return False
+        if read_fields(section) is None:
+            section, self.irregular = unfolded(section)
+            if read_fields(section) is None:
+                raise RemoteProtocolError("the trailer section of the body is malformed")
+        return True

@@ -1,21 +1,31 @@
 """The client's side of an HTTP/1.1 connection, without I/O: bytes to send out, bytes received in.
 
-An answer's head is read by llhttp, in one piece. Its body goes around the parser: one of known length is only
-counted, and may be received straight into a buffer of the caller's; a chunked one has its own decoder.
+A response's head is read in one piece. A body of known length is only counted, and may be received straight into a
+buffer of the caller's. A chunked body has its own decoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .blocks import FieldBlock
+from .blocks import FieldBlock, head_begins
 from .chunked import ChunkedDecoder
 from .faults import Disconnected, HeaderTooLarge, LocalProtocolError, RemoteProtocolError, truncated
-from .messages import Fields, Framing, Head, RequestFields, read_framing, read_head, write_fields, write_request_line
+from .messages import (
+    Fields,
+    Framing,
+    Head,
+    RequestFields,
+    read_framing,
+    read_head,
+    reframed,
+    write_fields,
+    write_request_line,
+)
 
 __all__ = ["HTTP11Connection", "Head"]
 
-MAX_INTERIM_ANSWERS = 8
+MAX_INTERIM_RESPONSES = 64
 
 
 class HTTP11Connection:
@@ -26,7 +36,9 @@ class HTTP11Connection:
 
     Args:
         max_headers: the number of header fields, and of trailer fields, that an answer may have.
-        max_header_bytes: the size of an answer's head, and of its trailer section, in bytes.
+        max_header_bytes: the size of an answer's head, of its trailer section, and of all interim heads before it, in
+            bytes.
+        strict: reject an irregular response. Without it the response is delivered, and its connection is not reused.
 
     Attributes:
         head: the head of the final answer, or None before it is there.
@@ -43,6 +55,7 @@ class HTTP11Connection:
         "_fields",
         "_fields_given",
         "_interim",
+        "_interim_bytes",
         "_max_header_bytes",
         "_max_headers",
         "_method",
@@ -50,6 +63,7 @@ class HTTP11Connection:
         "_persistent",
         "_remaining",
         "_step",
+        "_strict",
         "_unsent",
         "ahead",
         "answered",
@@ -59,14 +73,15 @@ class HTTP11Connection:
         "head",
     )
 
-    def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
+    def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024, strict: bool = False) -> None:
         self._max_headers = max_headers
         self._max_header_bytes = max_header_bytes
-        self._block = FieldBlock(b"HTTP/1.", max_headers, max_header_bytes)
+        self._strict = strict
+        self._block = FieldBlock(head_begins, max_headers, max_header_bytes)
         self._chunks: ChunkedDecoder | None = None
         self._fields: RequestFields | None = None
         self._fields_given: Fields = []
-        self._interim = 0
+        self._interim = self._interim_bytes = 0
         self._method = b""
         self._parts: list[bytes] = []
         self._persistent = True
@@ -86,7 +101,7 @@ class HTTP11Connection:
         """Whether the next request may be sent: both messages ended, and the connection persists.
 
         RFC 9112 section 9.3: no ``Connection: close`` in either, and HTTP/1.1. An answer that ends with the
-        connection, and bytes that came after a complete one, end it as well.
+        connection, an irregular one, and bytes that came after a complete one, end it as well.
         """
         return self.complete and self._persistent and self._unsent == 0
 
@@ -114,7 +129,7 @@ class HTTP11Connection:
         """Begin an exchange whose request is written by somebody else."""
         self._method = method
         self._persistent = keep_alive
-        self._interim = 0
+        self._interim = self._interim_bytes = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
         self.answered = self.chunked = self.close_delimited = self.complete = False
@@ -186,21 +201,36 @@ class HTTP11Connection:
             block, data = self._block.gather(data)
             if not block:
                 return
-            head = read_head(block)
+            head, irregular = read_head(block)
             framing = read_framing(head.version, head.values)
+            if framing.irregular:
+                head, irregular = reframed(head, framing), framing.irregular
+            if irregular:
+                self._note_irregular(irregular)
             if head.status >= 200:
                 self.head = head
                 self._persistent = self._persistent and framing.keep_alive
                 self._begin_body(head.status, framing, data)
                 return
-            self._skip_interim(head)
+            self._skip_interim(head, len(block))
 
-    def _skip_interim(self, head: Head) -> None:
-        # RFC 9110 section 15.2: any number may precede the final answer, and a client may ignore them; a bound
+    def _note_irregular(self, what: str) -> None:
+        """Rule out that the connection is reused, or under strict framing reject the response."""
+        if self._strict:
+            raise RemoteProtocolError(f"the response is irregular, which strict_framing rejects: {what}")
+        self._persistent = False
+
+    def _skip_interim(self, head: Head, size: int) -> None:
+        # RFC 9110 section 15.2: any number may precede the final response, and a client may ignore them. A limit
         # keeps an endless row of them from passing for progress.
         self._interim += 1
-        if self._interim > MAX_INTERIM_ANSWERS:
-            raise RemoteProtocolError(f"more than {MAX_INTERIM_ANSWERS} interim answers, the last with {head.status}")
+        self._interim_bytes += size
+        if self._interim > MAX_INTERIM_RESPONSES:
+            raise RemoteProtocolError(
+                f"more than {MAX_INTERIM_RESPONSES} interim responses, the last with {head.status}"
+            )
+        if self._interim_bytes > self._max_header_bytes:
+            raise HeaderTooLarge("The interim responses are too large")
 
     def _begin_body(self, status: int, framing: Framing, data: bytes) -> None:
         """Decide how the body ends, by the rules of RFC 9112 section 6.3 in their order."""
@@ -246,6 +276,8 @@ class HTTP11Connection:
         chunks = self._chunks
         if chunks is None or not chunks.decode(data, self._parts):
             return
+        if chunks.irregular:
+            self._note_irregular(chunks.irregular)
         self._finish()
         if chunks.rest:
             self._unasked_bytes(chunks.rest)
@@ -272,7 +304,8 @@ class HTTP11Connection:
             return
         # RFC 9112 section 8: a message is incomplete unless its framing says that it has ended. A last chunk says
         # so; the empty line after it, which careless servers forget, adds nothing.
-        if self.close_delimited or (self._chunks is not None and self._chunks.may_end()):
-            self._finish()
-            return
-        raise truncated(answered=self.answered)
+        if self._chunks is not None and self._chunks.may_end():
+            self._note_irregular("no empty line after the last chunk")
+        elif not self.close_delimited:
+            raise truncated(answered=self.answered)
+        self._finish()

@@ -25,7 +25,9 @@ class Connection:
         self.wire: Wire = wire
         self._interruption: Interruption | None = None
         self.http: http11.HTTP11Connection = http11.HTTP11Connection(
-            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes
+            max_headers=limits.max_headers,
+            max_header_bytes=limits.max_header_bytes,
+            strict=limits.strict_framing,
         )
 
     def be_held(self, interruption: Interruption) -> None:

@@ -190,7 +190,7 @@ def _is_http(response: httpcore.Response) -> bool:
 
     h11 takes any status and version; for HTTP/2, httpcore has h2 take any field.
     """
-    known = 200 <= response.status <= 599 and response.extensions.get("http_version") in VERSIONS
+    known = 200 <= response.status <= 999 and response.extensions.get("http_version") in VERSIONS
     return known and are_fields(response.headers)
 
 

@@ -18,7 +18,7 @@ from .passages import CURRENT, Passage
 
 _request = re.compile(rb"(" + TOKEN + rb") [\x21-\x7e]++ HTTP/1\.1\r\n").match
 _AHEAD = b"\0"
-"""Stands for bytes behind an answer, whatever they were: the connection is out of step."""
+"""Bytes behind a response, whatever they were: they keep h11 from reusing the connection."""
 
 
 class Screen:
@@ -50,7 +50,11 @@ class Screen:
         request = _request(data)
         if request:
             limits = (CURRENT.get() or Passage()).limits
-            self._answer = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
+            self._answer = HTTP11Connection(
+                max_headers=limits.max_headers,
+                max_header_bytes=limits.max_header_bytes,
+                strict=limits.strict_framing,
+            )
             self._answer.begin(request[1], keep_alive=True)
             self._headed = False
 
@@ -88,7 +92,8 @@ class Screen:
         if answer.chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body += b"0\r\n\r\n" if answer.complete else b""
-        return start + body + (_AHEAD if answer.complete and answer.ahead else b"")
+        ends = answer.complete and not answer.reusable and not answer.close_delimited
+        return start + body + (_AHEAD if ends else b"")
 
     def end_tunnel_request(self) -> None:
         """TLS begins: the answer to CONNECT is over, whatever length it gave (RFC 9112 section 6.3, rule 2)."""

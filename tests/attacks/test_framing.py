@@ -78,31 +78,65 @@ def test_a_broken_chunk_is_an_error(aim, outcome, chunks):
     assert isinstance(outcome(target.connection, target.url), httpconn.HTTPConnError)
 
 
+# Each can be read in only one way, though its form is irregular.
+IRREGULAR = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    HEAD + b"Content-Length: 9\r\n" + CHUNKED + chunked(b"hello"),
+    HEAD + CHUNKED[:-2] + CHUNKED + chunked(b"hello"),
+    b"HTTP/1.0 200 OK\r\n" + CHUNKED + chunked(b"hello"),
+    b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 103 X\nX: y\n\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    HEAD + CHUNKED + chunked(b"hello")[:-2] + b"X: y\n\n",
+]
+
+
+def irregular(request):
+    return [IRREGULAR[int(request.path.rpartition("/")[2])]]
+
+
+def test_an_irregular_response_is_the_last_on_its_connection(face, aim):
+    target = aim(irregular)
+    for number in range(len(IRREGULAR)):
+        assert face.get_bytes(target.connection, target.url_for(f"/{number}")) == b"hello", IRREGULAR[number]
+    assert target.server.connections == len(IRREGULAR)
+
+
+def test_strict_framing_rejects_an_irregular_response(aim, outcome):
+    target = aim(irregular, limits=httpconn.Limits(strict_framing=True))
+    for number in range(len(IRREGULAR)):
+        result = outcome(target.connection, target.url_for(f"/{number}"), timeout=30)
+        assert isinstance(result, httpconn.ProtocolError), IRREGULAR[number]
+
+
+def test_a_status_above_599_is_an_error_of_the_server(face, aim):
+    target = aim([b"HTTP/1.1 999 Request denied\r\nContent-Length: 5\r\n\r\nhello"])
+    with pytest.raises(httpconn.StatusError) as caught:
+        face.get_bytes(target.connection, target.url)
+    assert (caught.value.status_code, caught.value.fault, caught.value.retryable) == (999, "upstream", False)
+
+
 REFUSED = {
     "length -1": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nhello",
     "length +5": b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
     "length of 30 digits": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\nhello",
     "lengths that differ": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + CHUNKED + b"0\r\n\r\n",
     "HTTP/9.9": b"HTTP/9.9 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 5\r\n\r\nhello",
     "HTTP/0.9": b"hello",
     "NUL in a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
     "CR in a value": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello",
-    "LF after the status line": b"HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\nhello",
-    "LF after a field": b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 5\r\n\r\nhello",
-    "LF for the empty line": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\nhello",
-    "LF throughout": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
-    "obs-fold": b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 5\r\n\r\nhello",
-    "obs-fold by tab, of the length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\t5\r\n\r\nhello",
     "obs-fold of the first field": b"HTTP/1.1 200 OK\r\n X: y\r\nContent-Length: 5\r\n\r\nhello",
     "101 fields": HEAD + b"X: y\r\n" * 100 + b"Content-Length: 5\r\n\r\nhello",
     "70 KB of fields": HEAD + (b"X: " + b"y" * 7000 + b"\r\n") * 10 + b"Content-Length: 5\r\n\r\nhello",
-    "chunked in HTTP/1.0": b"HTTP/1.0 200 OK\r\n" + CHUNKED + chunked(b"hello"),
-    "chunked twice": HEAD + CHUNKED[:-2] + CHUNKED + chunked(b"hello"),
     "a coding below chunked": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + chunked(b"hello"),
     "LF for the end of a chunk": HEAD + CHUNKED + b"5\nhello\n0\n\n",
-    "nine interim answers": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9 + response(body=b"hello"),
+    "65 interim responses": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 65 + response(body=b"hello"),
+    "70 KB of interim responses": (b"HTTP/1.1 103 X\r\nX: " + b"y" * 7000 + b"\r\n\r\n") * 10 + response(body=b"hello"),
+    "a chunk extension without a name": HEAD + CHUNKED + b"5;\r\nhello\r\n0\r\n\r\n",
+    "a chunk extension with an open quote": HEAD + CHUNKED + b'5;a="b\r\nhello\r\n0\r\n\r\n',
     "status 199 at the end": b"HTTP/1.1 199 OK\r\nContent-Length: 5\r\n\r\nhello",
     "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello",
     "space before the colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",

@@ -204,9 +204,8 @@ def test_a_content_length_that_is_no_number_is_an_error(value: str) -> None:
         declared_length(value, None)
 
 
-def test_a_content_length_beside_a_transfer_encoding_is_an_error() -> None:
-    with pytest.raises(errors.ProtocolError, match="both"):
-        declared_length("3", "chunked")
+def test_a_content_length_beside_a_transfer_encoding_does_not_count() -> None:
+    assert declared_length("3", "chunked") is None
 
 
 def test_a_deadline_is_a_value() -> None:

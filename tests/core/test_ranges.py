@@ -179,6 +179,12 @@ def test_a_part_that_nobody_asked_for_is_refused(head):
     assert isinstance(ranges.decide(Held(), head), Refuse)
 
 
+def test_a_part_that_is_the_whole_is_taken():
+    assert ranges.decide(Held(), Head(206, False, "bytes 0-99/100", 100)) == Restart()
+    assert ranges.decide(Held(40, 100, '"v1"'), Head(206, False, "bytes 0-99/100", 100)) == Restart()
+    assert isinstance(ranges.decide(Held(), Head(206, False, "bytes 0-99/100", 99)), Refuse)
+
+
 numbers = st.integers(0, 120)
 tags = st.sampled_from(['"v1"', '"v2"', 'W/"v1"', None])
 

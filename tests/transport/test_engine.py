@@ -130,15 +130,12 @@ def test_old_fashioned_answers_are_understood(face, user, scripted, answer, stat
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n folded\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokXX0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nok",
         b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
@@ -168,8 +165,8 @@ def test_endless_headers_end(face, user, scripted, answer):
 
 
 def test_a_flood_of_interim_answers_ends(face, user, scripted):
-    server = scripted([b"HTTP/1.1 100 Continue\r\n\r\n" * 9, OK])
-    with pytest.raises(httpx.RemoteProtocolError, match="8 interim"):
+    server = scripted([b"HTTP/1.1 100 Continue\r\n\r\n" * 65, OK])
+    with pytest.raises(httpx.RemoteProtocolError, match="64 interim"):
         face.run(user().get, server.url)
 
 

@@ -15,10 +15,11 @@ from httpconn.errors import InvalidRequest as LocalProtocolError
 from httpconn.errors import ProtocolError as RemoteProtocolError
 from httpconn.errors import TruncatedBody as Truncated
 from httpconn.transport.http11 import Head, HTTP11Connection
-from tests.transport.answers import BAD, CHUNKED, GOOD, HELLO, OK, Answer
+from tests.transport.answers import BAD, CHUNKED, GOOD, HELLO, IRREGULAR, OK, Answer
 
 HOST = [(b"Host", b"example.com")]
-EVERY_ANSWER = {**{name: raw for name, (raw, _) in GOOD.items()}, **{name: raw for name, (raw, _) in BAD.items()}}
+READABLE = {**GOOD, **IRREGULAR}
+EVERY_ANSWER = {name: raw for name, (raw, _) in [*READABLE.items(), *BAD.items()]}
 
 
 class Outcome(NamedTuple):
@@ -30,15 +31,15 @@ class Outcome(NamedTuple):
     error: type[Exception] | None
 
 
-def asked(method: bytes = b"GET") -> HTTP11Connection:
-    connection = HTTP11Connection()
+def asked(method: bytes = b"GET", *, strict: bool = False) -> HTTP11Connection:
+    connection = HTTP11Connection(strict=strict)
     connection.send_head(method, b"/", HOST)
     return connection
 
 
-def outcome(pieces: list[bytes], *, method: bytes = b"GET") -> Outcome:
+def outcome(pieces: list[bytes], *, method: bytes = b"GET", strict: bool = False) -> Outcome:
     """What is made of the pieces, and of the connection's end if the answer has not ended before."""
-    connection = asked(method)
+    connection = asked(method, strict=strict)
     body = b""
     error = None
     try:
@@ -67,8 +68,8 @@ def split(raw: bytes, places: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("cut", [whole, single_bytes])
-@pytest.mark.parametrize(("raw", "expected"), GOOD.values(), ids=GOOD)
-def test_a_good_answer_is_read(raw, expected: Answer, cut):
+@pytest.mark.parametrize(("raw", "expected"), READABLE.values(), ids=READABLE)
+def test_a_response_that_can_be_read_in_one_way_is_read(raw, expected: Answer, cut):
     result = outcome(cut(raw))
     assert result.error is None
     assert result.head is not None
@@ -77,6 +78,24 @@ def test_a_good_answer_is_read(raw, expected: Answer, cut):
     assert (result.reusable, result.close_delimited) == (expected.reusable, expected.close_delimited)
     if expected.headers is not None:
         assert result.head.fields == expected.headers
+
+
+@pytest.mark.parametrize(("raw", "_"), IRREGULAR.values(), ids=IRREGULAR)
+def test_strict_framing_rejects_what_is_irregular(raw, _):
+    assert outcome(whole(raw), strict=True) == outcome(single_bytes(raw), strict=True)
+    assert outcome(whole(raw), strict=True).error is RemoteProtocolError
+
+
+@pytest.mark.parametrize(("raw", "_"), GOOD.values(), ids=GOOD)
+def test_strict_framing_takes_all_else(raw, _):
+    assert outcome(whole(raw), strict=True) == outcome(whole(raw))
+
+
+@pytest.mark.parametrize("raw", [raw for raw, _ in IRREGULAR.values()], ids=IRREGULAR)
+def test_the_version_is_one_of_http_1(raw):
+    head = outcome(whole(raw)).head
+    assert head is not None
+    assert head.version in (b"HTTP/1.0", b"HTTP/1.1")
 
 
 @pytest.mark.parametrize("cut", [whole, single_bytes])
@@ -114,7 +133,7 @@ def test_garbage_has_one_meaning_or_is_an_error(raw, opening):
     assert outcome(single_bytes(raw)) == outcome(whole(raw))
 
 
-SHORT = {name: case for name, case in GOOD.items() if len(case[0]) < 1000}
+SHORT = {name: case for name, case in READABLE.items() if len(case[0]) < 1000}
 
 
 @pytest.mark.parametrize(("raw", "expected"), SHORT.values(), ids=SHORT)

@@ -13,13 +13,13 @@ from tests.corpora.raw_responses import TO_GET, TO_HEAD
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.scripted import Close, ScriptedServer
 from tests.strategies.responses import wild_responses
-from tests.transport.answers import BAD, GOOD
+from tests.transport.answers import BAD, GOOD, IRREGULAR
 from tests.transport.reference import Answer, Malformed, read
 from tests.transport.rivals import Outcome, Stage, single_bytes, split, stage, whole
 
 CASES = {
     **{name: ("GET", raw) for name, raw in TO_GET.items()},
-    **{name: ("GET", raw) for name, (raw, _) in {**GOOD, **BAD}.items()},
+    **{name: ("GET", raw) for name, (raw, _) in {**GOOD, **IRREGULAR, **BAD}.items()},
     **{f"HEAD, {name}": ("HEAD", raw) for name, raw in TO_HEAD.items()},
 }
 METHODS = st.sampled_from(["GET", "HEAD"])
