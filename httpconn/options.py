@@ -123,8 +123,9 @@ class Limits:
         min_speed: bytes per second that a body must come with, averaged over ``speed_window``; only time spent
             waiting for the server counts. None or 0 switches the floor off.
         speed_window: seconds.
-        strict_framing: refuse a body whose only end is the closing of the connection, since nothing proves that
-            it is complete (RFC 9112 section 8).
+        strict_framing: reject responses whose form is irregular, such as header lines that end in LF, and bodies
+            whose only end is the end of the connection, since nothing proves that these are complete (RFC 9112
+            section 8). By default such responses are delivered, and their connection is not used again.
     """
 
     max_connections: int = 100
