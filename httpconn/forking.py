@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Callable
 from typing import Protocol
+from weakref import ref
 
 __all__ = ["Renewable", "in_child", "renew_in_child"]
 
@@ -26,13 +26,16 @@ def in_child(function: Callable[[], None]) -> Callable[[], None]:
 
 def renew_in_child(owner: Renewable) -> None:
     """Have it begin anew in the child of each fork, as long as it is there."""
-    _alive.add(owner)
+    _alive.add(ref(owner, _alive.discard))
 
 
-_alive: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_alive: set[ref[Renewable]] = set()
+"""No WeakSet: that one forgets in Python code, in which an exception of a signal handler would be lost."""
 
 
 @in_child
 def _renew() -> None:
-    for owner in list(_alive):
-        owner.after_fork()
+    for reference in list(_alive):
+        owner = reference()
+        if owner is not None:
+            owner.after_fork()

@@ -26,6 +26,7 @@ class Results(Iterator[R], Generic[R]):
         self._many = many
         self._crew = crew
         self._stop = weakref.finalize(self, crew.stop)
+        crew.belong_to(self)
 
     def __iter__(self) -> Self:
         return self
@@ -48,7 +49,8 @@ class Results(Iterator[R], Generic[R]):
     def close(self) -> None:
         """Stop what is under way; there are no further results."""
         if self._stop.alive:
-            self._stop()
+            self._crew.stop()
+            self._stop.detach()  # only now: a signal handler may interrupt the call before
             self._crew.join()
 
     def __enter__(self) -> Self:

@@ -142,6 +142,7 @@ class ThreadGathering:
         self._client = client
         self._outer = outer
         self._crew = ThreadCrew()
+        self._crew.belong_to(self)
 
     async def __aenter__(self) -> tuple[ThreadCrew, CrewPort]:
         if self._outer is not None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ..errors import InvalidRequest
 from ..stepping import run_sync
 from ..transport.interruption import Interruption
+from ..transport.signals import ThreadSignal
+from ..transport.starting import start_thread
 
 T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds for which a crew that is stopped is waited for: what still dials ends by itself."""
+
+
+LOOK = 0.5
+"""Seconds for which a thread waits at once: a signal that comes just before a wait is only seen after it."""
 
 
 class Stopped(BaseException):
@@ -27,20 +34,25 @@ class Stopped(BaseException):
 class ThreadChannel(Generic[T]):
     """See :class:`httpconn.ports.base.Channel`."""
 
-    def __init__(self, interruption: Interruption) -> None:
-        self._interruption = interruption
+    def __init__(self, crew: ThreadCrew) -> None:
+        self._crew = crew
+        self._interruption = crew.interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
         # Not a method that calls it: items come and go by the million.
         self.send: Callable[[T | Stopped], None] = self._items.put
 
     async def receive(self) -> T:
         """Block. Whoever is stopped takes nothing more, whatever there is."""
-        if self._interruption.is_requested:
-            raise Stopped
-        item = self._items.get()
-        if self._interruption.is_requested or isinstance(item, Stopped):
-            raise Stopped
-        return item
+        while not self._interruption.is_requested:
+            try:
+                item = self._items.get(timeout=LOOK)
+            except Empty:
+                self._crew.look_for_owner()
+                continue
+            if self._interruption.is_requested or isinstance(item, Stopped):
+                break
+            return item
+        raise Stopped
 
 
 class ThreadCrew:
@@ -53,11 +65,21 @@ class ThreadCrew:
     def __init__(self) -> None:
         self.interruption: Interruption = Interruption()
         self._channels: list[ThreadChannel[Any]] = []
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[threading.Thread, ThreadSignal] = {}
+        self._owner: weakref.ref[object] | None = None
+
+    def belong_to(self, owner: object) -> None:
+        """Stop when the owner is destroyed, even if a signal handler has interrupted what stops the crew."""
+        self._owner = weakref.ref(owner)
+
+    def look_for_owner(self) -> None:
+        """Stop if the owner was destroyed."""
+        if self._owner is not None and self._owner() is None:
+            self.stop()
 
     def channel(self) -> ThreadChannel[Any]:
         """See :class:`httpconn.ports.base.Crew`."""
-        channel: ThreadChannel[Any] = ThreadChannel(self.interruption)
+        channel: ThreadChannel[Any] = ThreadChannel(self)
         self._channels.append(channel)
         return channel
 
@@ -65,33 +87,35 @@ class ThreadCrew:
         """Where the system has no more threads, those that there are do the work. Raises Stopped once the crew was."""
         if self.interruption.is_requested:
             raise Stopped
-        run = copy_context().run
+        run, ended = copy_context().run, ThreadSignal()
         # Daemons: one that dials when the program ends does not hold it up.
-        thread = threading.Thread(target=run, args=(self._run, flow, *args), name="httpconn-crew", daemon=True)
-        self._threads.append(thread)  # before it starts: it looks then whether it was stopped, or is told
+        thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-crew", daemon=True)
+        self._threads[thread] = ended  # before it starts: it looks then whether it was stopped, or is told
         try:
-            thread.start()
+            start_thread(thread)
         except RuntimeError as error:
-            self._threads.remove(thread)
+            del self._threads[thread]
             if not self._threads:
                 raise InvalidRequest("No thread can be started") from error
 
-    def _run(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        if self.interruption.is_requested:
-            return
-        with suppress(Stopped):
-            run_sync(flow(*args))
+    def _run(self, ended: ThreadSignal, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        try:
+            if not self.interruption.is_requested:
+                with suppress(Stopped):
+                    run_sync(flow(*args))
+        finally:
+            ended.set()
 
     def stop(self) -> None:
         """End all waits of its members; safe where nothing may be waited for."""
         self.interruption.request()
         for channel in self._channels:
-            for _ in self._threads:
+            for _ in range(len(self._threads)):
                 channel.send(Stopped())
 
     def join(self) -> None:
         """Wait for them, a moment."""
         end = time.monotonic() + PATIENCE
-        for thread in self._threads:
-            if thread.ident is not None:  # it was stopped before it began
+        for thread, ended in list(self._threads.items()):
+            if ended.block(max(0.0, end - time.monotonic())) and thread.is_alive():
                 thread.join(max(0.0, end - time.monotonic()))

@@ -6,8 +6,10 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import ref
 
 from ..forking import renew_in_child
+from .starting import start_thread
 
 MAX_QUESTIONS = 256
 """Names that are being resolved at once, by all transports of the process."""
@@ -22,6 +24,12 @@ class Address(NamedTuple):
 
 Answer = list[Address] | Exception
 LookUp = Callable[..., list[Any]]
+
+
+class _Place:
+    """One of the look-ups that may run at once. Its destruction frees it."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Resolver:
@@ -40,7 +48,7 @@ class Resolver:
 
     def after_fork(self) -> None:
         """In the child: the threads are the parent's."""
-        self._places = threading.BoundedSemaphore(self._limit)
+        self._places: set[ref[_Place]] = set()
 
     def ask(self, host: str, port: int, tell: Callable[[Answer], object]) -> None:
         """Ask once; ``tell`` is called in the other thread, be the answer still wanted or not.
@@ -49,18 +57,19 @@ class Resolver:
             OSError: too many are being asked for.
         """
         places = self._places
-        if not places.acquire(blocking=False):
+        holder = [_Place()]
+        places.add(ref(holder[0], places.discard))
+        if len(places) > self._limit:
+            holder.clear()
             raise OSError("too many names are being resolved at once")
+        arguments = (holder, host, port, tell)
         try:
-            arguments = (places, host, port, tell)
-            threading.Thread(target=self._answer, args=arguments, name="httpconn-resolve", daemon=True).start()
+            start_thread(threading.Thread(target=self._answer, args=arguments, name="httpconn-resolve", daemon=True))
         except RuntimeError as error:  # the system gives no more threads
-            places.release()
+            holder.clear()
             raise OSError(str(error)) from error
 
-    def _answer(
-        self, places: threading.BoundedSemaphore, host: str, port: int, tell: Callable[[Answer], object]
-    ) -> None:
+    def _answer(self, holder: list[_Place], host: str, port: int, tell: Callable[[Answer], object]) -> None:
         answer: Answer
         try:
             # As bytes: text would be encoded once more, by the outdated rules of IDNA 2003.
@@ -70,7 +79,7 @@ class Resolver:
             answer = error
         except BaseException as error:  # noqa: BLE001 - which would end this thread, and nobody would be told
             answer = OSError(f"the resolver ended with {type(error).__name__}")
-        places.release()  # first: telling may wait for an event loop that has stopped
+        holder.clear()  # first: telling may wait for an event loop that has stopped
         tell(answer)
 
 

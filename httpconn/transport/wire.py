@@ -84,7 +84,7 @@ class Wire:
         self._receiving = False
         self._sending = False
         self._unsent: bytes | memoryview = b""
-        _open.add(sock)
+        _open.add(weakref.ref(sock, _open.discard))
 
     async def receive(self, max_bytes: int, end: float) -> bytes:
         """What has come, or what comes next; empty at the end. An interruption loses nothing.
@@ -194,7 +194,9 @@ class Wire:
         except BROKEN as error:
             raise told(error, WriteTimedOut, WriteFailed) from error
         finally:
-            self._end_sending()
+            self._sending = False
+            if self._closed:
+                self._socket.close()
         if count == len(data) and (self._tls is None or not self._tls.has_unsent()):
             return None
         return data[count:]
@@ -240,14 +242,11 @@ class Wire:
         except BROKEN as error:
             raise told(error, WriteTimedOut, WriteFailed) from error
         finally:
+            self._sending = False  # before any call, in which a signal handler may raise
             if unsent:  # an empty view would keep what was sent
                 self._unsent = unsent
-            self._end_sending()
-
-    def _end_sending(self) -> None:
-        self._sending = False
-        if self._closed:
-            self._socket.close()
+            if self._closed:
+                self._socket.close()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -269,7 +268,9 @@ class Wire:
             if isinstance(error, BROKEN) and not isinstance(error, InvalidRequest):
                 raise handshake_failed(error, host) from error
             raise
-        self._end_sending()
+        self._sending = False
+        if self._closed:
+            self._socket.close()
 
     async def _shake_hands(self, tls: TLSLayer, end: float) -> None:
         while True:
@@ -313,7 +314,6 @@ class Wire:
         A thread that is in the midst of an operation gives back the descriptor itself: the system may make its number
         another connection's at once, and the operation would go on there.
         """
-        _open.discard(self._socket)
         self._closed = True
         self._watch.closing()
         with suppress(OSError):
@@ -383,12 +383,14 @@ def _poll(sock: socket.socket) -> Any:
     return poll
 
 
-_open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+_open: set[weakref.ref[socket.socket]] = set()
 
 
 @in_child
 def _abandon_in_child() -> None:
     """Give back the descriptors, and leave the connections to the parent."""
-    for sock in list(_open):
-        with suppress(OSError):
-            os.close(sock.detach())
+    for reference in list(_open):
+        sock = reference()
+        if sock is not None and sock.fileno() >= 0:
+            with suppress(OSError):
+                os.close(sock.detach())
