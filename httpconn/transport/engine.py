@@ -5,30 +5,28 @@ Written once: it waits by its runtime alone, which blocks for threads and awaits
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..core.messages import Head, Origin, Request
 from ..errors import ConnectFailed, ReadFailed, TruncatedBody, WriteFailed
 from ..forking import renew_in_child
 from ..options import Limits
 from ..stats import PoolStats
-from .dial import Options, dial, dial_unix
+from .connecting import Connector
+from .dial import Options
 from .incoming import READ_SIZE, Connection, Incoming
 from .interruption import Interruption
 from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
 from .security import Security
 from .signals import LOOK, await_turn
+from .tracing import told, traced
 from .waits import Waits
-from .wire import PORTION, Wire
-
-T = TypeVar("T")
+from .wire import PORTION
 
 # RFC 9110 section 9.2.2: sent twice, these do what they do once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -57,9 +55,8 @@ class Engine:
     ) -> None:
         self._runtime = runtime
         self._limits = limits
-        self._security = security
-        self._dialling = dialling
-        self._uds = uds
+        self._guard = dialling.guard
+        self._connector = Connector(runtime, security, dialling, uds)
         self._closed = False
         self._made = 0
         self._reused = 0
@@ -110,7 +107,7 @@ class Engine:
             ProtocolError: the response breaks HTTP.
             HeaderTooLarge: its head is larger than allowed.
         """
-        guard = self._dialling.guard
+        guard = self._guard
         if guard.judges_requests:
             guard.admit(request)
         origin, name = request.origin, request.server_name
@@ -239,49 +236,23 @@ class Engine:
         self, lease: Lease[Connection], request: Request, waits: Waits, interruption: Interruption | None
     ) -> Connection:
         self._require_open()
-        origin, end = request.origin, waits.until(waits.connect)
-        connecting = self._connected(lease, origin, end)
-        connection = await self._traced(request, "connection.connect_tcp", connecting)
+        end = waits.until(waits.connect)
+        connecting = self._connected(lease, request.origin, end)
+        connection = await traced(self._runtime, request, "connection.connect_tcp", connecting)
         if interruption is not None:
             connection.be_held(interruption)
-        if origin.scheme == "https":
-            handshake = connection.wire.start_tls(self._security, request.server_name or origin.host, end)
-            await self._traced(request, "connection.start_tls", handshake)
+        await self._connector.secure(connection.wire, request, end)
         self._require_open()
         return connection
 
     async def _connected(self, lease: Lease[Connection], origin: Origin, end: float) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
-        connection = Connection(Wire(await self._dial(origin, end), self._runtime), self._limits)
+        connection = Connection(await self._connector.dial(origin, end), self._limits)
         self._pool.dialled(lease, connection)
         with self._lock:
             self._made += 1
         self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
         return connection
-
-    async def _dial(self, origin: Origin, end: float) -> socket.socket:
-        if self._uds is not None:
-            return await dial_unix(self._runtime, self._uds, end, self._dialling)
-        return await dial(self._runtime, origin.host, origin.port, end, self._dialling)
-
-    def _traced(self, request: Request, event: str, step: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """Tell httpx's ``trace`` extension of a step, by httpcore's names."""
-        return step if request.trace is None else self._told(request, event, step)
-
-    async def _told(self, request: Request, event: str, step: Coroutine[Any, Any, T]) -> T:
-        trace = request.trace
-        try:
-            await self._runtime.trace(trace, f"{event}.started", {"request": request.as_httpx()})
-        except BaseException:
-            step.close()
-            raise
-        try:
-            result = await step
-        except Exception as error:
-            await self._runtime.trace(trace, f"{event}.failed", {"exception": error})
-            raise
-        await self._runtime.trace(trace, f"{event}.complete", {"return_value": result})
-        return result
 
     async def _converse(
         self, lease: Lease[Connection], connection: Connection, request: Request, waits: Waits, *, kept: bool
@@ -289,7 +260,9 @@ class Engine:
         try:
             try:
                 sending = self._send(connection, request, waits)
-                await (sending if request.trace is None else self._told(request, "http11.send_request", sending))
+                await (
+                    sending if request.trace is None else told(self._runtime, request, "http11.send_request", sending)
+                )
             except WriteFailed:
                 # A server may refuse early, and end its side before the request is whole: the response counts.
                 if request.body is None:
@@ -298,7 +271,7 @@ class Engine:
             head = await (
                 receiving
                 if request.trace is None
-                else self._told(request, "http11.receive_response_headers", receiving)
+                else told(self._runtime, request, "http11.receive_response_headers", receiving)
             )
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if kept and not connection.http.answered and _may_be_repeated(request):
