@@ -5,6 +5,7 @@
     HTTPConnError
     ├── InvalidRequest          (ValueError)              yours, before any I/O
     │   ├── InvalidURL          (httpx.InvalidURL)
+    │   ├── MalformedRequest    (httpx.LocalProtocolError)  it cannot be sent as HTTP
     │   └── AccessDenied
     ├── TransportError          (httpx.TransportError)    the way there or back
     │   ├── ConnectFailed       (httpx.ConnectError)
@@ -66,6 +67,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidURL",
     "LimitExceeded",
+    "MalformedRequest",
     "PoolTimedOut",
     "ProtocolError",
     "ProxyFailed",
@@ -177,6 +179,10 @@ class InvalidURL(InvalidRequest, httpx.InvalidURL):
     """The URL is not one that can be fetched."""
 
     public_message = "The URL is not a valid http or https URL."
+
+
+class MalformedRequest(InvalidRequest, httpx.LocalProtocolError):
+    """The method, the target, the header or the body of the request cannot be sent as HTTP. Nothing of it was sent."""
 
 
 class AccessDenied(InvalidRequest):

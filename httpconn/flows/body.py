@@ -23,6 +23,7 @@ PIECE = 256 * 1024
 BODILESS = frozenset({204, 304})
 
 PARTIAL = 206
+_PLAIN_DIGITS = 18
 
 T = TypeVar("T", bytes, int)
 
@@ -86,7 +87,7 @@ class Body:
         if self._limits.strict_framing and ends_with_the_connection(head):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
         self._intake.expect(declared(head))
-        if not self._as_sent:
+        if not self._as_sent and b"content-encoding" in head.values:
             self._decoder = decoder_for(head.field("content-encoding"), self._codings, self._count_between)
         self._begun = True
 
@@ -215,6 +216,9 @@ def declared(head: Head) -> int | None:
     """Return the length that the body will have on the wire, or None."""
     if head.status in BODILESS:
         return None
+    value = head.values.get(b"content-length")
+    if value is not None and len(value) < _PLAIN_DIGITS and value.isdigit() and b"transfer-encoding" not in head.values:
+        return int(value)  # nearly always
     length = declared_length(head.field("content-length"), head.field("transfer-encoding"))
     if length is None and head.status == PARTIAL:
         part = parse_content_range(head.field("content-range"))

@@ -34,11 +34,6 @@ Flights = dict[Hashable, Flight]
 """The transfers of one connection object that are shared, one entry for each; changed in single, atomic steps."""
 
 
-def flights_of(call: Call) -> Flights | None:
-    """Where a call may share; one that pays its bytes from a budget makes its own transfer."""
-    return call.rules.flights if call.budget is None else None
-
-
 async def shared(port: Port, call: Call, flights: Flights) -> Content:
     """The content of a call, of whose kind only one is under way among those that can wait for each other."""
     course = Course.of(call, port.now())

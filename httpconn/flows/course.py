@@ -101,7 +101,9 @@ class Course:
     @classmethod
     def of(cls, call: Call, now: float) -> Course:
         """The course of a call that begins now."""
-        deadline = Deadline.after(call.timeouts.total, now).sooner(SHARED.get())
+        deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
+        if shared.at is not None:
+            deadline = deadline.sooner(shared)
         return cls(call, now, deadline, since=now)
 
     def note_progress(self, size: int, now: float) -> None:

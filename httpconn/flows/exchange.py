@@ -61,9 +61,9 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
     except BaseException:
         await answer.close()
         raise
-    rules = answer.call.rules
+    rules = answer.course.call.rules
     if rules.retries.budget is not None and answer.head.status not in rules.retries.statuses:
-        rules.throttle.earn(answer.course.origin, rules.retries.budget)
+        rules.throttle.earn(answer.request.origin, rules.retries.budget)
     return consumed
 
 

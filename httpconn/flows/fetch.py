@@ -10,7 +10,7 @@ from ..errors import HTTPConnError
 from ..hooks import HookRaised
 from ..ports.base import Port
 from .cached import obtain
-from .coalesce import flights_of, shared
+from .coalesce import shared
 from .course import Answer, Call, Course, count_failure
 from .exchange import perform
 from .whole import Content, read_content, read_success, read_whole
@@ -38,10 +38,11 @@ async def fetch_json(port: Port, call: Call) -> Any:
 
 def _others(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
     """Has the content where it may come from a cache or with another call; None where it is this call's own matter."""
-    flights = flights_of(call)
-    if flights is not None:
-        return shared(port, call, flights)
-    if call.rules.cache is not None:
+    rules = call.rules
+    # A call that pays its bytes from a budget makes its own transfer.
+    if rules.flights is not None and call.budget is None:
+        return shared(port, call, rules.flights)
+    if rules.cache is not None:
         return obtain(port, Course.of(call, port.now()))
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.cookiejar
 import inspect
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -14,7 +15,6 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 import httpx
-from anyio.lowlevel import current_token
 
 from ..access import AccessPolicy
 from ..core.headers import Fields
@@ -368,7 +368,8 @@ class Clients:
 
 def running_loop() -> object:
     """What stands for the event loop that is running."""
-    return running_asyncio() or current_token().native_token  # anyio's takes as long as reading a header
+    # anyio's token takes as long as reading a header.
+    return running_asyncio() or sys.modules["trio"].lowlevel.current_trio_token()
 
 
 async def _until_the_loop_ends(

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ..access import AccessPolicy
-from ..errors import ConnectFailed, ConnectTimedOut, InvalidRequest, TransportError
+from ..errors import ConnectFailed, ConnectTimedOut, MalformedRequest, TransportError
 from .guard import Guard
 from .names import Names
 from .race import BROKEN, begin, interleaved, race
@@ -44,12 +44,12 @@ async def dial(runtime: Runtime, host: str, port: int, end: float, options: Opti
 
     Raises:
         AccessDenied: one of the addresses is forbidden; none is dialled.
-        InvalidRequest: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
+        MalformedRequest: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
         ConnectFailed: no address, or none that answers; the OSError is its cause.
         ConnectTimedOut: the end has come.
     """
     if not 0 < port < 65_536:
-        raise InvalidRequest(f"The port {port} of {host} is not from 1 to 65535")
+        raise MalformedRequest(f"The port {port} of {host} is not from 1 to 65535")
     guard = options.guard
     vetted = interleaved(await guard.addresses(runtime, host, port, end))
     try:

@@ -102,7 +102,7 @@ class Engine:
 
         Raises:
             AccessDenied: the access policy forbids the request, or an address that it leads to.
-            InvalidRequest: it cannot be sent as HTTP/1.1.
+            MalformedRequest: it cannot be sent as HTTP/1.1.
             TransportError: the way there or back broke, or took too long.
             ProtocolError: the response breaks HTTP.
             HeaderTooLarge: its head is larger than allowed.
@@ -142,7 +142,8 @@ class Engine:
         with self._lock:
             self._is_changing = True
             try:
-                self._require_open()
+                if self._closed:
+                    self._require_open()
                 pool.acquire(lease, time.monotonic())
                 if lease.stage is Stage.WAITING:
                     lease.waiter = self._runtime.signal()
@@ -207,7 +208,8 @@ class Engine:
                 pool.cancel(lease, now)
             elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not one of before a fork
                 if lease.connection is not None:
-                    lease.connection.let_go()
+                    if lease.connection.interruption is not None:
+                        lease.connection.let_go()
                     self._reused += lease.reused
                 pool.release(lease, now, reusable=reusable)
             ended.popleft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import Disconnected, HeaderTooLarge, HTTPConnError, TruncatedBody
-from ..errors import InvalidRequest as LocalProtocolError
+from ..errors import MalformedRequest as LocalProtocolError
 from ..errors import ProtocolError as RemoteProtocolError
 
 __all__ = ["Disconnected", "HeaderTooLarge", "LocalProtocolError", "RemoteProtocolError", "truncated"]

@@ -17,13 +17,17 @@ READ_SIZE = 64 * 1024
 
 
 class Connection:
-    """A wire and what is spoken on it."""
+    """A wire and what is spoken on it.
 
-    __slots__ = ("_interruption", "http", "wire")
+    Attributes:
+        interruption: may end the request that uses it now.
+    """
+
+    __slots__ = ("http", "interruption", "wire")
 
     def __init__(self, wire: Wire, limits: Limits) -> None:
         self.wire: Wire = wire
-        self._interruption: Interruption | None = None
+        self.interruption: Interruption | None = None
         self.http: http11.HTTP11Connection = http11.HTTP11Connection(
             max_headers=limits.max_headers,
             max_header_bytes=limits.max_header_bytes,
@@ -32,14 +36,14 @@ class Connection:
 
     def be_held(self, interruption: Interruption) -> None:
         """By the request that uses it now, and may be interrupted."""
-        self._interruption = interruption
+        self.interruption = interruption
         interruption.hold(self, self.wire.close)
 
     def let_go(self) -> None:
         """The request uses it no more."""
-        if self._interruption is not None:
-            self._interruption.let_go(self)
-            self._interruption = None
+        if self.interruption is not None:
+            self.interruption.let_go(self)
+            self.interruption = None
 
     def is_fresh(self) -> bool:
         """Whether the next request may be sent on it."""
@@ -103,7 +107,7 @@ class Incoming:
 
     def take(self) -> bytes:
         """What has come already, mostly with the header; errors as of ``receive``."""
-        http = self._open_connection().http
+        http = (self._open_connection() if self.closed else self._connection).http
         data = http.take_body()
         if http.complete:
             self.complete = True

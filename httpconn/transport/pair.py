@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from ..access import AccessPolicy
-from ..errors import AccessDenied, InvalidRequest, InvalidURL
+from ..errors import InvalidRequest
 from ..options import Limits
 from ..stats import PoolStats
 from ..stepping import run_sync
@@ -84,15 +84,10 @@ class _Transport:
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
         asked = request_of(request)
         self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
-        try:
-            if isinstance(self._way, Pooled):
-                return await self._way.exchange(request)
-            waits = waits_of(request.extensions.get("timeout", {}))
-            return response_of(await self._way.exchange(asked, waits, request.extensions.get("interruption")))
-        except (AccessDenied, InvalidURL):
-            raise
-        except InvalidRequest as error:
-            raise httpx.LocalProtocolError(error.message) from None  # what is below may quote the request
+        if isinstance(self._way, Pooled):
+            return await self._way.exchange(request)
+        waits = waits_of(request.extensions.get("timeout", {}))
+        return response_of(await self._way.exchange(asked, waits, request.extensions.get("interruption")))
 
     async def _close(self) -> None:
         if isinstance(self._way, Engine):

@@ -8,6 +8,7 @@ import select
 import selectors
 import socket
 import ssl
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, ClassVar, TypeVar
@@ -71,6 +72,11 @@ class BlockingWatch(Watch):
         """Block."""
         _block(self._socket, self._incoming, "in", seconds)
 
+    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
+        """Block."""
+        _block(self._socket, self._incoming, "in", seconds)
+        return take()
+
     async def writable(self, seconds: float | None) -> None:
         """Block."""
         _block(self._socket, _poll(self._socket, "out"), "out", seconds)
@@ -118,16 +124,60 @@ def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list
 def loop_watch(sock: socket.socket) -> Watch:
     """The watch of the event loop that is running."""
     loop = running_asyncio()
+    if loop is None:
+        return TrioWatch(sock)
     # Windows' own loop watches no sockets.
-    if loop is None or isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())):
-        return AnyioWatch(sock)
-    return AsyncioWatch(sock, loop)
+    return (AnyioWatch if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioWatch)(sock, loop)
+
+
+class TrioWatch(Watch):
+    """For trio itself: anyio's way to it costs as much as the rest of a wait. trio is there where it runs."""
+
+    __slots__ = ("_trio",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._trio: Any = sys.modules["trio"]
+
+    async def readable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
+
+    async def writable(self, seconds: float | None) -> None:
+        """Let other tasks run meanwhile."""
+        await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
+
+    def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
+        """Let other tasks run meanwhile."""
+        return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
+
+    async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
+        with self._trio.move_on_after(math.inf if seconds is None else seconds):
+            try:
+                await waiting(self._socket)
+                return take()
+            except self._trio.ClosedResourceError:
+                raise OSError("the socket is closed") from None
+            except self._trio.BusyResourceError:
+                raise OSError(_BUSY) from None
+        raise TimeoutError("timed out")
+
+    def closing(self) -> None:
+        """See :class:`Watch`."""
+        if self._socket.fileno() >= 0:
+            self._trio.lowlevel.notify_closing(self._socket)
+
+
+def _nothing() -> None: ...
 
 
 class AnyioWatch(Watch):
-    """For any event loop that anyio knows."""
+    """For the loops of asyncio that watch no sockets."""
 
     __slots__ = ()
+
+    def __init__(self, sock: socket.socket, _: asyncio.AbstractEventLoop) -> None:
+        super().__init__(sock)
 
     async def readable(self, seconds: float | None) -> None:
         """Let other tasks run meanwhile."""

@@ -103,7 +103,7 @@ class Wire:
         Args:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
-        look = look or self._is_busy()
+        look = look or (self._tls is not None and self._tls.has_pending())
         return self._received(partial(self._layer.recv, max_bytes), end, self._watch.result_of, look=look)
 
     async def receive_into(self, buffer: memoryview, end: float) -> int:
@@ -144,14 +144,15 @@ class Wire:
             await self._give_way()
         self._receiving = True
         try:
-            self._require_open()
+            if self._closed:
+                self._require_open()
             while True:
                 try:
                     if look:
                         received = take()
                     else:
                         received = await waiting(take, seconds_left(end))
-                        self._begin_burst()
+                        self._burst, self._since = 0, time.monotonic()
                     break
                 except BLOCKED_READ:
                     look = False
@@ -186,8 +187,9 @@ class Wire:
         """Send what can be sent without waiting: the rest for ``send``, empty if only TLS has some; None if all is."""
         self._sending = True
         try:
-            self._require_open()
-            self._begin_burst()
+            if self._closed:
+                self._require_open()
+            self._burst, self._since = 0, time.monotonic()
             count = self._layer.send(memoryview(data))
         except (*BLOCKED_READ, ssl.SSLWantWriteError):
             count = 0

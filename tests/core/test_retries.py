@@ -22,10 +22,19 @@ PASSING = {
         "TimedOut",
         "ConnectTimedOut",
     ),
-    *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "TruncatedBody"),
+    *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "StreamReset", "TruncatedBody"),
 }
 FINAL = {
-    *("HTTPConnError", "InvalidRequest", "InvalidURL", "AccessDenied", "TLSFailed", "QueueFull", "DeadlineExceeded"),
+    *(
+        "HTTPConnError",
+        "InvalidRequest",
+        "InvalidURL",
+        "MalformedRequest",
+        "AccessDenied",
+        "TLSFailed",
+        "QueueFull",
+        "DeadlineExceeded",
+    ),
     *("ResponseError", "TooManyRedirects", "RedirectRefused", "ProtocolError", "RangesRefused", "DecodingError"),
     *("InvalidJSON", "LimitExceeded", "HeaderTooLarge", "IntegrityError", "FileChanged", "StorageError", "DiskFull"),
 }

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from httpconn.errors import Disconnected, HeaderTooLarge
-from httpconn.errors import InvalidRequest as LocalProtocolError
+from httpconn.errors import MalformedRequest as LocalProtocolError
 from httpconn.errors import ProtocolError as RemoteProtocolError
 from httpconn.errors import TruncatedBody as Truncated
 from httpconn.transport.http11 import Head, HTTP11Connection
