@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
+from .text import charset_of
 from .urls import VettedURL
 
 NAME_BYTES = 255
@@ -15,9 +18,19 @@ NAMELESS = "download"
 
 _LONGEST_SUFFIX = 20
 
-# RFC 6266 section 4.1; a value is a token or a quoted string.
-_PARAMETER = re.compile(r';\s*(filename\*?)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]*)', re.IGNORECASE)
-_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-Fa-f]{2})+)", re.IGNORECASE)
+# RFC 6266 section 4.1. Servers forget the closing quote, and leave names with spaces unquoted. Every parameter is
+# matched, so that a name inside the quotes of another one does not count. Repeated fields come joined by a comma.
+_PARAMETER = re.compile(
+    r"""
+    (?:^|;)\s* (?P<name>[^\s=;"]+) \s*=\s*
+    (?: "(?P<quoted>(?:[^"\\]|\\.)*)" | "?(?P<bare>[^;]*?)\s*(?=;|$|,\s*(?:attachment|inline)\s*;) )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_LONGEST = 4096
+_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'((?:[^%]|%[0-9A-Fa-f]{2})+)", re.IGNORECASE)
+# RFC 2047 section 2. Not meant for parameters, but browsers decode it.
+_ENCODED_WORD = re.compile(r"=\?([\w-]+)(?:\*[\w-]*)?\?([bq])\?([^?]*)\?=(?:\s+(?==\?))?", re.IGNORECASE)
 
 # What one system or another takes for more than a letter.
 _SPECIAL = re.compile(r'[<>:"|?*]')
@@ -40,9 +53,10 @@ def safe_name(disposition: str | None, url: VettedURL) -> str:
 def _offered(disposition: str) -> list[str]:
     """The names in a Content-Disposition, the extended one first (RFC 6266 section 4.3)."""
     given: dict[str, str] = {}
-    for name, value in _PARAMETER.findall(disposition):
-        given.setdefault(name.lower(), value)
-    names = [_extended(given.get("filename*", "")), _unquoted(given.get("filename", ""))]
+    for match in _PARAMETER.finditer(disposition[:_LONGEST]):
+        quoted = match["quoted"]
+        given.setdefault(match["name"].lower(), match["bare"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
+    names = [_extended(given.get("filename*", "")), _decoded(given.get("filename", ""))]
     return [name for name in names if name]
 
 
@@ -55,8 +69,28 @@ def _extended(value: str) -> str:
         return ""
 
 
-def _unquoted(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+def _decoded(value: str) -> str:
+    """A plain name as browsers read it: encoded words and percent-encoded UTF-8 are decoded."""
+    value = _ENCODED_WORD.sub(_word, value)
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeError:
+        return value
+
+
+def _word(match: re.Match[str]) -> str:
+    """The text of an encoded word; what cannot be decoded stays as it is."""
+    charset = charset_of(f"text/plain; charset={match[1]}")
+    if charset is None:
+        return match[0]
+    try:
+        if match[2] in "bB":
+            data = base64.b64decode(match[3].encode() + b"==")
+        else:
+            data = quopri.decodestring(match[3].encode(), header=True)
+        return data.decode(charset)
+    except ValueError:
+        return match[0]
 
 
 def _last_segment(url: VettedURL) -> str:
