@@ -6,16 +6,27 @@ import base64
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 from .downloaded import Downloaded
 from .errors import HTTPConnError, StatusError
 from .fetched import Fetched, Saved
 
+_COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
+
 
 def urls_of(lines: Iterable[str]) -> Iterator[str]:
-    """One URL a line; empty lines count for nothing."""
-    return (line.strip() for line in lines if line.strip())
+    """The URLs of a list, one a line, without comments and empty lines."""
+    return (line for line in map(without_comment, lines) if line)
+
+
+def without_comment(line: str) -> str:
+    """Return a line of a list without its comment: what follows a ``#`` that is the first character or after a space.
+
+    A fragment of a URL stays, since nothing is between it and the URL.
+    """
+    return _COMMENT.sub("", line).strip()
 
 
 def line_of(fetched: Fetched) -> str:

@@ -31,7 +31,7 @@ def test_a_refresh_leaves_the_newest_file_alone(scripted, tmp_path):
     url = scripted(Served(BODY, modified="Sat, 01 Jan 2000 00:00:00 GMT")).url_for("/file")
     first, again = (run("download", url, "--refresh", "-q", cwd=tmp_path) for _ in range(2))
     assert b"length verified" in first.stdout
-    assert (again.returncode, again.stdout, again.stderr) == (0, b"file (2.0 MB, unmodified)\n", b"")
+    assert (again.returncode, again.stdout, again.stderr) == (0, b"file (2.0 MB, up to date)\n", b"")
     told = run("download", url, "--refresh", "-q", "--jsonl", cwd=tmp_path)
     assert json.loads(told.stdout)["unmodified"]
 

@@ -20,10 +20,12 @@ from tests.test_cli import COMMAND, ENVIRONMENT, ROOT, read_terminal, run
 PAGE = (ROOT / "docs" / "how-to" / "command-line.md").read_text("utf-8")
 
 
-def on_terminal(*arguments: object, cwd: Path, width: int = 80, **environment: str) -> tuple[int, str]:
+def on_terminal(
+    *arguments: object, cwd: Path, width: int = 80, height: int = 24, **environment: str
+) -> tuple[int, str]:
     """The exit code and the screen's bytes, of a real pseudo-terminal."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "NO_COLOR")}
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)],

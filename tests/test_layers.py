@@ -66,14 +66,13 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "checked",
             "cli",
             "connection",
+            "core.digests",
+            "disk.partfile",
             "disk.targets",
             "downloaded",
             "errors",
-            "fetched",
-            "lines",
-            "options",
         }
-        | {"progress", "results", "_version"}
+        | {"fetched", "hooks", "lines", "options", "progress", "response", "results", "_version"}
         | {"transport.explaining"},
         WORLD | {"httpx"},
     ),

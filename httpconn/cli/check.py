@@ -11,24 +11,27 @@ import click
 
 from ..access import AccessPolicy
 from ..checked import Checked, CheckedAddress
+from ..errors import HTTPConnError
 from ..progress import shown
 from ..transport.explaining import explained
-from .ending import one_line_errors
+from .ending import complain, exit_code, one_line_errors
 from .output import output_errors
 
 
 @click.command(short_help="Explain whether a URL may be fetched.")
-@click.argument("url")
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option(
     "--access",
     type=click.Choice(["public", "anywhere"]),
     default="public",
     show_default=True,
-    help="public is for URLs of strangers.",
+    help="Which addresses may be reached: public is for untrusted URLs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
-def check(url: str, access: str, as_json: bool) -> None:
-    """Explain whether an access policy allows URL, and what its host leads to now. Nothing is fetched.
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object for each URL, one a line.")
+def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
+    """Explain whether an access policy allows each URL, and what its host leads to now. Nothing is fetched.
+
+    The exit code is that of the first URL that is not allowed.
 
     \b
     Exit codes:
@@ -38,10 +41,20 @@ def check(url: str, access: str, as_json: bool) -> None:
       5  the resolver took too long
     """
     with one_line_errors():
-        checked = explained(AccessPolicy.from_environment(access), url)
-        with output_errors():
-            click.echo(_as_json(checked) if as_json else _as_text(checked), color=_colours())
-    sys.exit(0 if checked.allowed else 1)
+        codes = [_explain(AccessPolicy.from_environment(access), url, as_json) for url in urls]
+    sys.exit(next(filter(None, codes), 0))
+
+
+def _explain(access: AccessPolicy, url: str, as_json: bool) -> int:
+    """Write the verdict on a URL, and return its exit code."""
+    try:
+        checked = explained(access, url)
+    except HTTPConnError as error:
+        complain(error)
+        return exit_code(error)
+    with output_errors():
+        click.echo(_as_json(checked) if as_json else _as_text(checked), color=_colours())
+    return 0 if checked.allowed else 1
 
 
 def _as_json(checked: Checked) -> str:

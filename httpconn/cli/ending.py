@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import click
 
 from .. import errors
+from ..access import AccessPolicy
 from ..progress import ProgressFace, shown
 
 # The first class that fits counts; an error that none fits ends with 1.
@@ -45,18 +46,35 @@ def tell(line: str, face: ProgressFace | None = None) -> None:
             face.say(line)
 
 
-def complain(error: errors.HTTPConnError, face: ProgressFace | None = None) -> None:
-    """What is wrong, on standard error."""
-    tell(f"httpconn: {' '.join(str(error).split())}", face)
+def complain(
+    error: errors.HTTPConnError, face: ProgressFace | None = None, *, url: str | None = None, source: str | None = None
+) -> None:
+    """What is wrong, on standard error; with which URL, and with which line of a list."""
+    if url is not None:
+        name(error, url)
+    where = f"{source}: " if source else ""
+    tell(f"httpconn: {where}{' '.join(str(error).split())}{_hint(error, url)}", face)
+
+
+def name(error: errors.HTTPConnError, url: str) -> None:
+    """Have an error name the URL, without its secrets."""
+    if error.url is None:
+        error.url = AccessPolicy.anywhere().check(url).url
+
+
+def _hint(error: errors.HTTPConnError, url: str | None) -> str:
+    """What to do about a URL without a scheme."""
+    is_bare = isinstance(error, errors.InvalidURL) and url is not None and "://" not in url
+    return f"; add http:// in front: http://{error.url}" if is_bare else ""
 
 
 @contextmanager
-def one_line_errors(*, interrupted: str = "interrupted") -> Iterator[None]:
-    """No traceback: a line, and a code."""
+def one_line_errors(url: str | None = None, *, interrupted: str = "interrupted") -> Iterator[None]:
+    """No traceback: a line, and a code; the line names the URL."""
     try:
         yield
     except errors.HTTPConnError as error:
-        complain(error)
+        complain(error, url=url)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         tell(f"httpconn: {interrupted}")

@@ -3,65 +3,91 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, BinaryIO, TextIO
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from ..fetched import Fetched
 from ..lines import line_of, urls_of
-from ..results import Results
-from .connecting import connected
+from . import options
+from .connecting import Hooks, connected, fields_of
 from .ending import EPILOG, one_line_errors
-from .options import with_options
-from .output import standard_output, write
+from .output import Write, opened, standard_output, write
+
+if TYPE_CHECKING:
+    from ..connection import HTTPConnection
+    from ..fetched import Fetched
+    from ..response import Response
+    from ..results import Results
 
 
 @click.command(epilog=EPILOG, short_help="Write what URLs hold to standard output.")
 @click.argument("url", required=False)
-@click.option(
-    "--input-file",
-    type=click.File("r", "utf-8", "surrogateescape"),
-    metavar="FILE",
-    help="With --jsonl: a URL a line; - is standard input.",
-)
-@click.option("--jsonl", is_flag=True, help="Write a line of JSON for each URL, as they finish.")
-@click.option(
-    "-j",
-    "--concurrency",
-    type=int,
-    metavar="N",
-    default=16,
-    show_default=True,
-    help="With --jsonl: URLs at once.",
-)
-@with_options
+@options.path("-o", "--output", metavar="FILE", help="Write to this file; - is standard output, the default.")
+@options.create_dirs
+@click.option("-i", "--include", is_flag=True, help="Write the response's header before the body.")
+@click.option("-I", "--head", is_flag=True, help="Send HEAD, and write the response's header.")
+@options.input_file("With --jsonl: a list of URLs, one a line.")
+@options.jsonl
+@options.concurrency(16, "With --jsonl: URLs at the same time.")
+@options.quiet
+@options.with_options
 def get(
     url: str | None,
+    output: Path | None,
+    create_dirs: bool,
+    include: bool,
+    head: bool,
     input_file: TextIO | None,
     jsonl: bool,
     concurrency: int,
-    headers: dict[str, str],
-    timeout: float | None,
-    retries: int,
-    max_bytes: int | None,
+    quiet: bool,
+    shared: dict[str, Any],
 ) -> None:
-    """Write the body of URL to standard output.
+    """Write the body of URL to standard output, or to a file.
 
     With --jsonl, many URLs: one that fails does not stop the others, and makes the exit code 1.
     """
     if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
         raise click.UsageError("Give one URL, or --input-file with --jsonl")
-    options: dict[str, Any] = {"extra_headers": headers, "max_bytes": max_bytes}
-    with one_line_errors(), connected(retries=retries, timeout=timeout) as connection:
-        out = standard_output()
+    if jsonl and (output or include or head):
+        raise click.UsageError("--jsonl goes without -o, -i and -I")
+    if quiet and shared["verbose"]:
+        raise click.UsageError("-q goes without -v")
+    call = {"extra_headers": fields_of(shared), "max_bytes": shared["max_bytes"]}
+    with one_line_errors(url), connected(shared, hooks=_HEAD if head else None) as connection:
         if jsonl:
             urls = [url] if url is not None else urls_of(input_file or ())
-            sys.exit(_write_lines(out, connection.get_many(urls, concurrency=concurrency, **options)))
-        with connection.get_response(url or "", stream=True, **options) as answer:
-            answer.raise_for_status()
-            for block in answer.iter_bytes():
-                write(out, block)
-        write(out, b"", flush=True)
+            sys.exit(_write_lines(standard_output(), connection.get_many(urls, concurrency=concurrency, **call)))
+        with opened(output, create_folders=create_dirs) as out:
+            _write(connection, url or "", out, call, include=include, head=head)
+
+
+def _write(
+    connection: HTTPConnection, url: str, out: Write, call: Mapping[str, Any], *, include: bool, head: bool
+) -> None:
+    with connection.get_response(url, stream=True, **call) as response:
+        if include or head:
+            out(_head_of(response))
+        else:
+            response.raise_for_status()
+        if not head:
+            for block in response.iter_bytes():
+                out(block)
+        response.raise_for_status()
+
+
+def _head_of(response: Response) -> bytes:
+    lines = [f"{response.http_version} {response.status_code} {response.reason_phrase}".rstrip().encode("latin-1")]
+    return b"\r\n".join([*lines, *(b"%b: %b" % field for field in response.headers.raw), b"", b""])
+
+
+def _as_head(request: Any) -> None:
+    request.method = "HEAD"
+
+
+_HEAD: Hooks = {"request": [_as_head]}
 
 
 def _write_lines(out: BinaryIO, results: Results[Fetched]) -> int:

@@ -1,14 +1,40 @@
-"""The command that holds the others."""
+"""The command that holds the others, each of which is imported when it is used."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, cast
 
 import click
 
 from .._version import __version__
-from .ending import EPILOG
+from .ending import EPILOG, one_line_errors
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(Mapping[str, click.Command]):
+    """The commands by their names."""
+
+    NAMES = ("check", "completion", "download", "get")
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.NAMES:
+            raise KeyError(name)
+        with one_line_errors():  # importing takes long enough to be interrupted
+            return cast(click.Command, getattr(import_module(f".{name}", __package__), name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.NAMES)
+
+    def __len__(self) -> int:
+        return len(self.NAMES)
+
+
+@click.group(
+    epilog=EPILOG,
+    commands=cast(Any, Commands()),  # click only reads it
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
 def cli() -> None:
     """Fetch URLs, safely and whole."""

@@ -9,58 +9,78 @@ import click
 from ..downloaded import Downloaded
 from ..fetched import Saved
 from ..lines import saved_line
-from ..progress import ProgressFace, megabytes, shown
+from ..progress import Progress, ProgressFace, megabytes, shown
 from .ending import complain, exit_code, tell
 from .output import output_errors
+from .targets import Item
 
 
 class Summary:
-    """Tells of each file as it comes, and in the end of all."""
+    """Tells of each file as it comes, and in the end of all.
 
-    def __init__(self, face: ProgressFace | None, *, json: bool) -> None:
+    Args:
+        face: shows progress; None shows nothing but results and errors.
+        json: results are lines of JSON.
+        skipped: a file that was left alone was not asked about.
+    """
+
+    def __init__(self, face: ProgressFace | None, *, json: bool, skipped: bool = False) -> None:
         self._face = face
         self._json = json
+        self._left_alone = "skipped" if skipped else "up to date"
         self._failures: dict[int, int] = {}
-        self._files = 0
-        self._size = 0
+        self._complete = self._kept = self._size = 0
+        # On a terminal the results stand above the bars, which would run into them.
+        self._above = face is not None and all(each is not None and each.isatty() for each in (sys.stdout, sys.stderr))
 
-    def add(self, saved: Saved) -> None:
+    def progress(self, event: Progress) -> None:
+        """Show how far a download has come; of a complete one, its result says more."""
+        if self._face is not None and event.done and self._above and self._face.moves:
+            self._face.drop(event.path)
+        elif self._face is not None:
+            self._face(event)
+
+    def add(self, item: Item, saved: Saved) -> None:
         """One more is complete, or has failed."""
-        if saved.downloaded is not None:
-            self._files += 1
+        if saved.error is not None:
+            self._failures[item.number] = exit_code(saved.error)
+            complain(saved.error, self._face, url=item.url, source=item.source)
+        elif saved.downloaded is not None and saved.downloaded.unmodified:
+            self._kept += 1
+        elif saved.downloaded is not None:
+            self._complete += 1
             self._size += saved.downloaded.size
-        elif saved.error is not None:
-            self._failures[saved.index] = exit_code(saved.error)
-            complain(saved.error, self._face)
         if self._json:
             self._report(saved_line(saved))
         elif saved.downloaded is not None:
-            self._report(line_of(saved.downloaded))
+            self._report(self._line_of(saved.downloaded))
 
     def end(self) -> int:
         """Tell of all where there were several; the exit code is that of the first in their order that failed."""
-        if self._face is not None and self._files + len(self._failures) > 1:
-            failed = f", {len(self._failures)} failed" if self._failures else ""
-            tell(f"{self._files} complete ({megabytes(self._size)}){failed}", self._face)
+        if self._face is not None and self._complete + self._kept + len(self._failures) > 1:
+            counts = [
+                f"{self._complete} complete ({megabytes(self._size)})" if self._complete or not self._kept else ""
+            ]
+            counts += [f"{self._kept} {self._left_alone}" if self._kept else ""]
+            counts += [f"{len(self._failures)} failed" if self._failures else ""]
+            tell(", ".join(filter(None, counts)), self._face)
         return self._failures[min(self._failures)] if self._failures else 0
 
     def _report(self, line: str) -> None:
-        """On a terminal above the bars, which would run into it."""
-        if self._face is not None and sys.stdout is not None and sys.stdout.isatty() and sys.stderr.isatty():
+        if self._above and self._face is not None:
             self._face.say(line)
         else:
             with output_errors():
                 click.echo(line)
 
+    def _line_of(self, downloaded: Downloaded) -> str:
+        """The file, and what is known of it."""
+        facts = self._kept_facts(downloaded) if downloaded.unmodified else _fetched(downloaded)
+        return f"{shown(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
 
-def line_of(downloaded: Downloaded) -> str:
-    """The file, and what is known of it."""
-    facts = _left_alone(downloaded) if downloaded.unmodified else _fetched(downloaded)
-    return f"{shown(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
-
-
-def _left_alone(downloaded: Downloaded) -> list[str]:
-    return [_verified(downloaded), "unmodified"] if downloaded.verified else ["unmodified"]
+    def _kept_facts(self, downloaded: Downloaded) -> list[str]:
+        """A digest proves what a skipped file is."""
+        return [_verified(downloaded), "up to date"] if downloaded.verified else [self._left_alone]
 
 
 def _fetched(downloaded: Downloaded) -> list[str]:

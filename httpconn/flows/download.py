@@ -51,7 +51,11 @@ _WORTHLESS = (LimitExceeded, IntegrityError)
 async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     """Download to a path; what stood there before stays until the new file is complete and on disk."""
     _require_whole(call.spec)
-    downloaded = await _fetch(port, call, wanted)
+    try:
+        downloaded = await _fetch(port, call, wanted)
+    except HTTPConnError as error:
+        error.url = error.url or call.spec.url.shown
+        raise
     for hook in call.rules.hooks.download:
         await port.tell(hook, downloaded)
     return downloaded
@@ -110,7 +114,14 @@ class _Download:
 
     async def run(self) -> Downloaded:
         """Ask one server after another, until one has given the file."""
-        *others, last = (self._spec, *self._job.wanted.mirrors)
+        try:
+            return await self._run(self._spec, *self._job.wanted.mirrors)
+        except HTTPConnError:
+            self._saving.fail()
+            raise
+
+    async def _run(self, *specs: RequestSpec) -> Downloaded:
+        *others, last = specs
         await self._catch_up()
         for spec in others:
             try:

@@ -71,6 +71,11 @@ class Saving:
         meter = self._meter or self._start(answer.attempt)
         meter.finish(self._port.now())
 
+    def fail(self) -> None:
+        """The download has failed: a bar that shows it has to go."""
+        if self._meter is not None:
+            self._meter.fail(self._port.now())
+
     async def _receive(self, answer: Answer, body: Source) -> None:
         meter = self._meter = self._start(answer.attempt)
         most = 1 if self.alone else connections_for(self._job, answer)

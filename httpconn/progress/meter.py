@@ -22,6 +22,7 @@ class Progress:
         done: whether the file is complete.
         url: the URL, redacted.
         path: the target.
+        failed: whether the download has failed; no event of it follows.
     """
 
     received: int
@@ -31,6 +32,7 @@ class Progress:
     done: bool
     url: str
     path: Path
+    failed: bool = False
 
 
 ProgressCallback = Callable[[Progress], object]
@@ -67,15 +69,20 @@ class Meter:
         """So many bytes more."""
         self._received += count
         if now >= self._due:
-            self._tell(now, done=False)
+            self._tell(now)
 
     def finish(self, now: float) -> None:
         """The file stands under its name."""
         self._tell(now, done=True)
 
-    def _tell(self, now: float, *, done: bool) -> None:
+    def fail(self, now: float) -> None:
+        """The download has failed."""
+        self._tell(now, failed=True)
+
+    def _tell(self, now: float, *, done: bool = False, failed: bool = False) -> None:
         self._due = now + EVERY
         if self._callback is not None:
             speed = (self._received - self._start) / max(now - self._began, 1e-9)
             total = self._received if done else self._total
-            self._callback(Progress(self._received, total, speed, self._attempt, done, self._url, self._path))
+            event = Progress(self._received, total, speed, self._attempt, done, self._url, self._path, failed)
+            self._callback(event)

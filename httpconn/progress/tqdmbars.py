@@ -16,6 +16,8 @@ from .text import shown
 class TqdmBars:
     """A bar for each file, below what is said."""
 
+    moves = True
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bars: dict[Path, Any] = {}
@@ -32,6 +34,9 @@ class TqdmBars:
 
     def __call__(self, event: Progress) -> None:
         """Show how far one has come."""
+        if event.failed:
+            self.drop(event.path)
+            return
         with self._lock:
             if rewind := self._rewinds.line(event):
                 self.say(rewind)
@@ -44,6 +49,13 @@ class TqdmBars:
     def say(self, line: str) -> None:
         """Write a line that stays."""
         tqdm.write(shown(line), file=self._stream)
+
+    def drop(self, path: Path) -> None:
+        """Close the bar of a download that is not shown any more."""
+        with self._lock:
+            self._rewinds.forget(path)
+            if path in self._bars:
+                self._bars.pop(path).close()
 
     def _bar(self, event: Progress) -> Any:
         if event.path not in self._bars:
