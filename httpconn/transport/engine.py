@@ -11,25 +11,22 @@ from collections import deque
 from functools import partial
 from typing import NamedTuple
 
-from ..core.messages import Head, Origin, Request
-from ..errors import ConnectFailed, ReadFailed, TruncatedBody, WriteFailed
+from ..core.messages import Origin, Request
+from ..errors import ConnectFailed
 from ..forking import renew_in_child
 from ..options import Limits
 from ..stats import PoolStats
 from .connecting import Connector
 from .dial import Options
-from .incoming import READ_SIZE, Connection, Incoming
+from .http1 import Connection, Stale
+from .incoming import Incoming
 from .interruption import Interruption
 from .pool import Lease, Pool, Stage
 from .runtimes import Runtime
 from .security import Security
 from .signals import LOOK, await_turn
-from .tracing import told, traced
+from .tracing import traced
 from .waits import Waits
-from .wire import PORTION
-
-# RFC 9110 section 9.2.2: sent twice, these do what they do once.
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class OtherName(NamedTuple):
@@ -41,10 +38,6 @@ class OtherName(NamedTuple):
 
 Place = Origin | OtherName
 """What connections are told apart by."""
-
-
-class Stale(Exception):
-    """A kept connection ended before a byte of the answer came; nothing says that the request was seen."""
 
 
 class Engine:
@@ -121,12 +114,12 @@ class Engine:
                 if interruption is not None:
                     connection.be_held(interruption)
                 try:
-                    return await self._converse(lease, connection, request, waits, kept=True)
+                    return await connection.exchange(request, waits, partial(self.end, lease))
                 except Stale:  # the next one is new
                     pass
             self._drop(lease)
             connection = await self._connect(lease, request, waits, interruption)
-            return await self._converse(lease, connection, request, waits, kept=False)
+            return await connection.exchange(request, waits, partial(self.end, lease))
         except BaseException:
             self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
             self._catch_up()
@@ -194,7 +187,7 @@ class Engine:
                 pool.to_wake.pop(lease, None)
         if pool.to_close:
             for connection in list(pool.to_close):
-                connection.wire.close()
+                connection.close()
                 pool.to_close.pop(connection, None)
 
     def _end_leases(self) -> None:
@@ -249,69 +242,9 @@ class Engine:
 
     async def _connected(self, lease: Lease[Connection], origin: Origin, end: float) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
-        connection = Connection(await self._connector.dial(origin, end), self._limits)
+        connection = Connection(await self._connector.dial(origin, end), self._runtime, self._limits)
         self._pool.dialled(lease, connection)
         with self._lock:
             self._made += 1
         self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
         return connection
-
-    async def _converse(
-        self, lease: Lease[Connection], connection: Connection, request: Request, waits: Waits, *, kept: bool
-    ) -> Incoming:
-        try:
-            try:
-                sending = self._send(connection, request, waits)
-                await (
-                    sending if request.trace is None else told(self._runtime, request, "http11.send_request", sending)
-                )
-            except WriteFailed:
-                # A server may refuse early, and end its side before the request is whole: the response counts.
-                if request.body is None:
-                    raise
-            receiving = self._receive_head(connection, waits)
-            head = await (
-                receiving
-                if request.trace is None
-                else told(self._runtime, request, "http11.receive_response_headers", receiving)
-            )
-        except (ReadFailed, WriteFailed, TruncatedBody) as error:
-            if kept and not connection.http.answered and _may_be_repeated(request):
-                raise Stale from error
-            raise
-        return Incoming(connection, head, waits, partial(self.end, lease))
-
-    async def _send(self, connection: Connection, request: Request, waits: Waits) -> None:
-        http, wire, body = connection.http, connection.wire, request.body
-        head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
-        if body is None:
-            rest = wire.send_at_once(head)
-            if rest is not None:
-                await wire.send(rest, waits.until(waits.write))
-            return
-        if isinstance(body, bytes):
-            await self._send_whole(connection, head, http.send_body(body) + http.end_body(), waits)
-            return
-        await wire.send(head, waits.until(waits.write))
-        parts = self._runtime.parts(body)
-        while (part := await self._runtime.next_part(parts)) is not None:
-            await wire.send_large(http.send_body(part), partial(waits.until, waits.write))
-        await wire.send(http.end_body(), waits.until(waits.write))
-
-    async def _send_whole(self, connection: Connection, head: bytes, body: bytes, waits: Waits) -> None:
-        if len(body) <= PORTION:
-            await connection.wire.send(head + body, waits.until(waits.write))
-            return
-        await connection.wire.send(head, waits.until(waits.write))  # rather than hold all of it twice
-        await connection.wire.send_large(body, partial(waits.until, waits.write))
-
-    async def _receive_head(self, connection: Connection, waits: Waits) -> Head:
-        http, end = connection.http, waits.until(waits.read)
-        http.receive(await connection.wire.receive_or_break(READ_SIZE, end, look=False))
-        while http.head is None:
-            http.receive(await connection.wire.receive_or_break(READ_SIZE, end))
-        return http.head
-
-
-def _may_be_repeated(request: Request) -> bool:
-    return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

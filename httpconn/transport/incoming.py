@@ -1,4 +1,4 @@
-"""The body of an answer, as it comes from the engine's connection."""
+"""A response over HTTP/1.1, whose body comes from its connection."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any, Protocol
 
 from ..core.messages import Head
 from ..errors import ReadFailed
-from ..options import Limits
 from . import http11
-from .interruption import Interruption
 from .waits import Waits
 from .wire import Wire
 
@@ -16,51 +14,19 @@ READ_SIZE = 64 * 1024
 """Bytes received at once: more would be allocated anew by the system each time."""
 
 
-class Connection:
-    """A wire and what is spoken on it.
+class GiveBack(Protocol):
+    """What ends an exchange."""
 
-    Attributes:
-        interruption: may end the request that uses it now.
-    """
-
-    __slots__ = ("http", "interruption", "wire")
-
-    def __init__(self, wire: Wire, limits: Limits) -> None:
-        self.wire: Wire = wire
-        self.interruption: Interruption | None = None
-        self.http: http11.HTTP11Connection = http11.HTTP11Connection(
-            max_headers=limits.max_headers,
-            max_header_bytes=limits.max_header_bytes,
-            strict=limits.strict_framing,
-        )
-
-    def be_held(self, interruption: Interruption) -> None:
-        """By the request that uses it now, and may be interrupted."""
-        self.interruption = interruption
-        interruption.hold(self, self.wire.close)
-
-    def let_go(self) -> None:
-        """The request uses it no more."""
-        if self.interruption is not None:
-            self.interruption.let_go(self)
-            self.interruption = None
-
-    def is_fresh(self) -> bool:
-        """Whether the next request may be sent on it."""
-        return self.http.reusable and self.wire.is_fresh()
-
-
-class _GiveBack(Protocol):
-    """Takes a connection back, and whether it can serve another exchange."""
-
-    def __call__(self, *, reusable: bool) -> None: ...
+    def __call__(self, *, reusable: bool) -> None:
+        """Take the connection back, and whether it can serve another exchange."""
 
 
 class Incoming:
     """A response whose body is still to come. At its end, or when it is closed, the connection goes back to the pool.
 
     Args:
-        connection: what it comes from.
+        wire: what the bytes come from.
+        http: what is spoken on it.
         head: the head of the response.
         waits: how long to wait for more.
         give_back: takes the connection at the end.
@@ -71,10 +37,13 @@ class Incoming:
         closed: whether the connection was given back.
     """
 
-    __slots__ = ("_connection", "_extensions", "_give_back", "_is_over", "_waits", "closed", "complete", "head")
+    __slots__ = ("_extensions", "_give_back", "_http", "_is_over", "_waits", "_wire", "closed", "complete", "head")
 
-    def __init__(self, connection: Connection, head: Head, waits: Waits, give_back: _GiveBack) -> None:
-        self._connection = connection
+    def __init__(
+        self, wire: Wire, http: http11.HTTP11Connection, head: Head, waits: Waits, give_back: GiveBack
+    ) -> None:
+        self._wire = wire
+        self._http = http
         self._waits = waits
         self._give_back = give_back
         self._extensions: dict[str, Any] | None = None
@@ -103,11 +72,13 @@ class Incoming:
     @property
     def remaining(self) -> int:
         """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
-        return 0 if self.closed else self._connection.http.direct_remaining or 0
+        return 0 if self.closed else self._http.direct_remaining or 0
 
     def take(self) -> bytes:
         """What has come already, mostly with the header; errors as of ``receive``."""
-        http = (self._open_connection() if self.closed else self._connection).http
+        if self.closed:
+            self._require_open()
+        http = self._http
         data = http.take_body()
         if http.complete:
             self.complete = True
@@ -124,7 +95,8 @@ class Incoming:
         """
         if self.complete:
             return b""
-        http = self._open_connection().http
+        self._require_open()
+        http = self._http
         try:
             end = self._waits.until(self._waits.read)
             while True:
@@ -142,25 +114,24 @@ class Incoming:
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
-        connection = self._open_connection()
+        self._require_open()
         try:
             # Given back at once: an error keeps this frame, and what views a buffer keeps it from being closed.
             with buffer[: self.remaining] as room:
-                count = await connection.wire.receive_into(room, self._waits.until(self._waits.read))
-            self._count(connection.http, count)
+                count = await self._wire.receive_into(room, self._waits.until(self._waits.read))
+            self._count(self._http, count)
         except BaseException:
             self.abandon()
             raise
-        self._look_for_the_end(connection.http)
+        self._look_for_the_end(self._http)
         return count
 
-    def _open_connection(self) -> Connection:
-        if self.closed:  # it may serve another exchange by now
+    def _require_open(self) -> None:
+        if self.closed:  # the connection may serve another exchange by now
             raise ReadFailed("The response was closed")
-        return self._connection
 
     async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
-        wire = self._connection.wire
+        wire = self._wire
         remaining = http.direct_remaining
         if remaining is None:
             http.receive(await wire.receive_or_break(READ_SIZE, end))
@@ -185,7 +156,7 @@ class Incoming:
         """Close; a connection whose response was not read to its end is of no further use."""
         if not self._is_over:
             self.closed = True
-            self._give_back(reusable=self._connection.http.reusable)
+            self._give_back(reusable=self._http.reusable)
             self._is_over = True  # only now: a signal handler may interrupt the call before
 
     async def close(self) -> None:
@@ -194,4 +165,4 @@ class Incoming:
 
     def get_extra_info(self, info: str) -> Any:
         """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""
-        return self._connection.wire.get_extra_info(info)
+        return self._wire.get_extra_info(info)
