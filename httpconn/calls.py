@@ -155,7 +155,8 @@ class Calls:
     ) -> Call:
         _check_bounds(max_bytes, budget, follow)
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
-        return Call(spec, rules, Timeouts.of(timeout), follow, max_bytes, budget, floor)
+        timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts.of(timeout)
+        return Call(spec, rules, timeouts, follow, max_bytes, budget, floor)
 
 
 def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:

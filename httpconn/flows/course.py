@@ -63,8 +63,6 @@ class Call(NamedTuple):
     @property
     def bandwidths(self) -> tuple[Bandwidth, ...]:
         """All that its bodies are bound to."""
-        if self.bandwidth is None and self.rules.bandwidth is None:
-            return ()
         return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
 
 

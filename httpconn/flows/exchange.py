@@ -151,7 +151,7 @@ def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> 
         max_bytes=call.max_bytes,
         budget=call.budget,
         floor=call.floor,
-        bandwidths=call.bandwidths,
+        bandwidths=() if call.bandwidth is None and call.rules.bandwidth is None else call.bandwidths,
         tally=call.rules.counts.of(spec.url.origin.host),
     )
 
