@@ -1,4 +1,4 @@
-"""Cache: where answers are kept between calls."""
+"""Cache: where responses are stored between calls."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from .options import MIB, check_fields
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Keeps what ``get_bytes``, ``get_text``, ``get_json`` and ``get_many`` fetch, as a private cache does (RFC 9111).
+    """A private cache (RFC 9111) for ``get_bytes``, ``get_text``, ``get_json`` and ``get_many``.
 
-    An answer that says how long it is fresh is given for so long without a request; after that, and where it says
-    nothing, the server is asked whether it is still right, by its ETag or Last-Modified. Where a server fails,
-    ``stale-if-error`` is obeyed (RFC 5861 section 4).
+    A response is used without a request while it is fresh: by its ``max-age`` or ``Expires``, or for a tenth of the
+    time since its ``Last-Modified``, at most a day. After that the server is asked whether it is still valid, by its
+    ETag or Last-Modified. If the server fails, ``stale-if-error`` is obeyed (RFC 5861 section 4). Redirects and errors
+    are stored for their lifetime; an error that can pass, such as 503, for at most a minute.
 
-    Calls share an answer if they ask for the same URL with the same header. Not kept are answers that the server
-    forbids to keep, that set a cookie, that came by a redirect, or whose end only the closing of the connection marks;
-    nor those to a request that an event hook changed, or that has a Range or a condition of its own.
+    Calls share a response if they ask for the same URL with the same header. Not stored are responses that the server
+    forbids to store, that set a cookie, or that have no length and end with the connection. Not stored either are
+    responses to a request that an event hook changed, or that has a Range or a condition of its own.
 
     Attributes:
         folder: where answers outlive the program, and processes share them, in files that only their owner can read.

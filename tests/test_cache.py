@@ -9,12 +9,23 @@ from email.utils import formatdate
 import pytest
 
 import httpconn
-from httpconn import AccessDenied, AccessPolicy, ByteBudget, Cache, InvalidRequest, LimitExceeded, RetryPolicy
+from httpconn import (
+    AccessDenied,
+    AccessPolicy,
+    ByteBudget,
+    Cache,
+    InvalidRequest,
+    LimitExceeded,
+    RedirectPolicy,
+    RetryPolicy,
+    TooManyRedirects,
+)
 from tests.servers.scripted import Close, cut, in_turn, redirect, response
 from tests.test_many import collect
 
 FRESH = {"Cache-Control": "max-age=60"}
 TAGGED = {"ETag": '"one"'}
+ONLY = {"Cache-Control": "only-if-cached"}
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -27,6 +38,11 @@ def cache(request, tmp_path):
 def numbered(**options):
     """An answer whose body says the how manieth it is."""
     return in_turn(*(response(body=f'"{count}"'.encode(), **options) for count in range(1, 9)))
+
+
+def moved(location):
+    """A redirect that is fresh for a while."""
+    return response(302, {**FRESH, "Location": location})
 
 
 def conditional(body, headers, etag='"one"'):
@@ -62,6 +78,17 @@ class TestAFreshAnswer:
         results = collect(face, connection, [server.url] * 3, concurrency=1)
         assert [each.result() for each in results] == [b'"1"'] * 3
         assert len(server.requests) == 1
+
+    def test_may_be_guessed_from_its_age(self, face, connect, scripted, cache):
+        headers = {"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
+        server, connection = scripted(numbered(headers=headers)), connect(cache=cache)
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"1"']
+
+    def test_is_for_callers_whose_header_differs_in_writing_alone(self, face, connect, scripted, cache):
+        server, connection = scripted(numbered(headers={**FRESH, "Vary": "Accept-Language"})), connect(cache=cache)
+        languages = ("en, de", "EN,de", "de")
+        given = [face.get_bytes(connection, server.url, extra_headers={"Accept-Language": each}) for each in languages]
+        assert given == [b'"1"', b'"1"', b'"2"']
 
     def test_is_held_to_the_limits_of_its_call(self, face, connect, scripted, cache):
         server, connection = scripted(response(headers=FRESH, body=b"x" * 100)), connect(cache=cache)
@@ -112,7 +139,8 @@ class TestAStaleAnswer:
 
     def test_is_confirmed_by_its_date(self, face, connect, scripted, cache):
         modified = "Sun, 06 Nov 1994 08:49:37 GMT"
-        script = in_turn(response(headers={"Last-Modified": modified}, body=b"right"), response(304))
+        headers = {"Last-Modified": modified, "Cache-Control": "max-age=0"}
+        script = in_turn(response(headers=headers, body=b"right"), response(304))
         server, connection = scripted(script), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"right"] * 2
         assert server.requests[1].header("If-Modified-Since") == modified
@@ -166,6 +194,197 @@ class TestAStaleAnswer:
             face.get_bytes(connection, server.url)
 
 
+class TestARefresh:
+    """The caller has the server asked, and all callers get what it says."""
+
+    FORCED = ({"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"}, {"Pragma": "no-cache"})
+
+    @pytest.mark.parametrize("field", FORCED)
+    def test_is_a_conditional_request(self, face, connect, scripted, field):
+        server, connection = scripted(conditional(b"right", {**FRESH, **TAGGED})), connect(cache=Cache())
+        face.get_bytes(connection, server.url)
+        assert face.get_bytes(connection, server.url, extra_headers=field) == b"right"
+        assert server.requests[1].header("If-None-Match") == '"one"'
+        assert face.get_bytes(connection, server.url) == b"right"
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("field", FORCED)
+    def test_replaces_the_stored_response(self, face, connect, scripted, cache, field):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        face.get_bytes(connection, server.url)
+        assert face.get_bytes(connection, server.url, extra_headers=field) == b'"2"'
+        assert face.get_bytes(connection, server.url) == b'"2"'
+        assert len(server.requests) == 2
+
+    def test_that_may_not_be_stored_removes_the_stored_response(self, face, connect, scripted):
+        script = in_turn(response(headers=FRESH), response(404), response(body=b"new"))
+        server, connection = scripted(script), connect(cache=Cache())
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url, extra_headers={"Cache-Control": "no-cache"})
+        assert face.get_bytes(connection, server.url) == b"new"
+
+    def test_by_a_304_that_forbids_to_store_removes_it(self, face, connect, scripted):
+        forbidden = response(304, {**TAGGED, "Cache-Control": "no-store"})
+        script = in_turn(response(headers={**FRESH, **TAGGED}, body=b"old"), forbidden, response(body=b"new"))
+        server, connection = scripted(script), connect(cache=Cache())
+        forced = {"Cache-Control": "no-cache"}
+        given = [face.get_bytes(connection, server.url, extra_headers=each) for each in (None, forced, None)]
+        assert given == [b"old", b"old", b"new"]
+
+    def test_that_fails_leaves_the_stored_response(self, face, connect, scripted):
+        script = in_turn(response(headers=FRESH, body=b"right"), response(503, FRESH))
+        server, connection = scripted(script), connect(cache=Cache(), retries=ONCE)
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url, extra_headers={"Cache-Control": "no-cache"})
+        assert face.get_bytes(connection, server.url) == b"right"
+
+
+class TestOnlyIfCached:
+    """The network is never used."""
+
+    def test_gives_what_is_stored(self, face, connect, scripted, cache):
+        server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
+        face.get_bytes(connection, server.url)
+        assert face.get_bytes(connection, server.url, extra_headers=ONLY) == b'"1"'
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("more", [{}, {"Range": "bytes=0-1"}, {"Cache-Control": "only-if-cached, no-store"}])
+    def test_fails_where_nothing_is_stored(self, face, connect, scripted, more):
+        server, connection = scripted(response()), connect(cache=Cache())
+        with pytest.raises(httpconn.StatusError, match="only-if-cached") as raised:
+            face.get_bytes(connection, server.url, extra_headers={**ONLY, **more})
+        assert (raised.value.status_code, raised.value.retryable, raised.value.attempts) == (504, False, 0)
+        assert raised.value.url == f"{server.url}/"
+        assert raised.value.response.status_code == 504
+        assert not server.requests
+
+    def test_gives_what_has_expired_to_a_caller_who_allows_it(self, face, connect, scripted):
+        headers = {"Cache-Control": "max-age=60", "Age": "90", **TAGGED}
+        server, connection = scripted(numbered(headers=headers)), connect(cache=Cache())
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url, extra_headers=ONLY)
+        stale = {"Cache-Control": "only-if-cached, max-stale=600"}
+        assert face.get_bytes(connection, server.url, extra_headers=stale) == b'"1"'
+        assert len(server.requests) == 1
+
+
+class TestAnError:
+    """It is raised again without a request while it is fresh."""
+
+    @pytest.mark.parametrize("status", [404, 410, 500])
+    def test_is_raised_again(self, face, connect, scripted, cache, status):
+        server = scripted(in_turn(response(status, {**FRESH, "X-Error-Code": "gone"}), response()))
+        connection = connect(cache=cache, retries=ONCE)
+        for _ in range(2):
+            with pytest.raises(httpconn.StatusError) as raised:
+                face.get_bytes(connection, server.url)
+            assert raised.value.status_code == status
+            assert raised.value.response.headers["x-error-code"] == "gone"
+            assert raised.value.url == f"{server.url}/"
+        assert len(server.requests) == 1
+        assert raised.value.attempts == 0
+        assert "Age" in raised.value.response.headers
+
+    def test_is_asked_for_again_once_it_has_expired(self, face, connect, scripted):
+        server = scripted(in_turn(response(404, {**FRESH, "Age": "90"}), response(body=b"here")))
+        connection = connect(cache=Cache())
+        with pytest.raises(httpconn.StatusError):
+            face.get_bytes(connection, server.url)
+        assert face.get_bytes(connection, server.url) == b"here"
+
+    def test_is_for_the_callers_with_its_header(self, face, connect, scripted):
+        server = scripted(lambda request: response(200 if request.header("Authorization") else 403, FRESH, b"secret"))
+        connection = connect(cache=Cache())
+        for header, status in ((None, 403), ({"Authorization": "ann"}, 200), (None, 403)):
+            try:
+                face.get_bytes(connection, server.url, extra_headers=header)
+                given = 200
+            except httpconn.StatusError as error:
+                given = error.status_code
+            assert given == status
+        assert len(server.requests) == 2
+
+
+class TestARedirect:
+    """It is followed without a request while it is fresh."""
+
+    def test_is_followed_to_what_is_stored(self, face, connect, scripted, cache):
+        told = []
+        server = scripted({"/": moved("/there"), "/there": numbered(headers=FRESH)})
+        connection = connect(cache=cache, event_hooks={"redirect": [told.append]})
+        assert [face.get_bytes(connection, server.url) for _ in range(3)] == [b'"1"'] * 3
+        assert [each.path for each in server.requests] == ["/", "/there"]
+        assert [(each.url, each.to) for each in told] == [(f"{server.url}/", f"{server.url}/there")] * 3
+
+    def test_is_followed_to_the_server(self, face, connect, scripted):
+        server = scripted({"/": moved("/there"), "/there": numbered()})
+        connection = connect(cache=Cache())
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
+        assert [each.path for each in server.requests] == ["/", "/there", "/there"]
+
+    def test_whose_target_fails_names_the_callers_url(self, face, connect, scripted):
+        server = scripted({"/": moved("/there"), "/there": response(404)})
+        connection = connect(cache=Cache())
+        for _ in range(2):
+            with pytest.raises(httpconn.StatusError) as raised:
+                face.get_bytes(connection, server.url)
+            assert raised.value.url == f"{server.url}/"
+        assert [each.path for each in server.requests] == ["/", "/there", "/there"]
+
+    def test_is_not_followed_for_a_caller_who_wants_none(self, face, connect, scripted):
+        server = scripted({"/": moved("/there"), "/there": numbered(headers=FRESH)})
+        connection = connect(cache=Cache())
+        face.get_bytes(connection, server.url)
+        with pytest.raises(httpconn.StatusError) as raised:
+            face.get_bytes(connection, server.url, allow_redirects=False)
+        assert raised.value.status_code == 302
+        assert len(server.requests) == 2
+
+    def test_is_asked_for_again_on_a_refresh(self, face, connect, scripted):
+        script = in_turn(moved("/old"), moved("/new"))
+        server = scripted({"/": script, "/old": response(body=b"old"), "/new": response(body=b"new")})
+        connection = connect(cache=Cache())
+        forced = {"Cache-Control": "no-cache"}
+        given = [face.get_bytes(connection, server.url, extra_headers=each) for each in (None, forced, None)]
+        assert given == [b"old", b"new", b"new"]
+
+    def test_counts_against_the_limit(self, face, connect, scripted):
+        hops = {f"/{count}": moved(f"/{count + 1}") for count in range(3)}
+        server = scripted({**hops, "/3": in_turn(response(), redirect("/4")), "/4": response()})
+        connection = connect(cache=Cache(), redirects=RedirectPolicy(max_hops=3))
+        face.get_bytes(connection, f"{server.url}/0")
+        with pytest.raises(TooManyRedirects):
+            face.get_bytes(connection, f"{server.url}/0")
+
+    def test_in_a_loop_of_stored_ones_asks_the_server(self, face, connect, scripted):
+        first = in_turn(moved("/b"), response(body=b"here"))
+        second = in_turn(response(body=b"there"), moved("/a"))
+        server = scripted({"/a": first, "/b": second})
+        connection = connect(cache=Cache())
+        assert face.get_bytes(connection, f"{server.url}/a") == b"there"
+        assert face.get_bytes(connection, f"{server.url}/b") == b"here"
+        assert face.get_bytes(connection, f"{server.url}/a") == b"here"
+
+    def test_is_judged_by_the_access_policy(self, face, connect, scripted, tmp_path):
+        other = scripted(response(headers=FRESH))
+        server = scripted(moved(other.url.replace("127.0.0.1", "localhost")))
+        face.get_bytes(connect(cache=Cache(tmp_path)), server.url)
+        with pytest.raises(AccessDenied):
+            face.get_bytes(connect(cache=Cache(tmp_path), access=AccessPolicy(denied_hosts=["localhost"])), server.url)
+
+    def test_takes_no_header_to_another_origin(self, face, connect, scripted):
+        other = scripted(response(headers=FRESH, body=b"public"))
+        server = scripted(moved(other.url))
+        connection = connect(cache=Cache())
+        for _ in range(2):
+            face.get_bytes(connection, server.url, extra_headers={"Authorization": "ann"})
+        assert face.get_bytes(connection, other.url) == b"public"
+        assert [each.header("Authorization") for each in other.requests] == [None]
+
+
 class TestWhatIsNotKept:
     """The server is asked each time, and for all of it."""
 
@@ -178,6 +397,9 @@ class TestWhatIsNotKept:
             {**FRESH, "Vary": "*"},
             {"Cache-Control": "max-age=soon"},
             {"Expires": "0"},
+            {"Expires": "0", "Last-Modified": "Sun, 06 Nov 1994 08:49:37"},
+            {**FRESH, "Age": "90, 0"},
+            {**FRESH, "Vary": "Cache-Control"},
         ],
     )
     def test_is_what_its_header_rules_out(self, face, connect, scripted, cache, headers):
@@ -185,17 +407,21 @@ class TestWhatIsNotKept:
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
         assert server.requests[1].header("If-None-Match") is None
 
-    def test_is_an_answer_that_a_redirect_led_to(self, face, connect, scripted, cache):
-        server = scripted({"/": redirect("/there"), "/there": numbered(headers=FRESH)})
-        connection = connect(cache=cache)
-        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
-
-    def test_is_an_error(self, face, connect, scripted, cache):
-        server = scripted(in_turn(response(404, FRESH), response(body=b"here")))
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_is_an_error_without_a_lifetime(self, face, connect, scripted, cache, status):
+        server = scripted(in_turn(response(status, TAGGED), response(body=b"here")))
         connection = connect(cache=cache)
         with pytest.raises(httpconn.StatusError):
             face.get_bytes(connection, server.url)
         assert face.get_bytes(connection, server.url) == b"here"
+        assert server.requests[1].header("If-None-Match") is None
+
+    def test_is_a_redirect_without_a_lifetime(self, face, connect, scripted, cache):
+        server = scripted({"/": redirect("/there"), "/there": response(headers=FRESH)})
+        connection = connect(cache=cache)
+        for _ in range(2):
+            face.get_bytes(connection, server.url)
+        assert [each.path for each in server.requests].count("/") == 2
 
     def test_is_a_body_whose_end_nothing_proves(self, face, connect, scripted, cache):
         answers = [[response(headers=FRESH, body=each, framing="close"), Close()] for each in (b"ha", b"half")]

@@ -1,206 +1,343 @@
-"""What may be kept of an answer, and when it answers in place of the server: the rules of a private cache (RFC 9111).
+"""The rules of a private cache (RFC 9111): which responses are stored, under which key, and when they are used.
 
-Only those that need no guess: what has no explicit lifetime is asked about each time, and is not read off as fresh from
-its age. A call shares an answer only with calls that ask for it with the very same header, so that Vary is met and
-whoever is named by a header has answers of their own.
+Many users can share one connection object, so a stored response is used only for a request with the same header.
+That rule is stricter than Vary, and it meets Vary.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
-from typing import Any, NamedTuple, Protocol
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
 
+from ..errors import TRANSIENT_STATUSES
 from . import ranges
-from .dates import timestamp
-from .headers import CONDITIONS, Fields
-from .messages import Request
+from .dates import http_date, timestamp
+from .headers import CONDITIONS, Fields, tokens
+from .messages import Head, Request
+from .redirects import STATUSES as REDIRECTS
+from .redirects import locations_of
 from .requests import RequestSpec
 
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
-"""The fields of an answer that are kept with it: what rules it, and how its text is to be read."""
+"""The fields that are stored with a success: nothing else of its header is used again."""
 
 LONGEST = 2**31
 """Seconds that stand for all longer times (RFC 9111 section 1.2.2)."""
 
 OVERHEAD = 1024
-"""Bytes that an answer is counted as beside its body."""
+"""Bytes that are counted for a response in addition to its body."""
 
 SHARE = 8
-"""One answer has at most this part of the room, or it would push out all others."""
+"""A response may have at most this part of the cache, or it would push out all others."""
+
+HEURISTIC_PART = 10
+"""A response without a lifetime is fresh for this part of the time since its last change (RFC 9111 section 4.2.2)."""
+
+HEURISTIC_MOST = 24 * 3600
+"""The longest such lifetime, in seconds."""
+
+BRIEF = 60
+"""The longest lifetime of an error that a later attempt could turn into a success, in seconds."""
+
+_HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
+_UNDERSTOOD = frozenset(HTTPStatus)
+# Parts of a response, and a status that is about a stored one.
+_NEVER_STORED = frozenset({206, 304})
+
+# These belong to one connection (RFC 9110 section 7.6.1) or to a proxy.
+_OF_THE_CONNECTION = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+    | {"proxy-authenticate", "proxy-authentication-info", "proxy-authorization"}
+)
 
 _DIRECTIVE = re.compile(r'([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?')
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
+_SEPARATOR = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t]*,[ \t]*')
 
-# What an observer adds to a request on its way does not choose the answer (W3C Trace Context, Baggage).
-_OBSERVERS = frozenset({b"traceparent", b"tracestate", b"baggage"})
+# Tracing adds these fields (W3C Trace Context, Baggage). The Host is part of the URL.
+_OBSERVERS = frozenset({b"host", b"traceparent", b"tracestate", b"baggage"})
+# These fields, and the fields that address the cache, do not select a response.
+_NOT_SELECTING = _OBSERVERS | {b"cache-control", b"pragma"}
+# RFC 9110 sections 12.5.2 to 12.5.4: the values are case-insensitive.
+_CASELESS = frozenset({b"accept-charset", b"accept-encoding", b"accept-language"})
 
-Field = Callable[[str], str | None]
-"""A field of an answer, by its name in lower case."""
 
-
-class Question(NamedTuple):
-    """What may be asked of a cache.
+class Wanted(NamedTuple):
+    """The Cache-Control of a request (RFC 9111 section 5.2.1).
 
     Attributes:
-        key: the same for the same URL, asked for with the same header; no secret can be read from it.
-        oldest: seconds that an answer may be old, which is 0 where the caller wants the server to be asked.
+        bypasses: the request is for the server alone; its response is not stored.
+        max_age: seconds that a stored response may be old; 0 if the server must be asked.
+        min_fresh: seconds that a stored response must still be fresh.
+        max_stale: seconds by which a stored response may have expired.
+        only_if_cached: the network must not be used.
     """
 
-    key: str
-    oldest: float
+    bypasses: bool = False
+    max_age: float = LONGEST
+    min_fresh: float = 0
+    max_stale: float = 0
+    only_if_cached: bool = False
 
 
 class Record(NamedTuple):
-    """An answer that is kept.
+    """A stored response.
 
     Attributes:
-        born: when it left its origin, in seconds since the epoch.
-        fields: those of :data:`KEPT` that it has.
-        data: its body, decoded.
+        born: when it left the origin, in seconds since the epoch.
+        fields: those of :data:`KEPT` for a success, otherwise the header without the fields of the connection.
+        data: its body, decoded; empty unless the status is a success.
+        status: its status.
     """
 
     born: float
     fields: dict[str, str]
     data: bytes
+    status: int = 200
 
     @property
     def cost(self) -> int:
         """Bytes that it is counted as."""
-        return OVERHEAD + len(self.data)
+        return OVERHEAD + len(self.data) + sum(len(name) + len(value) for name, value in self.fields.items())
+
+    @property
+    def is_success(self) -> bool:
+        """Whether its body is content."""
+        return 200 <= self.status < 300
 
     @property
     def version(self) -> str | None:
-        """What the server can be asked about it by."""
+        """The ETag or Last-Modified that the server can be asked about it by; None unless it is a success."""
+        if not self.is_success:
+            return None
         return ranges.version(self.fields.get("etag"), self.fields.get("last-modified"))
+
+    @property
+    def location(self) -> bytes | None:
+        """The Location, if it is a redirect that can be followed."""
+        value = self.fields.get("location") if self.status in REDIRECTS else None
+        return None if value is None else value.encode("latin-1")
 
 
 class Store(Protocol):
-    """Where records are kept; it may lose any of them."""
+    """A place for records, which may lose any of them."""
 
     is_on_disk: bool
 
     def get(self, key: str) -> Record | None:
-        """The record of a key."""
+        """Return the record of a key."""
 
     def put(self, key: str, record: Record) -> None:
-        """Keep a record in place of the last one."""
+        """Store a record in place of the last one."""
 
     def drop(self, key: str) -> None:
-        """Forget the record of a key."""
+        """Remove the record of a key."""
 
 
-def question(spec: RequestSpec) -> Question | None:
-    """What a request asks of a cache; None where it is for the server alone."""
-    asked = {name.lower(): value for name, value in spec.fields}
-    wanted = directives(asked.get(b"cache-control", b"").decode("ascii"))
-    if "no-store" in wanted or not CONDITIONS.isdisjoint(asked):
-        return None
-    forced = "no-cache" in wanted or asked.get(b"pragma", b"").lower() == b"no-cache"
-    oldest = 0.0 if forced else _seconds(wanted.get("max-age"), LONGEST)
-    place = repr((spec.url.origin, spec.url.target, sorted(asked.items())))
-    return Question(hashlib.sha256(place.encode()).hexdigest(), oldest)
+def wanted(spec: RequestSpec) -> Wanted:
+    """Return what a request asks of the cache."""
+    given = {name.lower(): value.decode("ascii") for name, value in spec.fields}
+    control = given.get(b"cache-control")
+    asked = directives(control if control is not None else given.get(b"pragma"))
+    if control is None:  # Pragma knows one directive (RFC 9111 section 5.4)
+        asked = {name: value for name, value in asked.items() if name == "no-cache"}
+    return Wanted(
+        bypasses="no-store" in asked or not CONDITIONS.isdisjoint(given),
+        max_age=0 if "no-cache" in asked else _seconds(asked.get("max-age"), LONGEST),
+        min_fresh=_seconds(asked.get("min-fresh"), 0, invalid=LONGEST),
+        max_stale=LONGEST if asked.get("max-stale") == "" else _seconds(asked.get("max-stale"), 0),
+        only_if_cached="only-if-cached" in asked,
+    )
 
 
-def record_of(field: Field, data: bytes, asked_at: float, now: float) -> Record | None:
-    """What is kept of a success; None where it must not be, or would be of no use.
+def key(spec: RequestSpec) -> str:
+    """Return the key of a request: a digest of its URL and its header, from which no secret can be read.
+
+    The conditions that a revalidation adds are not part of it. A request with conditions of its caller bypasses the
+    cache.
+    """
+    selecting = [(name, _normal(name, value)) for name, value in _without(_NOT_SELECTING | CONDITIONS, spec.fields)]
+    place = repr((spec.url.origin, spec.url.target, selecting))
+    return hashlib.sha256(place.encode()).hexdigest()
+
+
+def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the other fields, in an order that does not depend on that of ``fields``."""
+    return sorted((name, value) for each, value in fields if (name := each.lower()) not in names)
+
+
+def _normal(name: bytes, value: bytes) -> bytes:
+    """Normalize a value (RFC 9111 section 4.1): drop white space around commas, and case where it has no meaning.
+
+    Two users cannot share a key by this: a caller who knows a secret up to its white space knows the secret.
+    """
+    if b"," in value:
+        value = _SEPARATOR.sub(lambda found: found[1] or b",", value)
+    return value.lower() if name in _CASELESS else value
+
+
+def is_as_built(sent: Request, spec: RequestSpec) -> bool:
+    """Whether no event hook changed what a request asks for. The key would not cover the change."""
+    made = sent.made
+    if made is None:
+        return True
+    place = made.method, made.extensions.get("sni_hostname"), made.extensions.get("target")
+    is_same_place = place == ("GET", None, spec.url.target)
+    return is_same_place and _without(_OBSERVERS, made.headers.raw) == _without(_OBSERVERS, spec.fields)
+
+
+def record_of(head: Head, data: bytes, asked_at: float, now: float) -> Record | None:
+    """Return the record to store for a response; None if it must not be stored or could never be used.
 
     Args:
-        field: its header.
-        data: its body, decoded.
-        asked_at: when it was asked for, in seconds since the epoch.
+        head: its head.
+        data: its body, decoded, if it is a success.
+        asked_at: when it was requested, in seconds since the epoch.
         now: when it came.
     """
-    # What sets a cookie is meant for the one who gets it, whatever else its header says.
-    if "no-store" in directives(field("cache-control")) or "*" in (field("vary") or "") or field("set-cookie"):
+    fields = _texts(head)
+    if len(locations_of(head.fields)) > 1:
         return None
-    record = Record(_born(field, asked_at, now), _kept(field, now), data)
-    return record if record.version is not None or _lifetime(record) > 0 else None
+    # A response that sets a cookie is meant for the one who gets it, whatever its Cache-Control says.
+    if head.status in _NEVER_STORED or "set-cookie" in fields or not _selects_by_key(fields.get("vary", "")):
+        return None
+    record = Record(_born(fields, asked_at, now), _kept(head.status, fields, now), data, head.status)
+    is_useful = record.version is not None or lifetime(record) > 0
+    return record if is_useful and may_be_stored(record) else None
 
 
-def _kept(field: Field, now: float) -> dict[str, str]:
-    """With the date at which it came where it has none (RFC 9110 section 6.6.1)."""
-    kept = {name: value for name in KEPT if (value := field(name)) is not None}
+def _texts(head: Head) -> dict[str, str]:
+    """Return a header as text, which keeps each byte; equal Location fields count once."""
+    texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.values.items()}
+    for location in locations_of(head.fields):
+        texts["location"] = location.decode("latin-1")
+    return texts
+
+
+def head_of(record: Record, now: float) -> Head:
+    """Return the head of a stored response, with its Age (RFC 9111 section 4)."""
+    texts = {**record.fields, "age": str(int(max(0.0, now - record.born)))}
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in texts.items()]
+    phrase = HTTPStatus(record.status).phrase if record.status in _UNDERSTOOD else ""
+    return Head(record.status, phrase.encode(), b"", fields, dict(fields))
+
+
+def may_be_stored(record: Record) -> bool:
+    """Whether the server allows to store a response (RFC 9111 sections 3, 5.2.2.3 and 5.2.2.5)."""
+    ruled = directives(record.fields.get("cache-control"))
+    return record.status in _UNDERSTOOD if "must-understand" in ruled else "no-store" not in ruled
+
+
+def _selects_by_key(vary: str) -> bool:
+    """Whether the key holds every field that selected a response."""
+    return tokens(vary).isdisjoint({"*", *(name.decode() for name in _NOT_SELECTING)})
+
+
+def _kept(status: int, fields: Mapping[str, str], now: float) -> dict[str, str]:
+    """Return the fields to store, with the date of receipt if the server sent none (RFC 9110 section 6.6.1)."""
+    if 200 <= status < 300 or status == 304:
+        kept = {name: fields[name] for name in KEPT if name in fields}
+    else:
+        left_out = _OF_THE_CONNECTION | tokens(fields.get("connection", ""))
+        kept = {name: value for name, value in fields.items() if name not in left_out}
     return kept if timestamp(kept.get("date")) else {**kept, "date": formatdate(now, usegmt=True)}
 
 
-def _born(field: Field, asked_at: float, now: float) -> float:
-    """The corrected initial age (RFC 9111 section 4.2.3), as the moment at which it was 0."""
-    return min(timestamp(field("date")) or now, asked_at - _seconds(field("age"), 0))
+def _born(fields: Mapping[str, str], asked_at: float, now: float) -> float:
+    """Return the moment at which the age was 0 (RFC 9111 section 4.2.3)."""
+    # Of several ages, the first counts. An invalid age is ignored (RFC 9111 section 5.1).
+    age = fields.get("age", "").partition(",")[0].strip(" \t")
+    return min(timestamp(fields.get("date")) or now, asked_at - _seconds(age, 0))
 
 
-def _lifetime(record: Record) -> float:
-    """Seconds that an answer is fresh (RFC 9111 section 4.2.1)."""
+def lifetime(record: Record) -> float:
+    """Return the seconds for which a response is fresh (RFC 9111 section 4.2.1)."""
+    explicit = _explicit_lifetime(record)
+    found = _heuristic_lifetime(record) if explicit is None else explicit
+    return min(found, BRIEF) if record.status in TRANSIENT_STATUSES else found
+
+
+def _explicit_lifetime(record: Record) -> float | None:
     ruled = directives(record.fields.get("cache-control"))
     if "no-cache" in ruled:
         return 0
     if "max-age" in ruled:
         return _seconds(ruled["max-age"], 0)
-    expires, date = timestamp(record.fields.get("expires")), timestamp(record.fields.get("date"))
+    if "expires" not in record.fields:
+        return None
+    expires, date = http_date(record.fields["expires"]), timestamp(record.fields.get("date"))
     return 0 if expires is None or date is None else expires - date
 
 
-def is_fresh(record: Record, asked: Question, now: float) -> bool:
-    """Whether a record answers without the server (RFC 9111 section 4.2)."""
+def _heuristic_lifetime(record: Record) -> float:
+    """Return a part of the time for which a response had not changed (RFC 9111 section 4.2.2)."""
+    modified, date = timestamp(record.fields.get("last-modified")), timestamp(record.fields.get("date"))
+    is_allowed = record.status in _HEURISTIC or "public" in directives(record.fields.get("cache-control"))
+    if not is_allowed or modified is None or date is None:
+        return 0
+    return max(0, min((date - modified) / HEURISTIC_PART, HEURISTIC_MOST))
+
+
+def is_usable(record: Record, wanted: Wanted, now: float) -> bool:
+    """Whether a stored response is used without the server (RFC 9111 section 4)."""
     age = now - record.born
-    return 0 <= age < min(_lifetime(record), asked.oldest)
+    allowed = wanted.max_stale if _may_be_stale(record) else 0
+    return 0 <= age < wanted.max_age and age + wanted.min_fresh < lifetime(record) + allowed
 
 
-def stands_in(record: Record, now: float) -> bool:
-    """Whether a record may answer where the server fails to: if it said so, and for how long (RFC 5861 section 4)."""
-    ruled = directives(record.fields.get("cache-control"))
-    if not {"no-cache", "must-revalidate"}.isdisjoint(ruled):
+def is_fresh(record: Record, now: float) -> bool:
+    """Whether a stored response has not expired (RFC 9111 section 4.2)."""
+    return is_usable(record, Wanted(), now)
+
+
+def stands_in(record: Record, wanted: Wanted, now: float) -> bool:
+    """Whether a stored response is used because the server failed (RFC 5861 section 4)."""
+    age = now - record.born
+    if not record.is_success or not _may_be_stale(record) or age >= wanted.max_age:
         return False
-    past = now - record.born - _lifetime(record)
-    return past < _seconds(ruled.get("stale-if-error"), 0)
+    ruled = directives(record.fields.get("cache-control"))
+    return age - lifetime(record) < _seconds(ruled.get("stale-if-error"), 0)
+
+
+def _may_be_stale(record: Record) -> bool:
+    """Whether the server does not forbid to use an expired response (RFC 9111 section 4.2.4)."""
+    return {"no-cache", "must-revalidate"}.isdisjoint(directives(record.fields.get("cache-control")))
 
 
 def conditions(record: Record) -> Fields:
-    """The fields that ask whether a record is still what the server has (RFC 9111 section 4.3.1)."""
+    """Return the fields that ask whether a stored response is still valid (RFC 9111 section 4.3.1)."""
     return () if record.version is None else ranges.conditions(record.version, record.born)
 
 
-def validated(record: Record, field: Field, asked_at: float, now: float) -> Record | None:
-    """A record under the header of the 304 that confirms it (RFC 9111 section 4.3.4); None where it is of another."""
-    etag = field("etag")
+def validated(record: Record, head: Head, asked_at: float, now: float) -> Record | None:
+    """Return a record updated by the header of a 304 (RFC 9111 section 4.3.4); None if the 304 is about another."""
+    fields = _texts(head)
+    etag = fields.get("etag")
     if etag is not None and _opaque(etag) != _opaque(record.fields.get("etag", etag)):
         return None
-    told = _kept(field, now)
+    told = _kept(304, fields, now)
     told.pop("content-type", None)  # that of a 304 is not the body's
-    return record._replace(born=_born(field, asked_at, now), fields={**record.fields, **told})
+    return record._replace(born=_born(fields, asked_at, now), fields={**record.fields, **told})
 
 
 def _opaque(etag: str) -> str:
     return etag.removeprefix("W/")
 
 
-def asks_alike(sent: Request, built: Request) -> bool:
-    """Whether two requests ask for the same thing, so that the answer to one is the answer to the other.
-
-    Nobody has changed a request of which no httpx.Request was made.
-    """
-    return sent.made is None or _likeness(sent) == _likeness(built)
-
-
-def _likeness(request: Request) -> tuple[Any, ...]:
-    made = request.as_httpx()
-    fields = sorted((name.lower(), value) for name, value in made.headers.raw if name.lower() not in _OBSERVERS)
-    extensions = [made.extensions.get(name) for name in ("target", "sni_hostname")]
-    return made.method, str(made.url), fields, extensions
-
-
 def directives(value: str | None) -> dict[str, str]:
-    """The directives of a Cache-Control, the first of each name (RFC 9111 section 5.2); empty without a value."""
+    """Return the directives of a Cache-Control, the first of each name (RFC 9111 section 5.2)."""
     found: dict[str, str] = {}
     for name, quoted, plain in _DIRECTIVE.findall(value or ""):
         found.setdefault(name.lower(), quoted or plain)
     return found
 
 
-def _seconds(value: str | None, missing: float) -> float:
-    """Delta-seconds; what is none counts as 0, so that an answer is rather asked about than used for too long."""
+def _seconds(value: str | None, missing: float, invalid: float = 0) -> float:
+    """Parse delta-seconds. An invalid lifetime counts as 0, so that the server is asked too often, not too rarely."""
     if value is None:
         return missing
-    return min(int(value[:10]), LONGEST) if _SECONDS.fullmatch(value) else 0
+    return min(int(value[:20]), LONGEST) if _SECONDS.fullmatch(value) else invalid

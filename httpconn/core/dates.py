@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_HTTP_DATE = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{{2}} {_MONTH} [0-9]{{4}} {_TIME} GMT"
+    rf"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, [0-9]{{2}}-{_MONTH}-[0-9]{{2}} {_TIME} GMT"
+    rf"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) {_MONTH} [ 0-9][0-9] {_TIME} [0-9]{{4}}",
+    re.IGNORECASE,
+)
 
 
 def timestamp(value: str | None) -> float | None:
@@ -15,3 +25,11 @@ def timestamp(value: str | None) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+
+
+def http_date(value: str | None) -> float | None:
+    """Return the time of a date in one of the three forms that HTTP allows, or None for any other text.
+
+    Use it where a wrong guess is worse than no date: :func:`timestamp` accepts everything that looks like a date.
+    """
+    return timestamp(value) if value is not None and _HTTP_DATE.fullmatch(value) else None

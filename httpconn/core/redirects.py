@@ -21,22 +21,30 @@ def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     Raises:
         RedirectRefused: there are several fields with different values.
     """
-    values = {value.strip(b" \t") for name, value in fields if name.lower() == b"location"}
+    values = locations_of(fields)
     if len(values) > 1:
         raise RedirectRefused(f"The redirect has {len(values)} Location fields with different values")
     return values.pop() if values else None
+
+
+def locations_of(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """Return the values of the Location fields."""
+    return {value.strip(b" \t") for name, value in fields if name.lower() == b"location"}
 
 
 class Trail:
     """The redirects of one attempt. A loop ends at the same limit as an endless chain.
 
     Some sites redirect to the same URL once and respond differently the second time.
+
+    Args:
+        hops: redirects that were followed before.
     """
 
-    def __init__(self, policy: RedirectPolicy, builder: RequestBuilder) -> None:
+    def __init__(self, policy: RedirectPolicy, builder: RequestBuilder, hops: int = 0) -> None:
         self._policy = policy
         self._builder = builder
-        self._hops = 0
+        self._hops = hops
 
     def follow(self, spec: RequestSpec, location: bytes) -> RequestSpec:
         """Return the next request.

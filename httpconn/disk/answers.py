@@ -19,7 +19,7 @@ from .system import read_ours, replace
 
 logger: logging.Logger = logging.getLogger("httpconn.cache")
 
-FORMAT = 1
+FORMAT = 2
 _NAME = re.compile(r"[0-9a-f]{64}\.answer(-[0-9a-f]{16})?")
 _MOST_HEAD = 64 * 1024
 
@@ -114,7 +114,7 @@ class FolderStore:
 def encode(record: Record) -> bytes:
     """A line of JSON, and the body."""
     head = {"format": FORMAT, "sha256": hashlib.sha256(record.data).hexdigest(), "born": record.born}
-    return json.dumps({**head, "fields": record.fields}).encode("ascii") + b"\n" + record.data
+    return json.dumps({**head, "status": record.status, "fields": record.fields}).encode("ascii") + b"\n" + record.data
 
 
 def decode(text: bytes) -> Record | None:
@@ -126,8 +126,11 @@ def decode(text: bytes) -> Record | None:
         return None
 
 
-def _record(data: bytes, *, format: int, sha256: str, born: float, fields: dict[str, Any]) -> Record:
+def _record(data: bytes, *, format: int, sha256: str, born: float, status: int, fields: dict[str, Any]) -> Record:
     require(format == FORMAT and sha256 == hashlib.sha256(data).hexdigest())
-    require(isinstance(born, float) and isinstance(fields, dict))
-    require(all(name in KEPT and isinstance(value, str) for name, value in fields.items()))
-    return Record(born, fields, data)
+    require(isinstance(born, float) and isinstance(status, int) and isinstance(fields, dict))
+    for name, value in fields.items():
+        (name + value).encode("latin-1")
+    record = Record(born, fields, data, status)
+    require(fields.keys() <= set(KEPT) or not record.is_success)
+    return record

@@ -72,6 +72,7 @@ class Course:
 
     Attributes:
         call: what the next attempt asks for.
+        url: the URL that the caller gave.
         began: when the call did, on the port's clock.
         deadline: the end of all attempts.
         attempts: attempts so far.
@@ -82,9 +83,11 @@ class Course:
         since: when that was.
         gained: the attempt that failed made progress.
         spent: it would be made again, were the retries of its host not used up.
+        hops: redirects that were followed without a request.
     """
 
     call: Call
+    url: VettedURL
     began: float
     deadline: Deadline
     attempts: int = 0
@@ -95,6 +98,7 @@ class Course:
     since: float = 0.0
     gained: bool = False
     spent: bool = False
+    hops: int = 0
 
     @classmethod
     def of(cls, call: Call, now: float) -> Course:
@@ -102,7 +106,7 @@ class Course:
         deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
         if shared.at is not None:
             deadline = deadline.sooner(shared)
-        return cls(call, now, deadline, since=now)
+        return cls(call, call.spec.url, now, deadline, since=now)
 
     def note_progress(self, size: int, now: float) -> None:
         """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
@@ -124,7 +128,7 @@ class Course:
         """Tell of an error as the caller sees it: where, after how many attempts and how long."""
         error.attempts, error.elapsed = self.attempts, now - self.began
         if error.url is None:
-            error.url = self.call.spec.url.shown
+            error.url = self.url.shown
 
     def fail(self, error: HTTPConnError, now: float) -> None:
         """The same for an error that ends the attempts."""

@@ -127,7 +127,7 @@ async def _follow(port: Port, course: Course) -> Answer:
             if location is None:
                 body = _body(port, exchange, course, spec)
                 return Answer(head, request, spec.url, body, exchange, course, port, history)
-            trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder)
+            trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, course.hops)
             left, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()

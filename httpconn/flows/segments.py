@@ -220,7 +220,7 @@ class Segmented:
 
     async def _fetch(self, port: Port, segment: Segment) -> None:
         now = port.now()
-        course = Course(self._call, now, self._course.deadline, since=now)
+        course = Course(self._call, self._course.url, now, self._course.deadline, since=now)
         question = _Question(self._spec, self._version, segment, course)
         question.ask()
         try:

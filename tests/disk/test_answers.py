@@ -38,6 +38,9 @@ class TestBothStores:
         assert store.get(key(1)) == RECORD
         store.put(key(1), sized(9))
         assert store.get(key(1)) == sized(9)
+        moved = Record(5.0, {"location": "/jos\xe9"}, b"", 301)
+        store.put(key(1), moved)
+        assert store.get(key(1)) == moved
         store.drop(key(1))
         store.drop(key(1))
         assert store.get(key(1)) is None
@@ -89,10 +92,12 @@ WRITTEN = encode(RECORD)
         WRITTEN[:-1],
         WRITTEN + b"x",
         b"{" + b" " * 70_000 + WRITTEN[1:],
-        WRITTEN.replace(b'"format": 1', b'"format": 2'),
+        WRITTEN.replace(b'"format": 2', b'"format": 1'),
         WRITTEN.replace(b'"\\"a\\""', b"7"),
         WRITTEN.replace(b"etag", b"evil"),
         WRITTEN.replace(b"5.0", b"[]"),
+        WRITTEN.replace(b"200", b"null"),
+        WRITTEN.replace(b'"\\"a\\""', b'"\\u2603"'),
         WRITTEN.replace(b'{"etag": "\\"a\\""}', b"[]"),
     ],
 )
