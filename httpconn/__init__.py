@@ -7,8 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .errors import *  # noqa: F403 - errors.__all__ is the public list
-from .errors import __all__ as _errors
 
 if TYPE_CHECKING:
     from .access import AccessPolicy
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
     from .connection import HTTPConnection, global_http_connection
     from .core.intake import ByteBudget
     from .downloaded import Downloaded
+    from .errors import *  # noqa: F403 - errors.__all__ is the public list
+    from .errors import __all__ as _errors
     from .fetched import Fetched, Saved
     from .hooks import RedirectEvent, RetryEvent
     from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
@@ -28,38 +28,38 @@ if TYPE_CHECKING:
     from .results import AsyncResults, Results
     from .stats import HostStats, PoolStats, Stats
 
-__all__ = [
-    "AccessPolicy",
-    "AsyncResults",
-    "ByteBudget",
-    "Cache",
-    "Checked",
-    "CheckedAddress",
-    "Downloaded",
-    "Fetched",
-    "HTTPConnection",
-    "HostStats",
-    "Limits",
-    "Pinned",
-    "PoolStats",
-    "Progress",
-    "ProgressCallback",
-    "RateLimit",
-    "RedirectEvent",
-    "RedirectPolicy",
-    "RemoteFile",
-    "Response",
-    "Results",
-    "RetryEvent",
-    "RetryPolicy",
-    "Saved",
-    "Stats",
-    "Timeouts",
-    "__version__",
-    "deadline",
-    "global_http_connection",
-    *_errors,
-]
+    __all__ = [
+        "AccessPolicy",
+        "AsyncResults",
+        "ByteBudget",
+        "Cache",
+        "Checked",
+        "CheckedAddress",
+        "Downloaded",
+        "Fetched",
+        "HTTPConnection",
+        "HostStats",
+        "Limits",
+        "Pinned",
+        "PoolStats",
+        "Progress",
+        "ProgressCallback",
+        "RateLimit",
+        "RedirectEvent",
+        "RedirectPolicy",
+        "RemoteFile",
+        "Response",
+        "Results",
+        "RetryEvent",
+        "RetryPolicy",
+        "Saved",
+        "Stats",
+        "Timeouts",
+        "__version__",
+        "deadline",
+        "global_http_connection",
+        *_errors,
+    ]
 
 _HOMES = {
     "AccessPolicy": "access",
@@ -91,17 +91,26 @@ _HOMES = {
     "PoolStats": "stats",
     "Stats": "stats",
 }
-_MODULES = ("progress", "testing", "transport")
+_MODULES = ("errors", "progress", "testing", "transport")
 
 if not TYPE_CHECKING:  # or any name would do for type checkers
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return import_module(f".{name}", __name__)
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        if name == "__all__":
+            return [*_HOMES, "__version__", *_errors_module().__all__]
+        home = _HOMES.get(name) or _home_of_error(name)
+        found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
         return found
 
+    def _home_of_error(name: str) -> str:
+        if name.startswith("_") or name not in _errors_module().__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return "errors"
+
+    def _errors_module() -> Any:
+        return import_module(".errors", __name__)
+
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__, *_MODULES})
+        return sorted({*globals(), *__getattr__("__all__"), *_MODULES})

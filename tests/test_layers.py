@@ -22,6 +22,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "stats": ({"core.counts"}, WORLD | {"httpx"}),
     "forking": (set(), WORLD | {"httpx"}),
     "stepping": (set(), WORLD | {"httpx"}),
+    "starting": (set(), WORLD),
     "pins": ({"core.der", "errors"}, WORLD | {"httpx"}),
     "disk": ({"disk", "core.caching", "errors", "forking"}, WORLD - {"threading"} | {"httpx"}),
     "downloaded": (set(), WORLD | {"httpx"}),
@@ -73,7 +74,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "errors",
         }
         | {"fetched", "hooks", "lines", "options", "progress", "response", "results", "_version"}
-        | {"transport.explaining"},
+        | {"starting", "transport.explaining"},
         WORLD | {"httpx"},
     ),
     "ports": (

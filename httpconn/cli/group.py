@@ -9,6 +9,7 @@ from typing import Any, cast
 import click
 
 from .._version import __version__
+from ..starting import uncollected
 from .ending import EPILOG, one_line_errors
 
 
@@ -20,7 +21,7 @@ class Commands(Mapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in self.NAMES:
             raise KeyError(name)
-        with one_line_errors():  # importing takes long enough to be interrupted
+        with one_line_errors(), uncollected():  # importing takes long enough to be interrupted
             return cast(click.Command, getattr(import_module(f".{name}", __package__), name))
 
     def __iter__(self) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 TICK = 0.01
 """Seconds between two looks at those who wait: a timeout may come so much later."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
 from ..errors import PoolTimedOut
 from .alarms import Alarms
 from .waits import seconds_left
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOOK = 5.0
 """Seconds after which a call that waits checks the pool: an interrupted call may have left a slot to be freed."""
@@ -62,6 +64,8 @@ async def await_turn(turn: Signal, end: float, portion: float) -> bool:
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
     """The event loop of asyncio whose task this is; trio may run as a guest of one."""
+    import asyncio  # not before there is a loop: threads alone, as in a command, do without
+
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import select
 import selectors
@@ -11,11 +10,14 @@ import ssl
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
 
 from .signals import portions, running_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -126,6 +128,8 @@ def loop_watch(sock: socket.socket) -> Watch:
     loop = running_asyncio()
     if loop is None:
         return TrioWatch(sock)
+    import asyncio
+
     # Windows' own loop watches no sockets.
     return (AnyioWatch if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioWatch)(sock, loop)
 
