@@ -191,3 +191,10 @@ def torture(session: nox.Session) -> None:
     """Kill processes that write partial files, at any moment; ``--rounds N`` may follow ``--``."""
     install(session)
     session.run("python", "-m", "tests.torture", *session.posargs)
+
+
+@nox.session
+def interrupts(session: nox.Session) -> None:
+    """Interrupt 20,000 calls by signals at random moments; ``--count N`` may follow ``--``."""
+    install(session, "test")
+    session.run("python", "-m", "tests.torture.interrupts", *session.posargs)

@@ -61,11 +61,13 @@ class Response(httpx.Response):
 
     def close(self) -> None:
         """Give the connection back; a body that was not read to its end costs its connection."""
+        self.is_closed = self._answer is None  # a signal handler may have interrupted an earlier call
         super().close()
         self._end()
 
     async def aclose(self) -> None:
         """The same, awaited."""
+        self.is_closed = self._answer is None
         await super().aclose()
         self._end()
 

@@ -205,6 +205,8 @@ class Engine:
                         lease.connection.let_go()
                     self._reused += lease.reused
                 pool.release(lease, now, reusable=reusable)
+            else:
+                pool.recount()  # an earlier end may have been interrupted
             ended.popleft()
         if self._closed:
             pool.shut()

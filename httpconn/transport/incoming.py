@@ -60,7 +60,7 @@ class Incoming:
             self._extensions = {
                 "http_version": head.version,
                 "reason_phrase": head.reason,
-                "network_stream": self,
+                "network_stream": self._wire,  # not self: a response that is dropped frees its slot at once
             }
         return self._extensions
 
@@ -162,7 +162,3 @@ class Incoming:
     async def close(self) -> None:
         """The same; it never waits."""
         self.abandon()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Of the connection; see :meth:`httpconn.transport.wire.Wire.get_extra_info`."""
-        return self._wire.get_extra_info(info)
