@@ -15,12 +15,11 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from . import descriptors
 from .descriptors import Opened, open_file
-from .system import READ, WRITE, failure, get, names
+from .system import READ, WRITE, failure, get, names, read_small
 
 if sys.platform != "win32":
     import fcntl
@@ -73,7 +72,7 @@ def drop(file: Opened) -> None:
 def this_kernel() -> str:
     """Names the running kernel: who shares it, in a container too, shares the locks of every file system."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return read_small("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
     except (OSError, ValueError):
         return platform.node()
 
@@ -95,7 +94,7 @@ class Made(NamedTuple):
 class Claim:
     """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
 
-    A claim that is dropped ends itself.
+    A claim that is dropped ends itself, but for the name of a lock file with notes.
 
     Args:
         path: of the lock file, which is made where there is none, and removed when the claim ends.
@@ -111,12 +110,14 @@ class Claim:
         noted: by owners before, who did not give it back.
     """
 
+    _file: Opened | None = None
+    _has_notes = False
+
     def __init__(self, path: str, mode: int, locking: Lock = lock) -> None:
         self.certain: bool = False
         self.noted: tuple[str, ...] = ()
         self._path = path
         self._locking = locking
-        self._file: Opened | None = None
         for _ in range(_TRIES):
             self._file = file = _open(path, mode)
             self.certain, status = self._lock(file), os.fstat(file.fileno())
@@ -137,11 +138,18 @@ class Claim:
             raise
 
     def __del__(self) -> None:
-        if self._file is not None:
+        # A lock file that names partial files stays: the next owner removes them.
+        if self._file is not None and not self._has_notes:
             self.end()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has not ended."""
+        return self._file is not None and not self._file.closed
 
     def note(self, *tokens: str) -> None:
         """Note the names of what is to be cleared up, if need be, by the next owner."""
+        self._has_notes = True
         self._write("".join(f"{token}\n" for token in tokens))
 
     def tell(self, made: Made) -> None:
@@ -156,7 +164,7 @@ class Claim:
     def end(self) -> None:
         """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
         file = self._file
-        if file is None or file.closed:
+        if file is None or not self.is_held:
             return
         # Locked once more: an exception may have interrupted the claim before it had the lock.
         with suppress(OSError, InUse):

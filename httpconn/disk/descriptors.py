@@ -48,14 +48,12 @@ def _close_in_child() -> None:
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> Opened:
     """Open a file that is closed in forked children."""
-    file = _owned(Opened, os.open, path, flags, mode)
-    _opened[file.fileno()] = ref(file)
-    return file
+    return _noted(_owned(Opened, os.open, path, flags, mode))
 
 
 def duplicate(file: Opened) -> Opened:
     """Open the same file again, so that it can be flushed while its owner closes it."""
-    return _owned(Opened, os.dup, file.fileno())
+    return _noted(_owned(Opened, os.dup, file.fileno()))
 
 
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
@@ -70,8 +68,14 @@ def open_place(path: str | os.PathLike[str], *flags: str) -> Descriptor:
 
 def close(file: Opened) -> None:
     """Close a file now."""
-    _opened.pop(file.fileno(), None)
-    file.close()
+    if not file.closed:
+        _opened.pop(file.fileno(), None)
+        file.close()
+
+
+def _noted(file: Opened) -> Opened:
+    _opened[file.fileno()] = ref(file)
+    return file
 
 
 def _owned(owner: Callable[[int], T], opening: Callable[..., int], *args: Any) -> T:

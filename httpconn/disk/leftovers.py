@@ -70,7 +70,8 @@ class Leftovers:
         with suppress(OSError, InUse):
             file = open_file(path, system.WRITE)
             try:
-                if self._locking(file.fileno()) or system.is_stale(path, STALE):
+                certain = self._locking(file.fileno())
+                if system.is_own(os.fstat(file.fileno())) and (certain or system.is_stale(path, STALE)):
                     os.unlink(path)
             finally:
                 drop(file)

@@ -17,16 +17,27 @@ class Names:
     They are strings: to make paths of them would be a tenth of the work that a small file is.
     """
 
-    __slots__ = ("_stem", "folder", "target")
+    __slots__ = ("_stem", "folder")
 
     def __init__(self, target: str) -> None:
-        self.target: str = target
-        folder, name = os.path.split(target)
-        self.folder: str = folder
+        self.folder: str
+        self.folder, name = os.path.split(target)
         data = os.fsencode(name)
         if len(data) > _ROOM:
             name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
-        self._stem = os.path.join(folder, f".{name}.")
+        self._stem = os.path.join(self.folder, f".{name}.")
+
+    @classmethod
+    def beside(cls, folder: str, stem: str) -> Names:
+        """Return the names that begin with a stem, as they are found in a folder."""
+        names = cls(folder)
+        names.folder, names._stem = folder, os.path.join(folder, stem)
+        return names
+
+    @property
+    def stem(self) -> str:
+        """What all of them begin with."""
+        return os.path.basename(self._stem)
 
     @property
     def lock(self) -> str:

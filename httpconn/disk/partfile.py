@@ -24,21 +24,22 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
-from types import TracebackType
 
 from ..errors import StorageError
 from . import system
 from .claims import Claim, InUse, Lock, Made, Watched, drop, lock, this_kernel
-from .descriptors import Opened, open_file
+from .content import Content, Mark, Step
+from .descriptors import Opened, close, duplicate, open_file
 from .folders import FLUSHING, Flushing
 from .leftovers import STALE, Leftovers, Taken, bytes_of
 from .names import Names
 from .places import Place
 from .sidecar import Record, Sidecar, load, save
-from .system import Told, tell
+from .sweeping import sweep
+from .system import Told
 from .versions import Version, note
-from .writeback import Writeback
 
 __all__ = ["STALE", "InUse", "Made", "PartFile", "Sidecar"]
 
@@ -49,6 +50,7 @@ class PartFile:
     Its methods may be called in one thread after another, and ``write_at`` and ``read`` in several at once. ``discard``
     and ``close`` may come while another still runs, and are the last that have an effect: what is called after them
     raises StorageError, and leaves nothing behind. In a forked child nothing has an effect.
+    A partial file that is dropped closes itself.
 
     Args:
         target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
@@ -60,30 +62,31 @@ class PartFile:
             left.
 
     Attributes:
+        guard: for the user, to be held while what it will note of the file changes; no method takes it.
         flushed: whether the file is on disk, once it is committed; False where the file system cannot flush.
     """
+
+    _claim: Claim | None = None
 
     def __init__(self, target: Path, *, locking: Lock = lock, flushing: Flushing = FLUSHING) -> None:
         self.target = target
         self.flushed: bool = True
         self._locking = locking
         self._flushing = flushing
+        self.guard = threading.RLock()
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._names: Names
         self._leftovers: Leftovers
-        self._claim: Claim | None = None
         self._watched: Watched | None = None
         self._over = False
         self._place: Place
         self._token = ""
         self._known: Sidecar | None = None
         self._marked = False  # a sidecar or a draft of it may be there
-        self._file: Opened | None = None
-        self._offset = 0
-        self._size = 0
-        self._writeback = Writeback()
-        self._length = 0  # with what was reserved, or is not proven
+        self._content: Content | None = None
+        self._marks = count(1)
+        self._noted = 0  # the last mark that is in the sidecar
 
     def open(self) -> Sidecar | None:
         """Take what there is of the file, or begin it, for the eyes of those who may read the target.
@@ -104,6 +107,7 @@ class PartFile:
                 self._claim = Claim(self._names.lock, self._mode, self._locking)
                 try:
                     self._resume(self._claim, load(self._names.sidecar))
+                    sweep(self._names, self._locking)
                 except BaseException:
                     self._end(remove=False)
                     raise
@@ -129,50 +133,70 @@ class PartFile:
 
     def tell(self, made: Made) -> None:
         """Tell those who wait for this owner what he makes."""
-        with self._mine, _Step(self) as claim:
-            claim.tell(made)
+        with self._mine, self._step() as step:
+            step.claim.tell(made)
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is found out before the transfer, where the system can."""
-        with self._mine, _Step(self):
-            if size > self._length:
-                system.reserve(self._number, size)
-                self._length = size
+        with self._mine, self._step() as step:
+            step.content.reserve(size)
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
-        with self._mine, _Step(self):
-            self._offset = self._put(self._offset, blocks)
+        with self._mine, self._step() as step:
+            content = step.content
+            content.offset = content.put(content.offset, blocks)
 
     def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other from an offset on, wherever the file's end is."""
-        with self._mine, _Step(self):
-            self._put(offset, blocks)
+        with self._mine, self._step() as step:
+            step.content.put(offset, blocks)
 
     def go_to(self, offset: int) -> None:
         """Where the next ``write`` is to begin."""
-        with self._mine, _Step(self):
-            self._offset = offset
+        with self._mine, self._step() as step:
+            step.content.offset = offset
 
     def read(self, offset: int, size: int) -> bytes:
         """At most so many of the bytes that were written; empty at their end."""
-        with self._mine, _Step(self):
-            return system.get(self._number, offset, max(0, min(size, self._size - offset)))
+        with self._mine, self._step() as step:
+            return step.content.get(offset, size)
 
-    def checkpoint(self, sidecar: Sidecar) -> None:
-        """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it."""
-        with self._mine, _Step(self) as claim:
-            self._writeback.flush(self._number, system.flush_data)
-            self._require_owned()
-            self._note(claim, sidecar)
+    def mark(self) -> Mark:
+        """Return the moment that a later checkpoint is about."""
+        with self._mine, self._step() as step:
+            return Mark(next(self._marks), step.content, duplicate(step.content.file))
+
+    def checkpoint(self, sidecar: Sidecar, mark: Mark | None = None) -> None:
+        """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it.
+
+        Others may write meanwhile. If the file was begun anew, or a later checkpoint was faster, nothing is noted.
+
+        Args:
+            sidecar: what is known.
+            mark: when it was known; None means now.
+        """
+        number, content, file = mark or self.mark()
+        if sidecar == self._known and content is self._content:
+            return
+        with Told(self.target):
+            try:
+                content.flush(system.flush_data, file)
+            finally:
+                close(file)
+        with self._mine, self._step() as step:
+            if step.content is content and number > self._noted:
+                self._require_owned(content)
+                self._note(step.claim, sidecar)
+                self._noted = number
 
     def restart(self) -> None:
         """Forget all bytes, also those that are proven: they are of another version."""
-        with self._mine, _Step(self) as claim:
+        with self._mine, self._step() as step:
             if self._known is not None:
-                self._begin(claim, self._token)
-            self._trim(0)
-            self._offset = self._size = 0
+                self._begin(step.claim, self._token)
+            else:
+                self._content = step.content.emptied()
 
     def commit(self, mtime: float | None = None, *, name: str | None = None, version: Version | None = None) -> Path:
         """Bring the bytes to the disk, and the file to its name.
@@ -186,12 +210,16 @@ class PartFile:
             The path of the file.
         """
         target = self.target if name is None else self.target.with_name(name)
-        with self._mine, _Step(self):
-            self._dress(mtime, version)
-            self.flushed = self._writeback.flush(self._number, self._flushing.file)
-            self._require_owned()
-            placed = self._put_in_place(mtime) if name is None else self._put_beside(os.fspath(target))
-            self._end(remove=True, placed=placed)
+        with self._mine, self._step() as step:
+            content = step.content
+            content.dress(system.permissions(self._place.path), mtime)
+            if version is not None:
+                note(content.number, version)
+            self.flushed = content.flush(self._flushing.file)
+            self._require_owned(content)
+            if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
+                self._close()
+            self._end(remove=True, placed=self._bring(content, mtime, None if name is None else target))
             self._over = True
             self._flushing.folder(self._names.folder)
         return target
@@ -203,6 +231,10 @@ class PartFile:
     def discard(self) -> None:
         """Remove the partial file, if there still is one; the target is left alone. Waits for what still runs."""
         self._finish(remove=True)
+
+    def __del__(self) -> None:
+        if self._claim is not None:
+            self.close()
 
     def _finish(self, *, remove: bool) -> None:
         # The lock of a forked child may be held by a thread that it does not have.
@@ -221,6 +253,11 @@ class PartFile:
 
     # What follows runs under the lock.
 
+    def _step(self) -> Step:
+        if self._content is None or self._content.is_closed or self._claim is None:
+            raise StorageError("There is no open partial file")
+        return Step(self._claim, self._content, self.target)
+
     def _unwatch(self) -> Made | None:
         watched, self._watched = self._watched, None
         return None if watched is None else watched.end()
@@ -230,13 +267,6 @@ class PartFile:
         """For new files: what the target's readers may read, and its owner may write."""
         permissions = self._place.permissions
         return 0o666 if permissions is None else permissions & 0o777 | 0o600
-
-    @property
-    def _number(self) -> int:
-        """Of the open file."""
-        if self._file is None:
-            raise StorageError("There is no open partial file")
-        return self._file.fileno()
 
     def _resume(self, claim: Claim, found: Record | None) -> None:
         self._marked = found is not None or bool(claim.noted)
@@ -253,20 +283,20 @@ class PartFile:
 
     def _go_on(self, claim: Claim, taken: Taken, found: Record) -> None:
         claim.note(found.token)
-        self._file, self._token, self._known = taken.file, found.token, found.sidecar
-        self._offset, self._size, self._length = found.sidecar.committed, found.sidecar.extent, taken.length
+        self._token, self._known = found.token, found.sidecar
+        self._content = Content(taken.file, found.sidecar.committed, found.sidecar.extent, taken.length)
         if self._place.permissions is not None:
-            system.set_permissions(self._number, self._mode)
+            system.set_permissions(self._content.number, self._mode)
 
     def _copy(self, claim: Claim, file: Opened, found: Record) -> None:
         """Another may still be writing on the file: only what is proven is read, and nothing is written."""
         try:
-            self._make(claim, found.token)
+            content = self._make(claim, found.token)
             for start, end in found.sidecar.proven:
-                self._put(start, bytes_of(file, start, end))
-            system.flush(self._number, system.flush_data)
+                content.put(start, bytes_of(file, start, end))
+            content.flush(system.flush_data)
             self._note(claim, found.sidecar)
-            self._offset = found.sidecar.committed
+            content.offset = found.sidecar.committed
         except OSError:  # a full disk, too: then what is there cannot be kept
             system.remove(self._names.part(self._token))
             self._begin(claim, found.token)
@@ -279,119 +309,76 @@ class PartFile:
         self._known = None
         self._make(claim, before)
         if before is not None:
-            system.remove(self._names.sidecar)
+            # In this order: nothing names a partial file that is left when its sidecar is gone.
             self._leftovers.remove(before)
+            system.remove(self._names.sidecar)
 
-    def _make(self, claim: Claim, before: str | None) -> None:
+    def _make(self, claim: Claim, before: str | None) -> Content:
         """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
         self._close()
-        self._offset = self._size = self._length = 0
-        self._writeback = Writeback()
-        token = secrets.token_hex(8)
+        self._token = token = secrets.token_hex(8)
         claim.note(token, *filter(None, [before]))
-        self._token = token
-        self._file = open_file(self._names.part(token), system.MAKE, self._mode)
-        self._locking(self._number)
+        self._content = content = Content(open_file(self._names.part(token), system.MAKE, self._mode))
+        self._locking(content.number)
+        return content
 
     def _note(self, claim: Claim, sidecar: Sidecar) -> None:
         self._marked = True
-        # Where there may be several owners, each has a draft of its own.
-        draft = self._names.draft(None if claim.certain else self._token)
-        save(self._names.sidecar, draft, Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
+        save(self._names.sidecar, self._draft(claim), Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
         self._known = sidecar
 
-    def _put(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
-        """Where the last block ends."""
-        for block in blocks:
-            end = offset + len(block)
-            self._length = max(self._length, end)  # even if not all of it can be written
-            system.put(self._number, offset, block)
-            self._size = max(self._size, end)
-            self._writeback.wrote(self._number, offset, end)
-            offset = end
-        return offset
-
-    def _trim(self, size: int) -> None:
-        if self._length != size:
-            os.ftruncate(self._number, size)
-            self._length = size
-
-    def _require_owned(self) -> None:
-        if not system.names(self._names.part(self._token), os.fstat(self._number)):
+    def _require_owned(self, content: Content) -> None:
+        if not system.names(self._names.part(self._token), os.fstat(content.number)):
             raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
 
-    def _dress(self, mtime: float | None, version: Version | None) -> None:
-        """Trim the file to what was written, and set its permissions, its time and the note of its version."""
-        self._trim(self._size)
-        mode = system.permissions(self._place.path)
-        if mode is not None:
-            system.set_permissions(self._number, mode)
-        system.set_times(self._number, mtime)
-        if version is not None:
-            note(self._number, version)
-
-    def _put_in_place(self, mtime: float | None) -> bool:
-        """Whether the partial file stands at the target now; if not, its bytes do."""
-        self._close_for_renaming()
-        if self._place.replace(self._names.part(self._token)):
+    def _bring(self, content: Content, mtime: float | None, beside: Path | None) -> bool:
+        """Bring the file to its name; whether the partial file has it now, and not a copy of its bytes."""
+        part = self._names.part(self._token)
+        if beside is not None:
+            system.rename_to_free(part, os.fspath(beside))
             return True
-        if self._file is not None:
-            can_flush = self._place.overwrite(self._file, self._size, mtime, self._flushing.file)
-            self.flushed = self.flushed and can_flush
-        return False
-
-    def _put_beside(self, path: str) -> bool:
-        """Give the partial file a name that nothing has."""
-        self._close_for_renaming()
-        system.rename_to_free(self._names.part(self._token), path)
-        return True
-
-    def _close_for_renaming(self) -> None:
-        if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
-            self._close()
+        put = self._place.put(part, content, mtime, self._flushing.file)
+        self.flushed = self.flushed and put.flushed
+        return put.moved
 
     def _end(self, *, remove: bool, placed: bool = False) -> None:
-        """Let go of the file, and remove what is to be: not what is another's by now, nor a file that has its place."""
-        claim, self._claim = self._claim, None
+        """Let go of the file, and remove what is to be: not what is another's by now, nor a file that has its place.
+
+        If an exception interrupts it, it can be called again.
+        """
+        claim = self._claim
         if claim is None:
             return
-        with suppress(OSError):
-            if self._token and (remove or self._known is None):
-                if not placed:
-                    system.remove(self._names.part(self._token))
-                self._unmark(claim)
-            elif self._file is not None:
-                self._trim(self._size)  # gives back what was reserved
+        if claim.is_held:
+            with suppress(OSError):
+                self._clear(claim, remove=remove, placed=placed)
         self._close()
         claim.end()
+        self._claim = None
         self._token, self._known = "", None
 
-    def _unmark(self, claim: Claim) -> None:
-        if not self._marked:
+    def _clear(self, claim: Claim, *, remove: bool, placed: bool) -> None:
+        if not self._token:
             return
-        system.remove(self._names.draft(None if claim.certain else self._token))
-        found = load(self._names.sidecar)
-        if found is not None and found.token == self._token:
-            os.unlink(self._names.sidecar)
+        part = self._names.part(self._token)
+        if not remove and self._known is not None and os.path.lexists(part):
+            system.remove(self._draft(claim))
+            if self._content is not None and not self._content.is_closed:
+                self._content.trim()
+            return
+        if not placed:
+            system.remove(part)
+        if self._marked:
+            system.remove(self._draft(claim))
+            found = load(self._names.sidecar)
+            if found is not None and found.token == self._token:
+                os.unlink(self._names.sidecar)
+
+    def _draft(self, claim: Claim) -> str:
+        """Of the sidecar. Where there may be several owners, each has one of its own."""
+        return self._names.draft(None if claim.certain else self._token)
 
     def _close(self) -> None:
-        if self._file is not None:
-            drop(self._file)
-            self._file = None
-
-
-class _Step:
-    """Work on the open file, under the lock."""
-
-    __slots__ = ("_part",)
-
-    def __init__(self, part: PartFile) -> None:
-        self._part = part
-
-    def __enter__(self) -> Claim:
-        if self._part._file is None or self._part._claim is None:
-            raise StorageError("There is no open partial file")
-        return self._part._claim
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        tell(error, self._part.target)
+        if self._content is not None:
+            self._content.close()
+            self._content = None

@@ -14,13 +14,27 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from . import system
+from .content import Content
 from .descriptors import Opened, close, open_file, open_place
 from .leftovers import bytes_of
 
 # What a rename says over a mount point, and over another user's file in a sticky folder.
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM})
+
+
+class Put(NamedTuple):
+    """How a file was brought to its path.
+
+    Attributes:
+        moved: the partial file has the path now; else its bytes were copied.
+        flushed: what was copied is on disk.
+    """
+
+    moved: bool
+    flushed: bool
 
 
 class Place:
@@ -41,7 +55,20 @@ class Place:
         if self._in_place:
             close(open_file(self.path, system.WRITE))
 
-    def replace(self, part: str) -> bool:
+    def put(self, part: str, content: Content, mtime: float | None, flush: Callable[[int], None]) -> Put:
+        """Bring a finished partial file to the path.
+
+        Args:
+            part: its name.
+            content: its bytes.
+            mtime: when they were last modified.
+            flush: brings a descriptor's file to the disk.
+        """
+        if self._can_replace(part):
+            return Put(moved=True, flushed=True)
+        return Put(moved=False, flushed=self._overwrite(content.file, content.size, mtime, flush))
+
+    def _can_replace(self, part: str) -> bool:
         """Give the path to a partial file; False where the file there can only be written in place."""
         if self._in_place:
             return False
@@ -53,7 +80,7 @@ class Place:
             return False
         return True
 
-    def overwrite(self, part: Opened, size: int, mtime: float | None, flush: Callable[[int], None]) -> bool:
+    def _overwrite(self, part: Opened, size: int, mtime: float | None, flush: Callable[[int], None]) -> bool:
         """Write so many bytes of a partial file into the file that is there, and flush them.
 
         Returns:
@@ -113,5 +140,5 @@ def _is_mount_point(path: str) -> bool:
 
 def _mount_of(number: int) -> list[bytes]:
     """The mount of an open file, as the line of proc(5) that names it."""
-    lines = Path(f"/proc/self/fdinfo/{number}").read_bytes().splitlines()
+    lines = system.read_small(f"/proc/self/fdinfo/{number}").splitlines()
     return [line for line in lines if line.startswith(b"mnt_id:")]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+from typing import Self
 
 from ..errors import DiskFull, StorageError
 from .descriptors import Opened, close, open_file
@@ -85,17 +86,23 @@ class Told:
     def __init__(self, target: StrPath | None = None) -> None:
         self._target = target
 
-    def __enter__(self) -> None:
-        """Nothing to do."""
+    def __enter__(self) -> Self:
+        """Return the block."""
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         tell(error, self._target)
 
 
-def is_ours(status: os.stat_result) -> bool:
-    """A regular file with one name, that belongs to the user we run as: nobody planted it."""
+def is_own(status: os.stat_result) -> bool:
+    """Whether this is a regular file of the user that the process runs as."""
     user = getattr(os, "geteuid", lambda: status.st_uid)()
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == user
+    return stat.S_ISREG(status.st_mode) and status.st_uid == user
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether nobody else can have planted a file: it is our own, and has one name."""
+    return is_own(status) and status.st_nlink == 1
 
 
 def read_ours(path: StrPath, most: int) -> bytes:
@@ -109,6 +116,15 @@ def read_ours(path: StrPath, most: int) -> bytes:
         if not is_ours(os.fstat(file.fileno())):
             raise failure(errno.EPERM, path)
         return _all(file, most)
+    finally:
+        close(file)
+
+
+def read_small(path: StrPath) -> bytes:
+    """The first 64 KiB of a file."""
+    file = open_file(path, READ)
+    try:
+        return _all(file, 64 * 1024)
     finally:
         close(file)
 

@@ -253,6 +253,10 @@ class Blocks:
     """A body in blocks of a size worth a hop to a worker thread.
 
     A body that breaks hands over what it has, and raises at the next call: what came is never lost.
+
+    Attributes:
+        pieces: of the block that is being received, or was received last. The next call begins a new list, so that a
+            list that was emptied by its user is never filled again.
     """
 
     def __init__(self, body: Source, size: int, on_piece: Callable[[int], None]) -> None:
@@ -262,6 +266,7 @@ class Blocks:
         self._error: HTTPConnError | None = None
         self._buffer: memoryview | None = None
         self._over: bytes | memoryview = b""
+        self.pieces: list[bytes | memoryview] = []
 
     async def receive(self, most: int | None = None) -> list[bytes | memoryview]:
         """The next block as the pieces that came, less than the size only where the body ends or breaks.
@@ -273,7 +278,7 @@ class Blocks:
         """
         if self._error is not None:
             raise self._error
-        pieces: list[bytes | memoryview] = []
+        pieces = self.pieces = []
         missing = size = self._size if most is None else most
         try:
             while missing > 0 and (piece := await self._next(size - missing, size)):

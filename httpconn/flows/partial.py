@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from ..core.digests import Announced, Expected, Hash, hasher
 from ..core.identity import key_of
 from ..core.ranges import Held, is_validator
+from ..core.segments import merged
 from ..core.urls import VettedURL
 from ..disk.partfile import Made, PartFile, Sidecar
 from ..disk.versions import Version
@@ -17,6 +19,10 @@ REREAD = 16 * 1024 * 1024
 """Bytes that are read again in one hop."""
 
 PIECE = 1024 * 1024
+
+Piece = bytes | memoryview
+Incoming = Callable[[], list[tuple[int, list[Piece]]]]
+"""Returns what was received and is not written yet: where in the file it belongs, and the pieces."""
 
 
 class Partial:
@@ -36,6 +42,7 @@ class Partial:
         resumed: bytes that came from an earlier download.
         digest: the digest to be checked, the caller's or an announced one.
         unchecked: see :class:`httpconn.core.digests.Announced`.
+        incoming: what a checkpoint writes before the transfer does. Lists of pieces are emptied once they are written.
     """
 
     def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
@@ -46,7 +53,10 @@ class Partial:
         self.resumed: int = 0
         self.digest = expected
         self.unchecked: tuple[str, ...] = ()
+        self.incoming: Incoming = list
         self._part = part
+        # Held while the fields above change: a checkpoint may be made in another thread.
+        self._guard = part.guard
         self._url = url
         self._expected = expected
         self._keep = keep
@@ -115,19 +125,22 @@ class Partial:
 
     def restart(self) -> None:
         """Nothing that there was counts any longer."""
-        self._part.restart()
-        self.size = self.resumed = self._sources = self._hashed = 0
-        self.behind = ()
-        self.total = self._validator = self._hash = None
-        self._encoded = False
+        with self._guard:
+            self._part.restart()
+            self.size = self.resumed = self._sources = self._hashed = 0
+            self.behind = ()
+            self.total = self._validator = self._hash = None
+            self._encoded = False
+            self.incoming = list
 
     def begin(self, total: int | None, validator: str | None, encoded: bool) -> None:
         """The whole file comes now."""
-        self.restart()
-        self.digest = self._expected
-        self.total, self._encoded = total, encoded
-        self._validator = None if encoded else validator
-        self._sources = 1
+        with self._guard:
+            self.restart()
+            self.digest = self._expected
+            self.total, self._encoded = total, encoded
+            self._validator = None if encoded else validator
+            self._sources = 1
         self._tell()
         self._reserve(total)
 
@@ -163,23 +176,30 @@ class Partial:
         """Another server may name its versions as it likes."""
         self._validator = None
 
-    def append(self, blocks: list[bytes | memoryview]) -> None:
+    def append(self, blocks: list[Piece]) -> None:
         """Write blocks, and hash them while they are warm."""
-        in_step = self.is_hashed
-        self._part.write(blocks)
-        self.size += sum(map(len, blocks))
+        in_step, written = self.is_hashed, list(blocks)
+        with self._guard:
+            self._part.write(written)
+            self.size += sum(map(len, written))
+            blocks.clear()
         if in_step:
-            for block in blocks:
+            for block in written:
                 self._take_in(block)
 
-    def place(self, offset: int, blocks: list[bytes | memoryview]) -> None:
-        """Write blocks anywhere; what they come to is for ``cover`` to say."""
-        self._part.write_at(offset, blocks)
+    def place(self, offset: int, blocks: list[Piece]) -> int:
+        """Write blocks anywhere; what they come to is for ``cover`` to say. Return the number of bytes."""
+        with self._guard:
+            self._part.write_at(offset, blocks)
+            count = sum(map(len, blocks))
+            blocks.clear()
+        return count
 
     def cover(self, done: list[tuple[int, int]]) -> None:
         """These ranges are on disk now, of which no two touch."""
         first, *behind = done if done and done[0][0] == 0 else [(0, 0), *done]
-        self.size, self.behind = first[1], tuple(behind)
+        with self._guard:
+            self.size, self.behind = first[1], tuple(behind)
 
     def join(self) -> None:
         """What comes next is appended to the file's beginning."""
@@ -214,11 +234,26 @@ class Partial:
         return IntegrityError(message, expected=str(self.digest), actual=actual)
 
     def checkpoint(self) -> None:
-        """Make what there is outlive this process."""
-        if self._keep and self.held.resumable:
-            self._part.checkpoint(self._note(self.held))
+        """Make what there is outlive this process, with what was received and is not written yet."""
+        with self._guard:
+            (_, size), *behind = self._ranges()
+            held = self.held._replace(size=size, beyond=sum(end - start for start, end in behind))
+            if not self._keep or self._encoded or not held.resumable:
+                return
+            mark, note = self._part.mark(), self._note(held, behind)
+        self._part.checkpoint(note, mark)
 
-    def _note(self, held: Held) -> Sidecar:
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Write what was received; return the ranges that are on disk then. The first one begins at 0."""
+        ranges = [(0, self.size), *self.behind]
+        for offset, pieces in self.incoming():
+            received = list(pieces)
+            self._part.write_at(offset, received)
+            ranges.append((offset, offset + sum(map(len, received))))
+        found = merged(ranges)
+        return found if found and found[0][0] == 0 else [(0, 0), *found]
+
+    def _note(self, held: Held, behind: list[tuple[int, int]]) -> Sidecar:
         return Sidecar(
             url=self._url.shown,
             key=self.key,
@@ -226,7 +261,7 @@ class Partial:
             validator=held.validator,
             total=held.total,
             committed=held.size,
-            parts=tuple((start, end, end - start) for start, end in self.behind),
+            parts=tuple((start, end, end - start) for start, end in behind),
         )
 
     def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
@@ -240,7 +275,7 @@ class Partial:
 
     def leave(self) -> None:
         """The download has failed, or was given up: keep what a later one can go on with, and nothing else."""
-        if not (self._keep and self.held.resumable):
+        if not self._keep:
             self.discard()
             return
         with suppress(StorageError):  # on a full disk the last checkpoint stands

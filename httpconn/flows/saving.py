@@ -11,7 +11,7 @@ from .course import Answer
 from .heads import validator_of
 from .job import Job
 from .rest import Rest
-from .segments import BLOCK, CHECKPOINT_EVERY, Segmented, connections_for
+from .segments import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, Segmented, connections_for
 
 LEAST_PART = 64 * 1024
 """Bytes of a part that is shorter than what was asked for and yet no failure; some servers give large files so."""
@@ -78,12 +78,13 @@ class Saving:
 
     async def _receive(self, answer: Answer, body: Source) -> None:
         meter = self._meter = self._start(answer.attempt)
+        now = self._port.now
         most = 1 if self.alone else connections_for(self._job, answer)
         try:
             if most > 1 or self._partial.behind:
                 await self._in_segments(Segmented(self._job, self.spec, answer, body, meter, most))
             else:
-                await self._write(Blocks(body, BLOCK, lambda count: meter.advance(count, self._port.now())))
+                await self._write(Blocks(body, BLOCK, lambda count: meter.advance(count, now())))
         except HTTPConnError:
             self._note_progress()
             raise
@@ -96,12 +97,18 @@ class Saving:
             self.connections = max(self.connections, segmented.used)
 
     async def _write(self, blocks: Blocks) -> None:
-        due = self._port.now() + CHECKPOINT_EVERY
-        while block := await blocks.receive():
-            await self._port.blocking(self._partial.append, block)
-            if self._port.now() >= due:
-                await self._port.blocking(self._partial.checkpoint)
-                due = self._port.now() + CHECKPOINT_EVERY
+        partial, start = self._partial, self._partial.size
+        # No function here refers to the partial file: it would not be dropped with the last reference outside.
+        partial.incoming = lambda: [(start, blocks.pieces)]
+        kept = start
+        with self._port.repeat(partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
+            while block := await blocks.receive():
+                await self._port.blocking(partial.append, block)
+                start = partial.size
+                if start - kept >= CHECKPOINT_BYTES:
+                    checkpoints.soon()
+                    kept = start
+                checkpoints.check()
 
     def _note_progress(self) -> None:
         """What an attempt has brought counts where the next one can go on with it."""

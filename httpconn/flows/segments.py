@@ -25,7 +25,7 @@ from ..errors import (
     StorageError,
     TruncatedBody,
 )
-from ..ports.base import Crew, Port, Signal
+from ..ports.base import Crew, Port, Repeated, Signal
 from ..progress import Meter
 from .body import Blocks, Source
 from .course import Answer, Call, Course
@@ -41,8 +41,9 @@ BLOCK = 1024 * 1024
 TICK = 0.1
 """Seconds between two looks at how far all have come."""
 
-CHECKPOINT_EVERY = 5.0
-"""Seconds of a transfer that a crash may cost; a checkpoint waits for the disk."""
+CHECKPOINT_EVERY = 1.0
+CHECKPOINT_BYTES = 8 * 1024 * 1024
+"""Seconds, and bytes, of a transfer that a crash may cost. A checkpoint waits for the disk, the transfer does not."""
 
 BRIEF = 1.0
 """Seconds that one connection of several waits to ask again; who is to wait longer leaves its part to others."""
@@ -98,7 +99,9 @@ class Segmented:
         self._working: set[object] = set()  # changed by threads, each step at once
         self._told = self._counted = job.partial.received
         self._signal: Signal = job.port.signal()
-        self._looked = self._noted = job.port.now()
+        self._looked = job.port.now()
+        self._kept = job.partial.received
+        self._incoming: dict[object, tuple[Segment, Blocks]] = {}
 
     @property
     def used(self) -> int:
@@ -115,10 +118,12 @@ class Segmented:
         try:
             async with self._port.crew() as (crew, port):
                 try:
+                    self._partial.incoming = bound(_received, self._incoming)
                     self._start(crew, port, self._answer)
-                    while not self._is_over():
-                        self._grow(crew, port)
-                        await self._tick()
+                    with self._port.repeat(self._partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
+                        while not self._is_over():
+                            self._grow(crew, port)
+                            await self._tick(checkpoints)
                 finally:
                     await self._answer.close()
         finally:
@@ -153,7 +158,7 @@ class Segmented:
         for _ in range(wanted if self._plan.has_more else 0):
             self._start(crew, port)
 
-    async def _tick(self) -> None:
+    async def _tick(self, checkpoints: Repeated) -> None:
         """Tell how far it has come, keep it, and look at the speed."""
         now = self._port.now()
         self._course.deadline.check(now)
@@ -162,10 +167,11 @@ class Segmented:
             speed = (received - self._counted) / (now - self._looked)
             self._pace = self._pace.after(speed, self._plan.total - received)
             self._looked, self._counted = now, received
-        if now - self._noted >= CHECKPOINT_EVERY:
-            await self._port.blocking(self._partial.checkpoint)
-            self._noted = self._port.now()
-        elif not self._partial.is_hashed:
+        if received - self._kept >= CHECKPOINT_BYTES:
+            checkpoints.soon()
+            self._kept = received
+        checkpoints.check()
+        if not self._partial.is_hashed:
             await self._port.blocking(self._partial.catch_up)
         else:
             await self._pause(now)
@@ -245,13 +251,20 @@ class Segmented:
         await answer.close()
 
     async def _receive(self, port: Port, body: Source, segment: Segment) -> None:
-        blocks = Blocks(body, BLOCK, lambda _: None)
-        while most := self._plan.claim(segment, BLOCK):
-            block = await blocks.receive(most)
-            if not block:
-                return
-            await port.blocking(self._partial.place, segment.position, block)
-            self._plan.advance(segment, sum(map(len, block)))
+        blocks, key = Blocks(body, BLOCK, lambda _: None), object()
+        self._incoming[key] = segment, blocks
+        try:
+            while most := self._plan.claim(segment, BLOCK):
+                block = await blocks.receive(most)
+                if not block:
+                    break
+                count = await port.blocking(self._partial.place, segment.position, block)
+                self._plan.advance(segment, count)
+        except HTTPConnError:
+            del self._incoming[key]
+            raise
+        # Not after an interruption: then the pieces are there to be kept.
+        del self._incoming[key]
 
 
 class _Question:
@@ -280,6 +293,11 @@ class _Question:
             case Refused(reason):
                 raise RangesRefused(f"No further part is to be had: {reason}")
         raise RangesRefused("No further part is to be had")
+
+
+def _received(incoming: dict[object, tuple[Segment, Blocks]]) -> list[tuple[int, list[bytes | memoryview]]]:
+    """See :data:`httpconn.flows.partial.Incoming`."""
+    return [(segment.position, blocks.pieces) for segment, blocks in list(incoming.values())]
 
 
 def _brief(call: Call) -> Call:

@@ -19,12 +19,16 @@ from .bridge import Bridged
 from .clients import running_loop
 from .sending import SendingPort
 from .tasks import TaskCrew
+from .threads import LOOK, CleanUp
 from .translation import FOREIGN
 
 T = TypeVar("T")
 
 CLOSING = 5.0
 """Seconds that closing may take in a task that is already cancelled."""
+
+SHORTEST_LOOK = 0.0005
+"""Seconds between the first two looks whether a clean-up has ended."""
 
 
 async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
@@ -106,8 +110,14 @@ class AsyncPort(SendingPort):
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         """See :class:`httpconn.ports.base.Port`."""
+        step, pause = (
+            CleanUp(function),
+            SHORTEST_LOOK,
+        )  # begun before anything is awaited: a task may be cancelled twice
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(function)
+            while not step.has_ended():
+                await anyio.sleep(pause)
+                pause = min(2 * pause, LOOK)
 
     def crew(self) -> TaskGathering:
         """See :class:`httpconn.ports.base.Port`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from ..core.deadlines import Deadline
@@ -50,6 +50,16 @@ class Signal(Protocol):
 
     def set(self) -> object:
         """Wake whoever waits."""
+
+
+class Repeated(Protocol):
+    """A function that is called from time to time."""
+
+    def soon(self) -> None:
+        """Have it called at once."""
+
+    def check(self) -> None:
+        """Raise what it raised."""
 
 
 class Channel(Protocol[T]):
@@ -105,6 +115,9 @@ class Port(Protocol):
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Run file work where it does not hold up an event loop; it is always run to its end."""
+
+    def repeat(self, function: Callable[[], object], seconds: float) -> AbstractContextManager[Repeated]:
+        """Have a function called in another thread every so many seconds while the block lasts, whatever waits."""
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         """The same for what must be run even when the task is cancelled."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..core.deadlines import SHARED, Deadline
 from ..errors import InvalidRequest
 from ..options import MAX_SECONDS
+from .timer import Repeated
 
 
 @contextmanager
@@ -50,6 +51,10 @@ class SystemClock:
     def timestamp(self) -> float:
         """Seconds since the epoch."""
         return time.time()
+
+    def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
+        """See :class:`httpconn.ports.base.Port`."""
+        return Repeated(function, seconds)
 
     def chance(self) -> float:
         """Drawn evenly from 0 to 1."""

@@ -22,13 +22,10 @@ from .base import Exchange
 from .bridge import Bridged
 from .clients import SyncClient
 from .sending import SendingPort
-from .threads import Stopped, ThreadCrew
+from .threads import LOOK, CleanUp, Stopped, ThreadCrew
 from .translation import FOREIGN
 
 T = TypeVar("T")
-
-LOOK = 0.05
-"""Seconds after which a member of a crew that waits for others looks whether it was stopped."""
 
 
 class SyncExchange(Bridged):
@@ -92,8 +89,10 @@ class SyncPort(SendingPort):
         return function(*args)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
-        """See :class:`httpconn.ports.base.Port`."""
-        function()
+        """See :class:`httpconn.ports.base.Port`. A second interruption, such as another Ctrl-C, does not stop it."""
+        step = CleanUp(function)
+        while not step.has_ended(LOOK):
+            pass
 
     def crew(self) -> ThreadGathering:
         """See :class:`httpconn.ports.base.Port`."""

@@ -22,9 +22,11 @@ T = TypeVar("T")
 PATIENCE = 1.0
 """Seconds for which a crew that is stopped is waited for: what still dials ends by itself."""
 
+LOOK = 0.05
+"""Seconds after which a thread that waits for others looks whether something else has happened."""
 
-LOOK = 0.5
-"""Seconds for which a thread waits at once: a signal that comes just before a wait is only seen after it."""
+PORTION = 0.5
+"""Seconds for which a worker waits at once, until it looks whether somebody still wants its work."""
 
 
 class Stopped(BaseException):
@@ -119,3 +121,34 @@ class ThreadCrew:
         for thread, ended in list(self._threads.items()):
             if ended.block(max(0.0, end - time.monotonic())) and thread.is_alive():
                 thread.join(max(0.0, end - time.monotonic()))
+
+
+class CleanUp:
+    """A function in a thread of its own, where no signal handler raises an exception and nothing is cancelled.
+
+    If the wait for it is interrupted, it goes on, and the interpreter does not exit before it has returned.
+    """
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+        self._raised: list[BaseException] = []
+        self._ended = ThreadSignal()
+        try:
+            start_thread(threading.Thread(target=self._run, name="httpconn-clean-up", daemon=False))
+        except RuntimeError:  # no more threads, or the interpreter exits
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self._function()
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+            self._raised.append(error)
+        finally:
+            self._ended.set()
+
+    def has_ended(self, seconds: float = 0.0) -> bool:
+        """Wait so many seconds for the function; whether it has returned. Raises what the function raised."""
+        ended = self._ended.block(seconds)
+        if ended and self._raised:
+            raise self._raised.pop()
+        return ended

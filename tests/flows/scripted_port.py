@@ -19,6 +19,7 @@ from httpconn.core.throttle import Throttle
 from httpconn.errors import HTTPConnError
 from httpconn.flows.course import Call, Rules
 from httpconn.hooks import Hooks
+from httpconn.ports.timer import Repeated
 from httpconn.transport.messages import by_name
 
 T = TypeVar("T")
@@ -116,6 +117,10 @@ class ScriptedPort:
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """At once."""
         return function(*args)
+
+    def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
+        """In real time, of which little passes."""
+        return Repeated(function, seconds)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         """At once."""

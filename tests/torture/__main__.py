@@ -1,5 +1,7 @@
 """Kill processes that write partial files, at any moment, and see whether a wrong byte ever gets through.
 
+``--storm N`` interrupts N downloads instead, by signals and by cancellation; see :mod:`tests.torture.storm`.
+
 In each round processes come one after the other, or two at a time, for a file that changes now and then; each is
 killed. In most rounds they write it themselves; in the others they download it, on several connections, from a server
 that breaks off. Whatever stands under the target's name must always be a whole version of it, whatever is said to be on
@@ -22,6 +24,7 @@ from httpconn.disk.names import Names
 from httpconn.disk.sidecar import load
 from tests.torture.downloads import Downloads
 from tests.torture.processes import finished_well
+from tests.torture.storm import FACES, run
 from tests.torture.worker import Writers
 
 KILLED = 6
@@ -96,12 +99,24 @@ def makes_round(folder: Path, seed: int) -> bool:
     return survives(target, chance, Writers(chance, locks=seed % 3 > 0))
 
 
+def interrupted(count: int, seed: int) -> int:
+    """Run a storm on each face; a problem is an exception, which names it."""
+    print(f"--seed {seed} repeats it")
+    for face in FACES:
+        with tempfile.TemporaryDirectory() as folder:
+            print(face, dict(run(Path(folder), seed, face, count)))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Run the rounds; 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--storm", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args(arguments)
+    if options.storm:
+        return interrupted(options.storm, options.seed)
     for number in range(options.rounds):
         seed = options.seed + number
         with tempfile.TemporaryDirectory() as folder:

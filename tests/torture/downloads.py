@@ -95,7 +95,7 @@ def _paced(step: Step) -> Sequence[Step]:
 
 def _download(url: str, target: Path, connections: int, retries: int) -> None:
     """One call; what the server does to it is no fault of ours, and all else is."""
-    segments.CHECKPOINT_EVERY = 0.0  # no kill comes as late as the first checkpoint otherwise would
+    segments.CHECKPOINT_EVERY = 0.001  # no kill comes as late as the first checkpoint otherwise would
     failures = suppress(httpconn.TransportError, httpconn.ResponseError)
     with failures, httpconn.HTTPConnection(retries=httpconn.RetryPolicy(attempts=retries + 1, backoff=0)) as connection:
         connection.download(url, target, segments=connections)

@@ -1,4 +1,7 @@
-"""A process that is killed at any moment leaves no wrong byte; ``python -m tests.torture`` kills many more."""
+"""A download that is killed or interrupted at any moment leaves no wrong byte, no lock and no file that nobody finds.
+
+``python -m tests.torture`` kills many more, and ``python -m tests.torture --storm 20000`` interrupts many more.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,17 @@ import sys
 from pathlib import Path
 
 
-def test_ten_rounds() -> None:
-    command = [sys.executable, "-m", "tests.torture", "--rounds", "10"]
+def run(*options: str) -> None:
+    command = [sys.executable, "-m", "tests.torture", *options]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=50, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ten_rounds() -> None:
+    run("--rounds", "10")
+
+
+def test_interruptions() -> None:
+    run("--storm", "60")

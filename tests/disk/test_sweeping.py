@@ -1,0 +1,146 @@
+"""What dead owners have left in a folder is removed by the next download into it; what can be resumed stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from httpconn.disk import sweeping
+from httpconn.disk.partfile import STALE, PartFile, Sidecar
+
+ROOT = Path(__file__).parents[2]
+NOTE = Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3)
+ORPHAN = ".other.0123456789abcdef.httpconn-part"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    monkeypatch.setattr(sweeping, "_due", {})
+
+
+def without_locks(_descriptor: int) -> bool:
+    return False
+
+
+def begun(target: Path, **options: object) -> PartFile:
+    part = PartFile(target, **options)
+    part.open()
+    part.write([b"one"])
+    return part
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_no_lock_and_no_sidecar_names_is_removed(tmp_path):
+    for name in (ORPHAN, ".other.httpconn-draft", ".another.0123456789abcdef.httpconn-part", ".other.httpconn-state"):
+        (tmp_path / name).write_bytes(b"x")
+    begun(tmp_path / "file").commit()
+    # What stands under a sidecar's name and is no sidecar of ours names nothing.
+    assert names(tmp_path) == [".other.httpconn-state", "file"]
+
+
+def test_what_can_be_resumed_stays(tmp_path):
+    left = begun(tmp_path / "other")
+    left.checkpoint(NOTE)
+    left.close()
+    (tmp_path / ORPHAN).touch()
+    before = set(names(tmp_path)) - {ORPHAN}
+    begun(tmp_path / "file").commit()
+    assert set(names(tmp_path)) == {*before, "file"}
+    again = PartFile(tmp_path / "other")
+    assert again.open() == NOTE
+    again.discard()
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_what_a_live_owner_has_stays(tmp_path, locks):
+    options = {} if locks else {"locking": without_locks}
+    owner = begun(tmp_path / "other", **options)
+    begun(tmp_path / "file", **options).commit()
+    owner.write([b" two"])
+    assert owner.commit().read_bytes() == b"one two"
+    assert names(tmp_path) == ["file", "other"]
+
+
+def test_without_locks_age_decides(tmp_path):
+    old, young = tmp_path / ORPHAN, tmp_path / ".other.0000000000000000.httpconn-part"
+    for each in (old, young):
+        each.touch()
+    os.utime(old, (old.stat().st_mtime - STALE - 10,) * 2)
+    begun(tmp_path / "file", locking=without_locks).commit()
+    assert names(tmp_path) == [young.name, "file"]
+
+
+@pytest.mark.parametrize("name", ["link", "folder", "other name"])
+def test_what_is_no_partial_file_of_ours_stays(tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    if name == "link":
+        (tmp_path / ORPHAN).symlink_to(victim)
+    elif name == "folder":
+        (tmp_path / ORPHAN).mkdir()
+    else:
+        (tmp_path / ".other.0123456789ABCDEF.httpconn-part").touch()
+    before = names(tmp_path)
+    begun(tmp_path / "file").commit()
+    assert names(tmp_path) == [*before[:1], "file", *before[1:]]
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_name_that_is_long_is_found(tmp_path):
+    left = begun(tmp_path / ("x" * 255))
+    left.checkpoint(NOTE)
+    left.close()
+    next(tmp_path.glob(".*state")).unlink()
+    begun(tmp_path / "file").commit()
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_large_folder_is_read_by_some_downloads_only(tmp_path):
+    for number in range(200):
+        (tmp_path / f"{number}").touch()
+    begun(tmp_path / "file").discard()
+    (tmp_path / ORPHAN).touch()
+    for _ in range(4):
+        assert (tmp_path / ORPHAN).exists()
+        begun(tmp_path / "file").discard()
+    assert not (tmp_path / ORPHAN).exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from httpconn.disk.partfile import PartFile
+part = PartFile(Path(sys.argv[1]))
+part.open()
+part.write([b"one"])
+os.unlink(part._names.lock)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_without_a_lock_is_removed(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "other")], cwd=ROOT, check=False)
+    assert names(tmp_path)
+    begun(tmp_path / "file").commit()
+    assert names(tmp_path) == ["file"]
+
+
+def test_what_is_dropped_releases_itself(tmp_path):
+    before = set(os.listdir("/proc/self/fd"))
+    part = begun(tmp_path / "file")
+    del part
+    assert names(tmp_path) == []
+    part = begun(tmp_path / "file")
+    part.checkpoint(NOTE)
+    del part
+    part = PartFile(tmp_path / "file")
+    assert part.open() == NOTE
+    part.discard()
+    assert set(os.listdir("/proc/self/fd")) == before
