@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 from .errors import InvalidRequest
 from .flows.many import End, Many
 from .ports.tasks import TaskCrew
-from .ports.threads import Stopped, ThreadCrew
+from .ports.threads import CleanUp, Stopped, ThreadCrew
 from .stepping import run_sync
 
 R = TypeVar("R")
@@ -49,9 +49,12 @@ class Results(Iterator[R], Generic[R]):
     def close(self) -> None:
         """Stop what is under way; there are no further results."""
         if self._stop.alive:
-            self._crew.stop()
-            self._stop.detach()  # only now: a signal handler may interrupt the call before
-            self._crew.join()
+            CleanUp(self._end).wait()
+
+    def _end(self) -> None:
+        self._crew.stop()
+        self._stop.detach()
+        self._crew.join()
 
     def __enter__(self) -> Self:
         return self

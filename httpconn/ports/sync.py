@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -47,6 +48,8 @@ class SyncExchange(Bridged):
 class SyncPort(SendingPort):
     """The world of a synchronous call."""
 
+    _looks_often = False
+
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.ports.base.Port`."""
         for portion in portions(seconds):
@@ -63,8 +66,20 @@ class SyncPort(SendingPort):
 
     async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
         """See :class:`httpconn.ports.base.Port`."""
-        if not signal.block(None if deadline.at is None else max(0.0, deadline.at - self.now())):
-            raise deadline.exceeded()
+        while not signal.block(self._portion(deadline)):
+            self._look()
+            deadline.check(self.now())
+
+    def _portion(self, deadline: Deadline) -> float | None:
+        """Seconds of one wait. Python acts on a signal that comes just before a main thread's wait only after it."""
+        longest = LOOK if self._looks_often or threading.current_thread() is threading.main_thread() else None
+        if deadline.at is None:
+            return longest
+        left = max(0.0, deadline.at - self.now())
+        return left if longest is None else min(left, longest)
+
+    def _look(self) -> None:
+        """What happens now and then in a wait for others."""
 
     async def _call(self, hook: Hook, event: object) -> None:
         result = hook(event)
@@ -90,9 +105,7 @@ class SyncPort(SendingPort):
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         """See :class:`httpconn.ports.base.Port`. A second interruption, such as another Ctrl-C, does not stop it."""
-        step = CleanUp(function)
-        while not step.has_ended(LOOK):
-            pass
+        CleanUp(function).wait()
 
     def crew(self) -> ThreadGathering:
         """See :class:`httpconn.ports.base.Port`."""
@@ -107,6 +120,8 @@ class SyncPort(SendingPort):
 class CrewPort(SyncPort):
     """The world of a synchronous call of a crew, which another thread may stop."""
 
+    _looks_often = True
+
     def __init__(self, client: SyncClient, crew: ThreadCrew, *, owned: bool) -> None:
         super().__init__(client, owned=owned)
         self._interruption: Interruption = crew.interruption
@@ -116,12 +131,10 @@ class CrewPort(SyncPort):
         if self._interruption.within(seconds):
             raise Stopped
 
-    async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
-        """The same, with a look at the crew now and then: others wait for the signal, who are not to be woken by it."""
-        while not signal.block(LOOK if deadline.at is None else min(LOOK, max(0.0, deadline.at - self.now()))):
-            if self._interruption.is_requested:
-                raise Stopped
-            deadline.check(self.now())
+    def _look(self) -> None:
+        """Others wait for the same signal, and are not to be woken by it when this crew is stopped."""
+        if self._interruption.is_requested:
+            raise Stopped
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         """See :class:`httpconn.ports.base.Port`."""
@@ -156,5 +169,8 @@ class ThreadGathering:
     async def __aexit__(self, *exc_info: object) -> None:
         if self._outer is not None:
             self._outer.let_go(self._crew)
+        CleanUp(self._end).wait()
+
+    def _end(self) -> None:
         self._crew.stop()
         self._crew.join()

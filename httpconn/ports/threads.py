@@ -45,9 +45,11 @@ class ThreadChannel(Generic[T]):
 
     async def receive(self) -> T:
         """Block. Whoever is stopped takes nothing more, whatever there is."""
+        # Python acts on a signal that comes just before a wait of the main thread only after it.
+        portion = LOOK if threading.current_thread() is threading.main_thread() else PORTION
         while not self._interruption.is_requested:
             try:
-                item = self._items.get(timeout=LOOK)
+                item = self._items.get(timeout=portion)
             except Empty:
                 self._crew.look_for_owner()
                 continue
@@ -152,3 +154,8 @@ class CleanUp:
         if ended and self._raised:
             raise self._raised.pop()
         return ended
+
+    def wait(self) -> None:
+        """Block until the function has returned."""
+        while not self.has_ended(LOOK):
+            pass
