@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
 from weakref import ref
 
 from ..forking import in_child
 
-T = TypeVar("T")
+_PLACE = sum(getattr(os, name, 0) for name in ("O_PATH", "O_NOFOLLOW", "O_CLOEXEC"))
 
 
 class Opened(io.FileIO):
@@ -48,22 +46,22 @@ def _close_in_child() -> None:
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> Opened:
     """Open a file that is closed in forked children."""
-    return _noted(_owned(Opened, os.open, path, flags, mode))
+    return _noted(next(map(Opened, map(os.open, (path,), (flags,), (mode,)))))
 
 
 def duplicate(file: Opened) -> Opened:
     """Open the same file again, so that it can be flushed while its owner closes it."""
-    return _noted(_owned(Opened, os.dup, file.fileno()))
+    return _noted(next(map(Opened, map(os.dup, (file.fileno(),)))))
 
 
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
     """Open a folder for reading."""
-    return _owned(Descriptor, os.open, path, os.O_RDONLY)
+    return next(map(Descriptor, map(os.open, (path,), (os.O_RDONLY,))))
 
 
-def open_place(path: str | os.PathLike[str], *flags: str) -> Descriptor:
+def open_place(path: str | os.PathLike[str]) -> Descriptor:
     """Open anything that stands at a path, not its content: no permission to read it is needed (Linux)."""
-    return _owned(Descriptor, os.open, path, sum(getattr(os, name) for name in ("O_PATH", "O_NOFOLLOW", *flags)))
+    return next(map(Descriptor, map(os.open, (path,), (_PLACE,))))
 
 
 def close(file: Opened) -> None:
@@ -76,7 +74,3 @@ def close(file: Opened) -> None:
 def _noted(file: Opened) -> Opened:
     _opened[file.fileno()] = ref(file)
     return file
-
-
-def _owned(owner: Callable[[int], T], opening: Callable[..., int], *args: Any) -> T:
-    return next(map(owner, map(opening, *((arg,) for arg in args))))

@@ -134,7 +134,7 @@ def _is_mount_point(path: str) -> bool:
     if sys.platform != "linux":
         return False
     with suppress(OSError):
-        return _mount_of(open_place(path)) != _mount_of(open_place(os.path.dirname(path), "O_DIRECTORY"))
+        return _mount_of(open_place(path)) != _mount_of(open_place(os.path.dirname(path)))
     return False
 
 
