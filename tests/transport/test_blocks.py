@@ -5,23 +5,21 @@ from __future__ import annotations
 import pytest
 
 from httpconn.errors import HeaderTooLarge, ProtocolError
-from httpconn.transport.blocks import FieldBlock
+from httpconn.transport.blocks import FieldBlock, head_begins
 
 STATUS, FIELD, END = b"HTTP/1.1 200 OK\r\n", b"A: x\r\n", b"\r\n"
 MOST_FIELDS, MOST_BYTES = 3, 60
 FAULTS = {
     "opening, fields": (b"T" + STATUS + FIELD * 4 + END, "no HTTP/1 message"),
-    "fields, lone LF": (STATUS + FIELD * 4 + b"B: y\n" + END, "too many"),
-    "lone LF, fields": (STATUS + b"B: y\n" + FIELD * 4 + END, "without CR"),
-    "lone LF is the end of one too many": (STATUS + FIELD * 3 + b"A: x\n" + END, "without CR"),
-    "size, lone LF": (STATUS + b"A: " + b"x" * MOST_BYTES + b"\n" + END, "too large"),
-    "lone LF, size": (STATUS + b"B: y\nA: " + b"x" * MOST_BYTES + END, "without CR"),
+    "fields": (STATUS + FIELD * 4 + END, "too many"),
+    "fields that end in LF": (STATUS + b"A: x\n" * 4 + b"\n", "too many"),
+    "size": (STATUS + b"A: " + b"x" * MOST_BYTES + END, "too large"),
     "fields, size": (STATUS + FIELD * 4 + b"A: " + b"x" * MOST_BYTES + END, "too many"),
 }
 
 
 def fault(parts: list[bytes]) -> tuple[type[Exception], str]:
-    block = FieldBlock(b"HTTP/1.", MOST_FIELDS, MOST_BYTES)
+    block = FieldBlock(head_begins, MOST_FIELDS, MOST_BYTES)
     with pytest.raises((ProtocolError, HeaderTooLarge)) as caught:
         list(map(block.gather, parts))
     return caught.type, str(caught.value)
