@@ -171,7 +171,7 @@ class _Visit:
     async def _put(self, spec: RequestSpec, sent: Request, head: Head, data: bytes) -> None:
         """Store a response, if it may be stored and is the response to this very request."""
         if self.record is not None and head.status in TRANSIENT_STATUSES:
-            return  # the record may have to stand in for a server that fails
+            return  # the record may be needed if the server keeps failing
         record = caching.record_of(head, data, self.asked_at, self.port.timestamp())
         if record is None or not caching.is_as_built(sent, spec):
             await self._drop(spec)
