@@ -99,6 +99,20 @@ def test_a_call_that_waits_gets_the_slot_of_one_that_was_interrupted(url):
     assert results == [{"a": 1}] * 30
 
 
+def test_a_call_that_leads_equal_calls_can_be_interrupted_at_any_moment(url):
+    with HTTPConnection(coalesce=True) as connection:
+
+        def call() -> object:
+            return connection.get_json(f"{url}/small", timeout=10)
+
+        call()
+        moment = 1
+        while interrupted(call, moment):
+            assert call() == {"a": 1}
+            moment += 2
+        assert moment > 100
+
+
 def test_a_storm_of_signals_leaves_nothing_behind():
     assert storm(150, seed=1) == []
 

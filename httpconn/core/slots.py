@@ -48,8 +48,9 @@ class Slots:
         if self._gaps:
             del self._gaps[: bisect_left(self._gaps, now, key=_END)]
         if slot >= self.end:
-            self._add(len(self._gaps), max(now, self.end), slot)
-            self.end = slot + self._interval
+            free = max(now, self.end)
+            self.end = slot + self._interval  # first: an interruption here loses the gap, and gives no slot twice
+            self._add(len(self._gaps), free, slot)
         else:
             self._split(slot, slot + self._interval)
         return slot

@@ -9,12 +9,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from weakref import ref
 
+from ..core.deadlines import Deadline
 from ..errors import DeadlineExceeded, HTTPConnError, StatusError
 from ..ports.base import Port, Signal
 from .cached import obtain
 from .course import Call, Course
 from .whole import Content
+
+LOOK = 5.0
+"""Seconds after which a call that waits looks whether the leader is alive: a signal handler may have interrupted it."""
+
+
+class Leader:
+    """Held by the call that makes a transfer. It is destroyed with that call, wherever an exception ends the call."""
+
+    __slots__ = ("__weakref__",)
 
 
 @dataclass(eq=False)
@@ -23,10 +34,12 @@ class Flight:
 
     Attributes:
         landed: set when it is over.
+        leader: the call that makes it.
         outcome: what it came to, or None where its leader left.
     """
 
     landed: Signal
+    leader: ref[Leader]
     outcome: Content | HTTPConnError | None = None
 
 
@@ -39,13 +52,16 @@ async def shared(port: Port, call: Call, flights: Flights) -> Content:
     course = Course.of(call, port.now())
     key = port.place, *_likeness(call)
     while True:
-        mine = Flight(port.signal())
+        leader = Leader()
+        mine = Flight(port.signal(), ref(leader))
         flight = flights.setdefault(key, mine)
         if flight is mine:
             return await _lead(port, course, flights, key, flight)
         await _follow(port, course, flight)
         if flight.outcome is not None:
             return _taken(flight.outcome)
+        if flights.get(key) is flight:  # its leader was destroyed before it could remove the entry
+            flights.pop(key, None)
 
 
 def _likeness(call: Call) -> tuple[Hashable, ...]:
@@ -69,11 +85,15 @@ async def _lead(port: Port, course: Course, flights: Flights, key: Hashable, fli
 
 
 async def _follow(port: Port, course: Course, flight: Flight) -> None:
-    try:
-        await port.wait(flight.landed, course.deadline)
-    except HTTPConnError as error:
-        course.describe(error, port.now())
-        raise
+    while flight.leader() is not None:
+        end = course.deadline.sooner(Deadline.after(LOOK, port.now()))
+        try:
+            await port.wait(flight.landed, end)
+            return
+        except HTTPConnError as error:
+            if end == course.deadline:
+                course.describe(error, port.now())
+                raise
 
 
 def _taken(outcome: Content | HTTPConnError) -> Content:
