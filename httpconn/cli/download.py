@@ -49,7 +49,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 @click.option("--mirror", "mirrors", metavar="URL", multiple=True, help="Another URL of the file; needs --digest.")
 @click.option(
     "--segments",
-    type=click.IntRange(1, 64),
+    type=options.whole(1, 64),
     metavar="N",
     help="Connections for each file; by default as many as make a large one faster, up to 16.",
 )

@@ -18,10 +18,10 @@ EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
     (errors.AccessDenied, 3, "the URL may not be fetched"),
     (errors.InvalidRequest, 2, "the command is wrong, or the URL is not valid"),
     (errors.TimedOut, 5, "it took too long"),
-    (errors.TransportError, 4, "no connection, or it broke"),
-    (errors.ResponseError, 6, "the server's answer is no success, or is broken"),
+    (errors.TransportError, 4, "the connection failed or broke"),
+    (errors.ResponseError, 6, "the response is an error, or is broken"),
     (errors.LimitExceeded, 7, "the content is larger than allowed"),
-    (errors.IntegrityError, 8, "the content is not what was promised"),
+    (errors.IntegrityError, 8, "the content differs from what was promised"),
     (errors.StorageError, 9, "the file cannot be written"),
 )
 INTERRUPTED = 128 + signal.SIGINT

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -47,7 +47,10 @@ def size(value: str) -> int:
 
 def rate(value: str) -> int:
     """A size of at least one byte."""
-    return size(value) or _refuse("must be more than 0")
+    given = size(value)
+    if given == 0:
+        _refuse("must be more than 0")
+    return given
 
 
 def seconds(value: str) -> float:
@@ -61,7 +64,22 @@ def seconds(value: str) -> float:
     return number
 
 
-def _refuse(why: str) -> Any:
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return the type of a whole number in a range."""
+
+    def number(value: str) -> int:
+        try:
+            given = int(value)
+        except ValueError:
+            _refuse(f"{value!r} is not a valid integer")
+        if not least <= given <= most:
+            _refuse(f"must be from {least} to {most:,}")
+        return given
+
+    return number
+
+
+def _refuse(why: str) -> NoReturn:
     raise click.BadParameter(why)
 
 
@@ -128,9 +146,8 @@ def input_file(help_text: str) -> Callable[[Any], Any]:
 
 def concurrency(default: int, help_text: str) -> Callable[[Any], Any]:
     """The option that bounds what is fetched at once."""
-    kind = click.IntRange(1, 10_000)
     return click.option(
-        "-j", "--concurrency", type=kind, metavar="N", default=default, show_default=True, help=help_text
+        "-j", "--concurrency", type=whole(1, 10_000), metavar="N", default=default, show_default=True, help=help_text
     )
 
 
@@ -163,7 +180,7 @@ def _shared() -> tuple[Callable[[Any], Any], ...]:
         of_environment("--timeout", type=seconds, metavar="SECONDS", help="Limit the whole transfer of each URL."),
         of_environment(
             "--retries",
-            type=click.IntRange(0, _MAX_RETRIES),
+            type=whole(0, _MAX_RETRIES),
             metavar="N",
             default=2,
             show_default=True,

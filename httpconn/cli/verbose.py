@@ -50,18 +50,18 @@ def _shown(name: str, value: str) -> str:
     return _QUERY.sub(r"\1***", value) if name.lower() in _URLS and "?" in value else value
 
 
-def _traced(event: str, told: dict[str, Any]) -> None:
+def _traced(event: str, info: dict[str, Any]) -> None:
     """An event of httpx's ``trace`` extension."""
     step, _, state = event.rpartition(".")
     words = {"connection.connect_tcp": "connection", "connection.start_tls": "TLS handshake"}.get(step)
     if words is not None:
-        tell(f"* {words} {state}{_details(told)}")
+        tell(f"* {words} {state}{_details(info)}")
 
 
-def _details(told: dict[str, Any]) -> str:
-    if "request" in told:
-        return f": {told['request'].url.netloc.decode('ascii')}"
-    return f": {told['exception']}" if "exception" in told else ""
+def _details(info: dict[str, Any]) -> str:
+    if "request" in info:
+        return f": {info['request'].url.netloc.decode('ascii')}"
+    return f": {info['exception']}" if "exception" in info else ""
 
 
 def _retry(event: RetryEvent) -> None:
