@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .response import Response
     from .results import AsyncResults, Results
     from .stats import HostStats, PoolStats, Stats
+    from .transport.proxies import Proxy
 
     __all__ = [
         "AccessPolicy",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         "PoolStats",
         "Progress",
         "ProgressCallback",
+        "Proxy",
         "RateLimit",
         "RedirectEvent",
         "RedirectPolicy",
@@ -90,6 +92,7 @@ _HOMES = {
     "HostStats": "stats",
     "PoolStats": "stats",
     "Stats": "stats",
+    "Proxy": "transport.proxies",
 }
 _MODULES = ("errors", "progress", "testing", "transport")
 

@@ -30,6 +30,7 @@ from .pins import Pinned
 from .ports.clients import ClientOptions, Clients
 from .stats import Stats, stats_of
 from .transport.names import NameResolver, Names
+from .transport.proxies import ProxyLike, checked_proxy
 from .transport.tls import Certificate
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -94,7 +95,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         cache: Cache | None = None,
         verify: ssl.SSLContext | Pinned | str | bool = True,
         cert: Certificate | None = None,
-        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        proxy: ProxyLike | None = None,
         trust_env: bool = True,
         resolver: NameResolver | None = None,
         http2: bool = False,
@@ -145,7 +146,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 limits=limits,
                 verify=verify,
                 cert=cert,
-                proxy=proxy,
+                proxy=None if proxy is None else checked_proxy(proxy),
                 trust_env=trust_env,
                 http2=http2,
                 hooks=hooks,

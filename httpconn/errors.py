@@ -232,7 +232,19 @@ class WriteFailed(TransportError, httpx.WriteError):
 
 
 class ProxyFailed(TransportError, httpx.ProxyError):
-    """The proxy refused, or could not be used."""
+    """The proxy refused, or could not be used.
+
+    Attributes:
+        status_code: the status with which an HTTP proxy refused a tunnel, or None.
+    """
+
+    status_code: int | None = None
+
+    def __init__(self, message: str, *, status: int | None = None, retryable: bool | None = None) -> None:
+        if retryable is None and status is not None:
+            retryable = status in TRANSIENT_STATUSES
+        super().__init__(message, retryable=retryable)
+        self.status_code = status
 
 
 class TimedOut(TransportError, httpx.TimeoutException, TimeoutError):

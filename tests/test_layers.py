@@ -35,8 +35,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         WORLD,
     ),
     "transport": (
-        {"transport", "access", "checked", "forking", "errors", "options", "pins", "stats", "stepping"}
-        | {"core.addresses", "core.hosts", "core.messages", "core.proxies", "core.urls"},
+        {"transport", "access", "checked", "forking", "errors", "http", "options", "pins", "stats", "stepping"}
+        | {"core.addresses", "core.headers", "core.hosts", "core.messages", "core.proxies", "core.urls"},
         {"trio"},
     ),
     "response": ({"core", "flows", "errors", "stepping", "ports.base"}, WORLD),
@@ -58,7 +58,18 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "testing": ({"testing"}, {"anyio", "trio", "httpx"}),
     "connection": (
         {"access", "calls", "core", "downloading", "errors", "fetching", "flows", "hooks", "options", "ports"}
-        | {"_version", "cache", "many", "opening", "pickling", "pins", "stats", "transport.names", "transport.tls"},
+        | {
+            "_version",
+            "cache",
+            "many",
+            "opening",
+            "pickling",
+            "pins",
+            "stats",
+            "transport.names",
+            "transport.proxies",
+            "transport.tls",
+        },
         WORLD - {"ssl"},
     ),
     "cli": (

@@ -181,7 +181,7 @@ class TestProxies:
         environ("ALL_PROXY", "SOCKS://[::1]:1080")
         environ("NO_PROXY", "direct.example")
         urls = ["https://a.example/", "http://a.example/", "https://direct.example/"]
-        assert [connect().proxy_for(url) for url in urls] == ["http://proxy.example:3128", "socks5://[::1]:1080", None]
+        assert [connect().proxy_for(url) for url in urls] == ["http://proxy.example:3128", "socks5h://[::1]:1080", None]
         assert connect(trust_env=False).proxy_for(urls[0]) is None
         assert connect(access=httpconn.AccessPolicy.public_internet()).proxy_for(urls[0]) is None
         assert connect(proxy="http://u:p@own.example").proxy_for(urls[2]) == "http://own.example"

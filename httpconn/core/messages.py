@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from ..errors import InvalidRequest
+
 RawFields = list[tuple[bytes, bytes]]
 """Header fields in their order, names in their case."""
 
@@ -77,6 +79,28 @@ class Request:
         """The URL, its target as it is sent."""
         text = f"{self.origin.scheme}://{self.origin.netloc}{self.target.decode('ascii', 'replace')}"
         return f"{text}#{self.fragment}" if self.fragment else text
+
+    def forwarded(self, fields: RawFields) -> Request:
+        """Return the request as it is sent to a proxy that forwards it (RFC 9112 section 3.2.2).
+
+        Raises:
+            InvalidRequest: the target does not begin with a slash, so that it would change the host.
+        """
+        if self.target[:1] not in (b"/", b"*"):
+            raise InvalidRequest("The target of a request through a proxy must begin with /")
+        place = f"{self.origin.scheme}://{self.origin.netloc}".encode()
+        target = place if self.target == b"*" else place + self.target
+        return Request(
+            self.origin,
+            target,
+            fields,
+            method=self.method,
+            body=self.body,
+            server_name=self.server_name,
+            trace=self.trace,
+            fragment=self.fragment,
+            made=self.made,
+        )
 
     def as_httpx(self) -> httpx.Request:
         """The httpx.Request, made at the first look; the extension ``target`` holds what httpx would normalize."""

@@ -20,15 +20,16 @@ _ADDRESS_SIZE = {_IPV4: 4, _IPV6: 16}
 
 # RFC 1928 section 6.
 _REPLIES = {
-    1: "general failure",
-    2: "connection not allowed by its rules",
-    3: "network unreachable",
-    4: "host unreachable",
-    5: "connection refused",
+    1: "General SOCKS server failure",
+    2: "Connection not allowed by ruleset",
+    3: "Network unreachable",
+    4: "Host unreachable",
+    5: "Connection refused",
     6: "TTL expired",
-    7: "command not supported",
-    8: "address type not supported",
+    7: "Command not supported",
+    8: "Address type not supported",
 }
+_FINAL_REPLIES = {2, 7}
 
 
 def handshake(host: str, port: int, credentials: Credentials | None) -> Handshake:
@@ -52,27 +53,30 @@ def handshake(host: str, port: int, credentials: Credentials | None) -> Handshak
         yield from _authenticate(*credentials)
     elif method == _NONE_ACCEPTED:
         asked = "wants credentials" if credentials is None else "accepts neither no credentials nor a user name"
-        raise ProxyFailed(f"The SOCKS5 proxy {asked}")
+        raise ProxyFailed(f"The SOCKS5 proxy {asked}", retryable=False)
     elif method != _NO_AUTHENTICATION:
-        raise ProxyFailed("The SOCKS5 proxy chose an authentication method that was not offered")
+        raise ProxyFailed("The SOCKS5 proxy chose an authentication method that was not offered", retryable=False)
     yield from _connect(_address(host) + port.to_bytes(2, "big"))
 
 
 def _authenticate(user: bytes, password: bytes) -> Handshake:
     # RFC 1929 section 2: one byte states each length.
     if not 0 < len(user) < 256 or len(password) > 255:
-        raise ProxyFailed("SOCKS5 allows user names of 1 to 255 bytes and passwords of at most 255 bytes")
+        raise ProxyFailed(
+            "SOCKS5 allows user names of 1 to 255 bytes and passwords of at most 255 bytes", retryable=False
+        )
     request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
     _, status = yield request, 2
     if status:
-        raise ProxyFailed("The SOCKS5 proxy rejected the user name or the password")
+        raise ProxyFailed("The SOCKS5 proxy rejected the user name or the password", retryable=False)
 
 
 def _connect(destination: bytes) -> Handshake:
     version, reply, _, kind = yield b"\x05\x01\x00" + destination, 4
     _require_version(version)
     if reply:
-        raise ProxyFailed(f"The SOCKS5 proxy could not connect: {_REPLIES.get(reply, f'reply code {reply}')}")
+        reason = _REPLIES.get(reply, f"reply code {reply}")
+        raise ProxyFailed(f"The SOCKS5 proxy could not connect: {reason}", retryable=reply not in _FINAL_REPLIES)
     # The address that the proxy connects from. Nobody needs it, but it is part of the reply.
     if kind == _NAME:
         size = (yield b"", 1)[0]
@@ -89,11 +93,11 @@ def _address(host: str) -> bytes:
     except ValueError:
         name = host.encode("ascii")
         if len(name) > 255:
-            raise ProxyFailed("SOCKS5 allows host names of at most 255 bytes") from None
+            raise ProxyFailed("SOCKS5 allows host names of at most 255 bytes", retryable=False) from None
         return bytes([_NAME, len(name)]) + name
     return bytes([_IPV4 if isinstance(address, IPv4Address) else _IPV6]) + address.packed
 
 
 def _require_version(version: int) -> None:
     if version != 5:
-        raise ProxyFailed("The proxy does not speak SOCKS5")
+        raise ProxyFailed("The proxy does not speak SOCKS5", retryable=False)

@@ -27,10 +27,11 @@ from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.direct import origin_of
 from ..transport.engine import Engine
-from ..transport.environment import EnvironmentProxies, Proxied, ProxyChoice
+from ..transport.environment import EnvironmentProxies, EnvironmentRouting, Proxied, ProxyChoice
 from ..transport.names import Names
 from ..transport.pair import OBSERVED
-from ..transport.proxies import checked_proxy, proxy_of, require_trusted
+from ..transport.proxies import Proxy, proxy_of, require_trusted
+from ..transport.routes import Routing
 from ..transport.security import Security, Verify
 from ..transport.signals import running_asyncio
 from ..transport.tls import Certificate
@@ -157,7 +158,7 @@ class ClientOptions:
     limits: Limits
     verify: Verify
     cert: Certificate | None
-    proxy: str | httpx.URL | httpx.Proxy | None
+    proxy: Proxy | None
     trust_env: bool
     http2: bool
     hooks: Hooks
@@ -177,7 +178,7 @@ class ClientOptions:
 
     def sync_client(self) -> SyncClient:
         """A new client for threads."""
-        transport = self.transport or HTTPTransport(proxy=self.proxy, **self._transport_options())
+        transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
         proxied: Proxied[httpx.BaseTransport] | None = None if self.transport else self._proxied(HTTPTransport)
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
@@ -185,7 +186,7 @@ class ClientOptions:
 
     def async_client(self) -> AsyncClient:
         """A new client for one event loop."""
-        transport = self.async_transport or AsyncHTTPTransport(proxy=self.proxy, **self._transport_options())
+        transport = self.async_transport or AsyncHTTPTransport(proxy=self._routing(), **self._transport_options())
         proxied: Proxied[httpx.AsyncBaseTransport] | None
         proxied = None if self.async_transport else self._proxied(AsyncHTTPTransport)
         hooks = {
@@ -206,10 +207,14 @@ class ClientOptions:
         }
 
     def _proxied(self, transport: Callable[..., T]) -> Proxied[T] | None:
-        choice = self._choice()
+        choice = self._choice() if self.http2 else None
         if choice is None:
             return None
         return Proxied(choice, lambda proxy: transport(proxy=proxy, **self._transport_options()))
+
+    def _routing(self) -> Proxy | Routing | None:
+        choice = None if self.http2 else self._choice()
+        return self.proxy if choice is None else EnvironmentRouting(choice)
 
     def _choice(self) -> ProxyChoice | None:
         """Return the environment's choice of proxies, or None where it does not count.
@@ -220,7 +225,7 @@ class ClientOptions:
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
         return self.environment.read(os.environ) if self.trust_env and self.proxy is None and trusted else None
 
-    def proxy_for(self, origin: Origin) -> httpx.Proxy | None:
+    def proxy_for(self, origin: Origin) -> Proxy | None:
         """Return the proxy of an origin, or None for a direct connection or a transport of the caller's.
 
         Raises:
@@ -229,7 +234,7 @@ class ClientOptions:
         if self.transport or self.async_transport:
             return None
         if self.proxy is not None:
-            return checked_proxy(self.proxy)
+            return self.proxy
         choice = self._choice()
         variable = choice and choice(origin)
         return variable and proxy_of(variable)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ..core.messages import Origin, Request
+from ..core.messages import Request
+from ..options import Limits
 from .dial import Options, dial, dial_unix
+from .race import interleaved
+from .routes import Route
 from .runtimes import Runtime
 from .security import Security
 from .tracing import traced
+from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
 from .wire import Wire
 
 
@@ -15,33 +19,79 @@ class Connector:
 
     Args:
         runtime: waits.
+        limits: those for the header of a proxy's response.
         security: TLS to origins.
-        dialling: how sockets are made.
+        to_proxies: TLS to proxies that bring no context of their own.
+        dialling: how sockets to origins are made.
+        proxied: how sockets to proxies are made.
         uds: the path of a Unix socket, which is dialled instead of any host.
     """
 
-    def __init__(self, runtime: Runtime, security: Security, dialling: Options, uds: str | None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        security: Security,
+        to_proxies: Security,
+        dialling: Options,
+        proxied: Options,
+        uds: str | None,
+    ) -> None:
         self._runtime = runtime
+        self._limits = limits
         self._security = security
+        self._to_proxies = to_proxies
         self._dialling = dialling
+        self._proxied = proxied
         self._uds = uds
 
-    async def dial(self, origin: Origin, end: float) -> Wire:
-        """Return a connected wire; errors as of :func:`httpconn.transport.dial.dial`."""
-        if self._uds is not None:
-            sock = await dial_unix(self._runtime, self._uds, end, self._dialling)
-        else:
-            sock = await dial(self._runtime, origin.host, origin.port, end, self._dialling)
-        return Wire(sock, self._runtime)
-
-    async def secure(self, wire: Wire, request: Request, end: float) -> None:
-        """Make a connected wire one that the request can be sent on.
+    async def tunnel(self, route: Route, end: float) -> Tunnel | None:
+        """Return the tunnel that a new connection needs, or None.
 
         Raises:
-            TLSFailed: the handshake failed.
+            ConnectFailed: the name of the origin has no address, and is not for the proxy to resolve.
             ConnectTimedOut: the end has come.
         """
-        origin = request.origin
+        proxy, origin = route.proxy, route.origin
+        if proxy is None or route.forwarder is not None:
+            return None
+        if not proxy.is_socks:
+            return ConnectTunnel(proxy, origin, self._limits)
+        if proxy.resolves_names:
+            return SocksTunnel(proxy, [origin.host], origin.port)
+        found = await self._proxied.guard.found(self._runtime, origin.host, origin.port, end)
+        return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
+
+    async def dial(self, route: Route, end: float) -> Wire:
+        """Return a wire that is connected to the origin or its proxy.
+
+        Errors as of :func:`httpconn.transport.dial.dial`.
+        """
+        options = self._dialling if route.proxy is None else self._proxied
+        if self._uds is not None:
+            sock = await dial_unix(self._runtime, self._uds, end, options)
+        else:
+            sock = await dial(self._runtime, route.dialled.host, route.dialled.port, end, options)
+        return Wire(sock, self._runtime)
+
+    async def secure(self, wire: Wire, request: Request, route: Route, tunnel: Tunnel | None, end: float) -> bool:
+        """Make a connected wire one that the request can be sent on.
+
+        Returns:
+            Whether it is one. If not, the tunnel needs another wire.
+
+        Raises:
+            TLSFailed: a handshake failed.
+            ProxyFailed: the proxy refused.
+            ConnectTimedOut: the end has come.
+        """
+        proxy, origin = route.proxy, route.origin
+        if proxy is not None and proxy.origin.scheme == "https":
+            handshake = wire.start_tls(proxy.security or self._to_proxies, proxy.origin.host, end)
+            await traced(self._runtime, request, "proxy.start_tls", handshake)
+        if tunnel is not None and not await traced(self._runtime, request, "proxy.tunnel", tunnel.open(wire, end)):
+            return False
         if origin.scheme == "https":
             handshake = wire.start_tls(self._security, request.server_name or origin.host, end)
             await traced(self._runtime, request, "connection.start_tls", handshake)
+        return True

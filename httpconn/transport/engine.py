@@ -8,22 +8,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Hashable
 from functools import partial
 from typing import NamedTuple
 
-from ..core.messages import Origin, Request
+from ..core.messages import Request
 from ..errors import ConnectFailed
 from ..forking import renew_in_child
 from ..options import Limits
 from ..stats import PoolStats
 from .connecting import Connector
-from .dial import Options
+from .forwarding import Forwarding
+from .guard import Guard
 from .http1 import Connection, Stale
 from .incoming import Incoming
 from .interruption import Interruption
 from .pool import Lease, Pool, Stage
+from .routes import Route, Routes, Routing
 from .runtimes import Runtime
-from .security import Security
 from .signals import LOOK, await_turn
 from .tracing import traced
 from .waits import Waits
@@ -32,24 +34,20 @@ from .waits import Waits
 class OtherName(NamedTuple):
     """An origin whose server has another name for TLS. No connection that was verified for one serves the other."""
 
-    origin: Origin
+    place: Hashable
     server_name: str
-
-
-Place = Origin | OtherName
-"""What connections are told apart by."""
 
 
 class Engine:
     """All connections of one transport."""
 
-    def __init__(
-        self, runtime: Runtime, limits: Limits, security: Security, dialling: Options, uds: str | None
-    ) -> None:
+    def __init__(self, runtime: Runtime, limits: Limits, guard: Guard, connector: Connector, routing: Routing) -> None:
         self._runtime = runtime
         self._limits = limits
-        self._guard = dialling.guard
-        self._connector = Connector(runtime, security, dialling, uds)
+        self._guard = guard
+        self._connector = connector
+        self._routes = Routes(routing, by_host=limits.max_per_host is not None)
+        self._routes_by_origin = self._routes.known
         self._closed = False
         self._made = 0
         self._reused = 0
@@ -85,13 +83,16 @@ class Engine:
                 pool.recount()
         return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
-    async def exchange(self, request: Request, waits: Waits, interruption: Interruption | None = None) -> Incoming:
+    async def exchange(
+        self, request: Request, waits: Waits, interruption: Interruption | None = None, route: Route | None = None
+    ) -> Incoming:
         """Send a request and receive the head of its response; the body ends the exchange.
 
         Args:
             request: what is sent.
             waits: how long each step may take.
             interruption: ends what is waited for.
+            route: the way of a request that was prepared for it.
 
         Raises:
             AccessDenied: the access policy forbids the request, or an address that it leads to.
@@ -100,11 +101,15 @@ class Engine:
             ProtocolError: the response breaks HTTP.
             HeaderTooLarge: its head is larger than allowed.
         """
-        guard = self._guard
-        if guard.judges_requests:
-            guard.admit(request)
-        origin, name = request.origin, request.server_name
-        lease: Lease[Connection] = Lease(origin if name is None else OtherName(origin, name))
+        if route is None:
+            guard = self._guard
+            if guard.judges_requests:
+                guard.admit(request)
+            route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
+            if route.forwarder is not None:
+                return await self._forward(route, Forwarding(route.forwarder, request), waits, interruption)
+        name = request.server_name
+        lease: Lease[Connection] = Lease(route.place if name is None else OtherName(route.place, name))
         try:
             self._acquire(lease)
             if lease.stage is Stage.WAITING:
@@ -118,12 +123,22 @@ class Engine:
                 except Stale:  # the next one is new
                     pass
             self._drop(lease)
-            connection = await self._connect(lease, request, waits, interruption)
+            connection = await self._connect(lease, request, route, waits, interruption)
             return await connection.exchange(request, waits, partial(self.end, lease))
         except BaseException:
             self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
             self._catch_up()
             raise
+
+    async def _forward(
+        self, route: Route, forwarding: Forwarding, waits: Waits, interruption: Interruption | None
+    ) -> Incoming:
+        """Send a request to a proxy that forwards it, once for each round of the authentication."""
+        while True:
+            incoming = await self.exchange(forwarding.request(), waits, interruption, route)
+            if incoming.head.status != 407 or not forwarding.follow(incoming.head):
+                return incoming
+            await incoming.discard()
 
     # The pool. It is locked while it changes; what it leaves to close and to wake is done outside the lock.
     #
@@ -230,21 +245,25 @@ class Engine:
     # The wire.
 
     async def _connect(
-        self, lease: Lease[Connection], request: Request, waits: Waits, interruption: Interruption | None
+        self, lease: Lease[Connection], request: Request, route: Route, waits: Waits, interruption: Interruption | None
     ) -> Connection:
         self._require_open()
         end = waits.until(waits.connect)
-        connecting = self._connected(lease, request.origin, end)
-        connection = await traced(self._runtime, request, "connection.connect_tcp", connecting)
-        if interruption is not None:
-            connection.be_held(interruption)
-        await self._connector.secure(connection.wire, request, end)
+        tunnel = await self._connector.tunnel(route, end)
+        while True:
+            connecting = self._connected(lease, route, end)
+            connection = await traced(self._runtime, request, "connection.connect_tcp", connecting)
+            if interruption is not None:
+                connection.be_held(interruption)
+            if await self._connector.secure(connection.wire, request, route, tunnel, end):
+                break
+            self._drop(lease)
         self._require_open()
         return connection
 
-    async def _connected(self, lease: Lease[Connection], origin: Origin, end: float) -> Connection:
+    async def _connected(self, lease: Lease[Connection], route: Route, end: float) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
-        connection = Connection(await self._connector.dial(origin, end), self._runtime, self._limits)
+        connection = Connection(await self._connector.dial(route, end), self._runtime, self._limits)
         self._pool.dialled(lease, connection)
         with self._lock:
             self._made += 1

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import httpx
-
 from ..core.messages import Origin
 from ..core.proxies import Variable, choose
 from ..core.urls import redact
-from .proxies import proxy_of
+from .proxies import Proxy, proxy_of
+from .routes import Routing
 
 T = TypeVar("T")
 
@@ -20,6 +19,27 @@ logger: logging.Logger = logging.getLogger("httpconn.proxies")
 
 ProxyChoice = Callable[[Origin], Variable | None]
 """The variable that names the proxy of an origin, or None for a direct connection."""
+
+
+class EnvironmentRouting(Routing):
+    """The proxies that the environment named when this was made; each is checked when it is first used.
+
+    Args:
+        choice: the variable that names the proxy of an origin.
+    """
+
+    def __init__(self, choice: ProxyChoice) -> None:
+        super().__init__(self._proxy_for)
+        self._choice = choice
+        self._made: dict[str, Proxy] = {}
+
+    def _proxy_for(self, origin: Origin) -> Proxy | None:
+        variable = self._choice(origin)
+        if variable is None:
+            return None
+        known = self._made.get(variable.value)
+        # Of several threads that make one, all use the first.
+        return self._made.setdefault(variable.value, proxy_of(variable)) if known is None else known
 
 
 class EnvironmentProxies:
@@ -57,7 +77,7 @@ class Proxied(Generic[T]):
     """
 
     choice: ProxyChoice
-    make: Callable[[httpx.Proxy], T]
+    make: Callable[[Proxy], T]
     made: dict[str, T] = field(default_factory=dict)
 
     def transport_for(self, origin: Origin) -> T | None:

@@ -19,6 +19,7 @@ from .messages import (
     read_framing,
     read_head,
     reframed,
+    write_connect_line,
     write_fields,
     write_request_line,
 )
@@ -26,6 +27,8 @@ from .messages import (
 __all__ = ["HTTP11Connection", "Head"]
 
 MAX_INTERIM_RESPONSES = 64
+
+_TUNNEL = Framing(0, False, True, "")
 
 
 class HTTP11Connection:
@@ -125,6 +128,18 @@ class HTTP11Connection:
         self.begin(method, keep_alive=framing.keep_alive)
         return line + fields.block
 
+    def send_connect(self, authority: bytes, headers: Fields) -> bytes:
+        """Begin the request for a tunnel (RFC 9110 section 9.3.6); the client sends first in one that was granted.
+
+        LocalProtocolError: as for ``send_head``.
+        """
+        if not self.reusable:
+            raise LocalProtocolError("the connection cannot take another request")
+        line = write_connect_line(authority)
+        block = write_fields([(b"Host", authority), *headers]).block
+        self.begin(b"CONNECT", keep_alive=True)
+        return line + block
+
     def begin(self, method: bytes, *, keep_alive: bool) -> None:
         """Begin an exchange whose request is written by somebody else."""
         self._method = method
@@ -202,7 +217,9 @@ class HTTP11Connection:
             if not block:
                 return
             head, irregular = read_head(block)
-            framing = read_framing(head.version, head.values)
+            # RFC 9110 section 9.3.6: what frames a body has no meaning in a success to CONNECT.
+            is_tunnel = self._method == b"CONNECT" and 200 <= head.status < 300
+            framing = _TUNNEL if is_tunnel else read_framing(head.version, head.values)
             if framing.irregular:
                 head, irregular = reframed(head, framing), framing.irregular
             if irregular:

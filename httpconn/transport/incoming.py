@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..core.messages import Head
-from ..errors import ReadFailed
+from ..errors import HeaderTooLarge, ProtocolError, ReadFailed, TransportError
 from . import http11
 from .waits import Waits
 from .wire import Wire
 
 READ_SIZE = 64 * 1024
 """Bytes received at once: more would be allocated anew by the system each time."""
+
+MAX_DISCARDED_READS = 4
+"""Reads of a body that nobody needs."""
 
 
 class GiveBack(Protocol):
@@ -125,6 +128,16 @@ class Incoming:
             raise
         self._look_for_the_end(self._http)
         return count
+
+    async def discard(self) -> None:
+        """Receive the rest of a body that nobody needs, if it is short, so that the connection can be used again."""
+        try:
+            for _ in range(MAX_DISCARDED_READS):
+                if not await self.receive():
+                    return
+        except (TransportError, ProtocolError, HeaderTooLarge):
+            pass  # the connection is closed already
+        self.abandon()
 
     def _require_open(self) -> None:
         if self.closed:  # the connection may serve another exchange by now

@@ -27,6 +27,7 @@ __all__ = [
     "read_head",
     "reframed",
     "unfolded",
+    "write_connect_line",
     "write_fields",
     "write_request_line",
 ]
@@ -245,6 +246,14 @@ def write_request_line(method: bytes, target: bytes) -> bytes:
     line = b"%b %b HTTP/1.1\r\n" % (method, target)
     if not _request_line(line) or method == b"CONNECT":  # a tunnel is not an exchange
         raise LocalProtocolError("the method or the target of the request is invalid")
+    return line
+
+
+def write_connect_line(authority: bytes) -> bytes:
+    """The request line for a tunnel. LocalProtocolError: the authority is no host and port."""
+    line = b"CONNECT %b HTTP/1.1\r\n" % authority
+    if not _request_line(line):
+        raise LocalProtocolError("the host of the request is invalid")
     return line
 
 

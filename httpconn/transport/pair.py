@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
-import httpcore
 import httpx
 
 from ..access import AccessPolicy
@@ -15,15 +15,20 @@ from ..options import Limits
 from ..stats import PoolStats
 from ..stepping import run_sync
 from .allowance import waits_of
+from .connecting import Connector
 from .dial import Options
 from .direct import request_of, response_of
 from .engine import Engine
 from .guard import Guard
 from .names import NameResolver, Names
-from .pooled import AsyncPooled, Pooled, SyncPooled
-from .proxies import ProxyLike, core_proxy, require, require_trusted
+from .pooled import AsyncPooled, Pooled, SyncPooled, core_proxy
+from .proxies import ProxyLike, require_trusted
+from .routes import Routing
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from .security import Security
+
+SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+"""The arguments of ``socket.setsockopt``."""
 
 OBSERVED = frozenset({"handle_request", "handle_async_request"})
 """Instrumentation replaces one of these methods, of the one object that it observes."""
@@ -48,35 +53,44 @@ class _Transport:
         ssl_context: ssl.SSLContext | Security | None = None,
         limits: Limits | None = None,
         http2: bool = False,
-        proxy: ProxyLike | None = None,
+        proxy: ProxyLike | Routing | None = None,
         uds: str | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
         trust_env: bool = True,
         access: AccessPolicy | None = None,
         resolver: NameResolver | None = None,
     ) -> None:
-        if http2:
-            require("h2", option="http2", extra="http2")
+        if http2 and find_spec("h2") is None:
+            raise InvalidRequest("http2: the h2 package is missing; install httpconn[http2]")
         self.access: AccessPolicy = access or AccessPolicy.anywhere()
         names = self._names(resolver)
         guard = self._guard = Guard(self.access, names)
+        to_proxies = Guard(AccessPolicy.anywhere(), names)  # their own addresses were chosen by the caller
+        if proxy is not None:
+            require_trusted(self.access)
         limits = limits or Limits()
         security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)
         options = tuple(socket_options or ())
         self._way: Engine | Pooled
-        if http2 or proxy is not None:
-            dialled = guard
-            if proxy is not None:
-                require_trusted(self.access)
-                dialled = Guard(AccessPolicy.anywhere(), names)  # the proxy's own address, which the caller chose
+        routing = Routing.of(proxy)
+        if http2:
             core: dict[str, Any] = {"ssl_context": security, "http2": http2, "uds": uds, "socket_options": options}
             core["proxy"] = None if proxy is None else core_proxy(proxy, trust_env=trust_env)
             core["local_address"] = local_address
-            self._way = self._pooled_type(limits, dialled, core)
+            self._way = self._pooled_type(limits, guard if proxy is None else to_proxies, core)
         else:
-            dialling = Options(local_address, options, guard)
-            self._way = self.engine = Engine(self._runtime_type(), limits, security, dialling, uds)
+            runtime = self._runtime_type()
+            connector = Connector(
+                runtime,
+                limits,
+                security,
+                Security(True, trust_env=trust_env),
+                Options(local_address, options, guard),
+                Options(local_address, options, to_proxies),
+                uds,
+            )
+            self._way = self.engine = Engine(runtime, limits, guard, connector, routing)
 
     def _names(self, resolver: NameResolver | None) -> Names:
         return Names.of(resolver)  # or the Names that the transports of one connection object share
@@ -105,13 +119,13 @@ class _Transport:
 
 
 class HTTPTransport(_Transport, httpx.BaseTransport):
-    """For ``httpx.Client``. Direct requests are HTTP/1.1; with ``http2`` or a proxy they go through httpcore.
+    """A transport for ``httpx.Client``.
 
     Args:
         ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
         limits: connections at once, idle ones, and how long these are kept.
         http2: offer HTTP/2; ``max_connections`` then bounds the requests that run at once.
-        proxy: http, https, socks5 or socks5h; credentials in the URL are used.
+        proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.
         uds: path of a Unix socket, dialled instead of any host.
         local_address: the address to connect from.
         socket_options: as ``socket.setsockopt`` takes them.
@@ -121,7 +135,7 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
             resolver; it is called in a thread of its own. What it gives is judged by ``access``.
 
     Raises:
-        InvalidRequest: the proxy is none, or one that ``access`` does not trust, or an optional package is missing.
+        InvalidRequest: the proxy is not valid, or ``access`` does not trust proxies.
     """
 
     _runtime_type = BlockingRuntime

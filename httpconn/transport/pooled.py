@@ -12,6 +12,8 @@ import anyio
 import httpcore
 import httpx
 
+from ..errors import InvalidRequest
+from ..http.credentials import PasswordCredentials
 from ..options import Limits
 from ..stats import PoolStats
 from .allowance import until_of
@@ -23,7 +25,10 @@ from .leases import AsyncPool, SyncPool
 from .logs import keep_secrets
 from .messages import are_fields
 from .passages import Passage
+from .proxies import ProxyLike, checked_proxy
+from .routes import Routing
 from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
+from .security import Security
 from .translation import httpx_errors
 
 VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
@@ -197,6 +202,20 @@ def _is_http(response: httpcore.Response) -> bool:
 def _writes_hosts(proxy: httpcore.Proxy | None) -> bool:
     """Whether httpcore writes the host into text for a proxy, and not into SOCKS's bytes."""
     return proxy is not None and not proxy.url.scheme.startswith(b"socks")
+
+
+def core_proxy(proxy: ProxyLike | Routing, *, trust_env: bool) -> httpcore.Proxy:
+    """Return httpcore's form of a proxy; raises InvalidRequest."""
+    if isinstance(proxy, Routing):
+        raise InvalidRequest("proxy: HTTP/2 has one proxy for each transport")
+    checked = checked_proxy(proxy)
+    security = None
+    if checked.origin.scheme == "https":
+        security = checked.security or Security(True, trust_env=trust_env)
+    credentials = checked.auth.raw if isinstance(checked.auth, PasswordCredentials) else checked.credentials
+    url = httpcore.URL(scheme=checked.url.raw_scheme, host=checked.url.raw_host, port=checked.url.port, target=b"/")
+    context: Any = security  # of which httpcore asks one method
+    return httpcore.Proxy(url, auth=credentials, headers=checked.fields, ssl_context=context)
 
 
 def _core_request(request: httpx.Request, passage: Passage, *, bracketed: bool) -> httpcore.Request:

@@ -1,38 +1,158 @@
-"""Proxies as httpcore takes them."""
+"""Proxies: their URLs, credentials and header fields."""
 
 from __future__ import annotations
 
-import re
-from importlib.util import find_spec
+import ssl
+from collections.abc import Mapping
 from typing import Any
 
-import httpcore
 import httpx
 
 from ..access import AccessPolicy
+from ..core.headers import check
+from ..core.messages import Origin, RawFields
 from ..core.proxies import Variable
 from ..errors import InvalidRequest
+from ..http.credentials import PasswordCredentials, ProxyAuth
 from .security import Security
 
-_SOCKS = re.compile(r"^socks:", re.I)
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_ALIASES = {"socks": "socks5h"}  # as GNOME and Clash write it
 
-ProxyLike = str | httpx.URL | httpx.Proxy
 
+class Proxy:
+    """A proxy, and what it needs beside its URL.
 
-def core_proxy(proxy: ProxyLike, *, trust_env: bool) -> httpcore.Proxy:
-    """httpcore's form of an http, https, socks5 or socks5h proxy; ``trust_env`` is for its own certificate.
+    Args:
+        url: the URL of an http, https, socks5 or socks5h proxy. ``socks5`` resolves names on this machine, ``socks5h``
+            and ``socks`` at the proxy. A user name and a password in it are percent-decoded, as UTF-8.
+        auth: a user name and a password, or an object that implements another scheme by the method ``authenticate``
+            of :class:`httpconn.http.credentials.ProxyAuth`. Takes the place of those in the URL.
+        headers: header fields for an http or https proxy, with ``CONNECT`` and with each forwarded request.
+        ssl_context: TLS to an https proxy. None verifies as ``verify=True`` does, whatever is used for servers.
+
+    Attributes:
+        url: the URL without user name and password.
 
     Raises:
-        InvalidRequest: it is none, or a package is missing. The message does not quote the URL.
+        InvalidRequest: an argument is not valid. The message quotes neither the URL nor the credentials.
     """
-    checked = checked_proxy(proxy)
-    url = checked.url
-    return httpcore.Proxy(
-        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        auth=checked.raw_auth,
-        headers=checked.headers.raw,
-        ssl_context=_context(checked, trust_env),
-    )
+
+    def __init__(
+        self,
+        url: str | httpx.URL,
+        *,
+        auth: tuple[str, str] | ProxyAuth | None = None,
+        headers: Mapping[str, str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._set(url, auth, headers, ssl_context, "proxy")
+
+    def _set(
+        self,
+        url: str | httpx.URL,
+        auth: tuple[str, str] | ProxyAuth | None,
+        headers: Mapping[str, str] | None,
+        ssl_context: ssl.SSLContext | None,
+        option: str,
+    ) -> None:
+        parsed = _parsed(url, option)
+        self._given: tuple[Any, ...] = str(url), auth, headers, ssl_context, option
+        self.url: httpx.URL = httpx.URL(scheme=parsed.scheme, host=parsed.host, port=parsed.port)
+        self.origin: Origin = Origin(
+            parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _DEFAULT_PORTS[parsed.scheme]
+        )
+        if auth is None and (parsed.username or parsed.password):
+            auth = parsed.username, parsed.password
+        self.is_socks: bool = parsed.scheme.startswith("socks")
+        self.credentials: tuple[bytes, bytes] | None = None
+        self.auth: ProxyAuth | None = None
+        if self.is_socks:
+            self.credentials = _raw(auth, option)
+        else:
+            self.auth = PasswordCredentials(*_texts(auth, option)) if isinstance(auth, tuple) else auth
+        self.fields: RawFields = list(check(headers))
+        if self.is_socks and self.fields:
+            raise InvalidRequest(f"{option}: a SOCKS5 proxy takes no headers")
+        self.security: Security | None = None if ssl_context is None else Security.of(ssl_context)
+
+    def __repr__(self) -> str:
+        return f"Proxy({str(self.url)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, self._given
+
+    @property
+    def resolves_names(self) -> bool:
+        """Whether it resolves the names of servers."""
+        return self.origin.scheme != "socks5"
+
+
+ProxyLike = str | httpx.URL | httpx.Proxy | Proxy
+
+
+def _made(
+    url: str | httpx.URL,
+    auth: tuple[str, str] | ProxyAuth | None,
+    headers: Mapping[str, str] | None,
+    ssl_context: ssl.SSLContext | None,
+    option: str,
+) -> Proxy:
+    """Make a proxy of an option or of a variable, which errors name."""
+    proxy = Proxy.__new__(Proxy)
+    proxy._set(url, auth, headers, ssl_context, option)
+    return proxy
+
+
+def _parsed(url: str | httpx.URL, option: str) -> httpx.URL:
+    scheme, mark, rest = str(url).partition("://")
+    scheme = scheme.lower()
+    try:
+        parsed = httpx.URL(f"{_ALIASES.get(scheme, scheme)}{mark}{rest}")
+    except httpx.InvalidURL:
+        parsed = None
+    if parsed is None or parsed.scheme not in _DEFAULT_PORTS or not parsed.host:
+        # Without the cause, whose text may quote the credentials.
+        raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
+    return parsed
+
+
+def _texts(auth: tuple[str, str], option: str) -> tuple[str, str]:
+    if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
+        raise InvalidRequest(f"{option}: auth must be a user name and a password")
+    return auth
+
+
+def _raw(auth: tuple[str, str] | ProxyAuth | None, option: str) -> tuple[bytes, bytes] | None:
+    if auth is None:
+        return None
+    if not isinstance(auth, tuple):
+        raise InvalidRequest(f"{option}: a SOCKS5 proxy takes a user name and a password, and no other auth")
+    user, password = _texts(auth, option)
+    return user.encode(), password.encode()
+
+
+def checked_proxy(proxy: ProxyLike) -> Proxy:
+    """Return a proxy of any form that is accepted.
+
+    Raises:
+        InvalidRequest: it is not a proxy. The message does not quote the URL.
+    """
+    if isinstance(proxy, Proxy):
+        return proxy
+    if isinstance(proxy, httpx.Proxy):
+        return Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=proxy.ssl_context)
+    return Proxy(proxy)
+
+
+def proxy_of(variable: Variable) -> Proxy:
+    """Return the proxy that a variable names; a host without a scheme is an HTTP proxy.
+
+    Raises:
+        InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
+    """
+    url = variable.value if "://" in variable.value else f"http://{variable.value}"
+    return _made(url, None, None, None, variable.name)
 
 
 def require_trusted(access: AccessPolicy) -> None:
@@ -43,47 +163,3 @@ def require_trusted(access: AccessPolicy) -> None:
     """
     if access.judges_addresses and not access.trusted_proxy:
         raise InvalidRequest("proxy: the access policy cannot judge what is behind it, unless trusted_proxy=True")
-
-
-def require(package: str, *, option: str, extra: str) -> None:
-    """Say which extra is missing before anything is sent."""
-    if find_spec(package) is None:
-        raise InvalidRequest(f"{option}: the {package} package is missing; install httpconn[{extra}]")
-
-
-def checked_proxy(proxy: ProxyLike) -> httpx.Proxy:
-    """Return httpx's form of a proxy; ``socks://`` means SOCKS5, as GNOME and Clash write it.
-
-    Raises:
-        InvalidRequest: it is not a proxy, or a package is missing. The message does not quote the URL.
-    """
-    return _checked(proxy, "proxy")
-
-
-def proxy_of(variable: Variable) -> httpx.Proxy:
-    """Return the proxy that a variable names; a host without a scheme is an HTTP proxy.
-
-    Raises:
-        InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
-    """
-    url = variable.value if "://" in variable.value else f"http://{variable.value}"
-    return _checked(url, variable.name)
-
-
-def _checked(proxy: ProxyLike, option: str) -> httpx.Proxy:
-    try:
-        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(_SOCKS.sub("socks5:", str(proxy)))
-    except (ValueError, httpx.InvalidURL):
-        checked = None
-    if checked is None or not checked.url.host:
-        # Without the cause, whose text may quote the credentials.
-        raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
-    if checked.url.scheme.startswith("socks"):
-        require("socksio", option=option, extra="socks")
-    return checked
-
-
-def _context(proxy: httpx.Proxy, trust_env: bool) -> Any:
-    if proxy.url.scheme != "https":
-        return None
-    return Security(True, trust_env=trust_env) if proxy.ssl_context is None else Security.of(proxy.ssl_context)

@@ -51,5 +51,5 @@ SOCKS = {
 @pytest.mark.parametrize("answer", SOCKS.values(), ids=SOCKS)
 def test_a_hostile_socks_proxy_is_an_error(connect, scripted, outcome, answer):
     proxy = scripted(on_connect=answer)
-    connection = connect(proxy=proxy.url.replace("http:", "socks5:"), retries=0)
+    connection = connect(proxy=proxy.url.replace("http:", "socks5h:"), retries=0)
     assert isinstance(outcome(connection, "http://victim.example/", timeout=0.3), httpconn.HTTPConnError)

@@ -61,7 +61,7 @@ def test_no_byte_of_the_tunnel_is_consumed(bound: bytes) -> None:
         (b"\x04\x00", "does not speak SOCKS5"),
         (b"HT", "does not speak SOCKS5"),
         (b"\x05\x00HTTP", "does not speak SOCKS5"),
-        (b"\x05\x00\x05\x05\x00\x01", "connection refused"),
+        (b"\x05\x00\x05\x05\x00\x01", "Connection refused"),
         (b"\x05\x00\x05\x02\x00\x01", "not allowed"),
         (b"\x05\x00\x05\x63\x00\x01", "reply code 99"),
         (b"\x05\x00\x05\x00\x00\x07", "unknown type"),

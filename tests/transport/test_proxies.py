@@ -107,7 +107,7 @@ def test_a_socks_proxy_that_refuses_frees_place_and_connection(face, user):
 
 def test_a_proxy_that_speaks_no_socks(face, user, scripted):
     proxy = scripted(on_connect=[b"HTTP/1.1 400 Bad Request\r\n\r\n", Stall()])
-    made = user(proxy=proxy.url.replace("http:", "socks5:"))
+    made = user(proxy=proxy.url.replace("http:", "socks5h:"))
     with pytest.raises(httpx.ProxyError):
         face.run(made.get, "http://anything.example/")
     proxy.wait_for(lambda: proxy.open_connections == 0)
@@ -115,7 +115,7 @@ def test_a_proxy_that_speaks_no_socks(face, user, scripted):
 
 def test_a_silent_socks_proxy_is_not_waited_for_longer_than_the_timeouts_say(face, user, scripted):
     proxy = scripted(on_connect=[Stall()])
-    made = user(proxy=proxy.url.replace("http:", "socks5:"))
+    made = user(proxy=proxy.url.replace("http:", "socks5h:"))
 
     async def visit():
         # httpcore counts the handshake as connecting, httpcore2 as reading.
@@ -156,7 +156,7 @@ def socks_proxy(reply: bytes):
         client.recv(100)
 
     with Acceptor(meet) as acceptor:
-        acceptor.url = f"socks5://127.0.0.1:{acceptor.port}"
+        acceptor.url = f"socks5h://127.0.0.1:{acceptor.port}"
         yield acceptor
 
 
