@@ -18,7 +18,7 @@ TELLING = response(302, {"Location": f"/?token={SECRET}", "Set-Cookie": f"id={SE
 
 @pytest.fixture
 def log(caplog):
-    for name in ("", httpcore.__name__, "hpack"):
+    for name in ("httpconn", httpcore.__name__, "hpack"):
         caplog.set_level(logging.DEBUG, name)
     return caplog
 
