@@ -6,6 +6,7 @@ the noted ones. Linux has such attributes on most file systems; elsewhere nothin
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from typing import NamedTuple
@@ -41,6 +42,17 @@ def noted(path: str | os.PathLike[str]) -> Version | None:
         return Version(key, validator) if state == _state(os.stat(path)) else None
     except (OSError, AttributeError, ValueError):
         return None
+
+
+def is_notable(path: str | os.PathLike[str]) -> bool:
+    """Whether a download would have noted the version of this file: a file without a note is not one of ours."""
+    try:
+        os.getxattr(path, _ATTRIBUTE)
+    except OSError as error:
+        return error.errno == getattr(errno, "ENODATA", None)
+    except AttributeError:
+        return False
+    return True
 
 
 def _state(status: os.stat_result) -> str:

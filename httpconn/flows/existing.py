@@ -15,7 +15,7 @@ from ..core.headers import Fields
 from ..core.identity import key_of
 from ..core.messages import Head
 from ..core.urls import VettedURL
-from ..disk.versions import noted
+from ..disk.versions import is_notable, noted
 from ..downloaded import Downloaded
 from ..errors import StorageError
 from ..ports.base import Port
@@ -36,6 +36,8 @@ class Existing(NamedTuple):
         number: which file it is among those of its file system.
         validator: the version that it is, or None.
         noted: an earlier download noted the version.
+        foreign: a download would have noted the version, and there is no note. The time of such a file says when it
+            was written, not which version it is: another program may have left it incomplete.
     """
 
     size: int
@@ -43,10 +45,13 @@ class Existing(NamedTuple):
     number: int
     validator: str | None = None
     noted: bool = False
+    foreign: bool = False
 
     @property
     def conditions(self) -> Fields:
         """The fields of a conditional request; servers that know no ETags go by the date (RFC 9110 section 13.2.2)."""
+        if self.foreign:
+            return ()
         by_version = ranges.conditions(self.validator, self.modified)
         by_date = ranges.conditions(None, self.modified) if self.noted else ()
         return by_version if by_version[0][0] == b"If-Modified-Since" else by_version + by_date
@@ -136,7 +141,7 @@ def version_of(target: Path, url: VettedURL, validator: str | None) -> Existing 
         return None
     if version is not None:
         return existing._replace(validator=version.validator, noted=True)
-    return existing._replace(validator=validator)
+    return existing._replace(validator=validator, foreign=validator is None and is_notable(target))
 
 
 def _read(target: Path, offset: int) -> bytes:

@@ -84,6 +84,15 @@ def test_what_was_noted_of_a_file_does_not_count_once_it_is_changed(download, sc
     assert (tmp_path / "file").read_bytes() == BODY
 
 
+def test_an_incomplete_file_of_another_program_is_not_taken_for_the_newest(download, scripted, tmp_path):
+    def answer(request):  # as servers do, which compare the dates
+        return [response(304)] if request.header("If-Modified-Since") else [response(headers={}, body=BODY)]
+
+    (tmp_path / "file").write_bytes(BODY[:100])
+    assert not download(scripted(answer).url, existing="refresh").unmodified
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
 def test_the_file_of_another_url_is_replaced(download, scripted, tmp_path):
     old = scripted({"/old": Served(b"new content", modified=OLD), "/new": Served(BODY, modified=OLD)})
     assert not download(old.url_for("/old"), existing="refresh").unmodified
