@@ -8,12 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
 
-import httpx
-
 from .checked import Checked, CheckedAddress
 from .core.addresses import CLOUD_METADATA, Address, Network, Ranges, Verdict, classify, network_of, parse, unwrapped
 from .core.hosts import check_host, is_literal
-from .core.urls import redact, vet
+from .core.urls import is_url, redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL, printable
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 
@@ -220,7 +218,7 @@ class AccessPolicy:
         try:
             vetted = vet(url)
         except InvalidURL as error:
-            shown = redact(url) if isinstance(url, (str, httpx.URL)) else ""
+            shown = redact(url) if is_url(url) else ""
             return Checked(shown, False, "invalid URL", error.message)
         shown, host, port = redact(vetted.text), vetted.origin.host, vetted.origin.port
         try:

@@ -7,20 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-import httpx
-
 from .core import digests, headers
 from .core.bandwidth import Bandwidth
 from .core.intake import ByteBudget
 from .core.requests import RequestSpec
 from .core.segments import ALLOWED
+from .core.urls import URL
 from .errors import InvalidRequest
 from .flows.course import Call, Rules
 from .flows.job import OnExisting, Wanted
 from .options import MAX_COUNT, RetryPolicy, Timeouts
 from .progress import ProgressCallback
 
-URL = str | httpx.URL
 Headers = Mapping[str, str] | None
 Timeout = Timeouts | float | None
 Retries = RetryPolicy | int | None

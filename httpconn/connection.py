@@ -12,12 +12,13 @@ import httpx
 
 from ._version import __version__
 from .access import AccessPolicy, access_of
+from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
 from .cache import Cache, store_of
 from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
 from .core.requests import RequestBuilder
-from .core.urls import vet
+from .core.urls import URL, vet
 from .downloading import Downloading
 from .fetching import Fetching
 from .flows.course import Rules
@@ -71,8 +72,8 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         event_hooks: lists of functions for the events "request" and "response", as in httpx, and "retry", "redirect"
             and "download", which are told of a :class:`RetryEvent`, a :class:`RedirectEvent` and a
             :class:`Downloaded`. Coroutine functions serve the asynchronous methods alone.
-        transport: any httpx transport, for the synchronous methods.
-        async_transport: any asynchronous httpx transport, for the asynchronous ones.
+        transport: any httpx or httpx2 transport, for the synchronous methods.
+        async_transport: any asynchronous httpx or httpx2 transport, for the asynchronous ones.
 
     Raises:
         InvalidRequest: an option is not valid.
@@ -100,8 +101,8 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         resolver: NameResolver | None = None,
         http2: bool = False,
         event_hooks: Mapping[str, Sequence[Callable[..., Any]]] | None = None,
-        transport: httpx.BaseTransport | None = None,
-        async_transport: httpx.AsyncBaseTransport | None = None,
+        transport: SyncLike | None = None,
+        async_transport: AsyncLike | None = None,
     ) -> None:
         self._options = given(HTTPConnection.__init__, locals())
         require(limits=(limits, Limits | None), access=(access, AccessPolicy))
@@ -109,8 +110,6 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         require(event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         require(coalesce=(coalesce, bool), cache=(cache, Cache | None))
-        require(transport=(transport, httpx.BaseTransport | None))
-        require(async_transport=(async_transport, httpx.AsyncBaseTransport | None))
         builder = RequestBuilder(
             user_agent=f"httpconn/{__version__}" if user_agent is None else user_agent,
             accept_encoding=offered(),
@@ -150,8 +149,8 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 trust_env=trust_env,
                 http2=http2,
                 hooks=hooks,
-                transport=transport,
-                async_transport=async_transport,
+                transport=as_sync_transport(transport),
+                async_transport=as_async_transport(async_transport),
                 access=access,
                 names=Names(resolver),
             ),
@@ -171,7 +170,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         """The ``httpx.AsyncClient`` of this event loop; with ``reuse_client=False`` a new one, yours to close."""
         return await self._clients.async_client()
 
-    def proxy_for(self, url: str | httpx.URL) -> str | None:
+    def proxy_for(self, url: URL) -> str | None:
         """Return the URL of the proxy that requests for a URL go through, without user and password.
 
         Args:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .calls import URL, Filename, Headers, Retries, Timeout
+from .calls import Filename, Headers, Retries, Timeout
 from .core.intake import ByteBudget
+from .core.urls import URL
 from .downloaded import Downloaded
 from .face import Face
 from .flows.download import fetch_file

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import httpx
-
+from .core.urls import URL
 from .downloaded import Downloaded
 from .errors import HTTPConnError
 
@@ -22,7 +21,7 @@ class Fetched:
         error: why there is none, or None.
     """
 
-    url: str | httpx.URL
+    url: URL
     index: int
     content: bytes | None = None
     error: HTTPConnError | None = None
@@ -46,7 +45,7 @@ class Saved:
         error: why there is none, or None.
     """
 
-    url: str | httpx.URL
+    url: URL
     path: str | os.PathLike[str]
     index: int
     downloaded: Downloaded | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import URL, Headers, Retries, Timeout
+from .calls import Headers, Retries, Timeout
 from .core.intake import ByteBudget
+from .core.urls import URL
 from .face import Face
 from .flows import fetch
 from .response import AsyncStream, Response, SyncStream

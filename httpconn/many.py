@@ -7,8 +7,9 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Any, Concatenate, TypeVar
 
-from .calls import URL, Filename, Headers, Retries, Timeout, require
+from .calls import Filename, Headers, Retries, Timeout, require
 from .core.intake import ByteBudget
+from .core.urls import URL
 from .errors import HTTPConnError, InvalidRequest
 from .face import Face
 from .fetched import Fetched, Saved

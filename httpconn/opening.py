@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .calls import URL, Headers, Timeout
+from .calls import Headers, Timeout
+from .core.urls import URL
 from .errors import InvalidRequest
 from .face import Face
 from .flows.parts import fetch_part

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import httpx
-
 from ..access import AccessPolicy
 from ..errors import AccessDenied
 from . import headers
 from .messages import Origin, RawFields, Request
-from .urls import VettedURL, redact, vet
+from .urls import URL, VettedURL, redact, vet
 
 _MAX_HOSTS = 1024
 
@@ -46,7 +44,7 @@ class RequestBuilder:
         self._admitted: set[tuple[Origin, bool, bool]] = set()
         self._headers: dict[bytes, RawFields] = {}
 
-    def spec(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
+    def spec(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
         """Vet a URL and merge the headers of a call, which win over the connection's.
 
         Raises:
@@ -60,7 +58,7 @@ class RequestBuilder:
         fields = headers.merge(self.fields, self._credentials(vetted), headers.check(extra_headers))
         return RequestSpec(vetted, fields, self._asked_for(fields))
 
-    def unencoded(self, url: str | httpx.URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
+    def unencoded(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
         """The same for a file, whose bytes are wanted as they are; a server that encodes them anyway is borne."""
         spec = self.spec(url, extra_headers)
         fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))

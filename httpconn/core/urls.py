@@ -6,13 +6,22 @@ import base64
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 
 from ..errors import InvalidURL, printable
 from .hosts import check_host
+from .httpx2 import is_of_httpx2
 from .messages import DEFAULT_PORTS, Origin
+
+if TYPE_CHECKING:
+    import httpx2
+
+    URL = str | httpx.URL | httpx2.URL
+else:
+    URL = str | httpx.URL
 
 WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'."
 MAX_LENGTH = 65_536
@@ -66,7 +75,7 @@ class VettedURL:
         return _hidden(self.text)
 
 
-def vet(url: str | httpx.URL) -> VettedURL:
+def vet(url: URL) -> VettedURL:
     """Parse a URL once and refuse what cannot be fetched safely.
 
     Raises:
@@ -107,9 +116,9 @@ def _with_fragment(text: str, fragment: str) -> str:
     return f"{text}#{fragment}" if fragment else text
 
 
-def _text_of(url: str | httpx.URL) -> str:
-    if not isinstance(url, (str, httpx.URL)):
-        raise InvalidURL(f"A URL must be a str or an httpx.URL, not {type(url).__name__}")
+def _text_of(url: URL) -> str:
+    if not is_url(url):
+        raise InvalidURL(f"A URL must be a str, an httpx.URL or an httpx2.URL, not {type(url).__name__}")
     text = str(url)
     if len(text) > MAX_LENGTH:
         raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
@@ -118,6 +127,11 @@ def _text_of(url: str | httpx.URL) -> str:
     if _SURROGATE.search(text):
         raise InvalidURL("The URL contains a lone surrogate")
     return text
+
+
+def is_url(value: object) -> bool:
+    """Return whether a value is of a type that URLs can have."""
+    return isinstance(value, (str, httpx.URL)) or is_of_httpx2(value, "URL")
 
 
 def _why_no_match(text: str) -> str:
@@ -171,7 +185,7 @@ _READS_AS_URL = re.compile(r"https?://[^/:]*(:[0-9]*)?(/.*)?", re.I | re.S)
 _SHOWN = 300
 
 
-def redact(url: str | httpx.URL) -> str:
+def redact(url: URL) -> str:
     """A URL as it may be logged: no userinfo, no fragment, no values in the query, no control characters.
 
     Text that may not be a URL loses everything up to its last ``@``: a password may hold a slash.

@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from ..adapters.messages import DirectBody
 from ..core.deadlines import Deadline
 from ..hooks import Hook
-from ..transport.direct import DirectBody
 from .bridge import Bridged
 from .clients import running_loop
 from .sending import SendingPort

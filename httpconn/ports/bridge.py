@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
+from ..adapters.messages import DirectBody
 from ..core.deadlines import Deadline
 from ..core.headers import check_changed
 from ..core.messages import Head, Request
 from ..errors import InvalidRequest
 from ..transport.allowance import Allowance
-from ..transport.direct import DirectBody
 from ..transport.messages import by_name
 from .translation import FOREIGN, translate
 

@@ -17,6 +17,8 @@ import anyio
 import httpx
 
 from ..access import AccessPolicy
+from ..adapters.messages import origin_of
+from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
 from ..core.messages import Origin
 from ..errors import InvalidRequest
@@ -25,11 +27,9 @@ from ..hooks import Hook, Hooks
 from ..options import Limits, Timeouts
 from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
-from ..transport.direct import origin_of
 from ..transport.engine import Engine
 from ..transport.environment import EnvironmentProxies, EnvironmentRouting, Proxied, ProxyChoice
 from ..transport.names import Names
-from ..transport.pair import OBSERVED
 from ..transport.proxies import Proxy, proxy_of, require_trusted
 from ..transport.routes import Routing
 from ..transport.security import Security, Verify

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .pair import AsyncHTTPTransport, HTTPTransport
+from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
 from .security import Security
 
 __all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security"]

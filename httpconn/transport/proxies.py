@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ..access import AccessPolicy
 from ..core.headers import check
+from ..core.httpx2 import is_of_httpx2
 from ..core.messages import Origin, RawFields
 from ..core.proxies import Variable
+from ..core.urls import URL
 from ..errors import InvalidRequest
 from ..http.credentials import PasswordCredentials, ProxyAuth
 from .security import Security
+
+if TYPE_CHECKING:
+    import httpx2
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _ALIASES = {"socks": "socks5h"}  # as GNOME and Clash write it
@@ -40,7 +45,7 @@ class Proxy:
 
     def __init__(
         self,
-        url: str | httpx.URL,
+        url: URL,
         *,
         auth: tuple[str, str] | ProxyAuth | None = None,
         headers: Mapping[str, str] | None = None,
@@ -50,7 +55,7 @@ class Proxy:
 
     def _set(
         self,
-        url: str | httpx.URL,
+        url: URL,
         auth: tuple[str, str] | ProxyAuth | None,
         headers: Mapping[str, str] | None,
         ssl_context: ssl.SSLContext | None,
@@ -88,11 +93,14 @@ class Proxy:
         return self.origin.scheme != "socks5"
 
 
-ProxyLike = str | httpx.URL | httpx.Proxy | Proxy
+if TYPE_CHECKING:
+    ProxyLike = str | httpx.URL | httpx.Proxy | httpx2.URL | httpx2.Proxy | Proxy
+else:
+    ProxyLike = str | httpx.URL | httpx.Proxy | Proxy
 
 
 def _made(
-    url: str | httpx.URL,
+    url: URL,
     auth: tuple[str, str] | ProxyAuth | None,
     headers: Mapping[str, str] | None,
     ssl_context: ssl.SSLContext | None,
@@ -104,7 +112,7 @@ def _made(
     return proxy
 
 
-def _parsed(url: str | httpx.URL, option: str) -> httpx.URL:
+def _parsed(url: URL, option: str) -> httpx.URL:
     scheme, mark, rest = str(url).partition("://")
     scheme = scheme.lower()
     try:
@@ -132,15 +140,16 @@ def _raw(auth: tuple[str, str] | ProxyAuth | None, option: str) -> tuple[bytes, 
     return user.encode(), password.encode()
 
 
-def checked_proxy(proxy: ProxyLike) -> Proxy:
+def checked_proxy(given: ProxyLike) -> Proxy:
     """Return a proxy of any form that is accepted.
 
     Raises:
         InvalidRequest: it is not a proxy. The message does not quote the URL.
     """
+    proxy: Any = given
     if isinstance(proxy, Proxy):
         return proxy
-    if isinstance(proxy, httpx.Proxy):
+    if isinstance(proxy, httpx.Proxy) or is_of_httpx2(proxy, "Proxy"):
         return Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=proxy.ssl_context)
     return Proxy(proxy)
 

@@ -15,9 +15,9 @@ import pytest
 
 import httpconn
 from httpconn import AccessDenied, AccessPolicy, HTTPConnection, InvalidRequest, Limits
+from httpconn.adapters.messages import request_of
 from httpconn.core.addresses import parse
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
-from httpconn.transport.direct import request_of
 from httpconn.transport.explaining import explained
 from httpconn.transport.guard import Guard, can_be_bound, is_own
 from httpconn.transport.names import MAX_AGE, Names

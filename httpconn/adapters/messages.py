@@ -1,21 +1,25 @@
-"""The engine in the words of httpx: requests in, responses out."""
+"""The engine in the words of a library of the httpx family: requests in, responses out."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from typing import Any
 
 import httpx
 
 from ..core.messages import DEFAULT_PORTS, Origin, Request
+from ..errors import HTTPConnError
 from ..stepping import run_sync
-from .incoming import Incoming
+from ..transport.incoming import Incoming
+from .library import HTTPX, Library
 
 
-def request_of(request: httpx.Request) -> Request:
-    """Return an httpx.Request as a plain one.
+def request_of(request: Any, library: Library = HTTPX) -> Request:
+    """Return the request of a library as a plain one.
 
     Raises:
-        httpx.UnsupportedProtocol: its URL is none of http or https.
+        httpx.UnsupportedProtocol: its URL is not http or https.
     """
     extensions = request.extensions
     origin = origin_of(request.url)
@@ -25,38 +29,43 @@ def request_of(request: httpx.Request) -> Request:
         extensions.get("target") or request.url.raw_path,
         request.headers.raw,
         method=request.method,
-        body=_body_of(request),
+        body=_body_of(request, library),
         server_name=None if name == origin.host else name,
         trace=extensions.get("trace"),
-        made=request,
     )
 
 
-def _body_of(request: httpx.Request) -> object:
-    """None where the header declares no body and there is none."""
-    if not isinstance(request.stream, httpx.ByteStream):
+def _body_of(request: Any, library: Library) -> object:
+    """Return None where the header declares no body and there is none."""
+    if not isinstance(request.stream, library.module.ByteStream):
         return request.stream
     content = b"".join(request.stream)
     declared = "content-length" in request.headers or "transfer-encoding" in request.headers
     return content if content or declared else None
 
 
-def origin_of(url: httpx.URL) -> Origin:
-    """Return the origin of a URL that httpx parsed; raises httpx.UnsupportedProtocol."""
+def origin_of(url: Any) -> Origin:
+    """Return the origin of a URL that the library parsed; raises httpx.UnsupportedProtocol."""
     scheme, host = url.scheme, url.raw_host.decode("ascii")
     if scheme not in DEFAULT_PORTS or not host:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol '{scheme}://'.")
     return Origin(scheme, host, DEFAULT_PORTS[scheme] if url.port is None else url.port)
 
 
-def response_of(incoming: Incoming) -> httpx.Response:
-    """Return a response as httpx's, its body still to come."""
+def response_of(incoming: Incoming, library: Library = HTTPX) -> Any:
+    """Return a response as one of a library, its body still to come."""
     head = incoming.head
-    body = DirectBody(incoming)
-    return httpx.Response(head.status, headers=head.fields, stream=body, extensions=incoming.extensions)
+    body = _body_type(library)(incoming, library)
+    return library.module.Response(head.status, headers=head.fields, stream=body, extensions=incoming.extensions)
 
 
-class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+@lru_cache
+def _body_type(library: Library) -> Any:
+    """Return the class of a body that the library takes for one of its own."""
+    return type("Body", (DirectBody, library.module.SyncByteStream, library.module.AsyncByteStream), {})
+
+
+class DirectBody:
     """A body for both faces: an iterator, so that leaving a loop over it leaves no generator behind.
 
     It closes itself at its end; closing never waits.
@@ -65,8 +74,9 @@ class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         incoming: what it comes from.
     """
 
-    def __init__(self, incoming: Incoming) -> None:
+    def __init__(self, incoming: Incoming, library: Library) -> None:
         self.incoming: Incoming = incoming
+        self._library = library
 
     def __iter__(self) -> Iterator[bytes]:
         while data := run_sync(self._receive()):
@@ -83,8 +93,12 @@ class DirectBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     async def _receive(self) -> bytes:
         if self.incoming.closed and not self.incoming.complete:
-            raise httpx.StreamClosed
-        return await self.incoming.receive()
+            raise self._library.module.StreamClosed
+        try:
+            return await self.incoming.receive()
+        except HTTPConnError as error:
+            self._library.raise_own(error, HTTPX)
+            raise
 
     def close(self) -> None:
         """Give the connection back."""

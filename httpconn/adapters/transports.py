@@ -1,4 +1,4 @@
-"""The pair of httpx transports: one request, one of two ways."""
+"""What all transports do, of whichever library: one request, one of two ways."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any, ClassVar
 import httpx
 
 from ..access import AccessPolicy
-from ..errors import InvalidRequest
+from ..errors import HTTPConnError, InvalidRequest
 from ..options import Limits
 from ..stats import PoolStats
 from ..stepping import run_sync
-from .allowance import waits_of
-from .connecting import Connector
-from .dial import Options
-from .direct import request_of, response_of
-from .engine import Engine
-from .guard import Guard
-from .names import NameResolver, Names
-from .pooled import AsyncPooled, Pooled, SyncPooled, core_proxy
-from .proxies import ProxyLike, require_trusted
-from .routes import Routing
-from .runtimes import BlockingRuntime, EventLoopRuntime, Runtime
-from .security import Security
+from ..transport.allowance import waits_of
+from ..transport.connecting import Connector
+from ..transport.dial import Options
+from ..transport.engine import Engine
+from ..transport.guard import Guard
+from ..transport.names import NameResolver, Names
+from ..transport.pooled import AsyncPooled, Pooled, SyncPooled, core_proxy
+from ..transport.proxies import ProxyLike, require_trusted
+from ..transport.routes import Routing
+from ..transport.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
+from ..transport.security import Security
+from .crossing import request_for, response_for
+from .library import HTTPX, Library
+from .messages import request_of, response_of
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
@@ -34,7 +36,7 @@ OBSERVED = frozenset({"handle_request", "handle_async_request"})
 """Instrumentation replaces one of these methods, of the one object that it observes."""
 
 
-class _Transport:
+class Transport:
     """The options, and the way that they lead.
 
     Attributes:
@@ -44,6 +46,7 @@ class _Transport:
 
     engine: Engine | None = None
 
+    _library: ClassVar[Library]
     _runtime_type: ClassVar[type[Runtime]]
     _pooled_type: ClassVar[type[SyncPooled | AsyncPooled]]
 
@@ -95,13 +98,26 @@ class _Transport:
     def _names(self, resolver: NameResolver | None) -> Names:
         return Names.of(resolver)  # or the Names that the transports of one connection object share
 
-    async def _exchange(self, request: httpx.Request) -> httpx.Response:
-        asked = request_of(request)
-        self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
-        if isinstance(self._way, Pooled):
-            return await self._way.exchange(request)
-        waits = waits_of(request.extensions.get("timeout", {}))
-        return response_of(await self._way.exchange(asked, waits, request.extensions.get("interruption")))
+    async def _exchange(self, request: Any) -> Any:
+        library = self._library
+        try:
+            asked = request_of(request, library)
+            self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
+            if isinstance(self._way, Pooled):
+                return await self._pooled(self._way, request)
+            waits = waits_of(request.extensions.get("timeout", {}))
+            interruption = request.extensions.get("interruption")
+            return response_of(await self._way.exchange(asked, waits, interruption), library)
+        except (HTTPConnError, httpx.HTTPError) as error:
+            library.raise_own(error, HTTPX)
+            raise
+
+    async def _pooled(self, way: Pooled, request: Any) -> Any:
+        library = self._library
+        if library.module is httpx:
+            return await way.exchange(request)
+        response = await way.exchange(request_for(HTTPX, request, library))
+        return response_for(library, response, HTTPX)
 
     async def _close(self) -> None:
         if isinstance(self._way, Engine):
@@ -118,25 +134,8 @@ class _Transport:
         return f"<{type(self).__name__} {self._way!r}>"
 
 
-class HTTPTransport(_Transport, httpx.BaseTransport):
-    """A transport for ``httpx.Client``.
-
-    Args:
-        ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
-        limits: connections at once, idle ones, and how long these are kept.
-        http2: offer HTTP/2; ``max_connections`` then bounds the requests that run at once.
-        proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.
-        uds: path of a Unix socket, dialled instead of any host.
-        local_address: the address to connect from.
-        socket_options: as ``socket.setsockopt`` takes them.
-        trust_env: honour the variables for authorities and SSLKEYLOGFILE where a context has to be made.
-        access: which URLs may be asked for, and which addresses dialled; None for all.
-        resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
-            resolver; it is called in a thread of its own. What it gives is judged by ``access``.
-
-    Raises:
-        InvalidRequest: the proxy is not valid, or ``access`` does not trust proxies.
-    """
+class SyncTransport(Transport):
+    """A transport for threads, of whichever library."""
 
     _runtime_type = BlockingRuntime
     _pooled_type = SyncPooled
@@ -147,28 +146,17 @@ class HTTPTransport(_Transport, httpx.BaseTransport):
             raise InvalidRequest("resolver: a coroutine function is for asynchronous calls alone")
         return names
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
-        return run_sync(self._exchange(request))
-
     def close(self) -> None:
-        """Close all connections, be they in use; what is asked for later is refused."""
+        """Close all connections, also those in use. Later requests are refused."""
         run_sync(self._close())
 
 
-class AsyncHTTPTransport(_Transport, httpx.AsyncBaseTransport):
-    """For ``httpx.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`.
-
-    ``resolver`` may be a coroutine function.
-    """
+class AsyncTransport(Transport):
+    """A transport for the tasks of one event loop, of whichever library."""
 
     _runtime_type = EventLoopRuntime
     _pooled_type = AsyncPooled
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, and return as soon as the header is there; raises ``httpx.TransportError`` and ``AccessDenied``."""
-        return await self._exchange(request)
-
     async def aclose(self) -> None:
-        """The same, also in a cancelled task."""
+        """Close all connections, also those in use and in a cancelled task. Later requests are refused."""
         await self._close()

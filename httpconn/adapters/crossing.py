@@ -1,0 +1,112 @@
+"""Requests, responses and bodies of one library as those of the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import lru_cache
+from typing import Any
+
+from ..errors import HTTPConnError
+from .library import Library
+
+_FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
+
+class translated:  # noqa: N801 - read as a statement
+    """Raise the errors of one library, and ours, as those of another."""
+
+    __slots__ = ("_source", "_target")
+
+    def __init__(self, source: Library, target: Library) -> None:
+        self._source = source
+        self._target = target
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception) and isinstance(error, (HTTPConnError, *self._source.errors)):
+            self._target.raise_own(error, self._source)
+
+
+def request_for(library: Library, request: Any, source: Library) -> Any:
+    """Return a request of one library as one of another."""
+    return library.module.Request(
+        request.method,
+        str(request.url),
+        headers=request.headers.raw,
+        stream=_stream_for(library, request.stream, source),
+        extensions=request.extensions,
+    )
+
+
+def response_for(library: Library, response: Any, source: Library) -> Any:
+    """Return a response of one library as one of another."""
+    fields, stream = response.headers.raw, response.stream
+    if response.is_stream_consumed and not isinstance(stream, source.module.ByteStream):
+        # It was read by a wrapper of the transport, and decoded by that.
+        stream = source.module.ByteStream(response.content)
+        fields = [(name, value) for name, value in fields if name.lower() not in _FRAMING]
+    return library.module.Response(
+        response.status_code,
+        headers=fields,
+        stream=_stream_for(library, stream, source),
+        extensions=response.extensions,
+    )
+
+
+def _stream_for(library: Library, stream: Any, source: Library) -> Any:
+    if isinstance(stream, source.module.ByteStream):
+        return library.module.ByteStream(b"".join(stream))
+    return _stream_type(library)(stream, translated(source, library))
+
+
+@lru_cache
+def _stream_type(library: Library) -> Any:
+    """Return the class of a body that the library takes for one of its own."""
+    bases = (_Body, library.module.SyncByteStream, library.module.AsyncByteStream)
+    return type("TranslatedBody", bases, {})
+
+
+class _Body:
+    """A body of another library: an iterator, so that leaving a loop over it leaves no generator behind."""
+
+    def __init__(self, stream: Any, errors: translated) -> None:
+        self._stream = stream
+        self._errors = errors
+        self._parts: Any = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._errors:
+            parts = iter(self._stream)
+        while True:
+            with self._errors:
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._parts is None:  # an iterator is asked for itself again by each loop over it
+            with self._errors:
+                self._parts = aiter(self._stream)
+        return self
+
+    async def __anext__(self) -> bytes:
+        with self._errors:
+            part: bytes | None = await anext(self._parts, None)
+        if part is None:
+            self._parts = None  # a request that is sent again has its body read again
+            raise StopAsyncIteration
+        return part
+
+    def close(self) -> None:
+        """Close the body."""
+        with self._errors:
+            self._stream.close()
+
+    async def aclose(self) -> None:
+        """Close the body, and a generator that was left half-way."""
+        with self._errors:
+            if isinstance(self._parts, AsyncGenerator):
+                await self._parts.aclose()
+            await self._stream.aclose()

@@ -1,0 +1,103 @@
+"""Transports of httpx2 in the place of httpx's, for ``HTTPConnection(transport=...)``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from ..core.httpx2 import is_of_httpx2
+from ..errors import InvalidRequest
+from ..transport.engine import Engine
+from .crossing import request_for, response_for, translated
+from .library import HTTPX, Library
+from .transports import OBSERVED
+
+if TYPE_CHECKING:
+    import httpx2
+
+    SyncLike = httpx.BaseTransport | httpx2.BaseTransport
+    AsyncLike = httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport
+else:
+    SyncLike = httpx.BaseTransport
+    AsyncLike = httpx.AsyncBaseTransport
+
+
+def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
+    """Return the transport that a caller gave as one of httpx; raises InvalidRequest."""
+    if transport is None or isinstance(transport, httpx.BaseTransport):
+        return transport
+    if is_of_httpx2(transport, "BaseTransport"):
+        return ForeignTransport(transport)
+    raise InvalidRequest(f"transport cannot be of the type {type(transport).__name__}")
+
+
+def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
+    """Return the same for asynchronous calls."""
+    if transport is None or isinstance(transport, httpx.AsyncBaseTransport):
+        return transport
+    if is_of_httpx2(transport, "AsyncBaseTransport"):
+        return AsyncForeignTransport(transport)
+    raise InvalidRequest(f"async_transport cannot be of the type {type(transport).__name__}")
+
+
+class _Foreign:
+    """A transport of httpx2; its access policy, its engine and its counters are those of the wrapped transport."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._library = Library(sys.modules["httpx2"])
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine of a transport of httpconn, unless instrumentation has to see its requests."""
+        transport = self._transport
+        engine = getattr(transport, "engine", None)
+        return engine if isinstance(engine, Engine) and OBSERVED.isdisjoint(vars(transport)) else None
+
+    @property
+    def access(self) -> object:
+        """Its access policy, or None."""
+        return getattr(self._transport, "access", None)
+
+    @property
+    def stats(self) -> object:
+        """Its connections, or None."""
+        return getattr(self._transport, "stats", None)
+
+    def _sent(self, request: httpx.Request) -> Any:
+        return request_for(self._library, request, HTTPX)
+
+    def _received(self, response: Any) -> httpx.Response:
+        received: httpx.Response = response_for(HTTPX, response, self._library)
+        return received
+
+    def _translated(self) -> translated:
+        return translated(self._library, HTTPX)
+
+
+class ForeignTransport(_Foreign, httpx.BaseTransport):
+    """A transport of httpx2 for threads."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; raises exceptions of httpx."""
+        with self._translated():
+            return self._received(self._transport.handle_request(self._sent(request)))
+
+    def close(self) -> None:
+        """Close the transport."""
+        self._transport.close()
+
+
+class AsyncForeignTransport(_Foreign, httpx.AsyncBaseTransport):
+    """A transport of httpx2 for tasks."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; raises exceptions of httpx."""
+        with self._translated():
+            return self._received(await self._transport.handle_async_request(self._sent(request)))
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()

@@ -1,0 +1,8 @@
+"""Transports for any httpx2 client: ``httpx2.Client(transport=HTTPTransport())``."""
+
+from __future__ import annotations
+
+from ..adapters.httpx2 import AsyncHTTPTransport, HTTPTransport
+from .security import Security
+
+__all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security"]
