@@ -54,6 +54,17 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install(PACKAGE, *nox.project.dependency_groups(PROJECT, *groups))
 
 
+def install_proxies(session: nox.Session) -> None:
+    """The proxies of tests/peers, where this is Debian and the user may install them; elsewhere those tests skip."""
+    programs = {"squid": "squid", "tinyproxy": "tinyproxy", "microsocks": "microsocks", "danted": "dante-server"}
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+    missing = [package for program, package in programs.items() if not shutil.which(program, path=folders)]
+    if missing and shutil.which("apt-get") and os.geteuid() == 0:
+        silent = {"DEBIAN_FRONTEND": "noninteractive"}
+        session.run("apt-get", "update", external=True, silent=True, env=silent)
+        session.run("apt-get", "install", "-y", *missing, external=True, silent=True, env=silent)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Format and rules."""
@@ -97,6 +108,7 @@ def build_pages(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests on the oldest and the newest Python, version-dependent ones between; arguments go to pytest."""
     install(session, "test")
+    install_proxies(session)
     installed = [version for version in PYTHONS if shutil.which(f"python{version}")]
     is_between = session.python in installed[1:-1]
     selection = session.posargs or (VERSION_DEPENDENT if is_between else [])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from ..errors import InvalidRequest
+from ..errors import MalformedRequest
 
 RawFields = list[tuple[bytes, bytes]]
 """Header fields in their order, names in their case."""
@@ -84,10 +84,10 @@ class Request:
         """Return the request as it is sent to a proxy that forwards it (RFC 9112 section 3.2.2).
 
         Raises:
-            InvalidRequest: the target does not begin with a slash, so that it would change the host.
+            MalformedRequest: the target does not begin with a slash, so that it would change the host.
         """
         if self.target[:1] not in (b"/", b"*"):
-            raise InvalidRequest("The target of a request through a proxy must begin with /")
+            raise MalformedRequest("The target of a request through a proxy must begin with /")
         place = f"{self.origin.scheme}://{self.origin.netloc}".encode()
         target = place if self.target == b"*" else place + self.target
         return Request(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..core.messages import Head, RawFields
-from ..errors import InvalidRequest
 from ..http.credentials import MAX_ROUNDS, ProxyAuth
 
 
@@ -51,7 +50,5 @@ class Authorization:
 
 
 def _encoded(value: str | None) -> bytes | None:
-    try:
-        return None if value is None else value.encode("ascii")
-    except UnicodeEncodeError:
-        raise InvalidRequest("proxy: a value of Proxy-Authorization must be ASCII") from None
+    """Return a value as it is sent: user names of Digest as UTF-8, as curl sends them."""
+    return None if value is None else value.encode()

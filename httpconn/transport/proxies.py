@@ -10,6 +10,7 @@ import httpx
 
 from ..access import AccessPolicy
 from ..core.headers import check
+from ..core.hosts import check_host
 from ..core.httpx2 import is_of_httpx2
 from ..core.messages import Origin, RawFields
 from ..core.proxies import Variable
@@ -74,8 +75,8 @@ class Proxy:
         self.auth: ProxyAuth | None = None
         if self.is_socks:
             self.credentials = _raw(auth, option)
-        else:
-            self.auth = PasswordCredentials(*_texts(auth, option)) if isinstance(auth, tuple) else auth
+        elif auth is not None:
+            self.auth = _scheme(auth, option)
         self.fields: RawFields = list(check(headers))
         if self.is_socks and self.fields:
             raise InvalidRequest(f"{option}: a SOCKS5 proxy takes no headers")
@@ -117,9 +118,12 @@ def _parsed(url: URL, option: str) -> httpx.URL:
     scheme = scheme.lower()
     try:
         parsed = httpx.URL(f"{_ALIASES.get(scheme, scheme)}{mark}{rest}")
+        host = parsed.raw_host.decode("ascii")
+        check_host(f"[{host}]" if ":" in host else host)
+        is_valid = parsed.scheme in _DEFAULT_PORTS and 0 < (parsed.port or 1) < 65_536
     except httpx.InvalidURL:
-        parsed = None
-    if parsed is None or parsed.scheme not in _DEFAULT_PORTS or not parsed.host:
+        is_valid = False
+    if not is_valid:
         # Without the cause, whose text may quote the credentials.
         raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
     return parsed
@@ -128,6 +132,14 @@ def _parsed(url: URL, option: str) -> httpx.URL:
 def _texts(auth: tuple[str, str], option: str) -> tuple[str, str]:
     if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
         raise InvalidRequest(f"{option}: auth must be a user name and a password")
+    return auth
+
+
+def _scheme(auth: tuple[str, str] | ProxyAuth, option: str) -> ProxyAuth:
+    if isinstance(auth, tuple):
+        return PasswordCredentials(*_texts(auth, option))
+    if not callable(getattr(auth, "authenticate", None)):
+        raise InvalidRequest(f"{option}: auth must be a user name and a password, or have a method authenticate")
     return auth
 
 
@@ -150,7 +162,8 @@ def checked_proxy(given: ProxyLike) -> Proxy:
     if isinstance(proxy, Proxy):
         return proxy
     if isinstance(proxy, httpx.Proxy) or is_of_httpx2(proxy, "Proxy"):
-        return Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=proxy.ssl_context)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in proxy.headers.raw}
+        return Proxy(proxy.url, auth=proxy.auth, headers=headers, ssl_context=proxy.ssl_context)
     return Proxy(proxy)
 
 
