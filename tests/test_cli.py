@@ -1,8 +1,10 @@
-"""The command line, as a shell runs it."""
+"""The command line: as a shell runs it where the process matters, and else in the process of the tests."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import io
 import json
 import os
 import pty
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import httpconn
+from httpconn.cli import cli
 from tests.servers.application import pattern
 from tests.servers.scripted import Close, Drip, Forever, Stall, chunked, in_turn, response
 
@@ -23,13 +26,37 @@ COMMAND = [sys.executable, "-m", "httpconn"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 
 
-def run(*arguments: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: object, cwd: Path | None = None, text: bytes = b"", **environ: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Call the command in this process, which is twenty times as fast as to start one."""
+    streams = {name: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for name in ("stdout", "stderr")}
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd or Path()):
+        patch.setattr(gc, "freeze", lambda: None)  # here it would also keep what the tests hold
+        for name, stream in {**streams, "stdin": io.TextIOWrapper(io.BytesIO(text), "utf-8")}.items():
+            patch.setattr(sys, name, stream)
+        for variable, value in {"COLUMNS": "100", **environ}.items():
+            patch.setenv(variable, value)
+        code = _exit_code(list(map(str, arguments)))
+    return subprocess.CompletedProcess(arguments, code, *(stream.buffer.getvalue() for stream in streams.values()))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        cli(arguments, prog_name="httpconn")
+    except SystemExit as end:
+        return int(end.code or 0)
+    raise AssertionError("The command returned")
+
+
+def run_process(*arguments: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell does."""
     command, env = [*COMMAND, *map(str, arguments)], {**ENVIRONMENT, **environ}
     return subprocess.run(command, capture_output=True, cwd=cwd, env=env, timeout=50, check=False)
 
 
 def test_get_writes_the_body_as_it_is(application):
-    done = run("get", f"{application}/bytes/300000")
+    done = run_process("get", f"{application}/bytes/300000")
     assert (done.returncode, done.stdout, done.stderr) == (0, pattern(300_000), b"")
 
 
@@ -280,7 +307,7 @@ def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
 
 def test_an_interrupt_while_it_is_starting_ends_with_the_same_code(tmp_path):
     (tmp_path / "anyio.py").write_text("raise KeyboardInterrupt")
-    done = run("get", "http://127.0.0.1:1/", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    done = run_process("get", "http://127.0.0.1:1/", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"httpconn: interrupted\n")
 
 
@@ -295,11 +322,6 @@ def test_help_and_version_tell(tmp_path):
 def test_without_its_packages_it_says_what_it_needs(tmp_path):
     for package in ("click", "rich"):
         (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no', name={package!r})")
-    done = subprocess.run(
-        [*COMMAND, "--version"],
-        env={**ENVIRONMENT, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        check=False,
-    )
+    done = run_process("--version", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert done.returncode == 2
     assert done.stderr.decode() == "httpconn: the command line needs click and rich: pip install 'httpconn[cli]'\n"

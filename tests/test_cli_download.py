@@ -115,9 +115,7 @@ def test_an_interrupted_download_goes_on_when_it_is_run_again(scripted, tmp_path
 
 def test_a_path_cannot_steer_a_terminal(scripted, tmp_path):
     url = scripted(response(body=b"1")).url_for("/one")
-    command = [*COMMAND, "download", "--input-file", "-"]
-    listed = f"{url} a\x1b[31m\x07b\n".encode()
-    done = subprocess.run(command, input=listed, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, timeout=50)
+    done = run("download", "--input-file", "-", cwd=tmp_path, text=f"{url} a\x1b[31m\x07b\n".encode())
     assert done.returncode == 0
     assert b"\x1b" not in done.stdout + done.stderr
     assert b"\x07" not in done.stdout + done.stderr

@@ -16,11 +16,11 @@ from httpconn.fetched import Fetched
 from httpconn.lines import line_of, urls_of
 from tests.servers.scripted import Stall, response
 from tests.test_cli import COMMAND, ENVIRONMENT
+from tests.test_cli import run as run_command
 
 
 def run(*arguments, text=b""):
-    command = [*COMMAND, "get", "--jsonl", *map(str, arguments)]
-    return subprocess.run(command, input=text, capture_output=True, env=ENVIRONMENT, timeout=50, check=False)
+    return run_command("get", "--jsonl", *arguments, text=text)
 
 
 def lines(done):
@@ -75,8 +75,7 @@ def test_what_makes_no_sense_is_refused(arguments):
 
 
 def test_a_file_of_urls_needs_lines():
-    command = [*COMMAND, "get", "--input-file", "-"]
-    assert subprocess.run(command, input=b"", capture_output=True, env=ENVIRONMENT, timeout=50).returncode == 2
+    assert run_command("get", "--input-file", "-").returncode == 2
 
 
 def test_an_interrupt_ends_it(scripted, tmp_path):

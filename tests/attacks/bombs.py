@@ -32,8 +32,8 @@ EMPTY = {
 
 @cache
 def bomb(coding: str) -> bytes:
-    """200 MiB of nothing, by a list of at most three codings in the order in which they were applied."""
-    data = bytes(200 * MIB) if "," not in coding else bomb(coding.rpartition(", ")[0])
+    """100 MiB of nothing, by a list of at most three codings in the order in which they were applied."""
+    data = bytes(100 * MIB) if "," not in coding else bomb(coding.rpartition(", ")[0])
     return PACK[coding.rpartition(", ")[2]](data)
 
 
