@@ -31,14 +31,18 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Call the command in this process, which is twenty times as fast as to start one."""
     streams = {name: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for name in ("stdout", "stderr")}
+    streams["stdin"] = io.TextIOWrapper(named := io.BytesIO(text), "utf-8")
+    named.name = "<stdin>"
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd or Path()):
         patch.setattr(gc, "freeze", lambda: None)  # here it would also keep what the tests hold
-        for name, stream in {**streams, "stdin": io.TextIOWrapper(io.BytesIO(text), "utf-8")}.items():
+        for name, stream in streams.items():
             patch.setattr(sys, name, stream)
         for variable, value in {"COLUMNS": "100", **environ}.items():
             patch.setenv(variable, value)
         code = _exit_code(list(map(str, arguments)))
-    return subprocess.CompletedProcess(arguments, code, *(stream.buffer.getvalue() for stream in streams.values()))
+    return subprocess.CompletedProcess(
+        arguments, code, *(streams[name].buffer.getvalue() for name in ("stdout", "stderr"))
+    )
 
 
 def _exit_code(arguments: list[str]) -> int:
