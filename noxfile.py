@@ -173,6 +173,14 @@ def clusters(session: nox.Session) -> None:
 
 
 @nox.session
+def integrations(session: nox.Session) -> None:
+    """Large libraries that are built on httpx2, over the transports; arguments go to pytest."""
+    install(session, "test", "integrations")
+    checks = [f"tests/integrations/check_{name}.py" for name in ("huggingface", "models")]
+    session.run("python", "-m", "pytest", "-n", "2", *checks, *session.posargs)
+
+
+@nox.session
 def security(session: nox.Session) -> None:
     """What httpconn and its peers make of strangers' URLs, for the table in the documentation; Linux only."""
     install(session, "test")

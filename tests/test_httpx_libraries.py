@@ -1,4 +1,4 @@
-"""Libraries that are built on httpx work on the transports as they do on httpx's own."""
+"""Libraries that are built on httpx or httpx2 work on the transports as they do on the library's own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import base64
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import authlib.integrations.httpx_client as authlib
+import hishel.httpx
+import hishel.httpx2
 import httpx
+import httpx2
 import openai
 import pytest
 from hishel import AsyncSqliteStorage, SqliteStorage
-from hishel.httpx import AsyncCacheTransport, CacheTransport
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import httpconn
-from httpconn.transport import AsyncHTTPTransport, HTTPTransport
+from httpconn import transport as for_httpx
+from httpconn.transport import httpx2 as for_httpx2
 from tests.servers.faces import Face
 from tests.servers.scripted import Close, Pause, Received, in_turn, response
 
@@ -28,15 +32,21 @@ JSON = {"Content-Type": "application/json"}
 WORDS = ["Grüße", " aus", " Köln"]
 
 
+@pytest.fixture(params=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> ModuleType:
+    return {"httpx": httpx, "httpx2": httpx2}[request.param]
+
+
 @pytest.fixture
-def transport(face: Face) -> HTTPTransport | AsyncHTTPTransport:
+def transport(face: Face, library: ModuleType) -> Any:
     """Closed by the client that it is given to."""
-    return AsyncHTTPTransport() if face.is_async else HTTPTransport()
+    transports: Any = for_httpx if library is httpx else for_httpx2
+    return transports.AsyncHTTPTransport() if face.is_async else transports.HTTPTransport()
 
 
 @pytest.fixture
-def client(face: Face, transport: Any) -> Iterator[httpx.Client | httpx.AsyncClient]:
-    made = httpx.AsyncClient(transport=transport) if face.is_async else httpx.Client(transport=transport)
+def client(face: Face, library: ModuleType, transport: Any) -> Iterator[Any]:
+    made = (library.AsyncClient if face.is_async else library.Client)(transport=transport)
     yield made
     face.close(made)
 
@@ -59,6 +69,10 @@ class TestOpenAI:
     """Chat completions, whole and as server-sent events."""
 
     MESSAGES = ({"role": "user", "content": "Say it"},)
+
+    @pytest.fixture
+    def library(self) -> ModuleType:
+        return httpx2
 
     @pytest.fixture
     def ask(self, face: Face, client: Any) -> Callable[..., Any]:
@@ -90,7 +104,7 @@ class TestOpenAI:
         assert json.loads(server.requests[0].body)["messages"] == list(self.MESSAGES)
 
     # It leaves its and httpx's generators to the garbage collector, whatever the transport, and trio tells of that.
-    @pytest.mark.filterwarnings("ignore:Async generator '(openai|httpx):ResourceWarning")
+    @pytest.mark.filterwarnings("ignore:Async generator '(openai|httpx2?):ResourceWarning")
     def test_events_are_handed_over_as_they_come(self, face, ask, scripted):
         head = response(headers={"Content-Type": "text/event-stream"}, framing="close")
         events = b"".join(self.event(word) for word in WORDS) + b"data: [DONE]\n\n"
@@ -121,11 +135,15 @@ class TestOpenAI:
         server = scripted([Close()])
         with pytest.raises(openai.APIConnectionError) as caught:
             ask(server.url)
-        assert isinstance(caught.value.__cause__, httpx.RemoteProtocolError)
+        assert isinstance(caught.value.__cause__, httpx2.RemoteProtocolError)
 
 
 class TestAuthlib:
     """A token by client credentials, and what it opens."""
+
+    @pytest.fixture
+    def library(self) -> ModuleType:
+        return httpx2
 
     @staticmethod
     def guarded(request: Received) -> bytes:
@@ -153,11 +171,13 @@ class TestHishel:
     """Its cache over the transports."""
 
     @pytest.fixture
-    def cached(self, face: Face, transport: Any, tmp_path: Any) -> Iterator[Callable[[str], httpx.Response]]:
+    def cached(self, face: Face, library: ModuleType, transport: Any, tmp_path: Any) -> Iterator[Callable[[str], Any]]:
         """Gets a URL through the cache, which obeys the rules of RFC 9111."""
-        storage, cache = (AsyncSqliteStorage, AsyncCacheTransport) if face.is_async else (SqliteStorage, CacheTransport)
-        caching: Any = cache(transport, on(face, storage, database_path=tmp_path / "cache.db"), rfc=True)
-        client = httpx.AsyncClient(transport=caching) if face.is_async else httpx.Client(transport=caching)
+        caches: Any = hishel.httpx if library is httpx else hishel.httpx2
+        storage: Any = AsyncSqliteStorage if face.is_async else SqliteStorage
+        cache = caches.AsyncCacheTransport if face.is_async else caches.CacheTransport
+        caching = cache(transport, on(face, storage, database_path=tmp_path / "cache.db"), rfc=True)
+        client = (library.AsyncClient if face.is_async else library.Client)(transport=caching)
         yield lambda url: on(face, client.get, url)
         face.close(client)  # and with it the transports and the storage
 
@@ -181,10 +201,11 @@ class TestHishel:
 class TestOpenTelemetry:
     """Spans of the requests that a client makes."""
 
-    def test_a_client_is_instrumented(self, face, client, scripted):
+    def test_a_client_is_instrumented(self, face, library, client, scripted):
         spans, provider = InMemorySpanExporter(), TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(spans))
-        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=provider)
+        instrumentor = HTTPXClientInstrumentor if library.__name__ == "httpx" else HTTPX2ClientInstrumentor
+        instrumentor.instrument_client(client, tracer_provider=provider)
         server = scripted(response(404, body=b"none"))
         assert on(face, client.get, server.url).content == b"none"
         (span,) = spans.get_finished_spans()
