@@ -26,7 +26,7 @@ def on_terminal(
     """The exit code and the screen's bytes, of a real pseudo-terminal."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-    own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "NO_COLOR")}
+    own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
