@@ -94,53 +94,56 @@ class Made(NamedTuple):
 class Claim:
     """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
 
-    A claim that is dropped ends itself, but for the name of a lock file with notes.
+    A claim that is dropped gives up the lock. Its lock file stays then, and names what the next owner removes.
 
     Args:
         path: of the lock file, which is made where there is none, and removed when the claim ends.
         mode: its permissions, from which the process's umask is taken.
         locking: locks it.
 
-    Raises:
-        InUse: another has it.
-        OSError: it cannot be opened, or is a link or no regular file.
-
     Attributes:
         certain: nobody else can have it; False where the file system has no locks.
         noted: by owners before, who did not give it back.
     """
 
-    _file: Opened | None = None
-    _has_notes = False
-
     def __init__(self, path: str, mode: int, locking: Lock = lock) -> None:
         self.certain: bool = False
         self.noted: tuple[str, ...] = ()
         self._path = path
+        self._mode = mode
         self._locking = locking
+        self._file: Opened | None = None
+        self._is_being_taken = False
+
+    def take(self) -> None:
+        """Have it. If an exception interrupts this, ``end`` removes what is left.
+
+        Raises:
+            InUse: another has it.
+            OSError: it cannot be opened, or is a link or no regular file.
+        """
+        self._is_being_taken = True
         for _ in range(_TRIES):
-            self._file = file = _open(path, mode)
-            self.certain, status = self._lock(file), os.fstat(file.fileno())
-            if names(path, status):  # else its last owner has removed it in the meantime
-                if not stat.S_ISREG(status.st_mode):
-                    self._let_go()
-                    raise failure(errno.EINVAL, path)
-                self.noted = _notes(file) if status.st_size else ()
-                return
+            try:
+                if self._has_taken():
+                    return
+            except (InUse, OSError):
+                self._let_go()
+                raise
             self._let_go()
         raise InUse
 
-    def _lock(self, file: Opened) -> bool:
-        try:
-            return self._locking(file.fileno())
-        except InUse:
-            self._let_go()
-            raise
-
-    def __del__(self) -> None:
-        # A lock file that names partial files stays: the next owner removes them.
-        if self._file is not None and not self._has_notes:
-            self.end()
+    def _has_taken(self) -> bool:
+        """False where the last owner has removed the file in the meantime."""
+        self._file = file = _open(self._path, self._mode)
+        self.certain, status = self._locking(file.fileno()), os.fstat(file.fileno())
+        if not names(self._path, status):
+            return False
+        if not stat.S_ISREG(status.st_mode):
+            raise failure(errno.EINVAL, self._path)
+        self.noted = _notes(file) if status.st_size else ()
+        self._is_being_taken = False
+        return True
 
     @property
     def is_held(self) -> bool:
@@ -149,7 +152,6 @@ class Claim:
 
     def note(self, *tokens: str) -> None:
         """Note the names of what is to be cleared up, if need be, by the next owner."""
-        self._has_notes = True
         self._write("".join(f"{token}\n" for token in tokens))
 
     def tell(self, made: Made) -> None:
@@ -163,20 +165,18 @@ class Claim:
 
     def end(self) -> None:
         """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
-        file = self._file
-        if file is None or not self.is_held:
-            return
-        # Locked once more: an exception may have interrupted the claim before it had the lock.
         with suppress(OSError, InUse):
-            self._locking(file.fileno())
-            if names(self._path, os.fstat(file.fileno())):
+            if self._is_being_taken:
+                self._file = file = self._file or open_file(self._path, WRITE)
+                self._locking(file.fileno())
+            if self._file is not None and self.is_held and names(self._path, os.fstat(self._file.fileno())):
                 os.unlink(self._path)
         self._let_go()
 
     def _let_go(self) -> None:
         if self._file is not None:
             drop(self._file)
-            self._file = None
+        self._file, self._is_being_taken = None, False
 
 
 class Watched:

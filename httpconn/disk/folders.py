@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from ..forking import in_child
 from .descriptors import open_folder
@@ -82,23 +82,37 @@ class Folder:
 
 
 _guard = threading.Lock()
-_folders: WeakValueDictionary[str, Folder] = WeakValueDictionary()
+_folders: dict[str, ref[Folder]] = {}
+"""No WeakValueDictionary: it forgets in Python code, in which an exception of a signal handler would be lost."""
+
+_REMEMBERED = 256
+"""Folders after which those that nobody flushes any more are forgotten."""
 
 
 @in_child
 def _forget_in_child() -> None:
     """Whoever holds its locks is in the parent."""
     global _guard, _folders
-    _guard, _folders = threading.Lock(), WeakValueDictionary()
+    _guard, _folders = threading.Lock(), {}
 
 
 def sync_folder(path: str) -> None:
     """Bring to the disk what was renamed in a folder before this call, together with others who ask for it."""
     with _guard:
-        folder = _folders.get(path)
-        if folder is None:
-            folder = _folders[path] = Folder(path)
+        folder = _shared(path)
     folder.wait(folder.ask())
+
+
+def _shared(path: str) -> Folder:
+    reference = _folders.get(path)
+    folder = None if reference is None else reference()
+    if folder is None:
+        if len(_folders) >= _REMEMBERED:
+            for each in [each for each, known in _folders.items() if known() is None]:
+                del _folders[each]
+        folder = Folder(path)
+        _folders[path] = ref(folder)
+    return folder
 
 
 class Flushing(NamedTuple):

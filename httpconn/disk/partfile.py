@@ -50,7 +50,8 @@ class PartFile:
     Its methods may be called in one thread after another, and ``write_at`` and ``read`` in several at once. ``discard``
     and ``close`` may come while another still runs, and are the last that have an effect: what is called after them
     raises StorageError, and leaves nothing behind. In a forked child nothing has an effect.
-    A partial file that is dropped closes itself.
+    If it is dropped, its lock ends, and the next download of the target or into its folder finds what is left. No
+    finalizer does more: an exception that a signal handler raises within one would be lost.
 
     Args:
         target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
@@ -66,8 +67,6 @@ class PartFile:
         flushed: whether the file is on disk, once it is committed; False where the file system cannot flush.
     """
 
-    _claim: Claim | None = None
-
     def __init__(self, target: Path, *, locking: Lock = lock, flushing: Flushing = FLUSHING) -> None:
         self.target = target
         self.flushed: bool = True
@@ -80,6 +79,7 @@ class PartFile:
         self._leftovers: Leftovers
         self._watched: Watched | None = None
         self._over = False
+        self._claim: Claim | None = None
         self._place: Place
         self._token = ""
         self._known: Sidecar | None = None
@@ -106,6 +106,7 @@ class PartFile:
                 self._leftovers = Leftovers(self._names, self._locking)
                 self._claim = Claim(self._names.lock, self._mode, self._locking)
                 try:
+                    self._claim.take()
                     self._resume(self._claim, load(self._names.sidecar))
                     sweep(self._names, self._locking)
                 except BaseException:
@@ -231,10 +232,6 @@ class PartFile:
     def discard(self) -> None:
         """Remove the partial file, if there still is one; the target is left alone. Waits for what still runs."""
         self._finish(remove=True)
-
-    def __del__(self) -> None:
-        if self._claim is not None:
-            self.close()
 
     def _finish(self, *, remove: bool) -> None:
         # The lock of a forked child may be held by a thread that it does not have.

@@ -77,6 +77,7 @@ def _tidy(names: Names, tokens: set[str], locking: Lock) -> None:
     with suppress(OSError, InUse):
         claim = Claim(names.lock, 0o600, locking)
         try:
+            claim.take()
             record = load(names.sidecar)
             leftovers = Leftovers(names, locking)
             for token in tokens:

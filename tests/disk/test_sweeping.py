@@ -132,15 +132,21 @@ def test_what_a_killed_process_left_without_a_lock_is_removed(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-def test_what_is_dropped_releases_itself(tmp_path):
+@pytest.mark.parametrize("target", ["file", "another"])
+def test_what_is_dropped_gives_up_its_lock_and_is_removed_by_the_next_one(tmp_path, target):
     before = set(os.listdir("/proc/self/fd"))
     part = begun(tmp_path / "file")
     del part
-    assert names(tmp_path) == []
+    assert set(os.listdir("/proc/self/fd")) == before
+    begun(tmp_path / target).commit()
+    assert names(tmp_path) == [target]
+
+
+def test_what_is_dropped_after_a_checkpoint_is_resumed(tmp_path):
     part = begun(tmp_path / "file")
     part.checkpoint(NOTE)
     del part
     part = PartFile(tmp_path / "file")
     assert part.open() == NOTE
     part.discard()
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert names(tmp_path) == []

@@ -90,7 +90,7 @@ class Storm:
 
     def _look(self) -> None:
         """If the clean-up was interrupted, it goes on in its thread."""
-        wait_until(lambda: not self._left(), lambda: f"left behind: {self._left()}")
+        wait_until(lambda: not left_behind(self._target), lambda: f"left behind: {left_behind(self._target)}")
         names = Names(str(self._target))
         record = load(names.sidecar)
         if record is not None:
@@ -98,16 +98,6 @@ class Storm:
             self._require_proven(Path(names.part(record.token)).read_bytes(), record.sidecar.proven)
         if self._target.exists() and self._target.read_bytes() != BODY:
             raise AssertionError("The target holds wrong bytes")
-
-    def _left(self) -> list[str]:
-        """A lock that is held, and files that no later download of the target would find."""
-        names = Names(str(self._target))
-        record, noted = load(names.sidecar), noted_in(names.lock)
-        if noted is None:
-            return [names.lock]
-        tokens = noted if record is None else [*noted, record.token]
-        known = {names.sidecar, names.lock, names.draft(None), *map(names.part, tokens)}
-        return sorted({str(path) for path in self._folder.iterdir() if path != self._target} - known)
 
     def _require_proven(self, found: bytes, ranges: tuple[tuple[int, int], ...]) -> None:
         for start, end in ranges:
@@ -151,6 +141,17 @@ class Storm:
                 if not task.cancelled():
                     task.result()
                 self._look()
+
+
+def left_behind(target: Path) -> list[str]:
+    """A lock that is held, and files that no later download of the target would find."""
+    names = Names(str(target))
+    record, noted = load(names.sidecar), noted_in(names.lock)
+    if noted is None:
+        return [names.lock]
+    tokens = noted if record is None else [*noted, record.token]
+    known = {names.sidecar, names.lock, names.draft(None), *map(names.part, tokens)}
+    return sorted(str(path) for path in target.parent.glob(f".{target.name}.*") if str(path) not in known)
 
 
 def noted_in(path: str) -> list[str] | None:
