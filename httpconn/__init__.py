@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .errors import __all__ as _errors
     from .fetched import Fetched, Saved
     from .hooks import RedirectEvent, RetryEvent
+    from .http.credentials import ProxyAuth
     from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
     from .pins import Pinned
     from .ports.clock import deadline
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         "Progress",
         "ProgressCallback",
         "Proxy",
+        "ProxyAuth",
         "RateLimit",
         "RedirectEvent",
         "RedirectPolicy",
@@ -93,6 +95,7 @@ _HOMES = {
     "PoolStats": "stats",
     "Stats": "stats",
     "Proxy": "transport.proxies",
+    "ProxyAuth": "http.credentials",
 }
 _MODULES = ("errors", "progress", "testing", "transport")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.messages import Request
+from ..errors import ConnectFailed
 from ..options import Limits
 from .dial import Options, dial, dial_unix
 from .race import interleaved
@@ -59,7 +60,10 @@ class Connector:
             return ConnectTunnel(proxy, origin, self._limits)
         if proxy.resolves_names:
             return SocksTunnel(proxy, [origin.host], origin.port)
-        found = await self._proxied.guard.found(self._runtime, origin.host, origin.port, end)
+        try:
+            found = await self._proxied.guard.found(self._runtime, origin.host, origin.port, end)
+        except ConnectFailed as error:
+            raise ConnectFailed(f"{error.message}; socks5h:// lets the proxy resolve names") from error.__cause__
         return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
 
     async def dial(self, route: Route, end: float) -> Wire:

@@ -32,8 +32,8 @@ class Proxy:
     Args:
         url: the URL of an http, https, socks5 or socks5h proxy. ``socks5`` resolves names on this machine, ``socks5h``
             and ``socks`` at the proxy. A user name and a password in it are percent-decoded, as UTF-8.
-        auth: a user name and a password, or an object that implements another scheme by the method ``authenticate``
-            of :class:`httpconn.http.credentials.ProxyAuth`. Takes the place of those in the URL.
+        auth: a user name and a password, or an object for another scheme; see :class:`httpconn.ProxyAuth`. Takes the
+            place of those in the URL.
         headers: header fields for an http or https proxy, with ``CONNECT`` and with each forwarded request.
         ssl_context: TLS to an https proxy. None verifies as ``verify=True`` does, whatever is used for servers.
 

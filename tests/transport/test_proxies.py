@@ -105,6 +105,17 @@ def test_a_socks_proxy_that_refuses_frees_place_and_connection(face, user):
         proxy.wait_until_all_are_gone()
 
 
+def test_socks5_resolves_names_on_this_machine(face, user, scripted):
+    server = scripted(response(body=b"ok"))
+    names = {"one.example": ["::1", "127.0.0.1"]}
+    with socks_proxy(b"\x05\x00\x00\x01\0\0\0\0\0\0") as proxy:
+        made = user(proxy=proxy.url.replace("socks5h", "socks5"), resolver=lambda host, _: names.get(host, []))
+        with pytest.raises(httpx.ConnectError, match="socks5h://"):
+            face.run(made.get, "http://other.example/")
+        assert face.run(made.get, f"http://one.example:{server.port}/").content == b"ok"
+        face.run(made.leave)
+
+
 def test_a_proxy_that_speaks_no_socks(face, user, scripted):
     proxy = scripted(on_connect=[b"HTTP/1.1 400 Bad Request\r\n\r\n", Stall()])
     made = user(proxy=proxy.url.replace("http:", "socks5h:"))
@@ -144,12 +155,15 @@ def tunnelling_proxy(context: ssl.SSLContext):
 
 @contextmanager
 def socks_proxy(reply: bytes):
-    """A SOCKS 5 proxy that answers as told, and then relays (RFC 1928)."""
+    """A SOCKS5 proxy (RFC 1928) that sends this reply and then relays; it reaches no IPv6 address."""
 
     def meet(client):
         client.recv(100)
         client.sendall(b"\x05\x00")
         request = client.recv(1000)
+        if request[3] == 4:
+            client.sendall(b"\x05\x03\x00\x01" + bytes(6))
+            return
         client.sendall(reply)
         if not reply[1]:
             relay(client, socket.inet_ntoa(request[4:8]), int.from_bytes(request[8:10]))
