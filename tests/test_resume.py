@@ -237,7 +237,7 @@ def test_a_cancelled_download_can_be_taken_up(face, setting, scripted):
     seen = []
     call = face.start(setting.connection, "download", server.url, setting.path, progress=seen.append)
     server.wait_for(lambda: len(server.requests) == 1)
-    call.cancel()
+    face.cancel(call)
     server.wait_for(lambda: server.open_connections == 0)
     setting.download(server.url)
     assert setting.path.read_bytes() == BODY

@@ -58,6 +58,10 @@ class Face(ABC):
         """The same beside the test: in a thread, or a task, which cancelling the future cancels."""
 
     @abstractmethod
+    def cancel(self, started: Future[Any]) -> None:
+        """Cancel a started task, and wait until it has ended; a thread cannot be cancelled."""
+
+    @abstractmethod
     def run(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         """Run a coroutine function to its end: in one step (sync), or in the event loop."""
 
@@ -113,6 +117,9 @@ class SyncFace(Face):
         threading.Thread(target=_settle, args=(future, job), name=f"start-{method}", daemon=True).start()
         return future
 
+    def cancel(self, started: Future[Any]) -> None:
+        raise NotImplementedError
+
     def run(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         return run_sync(function(*args))
 
@@ -135,12 +142,23 @@ class AsyncFace(Face):
     def __init__(self, name: str, portal: BlockingPortal) -> None:
         super().__init__(name)
         self._portal = portal
+        self._ended: dict[Future[Any], threading.Event] = {}
 
     def call(self, target: Any, method: str, *args: Any, **options: Any) -> Any:
-        return self.start(target, method, *args, **options).result()
+        return self._portal.call(partial(getattr(target, async_name(method)), *args, **options))
 
     def start(self, target: Any, method: str, *args: Any, **options: Any) -> Future[Any]:
-        return self._portal.start_task_soon(partial(getattr(target, async_name(method)), *args, **options))
+        ended = threading.Event()
+        future = self._portal.start_task_soon(
+            _then, ended.set, partial(getattr(target, async_name(method)), *args, **options)
+        )
+        self._ended[future] = ended
+        return future
+
+    def cancel(self, started: Future[Any]) -> None:
+        started.cancel()
+        if not self._ended[started].wait(PATIENCE):
+            raise RuntimeError("A cancelled call does not end")
 
     def run(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         return self._portal.call(function, *args)
@@ -173,6 +191,13 @@ def open_face(name: str) -> Iterator[Face]:
         finally:
             # A test that failed may have left calls behind that would never end.
             portal.call(portal.stop, True)
+
+
+async def _then(ended: Callable[[], None], job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    try:
+        return await job()
+    finally:
+        ended()
 
 
 def _settle(future: Future[Any], job: Callable[[], Any]) -> None:

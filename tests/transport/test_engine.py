@@ -306,7 +306,7 @@ def test_a_timeout_beyond_what_systems_can_wait_is_none(face, user, scripted):
     assert face.run(lambda: made.get(server.url, timeout=3e6)).content == b"ok"
 
 
-@pytest.mark.parametrize("script", [[Close()], [Reset()], b"HTTP/1.1 200 OK\nbare"])
+@pytest.mark.parametrize("script", [[Close()], [Reset()], b"HTTP/1.1 200 OK\rbare\r\n\r\n"])
 def test_an_error_that_is_dropped_is_freed_without_the_collector(face, user, scripted, script):
     server = scripted(script)
     made = user()
