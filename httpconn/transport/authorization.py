@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.messages import Head, RawFields
+from ..errors import InvalidRequest
 from ..http.credentials import MAX_ROUNDS, ProxyAuth
 
 
@@ -51,4 +52,6 @@ class Authorization:
 
 def _encoded(value: str | None) -> bytes | None:
     """Return a value as it is sent: user names of Digest as UTF-8, as curl sends them."""
+    if not isinstance(value, str | None):
+        raise InvalidRequest(f"proxy: auth must yield str or None, not {type(value).__name__}")
     return None if value is None else value.encode()

@@ -6,13 +6,16 @@ import ssl
 import threading
 from contextlib import contextmanager
 
+import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
 import httpconn
 from httpconn import Proxy
 from httpconn.options import Limits
-from tests.servers.scripted import Close, Forever, response
+from httpconn.transport import AsyncHTTPTransport
+from tests.servers.scripted import Close, Forever, Stall, response
 from tests.transport.acceptor import Acceptor
 from tests.transport.test_proxies import relay
 
@@ -101,6 +104,21 @@ def test_a_scheme_that_never_gives_up(face, connect, scripted):
     with pytest.raises(httpconn.ProxyFailed):
         face.get_bytes(connection, "https://example.com/")
     assert len(proxy.requests) == 10
+
+
+@pytest.mark.parametrize("value", [b"bytes", "a\r\nX: S3CRET"])
+def test_a_scheme_that_yields_no_field_value(face, connect, scripted, value):
+    class Wrong:
+        def authenticate(self, method, target):
+            yield value
+
+    proxy = scripted(response())
+    connection = connect(proxy=Proxy(proxy.url, auth=Wrong()), retries=0)
+    for url in ("http://example.com/", "https://example.com/"):
+        with pytest.raises(httpconn.InvalidRequest) as caught:
+            face.get_bytes(connection, url)
+        assert "S3CRET" not in str(caught.value)
+    assert proxy.requests == []
 
 
 def test_only_a_request_that_can_be_repeated_is_repeated(face, user, scripted):
@@ -210,6 +228,25 @@ def test_tunnels_of_one_origin_are_shared_and_those_of_others_are_not(face, conn
             assert face.get_bytes(connection, server.url) == b"ok"
         face.close(connection)
     assert len(proxy.heads) == 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_call_that_is_cancelled_leaves_no_connection(backend, scheme, scripted):
+    proxy = scripted([Stall()], on_connect=[Stall()] if scheme == "socks5h" else [])
+    url = proxy.url.replace("http:", f"{scheme}:")
+
+    async def main() -> None:
+        limits = Limits(max_connections=1)
+        async with httpx.AsyncClient(transport=AsyncHTTPTransport(proxy=url, limits=limits)) as client:
+            for number in range(1, 4):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(client.get, "https://example.com/")
+                    await anyio.to_thread.run_sync(proxy.wait_for, lambda number=number: proxy.connections == number)
+                    tasks.cancel_scope.cancel()
+                await anyio.to_thread.run_sync(proxy.wait_for, lambda: proxy.open_connections == 0)
+
+    anyio.run(main, backend=backend)
 
 
 def test_an_https_proxy_is_verified_by_its_own_context(face, connect, scripted, certificates):
