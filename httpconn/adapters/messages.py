@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 
-from ..core.messages import DEFAULT_PORTS, Origin, Request
+from ..core.messages import DEFAULT_PORTS, Head, Origin, Request
 from ..errors import HTTPConnError
 from ..stepping import run_sync
 from ..transport.incoming import Incoming
+from ..transport.runtimes import Runtime
+from ..transport.tracing import traced_request
 from .library import HTTPX, Library
 
 
@@ -52,21 +54,24 @@ def origin_of(url: Any) -> Origin:
     return Origin(scheme, host, DEFAULT_PORTS[scheme] if url.port is None else url.port)
 
 
-def response_of(incoming: Incoming, library: Library = HTTPX) -> Any:
-    """Return a response as one of a library, its body still to come."""
+def response_of(incoming: Incoming, library: Library = HTTPX, tracer: Tracer | None = None) -> Any:
+    """Return a response as one of a library, its body still to come; a tracer reports how the body is received."""
     head = incoming.head
-    body = _body_type(library)(incoming, library)
+    if tracer is None:
+        body = _body_type(library, DirectBody)(incoming, library)
+    else:
+        body = _body_type(library, TracedBody)(incoming, library, tracer)
     return library.module.Response(head.status, headers=head.fields, stream=body, extensions=incoming.extensions)
 
 
 @lru_cache
-def _body_type(library: Library) -> Any:
+def _body_type(library: Library, kind: type[Body]) -> Any:
     """Return the class of a body that the library takes for one of its own."""
-    return type("Body", (DirectBody, library.module.SyncByteStream, library.module.AsyncByteStream), {})
+    return type(kind.__name__, (kind, library.module.SyncByteStream, library.module.AsyncByteStream), {})
 
 
-class DirectBody:
-    """A body for both faces: an iterator, so that leaving a loop over it leaves no generator behind.
+class Body:
+    """A body for threads and tasks: an iterator, so that leaving a loop over it leaves no generator behind.
 
     It closes itself at its end; closing never waits.
 
@@ -100,6 +105,10 @@ class DirectBody:
             self._library.raise_own(error, HTTPX)
             raise
 
+
+class DirectBody(Body):
+    """A body that nobody observes."""
+
     def close(self) -> None:
         """Give the connection back."""
         self.incoming.abandon()
@@ -107,3 +116,61 @@ class DirectBody:
     async def aclose(self) -> None:
         """Give the connection back."""
         self.incoming.abandon()
+
+
+class Tracer:
+    """Reports the end of an exchange to the ``trace`` callback of its request, each event once."""
+
+    def __init__(self, runtime: Runtime, request: Request, head: Head) -> None:
+        self._runtime = runtime
+        self._request = request
+        self._prefix = "http2" if head.version == b"HTTP/2" else "http11"
+        self._told: set[str] = set()
+
+    async def begin(self) -> None:
+        """Report that the body is read."""
+        await self.tell("receive_response_body.started", {"request": traced_request(self._request)})
+
+    async def tell(self, event: str, info: dict[str, Any]) -> None:
+        """Report an event."""
+        if event not in self._told:
+            self._told.add(event)
+            await self._runtime.trace(self._request.trace, f"{self._prefix}.{event}", info)
+
+
+class TracedBody(Body):
+    """A body that reports to a trace callback. What the callback raises closes the body."""
+
+    def __init__(self, incoming: Incoming, library: Library, tracer: Tracer) -> None:
+        super().__init__(incoming, library)
+        self._tracer = tracer
+
+    async def _receive(self) -> bytes:
+        try:
+            await self._tracer.begin()
+            data = await self._received()
+            if not data:
+                await self._tracer.tell("receive_response_body.complete", {"return_value": None})
+        except BaseException:
+            self.incoming.abandon()
+            raise
+        return data
+
+    async def _received(self) -> bytes:
+        try:
+            return await super()._receive()
+        except Exception as error:
+            await self._tracer.tell("receive_response_body.failed", {"exception": error})
+            raise
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        try:
+            await self._tracer.tell("response_closed.started", {})
+        finally:
+            self.incoming.abandon()
+        await self._tracer.tell("response_closed.complete", {"return_value": None})
+
+    def close(self) -> None:
+        """Give the connection back."""
+        run_sync(self.aclose())

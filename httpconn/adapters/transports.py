@@ -27,7 +27,7 @@ from ..transport.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..transport.security import Security
 from .crossing import request_for, response_for
 from .library import HTTPX, Library
-from .messages import request_of, response_of
+from .messages import Tracer, request_of, response_of
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
@@ -83,7 +83,7 @@ class Transport:
             core["local_address"] = local_address
             self._way = self._pooled_type(limits, guard if proxy is None else to_proxies, core)
         else:
-            runtime = self._runtime_type()
+            runtime = self._runtime = self._runtime_type()
             connector = Connector(
                 runtime,
                 limits,
@@ -107,7 +107,9 @@ class Transport:
                 return await self._pooled(self._way, request)
             waits = waits_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
-            return response_of(await self._way.exchange(asked, waits, interruption), library)
+            incoming = await self._way.exchange(asked, waits, interruption)
+            tracer = None if asked.trace is None else Tracer(self._runtime, asked, incoming.head)
+            return response_of(incoming, library, tracer)
         except (HTTPConnError, httpx.HTTPError) as error:
             library.raise_own(error, HTTPX)
             raise

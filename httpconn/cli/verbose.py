@@ -53,14 +53,16 @@ def _shown(name: str, value: str) -> str:
 def _traced(event: str, info: dict[str, Any]) -> None:
     """An event of httpx's ``trace`` extension."""
     step, _, state = event.rpartition(".")
-    words = {"connection.connect_tcp": "connection", "connection.start_tls": "TLS handshake"}.get(step)
+    words = {"connect_tcp": "connection", "start_tls": "TLS handshake"}.get(step.rpartition(".")[2])
     if words is not None:
         tell(f"* {words} {state}{_details(info)}")
 
 
 def _details(info: dict[str, Any]) -> str:
-    if "request" in info:
-        return f": {info['request'].url.netloc.decode('ascii')}"
+    if "host" in info:
+        return f": {info['host']}:{info['port']}"
+    if "server_hostname" in info:
+        return f": {info['server_hostname']}"
     return f": {info['exception']}" if "exception" in info else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.messages import Request
 from ..errors import ConnectFailed
 from ..options import Limits
@@ -10,7 +12,7 @@ from .race import interleaved
 from .routes import Route
 from .runtimes import Runtime
 from .security import Security
-from .tracing import traced
+from .tracing import told, traced_timeout
 from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
 from .wire import Wire
 
@@ -78,6 +80,16 @@ class Connector:
             sock = await dial(self._runtime, route.dialled.host, route.dialled.port, end, options)
         return Wire(sock, self._runtime)
 
+    def described(self, route: Route, end: float) -> tuple[str, dict[str, Any]]:
+        """Return the event that reports dialling to a ``trace`` callback, and its values."""
+        options = self._dialling if route.proxy is None else self._proxied
+        info: dict[str, Any] = {"timeout": traced_timeout(end), "socket_options": options.socket_options}
+        if self._uds is not None:
+            return "connection.connect_unix_socket", {"path": self._uds, **info}
+        prefix = "socks" if route.proxy is not None and route.proxy.is_socks else "connection"
+        dialled = {"host": route.dialled.host, "port": route.dialled.port, "local_address": options.local_address}
+        return f"{prefix}.connect_tcp", {**dialled, **info}
+
     async def secure(self, wire: Wire, request: Request, route: Route, tunnel: Tunnel | None, end: float) -> bool:
         """Make a connected wire one that the request can be sent on.
 
@@ -91,11 +103,27 @@ class Connector:
         """
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":
-            handshake = wire.start_tls(proxy.security or self._to_proxies, proxy.origin.host, end)
-            await traced(self._runtime, request, "proxy.start_tls", handshake)
-        if tunnel is not None and not await traced(self._runtime, request, "proxy.tunnel", tunnel.open(wire, end)):
+            security = proxy.security or self._to_proxies
+            await self._start_tls(wire, security, proxy.origin.host, end, request, "connection")
+        prefix = "connection" if proxy is None else "socks" if proxy.is_socks else "proxy"
+        if tunnel is not None and not await self._opened(wire, tunnel, end, request, prefix):
             return False
         if origin.scheme == "https":
-            handshake = wire.start_tls(self._security, request.server_name or origin.host, end)
-            await traced(self._runtime, request, "connection.start_tls", handshake)
+            await self._start_tls(wire, self._security, request.server_name or origin.host, end, request, prefix)
         return True
+
+    async def _start_tls(
+        self, wire: Wire, security: Security, name: str, end: float, request: Request, prefix: str
+    ) -> None:
+        handshake = wire.start_tls(security, name, end)
+        if request.trace is not None:
+            info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
+            handshake = told(self._runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: wire)
+        await handshake
+
+    async def _opened(self, wire: Wire, tunnel: Tunnel, end: float, request: Request, prefix: str) -> bool:
+        opening = tunnel.open(wire, end)
+        if request.trace is not None:
+            event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
+            opening = told(self._runtime, request, event, {"host": request.origin.host}, opening)
+        return await opening

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Hashable
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from ..core.messages import Request
@@ -27,7 +28,7 @@ from .pool import Lease, Pool, Stage
 from .routes import Route, Routes, Routing
 from .runtimes import Runtime
 from .signals import LOOK, await_turn
-from .tracing import traced
+from .tracing import told
 from .waits import Waits
 
 
@@ -252,7 +253,10 @@ class Engine:
         tunnel = await self._connector.tunnel(route, end)
         while True:
             connecting = self._connected(lease, route, end)
-            connection = await traced(self._runtime, request, "connection.connect_tcp", connecting)
+            if request.trace is not None:
+                event, info = self._connector.described(route, end)
+                connecting = told(self._runtime, request, event, info, connecting, attrgetter("wire"))
+            connection = await connecting
             if interruption is not None:
                 connection.be_held(interruption)
             if await self._connector.secure(connection.wire, request, route, tunnel, end):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 from ..core.messages import Head, Request
 from ..errors import ReadFailed, TruncatedBody, WriteFailed
@@ -11,7 +13,7 @@ from .http11 import HTTP11Connection
 from .incoming import READ_SIZE, GiveBack, Incoming
 from .interruption import Interruption
 from .runtimes import Runtime
-from .tracing import told
+from .tracing import told, traced_head, traced_request
 from .waits import Waits
 from .wire import PORTION, Wire
 
@@ -77,27 +79,46 @@ class Connection:
         kept, self._is_used = self._is_used, True
         try:
             try:
-                sending = self._send(request, waits)
-                traced = request.trace is not None
-                await (told(self._runtime, request, "http11.send_request", sending) if traced else sending)
+                is_traced = request.trace is not None
+                await (self._send_traced(request, waits) if is_traced else self._send(request, waits))
             except WriteFailed:
                 # A server may refuse early, and end its side before the request is whole: the response counts.
                 if request.body is None:
                     raise
-            receiving = self._receive_head(waits)
-            event = "http11.receive_response_headers"
-            head = await (told(self._runtime, request, event, receiving) if traced else receiving)
+            head = await (self._receive_traced(request, waits) if is_traced else self._receive_head(waits))
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if kept and not self._http.answered and _may_be_repeated(request):
                 raise Stale from error
             raise
         return Incoming(self.wire, self._http, head, waits, give_back)
 
-    async def _send(self, request: Request, waits: Waits) -> None:
+    def _send_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, None]:
+        """Send the head and the body apart, as they are reported."""
+        info = {"request": traced_request(request)}
+
+        async def send_head() -> None:
+            head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+            await self.wire.send(head, waits.until(waits.write))
+
+        async def send() -> None:
+            await told(self._runtime, request, "http11.send_request_headers", info, send_head())
+            body = self._send(request, waits, head_is_sent=True)
+            await told(self._runtime, request, "http11.send_request_body", info, body)
+
+        return send()
+
+    def _receive_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, Head]:
+        info, receiving = {"request": traced_request(request)}, self._receive_head(waits)
+        return told(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
+
+    async def _send(self, request: Request, waits: Waits, *, head_is_sent: bool = False) -> None:
         http, wire, body = self._http, self.wire, request.body
-        head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+        if head_is_sent:
+            head = b""
+        else:
+            head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
         if body is None:
-            rest = wire.send_at_once(head)
+            rest = wire.send_at_once(head) if head else None
             if rest is not None:
                 await wire.send(rest, waits.until(waits.write))
             return

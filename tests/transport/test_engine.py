@@ -198,7 +198,7 @@ def test_the_extensions_of_httpx(face, user, scripted, certificates):
     assert server.requests[0].target == b"/as/../it%2fis"
     assert seen[0] == "connection.connect_tcp.started"
     assert "connection.start_tls.complete" in seen
-    assert seen[-1] == "http11.receive_response_headers.complete"
+    assert seen[-1] == "http11.response_closed.complete"
 
 
 def test_connections_verified_for_one_name_serve_no_other(face, user, scripted, certificates):

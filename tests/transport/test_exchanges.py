@@ -348,7 +348,16 @@ class _Getter:
         return await self._made.get(url, timeout=None)
 
 
-@pytest.mark.parametrize("step", ["connection.connect_tcp", "connection.start_tls", "http11.send_request"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "connection.connect_tcp",
+        "connection.start_tls",
+        "http11.send_request_headers",
+        "http11.send_request_body",
+        "http11.receive_response_headers",
+    ],
+)
 @pytest.mark.parametrize("moment", ["started", "complete"])
 def test_a_trace_that_fails_leaves_nothing_open(face, user, certificates, step, moment):
     class Failure(Exception):

@@ -19,8 +19,8 @@ class SyncUser:
     async def get(self, url: str, **options: Any) -> httpx.Response:
         return self._client.get(url, **options)
 
-    async def post(self, url: str, content: bytes) -> httpx.Response:
-        return self._client.post(url, content=content)
+    async def post(self, url: str, content: bytes, **options: Any) -> httpx.Response:
+        return self._client.post(url, content=content, **options)
 
     async def open(self, url: str, **options: Any) -> httpx.Response:
         """The response, with its body still to come."""
@@ -58,8 +58,8 @@ class AsyncUser:
     async def get(self, url: str, **options: Any) -> httpx.Response:
         return await self._client.get(url, **options)
 
-    async def post(self, url: str, content: bytes) -> httpx.Response:
-        return await self._client.post(url, content=content)
+    async def post(self, url: str, content: bytes, **options: Any) -> httpx.Response:
+        return await self._client.post(url, content=content, **options)
 
     async def open(self, url: str, **options: Any) -> httpx.Response:
         """The response, with its body still to come."""
