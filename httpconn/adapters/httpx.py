@@ -10,13 +10,13 @@ from .transports import AsyncTransport, SyncTransport
 
 
 class HTTPTransport(SyncTransport, httpx.BaseTransport):
-    """For ``httpx.Client``. Direct requests are HTTP/1.1; with ``http2`` or a proxy they go through httpcore.
+    """A transport for ``httpx.Client``.
 
     Args:
         ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
         limits: connections at once, idle ones, and how long these are kept.
         http2: offer HTTP/2; ``max_connections`` then bounds the requests that run at once.
-        proxy: http, https, socks5 or socks5h; credentials in the URL are used.
+        proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.
         uds: path of a Unix socket, dialled instead of any host.
         local_address: the address to connect from.
         socket_options: as ``socket.setsockopt`` takes them.
@@ -26,7 +26,7 @@ class HTTPTransport(SyncTransport, httpx.BaseTransport):
             resolver; it is called in a thread of its own. What it gives is judged by ``access``.
 
     Raises:
-        InvalidRequest: the proxy is none, or one that ``access`` does not trust, or an optional package is missing.
+        InvalidRequest: the proxy is not valid, ``access`` does not trust proxies, or an optional package is missing.
     """
 
     _library = HTTPX
