@@ -38,8 +38,9 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(anyio|asyncio|collections|contextlib|httpcore|httpx|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
+        r"(anyio|asyncio|collections|contextlib|httpcore|httpx|httpx2|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
     ),
+    (r"py:class", r"httpconn\.transport\.routes\.Routing"),  # between transports of one connection object
     (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]
 
