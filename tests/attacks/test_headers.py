@@ -38,7 +38,7 @@ SLOW = {
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
 def test_what_never_ends_ends_in_time(aim, outcome, answer):
     target = aim(answer)
-    result = outcome(target.connection, target.url, timeout=0.3)
+    result = outcome(target.connection, target.url, timeout=0.15)
     assert isinstance(result, (httpconn.DeadlineExceeded, httpconn.ProtocolError)), result
 
 

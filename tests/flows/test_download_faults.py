@@ -59,7 +59,7 @@ def face(request: pytest.FixtureRequest) -> Iterator[Face]:
 def fetch(face: Face, served: Served, **options: object) -> ByteBudget:
     budget = ByteBudget(100 * SIZE)
     with tempfile.TemporaryDirectory() as folder, ScriptedServer(served) as server:
-        connection = HTTPConnection(retries=RETRIES, timeout=Timeouts(read=0.1))
+        connection = HTTPConnection(retries=RETRIES, timeout=Timeouts(read=0.05))
         try:
             face.call(connection, "download", server.url, Path(folder, "file"), budget=budget, **options)
         finally:

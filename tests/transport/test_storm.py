@@ -30,7 +30,7 @@ from tests.transport.children import exit_code_of
 PLACES = 20
 TASKS = 1000
 THREADS = 64
-LASTS = 1.0
+LASTS = 0.3
 PATIENCE = httpx.Timeout(30)
 
 
@@ -185,8 +185,8 @@ def test_forks_in_the_midst_of_threads() -> None:
         with httpx.Client(transport=HTTPTransport(limits=limits)) as client, ThreadPoolExecutor(PLACES) as threads:
             asking = [threads.submit(ask_on) for _ in range(2 * PLACES)]
             try:
-                codes = [exit_code_of(child) for _ in range(4)]
+                codes = [exit_code_of(child) for _ in range(2)]
             finally:
                 ended.set()
-            assert codes == [0] * 4
+            assert codes == [0] * 2
             assert all(one.result() > 0 for one in asking[:PLACES])
