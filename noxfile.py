@@ -20,17 +20,17 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 VERSION_DEPENDENT = [
     "tests/core",
     "tests/disk",
-    "tests/test_fetch.py",
+    "tests/api/test_fetch.py",
     "tests/test_import.py",
-    "tests/test_pickling.py",
+    "tests/api/test_pickling.py",
 ]
 # The small, fast tests that most mistakes fail.
 QUICK = [
     "tests/core",
     "tests/http",
-    "tests/flows",
-    "tests/test_fetch.py",
-    "tests/test_download.py",
+    "tests/exchange",
+    "tests/api/test_fetch.py",
+    "tests/downloads/test_download.py",
     "tests/test_layers.py",
 ]
 

@@ -10,23 +10,23 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .access import AccessPolicy
+    from .api.outcomes import Fetched, Saved
+    from .api.remotefile import RemoteFile
+    from .api.results import AsyncResults, Results
     from .cache import Cache
-    from .checked import Checked, CheckedAddress
     from .connection import HTTPConnection, global_http_connection
-    from .core.intake import ByteBudget
-    from .downloaded import Downloaded
+    from .core.bodycounter import ByteBudget
+    from .core.verdicts import Checked, CheckedAddress
+    from .downloads.downloaded import Downloaded
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .errors import __all__ as _errors
-    from .fetched import Fetched, Saved
     from .hooks import RedirectEvent, RetryEvent
     from .http.credentials import ProxyAuth
     from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
     from .pins import Pinned
     from .ports.clock import deadline
     from .progress import Progress, ProgressCallback
-    from .remotefile import RemoteFile
     from .response import Response
-    from .results import AsyncResults, Results
     from .stats import HostStats, PoolStats, Stats
     from .transport.proxies import Proxy
 
@@ -68,14 +68,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "AccessPolicy": "access",
     "Cache": "cache",
-    "Checked": "checked",
-    "CheckedAddress": "checked",
+    "Checked": "core.verdicts",
+    "CheckedAddress": "core.verdicts",
     "HTTPConnection": "connection",
     "global_http_connection": "connection",
-    "ByteBudget": "core.intake",
-    "Downloaded": "downloaded",
-    "Fetched": "fetched",
-    "Saved": "fetched",
+    "ByteBudget": "core.bodycounter",
+    "Downloaded": "downloads.downloaded",
+    "Fetched": "api.outcomes",
+    "Saved": "api.outcomes",
     "RedirectEvent": "hooks",
     "RetryEvent": "hooks",
     "Limits": "options",
@@ -87,10 +87,10 @@ _HOMES = {
     "deadline": "ports.clock",
     "Progress": "progress",
     "ProgressCallback": "progress",
-    "RemoteFile": "remotefile",
+    "RemoteFile": "api.remotefile",
     "Response": "response",
-    "AsyncResults": "results",
-    "Results": "results",
+    "AsyncResults": "api.results",
+    "Results": "api.results",
     "HostStats": "stats",
     "PoolStats": "stats",
     "Stats": "stats",

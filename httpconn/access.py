@@ -8,10 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
 
-from .checked import Checked, CheckedAddress
 from .core.addresses import CLOUD_METADATA, Address, Network, Ranges, Verdict, classify, network_of, parse, unwrapped
 from .core.hosts import check_host, is_literal
 from .core.urls import is_url, redact, vet
+from .core.verdicts import Checked, CheckedAddress
 from .errors import AccessDenied, InvalidRequest, InvalidURL, printable
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from .access import AccessPolicy
 from .core.caching import Store
-from .core.memory import MemoryStore
-from .disk.answers import FolderStore
+from .core.memorystore import MemoryStore
+from .disk.responsestore import FolderStore
 from .errors import InvalidRequest
 from .options import MIB, check_fields
 

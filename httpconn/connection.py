@@ -13,20 +13,20 @@ import httpx
 from ._version import __version__
 from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
+from .api.arguments import Calls, Headers, Timeout, bandwidth_of, require
+from .api.downloading import Downloading
+from .api.fetching import Fetching
+from .api.many import ManyURLs
+from .api.opening import Opening
+from .api.pickling import given, picklable
 from .cache import Cache, store_of
-from .calls import Calls, Headers, Timeout, bandwidth_of, require
 from .core.decoding import offered
 from .core.rates import RateLimiter
-from .core.requests import RequestBuilder
+from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
-from .downloading import Downloading
-from .fetching import Fetching
-from .flows.course import Rules
+from .exchange.requeststate import Rules
 from .hooks import Hooks
-from .many import ManyURLs
-from .opening import Opening
 from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, without_total
-from .pickling import given, picklable
 from .pins import Pinned
 from .ports.clients import ClientOptions, Clients
 from .stats import Stats, stats_of

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpconn
 
+from .api.remotefile import BLOCK_SIZE, RemoteFile
 from .errors import InvalidRequest, StatusError
-from .remotefile import BLOCK_SIZE, RemoteFile
 
 if TYPE_CHECKING:
 

@@ -11,11 +11,11 @@ import httpx
 from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
 from .errors import InvalidRequest, StatusError
-from .flows.body import ends_with_the_connection
-from .flows.course import Answer
-from .flows.fetch import shut
+from .exchange.body import ends_with_the_connection
+from .exchange.fetch import shut
+from .exchange.requeststate import Answer
 from .ports.base import Port
-from .stepping import run_sync
+from .runtime.stepping import run_sync
 
 
 class Response(httpx.Response):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .core.counts import Counts, Tally
+    from .core.counters import Counts, Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 
 from httpconn import AccessDenied, AccessPolicy, InvalidRequest, RedirectPolicy, errors
 from httpconn.core.redirects import Trail
-from httpconn.core.requests import RequestBuilder, RequestSpec
+from httpconn.core.requestbuilder import RequestBuilder, RequestSpec
 from tests.corpora.addresses import ADDRESSES
 from tests.corpora.dns import CASES
 from tests.corpora.dns import Case as Lookup

@@ -20,8 +20,8 @@ from httpconn import (
     RetryPolicy,
     TooManyRedirects,
 )
+from tests.api.test_many import collect
 from tests.servers.scripted import Close, cut, in_turn, redirect, response
-from tests.test_many import collect
 
 FRESH = {"Cache-Control": "max-age=60"}
 TAGGED = {"ETag": '"one"'}

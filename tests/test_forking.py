@@ -9,7 +9,7 @@ import pytest
 
 from httpconn import ByteBudget, RateLimit
 from httpconn.core.bandwidth import Bandwidth
-from httpconn.core.memory import MemoryStore
+from httpconn.core.memorystore import MemoryStore
 from httpconn.core.rates import RateLimiter
 from tests.transport.children import exit_code_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.names import Names
+from httpconn.disk.hiddennames import Names
 from httpconn.disk.sidecar import load
 from tests.servers.application import pattern
 from tests.servers.files import Served, cut
@@ -25,7 +25,7 @@ COUNT = 3
 PROGRAM = """
 import signal, sys, threading
 import httpconn
-from httpconn.flows import saving
+from httpconn.downloads import saving
 
 saving.CHECKPOINT_EVERY = 3600.0
 method, url, folder, count, hidden = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5] == "hidden"

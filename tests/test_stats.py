@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import httpconn
-from httpconn.core.counts import MAX_HOSTS, Counts
+from httpconn.core.counters import MAX_HOSTS, Counts
 from httpconn.stats import stats_of
 from tests.servers.scripted import Until, cut, in_turn, redirect, response
 

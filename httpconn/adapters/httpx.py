@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .library import HTTPX
 from .transports import AsyncTransport, SyncTransport
 

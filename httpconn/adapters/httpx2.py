@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .library import Library
 from .transports import AsyncTransport, SyncTransport
 

@@ -10,7 +10,7 @@ import httpx
 
 from ..core.messages import DEFAULT_PORTS, Head, Origin, Request
 from ..errors import HTTPConnError
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from ..transport.incoming import Incoming
 from ..transport.runtimes import Runtime
 from ..transport.tracing import traced_request

@@ -12,8 +12,8 @@ import httpx
 from ..access import AccessPolicy
 from ..errors import HTTPConnError, InvalidRequest
 from ..options import Limits
+from ..runtime.stepping import run_sync
 from ..stats import PoolStats
-from ..stepping import run_sync
 from ..transport.allowance import waits_of
 from ..transport.connecting import Connector
 from ..transport.dial import Options

@@ -10,9 +10,9 @@ from typing import Any, TextIO
 
 import click
 
+from ..api.outcomes import Saved
 from ..connection import HTTPConnection
 from ..errors import HTTPConnError
-from ..fetched import Saved
 from ..progress import rich_progress
 from . import options
 from .connecting import connected, fields_of

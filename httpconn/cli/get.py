@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from ..lines import line_of, urls_of
 from . import options
 from .connecting import Hooks, connected, fields_of
 from .ending import EPILOG, one_line_errors
+from .jsonlines import line_of, urls_of
 from .output import Write, opened, standard_output, write
 
 if TYPE_CHECKING:
+    from ..api.outcomes import Fetched
+    from ..api.results import Results
     from ..connection import HTTPConnection
-    from ..fetched import Fetched
     from ..response import Response
-    from ..results import Results
 
 
 @click.command(epilog=EPILOG, short_help="Write what URLs hold to standard output.")

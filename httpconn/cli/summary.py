@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from ..downloaded import Downloaded
-from ..fetched import Saved
-from ..lines import saved_line
+from ..api.outcomes import Saved
+from ..downloads.downloaded import Downloaded
 from ..progress import Progress, ProgressFace, megabytes, shown
 from .ending import complain, exit_code, tell
+from .jsonlines import saved_line
 from .output import output_errors
 from .targets import Item
 

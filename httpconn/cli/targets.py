@@ -8,8 +8,8 @@ from typing import NamedTuple, TextIO
 from urllib.parse import unquote, urlsplit
 
 from .. import errors
-from ..lines import without_comment
 from .ending import name
+from .jsonlines import without_comment
 from .output import create_folder
 
 

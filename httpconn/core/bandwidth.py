@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from ..forking import renew_in_child
+from ..runtime.forking import renew_in_child
 
 SHORTEST = 0.01
 """Seconds; what is less is owed until it is worth a wait."""

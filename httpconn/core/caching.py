@@ -20,7 +20,7 @@ from .headers import CONDITIONS, Fields, tokens
 from .messages import Head, Request
 from .redirects import STATUSES as REDIRECTS
 from .redirects import locations_of
-from .requests import RequestSpec
+from .requestbuilder import RequestSpec
 
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
 """The fields that are stored with a success: nothing else of its header is used again."""

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 
 from ..errors import QueueFull
-from ..forking import renew_in_child
 from ..options import MAX_COUNT, RateLimit
-from .slots import Slots
+from ..runtime.forking import renew_in_child
+from .reservations import Slots
 
 MAX_HOSTS = 4096
 

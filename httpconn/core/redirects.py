@@ -9,7 +9,7 @@ from ..options import RedirectPolicy
 from . import headers
 from .locations import resolve
 from .messages import Origin
-from .requests import RequestBuilder, RequestSpec
+from .requestbuilder import RequestBuilder, RequestSpec
 
 # 304 is about the stored response, 305 and 306 are about proxies. Every request is a GET, so 303 is like the others.
 STATUSES = frozenset({300, 301, 302, 303, 307, 308})

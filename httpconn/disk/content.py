@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import system
-from .claims import Claim, drop
 from .descriptors import Opened
+from .lockfile import Claim, drop
 from .writeback import Writeback
 
 

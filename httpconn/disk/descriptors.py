@@ -11,7 +11,7 @@ import os
 from functools import partial
 from weakref import ref
 
-from ..forking import in_child
+from ..runtime.forking import in_child
 
 _PLACE = sum(getattr(os, name, 0) for name in ("O_PATH", "O_NOFOLLOW", "O_CLOEXEC"))
 

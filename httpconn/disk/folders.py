@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from weakref import ref
 
-from ..forking import in_child
+from ..runtime.forking import in_child
 from .descriptors import open_folder
 from .system import flush_file
 

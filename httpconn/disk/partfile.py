@@ -12,7 +12,7 @@ The target is what it was, or the whole new file; there is nothing between, whoe
   on the same kernel. In every other case the proven bytes are copied to a file of one's own.
 - An owner whose file was removed notices at the next checkpoint, or at the commit, and fails.
 
-So the locks (:mod:`httpconn.disk.claims`) save work, and nothing depends on them.
+So the locks (:mod:`httpconn.disk.lockfile`) save work, and nothing depends on them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pathlib import Path
 
 from ..errors import StorageError
 from . import system
-from .claims import Claim, InUse, Lock, Made, Watched, drop, lock, this_kernel
+from .abandoned import STALE, Leftovers, Taken, bytes_of
 from .content import Content, Mark, Step
 from .descriptors import Opened, close, duplicate, open_file
 from .folders import FLUSHING, Flushing
-from .leftovers import STALE, Leftovers, Taken, bytes_of
-from .names import Names
+from .hiddennames import Names
+from .lockfile import Claim, InUse, Lock, Made, Watched, drop, lock, this_kernel
 from .places import Place
 from .sidecar import Record, Sidecar, load, save
 from .sweeping import sweep
@@ -55,7 +55,7 @@ class PartFile:
 
     Args:
         target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
-        locking: locks an open file, as :func:`httpconn.disk.claims.lock` does.
+        locking: locks an open file, as :func:`httpconn.disk.lockfile.lock` does.
         flushing: brings a file, and then the folder that names it, to the disk.
 
     Raises:

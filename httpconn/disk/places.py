@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import system
+from .abandoned import bytes_of
 from .content import Content
 from .descriptors import Opened, close, open_file, open_place
-from .leftovers import bytes_of
 
 # What a rename says over a mount point, and over another user's file in a sticky folder.
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM})

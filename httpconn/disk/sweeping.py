@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from . import system
-from .claims import Claim, InUse, Lock
-from .leftovers import Leftovers
-from .names import Names
+from .abandoned import Leftovers
+from .hiddennames import Names
+from .lockfile import Claim, InUse, Lock
 from .sidecar import load
 
 FREE = 64

@@ -22,9 +22,9 @@ from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
 from ..core.messages import Origin
 from ..errors import InvalidRequest
-from ..forking import renew_in_child
 from ..hooks import Hook, Hooks
 from ..options import Limits, Timeouts
+from ..runtime.forking import renew_in_child
 from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.engine import Engine

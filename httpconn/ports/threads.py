@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ..errors import InvalidRequest
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from ..transport.interruption import Interruption
 from ..transport.signals import ThreadSignal
 from ..transport.starting import start_thread

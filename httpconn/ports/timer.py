@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Self
 from weakref import ref
 
-from ..forking import in_child
+from ..runtime.forking import in_child
 from ..transport.starting import start_thread
 
 _entries: dict[int, ref[Repeated]] = {}

@@ -1,8 +1,8 @@
 """How far a download has come: the event, and faces that show it on terminals and in logs."""
 
-from .faces import rich_progress, tqdm_progress
-from .lines import ProgressFace
+from .displays import rich_progress, tqdm_progress
 from .meter import EVERY, Meter, Progress, ProgressCallback
+from .plainlines import ProgressFace
 from .text import megabytes, shown
 
 __all__ = [

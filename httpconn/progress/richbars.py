@@ -13,8 +13,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from .lines import Rewinds, line_of
 from .meter import EVERY, Progress
+from .plainlines import Rewinds, line_of
 from .text import megabytes, shown
 
 SPARE = 2

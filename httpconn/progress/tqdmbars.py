@@ -8,8 +8,8 @@ from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
-from .lines import Rewinds
 from .meter import Progress
+from .plainlines import Rewinds
 from .text import shown
 
 

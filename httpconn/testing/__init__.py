@@ -3,8 +3,8 @@
 Nothing here is imported by httpconn itself. The fixtures for pytest are in :mod:`httpconn.testing.plugin`.
 """
 
-from .messages import Received, chunked, redirect, response
 from .network import NetworkRefused, no_network
+from .responses import Received, chunked, redirect, response
 from .server import Answer, Handler, Script, ScriptedServer, in_turn
 from .steps import Action, Close, Drip, Forever, Pause, Reset, Stall, Step, Until, cut
 

@@ -9,7 +9,7 @@ import struct
 import threading
 from collections.abc import Iterable
 
-from .messages import Received, parse_head
+from .responses import Received, parse_head
 from .steps import Step
 
 BLOCK = 64 * 1024

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from .link import Gone, Link
-from .messages import Received, response
+from .responses import Received, response
 from .steps import Step
 
 Answer = Step | Sequence[Step]

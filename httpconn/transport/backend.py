@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 import httpcore
 
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .allowance import Allowance
 from .dial import Options, dial, dial_unix
 from .guard import Guard

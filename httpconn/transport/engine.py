@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from ..core.messages import Request
 from ..errors import ConnectFailed
-from ..forking import renew_in_child
 from ..options import Limits
+from ..runtime.forking import renew_in_child
 from ..stats import PoolStats
 from .connecting import Connector
 from .forwarding import Forwarding

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..core.messages import Origin
-from ..core.proxies import Variable, choose
+from ..core.proxychoice import Variable, choose
 from ..core.urls import redact
 from .proxies import Proxy, proxy_of
 from .routes import Routing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..access import AccessPolicy
-from ..checked import Checked, CheckedAddress
+from ..core.verdicts import Checked, CheckedAddress
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .guard import Guard
 from .names import NameResolver, Names
 from .runtimes import BlockingRuntime

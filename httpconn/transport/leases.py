@@ -13,7 +13,7 @@ from typing import Any
 
 import httpcore
 
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .passages import CURRENT, Passage
 from .workarounds import MOST_UNREAD, allows_fewer, finish_places, is_ahead, took_nothing, was_left_unbegun
 

@@ -13,7 +13,7 @@ from ..core.headers import check
 from ..core.hosts import check_host
 from ..core.httpx2 import is_of_httpx2
 from ..core.messages import Origin, RawFields
-from ..core.proxies import Variable
+from ..core.proxychoice import Variable
 from ..core.urls import URL
 from ..errors import InvalidRequest
 from ..http.credentials import PasswordCredentials, ProxyAuth

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import ref
 
-from ..forking import renew_in_child
+from ..runtime.forking import renew_in_child
 from .starting import start_thread
 
 MAX_QUESTIONS = 256

@@ -10,7 +10,7 @@ from typing import Any
 import httpcore
 
 from ..errors import ConnectFailed, ConnectTimedOut, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
-from ..stepping import run_sync
+from ..runtime.stepping import run_sync
 from .allowance import Allowance, until_of
 from .screen import Screen
 from .security import Security

@@ -14,7 +14,7 @@ from pathlib import Path
 import certifi
 
 from ..errors import InvalidRequest
-from ..forking import in_child
+from ..runtime.forking import in_child
 
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""

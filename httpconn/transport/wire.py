@@ -24,7 +24,7 @@ from ..errors import (
     WriteFailed,
     WriteTimedOut,
 )
-from ..forking import in_child
+from ..runtime.forking import in_child
 from .layer import TLSLayer
 from .runtimes import Runtime
 from .security import Security

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .measuring import Job
-from .open_loop import OpenLoop
-from .workers import workers
+from tests.benchmarks.measuring import Job
+from tests.benchmarks.open_loop import OpenLoop
+from tests.benchmarks.workers import workers
 
 
 def job_of(name: str, options: dict[str, Any]) -> Job | OpenLoop:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from .measuring import Job
-from .standard import easy_handle, standard_connection
-from .workers import worker
+from tests.benchmarks.measuring import Job
+from tests.benchmarks.standard import easy_handle, standard_connection
+from tests.benchmarks.workers import worker
 
 BLOCK = 1024 * 1024
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from .measuring import Job
-from .standard import easy_handle, standard_connection
-from .workers import PATIENCE, worker
+from tests.benchmarks.measuring import Job
+from tests.benchmarks.standard import easy_handle, standard_connection
+from tests.benchmarks.workers import PATIENCE, worker
 
 if TYPE_CHECKING:
     from httpconn import AccessPolicy

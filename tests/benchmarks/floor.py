@@ -6,9 +6,9 @@ import asyncio
 import importlib.util
 from typing import cast
 
-from .fetchers import fetch_in_tasks
-from .measuring import Job
-from .workers import PATIENCE, worker
+from tests.benchmarks.fetchers import fetch_in_tasks
+from tests.benchmarks.measuring import Job
+from tests.benchmarks.workers import PATIENCE, worker
 
 
 class Bare(asyncio.Protocol):

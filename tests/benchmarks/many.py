@@ -19,9 +19,8 @@ from pathlib import Path
 import anyio
 
 from httpconn import HTTPConnection
-
-from .machine import on_core
-from .server import own_command, process, some_ports, write_certificates, write_files
+from tests.benchmarks.machine import on_core
+from tests.benchmarks.server import own_command, process, some_ports, write_certificates, write_files
 
 HOST = "127.0.0.1"
 SIZE = 1024

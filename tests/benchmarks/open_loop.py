@@ -13,8 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from .measuring import cpu_seconds
-from .workers import worker
+from tests.benchmarks.measuring import cpu_seconds
+from tests.benchmarks.workers import worker
 
 SEED = 20
 WARM_UP = 20

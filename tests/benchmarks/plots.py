@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .svg import Chart, bars, lines
-from .table import HOUSE, PROGRAMS, Result, least, middle
+from tests.benchmarks.svg import Chart, bars, lines
+from tests.benchmarks.table import HOUSE, PROGRAMS, Result, least, middle
 
 CPU = ("sync-1k", "asyncio-1k", "trio-1k", "sync-1k-tls", "asyncio-1k-tls", "trio-1k-tls")
 CROWDS = ("asyncio-1k", "asyncio-1k-100", "asyncio-1k-300", "asyncio-1k-1000")

@@ -14,9 +14,9 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from .machine import on_core
-from .measuring import SMALL, cpu_seconds, together
-from .server import HOST, find_nginx, process, running_servers, some_ports
+from tests.benchmarks.machine import on_core
+from tests.benchmarks.measuring import SMALL, cpu_seconds, together
+from tests.benchmarks.server import HOST, find_nginx, process, running_servers, some_ports
 
 COUNT = 4000
 TASKS = {"sync": 1, "asyncio": 32, "trio": 32}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .table import HOUSE, Result, drawn, duration, least, table
+from tests.benchmarks.table import HOUSE, Result, drawn, duration, least, table
 
 PEERS = ("aiohttp", "httpx", "requests", "http.client", "pycurl", "curl")
 HEADER = ("CPU time of the client", HOUSE, *(f"÷ {peer}" for peer in PEERS))

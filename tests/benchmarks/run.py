@@ -21,13 +21,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .machine import description, on_core
-from .measuring import SMALL
-from .plots import plots
-from .report import summary, tables
-from .server import Servers, find_nginx, running_servers
-from .table import REFERENCE, table
-from .works import WORKS, ClosedLoop, OpenLoopWork
+from tests.benchmarks.machine import description, on_core
+from tests.benchmarks.measuring import SMALL
+from tests.benchmarks.plots import plots
+from tests.benchmarks.report import summary, tables
+from tests.benchmarks.server import Servers, find_nginx, running_servers
+from tests.benchmarks.table import REFERENCE, table
+from tests.benchmarks.works import WORKS, ClosedLoop, OpenLoopWork
 
 ROUNDS = 5
 BUDGET = 36.0

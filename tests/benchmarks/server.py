@@ -18,10 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.machine import on_core
+from tests.benchmarks.serving import BACKLOG
 from tests.servers.tls import CertificateFiles, Certificates
-
-from .machine import on_core
-from .serving import BACKLOG
 
 HOST = "127.0.0.1"
 OWN = "asyncio protocol with sendfile (nginx was not found)"

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from .child import measure
-from .machine import on_core
-from .measuring import SMALL
-from .server import find_nginx, running_servers
-from .table import drawn
+from tests.benchmarks.child import measure
+from tests.benchmarks.machine import on_core
+from tests.benchmarks.measuring import SMALL
+from tests.benchmarks.server import find_nginx, running_servers
+from tests.benchmarks.table import drawn
 
 COUNT = 50_000
 TASKS = {"sync": 1, "asyncio": 32, "trio": 32}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from .measuring import Job
+from tests.benchmarks.measuring import Job
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection

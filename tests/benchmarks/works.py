@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from .server import Servers
-from .workers import workers
+from tests.benchmarks.server import Servers
+from tests.benchmarks.workers import workers
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from httpconn.core import caching
 from httpconn.core.caching import BRIEF, HEURISTIC_MOST, LONGEST, Record, Wanted
 from httpconn.core.messages import Head
-from httpconn.core.requests import RequestSpec
+from httpconn.core.requestbuilder import RequestSpec
 from httpconn.core.urls import vet
 from httpconn.transport.messages import by_name
 

@@ -6,17 +6,12 @@ import threading
 
 import pytest
 
-from httpconn import (
-    ByteBudget,
-    Limits,
-    RedirectPolicy,
-    errors,
-)
+from httpconn import ByteBudget, Limits, RedirectPolicy, errors
 from httpconn.access import AccessPolicy
 from httpconn.core import redirects
+from httpconn.core.bodycounter import Intake, SpeedFloor, declared_length
 from httpconn.core.deadlines import Deadline
-from httpconn.core.intake import Intake, SpeedFloor, declared_length
-from httpconn.core.requests import RequestBuilder, RequestSpec
+from httpconn.core.requestbuilder import RequestBuilder, RequestSpec
 
 
 def builder() -> RequestBuilder:

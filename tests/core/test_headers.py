@@ -7,7 +7,7 @@ import pytest
 from httpconn import HTTPConnection, Limits
 from httpconn.access import AccessPolicy
 from httpconn.core import headers
-from httpconn.core.requests import RequestBuilder
+from httpconn.core.requestbuilder import RequestBuilder
 from httpconn.errors import InvalidRequest, LimitExceeded
 
 

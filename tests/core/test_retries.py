@@ -9,7 +9,7 @@ import pytest
 
 from httpconn import HTTPConnError, RetryPolicy, errors
 from httpconn.core import retries
-from httpconn.core.throttle import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
+from httpconn.core.retrybudget import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
 
 PASSING = {
     *(

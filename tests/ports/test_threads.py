@@ -9,7 +9,7 @@ import pytest
 from httpconn.core.deadlines import Deadline
 from httpconn.ports.sync import CrewPort
 from httpconn.ports.threads import Stopped, ThreadChannel, ThreadCrew
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import uvicorn
 from anyio.from_thread import start_blocking_portal
 from hypercorn.asyncio import serve
 
-from .application import app
-from .tls import Certificates
+from tests.servers.application import app
+from tests.servers.tls import Certificates
 
 HOST = "127.0.0.1"
 PATIENCE = 10.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 
 FACES = ("sync", "asyncio", "trio")
 PATIENCE = 10.0

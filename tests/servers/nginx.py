@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .forwarder import HOST, Forwarder, forwarding
-from .tls import Certificates
+from tests.servers.forwarder import HOST, Forwarder, forwarding
+from tests.servers.tls import Certificates
 
 # As Debian installs it, outside of an ordinary user's PATH.
 PROGRAM = shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))

@@ -14,7 +14,7 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .forwarder import HOST, Forwarder, forwarding
+from tests.servers.forwarder import HOST, Forwarder, forwarding
 
 BUCKET = "models"
 EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>

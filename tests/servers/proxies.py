@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .proxy_record import RECORD, RecordingPlugin
+from tests.servers.proxy_record import RECORD, RecordingPlugin
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0

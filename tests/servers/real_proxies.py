@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .tls import CertificateFiles
+from tests.servers.tls import CertificateFiles
 
 HOST = "127.0.0.1"
 # Where Debian installs them is not in an ordinary user's PATH.

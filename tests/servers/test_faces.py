@@ -11,8 +11,8 @@ import httpx
 import pytest
 import trio
 
-from .faces import open_face
-from .scripted import ScriptedServer, response
+from tests.servers.faces import open_face
+from tests.servers.scripted import ScriptedServer, response
 
 
 class Pair:

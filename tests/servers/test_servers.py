@@ -16,8 +16,20 @@ import anyio
 import httpx
 import pytest
 
-from .application import DOCUMENT, TEXT, app, pattern
-from .scripted import Close, Drip, Forever, Pause, Reset, ScriptedServer, Stall, Until, chunked, in_turn, response
+from tests.servers.application import DOCUMENT, TEXT, app, pattern
+from tests.servers.scripted import (
+    Close,
+    Drip,
+    Forever,
+    Pause,
+    Reset,
+    ScriptedServer,
+    Stall,
+    Until,
+    chunked,
+    in_turn,
+    response,
+)
 
 
 def ask(server: ScriptedServer, context: ssl.SSLContext | None = None) -> socket.socket:

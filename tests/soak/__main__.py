@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .faults import failing
-from .server import running_server, tally
-from .table import circumstances, table
-from .verdict import violations
-from .worker import ATTEMPTS, Job
+from tests.soak.faults import failing
+from tests.soak.server import running_server, tally
+from tests.soak.table import circumstances, table
+from tests.soak.verdict import violations
+from tests.soak.worker import ATTEMPTS, Job
 
 AT_ONCE = {"sync": 64, "asyncio": 1000, "trio": 1000}
 FEWEST = 100

@@ -20,8 +20,8 @@ from http.client import HTTPConnection
 from itertools import accumulate
 from typing import Any, cast
 
-from .content import body_of
-from .faults import FAULTS, Fault
+from tests.soak.content import body_of
+from tests.soak.faults import FAULTS, Fault
 
 HOST = "127.0.0.1"
 BACKLOG = 4096

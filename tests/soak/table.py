@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpconn
-
-from .faults import FAULTS
-from .verdict import MIB, growth
+from tests.soak.faults import FAULTS
+from tests.soak.verdict import MIB, growth
 
 Result = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from .worker import ATTEMPTS
+from tests.soak.worker import ATTEMPTS
 
 MIB = 1024 * 1024
 GROWTH = {"rss": 4 * MIB, "blocks": 10_000}

@@ -18,10 +18,9 @@ from functools import partial
 import anyio
 
 from httpconn import HTTPConnection, RetryPolicy
-from httpconn.stepping import run_sync
-
-from .content import body_of
-from .watching import Complaints, Outcome, Tally, holdings
+from httpconn.runtime.stepping import run_sync
+from tests.soak.content import body_of
+from tests.soak.watching import Complaints, Outcome, Tally, holdings
 
 Fetch = Callable[[str], Awaitable[bytes]]
 

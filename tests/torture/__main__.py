@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from httpconn.disk.names import Names
+from httpconn.disk.hiddennames import Names
 from httpconn.disk.sidecar import load
 from tests.torture.downloads import Downloads
 from tests.torture.processes import finished_well

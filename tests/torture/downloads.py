@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import httpconn
-from httpconn.flows import segments
+from httpconn.downloads import segmented as segments
 from httpconn.testing import Close, Pause, Received, Reset, ScriptedServer, Step, response
 from tests.servers.files import Served, cut
 from tests.torture.processes import finished_well, start

@@ -24,8 +24,8 @@ from types import FrameType
 import anyio
 
 import httpconn
-from httpconn.disk.claims import InUse, lock
-from httpconn.disk.names import Names
+from httpconn.disk.hiddennames import Names
+from httpconn.disk.lockfile import InUse, lock
 from httpconn.disk.sidecar import load
 from httpconn.testing import ScriptedServer
 from tests.servers.files import Served

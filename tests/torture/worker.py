@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from httpconn.disk.claims import lock
+from httpconn.disk.lockfile import lock
 from httpconn.disk.partfile import InUse, PartFile, Sidecar
 from tests.torture.processes import start
 

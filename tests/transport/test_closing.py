@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from httpconn.options import Limits
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from tests.servers.scripted import Stall, in_turn, response
 
 HALF = [response(headers={"Content-Length": "9"}, body=b"x"), Stall()]

@@ -14,7 +14,7 @@ import pytest
 
 from httpconn import HeaderTooLarge
 from httpconn.options import Limits
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from tests.servers.scripted import Close, Reset, Stall, Until, in_turn, response
 
 OK = response(body=b"ok")

@@ -12,7 +12,7 @@ import pytest
 
 from httpconn.errors import InvalidRequest
 from httpconn.options import Limits
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport import HTTPTransport
 from httpconn.transport.allowance import Allowance
 from tests.servers.scripted import Close, Pause, Reset, ScriptedServer, Stall, Until, in_turn, response

@@ -10,7 +10,7 @@ import pytest
 
 from httpconn.errors import PoolTimedOut, QueueFull
 from httpconn.options import Limits
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.gate import Gate
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.transport.waits import until

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.layer import TLSLayer
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.transport.security import Security

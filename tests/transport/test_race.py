@@ -8,7 +8,7 @@ from functools import partial
 import anyio
 import pytest
 
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.race import begin, interleaved, race
 from httpconn.transport.resolver import Address
 from httpconn.transport.runtimes import BlockingRuntime, EventLoopRuntime

@@ -12,7 +12,7 @@ from httpconn import Proxy, ProxyFailed
 from httpconn.core.messages import Origin
 from httpconn.errors import ConnectTimedOut
 from httpconn.options import Limits
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
 from httpconn.transport.tunnels import ConnectTunnel, SocksTunnel
 from httpconn.transport.wire import Wire

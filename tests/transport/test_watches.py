@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
 from tests.servers.faces import PATIENCE
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from httpconn.errors import WriteFailed
-from httpconn.stepping import run_sync
+from httpconn.runtime.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
 from httpconn.transport.security import Security
 from httpconn.transport.streams import UNSAID, SyncStream

@@ -1,0 +1,1 @@
+"""The methods of HTTPConnection, their arguments and results, and the runner."""

@@ -1,0 +1,52 @@
+"""What the methods of a connection object stand on: its calls, its clients, and how a flow is run by either face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..exchange import fetch
+from ..exchange.requeststate import Call
+from ..ports.aio import AsyncPort
+from ..ports.base import Port
+from ..ports.clients import Clients
+from ..ports.sync import SyncPort
+from ..runtime.stepping import run_sync
+from .arguments import Calls
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Face:
+    """Runs flows for the methods of its subclasses."""
+
+    _calls: Calls
+    _clients: Clients
+
+    def _sync_port(self) -> SyncPort:
+        return SyncPort(self._clients.sync_client(), owned=not self._clients.reuse)
+
+    async def _async_port(self) -> AsyncPort:
+        client = self._clients.held() or await self._clients.async_client()
+        return AsyncPort(client, owned=not self._clients.reuse)
+
+    def _run(
+        self,
+        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        port = self._sync_port()
+        return run_sync(fetch.finished(port, call, flow(port, call, *args, **kwargs)))
+
+    async def _await(
+        self,
+        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        port = await self._async_port()
+        return await fetch.finished(port, call, flow(port, call, *args, **kwargs))

@@ -1,0 +1,1 @@
+"""Many requests for one file: resume, segments, verification, commit."""

@@ -1,0 +1,1 @@
+"""One request: attempts, redirects, retries, the body, the cache."""

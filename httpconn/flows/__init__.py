@@ -1,1 +1,0 @@
-"""Sequences of steps, async-shaped, over a port: each is written once and run by sync, asyncio and trio."""

@@ -1,0 +1,93 @@
+"""What an answer to a question for a part is worth."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn.core.filereads import Changed, Empty, Fail, Part, Refused, Version, Wanted, Whole, judge
+from httpconn.core.ranges import Head
+
+MONDAY, TUESDAY = "Mon, 05 Jan 2026 00:00:00 GMT", "Tue, 06 Jan 2026 00:00:00 GMT"
+FIRST = Wanted(0, 9)
+NAMED = Wanted(10, 19, Version(100, '"a"', MONDAY, '"a"'))
+DATED = Wanted(10, 19, Version(100, None, MONDAY, MONDAY))
+UNNAMED = Wanted(10, 19, Version(100))
+WEAK = Wanted(10, 19, Version(100, 'W/"a"', None, None))
+
+
+def head(status=206, content_range=None, length=None, etag=None, modified=None, encoded=False):
+    return Head(status, True, content_range, length, etag, modified, encoded)
+
+
+def test_the_fields_that_ask():
+    assert FIRST.fields == ((b"Range", b"bytes=0-9"),)
+    assert NAMED.fields == ((b"Range", b"bytes=10-19"), (b"If-Range", b'"a"'))
+    assert DATED.fields[1] == (b"If-Range", MONDAY.encode())
+    assert WEAK.fields == UNNAMED.fields == ((b"Range", b"bytes=10-19"),)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "worth"),
+    [
+        (FIRST, head(206, "bytes 0-9/100", 10), Part(10, 100)),
+        (FIRST, head(206, "bytes 0-9/100"), Part(10, 100)),
+        (FIRST, head(206, "bytes 0-4/5", 5, '"x"'), Part(5, 5)),
+        (FIRST, head(200, length=100), Whole()),
+        (FIRST, head(200, "bytes 0-99/100", 100), Whole()),
+        (FIRST, head(416, "bytes */0"), Empty()),
+        (NAMED, head(206, "bytes 10-19/100", 10, '"a"', MONDAY), Part(10, 100)),
+        (NAMED, head(206, "bytes 10-19/100", 10, '"a"'), Part(10, 100)),
+        (DATED, head(206, "bytes 10-19/100"), Part(10, 100)),
+        (UNNAMED, head(206, "bytes 10-19/100", modified=MONDAY), Part(10, 100)),
+        (WEAK, head(206, "bytes 10-19/100", etag='W/"a"'), Part(10, 100)),
+        (FIRST, head(404), Fail()),
+        (FIRST, head(304), Fail()),
+        (FIRST, head(416), Fail()),
+        (NAMED, head(503), Fail()),
+    ],
+)
+def test_what_is_of_use(wanted, answer, worth):
+    assert judge(wanted, answer) == worth
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer"),
+    [
+        (NAMED, head(206, "bytes 10-19/100", etag='"b"')),
+        (NAMED, head(206, "bytes 10-19/100")),
+        (NAMED, head(206, "bytes 10-19/101", etag='"a"')),
+        (NAMED, head(206, "bytes 10-19/100", etag='"a"', modified=TUESDAY)),
+        (NAMED, head(200, length=100, etag='"b"')),
+        (NAMED, head(200, length=90, etag='"a"')),
+        (NAMED, head(412)),
+        (NAMED, head(416, "bytes */5", etag='"b"')),
+        (DATED, head(206, "bytes 10-19/100", modified=TUESDAY)),
+        (DATED, head(206, "bytes 10-19/100", etag='"new"')),
+        (WEAK, head(206, "bytes 10-19/100", etag='W/"b"')),
+        (UNNAMED, head(206, "bytes 10-19/99")),
+    ],
+)
+def test_another_version(wanted, answer):
+    assert isinstance(judge(wanted, answer), Changed)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer"),
+    [
+        (FIRST, head(206)),
+        (FIRST, head(206, "bytes 0-9/*")),
+        (FIRST, head(206, "bytes */100")),
+        (FIRST, head(206, "lines 0-9/100")),
+        (FIRST, head(206, "bytes 0-8/100")),
+        (FIRST, head(206, "bytes 1-9/100")),
+        (FIRST, head(206, "bytes 0-10/100")),
+        (FIRST, head(206, "bytes 0-9/100", 11)),
+        (FIRST, head(206, "bytes 0-9/100", encoded=True)),
+        (FIRST, head(200, "bytes 0-9/100")),
+        (FIRST, head(416, "bytes */100")),
+        (NAMED, head(200, length=100, etag='"a"')),
+        (NAMED, head(416, "bytes */100", etag='"a"')),
+    ],
+)
+def test_no_parts(wanted, answer):
+    assert isinstance(judge(wanted, answer), Refused)

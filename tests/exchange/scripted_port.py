@@ -1,0 +1,158 @@
+"""A port whose world is a script: answers are lists of chunks, and time passes only when a flow waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from httpconn import Limits, RedirectPolicy, RetryPolicy, Timeouts
+from httpconn.access import AccessPolicy
+from httpconn.core.bandwidth import Bandwidth
+from httpconn.core.deadlines import Deadline
+from httpconn.core.messages import Head, Request
+from httpconn.core.rates import RateLimiter
+from httpconn.core.requestbuilder import RequestBuilder
+from httpconn.core.retrybudget import Throttle
+from httpconn.errors import HTTPConnError
+from httpconn.exchange.requeststate import Call, Rules
+from httpconn.hooks import Hooks
+from httpconn.ports.timer import Repeated
+from httpconn.transport.messages import by_name
+
+T = TypeVar("T")
+Step = bytes | float | HTTPConnError
+"""Bytes that come, seconds that pass, or an error that is raised."""
+
+
+@dataclass
+class Reply:
+    """What the server does with one request."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Sequence[Step] = ()
+
+
+class ScriptedExchange:
+    """One reply, played step by step."""
+
+    def __init__(self, port: ScriptedPort, request: Request, reply: Reply) -> None:
+        fields = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        self.head = Head(reply.status, b"", b"", fields, by_name(fields))
+        self.extensions: dict[str, Any] = {}
+        self.complete = False
+        self.remaining = 0
+        self.received = 0
+        self.closed = 0
+        self._port = port
+        self._steps = list(reply.body)
+
+    def take(self) -> bytes:
+        """Nothing comes without waiting."""
+        return b""
+
+    async def receive(self) -> bytes:
+        """The next bytes of the script."""
+        assert not self.closed, "a closed exchange was read"
+        while self._steps:
+            step = self._steps.pop(0)
+            if isinstance(step, float):
+                self._port.clock += step
+            elif isinstance(step, HTTPConnError):
+                raise step
+            else:
+                self.received += len(step)
+                return step
+        return b""
+
+    async def close(self) -> None:
+        """Count it."""
+        self.closed += 1
+
+
+class ScriptedPort:
+    """Replies in order; everything that was done is there to be asserted."""
+
+    def __init__(self, *replies: Reply | HTTPConnError) -> None:
+        self._replies = list(replies)
+        self.clock = 1000.0
+        self.requests: list[httpx.Request] = []
+        self.exchanges: list[ScriptedExchange] = []
+        self.slept: list[float] = []
+        self.released = 0
+
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self.clock
+
+    def timestamp(self) -> float:
+        """1970-01-01, some minutes after midnight."""
+        return self.clock
+
+    def chance(self) -> float:
+        """The longest pause that jitter can draw, nearly."""
+        return 1.0
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once."""
+        self.slept.append(seconds)
+        self.clock += seconds
+
+    async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
+        """The next reply."""
+        self.requests.append(request.as_httpx())
+        reply = self._replies.pop(0)
+        if isinstance(reply, HTTPConnError):
+            raise reply
+        self.exchanges.append(ScriptedExchange(self, request, reply))
+        return self.exchanges[-1]
+
+    async def tell(self, hook: Callable[[object], object], event: object) -> None:
+        """At once."""
+        hook(event)
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """At once."""
+        return function(*args)
+
+    def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
+        """In real time, of which little passes."""
+        return Repeated(function, seconds)
+
+    async def clean_up(self, function: Callable[[], object]) -> None:
+        """At once."""
+        function()
+
+    async def release(self) -> None:
+        """Count it."""
+        self.released += 1
+
+    @property
+    def all_closed(self) -> bool:
+        """Whether every exchange was given back."""
+        return all(exchange.closed for exchange in self.exchanges)
+
+
+def call(
+    url: str = "https://example.com/",
+    *,
+    extra_headers: dict[str, str] | None = None,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    retries: RetryPolicy = RetryPolicy(attempts=3, backoff=1.0),  # noqa: B008 - frozen
+    redirects: RedirectPolicy = RedirectPolicy(),  # noqa: B008 - frozen
+    rates: RateLimiter | None = None,
+    hooks: Hooks = Hooks(),  # noqa: B008 - frozen
+    throttle: Throttle | None = None,
+    bandwidth: Bandwidth | None = None,
+    **options: Any,
+) -> Call:
+    """A call by rules that tests can set one by one."""
+    builder = RequestBuilder(
+        user_agent="test", accept_encoding="gzip, deflate", headers_given=None, access=AccessPolicy.anywhere()
+    )
+    rules = Rules(builder, limits, retries, redirects, rates, hooks, throttle or Throttle(), bandwidth=bandwidth)
+    return Call(builder.spec(url, extra_headers), rules, timeouts, **options)
