@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -47,6 +48,16 @@ def show_pyenv_interpreters() -> None:
 
 
 show_pyenv_interpreters()
+INSTALLED = [version for version in PYTHONS if shutil.which(f"python{version}")]
+
+
+def minutes(version: str) -> int:
+    """How long the tests on a version take: the versions between run a selection."""
+    return 1 if version in INSTALLED[1:-1] else 4
+
+
+if len(sys.argv) == 1:  # the checks, and not a session by name
+    print(f"All checks take about {2 + sum(map(minutes, INSTALLED))} minutes on two quiet cores.", file=sys.stderr)
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -109,10 +120,8 @@ def tests(session: nox.Session) -> None:
     """All tests on the oldest and the newest Python, version-dependent ones between; arguments go to pytest."""
     install(session, "test")
     install_proxies(session)
-    installed = [version for version in PYTHONS if shutil.which(f"python{version}")]
-    is_between = session.python in installed[1:-1]
-    selection = session.posargs or (VERSION_DEPENDENT if is_between else [])
-    session.log("This takes about %s minutes on two quiet cores.", 1 if is_between else 5)
+    selection = session.posargs or (VERSION_DEPENDENT if session.python in INSTALLED[1:-1] else [])
+    session.log("This takes about %s minutes on two quiet cores.", minutes(str(session.python)))
     session.run("pytest", "-n", "2", *selection)
 
 

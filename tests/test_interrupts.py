@@ -38,7 +38,7 @@ seen = set()
 def show(progress):
     if progress.received and progress.path not in seen:
         seen.add(progress.path)
-        print("received", flush=True)
+        print("received\\n", end="", flush=True)  # in one write: two threads call this
 
 
 connection = httpconn.HTTPConnection(retries=0, timeout=600, limits=httpconn.Limits(min_speed=0))
