@@ -11,9 +11,9 @@ import httpx
 from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
 from .errors import InvalidRequest, StatusError
-from .exchange.body import ends_with_the_connection
+from .exchange.body import is_close_delimited
 from .exchange.fetch import shut
-from .exchange.requeststate import Answer
+from .exchange.requeststate import OpenResponse
 from .ports.base import Port
 from .runtime.stepping import run_sync
 
@@ -27,12 +27,12 @@ class Response(httpx.Response):
     """
 
     is_stream_consumed: bool
-    _answer: Answer | None = None
+    _answer: OpenResponse | None = None
     _port: Port | None = None
     _given_encoding: str | None = None
 
     def __init__(
-        self, answer: Answer, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
+        self, answer: OpenResponse, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
     ) -> None:
         super().__init__(
             answer.head.status,
@@ -42,7 +42,7 @@ class Response(httpx.Response):
             extensions=answer.exchange.extensions,
             history=[each.as_httpx() for each in answer.history],
         )
-        self._close_delimited = ends_with_the_connection(answer.head)
+        self._close_delimited = is_close_delimited(answer.head)
         self._answer = answer
         self._port = port
         self._attempts = answer.attempt
@@ -92,7 +92,7 @@ class Response(httpx.Response):
         """From the beginning of the call until the response was closed, or until now."""
         if self._answer is None or self._port is None:
             return self.elapsed.total_seconds()
-        return self._port.now() - self._answer.began
+        return self._port.now() - self._answer.started_at
 
     @property
     def charset_encoding(self) -> str | None:
@@ -134,7 +134,7 @@ class Response(httpx.Response):
             return super().iter_bytes(_checked_size(chunk_size))
         return self._iter_pieces(self._begin(httpx.SyncByteStream), Pieces(chunk_size, b""))
 
-    def _iter_pieces(self, answer: Answer, pieces: Pieces[bytes]) -> Iterator[bytes]:
+    def _iter_pieces(self, answer: OpenResponse, pieces: Pieces[bytes]) -> Iterator[bytes]:
         try:
             while block := run_sync(answer.receive()):
                 yield from pieces.cut(block)
@@ -173,7 +173,7 @@ class Response(httpx.Response):
         for piece in (*pieces.cut(decoder.decode(b"", final=True)), *pieces.rest()):
             yield piece
 
-    def _begin(self, kind: type[object]) -> Answer:
+    def _begin(self, kind: type[object]) -> OpenResponse:
         """The same mistakes are refused as by httpx, with its exceptions."""
         if self.is_stream_consumed:
             raise httpx.StreamConsumed
@@ -208,7 +208,7 @@ class Response(httpx.Response):
 class _AsyncPieces:
     """Decoded pieces: an iterator and no generator, so that leaving a loop over it leaves nothing to be finalized."""
 
-    def __init__(self, response: Response, answer: Answer, pieces: Pieces[bytes]) -> None:
+    def __init__(self, response: Response, answer: OpenResponse, pieces: Pieces[bytes]) -> None:
         self._response = response
         self._answer = answer
         self._pieces = pieces
@@ -246,7 +246,7 @@ class _AsyncPieces:
 class SyncStream(httpx.SyncByteStream):
     """The wire bytes of a streamed ``get_response``, and its closing."""
 
-    def __init__(self, answer: Answer, port: Port) -> None:
+    def __init__(self, answer: OpenResponse, port: Port) -> None:
         self._answer = answer
         self._port = port
 
@@ -262,7 +262,7 @@ class SyncStream(httpx.SyncByteStream):
 class AsyncStream(httpx.AsyncByteStream):
     """The same for ``get_async_response``."""
 
-    def __init__(self, answer: Answer, port: Port) -> None:
+    def __init__(self, answer: OpenResponse, port: Port) -> None:
         self._answer = answer
         self._port = port
 

@@ -48,9 +48,9 @@ class Fetching(Face):
         )
         port = self._sync_port()
         if stream:
-            answer = run_sync(fetch.open_answer(port, call))
+            answer = run_sync(fetch.open_response(port, call))
             return Response(answer, port, SyncStream(answer, port))
-        answer, content = run_sync(fetch.finished(port, call, fetch.fetch_answer(port, call)))
+        answer, content = run_sync(fetch.finished(port, call, fetch.fetch_response(port, call)))
         return Response(answer, port, SyncStream(answer, port), content)
 
     async def get_async_response(
@@ -71,9 +71,9 @@ class Fetching(Face):
         )
         port = await self._async_port()
         if stream:
-            answer = await fetch.open_answer(port, call)
+            answer = await fetch.open_response(port, call)
             return Response(answer, port, AsyncStream(answer, port))
-        answer, content = await fetch.finished(port, call, fetch.fetch_answer(port, call))
+        answer, content = await fetch.finished(port, call, fetch.fetch_response(port, call))
         return Response(answer, port, AsyncStream(answer, port), content)
 
     def get_bytes(

@@ -25,9 +25,9 @@ from ..errors import (
     StatusError,
     StorageError,
 )
-from ..exchange.attempts import pursue
-from ..exchange.heads import head_of, keep_own_format
-from ..exchange.requeststate import Answer, Call, Course
+from ..exchange.attempts import run_attempts
+from ..exchange.requeststate import Call, OpenResponse, RequestState
+from ..exchange.responseheads import keep_own_format, range_head
 from ..ports.base import Port
 from .downloaded import Downloaded
 from .downloadstate import Job, Wanted
@@ -62,7 +62,7 @@ async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
 
 
 async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
-    course = Course.of(call, port.now())
+    course = RequestState.of(call, port.now())
     target = await placed(port, wanted, call.spec.url)
     kept = await accepted(port, course, wanted, target)
     if kept is not None:
@@ -138,7 +138,7 @@ class _Download:
         self._spec = self._saving.spec = spec
         while True:
             self._steer()
-            downloaded = await pursue(self._port, self._course, self._take)
+            downloaded = await run_attempts(self._port, self._course, self._take)
             if downloaded is not None:
                 return downloaded
             self._course.failures -= 1  # an answer that leads to another question is no failure
@@ -149,7 +149,7 @@ class _Download:
         fields = self._asked if self._partial.received else self._conditions
         self._course.call = self._course.call._replace(spec=self._spec.asking(fields))
 
-    async def _take(self, answer: Answer) -> Downloaded | None:
+    async def _take(self, answer: OpenResponse) -> Downloaded | None:
         """The file, or None where another question has to be asked."""
         try:
             if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.head):
@@ -169,13 +169,13 @@ class _Download:
             self._steer()  # another attempt may follow
             raise
 
-    async def _judge(self, answer: Answer) -> bool:
+    async def _judge(self, answer: OpenResponse) -> bool:
         """Whether the file is complete now."""
         head = answer.head
         if head.status in EXPIRED and self._partial.received and not self._asked_anew:
             self._asked_anew = True  # the URL may lead to one that is freshly signed
             return await self._ask_again(answer, f"the server answered {head.status}")
-        match ranges.decide(self._partial.held, head_of(answer, asked=bool(self._asked))):
+        match ranges.decide(self._partial.held, range_head(answer, range_requested=bool(self._asked))):
             case ranges.Continue() as part:
                 await self._saving.rest(answer, part)
             case ranges.Restart():
@@ -190,15 +190,15 @@ class _Download:
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():
-                raise StatusError(answer.responded)
+                raise StatusError(answer.without_body)
         return self._partial.is_complete
 
-    async def _ask_again(self, answer: Answer, reason: str) -> bool:
+    async def _ask_again(self, answer: OpenResponse, reason: str) -> bool:
         await answer.close()
         logger.info("%s is asked again: %s", self._spec.url.shown, reason)
         return False
 
-    async def _settle(self, answer: Answer) -> Downloaded | None:
+    async def _settle(self, answer: OpenResponse) -> Downloaded | None:
         """Verify the complete file and put it under its name; one that was pieced together wrongly is fetched anew."""
         await self._catch_up()
         error = self._partial.mismatch()
@@ -212,7 +212,7 @@ class _Download:
         logger.info("%s is fetched again: %s", self._spec.url.shown, error.message)
         return None
 
-    async def _commit(self, answer: Answer) -> Downloaded:
+    async def _commit(self, answer: OpenResponse) -> Downloaded:
         wanted, head = self._job.wanted, answer.head
         modified = timestamp(head.field("last-modified")) if wanted.remote_time else None
         taken = await take_name(self._job, answer, self._spec.url)
@@ -236,12 +236,12 @@ class _Download:
             flushed=self._partial.flushed,
         )
 
-    async def _unmodified(self, answer: Answer, existing: Existing) -> Downloaded:
+    async def _unmodified(self, answer: OpenResponse, existing: Existing) -> Downloaded:
         await answer.close()
         await self._port.blocking(self._partial.discard)
         return self._downloaded(answer, existing.size, validator=existing.validator, unmodified=True)
 
-    def _downloaded(self, answer: Answer, size: int, *, validator: str | None = None, **found: Any) -> Downloaded:
+    def _downloaded(self, answer: OpenResponse, size: int, *, validator: str | None = None, **found: Any) -> Downloaded:
         head = answer.head
         version = ranges.version(head.field("etag"), head.field("last-modified"))
         return Downloaded(
@@ -251,7 +251,7 @@ class _Download:
             content_type=head.field("content-type"),
             validator=version or validator,
             attempts=self._course.attempts,
-            elapsed=self._port.now() - self._course.began,
+            elapsed=self._port.now() - self._course.started_at,
             **found,
         )
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..core.digests import Expected
 from ..core.requestbuilder import RequestSpec
-from ..exchange.requeststate import Course
+from ..exchange.requeststate import RequestState
 from ..ports.base import Port
 from ..progress import ProgressCallback
 from .partial import Partial
@@ -57,7 +57,7 @@ class Job:
     """
 
     port: Port
-    course: Course
+    course: RequestState
     wanted: Wanted
     target: Path
     partial: Partial

@@ -17,8 +17,8 @@ from ..core.messages import Head
 from ..core.urls import VettedURL
 from ..disk.versions import is_notable, noted
 from ..errors import StorageError
-from ..exchange.body import declared
-from ..exchange.requeststate import Course
+from ..exchange.body import expected_length
+from ..exchange.requeststate import RequestState
 from ..ports.base import Port
 from .downloaded import Downloaded
 from .downloadstate import Wanted
@@ -60,7 +60,7 @@ class Existing(NamedTuple):
         """Whether an answer says that this is the newest; one that ignored the question may do so by its header."""
         if head.status == 304:
             return True
-        return head.status == 200 and declared(head) == self.size and self._is_named(head)
+        return head.status == 200 and expected_length(head) == self.size and self._is_named(head)
 
     def _is_named(self, head: Head) -> bool:
         """By the strong ETag that is known; else by the date, which is the file's own where a download set it."""
@@ -70,7 +70,7 @@ class Existing(NamedTuple):
         return modified is not None and timestamp(head.field("last-modified")) == modified
 
 
-async def accepted(port: Port, course: Course, wanted: Wanted, target: Path) -> Downloaded | None:
+async def accepted(port: Port, course: RequestState, wanted: Wanted, target: Path) -> Downloaded | None:
     """Return the file that is there, if the caller wants no other one: it is then not requested.
 
     Raises:
@@ -99,7 +99,7 @@ def require_free(target: Path) -> None:
         raise StorageError(f"{os.strerror(errno.EEXIST)}: {target}", errno=errno.EEXIST)
 
 
-def _kept(target: Path, existing: Existing, digest: Expected | None, course: Course, now: float) -> Downloaded:
+def _kept(target: Path, existing: Existing, digest: Expected | None, course: RequestState, now: float) -> Downloaded:
     return Downloaded(
         target,
         existing.size,
@@ -108,7 +108,7 @@ def _kept(target: Path, existing: Existing, digest: Expected | None, course: Cou
         digest=None if digest is None else str(digest),
         digest_source=None if digest is None else digest.source,
         unmodified=True,
-        elapsed=now - course.began,
+        elapsed=now - course.started_at,
     )
 
 

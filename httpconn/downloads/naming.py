@@ -8,7 +8,7 @@ from ..core.filenames import safe_name
 from ..core.identity import key_of
 from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
-from ..exchange.requeststate import Answer
+from ..exchange.requeststate import OpenResponse
 from ..ports.base import Port
 from .downloadstate import Job, Wanted
 from .existing import Existing, look_at, require_free
@@ -21,7 +21,7 @@ async def placed(port: Port, wanted: Wanted, url: VettedURL) -> Path:
     return await port.blocking(check_folder, wanted.save_path) / key_of(url)
 
 
-async def take_name(job: Job, answer: Answer, url: VettedURL) -> Existing | None:
+async def take_name(job: Job, answer: OpenResponse, url: VettedURL) -> Existing | None:
     """Have the file appear under the name that an answer, or else its URL, gives.
 
     Returns:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..core import digests, ranges
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
-from ..exchange.body import Blocks, Source, declared, ends_with_the_connection
-from ..exchange.heads import validator_of
-from ..exchange.rangebody import Rest
-from ..exchange.requeststate import Answer
+from ..exchange.body import BlockReader, BodySource, expected_length, is_close_delimited
+from ..exchange.rangebody import RangeBody
+from ..exchange.requeststate import OpenResponse
+from ..exchange.responseheads import validator_of
 from ..progress import Meter
 from .downloadstate import Job
 from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, Segmented, connections_for
@@ -35,24 +35,24 @@ class Saving:
         self._job = job
         self._port = job.port
         self._partial = job.partial
-        job.course.furthest = job.partial.received
+        job.course.most_received = job.partial.received
         self._meter: Meter | None = None
 
-    async def whole(self, answer: Answer) -> None:
+    async def whole(self, answer: OpenResponse) -> None:
         """Take a body for the whole file."""
         head = answer.head
         answer.body.begin()
         encoded = answer.body.is_encoded
         # What a coded body will unpack to is not known before it has.
-        total = None if encoded else declared(head)
+        total = None if encoded else expected_length(head)
         await self._port.blocking(self._partial.begin, total, validator_of(head), encoded)
         if not encoded:
             self._partial.announce(digests.announced(head.field, partial=False))
-        self.proven = not ends_with_the_connection(head)
+        self.proven = not is_close_delimited(head)
         await self._receive(answer, answer.body)
         self._partial.end()
 
-    async def rest(self, answer: Answer, part: ranges.Continue) -> None:
+    async def rest(self, answer: OpenResponse, part: ranges.Continue) -> None:
         """Take a body for the rest, or for the next part of it."""
         most = answer.call.max_bytes
         if most is not None and part.total > most:
@@ -61,12 +61,12 @@ class Saving:
         await self._port.blocking(self._partial.go_on, part.total)
         self._partial.announce(digests.announced(answer.head.field, partial=True))
         self.proven = True
-        await self._receive(answer, Rest(answer.body, part))
+        await self._receive(answer, RangeBody(answer.body, part))
         if not self._partial.is_complete and part.length - part.discard < LEAST_PART:
             self._note_progress()
             raise TruncatedBody(f"The server gave {part.length} bytes where all of the rest was asked for")
 
-    def finish(self, answer: Answer) -> None:
+    def finish(self, answer: OpenResponse) -> None:
         """The file stands under its name."""
         meter = self._meter or self._start(answer.attempt)
         meter.finish(self._port.now())
@@ -76,7 +76,7 @@ class Saving:
         if self._meter is not None:
             self._meter.fail(self._port.now())
 
-    async def _receive(self, answer: Answer, body: Source) -> None:
+    async def _receive(self, answer: OpenResponse, body: BodySource) -> None:
         meter = self._meter = self._start(answer.attempt)
         now = self._port.now
         most = 1 if self.alone else connections_for(self._job, answer)
@@ -84,7 +84,7 @@ class Saving:
             if most > 1 or self._partial.behind:
                 await self._in_segments(Segmented(self._job, self.spec, answer, body, meter, most))
             else:
-                await self._write(Blocks(body, BLOCK, lambda count: meter.advance(count, now())))
+                await self._write(BlockReader(body, BLOCK, lambda count: meter.advance(count, now())))
         except HTTPConnError:
             self._note_progress()
             raise
@@ -96,10 +96,10 @@ class Saving:
         finally:
             self.connections = max(self.connections, segmented.used)
 
-    async def _write(self, blocks: Blocks) -> None:
+    async def _write(self, blocks: BlockReader) -> None:
         partial, start = self._partial, self._partial.size
         # No function here refers to the partial file: it would not be dropped with the last reference outside.
-        partial.incoming = lambda: [(start, blocks.pieces)]
+        partial.incoming = lambda: [(start, blocks.chunks)]
         kept = start
         with self._port.repeat(partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
             while block := await blocks.receive():
@@ -113,7 +113,7 @@ class Saving:
     def _note_progress(self) -> None:
         """What an attempt has brought counts where the next one can go on with it."""
         if self._partial.held.resumable:
-            self._job.course.note_progress(self._partial.received, self._port.now())
+            self._job.course.record_progress(self._partial.received, self._port.now())
 
     def _start(self, attempt: int) -> Meter:
         job = self._job

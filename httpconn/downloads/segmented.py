@@ -25,10 +25,10 @@ from ..errors import (
     StorageError,
     TruncatedBody,
 )
-from ..exchange.attempts import pursue
-from ..exchange.body import Blocks, Source
-from ..exchange.heads import head_of, keep_own_format, validator_of
-from ..exchange.requeststate import Answer, Call, Course
+from ..exchange.attempts import run_attempts
+from ..exchange.body import BlockReader, BodySource
+from ..exchange.requeststate import Call, OpenResponse, RequestState
+from ..exchange.responseheads import keep_own_format, range_head, validator_of
 from ..ports.base import Crew, Port, Repeated, Signal
 from ..progress import Meter
 from .downloadstate import Job
@@ -52,7 +52,7 @@ BRIEF = 1.0
 _FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
-def connections_for(job: Job, answer: Answer) -> int:
+def connections_for(job: Job, answer: OpenResponse) -> int:
     """How many connections the rest of a file may have; 1 where nothing but this answer is to be had."""
     partial, wanted = job.partial, job.wanted.segments
     limits = answer.call.rules.limits
@@ -78,7 +78,9 @@ class Segmented:
         most: connections at once.
     """
 
-    def __init__(self, job: Job, spec: RequestSpec, answer: Answer, body: Source, meter: Meter, most: int) -> None:
+    def __init__(
+        self, job: Job, spec: RequestSpec, answer: OpenResponse, body: BodySource, meter: Meter, most: int
+    ) -> None:
         self._port = job.port
         self._course = job.course
         self._partial = job.partial
@@ -101,7 +103,7 @@ class Segmented:
         self._signal: Signal = job.port.signal()
         self._looked = job.port.now()
         self._kept = job.partial.received
-        self._incoming: dict[object, tuple[Segment, Blocks]] = {}
+        self._incoming: dict[object, tuple[Segment, BlockReader]] = {}
 
     @property
     def used(self) -> int:
@@ -145,7 +147,7 @@ class Segmented:
             raise _refusal(self._errors[-1]) if self._most > 1 else self._errors[-1]
         return False
 
-    def _start(self, crew: Crew, port: Port, answer: Answer | None = None) -> None:
+    def _start(self, crew: Crew, port: Port, answer: OpenResponse | None = None) -> None:
         member = object()
         self._working.add(member)
         crew.start(self._labour, port, member, answer)
@@ -196,7 +198,7 @@ class Segmented:
     def _count(self) -> int:
         return sum(end - start for start, end in self._plan.done)
 
-    async def _labour(self, port: Port, member: object, answer: Answer | None) -> None:
+    async def _labour(self, port: Port, member: object, answer: OpenResponse | None) -> None:
         """One connection's work, until nothing is left to take."""
         try:
             if answer is not None:
@@ -212,7 +214,7 @@ class Segmented:
             self._working.remove(member)
             self._signal.set()
 
-    async def _go_on(self, port: Port, answer: Answer) -> None:
+    async def _go_on(self, port: Port, answer: OpenResponse) -> None:
         """With the answer that there is; where it breaks, what is left of it is asked for like any other part."""
         try:
             await self._receive(port, self._body, self._first)
@@ -226,16 +228,16 @@ class Segmented:
 
     async def _fetch(self, port: Port, segment: Segment) -> None:
         now = port.now()
-        course = Course(self._call, self._course.url, now, self._course.deadline, since=now)
+        course = RequestState(self._call, self._course.url, now, self._course.deadline, progress_at=now)
         question = _Question(self._spec, self._version, segment, course)
         question.ask()
         try:
-            await pursue(port, course, bound(self._take, port, question))
+            await run_attempts(port, course, bound(self._take, port, question))
         finally:
             self._plan.release(segment)
             self._attempts.append(course.attempts)
 
-    async def _take(self, port: Port, question: _Question, answer: Answer) -> None:
+    async def _take(self, port: Port, question: _Question, answer: OpenResponse) -> None:
         keep_own_format(answer, self._name)
         question.require_part(answer)
         answer.body.begin()
@@ -245,13 +247,13 @@ class Segmented:
             if segment.position < segment.end:
                 raise TruncatedBody("The part ended early")
         except HTTPConnError:
-            question.course.note_progress(segment.position - segment.start, port.now())
+            question.course.record_progress(segment.position - segment.start, port.now())
             question.ask()
             raise
         await answer.close()
 
-    async def _receive(self, port: Port, body: Source, segment: Segment) -> None:
-        blocks, key = Blocks(body, BLOCK, lambda _: None), object()
+    async def _receive(self, port: Port, body: BodySource, segment: Segment) -> None:
+        blocks, key = BlockReader(body, BLOCK, lambda _: None), object()
         self._incoming[key] = segment, blocks
         try:
             while most := self._plan.claim(segment, BLOCK):
@@ -270,7 +272,7 @@ class Segmented:
 class _Question:
     """What the next attempt to fetch a segment asks for; meanwhile others may take over its end."""
 
-    def __init__(self, spec: RequestSpec, version: Version, segment: Segment, course: Course) -> None:
+    def __init__(self, spec: RequestSpec, version: Version, segment: Segment, course: RequestState) -> None:
         self.segment = segment
         self.course = course
         self._spec = spec
@@ -281,13 +283,13 @@ class _Question:
         self._wanted = Wanted(self.segment.position, self.segment.end - 1, self._version)
         self.course.call = self.course.call._replace(spec=self._spec.asking(self._wanted.fields))
 
-    def require_part(self, answer: Answer) -> None:
+    def require_part(self, answer: OpenResponse) -> None:
         """Anything but what was asked for is an error, after which nothing more is asked for on this connection."""
-        match judge(self._wanted, head_of(answer, asked=True)):
+        match judge(self._wanted, range_head(answer, range_requested=True)):
             case Part():
                 return
             case Fail():
-                raise StatusError(answer.responded)
+                raise StatusError(answer.without_body)
             case Changed(reason):
                 raise FileChanged(f"The file has changed: {reason}")
             case Refused(reason):
@@ -295,9 +297,9 @@ class _Question:
         raise RangesRefused("No further part is to be had")
 
 
-def _received(incoming: dict[object, tuple[Segment, Blocks]]) -> list[tuple[int, list[bytes | memoryview]]]:
+def _received(incoming: dict[object, tuple[Segment, BlockReader]]) -> list[tuple[int, list[bytes | memoryview]]]:
     """See :data:`httpconn.downloads.partial.Incoming`."""
-    return [(segment.position, blocks.pieces) for segment, blocks in list(incoming.values())]
+    return [(segment.position, blocks.chunks) for segment, blocks in list(incoming.values())]
 
 
 def _brief(call: Call) -> Call:
@@ -316,7 +318,7 @@ def _refusal(error: HTTPConnError) -> HTTPConnError:
     return refused
 
 
-def _version_of(answer: Answer, total: int, validator: str | None) -> Version:
+def _version_of(answer: OpenResponse, total: int, validator: str | None) -> Version:
     """What the further answers have to name: what this one does, which belongs to what there is."""
     head = answer.head
     etag, modified = head.field("etag"), head.field("last-modified")

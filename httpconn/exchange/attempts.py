@@ -15,12 +15,12 @@ from ..hooks import RedirectEvent, RetryEvent
 from ..ports.base import Exchange, Port
 from .body import Body
 from .ratelimits import hold_others, take_turn
-from .requeststate import Answer, Call, Course, name_hop
+from .requeststate import Call, OpenResponse, RequestState, name_hop
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
 
-Consume = Callable[[Answer], Awaitable[T]]
+Consume = Callable[[OpenResponse], Awaitable[T]]
 
 
 def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, T]:
@@ -28,10 +28,10 @@ def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, 
 
     ``consume`` is handed an open answer and closes it, unless it returns with it still open.
     """
-    return pursue(port, Course.of(call, port.now()), consume)
+    return run_attempts(port, RequestState.of(call, port.now()), consume)
 
 
-async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
+async def run_attempts(port: Port, course: RequestState, consume: Consume[T]) -> T:
     """The same, on a course that the consumer may change between two attempts."""
     while True:
         course.attempts += 1
@@ -41,11 +41,11 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
             answer = await _follow(port, course)
             # Where no attempt follows on a status that may pass, the answer itself goes to the caller.
             judged = answer.head.status in course.call.rules.retries.statuses
-            wait = _pause(port, course, StatusError(answer.responded)) if judged else None
+            wait = _pause(port, course, StatusError(answer.without_body)) if judged else None
             if wait is None:
                 return await _consumed(answer, consume)
             await answer.close()
-            await _tell(port, course, StatusError(answer.responded), wait)
+            await _tell(port, course, StatusError(answer.without_body), wait)
         except HTTPConnError as error:
             wait = None if judged and isinstance(error, StatusError) else _pause(port, course, error)
             if wait is None:
@@ -55,7 +55,7 @@ async def pursue(port: Port, course: Course, consume: Consume[T]) -> T:
         await port.sleep(wait)
 
 
-async def _consumed(answer: Answer, consume: Consume[T]) -> T:
+async def _consumed(answer: OpenResponse, consume: Consume[T]) -> T:
     try:
         consumed = await consume(answer)
     except BaseException:
@@ -67,7 +67,7 @@ async def _consumed(answer: Answer, consume: Consume[T]) -> T:
     return consumed
 
 
-def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
+def _pause(port: Port, course: RequestState, error: HTTPConnError) -> float | None:
     """Seconds until the next attempt, or None when there is none."""
     course.spent = False
     policy, rates = course.call.rules.retries, course.call.rules.rates
@@ -87,7 +87,7 @@ def _pause(port: Port, course: Course, error: HTTPConnError) -> float | None:
     return wait if is_free or _is_afforded(port, course) else None
 
 
-def _is_afforded(port: Port, course: Course) -> bool:
+def _is_afforded(port: Port, course: RequestState) -> bool:
     """Whether the budget of the host holds another retry."""
     rules = course.call.rules
     course.spent = rules.retries.budget is not None and not rules.throttle.take(course.origin, port.now())
@@ -101,7 +101,7 @@ def _retry_after(error: HTTPConnError, now: float) -> float | None:
     return retries.retry_after(head.field("retry-after"), head.field("date"), now)
 
 
-async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -> None:
+async def _tell(port: Port, course: RequestState, error: HTTPConnError, wait: float) -> None:
     """That an attempt failed, and another one follows."""
     course.describe(error, port.now())
     course.call.rules.counts.of(course.origin.host).retries += 1
@@ -111,7 +111,7 @@ async def _tell(port: Port, course: Course, error: HTTPConnError, wait: float) -
         await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
 
 
-async def _follow(port: Port, course: Course) -> Answer:
+async def _follow(port: Port, course: RequestState) -> OpenResponse:
     """Send a request and follow its redirects; their bodies are never read."""
     call = course.call
     spec = call.spec
@@ -126,7 +126,7 @@ async def _follow(port: Port, course: Course) -> Answer:
             location = redirects.location_of(head.fields) if is_redirect else None
             if location is None:
                 body = _body(port, exchange, course, spec)
-                return Answer(head, request, spec.url, body, exchange, course, port, history)
+                return OpenResponse(head, request, spec.url, body, exchange, course, port, history)
             trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, course.hops)
             left, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
@@ -140,7 +140,7 @@ async def _follow(port: Port, course: Course) -> Answer:
             await port.tell(hook, event)
 
 
-def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> Body:
+def _body(port: Port, exchange: Exchange, course: RequestState, spec: RequestSpec) -> Body:
     call = course.call
     return Body(
         port,
@@ -156,7 +156,7 @@ def _body(port: Port, exchange: Exchange, course: Course, spec: RequestSpec) -> 
     )
 
 
-async def _send(port: Port, course: Course, spec: RequestSpec) -> tuple[Request, Exchange]:
+async def _send(port: Port, course: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:
     call = course.call
     if call.rules.rates is not None:
         waiting = take_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)

@@ -84,9 +84,9 @@ class Body:
     def begin(self) -> None:
         """Vet the header: framing, declared length, content coding."""
         head = self._exchange.head
-        if self._limits.strict_framing and ends_with_the_connection(head):
+        if self._limits.strict_framing and is_close_delimited(head):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
-        self._intake.expect(declared(head))
+        self._intake.expect(expected_length(head))
         if not self._as_sent and b"content-encoding" in head.values:
             self._decoder = decoder_for(head.field("content-encoding"), self._codings, self._count_between)
         self._begun = True
@@ -120,7 +120,7 @@ class Body:
 
     def _finish(self, decoder: Decoder) -> None:
         """Where no framing proves that the body is whole, its coding has to; a cut one may be whole the next time."""
-        if not ends_with_the_connection(self._exchange.head):
+        if not is_close_delimited(self._exchange.head):
             decoder.finish()
             return
         try:
@@ -158,7 +158,7 @@ class Body:
         return self._ended
 
     @property
-    def rest(self) -> int:
+    def remaining(self) -> int:
         """Bytes still to come that ``receive_into`` can take: those of a large body without a content coding."""
         return self._exchange.remaining if self._begun and self._decoder is None else 0
 
@@ -212,7 +212,7 @@ class Body:
         return b""
 
 
-def declared(head: Head) -> int | None:
+def expected_length(head: Head) -> int | None:
     """Return the length that the body will have on the wire, or None."""
     if head.status in BODILESS:
         return None
@@ -226,7 +226,7 @@ def declared(head: Head) -> int | None:
     return length
 
 
-def ends_with_the_connection(head: Head) -> bool:
+def is_close_delimited(head: Head) -> bool:
     """Whether nothing but the closing of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
     if head.field("content-length") is not None or head.status in BODILESS:
         return False
@@ -235,38 +235,38 @@ def ends_with_the_connection(head: Head) -> bool:
     return head.version.startswith(b"HTTP/1")
 
 
-class Source(Protocol):
+class BodySource(Protocol):
     """What is pulled piece by piece."""
 
     async def receive(self) -> bytes:
         """The next piece; empty at the end."""
 
     @property
-    def rest(self) -> int:
+    def remaining(self) -> int:
         """Bytes still to come that ``receive_into`` can take."""
 
     async def receive_into(self, buffer: memoryview) -> int:
         """The next bytes, while there is a rest: how many were put into the buffer."""
 
 
-class Blocks:
+class BlockReader:
     """A body in blocks of a size worth a hop to a worker thread.
 
     A body that breaks hands over what it has, and raises at the next call: what came is never lost.
 
     Attributes:
-        pieces: of the block that is being received, or was received last. The next call begins a new list, so that a
+        chunks: of the block that is being received, or was received last. The next call begins a new list, so that a
             list that was emptied by its user is never filled again.
     """
 
-    def __init__(self, body: Source, size: int, on_piece: Callable[[int], None]) -> None:
+    def __init__(self, body: BodySource, size: int, on_piece: Callable[[int], None]) -> None:
         self._body = body
         self._size = size
         self._on_piece = on_piece
         self._error: HTTPConnError | None = None
         self._buffer: memoryview | None = None
         self._over: bytes | memoryview = b""
-        self.pieces: list[bytes | memoryview] = []
+        self.chunks: list[bytes | memoryview] = []
 
     async def receive(self, most: int | None = None) -> list[bytes | memoryview]:
         """The next block as the pieces that came, less than the size only where the body ends or breaks.
@@ -278,7 +278,7 @@ class Blocks:
         """
         if self._error is not None:
             raise self._error
-        pieces = self.pieces = []
+        pieces = self.chunks = []
         missing = size = self._size if most is None else most
         try:
             while missing > 0 and (piece := await self._next(size - missing, size)):
@@ -296,10 +296,10 @@ class Blocks:
         """The next piece. After the first, with which comes what there is already, it is received where it stays."""
         if self._over:
             return self._over
-        if self._buffer is not None and self._body.rest:
+        if self._buffer is not None and self._body.remaining:
             count = await self._body.receive_into(self._buffer[start:end])
             return self._buffer[start : start + count]
         piece = await self._body.receive()
-        if self._buffer is None and self._body.rest:
+        if self._buffer is None and self._body.remaining:
             self._buffer = memoryview(bytearray(self._size))
         return piece

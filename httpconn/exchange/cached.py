@@ -14,19 +14,19 @@ from ..core.requestbuilder import RequestSpec
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
 from ..hooks import RedirectEvent
 from ..ports.base import Port
-from .attempts import pursue
-from .body import ends_with_the_connection
+from .attempts import run_attempts
+from .body import is_close_delimited
 from .content import Content, read_content
-from .requeststate import Answer, Course
+from .requeststate import OpenResponse, RequestState
 
 T = TypeVar("T")
 
 
-async def obtain(port: Port, course: Course) -> Content:
+async def obtain(port: Port, course: RequestState) -> Content:
     """Return the content of a call: from the cache of its connection object, if it has one, or from the server."""
     store = course.call.rules.cache
     if store is None:
-        return await pursue(port, course, read_content)
+        return await run_attempts(port, course, read_content)
     wanted = caching.wanted(course.call.spec)
     try:
         record = None if wanted.bypasses else await _look_up(port, store, course, wanted)
@@ -38,11 +38,11 @@ async def obtain(port: Port, course: Course) -> Content:
         course.fail(error, port.now())
         raise
     if wanted.bypasses:
-        return await pursue(port, course, read_content)
+        return await run_attempts(port, course, read_content)
     return await _ask(port, store, course, wanted, record)
 
 
-async def _look_up(port: Port, store: Store, course: Course, wanted: Wanted) -> Record | None:
+async def _look_up(port: Port, store: Store, course: RequestState, wanted: Wanted) -> Record | None:
     """Follow stored redirects, and return the record of the URL that they lead to."""
     trail = redirects.Trail(course.call.rules.redirects, course.call.rules.builder)
     seen: set[str] = set()
@@ -60,7 +60,7 @@ async def _look_up(port: Port, store: Store, course: Course, wanted: Wanted) -> 
     return None  # a loop of stored redirects may have been none for the server
 
 
-def _given(port: Port, course: Course, record: Record) -> Content:
+def _given(port: Port, course: RequestState, record: Record) -> Content:
     """Return the content of a record, held to the limits of the call.
 
     Raises:
@@ -78,7 +78,7 @@ def _given(port: Port, course: Course, record: Record) -> Content:
     return Content(record.data, record.fields.get("content-type"))
 
 
-def _not_stored(course: Course) -> StatusError:
+def _not_stored(course: RequestState) -> StatusError:
     """Return the error for ``only-if-cached`` (RFC 9111 section 5.2.1.7)."""
     request = course.call.rules.builder.build(course.call.spec)
     error = StatusError(Response(request, Head(504, b"Gateway Timeout", b"", [], {})))
@@ -87,13 +87,13 @@ def _not_stored(course: Course) -> StatusError:
     return error
 
 
-async def _ask(port: Port, store: Store, course: Course, wanted: Wanted, record: Record | None) -> Content:
+async def _ask(port: Port, store: Store, course: RequestState, wanted: Wanted, record: Record | None) -> Content:
     """Ask the server, about the record if there is one that can be named."""
     visit = _Visit(port, store, record, course.call.spec, port.timestamp())
     if record is not None:
         course.call = course.call._replace(spec=course.call.spec.asking(caching.conditions(record)))
     try:
-        return await pursue(port, course, visit.read)
+        return await run_attempts(port, course, visit.read)
     except HTTPConnError as error:
         if record is None or not _has_failed(error) or not caching.stands_in(record, wanted, port.timestamp()):
             raise
@@ -126,7 +126,7 @@ class _Visit:
     whole: RequestSpec
     asked_at: float
 
-    async def read(self, answer: Answer) -> Content:
+    async def read(self, answer: OpenResponse) -> Content:
         """Read the content of a response, and store it and the redirects that led to it."""
         asked_about_it = answer.call.spec is not self.whole
         if answer.head.status == 304 and asked_about_it and self.record is not None:
@@ -136,13 +136,13 @@ class _Visit:
         if not 200 <= answer.head.status < 300 and answer.course.kept is None:
             await self._put(spec, answer.request, answer.head, b"")
         content = await read_content(answer)
-        if ends_with_the_connection(answer.head):  # nothing proves that it is complete
+        if is_close_delimited(answer.head):  # nothing proves that it is complete
             await self._drop(spec)
         else:
             await self._put(spec, answer.request, answer.head, content.data)
         return content
 
-    async def _confirm(self, answer: Answer, record: Record) -> Content:
+    async def _confirm(self, answer: OpenResponse, record: Record) -> Content:
         """Use the record, unless the 304 is about another version: then ask for the whole."""
         await answer.close()
         now = self.port.timestamp()
@@ -159,7 +159,7 @@ class _Visit:
             await _at(self.port, self.store, self.store.put, caching.key(self.whole), fresh)
         return _given(self.port, answer.course, fresh)
 
-    async def _store_redirects(self, answer: Answer) -> RequestSpec:
+    async def _store_redirects(self, answer: OpenResponse) -> RequestSpec:
         """Store the redirects on the way, and return the request that they led to."""
         call, spec = answer.call, answer.call.spec
         trail = redirects.Trail(call.rules.redirects, call.rules.builder)

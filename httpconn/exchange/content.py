@@ -16,10 +16,10 @@ from ..core.headers import CONDITIONS
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..options import MIB
-from .body import Body, declared
-from .heads import head_of, validator_of
-from .rangebody import Rest
-from .requeststate import Answer, Kept
+from .body import Body, expected_length
+from .rangebody import RangeBody
+from .requeststate import Kept, OpenResponse
+from .responseheads import range_head, validator_of
 
 ROOM = 1024 * 1024
 """Bytes that are made ready for a large body at first; then as much again as has come."""
@@ -38,7 +38,7 @@ class Content(NamedTuple):
     kind: str | None
 
 
-async def read_success(answer: Answer) -> tuple[Answer, bytes]:
+async def read_success(answer: OpenResponse) -> tuple[OpenResponse, bytes]:
     """The whole body of a success, and the answer that began it; it is closed then."""
     rest = _rest(answer)
     if rest is None:
@@ -46,18 +46,18 @@ async def read_success(answer: Answer) -> tuple[Answer, bytes]:
     return await _read(answer, rest)
 
 
-async def read_content(answer: Answer) -> Content:
+async def read_content(answer: OpenResponse) -> Content:
     """The body of a success, and what it is."""
     begun, data = await read_success(answer)
     return Content(data, begun.head.field("content-type"))
 
 
-async def read_whole(answer: Answer) -> tuple[Answer, bytes]:
+async def read_whole(answer: OpenResponse) -> tuple[OpenResponse, bytes]:
     """The same for an answer of any status."""
     return await _read(answer, _rest(answer))
 
 
-async def _read(answer: Answer, rest: ranges.Continue | None) -> tuple[Answer, bytes]:
+async def _read(answer: OpenResponse, rest: ranges.Continue | None) -> tuple[OpenResponse, bytes]:
     kept = answer.course.kept
     if kept is not None and rest is not None:
         return await _go_on(answer, kept, rest)
@@ -67,12 +67,12 @@ async def _read(answer: Answer, rest: ranges.Continue | None) -> tuple[Answer, b
     return answer, content
 
 
-def _rest(answer: Answer) -> ranges.Continue | None:
+def _rest(answer: OpenResponse) -> ranges.Continue | None:
     """What an answer brings of the rest that was asked for; None where it stands for itself."""
     course, kept = answer.course, answer.course.kept
     if kept is None:
         return None
-    decision = ranges.decide(kept.held, head_of(answer, asked=True))
+    decision = ranges.decide(kept.held, range_head(answer, range_requested=True))
     if isinstance(decision, ranges.Continue):
         return decision
     if isinstance(decision, ranges.Complete):  # the end of a chunked body was lost, and nothing else
@@ -84,7 +84,7 @@ def _rest(answer: Answer) -> ranges.Continue | None:
     return None
 
 
-async def _go_on(answer: Answer, kept: Kept, part: ranges.Continue) -> tuple[Answer, bytes]:
+async def _go_on(answer: OpenResponse, kept: Kept, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
     """Add the rest, or a part of it, to what there is."""
     most, content = answer.call.max_bytes, kept.content
     if most is not None and part.total > most:
@@ -103,14 +103,14 @@ async def _go_on(answer: Answer, kept: Kept, part: ranges.Continue) -> tuple[Ans
     return begun, content.getvalue()
 
 
-async def _add(answer: Answer, content: BytesIO, part: ranges.Continue) -> None:
+async def _add(answer: OpenResponse, content: BytesIO, part: ranges.Continue) -> None:
     answer.body.begin()
-    rest = Rest(answer.body, part)
+    rest = RangeBody(answer.body, part)
     while block := await rest.receive():
         content.write(block)
 
 
-async def _whole(answer: Answer) -> bytes:
+async def _whole(answer: OpenResponse) -> bytes:
     body = answer.body
     first = body.take()
     if body.owed:
@@ -122,11 +122,11 @@ async def _whole(answer: Answer) -> bytes:
     content = BytesIO()
     content.write(first)
     try:
-        await (_fill(body, content) if body.rest else _gather(body, content))
+        await (_fill(body, content) if body.remaining else _gather(body, content))
     except HTTPConnError as error:
         if error.retryable and _can_go_on(answer, content.tell()):
             # Copied: what broke may still hold a view of it, and then it cannot grow.
-            _keep(answer, _first(content), declared(answer.head), answer.call.spec)
+            _keep(answer, _first(content), expected_length(answer.head), answer.call.spec)
         raise
     return content.getvalue()
 
@@ -159,8 +159,8 @@ async def _fill(body: Body, content: BytesIO) -> None:
     """A body of known length, received where it stays. Room is made as it comes: who declares much may send little."""
     have = content.tell()
     try:
-        while body.rest:
-            end = have + min(body.rest, max(ROOM, have))
+        while body.remaining:
+            end = have + min(body.remaining, max(ROOM, have))
             content.seek(end - 1)
             content.write(b"\0")
             with content.getbuffer() as whole:
@@ -172,7 +172,7 @@ async def _fill(body: Body, content: BytesIO) -> None:
         content.seek(have)
 
 
-def _can_go_on(answer: Answer, size: int) -> bool:
+def _can_go_on(answer: OpenResponse, size: int) -> bool:
     """Whether the rest can be asked for alone, and is worth it."""
     head, spec = answer.head, answer.call.spec
     return (
@@ -184,11 +184,11 @@ def _can_go_on(answer: Answer, size: int) -> bool:
     )
 
 
-def _keep(answer: Answer, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
+def _keep(answer: OpenResponse, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
     """The next attempt asks for the rest of what an answer began."""
     course = answer.course
     held = ranges.Held(content.tell(), total, validator_of(answer.head))
-    course.note_progress(held.size, answer.port.now())
+    course.record_progress(held.size, answer.port.now())
     course.kept = Kept(answer, content, held, whole)
     spec = whole.asking(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))
     course.call = course.call._replace(spec=spec)

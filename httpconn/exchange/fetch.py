@@ -12,7 +12,7 @@ from ..ports.base import Port
 from .attempts import perform
 from .cached import obtain
 from .content import Content, read_content, read_success, read_whole
-from .requeststate import Answer, Call, Course, count_failure
+from .requeststate import Call, OpenResponse, RequestState, count_failure
 from .singleflight import shared
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def _others(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
     if rules.flights is not None and call.budget is None:
         return shared(port, call, rules.flights)
     if rules.cache is not None:
-        return obtain(port, Course.of(call, port.now()))
+        return obtain(port, RequestState.of(call, port.now()))
     return None
 
 
@@ -55,12 +55,12 @@ def _parsed(call: Call, content: Content) -> Any:
         raise
 
 
-async def fetch_answer(port: Port, call: Call) -> tuple[Answer, bytes]:
+async def fetch_response(port: Port, call: Call) -> tuple[OpenResponse, bytes]:
     """An answer of any status and its whole body."""
     return await perform(port, call, read_whole)
 
 
-async def open_answer(port: Port, call: Call) -> Answer:
+async def open_response(port: Port, call: Call) -> OpenResponse:
     """An answer of any status, its body still to come; who holds it closes it and releases the port."""
     try:
         return await perform(port, call, _as_it_is)
@@ -89,7 +89,7 @@ async def finished(port: Port, call: Call, flow: Awaitable[T]) -> T:
     raise error
 
 
-async def shut(port: Port, answer: Answer) -> None:
+async def shut(port: Port, answer: OpenResponse) -> None:
     """Close an answer that was handed out open."""
     try:
         await answer.close()
@@ -97,18 +97,18 @@ async def shut(port: Port, answer: Answer) -> None:
         await port.release()
 
 
-async def _as_it_is(answer: Answer) -> Answer:
+async def _as_it_is(answer: OpenResponse) -> OpenResponse:
     answer.body.begin()
     return answer
 
 
-async def _content(answer: Answer) -> bytes:
+async def _content(answer: OpenResponse) -> bytes:
     return (await read_success(answer))[1]
 
 
-async def _text(answer: Answer) -> str:
+async def _text(answer: OpenResponse) -> str:
     return decode_text(*await read_content(answer))
 
 
-async def _json(answer: Answer) -> Any:
+async def _json(answer: OpenResponse) -> Any:
     return parse_json(await _content(answer))

@@ -7,7 +7,7 @@ from ..errors import ProtocolError, TruncatedBody
 from .body import Body
 
 
-class Rest:
+class RangeBody:
     """A part without what is there already, held to the length that its Content-Range gave."""
 
     def __init__(self, body: Body, part: Continue) -> None:
@@ -33,9 +33,9 @@ class Rest:
         return b""
 
     @property
-    def rest(self) -> int:
+    def remaining(self) -> int:
         """See :class:`httpconn.exchange.body.Body`; 0 while there is something to leave out."""
-        return 0 if self._unwanted else self._body.rest
+        return 0 if self._unwanted else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:
         """See :class:`httpconn.exchange.body.Body`; errors as of ``receive``."""

@@ -11,8 +11,8 @@ from ..options import MIB
 from ..ports.base import Port
 from .attempts import perform
 from .content import read_whole
-from .heads import head_of, keep_own_format, validator_of
-from .requeststate import Answer, Call
+from .requeststate import Call, OpenResponse
+from .responseheads import keep_own_format, range_head, validator_of
 
 MOST_WHOLE = 8 * MIB
 """Bytes of a file that is held in memory as a whole where its server gives no parts."""
@@ -42,9 +42,9 @@ async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
     return await perform(port, asked, partial(_take, wanted, call.max_bytes))
 
 
-async def _take(wanted: Wanted, most: int | None, answer: Answer) -> Fetched:
+async def _take(wanted: Wanted, most: int | None, answer: OpenResponse) -> Fetched:
     keep_own_format(answer)
-    match judge(wanted, head_of(answer, asked=True)):
+    match judge(wanted, range_head(answer, range_requested=True)):
         case Part(length, total):
             if most is not None and total > most:
                 raise LimitExceeded(f"The file has {total} bytes; {most} are allowed")
@@ -66,11 +66,11 @@ async def _take(wanted: Wanted, most: int | None, answer: Answer) -> Fetched:
     raise ProtocolError("The server's answer is of no use")
 
 
-async def _content(answer: Answer) -> bytes:
+async def _content(answer: OpenResponse) -> bytes:
     return (await read_whole(answer))[1]
 
 
-async def _small(answer: Answer) -> bytes:
+async def _small(answer: OpenResponse) -> bytes:
     """All of a file that comes as a whole."""
     try:
         return await _content(answer)
@@ -78,7 +78,7 @@ async def _small(answer: Answer) -> bytes:
         raise RangesRefused("The server gives no parts, and the file is too large to be held whole") from error
 
 
-def _version(answer: Answer, total: int) -> Version:
+def _version(answer: OpenResponse, total: int) -> Version:
     head = answer.head
     etag, modified = head.field("etag"), head.field("last-modified")
     return Version(total, etag, modified, validator_of(head))

@@ -23,7 +23,7 @@ from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..ports.base import Exchange, Port
-from .body import PARTIAL, Body, declared
+from .body import PARTIAL, Body, expected_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,20 @@ class Call(NamedTuple):
 
 
 @dataclass(slots=True)
-class Course:
+class RequestState:
     """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
 
     Attributes:
         call: what the next attempt asks for.
         url: the URL that the caller gave.
-        began: when the call did, on the port's clock.
+        started_at: when the call did, on the port's clock.
         deadline: the end of all attempts.
         attempts: attempts so far.
         failures: of these, those that failed in a row; what made progress sets it back.
         request: the last that was sent.
         kept: what came of a body that broke, where the rest of it can be asked for.
-        furthest: bytes that there have been at most, beyond which more are progress.
-        since: when that was.
+        most_received: bytes that there have been at most, beyond which more are progress.
+        progress_at: when that was.
         gained: the attempt that failed made progress.
         spent: it would be made again, were the retries of its host not used up.
         hops: redirects that were followed without a request.
@@ -88,45 +88,45 @@ class Course:
 
     call: Call
     url: VettedURL
-    began: float
+    started_at: float
     deadline: Deadline
     attempts: int = 0
     failures: int = 0
     request: Request | None = None
     kept: Kept | None = None
-    furthest: int = 0
-    since: float = 0.0
+    most_received: int = 0
+    progress_at: float = 0.0
     gained: bool = False
     spent: bool = False
     hops: int = 0
 
     @classmethod
-    def of(cls, call: Call, now: float) -> Course:
+    def of(cls, call: Call, now: float) -> RequestState:
         """The course of a call that begins now."""
         deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
         if shared.at is not None:
             deadline = deadline.sooner(shared)
-        return cls(call, call.spec.url, now, deadline, since=now)
+        return cls(call, call.spec.url, now, deadline, progress_at=now)
 
-    def note_progress(self, size: int, now: float) -> None:
+    def record_progress(self, size: int, now: float) -> None:
         """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
 
         Args:
             size: bytes that there are now, and that the next attempt can go on from.
             now: the moment on the port's clock.
         """
-        gained = size - self.furthest
+        gained = size - self.most_received
         # Under a bandwidth, it may be we who let it trickle.
         speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
-        floor = speed * (now - self.since)
+        floor = speed * (now - self.progress_at)
         if gained > 0 and gained >= floor:
             self.failures = 1
             self.gained = True
-            self.furthest, self.since = size, now
+            self.most_received, self.progress_at = size, now
 
     def describe(self, error: HTTPConnError, now: float) -> None:
         """Tell of an error as the caller sees it: where, after how many attempts and how long."""
-        error.attempts, error.elapsed = self.attempts, now - self.began
+        error.attempts, error.elapsed = self.attempts, now - self.started_at
         if error.url is None:
             error.url = self.url.shown
 
@@ -144,7 +144,7 @@ class Course:
 
 
 @dataclass(slots=True)
-class Answer:
+class OpenResponse:
     """An answer that is not redirected any further; whoever holds it closes it.
 
     Attributes:
@@ -162,13 +162,13 @@ class Answer:
     url: VettedURL
     body: Body
     exchange: Exchange
-    course: Course
+    course: RequestState
     port: Port
     history: list[Response]
     followed: int = 0
 
     @property
-    def responded(self) -> Response:
+    def without_body(self) -> Response:
         """The response without its body."""
         return Response(self.request, self.head)
 
@@ -183,9 +183,9 @@ class Answer:
         return self.course.attempts
 
     @property
-    def began(self) -> float:
+    def started_at(self) -> float:
         """When the call did, on the port's clock."""
-        return self.course.began
+        return self.course.started_at
 
     @property
     def wire_bytes(self) -> int:
@@ -201,9 +201,9 @@ class Answer:
         """
         head = self.head
         if not 200 <= head.status < 300:
-            raise StatusError(self.responded)
+            raise StatusError(self.without_body)
         unasked = head.status == PARTIAL and "range" not in self.request.as_httpx().headers
-        if unasked and not ranges.holds_all(head.field("content-range"), declared(head)):
+        if unasked and not ranges.holds_all(head.field("content-range"), expected_length(head)):
             raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
@@ -231,7 +231,7 @@ class Kept(NamedTuple):
         whole: the request for all of it.
     """
 
-    answer: Answer
+    answer: OpenResponse
     content: BytesIO
     held: ranges.Held
     whole: RequestSpec

@@ -16,7 +16,7 @@ from ..errors import DeadlineExceeded, HTTPConnError, StatusError
 from ..ports.base import Port, Signal
 from .cached import obtain
 from .content import Content
-from .requeststate import Call, Course
+from .requeststate import Call, RequestState
 
 LOOK = 5.0
 """Seconds after which a call that waits looks whether the leader is alive: a signal handler may have interrupted it."""
@@ -49,7 +49,7 @@ Flights = dict[Hashable, Flight]
 
 async def shared(port: Port, call: Call, flights: Flights) -> Content:
     """The content of a call, of whose kind only one is under way among those that can wait for each other."""
-    course = Course.of(call, port.now())
+    course = RequestState.of(call, port.now())
     key = port.place, *_likeness(call)
     while True:
         leader = Leader()
@@ -70,7 +70,7 @@ def _likeness(call: Call) -> tuple[Hashable, ...]:
     return *place, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
 
 
-async def _lead(port: Port, course: Course, flights: Flights, key: Hashable, flight: Flight) -> Content:
+async def _lead(port: Port, course: RequestState, flights: Flights, key: Hashable, flight: Flight) -> Content:
     try:
         flight.outcome = content = await obtain(port, course)
         return content
@@ -84,7 +84,7 @@ async def _lead(port: Port, course: Course, flights: Flights, key: Hashable, fli
         flight.landed.set()
 
 
-async def _follow(port: Port, course: Course, flight: Flight) -> None:
+async def _follow(port: Port, course: RequestState, flight: Flight) -> None:
     while flight.leader() is not None:
         end = course.deadline.sooner(Deadline.after(LOOK, port.now()))
         try:

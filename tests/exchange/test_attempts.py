@@ -14,7 +14,7 @@ from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.rates import RateLimiter
 from httpconn.core.retrybudget import Throttle
 from httpconn.exchange import fetch
-from httpconn.exchange.body import Blocks
+from httpconn.exchange.body import BlockReader
 from httpconn.runtime.stepping import run_sync
 from tests.exchange.scripted_port import Reply, ScriptedPort, call
 
@@ -315,7 +315,7 @@ def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once() -> None:
 
 def test_the_last_answer_is_handed_out_where_its_status_is_no_error() -> None:
     port = ScriptedPort(Reply(503), Reply(503), Reply(503, body=[b"busy"]))
-    answer, body = runner(fetch.fetch_answer(port, call()))
+    answer, body = runner(fetch.fetch_response(port, call()))
     assert (answer.head.status, body) == (503, b"busy")
 
 
@@ -339,8 +339,8 @@ def test_blocks_hand_over_what_came_before_they_break() -> None:
     counted: list[int] = []
 
     async def flow() -> list[bytes]:
-        answer = await fetch.open_answer(port, call())
-        blocks = Blocks(answer.body, 100, counted.append)
+        answer = await fetch.open_response(port, call())
+        blocks = BlockReader(answer.body, 100, counted.append)
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
             await blocks.receive()

@@ -117,7 +117,7 @@ def test_the_charset_is_that_of_the_beginning(run: Callable[[Any], Any]) -> None
 
 def test_an_answer_that_was_gone_on_with_counts_all_of_its_bytes(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB, 300_000]), call()
-    answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
+    answer, content = run(fetch.finished(port, asked, fetch.fetch_response(port, asked)))
     assert (answer.head.status, content, answer.wire_bytes) == (200, BODY, len(BODY))
 
 
@@ -247,5 +247,5 @@ def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
 
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
     port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
-    answer, content = run(fetch.finished(port, asked, fetch.fetch_answer(port, asked)))
+    answer, content = run(fetch.finished(port, asked, fetch.fetch_response(port, asked)))
     assert (answer.head.status, content) == (404, b"gone")

@@ -6,18 +6,18 @@ from ..core import ranges
 from ..core.filecodings import is_own_format
 from ..core.filenames import safe_name
 from ..core.messages import Head
-from .body import declared
-from .requeststate import Answer
+from .body import expected_length
+from .requeststate import OpenResponse
 
 
-def head_of(answer: Answer, *, asked: bool) -> ranges.Head:
-    """What :func:`httpconn.core.ranges.decide` judges; ``asked``: the request had a Range."""
+def range_head(answer: OpenResponse, *, range_requested: bool) -> ranges.Head:
+    """What :func:`httpconn.core.ranges.decide` judges; ``range_requested``: the request had a Range."""
     head = answer.head
     return ranges.Head(
         head.status,
-        asked,
+        range_requested,
         head.field("content-range"),
-        declared(head),
+        expected_length(head),
         head.field("etag"),
         head.field("last-modified"),
         answer.body.is_encoded,
@@ -29,7 +29,7 @@ def validator_of(head: Head) -> str | None:
     return ranges.validator(head.field("etag"), head.field("last-modified"), head.field("date"))
 
 
-def keep_own_format(answer: Answer, *names: str) -> None:
+def keep_own_format(answer: OpenResponse, *names: str) -> None:
     """Have a file received as it is sent where its content coding is the file's own format.
 
     Args:
