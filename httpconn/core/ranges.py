@@ -31,6 +31,7 @@ class Held(NamedTuple):
         validator: names the version they are of, strongly; see :func:`validator`.
         provable: the caller gave a digest, so that even unnamed versions cannot be mixed unnoticed.
         beyond: bytes behind a gap.
+        gap_end: offset of the first byte behind the first gap, or None if no byte is.
     """
 
     size: int = 0
@@ -38,6 +39,7 @@ class Held(NamedTuple):
     validator: str | None = None
     provable: bool = False
     beyond: int = 0
+    gap_end: int | None = None
 
     @property
     def resumable(self) -> bool:
@@ -172,10 +174,14 @@ def _names_a_version(value: str) -> bool:
 
 
 def fields(held: Held) -> Fields:
-    """The header fields that ask for the rest, or none where only the whole will do."""
+    """Return the header fields that request the first missing bytes; none if only the whole file will do.
+
+    The range ends where bytes on disk follow, so that none of them is sent again.
+    """
     if not held.resumable:
         return ()
-    asked = ((b"Range", b"bytes=%d-" % held.first),)
+    last = b"" if held.gap_end is None else b"%d" % (held.gap_end - 1)
+    asked = ((b"Range", b"bytes=%d-%b" % (held.first, last)),)
     return asked if held.validator is None else (*asked, (b"If-Range", held.validator.encode("ascii")))
 
 

@@ -73,7 +73,12 @@ class Partial:
         if self._encoded:
             return Held(self.size)
         return Held(
-            self.size, self.total, self._validator, self._expected is not None, beyond=self.received - self.size
+            self.size,
+            self.total,
+            self._validator,
+            provable=self._expected is not None,
+            beyond=self.received - self.size,
+            gap_end=self.behind[0][0] if self.behind else None,
         )
 
     @property

@@ -57,6 +57,7 @@ def test_a_file_may_claim_no_other_validator(value):
         (HELD, ((b"Range", b"bytes=40-"), (b"If-Range", b'"v1"'))),
         (DATED, ((b"Range", b"bytes=40-"), (b"If-Range", OLD.encode()))),
         (PROVABLE, ((b"Range", b"bytes=40-"),)),
+        (HELD._replace(beyond=9, gap_end=41), ((b"Range", b"bytes=40-40"), (b"If-Range", b'"v1"'))),
         (ALL, ((b"Range", b"bytes=99-"), (b"If-Range", b'"v1"'))),
     ],
 )

@@ -14,6 +14,9 @@ import pytest
 
 import httpconn
 from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
+from httpconn.core.identity import key_of
+from httpconn.core.urls import vet
+from httpconn.disk.partfile import PartFile, Sidecar
 from tests.servers.application import pattern
 from tests.servers.files import Served, instead
 from tests.servers.scripted import Close, Pause, Reset, Stall, Until, response
@@ -329,6 +332,25 @@ def test_limits_hold_for_all_together(download, scripted, tmp_path):
     with pytest.raises(httpconn.LimitExceeded):
         download(scripted(Slow(BODY)).url, budget=ByteBudget(SIZE - 1))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("segments", [1, 4])
+@pytest.mark.parametrize("gaps", [[MIB], [MIB, 3 * MIB, 5 * MIB]])
+def test_a_gap_is_requested_without_the_bytes_on_disk_behind_it(download, scripted, tmp_path, gaps, segments):
+    server = scripted(Served(BODY))
+    part, budget = PartFile(tmp_path / "file"), ByteBudget(10 * SIZE)
+    part.open()
+    ends = [*gaps[1:], SIZE]
+    for start, end in [(0, gaps[0]), *zip((gap + 1 for gap in gaps), ends, strict=True)]:
+        part.write_at(start, [BODY[start:end]])
+    parts = tuple((gap + 1, end, end - gap - 1) for gap, end in zip(gaps, ends, strict=True))
+    key = key_of(vet(server.url))
+    part.checkpoint(Sidecar(url="", key=key, validator='"v1"', total=SIZE, committed=gaps[0], parts=parts))
+    part.close()
+    download(server.url, segments=segments, budget=budget)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert sorted(asked(server)) == sorted(f"bytes={gap}-{gap}" for gap in gaps)
+    assert budget.used == len(gaps)
 
 
 def test_the_deadline_ends_all(download, scripted, tmp_path):

@@ -23,4 +23,4 @@ def test_four_rounds() -> None:
 
 
 def test_interruptions() -> None:
-    run("--storm", "60")
+    run("--storm", "12")
