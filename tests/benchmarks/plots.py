@@ -28,7 +28,7 @@ def drawn(works: Mapping[str, Result], where: str) -> Iterator[tuple[str, str]]:
         yield "cpu", bars(Chart("CPU time per request (less is better)", where, "µs", HOUSE), cpu)
     if crowds := by_tasks([works[name] for name in CROWDS if name in works]):
         chart = Chart("CPU time per request in µs, by tasks at once (less is better)", where, "µs", HOUSE)
-        yield "concurrency", lines(chart, "tasks at once (1 KiB answers, asyncio)", crowds)
+        yield "concurrency", lines(chart, "tasks at once (1 KiB bodies, asyncio)", crowds)
     if speeds := panels(works, DOWNLOADS, lambda work, rounds: work["size"] / least(rounds, "wall") / MIB):
         yield "download", bars(Chart("Download throughput (more is better)", where, "MiB/s", HOUSE), speeds)
     if memory := panels(works, MEMORY, lambda work, rounds: middle(rounds, "peak") / MIB, apart=PROGRAMS):

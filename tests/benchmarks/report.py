@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.benchmarks.table import HOUSE, Result, drawn, duration, least, table
+from tests.benchmarks.table import HOUSE, Result, drawn, duration, least, quotient, table
 
 PEERS = ("aiohttp", "httpx", "requests", "http.client", "pycurl", "curl")
 HEADER = ("CPU time of the client", HOUSE, *(f"÷ {peer}" for peer in PEERS))
@@ -36,7 +36,7 @@ def summary_rows(work: Result) -> Iterator[tuple[str, ...]]:
     costs = {peer: least(rounds, "cpu") for peer, rounds in work["peers"].items()}
     theirs = [cheapest(costs, peer) for peer in PEERS]
     if HOUSE in costs and any(theirs):
-        parts = (f"{costs[HOUSE] / cost:.2f}" if cost else "" for cost in theirs)
+        parts = (quotient(costs[HOUSE] / cost) if cost else "" for cost in theirs)
         yield (work["title"], duration(costs[HOUSE]), *parts)
 
 

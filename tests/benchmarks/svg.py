@@ -1,19 +1,26 @@
 """Two kinds of charts, as SVG that follows the reader's light or dark mode.
 
-Each paints its own ground: whatever page it lies on, its text can be read. All text is plain, and named beside its
-mark, so that nothing depends on colour alone.
+Each chart paints its own background, so its text is readable on any page. A label stands beside each mark, so that no
+information depends on colour alone. The drawing is as wide as a phone's screen: on a screen of 390 pixels, the text has
+nearly its full size.
 """
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH = 760
-LEFT, RIGHT = 150, 90
-ROW, GAP, TOP = 22, 34, 58
+WIDTH = 400
+SHOWN_WIDTH = 520
+"""Pixels of the picture where the page has room for it."""
+LEFT, RIGHT = 124, 84
+MARGIN = 16
+ROW, GAP, LINE = 22, 34, 18
+TITLE_CHARACTERS, CHARACTERS = 36, 52
+"""The most that fit on a line."""
 STYLE = """
 svg { --ground: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --house: #0b63ce; --other: #8c959f; }
 @media (prefers-color-scheme: dark) {
@@ -35,7 +42,7 @@ text { font: 13px system-ui, sans-serif; fill: var(--ink); }
 
 @dataclass(frozen=True)
 class Chart:
-    """What a reader is told around the marks; ``house`` is the name that stands out."""
+    """The texts around the marks; ``house`` is the name that is highlighted."""
 
     title: str
     subtitle: str
@@ -48,10 +55,10 @@ class Chart:
 
 def bars(chart: Chart, panels: Mapping[str, Mapping[str, float]]) -> str:
     """Panels of horizontal bars, each on a scale of its own, shortest first."""
-    marks, y = [], TOP
+    marks, y = [], 0
     for title, values in panels.items():
         y += GAP
-        marks.append(text(LEFT, y - 8, title, "soft"))
+        marks.append(text(MARGIN, y - 6, title, "soft"))
         most = max(values.values())
         for name, value in sorted(values.items(), key=lambda item: item[1]):
             length = max((WIDTH - LEFT - RIGHT) * value / most, 1)
@@ -64,20 +71,20 @@ def bars(chart: Chart, panels: Mapping[str, Mapping[str, float]]) -> str:
 
 def lines(chart: Chart, axis: str, series: Mapping[str, Mapping[float, float]]) -> str:
     """Lines over two logarithmic axes; each is named at its end."""
-    bottom, top, right = TOP + 300, TOP + 20, WIDTH - 1.6 * RIGHT
+    left, right, top, bottom = MARGIN + 36, WIDTH - RIGHT, 20, 320
     places = sorted({place for points in series.values() for place in points})
     heights = ticks([value for points in series.values() for value in points.values()])
 
     def x(place: float) -> float:
-        return LEFT / 2 + portion(place, places) * (right - LEFT / 2)
+        return left + portion(place, places) * (right - left)
 
     def y(value: float) -> float:
         return bottom - portion(value, heights) * (bottom - top)
 
     marks = [text(right, bottom + 40, axis, "soft end")]
     for height in heights:
-        marks.append(f'<path class="grid" d="M{LEFT / 2} {y(height):.1f}H{right}"/>')
-        marks.append(text(LEFT / 2 - 8, y(height) + 4, number(height), "soft end"))
+        marks.append(f'<path class="grid" d="M{left} {y(height):.1f}H{right}"/>')
+        marks.append(text(left - 8, y(height) + 4, number(height), "soft end"))
     marks += [text(x(place), bottom + 20, number(place), "soft middle") for place in places]
     lowest = bottom + 20.0
     for name, points in sorted(series.items(), key=lambda item: max(item[1].items())[1]):
@@ -105,15 +112,29 @@ def ticks(values: Sequence[float]) -> list[float]:
 
 
 def document(chart: Chart, marks: Sequence[str], height: float) -> str:
-    head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        f"<title>{escape(chart.title)}</title>",
-        f"<style>{STYLE}</style>",
-        f'<rect class="ground" width="{WIDTH}" height="{height}" rx="8"/>',
-        text(20, 30, chart.title, "title"),
-        text(20, 52, chart.subtitle, "soft"),
-    ]
-    return "\n".join([*head, *marks, "</svg>\n"])
+    """A title, its subtitle, and the marks below, from their own zero on."""
+    titles = textwrap.wrap(chart.title, TITLE_CHARACTERS)
+    subtitles = textwrap.wrap(chart.subtitle, CHARACTERS)
+    kinds = ["title"] * len(titles) + ["soft"] * len(subtitles)
+    top = MARGIN + LINE * len(kinds)
+    height += top
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
+            f'width="{SHOWN_WIDTH}" height="{height * SHOWN_WIDTH / WIDTH:.0f}">',
+            f"<title>{escape(chart.title)}</title>",
+            f"<style>{STYLE}</style>",
+            f'<rect class="ground" width="{WIDTH}" height="{height:.0f}" rx="8"/>',
+            *(
+                text(MARGIN, MARGIN + LINE * place - 4, words, kind)
+                for place, (words, kind) in enumerate(zip([*titles, *subtitles], kinds, strict=True), 1)
+            ),
+            f'<g transform="translate(0 {top})">',
+            *marks,
+            "</g>",
+            "</svg>\n",
+        ]
+    )
 
 
 def text(x: float, y: float, words: str, kind: str = "") -> str:
@@ -121,5 +142,5 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that matter."""
+    """Return a value with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -94,8 +95,13 @@ def least(rounds: Sequence[Result], field: str) -> float:
 
 
 def ratio(chosen: Choice, rounds: Sequence[Result], unit: Sequence[Result], field: str) -> str:
-    """One peer's figure in units of another's; a dash where that one took no part."""
-    return f"{chosen(rounds, field) / chosen(unit, field):.2f}" if unit else "-"
+    """Return one peer's figure divided by another's, or a dash where the other took no part."""
+    return quotient(chosen(rounds, field) / chosen(unit, field)) if unit else "-"
+
+
+def quotient(value: float) -> str:
+    """Return a ratio with two decimals, or with as many as its first significant digit needs."""
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.{1 - math.floor(math.log10(value))}f}"
 
 
 def duration(seconds: float) -> str:

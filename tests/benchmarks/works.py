@@ -99,7 +99,7 @@ WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
     ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 10_000),
     ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 10_000, 32),
     ClosedLoop("bounds-asyncio", "1 KiB, asyncio, 32 tasks, under rate limits", "bounds-asyncio", KIB, 10_000, 32),
-    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: what is possible", "floor", KIB, 10_000, 32),
+    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: a bare protocol", "floor", KIB, 10_000, 32),
     ClosedLoop("crowd", "1000 URLs at once, on 20 connections", "crowd", KIB, 1000, 1000),
     OpenLoopWork("open-loop", "requests by a schedule, asyncio", "open", 500, 3, (50, 100, 200)),
 )

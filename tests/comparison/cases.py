@@ -37,7 +37,7 @@ PUBLIC_ONES = [address for address, reason in ADDRESSES.items() if reason is Non
 FORBIDDEN: dict[str, list[Case]] = {
     "address in the URL": [Case(url) for url, reason in DENIED.items() if reason != "userinfo"],
     "odd spelling": [Case(url) for group in REFUSED.values() for url in group],
-    "name that leads inside": [
+    "name of an internal address": [
         *(Case(f"http://inside-{number}.example/", ((each,),)) for number, each in enumerate(FORBIDDEN_ONES)),
         *(Case(f"http://{case.host}/", case.lookups) for case in CASES if case.reason and len(case.lookups) == 1),
     ],

@@ -46,7 +46,7 @@ def write(path: Path, rows: Sequence[Row], missing: Mapping[str, str]) -> None:
     """Two tables, and a line for each library that could not be installed."""
     kinds = [f"{kind} ({len(cases)})" for kind, cases in FORBIDDEN.items()]
     dialled = _table(
-        ["dialled though forbidden", *kinds, "undisputed", f"good ones refused ({len(GOOD)})"],
+        ["forbidden addresses reached", *kinds, "undisputed", f"good URLs rejected ({len(GOOD)})"],
         [[row.name, *row.inside.values(), row.undisputed, row.refused] for row in rows],
     )
     cost = _table(

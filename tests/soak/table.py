@@ -42,10 +42,10 @@ def figures(result: Result) -> dict[str, str]:
     before, after = outcome["before"], outcome["after"]
     return {
         "calls": f"{outcome['requests']:,}",
-        "right bodies": f"{outcome['right']:,}",
+        "correct bodies": f"{outcome['right']:,}",
         "wrong bodies": str(len(outcome["wrong"])),
         "failed after all attempts": f"{len(outcome['failed'])} (<= {result['expected']:.1f})",
-        "foreign exceptions": str(len(outcome["foreign"])),
+        "other exceptions": str(len(outcome["foreign"])),
         "late": str(outcome["late"]),
         "slowest call, s": f"{outcome['slowest']:.2f}",
         "calls per second": f"{outcome['requests'] / outcome['seconds']:,.0f}",
@@ -55,7 +55,7 @@ def figures(result: Result) -> dict[str, str]:
         "memory at the end, MiB": f"{outcome['samples'][-1]['rss'] / MIB:.1f}",
         "  grown since 20 %, MiB": f"{growth(outcome, 'rss') / MIB:+.1f}",
         "  grown since 20 %, blocks": f"{growth(outcome, 'blocks'):+,.0f}",
-        "descriptors, most": str(max(sample["descriptors"] for sample in outcome["samples"])),
+        "descriptors, peak": str(max(sample["descriptors"] for sample in outcome["samples"])),
         "descriptors before -> after": f"{before['descriptors']} -> {after['descriptors']}",
         "threads before -> after": f"{before['threads']} -> {after['threads']}",
         "tasks before -> after": " -> ".join(map(str, outcome["tasks"])) or "-",
