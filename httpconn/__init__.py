@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .api.results import AsyncResults, Results
     from .cache import Cache
     from .connection import HTTPConnection, global_http_connection
+    from .core.accesschecks import Checked, CheckedAddress
     from .core.bodycounter import ByteBudget
-    from .core.verdicts import Checked, CheckedAddress
     from .downloads.downloaded import Downloaded
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .errors import __all__ as _errors
@@ -68,8 +68,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "AccessPolicy": "access",
     "Cache": "cache",
-    "Checked": "core.verdicts",
-    "CheckedAddress": "core.verdicts",
+    "Checked": "core.accesschecks",
+    "CheckedAddress": "core.accesschecks",
     "HTTPConnection": "connection",
     "global_http_connection": "connection",
     "ByteBudget": "core.bodycounter",

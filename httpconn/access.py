@@ -8,10 +8,20 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
 
-from .core.addresses import CLOUD_METADATA, Address, Network, Ranges, Verdict, classify, network_of, parse, unwrapped
+from .core.accesschecks import Checked, CheckedAddress
+from .core.addresses import (
+    CLOUD_METADATA,
+    Address,
+    AddressClass,
+    Network,
+    PrefixTable,
+    classify,
+    network_of,
+    normalized,
+    parse,
+)
 from .core.hosts import check_host, is_literal
 from .core.urls import is_url, redact, vet
-from .core.verdicts import Checked, CheckedAddress
 from .errors import AccessDenied, InvalidRequest, InvalidURL, printable
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 
@@ -234,16 +244,16 @@ class AccessPolicy:
             return CheckedAddress(address, False, error.reason, error.rule)
         return CheckedAddress(address, True)
 
-    def _verdict(self, text: str) -> Verdict:
+    def _verdict(self, text: str) -> AddressClass:
         """Denied beats allowed, which beats the table; what stands for an IPv4 address is judged as that."""
         address = parse(text)
         if address is None:
             return classify(text)
-        inner = unwrapped(address)
+        inner = normalized(address)
         meant = (inner, address, _LOOPBACK[inner.version]) if inner.is_unspecified else (inner, address)
         denied = next(filter(None, (_network_around(self.denied_networks, each) for each in meant)), None)
         if denied is not None:
-            return Verdict(False, "denied network", str(denied), "access policy")
+            return AddressClass(False, "denied network", str(denied), "access policy")
         if not self.public:
             return _ALLOWED
         verdict = classify(address)
@@ -271,7 +281,7 @@ def access_of(environ: Mapping[str, str]) -> AccessPolicy:
         return _Closed(public=True, why=error.message)
 
 
-_ALLOWED = Verdict(True, "allowed", "", "access policy")
+_ALLOWED = AddressClass(True, "allowed", "", "access policy")
 _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
 """Where systems connect whoever names the unspecified address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2)."""
 
@@ -297,16 +307,16 @@ def _networks(name: str, given: object) -> Iterator[Network]:
 
 
 @lru_cache(maxsize=64)
-def _ranges(networks: frozenset[str | Network], version: int) -> Ranges[Network]:
-    return Ranges((each, each) for each in map(network_of, networks) if each.version == version)
+def _ranges(networks: frozenset[str | Network], version: int) -> PrefixTable[Network]:
+    return PrefixTable((each, each) for each in map(network_of, networks) if each.version == version)
 
 
 def _network_around(networks: Collection[str | Network], address: Address) -> Network | None:
     """The smallest of the networks that holds an address."""
-    return _ranges(frozenset(networks), address.version).at(int(address)) if networks else None
+    return _ranges(frozenset(networks), address.version).find(int(address)) if networks else None
 
 
-def _opens(network: Network | None, verdict: Verdict) -> bool:
+def _opens(network: Network | None, verdict: AddressClass) -> bool:
     """Whoever opens an internal range hardly means the credentials of the machine, which may lie in it."""
     if network is None:
         return False
@@ -328,7 +338,7 @@ def _pattern(text: str) -> str:
 def _meant(host: str) -> str:
     """The address that one stands for; any other host itself."""
     address = parse(host) if ":" in host else None
-    return host if address is None else str(unwrapped(address))
+    return host if address is None else str(normalized(address))
 
 
 def _match(patterns: Collection[str], host: str) -> str | None:

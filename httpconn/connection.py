@@ -187,7 +187,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
 
     def stats(self) -> Stats:
         """What its calls came to so far, on all threads and event loops, and which connections it holds."""
-        return stats_of(self._calls.rules.counts, self._clients.pools())
+        return stats_of(self._calls.rules.counters, self._clients.pools())
 
     def close(self) -> None:
         """Close what the synchronous methods opened; what event loops hold is closed by them."""

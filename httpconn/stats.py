@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .core.counters import Counts, Tally
+    from .core.counters import Counters, HostCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Stats(HostStats):
     hosts: Mapping[str, HostStats] = field(default_factory=dict)
 
 
-def stats_of(counts: Counts, pools: Iterable[PoolStats]) -> Stats:
+def stats_of(counts: Counters, pools: Iterable[PoolStats]) -> Stats:
     """What there is now."""
     hosts = {host: _of(tally) for host, tally in list(counts.hosts.items())}
     parts = [*hosts.values(), _of(counts.others)]
@@ -93,5 +93,5 @@ def stats_of(counts: Counts, pools: Iterable[PoolStats]) -> Stats:
     )
 
 
-def _of(tally: Tally) -> HostStats:
+def _of(tally: HostCounters) -> HostStats:
     return HostStats(tally.requests, tally.retries, tally.received, tally.errors, tally.cached)

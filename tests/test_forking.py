@@ -16,7 +16,7 @@ from tests.transport.children import exit_code_of
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 USES = {
-    "a rate limit": (RateLimiter(RateLimit(1)), lambda limiter: limiter.turn("a", 100.0, None)),
+    "a rate limit": (RateLimiter(RateLimit(1)), lambda limiter: limiter.reserve("a", 100.0, None)),
     "a bandwidth": (Bandwidth(1), lambda bandwidth: bandwidth.spend(1, 100.0)),
     "a budget": (ByteBudget(1), lambda budget: budget.spend(1)),
     "a cache": (MemoryStore(1), lambda store: store.drop("a")),
@@ -37,7 +37,7 @@ def test_a_lock_that_a_thread_of_the_parent_holds(owner, use):
 def test_the_turns_of_the_parent_are_not_waited_for_in_the_child():
     limiter = RateLimiter(RateLimit(1), max_waiting=1)
     for _ in range(2):
-        limiter.turn("a", 100.0, None)
+        limiter.reserve("a", 100.0, None)
     assert limiter.waiting == 1
-    assert exit_code_of(lambda: limiter.waiting == 0 and limiter.turn("a", 100.0, None) is not None) == 0
+    assert exit_code_of(lambda: limiter.waiting == 0 and limiter.reserve("a", 100.0, None) is not None) == 0
     assert limiter.waiting == 1

@@ -35,7 +35,9 @@ RULES: dict[str, Rule] = {
     "options": Rule("errors", WORLD, "options are values, checked when they are made"),
     "hooks": Rule("errors", NO_IO, "events are values"),
     "access": Rule(
-        "core.addresses core.hosts core.urls core.verdicts errors options", WORLD, "a policy decides and dials nothing"
+        "core.addresses core.hosts core.urls core.accesschecks errors options",
+        WORLD,
+        "a policy decides and dials nothing",
     ),
     "cache": Rule(
         "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
@@ -66,7 +68,7 @@ RULES: dict[str, Rule] = {
     "http/http2": Rule("core errors http.http2 options", NO_IO, "a protocol without I/O"),
     "transport": Rule(
         "transport adapters access errors http options pins stats runtime core.addresses core.headers core.hosts"
-        " core.httpx2 core.messages core.proxychoice core.urls core.verdicts",
+        " core.httpx2 core.messages core.proxychoice core.urls core.accesschecks",
         {"trio"},
         "anyio stands for trio",
     ),
@@ -86,8 +88,8 @@ RULES: dict[str, Rule] = {
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
-        "access api cli connection core.digests core.verdicts disk.partfile disk.targets downloads.downloaded errors"
-        " hooks options progress response starting transport.explaining _version",
+        "access api cli connection core.digests core.accesschecks disk.partfile disk.targets downloads.downloaded"
+        " errors hooks options progress response starting transport.explaining _version",
         NO_IO,
         "it is built on the public interface",
     ),

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import httpconn
-from httpconn.core.counters import MAX_HOSTS, Counts
+from httpconn.core.counters import MAX_HOSTS, Counters
 from httpconn.stats import stats_of
 from tests.servers.scripted import Until, cut, in_turn, redirect, response
 
@@ -91,7 +91,7 @@ def test_stats_are_a_frozen_value(connect):
 
 
 def test_hosts_beyond_the_first_thousand_are_counted_together():
-    counts = Counts()
+    counts = Counters()
     for number in range(MAX_HOSTS * 2):
         counts.of(f"host{number}").requests += 1
     stats = stats_of(counts, ())

@@ -11,7 +11,7 @@ from ..core import digests, headers
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.requestbuilder import RequestSpec
-from ..core.segments import ALLOWED
+from ..core.segments import MAX_REQUESTED
 from ..core.urls import URL
 from ..downloads.downloadstate import OnExisting, Wanted
 from ..errors import InvalidRequest
@@ -111,8 +111,8 @@ class Calls:
         """What the file of a call is to come to."""
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
-        if segments is not None and (type(segments) is not int or not 1 <= segments <= ALLOWED):
-            raise InvalidRequest(f"segments must be a whole number from 1 to {ALLOWED}, or None")
+        if segments is not None and (type(segments) is not int or not 1 <= segments <= MAX_REQUESTED):
+            raise InvalidRequest(f"segments must be a whole number from 1 to {MAX_REQUESTED}, or None")
         if mirrors and digest is None:
             raise InvalidRequest("Mirrors need a digest, which says that they hold the same file")
         if filename not in (None, "server"):

@@ -43,4 +43,4 @@ class Opening(Face):
         if isinstance(block_size, bool) or not isinstance(block_size, int) or not 0 < block_size <= MOST:
             raise InvalidRequest(f"block_size must be a number of bytes from 1 to {MOST}")
         call = self._calls.part(url, timeout, extra_headers)
-        return RemoteFile(lambda wanted: self._run(fetch_part, call, wanted), call.spec.url.shown, block_size)
+        return RemoteFile(lambda wanted: self._run(fetch_part, call, wanted), call.spec.url.redacted, block_size)

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..core.blockcache import Blocks
-from ..core.filereads import Version, Wanted
+from ..core.blockcache import BlockCache
+from ..core.filereads import FileVersion, PartRequest
 from ..exchange.rangerequests import Fetched
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Fetch = Callable[[Wanted], Fetched]
+Fetch = Callable[[PartRequest], Fetched]
 
 BLOCK_SIZE = 256 * 1024
 """Bytes of a block, unless something else is said."""
@@ -52,11 +52,11 @@ class RemoteFile(io.BufferedIOBase):
         self._fetch = fetch
         self._position = 0
         self.name = name
-        version, content = fetch(Wanted(0, block_size - 1))
-        self._version: Version = version
+        version, content = fetch(PartRequest(0, block_size - 1))
+        self._version: FileVersion = version
         # What came as a whole is one block.
         size = block_size if len(content) < version.total else max(len(content), 1)
-        self._blocks = Blocks(version.total, size, max(HELD // size, 4))
+        self._blocks = BlockCache(version.total, size, max(HELD // size, 4))
         self._blocks.keep(0, content)
 
     def __repr__(self) -> str:
@@ -138,7 +138,7 @@ class RemoteFile(io.BufferedIOBase):
         """Let go of what is held; reading then raises ValueError."""
         with self._lock:
             super().close()
-            self._blocks = Blocks(0, 1, 2)
+            self._blocks = BlockCache(0, 1, 2)
 
     def _end(self, size: int | None) -> int:
         return self.size if size is None or size < 0 else min(self._position + size, self.size)
@@ -159,4 +159,4 @@ class RemoteFile(io.BufferedIOBase):
                 at += len(piece)
 
     def _load(self, first: int, last: int) -> None:
-        self._blocks.keep(first, self._fetch(Wanted(first, last, self._version)).content)
+        self._blocks.keep(first, self._fetch(PartRequest(first, last, self._version)).content)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import click
 
 from ..access import AccessPolicy
-from ..core.verdicts import Checked, CheckedAddress
+from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import HTTPConnError
 from ..progress import shown
 from ..transport.explaining import explained

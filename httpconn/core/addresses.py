@@ -19,7 +19,7 @@ T = TypeVar("T")
 CLOUD_METADATA = "cloud metadata"
 
 
-class Verdict(NamedTuple):
+class AddressClass(NamedTuple):
     """What an address is.
 
     Attributes:
@@ -40,12 +40,12 @@ class Verdict(NamedTuple):
         return f"{self.reason} {self.network} ({self.source})"
 
 
-def _public(network: str, source: str) -> Verdict:
-    return Verdict(True, "public internet", network, source)
+def _public(network: str, source: str) -> AddressClass:
+    return AddressClass(True, "public internet", network, source)
 
 
-def _special(network: str, reason: str, source: str) -> Verdict:
-    return Verdict(False, reason, network, source)
+def _special(network: str, reason: str, source: str) -> AddressClass:
+    return AddressClass(False, reason, network, source)
 
 
 IPV4_TABLE = (
@@ -125,11 +125,11 @@ IPV6_TABLE = (
     _special("ff00::/8", "multicast", "RFC 4291"),
 )
 
-_NO_ADDRESS = Verdict(False, "no address", "none", "RFC 4291 section 2.2")
-_SCOPED = Verdict(False, "scoped address", "with a zone", "RFC 4007")
+_NO_ADDRESS = AddressClass(False, "no address", "none", "RFC 4291 section 2.2")
+_SCOPED = AddressClass(False, "scoped address", "with a zone", "RFC 4007")
 
 
-class Ranges(Generic[T]):
+class PrefixTable(Generic[T]):
     """Networks of one family and what each stands for, laid out so that one bisection finds the longest prefix."""
 
     __slots__ = ("_starts", "_values")
@@ -139,7 +139,7 @@ class Ranges(Generic[T]):
         self._starts = sorted({0, *(first for first, _, _ in spans), *(last + 1 for _, last, _ in spans)})
         self._values = [_longest(spans, start) for start in self._starts]
 
-    def at(self, address: int) -> T | None:
+    def find(self, address: int) -> T | None:
         """What the longest prefix around an address stands for."""
         return self._values[bisect_right(self._starts, address) - 1]
 
@@ -148,8 +148,8 @@ def _longest(spans: Sequence[tuple[int, int, T]], address: int) -> T | None:
     return next((value for first, last, value in reversed(spans) if first <= address <= last), None)
 
 
-_RANGES: dict[int, Ranges[Verdict]] = {
-    version: Ranges((ip_network(row.network), row) for row in table)
+_RANGES: dict[int, PrefixTable[AddressClass]] = {
+    version: PrefixTable((ip_network(row.network), row) for row in table)
     for version, table in ((4, IPV4_TABLE), (6, IPV6_TABLE))
 }
 _UNWRAPPED = {0xFFFF, 0x64FF9B << 64}  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2), 64:ff9b::/96 (RFC 6052 section 2.1)
@@ -177,14 +177,14 @@ def network_of(given: str | Network) -> Network:
     return network
 
 
-def unwrapped(address: Address) -> Address:
+def normalized(address: Address) -> Address:
     """The IPv4 address that an IPv6 one merely stands for; any other address itself."""
     if address.version == 6 and int(address) >> 32 in _UNWRAPPED:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
 
-def classify(address: Address | str) -> Verdict:
+def classify(address: Address | str) -> AddressClass:
     """Whether an address belongs to the public internet, and which row of the table says so.
 
     A scoped one, and text that is no address, do not.
@@ -194,5 +194,5 @@ def classify(address: Address | str) -> Verdict:
         return _NO_ADDRESS
     if isinstance(found, IPv6Address) and found.scope_id is not None:
         return _SCOPED
-    inner = unwrapped(found)
-    return _RANGES[inner.version].at(int(inner)) or _NO_ADDRESS
+    inner = normalized(found)
+    return _RANGES[inner.version].find(int(inner)) or _NO_ADDRESS

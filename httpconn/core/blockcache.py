@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 
-class Blocks:
+class BlockCache:
     """A file in blocks of one size, of which those used last are held.
 
     Who reads on where the last question ended is given more than was asked for: twice as much with each question, up

@@ -1,4 +1,4 @@
-"""Intake: what an answer's body may cost, counted as it comes."""
+"""BodyCounter: what an answer's body may cost, counted as it comes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ByteBudget:
         return f"<ByteBudget {self.used} of {self.total} bytes used>"
 
 
-class Intake:
+class BodyCounter:
     """Counts one body on the wire and decoded, and stops it at the byte that is too many."""
 
     def __init__(self, *, max_bytes: int | None, limits: Limits, budget: ByteBudget | None) -> None:
@@ -89,7 +89,7 @@ class Intake:
         self._hold_ratio(self.decoded)
         self._hold(self.decoded)
 
-    def add_between(self, count: int) -> None:
+    def add_intermediate(self, count: int) -> None:
         """Count bytes that a content coding unpacked to, for another to unpack: they cost time, and no memory."""
         self._between += count
         self._hold_ratio(self._between)
@@ -107,7 +107,7 @@ class Intake:
             grown, self._spent = size - self._spent, size
             self._budget.spend(grown)
 
-    def cut(self) -> TruncatedBody:
+    def truncated(self) -> TruncatedBody:
         """The error of a body that ended here."""
         whole = "" if self._declared is None else f" of {self._declared}"
         return TruncatedBody(f"The body ended after {self.wire}{whole} bytes")
@@ -117,7 +117,7 @@ class Intake:
         if self._declared is None or self.wire == self._declared:
             return
         if self.wire < self._declared:
-            raise self.cut()
+            raise self.truncated()
         raise ProtocolError(f"The body has {self.wire} bytes where {self._declared} were declared")
 
 

@@ -66,7 +66,7 @@ _NOT_SELECTING = _OBSERVERS | {b"cache-control", b"pragma"}
 _CASELESS = frozenset({b"accept-charset", b"accept-encoding", b"accept-language"})
 
 
-class Wanted(NamedTuple):
+class RequestDirectives(NamedTuple):
     """The Cache-Control of a request (RFC 9111 section 5.2.1).
 
     Attributes:
@@ -138,14 +138,14 @@ class Store(Protocol):
         """Remove the record of a key."""
 
 
-def wanted(spec: RequestSpec) -> Wanted:
+def request_directives(spec: RequestSpec) -> RequestDirectives:
     """Return what a request asks of the cache."""
     given = {name.lower(): value.decode("ascii") for name, value in spec.fields}
     control = given.get(b"cache-control")
     asked = directives(control if control is not None else given.get(b"pragma"))
     if control is None:  # Pragma knows one directive (RFC 9111 section 5.4)
         asked = {name: value for name, value in asked.items() if name == "no-cache"}
-    return Wanted(
+    return RequestDirectives(
         bypasses="no-store" in asked or not CONDITIONS.isdisjoint(given),
         max_age=0 if "no-cache" in asked else _seconds(asked.get("max-age"), LONGEST),
         min_fresh=_seconds(asked.get("min-fresh"), 0, invalid=LONGEST),
@@ -282,7 +282,7 @@ def _heuristic_lifetime(record: Record) -> float:
     return max(0, min((date - modified) / HEURISTIC_PART, HEURISTIC_MOST))
 
 
-def is_usable(record: Record, wanted: Wanted, now: float) -> bool:
+def is_usable(record: Record, wanted: RequestDirectives, now: float) -> bool:
     """Whether a stored response is used without the server (RFC 9111 section 4)."""
     age = now - record.born
     allowed = wanted.max_stale if _may_be_stale(record) else 0
@@ -291,10 +291,10 @@ def is_usable(record: Record, wanted: Wanted, now: float) -> bool:
 
 def is_fresh(record: Record, now: float) -> bool:
     """Whether a stored response has not expired (RFC 9111 section 4.2)."""
-    return is_usable(record, Wanted(), now)
+    return is_usable(record, RequestDirectives(), now)
 
 
-def stands_in(record: Record, wanted: Wanted, now: float) -> bool:
+def may_replace_error(record: Record, wanted: RequestDirectives, now: float) -> bool:
     """Whether a stored response is used because the server failed (RFC 5861 section 4)."""
     age = now - record.born
     if not record.is_success or not _may_be_stale(record) or age >= wanted.max_age:

@@ -1,4 +1,4 @@
-"""Counts: what the calls of a connection object came to."""
+"""Counters: what the calls of a connection object came to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 MAX_HOSTS = 1024
 
 
-class Tally:
+class HostCounters:
     """What was sent to one host and came from it."""
 
     __slots__ = ("cached", "errors", "received", "requests", "retries")
@@ -20,23 +20,23 @@ class Tally:
         self.cached: int = 0
 
 
-class Counts:
+class Counters:
     """A tally for each host, and one for those that are too many.
 
     Without a lock, which every request would pay for: of two threads at once, one may go uncounted.
     """
 
     def __init__(self) -> None:
-        self.hosts: dict[str, Tally] = {}
-        self.others: Tally = Tally()
+        self.hosts: dict[str, HostCounters] = {}
+        self.others: HostCounters = HostCounters()
         self.errors: Counter[str] = Counter()
 
-    def of(self, host: str) -> Tally:
+    def of(self, host: str) -> HostCounters:
         """The tally of a host."""
         return self.hosts.get(host) or self._new(host)
 
-    def _new(self, host: str) -> Tally:
-        return self.others if len(self.hosts) >= MAX_HOSTS else self.hosts.setdefault(host, Tally())
+    def _new(self, host: str) -> HostCounters:
+        return self.others if len(self.hosts) >= MAX_HOSTS else self.hosts.setdefault(host, HostCounters())
 
     def fail(self, host: str, error: Exception) -> None:
         """A call ended in an error."""

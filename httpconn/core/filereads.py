@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .headers import Fields
-from .ranges import ContentRange, Head, parse_content_range
+from .ranges import ContentRange, RangeResponse, parse_content_range
 
 
-class Version(NamedTuple):
+class FileVersion(NamedTuple):
     """Of which file the parts are.
 
     Attributes:
@@ -24,12 +24,12 @@ class Version(NamedTuple):
     validator: str | None = None
 
 
-class Wanted(NamedTuple):
+class PartRequest(NamedTuple):
     """A part: from one byte to another, both included. The version is None before the first answer."""
 
     first: int
     last: int
-    version: Version | None = None
+    version: FileVersion | None = None
 
     @property
     def fields(self) -> Fields:
@@ -70,10 +70,10 @@ class Fail(NamedTuple):
     """The status is an error like any other."""
 
 
-Judgement = Part | Whole | Empty | Changed | Refused | Fail
+Decision = Part | Whole | Empty | Changed | Refused | Fail
 
 
-def judge(wanted: Wanted, head: Head) -> Judgement:
+def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
     """What an answer is worth."""
     part = parse_content_range(head.content_range)
     if head.status == 206:
@@ -91,7 +91,7 @@ def judge(wanted: Wanted, head: Head) -> Judgement:
     return _changed(wanted.version, head, head.length) or Refused("the whole file came where a part was asked for")
 
 
-def _part(wanted: Wanted, head: Head, part: ContentRange | None) -> Judgement:
+def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange | None) -> Decision:
     if head.encoded:
         return Refused("the part is encoded")
     if part is None or part.first is None or part.total is None:  # multipart/byteranges has none, either
@@ -106,7 +106,7 @@ def _part(wanted: Wanted, head: Head, part: ContentRange | None) -> Judgement:
     return Part(part.length, part.total)
 
 
-def _unsatisfiable(wanted: Wanted, part: ContentRange | None) -> Judgement:
+def _unsatisfiable(wanted: PartRequest, part: ContentRange | None) -> Decision:
     if part is None or part.total is None:
         return Fail()
     if wanted.version is None:
@@ -116,7 +116,7 @@ def _unsatisfiable(wanted: Wanted, part: ContentRange | None) -> Judgement:
     return Refused("bytes of it are said not to be there")
 
 
-def _changed(version: Version, head: Head, total: int | None) -> Changed | None:
+def _changed(version: FileVersion, head: RangeResponse, total: int | None) -> Changed | None:
     """A 206 has to repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
     if total not in (None, version.total):
         return Changed("it has another size now")

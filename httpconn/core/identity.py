@@ -17,7 +17,7 @@ _SIGNATURE = re.compile(
 )
 
 
-def key_of(url: VettedURL) -> str:
+def resource_key(url: VettedURL) -> str:
     """Names the resource of a URL by 16 hexadecimal digits, from which no secret of the URL can be read."""
     path, _, query = url.target.partition(b"?")
     meant = [each for each in query.split(b"&") if not _SIGNATURE.fullmatch(each.partition(b"=")[0])]

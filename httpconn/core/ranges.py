@@ -22,7 +22,7 @@ STRONG_AFTER = 60.0
 """Seconds after which a modification can no longer hide behind the same date (RFC 9110 section 8.8.2.2)."""
 
 
-class Held(NamedTuple):
+class ReceivedBytes(NamedTuple):
     """What there is of a file.
 
     Attributes:
@@ -52,7 +52,7 @@ class Held(NamedTuple):
         return self.size if self.total is None else min(self.size, self.total - 1)
 
 
-class Head(NamedTuple):
+class RangeResponse(NamedTuple):
     """The header of an answer, as far as it decides how a download goes on.
 
     Attributes:
@@ -105,7 +105,7 @@ class Complete(NamedTuple):
     """Nothing is missing."""
 
 
-class AskAgain(NamedTuple):
+class RequestWhole(NamedTuple):
     """The body is of no use; ask for the whole file."""
 
     reason: str
@@ -121,7 +121,7 @@ class Fail(NamedTuple):
     """The status is an error like any other."""
 
 
-Decision = Continue | Restart | Complete | AskAgain | Refuse | Fail
+Decision = Continue | Restart | Complete | RequestWhole | Refuse | Fail
 
 
 def is_strong(etag: str | None) -> bool:
@@ -173,7 +173,7 @@ def _names_a_version(value: str) -> bool:
     return isinstance(value, str) and is_validator(value.removeprefix("W/"))
 
 
-def fields(held: Held) -> Fields:
+def fields(held: ReceivedBytes) -> Fields:
     """Return the header fields that request the first missing bytes; none if only the whole file will do.
 
     The range ends where bytes on disk follow, so that none of them is sent again.
@@ -207,14 +207,14 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
     return part is not None and part.first is not None and part.total == part.length == length
 
 
-def decide(held: Held, head: Head) -> Decision:
+def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
     """What an answer means for what there is: the one place where bytes are joined to others, or are not."""
     if head.status == 206:
         return _part(held, head)
     if head.status == 416:
         return _unsatisfiable(held, head)
     if head.status == 412 and head.asked:
-        return AskAgain("the file has changed")
+        return RequestWhole("the file has changed")
     if not 200 <= head.status < 300:
         return Fail()
     part = parse_content_range(head.content_range)
@@ -224,22 +224,22 @@ def decide(held: Held, head: Head) -> Decision:
     return Restart()
 
 
-def _part(held: Held, head: Head) -> Decision:
+def _part(held: ReceivedBytes, head: RangeResponse) -> Decision:
     part = parse_content_range(head.content_range)
     if not head.asked:
         return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
     if head.encoded:
-        return AskAgain("the part is encoded")
+        return RequestWhole("the part is encoded")
     if part is None or part.first is None or part.last is None:  # multipart/byteranges has none, either
-        return AskAgain("the part does not say which it is")
+        return RequestWhole("the part does not say which it is")
     total = held.total if part.total is None else part.total
     flaw = _flaw(held, head, part, total)
     if flaw is not None or total is None:
-        return AskAgain(flaw or "the part does not say of how much")
+        return RequestWhole(flaw or "the part does not say of how much")
     return Continue(held.size - part.first, part.length, total)
 
 
-def _flaw(held: Held, head: Head, part: ContentRange, total: int | None) -> str | None:
+def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: int | None) -> str | None:
     """What keeps a part from following on what there is."""
     first, last = part.first or 0, part.last or 0
     if held.total is not None and total != held.total:
@@ -253,7 +253,7 @@ def _flaw(held: Held, head: Head, part: ContentRange, total: int | None) -> str 
     return None if _same_version(held, head) else "the part is of another version"
 
 
-def _same_version(held: Held, head: Head) -> bool:
+def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
     """A 206 has to repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
     if held.validator is None:
         return held.provable
@@ -262,21 +262,21 @@ def _same_version(held: Held, head: Head) -> bool:
     return head.last_modified in (None, held.validator)
 
 
-def _unsatisfiable(held: Held, head: Head) -> Decision:
+def _unsatisfiable(held: ReceivedBytes, head: RangeResponse) -> Decision:
     part = parse_content_range(head.content_range)
     is_all = part is not None and part.first is None and part.total == held.size and not held.beyond
     # Nothing is all there can be of an empty object; some servers refuse any GET of one.
     if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
         return Complete()
-    return AskAgain("there is no such part") if head.asked else Fail()
+    return RequestWhole("there is no such part") if head.asked else Fail()
 
 
-def _names_version(held: Held, head: Head) -> bool:
+def _names_version(held: ReceivedBytes, head: RangeResponse) -> bool:
     """Here nothing that is merely left out counts as equal: the size alone proves no version."""
     if held.provable:
         return True
     return held.validator is not None and held.validator in (head.etag, head.last_modified)
 
 
-def _unless_asked_whole(head: Head, reason: str) -> Decision:
-    return AskAgain(reason) if head.asked else Refuse(f"The server's answer is of no use: {reason}")
+def _unless_asked_whole(head: RangeResponse, reason: str) -> Decision:
+    return RequestWhole(reason) if head.asked else Refuse(f"The server's answer is of no use: {reason}")

@@ -1,4 +1,4 @@
-"""Rates: when the next request may start."""
+"""A rate limiter: the time at which the next request may start."""
 
 from __future__ import annotations
 
@@ -9,78 +9,80 @@ from collections.abc import Callable
 from ..errors import QueueFull
 from ..options import MAX_COUNT, RateLimit
 from ..runtime.forking import renew_in_child
-from .reservations import Slots
+from .slots import Slots
 
 MAX_HOSTS = 4096
 
-EARLY = 0.0005
+TIMER_ERROR = 0.0005
 """Seconds by which a sleep may end too early."""
 
 
 class _Bucket:
-    """The slots of one limit, for a host or for all, and the pauses that the host asked for.
+    """The slots of one limit, for one host or for all hosts, and the pauses that the host requested.
 
     Attributes:
-        slots: put off by each pause.
-        held_until: the end of the last pause.
-        shift: seconds of all pauses together.
+        slots: the slots; each pause delays them.
+        paused_until: the end of the last pause.
+        shift: the seconds of all pauses together.
     """
 
-    __slots__ = ("held_until", "shift", "slots")
+    __slots__ = ("paused_until", "shift", "slots")
 
     def __init__(self, interval: float, burst: int) -> None:
         self.slots = Slots(interval, burst)
-        self.held_until = 0.0
+        self.paused_until = 0.0
         self.shift = 0.0
 
     def due(self, moment: float) -> float:
-        """When a request may start that is not to start before a moment."""
-        return self.slots.due(moment if moment > self.held_until else self.held_until)
+        """Return the earliest time, from ``moment`` on, at which a request may start."""
+        return self.slots.due(moment if moment > self.paused_until else self.paused_until)
 
-    def hold(self, until: float, now: float) -> None:
-        """All turns to come are put off, in their order and at their distance."""
-        delay = until - max(now, self.held_until)
+    def pause(self, until: float, now: float) -> None:
+        """Delay all future requests. Their order and the time between them stay the same."""
+        delay = until - max(now, self.paused_until)
         if delay > 0:
-            self.slots.put_off(delay, now)
-            self.held_until = until
+            self.slots.delay(delay, now)
+            self.paused_until = until
             self.shift += delay
 
 
-class Turn:
-    """A moment at which one request may start, and the slots that it takes."""
+class Reservation:
+    """A time at which one request may start, and the slots that the request occupies."""
 
-    __slots__ = ("_moment", "_places", "_waits")
+    __slots__ = ("_moment", "_slots", "_waits")
 
-    def __init__(self, moment: float, places: list[tuple[_Bucket, float, float]], waits: bool) -> None:
+    def __init__(self, moment: float, slots: list[tuple[_Bucket, float, float]], waits: bool) -> None:
         self._moment = moment
-        self._places = places
+        self._slots = slots
         self._waits = waits
 
-    def wait(self, now: float) -> float:
-        """Seconds until then; a host that asks for a pause can put it off."""
-        delay = max((bucket.shift - shift for bucket, _, shift in self._places), default=0.0)
+    def wait_time(self, now: float) -> float:
+        """Return the seconds until the request may start. A pause that a host requests makes them longer."""
+        delay = max((bucket.shift - shift for bucket, _, shift in self._slots), default=0.0)
         wait = self._moment + delay - now
-        return wait if wait > EARLY else 0.0
+        return wait if wait > TIMER_ERROR else 0.0
 
-    def give_back(self) -> None:
-        """The slots are free again."""
-        for bucket, slot, shift in self._places:
-            bucket.slots.give_back(slot + bucket.shift - shift)
+    def free_slots(self) -> None:
+        """Make the slots available to other requests."""
+        for bucket, slot, shift in self._slots:
+            bucket.slots.free(slot + bucket.shift - shift)
 
 
-NOW = Turn(0.0, [], False)
-"""The turn of who need not wait, which nothing can put off."""
+IMMEDIATE = Reservation(0.0, [], False)
+"""The reservation of a request that need not wait. A pause does not delay it."""
 
 
 class RateLimiter:
-    """The turns of one connection object, shared by threads and tasks.
+    """The reservations of one connection object, shared by threads and tasks.
 
-    Who asks first is given the earliest turn at which all limits let a request start. A turn is a reservation, so that
-    nobody has to be woken by another thread or event loop, and who is cancelled or blocked holds nobody up.
+    Each caller gets the earliest time at which all limits allow a request, in the order of the calls. The time is
+    reserved at once, so no thread or event loop has to wake another. A caller that is cancelled or blocked does not
+    delay the others.
 
     Args:
-        limits: each of them holds. Turns that a host puts off by a pause hold a limit for all hosts on the average.
-        max_waiting: turns that may be waited for at once.
+        limits: the limits; all of them apply. If pauses delay the requests to a host, a limit for all hosts holds
+            on average only.
+        max_waiting: the number of calls that may wait at the same time.
     """
 
     def __init__(self, *limits: RateLimit, max_waiting: int = MAX_COUNT) -> None:
@@ -92,60 +94,66 @@ class RateLimiter:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """In the child: those who wait are the parent's, and a thread of it may hold the lock."""
+        """Renew the state of a child process: its parent's threads own the reservations and may hold the lock."""
         self._lock = threading.Lock()
-        self._left: deque[tuple[Turn, bool]] = deque()
+        self._released: deque[tuple[Reservation, bool]] = deque()
         self._waiting = 0
 
-    def turn(self, host: str, now: float, latest: float | None) -> Turn | None:
-        """Take the next turn at a host; it is left when it has come, or is not wanted any more.
+    def reserve(self, host: str, now: float, latest: float | None) -> Reservation | None:
+        """Reserve the next time for a request to a host. The caller must :meth:`release` the reservation.
 
-        None, and no turn is taken, when it would come after ``latest``, a moment of the clock of ``now``: whoever
-        cannot wait so long holds nobody up. ``latest=None`` waits as long as it takes.
+        Args:
+            host: the host.
+            now: the present time of a monotonic clock, in seconds.
+            latest: the last acceptable time of that clock, or None to accept any time.
+
+        Returns:
+            The reservation, or None if its time would be after ``latest``. In that case, no slot is occupied.
 
         Raises:
-            QueueFull: as many wait as may.
+            QueueFull: ``max_waiting`` calls are waiting already.
         """
         with self._lock:
-            if self._left:
-                self._see_who_left()
+            if self._released:
+                self._process_released()
             buckets = [*self._overall, *self._buckets(host, now)]
             moment = _due(buckets, now)
             if latest is not None and moment > latest:
                 return None
-            waits = moment - now > EARLY
+            waits = moment - now > TIMER_ERROR
             if waits and self._waiting >= self._max_waiting:
-                raise QueueFull(f"{self._waiting} calls wait for their turn already")
-            places = [(bucket, bucket.slots.take(moment, now), bucket.shift) for bucket in buckets]
+                raise QueueFull(f"{self._waiting} calls are already waiting for the rate limit")
+            slots = [(bucket, bucket.slots.take(moment, now), bucket.shift) for bucket in buckets]
             self._waiting += waits
-        return Turn(moment, places, waits) if moment > now else NOW
+        return Reservation(moment, slots, waits) if moment > now else IMMEDIATE
 
-    def leave(self, turn: Turn, *, used: bool) -> None:
-        """The turn has come, or will not be used; whoever asks next may have it.
+    def release(self, reservation: Reservation, *, used: bool) -> None:
+        """End the wait of a reservation. If it was not used, the next caller can have its slots.
 
-        Noted without the lock: a task that was forgotten is closed at any moment, also by who holds it.
+        This method does not take the lock. The garbage collector can close an abandoned task at any moment, also in a
+        thread that holds the lock.
         """
-        self._left.append((turn, used))
+        self._released.append((reservation, used))
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """The number of waiting calls."""
         with self._lock:
-            self._see_who_left()
+            self._process_released()
             return self._waiting
 
-    def hold(self, host: str, until: float, now: float) -> None:
-        """The host wants nothing before a moment."""
+    def pause(self, host: str, until: float, now: float) -> None:
+        """Start no request to a host before ``until``."""
         with self._lock:
             for bucket in self._buckets(host, now):
-                bucket.hold(until, now)
+                bucket.pause(until, now)
 
-    def _see_who_left(self) -> None:
-        while self._left:
-            turn, used = self._left.popleft()
-            self._waiting -= turn._waits
+    def _process_released(self) -> None:
+        while self._released:
+            reservation, used = self._released.popleft()
+            self._waiting -= reservation._waits
             if not used:
-                turn.give_back()
+                reservation.free_slots()
 
     def _buckets(self, host: str, now: float) -> list[_Bucket]:
         buckets = self._hosts.get(host)
@@ -157,13 +165,13 @@ class RateLimiter:
         return buckets
 
     def _forget(self, is_busy: Callable[[list[_Bucket]], bool]) -> None:
-        """The hosts that are idle; where too few are, those that have been known longest."""
+        """Remove the idle hosts, and the oldest of the busy hosts if more than half of ``MAX_HOSTS`` are busy."""
         busy = [(host, buckets) for host, buckets in self._hosts.items() if is_busy(buckets)]
         self._hosts = dict(busy[-(MAX_HOSTS // 2) :])
 
 
 def _due(buckets: list[_Bucket], now: float) -> float:
-    """The first moment at which all of them let a request start."""
+    """Return the earliest time at which all buckets allow a request."""
     moment = now
     while True:
         latest = moment

@@ -66,7 +66,7 @@ class Trail:
         except InvalidURL as error:
             raise RedirectRefused(f"The redirect leads to no usable URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
-            raise RedirectRefused(f"The redirect falls from https to http: {url.shown}")
+            raise RedirectRefused(f"The redirect falls from https to http: {url.redacted}")
         self._builder.admit(url)
         return RequestSpec(url, self._carried(spec, url.origin), spec.codings)
 

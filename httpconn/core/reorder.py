@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 R = TypeVar("R")
 
 
-class Window(Generic[R]):
+class ReorderBuffer(Generic[R]):
     """Results as they finish, or in the order in which they were begun.
 
     Args:
@@ -55,7 +55,7 @@ class Window(Generic[R]):
             self._ready.append(self._held.pop(self._released))
             self._released += 1
 
-    def hand_out(self) -> R:
+    def pop(self) -> R:
         """The next one, which is ready."""
         self._handed_out += 1
         return self._ready.popleft()

@@ -21,7 +21,7 @@ class RequestSpec(NamedTuple):
     fields: headers.Fields
     codings: frozenset[str]
 
-    def asking(self, fields: headers.Fields) -> RequestSpec:
+    def with_fields(self, fields: headers.Fields) -> RequestSpec:
         """The same request with further header fields."""
         return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
 

@@ -9,34 +9,34 @@ from ..options import RetryPolicy
 from .dates import timestamp
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """What a failure leads to.
 
     Attributes:
-        again: another attempt.
+        retry: whether another attempt follows.
         reason: why, in a few words.
     """
 
-    again: bool
+    retry: bool
     reason: str
 
 
-def judge(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str = "GET") -> Verdict:
+def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str = "GET") -> RetryDecision:
     """Whether attempt number ``attempt`` (1 is the first), which failed, is followed by another one."""
     if isinstance(error, StatusError):
         passes, what = error.status_code in policy.statuses, f"status {error.status_code}"
     else:
         passes, what = error.retryable, type(error).__name__
     if not passes:
-        return Verdict(False, f"{what} is final")
+        return RetryDecision(False, f"{what} is final")
     if method not in policy.methods:
-        return Verdict(False, f"{method} is not made again")
+        return RetryDecision(False, f"{method} is not made again")
     if attempt >= policy.attempts:
-        return Verdict(False, "no attempt is left")
-    return Verdict(True, f"{what} may pass")
+        return RetryDecision(False, "no attempt is left")
+    return RetryDecision(True, f"{what} may pass")
 
 
-def pause(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
+def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
     """Seconds to wait after attempt number ``attempt``, or None when the server asks for more than may be waited.
 
     ``chance`` is drawn evenly from 0 to 1: full jitter keeps clients that failed together from coming back together.

@@ -10,7 +10,7 @@ RATE = 10.0
 RESERVE = 100.0
 """Of these, those that are saved up while none is needed."""
 
-MOST = 1000.0
+MAX_EARNED = 1000.0
 """Earned retries that are kept."""
 
 MAX_HOSTS = 1024
@@ -25,7 +25,7 @@ class _Budget:
         self.at: float | None = None
 
 
-class Throttle:
+class RetryBudget:
     """A budget for each host, shared by threads and tasks.
 
     Without a lock, which every request would pay for: two threads at once may earn, or spend, as much as one.
@@ -37,7 +37,7 @@ class Throttle:
     def earn(self, host: Hashable, retries: float) -> None:
         """A request went well."""
         budget = self._budgets.get(host) or self._new(host)
-        if budget.earned < MOST:
+        if budget.earned < MAX_EARNED:
             budget.earned += retries
 
     def take(self, host: Hashable, now: float) -> bool:

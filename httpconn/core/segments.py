@@ -6,25 +6,25 @@ import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
-LEAST = 1024 * 1024
+MIN_SEGMENT = 1024 * 1024
 """Bytes below which a segment is not worth a question of its own."""
 
-LARGE = 32 * 1024 * 1024
+MIN_REMAINING = 32 * 1024 * 1024
 """Bytes still to come below which nobody but the caller asks for more than one connection."""
 
-FEWEST, MOST = 4, 16
+STEP, MAX_AUTOMATIC = 4, 16
 """Connections, once one turns out to be slow, and at most."""
 
-ALLOWED = 64
+MAX_REQUESTED = 64
 """Connections that a caller may ask for."""
 
-PATIENCE = 1.0
+MEASURE_SECONDS = 1.0
 """Seconds after which the speed is looked at, for the first time and again."""
 
-LONG = 2.0
+MIN_SECONDS = 2.0
 """Seconds still to come at the present speed that are worth more connections."""
 
-GAIN = 1.1
+MIN_SPEEDUP = 1.1
 """What more connections must have made of the speed for still more."""
 
 
@@ -36,20 +36,20 @@ class Segment:
         position: the next byte to be put on disk.
         reach: where what is being received now will end; a later byte may be taken away from it.
         end: the byte after its last one.
-        goes_on: its connection would bring what follows, too.
+        continues: its connection would bring what follows, too.
     """
 
-    __slots__ = ("end", "goes_on", "position", "reach", "start")
+    __slots__ = ("continues", "end", "position", "reserved", "start")
 
-    def __init__(self, start: int, end: int, *, goes_on: bool = False) -> None:
+    def __init__(self, start: int, end: int, *, continues: bool = False) -> None:
         self.start: int = start
         self.position: int = start
-        self.reach: int = start
+        self.reserved: int = start
         self.end: int = end
-        self.goes_on: bool = goes_on
+        self.continues: bool = continues
 
 
-class Plan:
+class SegmentPlan:
     """The segments of one file, shared by those who fetch them, be they threads or tasks.
 
     Args:
@@ -70,7 +70,7 @@ class Plan:
     def first(self) -> Segment:
         """The first bytes that are missing, for the connection that there is already."""
         with self._lock:
-            return self._take(Segment(*self._gaps()[0], goes_on=True))
+            return self._take(Segment(*self._gaps()[0], continues=True))
 
     def take(self) -> Segment | None:
         """The largest part that nobody fetches, or else the second half of what the slowest has left."""
@@ -84,21 +84,21 @@ class Plan:
 
     def _split(self) -> Segment | None:
         victim = max(self._taken, key=_left, default=None)
-        if victim is None or _left(victim) < 2 * LEAST:
+        if victim is None or _left(victim) < 2 * MIN_SEGMENT:
             return None
-        middle, end = victim.reach + _left(victim) // 2, victim.end
+        middle, end = victim.reserved + _left(victim) // 2, victim.end
         victim.end = middle
         return self._take(Segment(middle, end))
 
-    def claim(self, segment: Segment, most: int) -> int:
+    def reserve(self, segment: Segment, most: int) -> int:
         """Bytes that may be received next, for nobody else will; 0 at the segment's end."""
         with self._lock:
-            if segment.goes_on and segment.position == segment.end:
+            if segment.continues and segment.position == segment.end:
                 # Who took this part over has given it back.
                 segment.end = dict(self._gaps()).get(segment.end, segment.end)
-            segment.reach = min(segment.position + most, segment.end)
-            self.used = max(self.used, sum(each.reach > each.start for each in self._taken))
-            return segment.reach - segment.position
+            segment.reserved = min(segment.position + most, segment.end)
+            self.used = max(self.used, sum(each.reserved > each.start for each in self._taken))
+            return segment.reserved - segment.position
 
     def advance(self, segment: Segment, count: int) -> None:
         """So many bytes more are on disk."""
@@ -121,7 +121,7 @@ class Plan:
     def has_more(self) -> bool:
         """Whether another connection would find something to do."""
         with self._lock:
-            return bool(self._gaps()) or any(_left(each) >= 2 * LEAST for each in self._taken)
+            return bool(self._gaps()) or any(_left(each) >= 2 * MIN_SEGMENT for each in self._taken)
 
     def _covered(self) -> list[tuple[int, int]]:
         return merged([*self._done, *((each.start, each.position) for each in self._taken)])
@@ -134,31 +134,31 @@ class Plan:
         return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
-class Pace(NamedTuple):
+class Parallelism(NamedTuple):
     """How many connections there should be, where the caller leaves that to the speed.
 
     Attributes:
         connections: now.
         speed: bytes per second before the last of them were added.
-        settled: more did not make it faster.
+        is_final: more did not make it faster.
     """
 
     connections: int = 1
     speed: float = 0.0
-    settled: bool = False
+    is_final: bool = False
 
-    def after(self, speed: float, rest: int) -> Pace:
+    def after(self, speed: float, rest: int) -> Parallelism:
         """The pace from now on.
 
         Args:
             speed: bytes per second that the present connections bring.
             rest: bytes to come.
         """
-        if self.settled or self.connections >= MOST or rest < LARGE or rest < LONG * speed:
+        if self.is_final or self.connections >= MAX_AUTOMATIC or rest < MIN_REMAINING or rest < MIN_SECONDS * speed:
             return self
-        if speed < GAIN * self.speed:
-            return self._replace(settled=True)
-        return Pace(min(MOST, self.connections + FEWEST) if self.connections > 1 else FEWEST, speed)
+        if speed < MIN_SPEEDUP * self.speed:
+            return self._replace(is_final=True)
+        return Parallelism(min(MAX_AUTOMATIC, self.connections + STEP) if self.connections > 1 else STEP, speed)
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -179,4 +179,4 @@ def _size(gap: tuple[int, int]) -> int:
 
 
 def _left(segment: Segment) -> int:
-    return segment.end - segment.reach
+    return segment.end - segment.reserved

@@ -70,7 +70,7 @@ class VettedURL:
         return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
     @property
-    def shown(self) -> str:
+    def redacted(self) -> str:
         """As :func:`redact` gives it."""
         return _hidden(self.text)
 

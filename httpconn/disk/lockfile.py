@@ -81,7 +81,7 @@ class Made(NamedTuple):
     """What an owner is making.
 
     Attributes:
-        key: names the resource; see :func:`httpconn.core.identity.key_of`.
+        key: names the resource; see :func:`httpconn.core.identity.resource_key`.
         total: bytes of the whole file, or None where nobody said.
         validator: names the version, strongly; None where nothing does.
     """

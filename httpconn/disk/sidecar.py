@@ -26,7 +26,7 @@ class Sidecar:
 
     Attributes:
         url: where the bytes are from, redacted: for people.
-        key: names the resource that they are of; see :func:`httpconn.core.identity.key_of`.
+        key: names the resource that they are of; see :func:`httpconn.core.identity.resource_key`.
         digest: what the caller expects the file to have, as ``algorithm:hex``, or None.
         validator: names the version that they are of, strongly; None where nothing does.
         total: bytes of the whole file, or None where nobody said.

@@ -54,7 +54,7 @@ async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     try:
         downloaded = await _fetch(port, call, wanted)
     except HTTPConnError as error:
-        error.url = error.url or call.spec.url.shown
+        error.url = error.url or call.spec.url.redacted
         raise
     for hook in call.rules.hooks.download:
         await port.tell(hook, downloaded)
@@ -147,7 +147,7 @@ class _Download:
         """What the next attempt asks for."""
         self._asked = () if self._only_whole else ranges.fields(self._partial.held)
         fields = self._asked if self._partial.received else self._conditions
-        self._course.call = self._course.call._replace(spec=self._spec.asking(fields))
+        self._course.call = self._course.call._replace(spec=self._spec.with_fields(fields))
 
     async def _take(self, answer: OpenResponse) -> Downloaded | None:
         """The file, or None where another question has to be asked."""
@@ -184,7 +184,7 @@ class _Download:
             case ranges.Complete():
                 await answer.close()
                 self._partial.end()
-            case ranges.AskAgain(reason):
+            case ranges.RequestWhole(reason):
                 self._only_whole = True
                 return await self._ask_again(answer, reason)
             case ranges.Refuse(reason):
@@ -195,7 +195,7 @@ class _Download:
 
     async def _ask_again(self, answer: OpenResponse, reason: str) -> bool:
         await answer.close()
-        logger.info("%s is asked again: %s", self._spec.url.shown, reason)
+        logger.info("%s is asked again: %s", self._spec.url.redacted, reason)
         return False
 
     async def _settle(self, answer: OpenResponse) -> Downloaded | None:
@@ -209,7 +209,7 @@ class _Download:
             raise error
         self._remade = True
         await self._port.blocking(self._partial.restart)
-        logger.info("%s is fetched again: %s", self._spec.url.shown, error.message)
+        logger.info("%s is fetched again: %s", self._spec.url.redacted, error.message)
         return None
 
     async def _commit(self, answer: OpenResponse) -> Downloaded:
@@ -247,7 +247,7 @@ class _Download:
         return Downloaded(
             self._job.target,
             size,
-            answer.url.shown,
+            answer.url.redacted,
             content_type=head.field("content-type"),
             validator=version or validator,
             attempts=self._course.attempts,

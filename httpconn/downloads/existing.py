@@ -12,7 +12,7 @@ from ..core.dates import timestamp
 from ..core.deadlines import Deadline
 from ..core.digests import Expected, hasher
 from ..core.headers import Fields
-from ..core.identity import key_of
+from ..core.identity import resource_key
 from ..core.messages import Head
 from ..core.urls import VettedURL
 from ..disk.versions import is_notable, noted
@@ -103,7 +103,7 @@ def _kept(target: Path, existing: Existing, digest: Expected | None, course: Req
     return Downloaded(
         target,
         existing.size,
-        course.call.spec.url.shown,
+        course.call.spec.url.redacted,
         verified=frozenset(() if digest is None else {digest.algorithm}),
         digest=None if digest is None else str(digest),
         digest_source=None if digest is None else digest.source,
@@ -137,7 +137,7 @@ def version_of(target: Path, url: VettedURL, validator: str | None) -> Existing 
     None where there is no file, or it is noted as another resource.
     """
     existing, version = look_at(target), None if validator else noted(target)
-    if existing is None or (version is not None and version.key != key_of(url)):
+    if existing is None or (version is not None and version.key != resource_key(url)):
         return None
     if version is not None:
         return existing._replace(validator=version.validator, noted=True)

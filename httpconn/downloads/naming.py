@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.filenames import safe_name
-from ..core.identity import key_of
+from ..core.identity import resource_key
 from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
 from ..exchange.requeststate import OpenResponse
@@ -18,7 +18,7 @@ async def placed(port: Port, wanted: Wanted, url: VettedURL) -> Path:
     """The target; while only the server knows it, one that stands for the resource in the folder."""
     if not wanted.server_names:
         return await port.blocking(check_target, wanted.save_path)
-    return await port.blocking(check_folder, wanted.save_path) / key_of(url)
+    return await port.blocking(check_folder, wanted.save_path) / resource_key(url)
 
 
 async def take_name(job: Job, answer: OpenResponse, url: VettedURL) -> Existing | None:

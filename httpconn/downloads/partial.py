@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..core.digests import Announced, Expected, Hash, hasher
-from ..core.identity import key_of
-from ..core.ranges import Held, is_validator
+from ..core.identity import resource_key
+from ..core.ranges import ReceivedBytes, is_validator
 from ..core.segments import merged
 from ..core.urls import VettedURL
 from ..disk.partfile import Made, PartFile, Sidecar
@@ -46,7 +46,7 @@ class Partial:
     """
 
     def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
-        self.key: str = key_of(url)
+        self.key: str = resource_key(url)
         self.size: int = 0
         self.behind: tuple[tuple[int, int], ...] = ()
         self.total: int | None = None
@@ -68,11 +68,11 @@ class Partial:
         self._sources = 0
 
     @property
-    def held(self) -> Held:
+    def held(self) -> ReceivedBytes:
         """What a decision is made on. The bytes of an encoded body are counted otherwise than those on the wire."""
         if self._encoded:
-            return Held(self.size)
-        return Held(
+            return ReceivedBytes(self.size)
+        return ReceivedBytes(
             self.size,
             self.total,
             self._validator,
@@ -258,9 +258,9 @@ class Partial:
         found = merged(ranges)
         return found if found and found[0][0] == 0 else [(0, 0), *found]
 
-    def _note(self, held: Held, behind: list[tuple[int, int]]) -> Sidecar:
+    def _note(self, held: ReceivedBytes, behind: list[tuple[int, int]]) -> Sidecar:
         return Sidecar(
-            url=self._url.shown,
+            url=self._url.redacted,
             key=self.key,
             digest=None if self._expected is None else str(self._expected),
             validator=held.validator,

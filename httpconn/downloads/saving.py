@@ -120,7 +120,7 @@ class Saving:
         return Meter(
             job.wanted.progress,
             total=self._partial.total,
-            url=job.course.call.spec.url.shown,
+            url=job.course.call.spec.url.redacted,
             path=job.target,
             attempt=attempt,
             now=self._port.now(),

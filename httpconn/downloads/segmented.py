@@ -12,9 +12,9 @@ from functools import partial as bound
 
 from ..core import segments
 from ..core.deadlines import Deadline
-from ..core.filereads import Changed, Fail, Part, Refused, Version, Wanted, judge
+from ..core.filereads import Changed, Fail, FileVersion, Part, PartRequest, Refused, decide
 from ..core.requestbuilder import RequestSpec
-from ..core.segments import Pace, Plan, Segment
+from ..core.segments import Parallelism, Segment, SegmentPlan
 from ..errors import (
     DeadlineExceeded,
     FileChanged,
@@ -56,14 +56,14 @@ def connections_for(job: Job, answer: OpenResponse) -> int:
     """How many connections the rest of a file may have; 1 where nothing but this answer is to be had."""
     partial, wanted = job.partial, job.wanted.segments
     limits = answer.call.rules.limits
-    most = min(limits.max_connections, limits.max_per_host or limits.max_connections, wanted or segments.MOST)
+    most = min(limits.max_connections, limits.max_per_host or limits.max_connections, wanted or segments.MAX_AUTOMATIC)
     if wanted == 1 or partial.validator is None or partial.total is None:
         return 1
     rest = partial.total - partial.received
     if wanted is not None:
-        return most if rest >= 2 * segments.LEAST else 1
+        return most if rest >= 2 * segments.MIN_SEGMENT else 1
     takes_ranges = answer.head.status == 206 or answer.head.field("accept-ranges") == "bytes"
-    return most if takes_ranges and rest >= segments.LARGE else 1
+    return most if takes_ranges and rest >= segments.MIN_REMAINING else 1
 
 
 class Segmented:
@@ -91,8 +91,8 @@ class Segmented:
         self._meter = meter
         self._most = most
         self._call = job.course.call if most == 1 else _brief(job.course.call)
-        self._pace = Pace(1 if job.wanted.segments is None else most)
-        self._plan = Plan(job.partial.total or 0, [(0, job.partial.size), *job.partial.behind])
+        self._parallelism = Parallelism(1 if job.wanted.segments is None else most)
+        self._plan = SegmentPlan(job.partial.total or 0, [(0, job.partial.size), *job.partial.behind])
         self._first = self._plan.first()
         self._version = _version_of(answer, self._plan.total, job.partial.validator)
         self._errors: list[HTTPConnError] = []
@@ -156,7 +156,7 @@ class Segmented:
         """More connections, unless the server has refused one."""
         if self._errors:
             return
-        wanted = min(self._most, self._pace.connections) - len(self._working)
+        wanted = min(self._most, self._parallelism.connections) - len(self._working)
         for _ in range(wanted if self._plan.has_more else 0):
             self._start(crew, port)
 
@@ -165,9 +165,9 @@ class Segmented:
         now = self._port.now()
         self._course.deadline.check(now)
         received = self._tell(now)
-        if now - self._looked >= segments.PATIENCE:
+        if now - self._looked >= segments.MEASURE_SECONDS:
             speed = (received - self._counted) / (now - self._looked)
-            self._pace = self._pace.after(speed, self._plan.total - received)
+            self._parallelism = self._parallelism.after(speed, self._plan.total - received)
             self._looked, self._counted = now, received
         if received - self._kept >= CHECKPOINT_BYTES:
             checkpoints.soon()
@@ -256,7 +256,7 @@ class Segmented:
         blocks, key = BlockReader(body, BLOCK, lambda _: None), object()
         self._incoming[key] = segment, blocks
         try:
-            while most := self._plan.claim(segment, BLOCK):
+            while most := self._plan.reserve(segment, BLOCK):
                 block = await blocks.receive(most)
                 if not block:
                     break
@@ -272,7 +272,7 @@ class Segmented:
 class _Question:
     """What the next attempt to fetch a segment asks for; meanwhile others may take over its end."""
 
-    def __init__(self, spec: RequestSpec, version: Version, segment: Segment, course: RequestState) -> None:
+    def __init__(self, spec: RequestSpec, version: FileVersion, segment: Segment, course: RequestState) -> None:
         self.segment = segment
         self.course = course
         self._spec = spec
@@ -280,12 +280,12 @@ class _Question:
 
     def ask(self) -> None:
         """For what is missing now."""
-        self._wanted = Wanted(self.segment.position, self.segment.end - 1, self._version)
-        self.course.call = self.course.call._replace(spec=self._spec.asking(self._wanted.fields))
+        self._wanted = PartRequest(self.segment.position, self.segment.end - 1, self._version)
+        self.course.call = self.course.call._replace(spec=self._spec.with_fields(self._wanted.fields))
 
     def require_part(self, answer: OpenResponse) -> None:
         """Anything but what was asked for is an error, after which nothing more is asked for on this connection."""
-        match judge(self._wanted, range_head(answer, range_requested=True)):
+        match decide(self._wanted, range_head(answer, range_requested=True)):
             case Part():
                 return
             case Fail():
@@ -318,8 +318,8 @@ def _refusal(error: HTTPConnError) -> HTTPConnError:
     return refused
 
 
-def _version_of(answer: OpenResponse, total: int, validator: str | None) -> Version:
+def _version_of(answer: OpenResponse, total: int, validator: str | None) -> FileVersion:
     """What the further answers have to name: what this one does, which belongs to what there is."""
     head = answer.head
     etag, modified = head.field("etag"), head.field("last-modified")
-    return Version(total, etag, modified, validator or validator_of(head))
+    return FileVersion(total, etag, modified, validator or validator_of(head))

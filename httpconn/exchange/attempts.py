@@ -63,7 +63,7 @@ async def _consumed(answer: OpenResponse, consume: Consume[T]) -> T:
         raise
     rules = answer.course.call.rules
     if rules.retries.budget is not None and answer.head.status not in rules.retries.statuses:
-        rules.throttle.earn(answer.request.origin, rules.retries.budget)
+        rules.retry_budget.earn(answer.request.origin, rules.retries.budget)
     return consumed
 
 
@@ -73,12 +73,12 @@ def _pause(port: Port, course: RequestState, error: HTTPConnError) -> float | No
     policy, rates = course.call.rules.retries, course.call.rules.rates
     method = "GET" if course.request is None else course.request.method
     asked = _retry_after(error, port.timestamp())
-    wait = retries.pause(policy, course.failures, asked, port.chance())
+    wait = retries.backoff(policy, course.failures, asked, port.chance())
     if rates is not None and isinstance(error, StatusError):
         hold_others(rates, policy, course.origin.host, error, asked, wait, port.now())
-    verdict = retries.judge(policy, error, course.failures, method)
-    if not verdict.again:
-        logger.debug("Attempt %d was the last one: %s", course.attempts, verdict.reason)
+    decision = retries.decide(policy, error, course.failures, method)
+    if not decision.retry:
+        logger.debug("Attempt %d was the last one: %s", course.attempts, decision.reason)
         return None
     if wait is None or not course.deadline.allows(wait, port.now()):
         return None
@@ -90,7 +90,7 @@ def _pause(port: Port, course: RequestState, error: HTTPConnError) -> float | No
 def _is_afforded(port: Port, course: RequestState) -> bool:
     """Whether the budget of the host holds another retry."""
     rules = course.call.rules
-    course.spent = rules.retries.budget is not None and not rules.throttle.take(course.origin, port.now())
+    course.spent = rules.retries.budget is not None and not rules.retry_budget.take(course.origin, port.now())
     return not course.spent
 
 
@@ -104,8 +104,8 @@ def _retry_after(error: HTTPConnError, now: float) -> float | None:
 async def _tell(port: Port, course: RequestState, error: HTTPConnError, wait: float) -> None:
     """That an attempt failed, and another one follows."""
     course.describe(error, port.now())
-    course.call.rules.counts.of(course.origin.host).retries += 1
-    url = course.call.spec.url.shown
+    course.call.rules.counters.of(course.origin.host).retries += 1
+    url = course.call.spec.url.redacted
     logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
     for hook in course.call.rules.hooks.retry:
         await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
@@ -136,7 +136,7 @@ async def _follow(port: Port, course: RequestState) -> OpenResponse:
         await exchange.close()
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            event = RedirectEvent(left.shown, spec.url.shown, head.status)
+            event = RedirectEvent(left.redacted, spec.url.redacted, head.status)
             await port.tell(hook, event)
 
 
@@ -152,7 +152,7 @@ def _body(port: Port, exchange: Exchange, course: RequestState, spec: RequestSpe
         budget=call.budget,
         floor=call.floor,
         bandwidths=() if call.bandwidth is None and call.rules.bandwidth is None else call.bandwidths,
-        tally=call.rules.counts.of(spec.url.origin.host),
+        counters=call.rules.counters.of(spec.url.origin.host),
     )
 
 
@@ -164,7 +164,7 @@ async def _send(port: Port, course: RequestState, spec: RequestSpec) -> tuple[Re
             await waiting
     request = course.request = call.rules.builder.build(spec)
     course.deadline.check(port.now())
-    call.rules.counts.of(spec.url.origin.host).requests += 1
+    call.rules.counters.of(spec.url.origin.host).requests += 1
     try:
         exchange = await port.send(request, call.timeouts, course.deadline)
     except HTTPConnError as error:
@@ -175,5 +175,5 @@ async def _send(port: Port, course: RequestState, spec: RequestSpec) -> tuple[Re
             raise exceeded from error
         raise
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("GET %s: %d", spec.url.shown, exchange.head.status)
+        logger.debug("GET %s: %d", spec.url.redacted, exchange.head.status)
     return request, exchange

@@ -1,6 +1,6 @@
 """Many items at once: begun as there is room, their results handed out one by one.
 
-The number of workers bounds what is under way, and the window what is begun and not handed out. So neither a source
+The number of workers bounds what is under way, and the buffer what is begun and not handed out. So neither a source
 without an end nor a caller who is slow to read fills the memory.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
-from ..core.reorder import Window
+from ..core.reorder import ReorderBuffer
 from ..ports.base import Channel, Crew
 
 Item = TypeVar("Item")
@@ -67,7 +67,7 @@ class Many(Generic[Item, Result]):
         self._stream: AsyncIterator[Item] | None = source if isinstance(source, AsyncIterator) else None
         self._work = work
         self._workers = concurrency
-        self._window: Window[Result] = Window(2 * concurrency, ordered=ordered)
+        self._buffer: ReorderBuffer[Result] = ReorderBuffer(2 * concurrency, ordered=ordered)
         self._exhausted = False
         self._jobs: Channel[tuple[int, Item]] = crew.channel()
         self._reports: Channel[Report[Result]] = crew.channel()
@@ -82,25 +82,25 @@ class Many(Generic[Item, Result]):
         """The next result; raises what the source raised."""
         if self._source is not None:
             self._fill(self._source)
-        while not self._window.is_ready:
-            if self._exhausted and self._window.is_empty:
+        while not self._buffer.is_ready:
+            if self._exhausted and self._buffer.is_empty:
                 return End.END
             self._take(await self._reports.receive())
-        result = self._window.hand_out()
+        result = self._buffer.pop()
         if self._stream is not None:
             self._room.send(None)
         return result
 
     def _take(self, report: Report[Result]) -> None:
         if isinstance(report, Finished):
-            self._window.finish(*report)
+            self._buffer.finish(*report)
         elif isinstance(report, Raised):
             raise report.error
         else:
             self._exhausted = True
 
     def _fill(self, source: Iterator[Item]) -> None:
-        for _ in range(0 if self._exhausted else self._window.room):
+        for _ in range(0 if self._exhausted else self._buffer.room):
             item = next(source, End.END)
             if item is End.END:
                 self._exhausted = True
@@ -111,7 +111,7 @@ class Many(Generic[Item, Result]):
         try:
             async for item in source:
                 self._give(item)
-                while not self._window.room:
+                while not self._buffer.room:
                     await self._room.receive()
         except Exception as error:  # noqa: BLE001 - raised where the results are asked for
             self._reports.send(Raised(error))
@@ -121,7 +121,7 @@ class Many(Generic[Item, Result]):
         self._reports.send(End.END)
 
     def _give(self, item: Item) -> None:
-        number = self._window.begin()
+        number = self._buffer.begin()
         self._jobs.send((number, item))
         if number < self._workers:
             self._crew.start(self._labour)

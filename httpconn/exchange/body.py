@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from ..core.bandwidth import Bandwidth
-from ..core.bodycounter import ByteBudget, Intake, SpeedFloor, declared_length
-from ..core.counters import Tally
+from ..core.bodycounter import BodyCounter, ByteBudget, SpeedFloor, declared_length
+from ..core.counters import HostCounters
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.messages import Head
@@ -49,17 +49,17 @@ class Body:
         budget: ByteBudget | None,
         floor: bool,
         bandwidths: tuple[Bandwidth, ...],
-        tally: Tally,
+        counters: HostCounters,
     ) -> None:
         self._port = port
         self._exchange = exchange
         self._deadline = deadline
         self._codings = codings
         self._limits = limits
-        self._intake = Intake(max_bytes=max_bytes, limits=limits, budget=budget)
+        self._counter = BodyCounter(max_bytes=max_bytes, limits=limits, budget=budget)
         self._floor = SpeedFloor(limits) if floor and limits.min_speed else None
         self._bandwidths = bandwidths
-        self._tally = tally
+        self._host_counters = counters
         self.owed: int = 0
         self._as_sent = False
         self._decoder: Decoder | None = None
@@ -70,7 +70,7 @@ class Body:
     @property
     def wire_bytes(self) -> int:
         """Bytes received so far, as they were sent."""
-        return self._intake.wire
+        return self._counter.wire
 
     @property
     def is_encoded(self) -> bool:
@@ -86,13 +86,13 @@ class Body:
         head = self._exchange.head
         if self._limits.strict_framing and is_close_delimited(head):
             raise ProtocolError("Nothing but the end of the connection marks the end of the body")
-        self._intake.expect(expected_length(head))
+        self._counter.expect(expected_length(head))
         if not self._as_sent and b"content-encoding" in head.values:
             self._decoder = decoder_for(head.field("content-encoding"), self._codings, self._count_between)
         self._begun = True
 
     def _count_between(self, count: int) -> None:
-        self._intake.add_between(count)
+        self._counter.add_intermediate(count)
         self._deadline.check(self._port.now())
 
     async def receive(self) -> bytes:
@@ -105,7 +105,7 @@ class Body:
             if self._pending:
                 block = self._decoder.take(PIECE)
                 if block:
-                    self._intake.add_decoded(len(block))
+                    self._counter.add_decoded(len(block))
                     return block
             await self._feed(self._decoder)
         return b""
@@ -127,7 +127,7 @@ class Body:
             decoder.finish()
         except DecodingError as error:
             raise TruncatedBody(error.message) from error
-        if not self._intake.wire:
+        if not self._counter.wire:
             raise TruncatedBody("The body ended before it began")
 
     async def receive_wire(self) -> bytes:
@@ -145,8 +145,8 @@ class Body:
         if self._decoder is not None:
             return b""
         data = self._exchange.take()
-        self._intake.add_wire(len(data))
-        self._tally.received += len(data)
+        self._counter.add_wire(len(data))
+        self._host_counters.received += len(data)
         if self._bandwidths:
             self.owed += len(data)
         return data
@@ -178,14 +178,14 @@ class Body:
         try:
             received = await step(*args)
         except TruncatedBody as error:
-            raise self._intake.cut() from error
+            raise self._counter.truncated() from error
         except TimedOut as error:
             if self._deadline.ended(error, self._port.now()):
                 raise self._deadline.exceeded() from error
             raise
         count = received if isinstance(received, int) else len(received)
-        self._intake.add_wire(count)
-        self._tally.received += count
+        self._counter.add_wire(count)
+        self._host_counters.received += count
         if self._floor is not None and count:
             self._floor.add(count, self._port.now() - began)
         if self._bandwidths:
@@ -207,7 +207,7 @@ class Body:
 
     def _end(self) -> bytes:
         if not self._ended:
-            self._intake.finish()
+            self._counter.finish()
             self._ended = True
         return b""
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..core import caching, redirects
-from ..core.bodycounter import Intake
-from ..core.caching import Record, Store, Wanted
+from ..core.bodycounter import BodyCounter
+from ..core.caching import Record, RequestDirectives, Store
 from ..core.messages import Head, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
@@ -27,7 +27,7 @@ async def obtain(port: Port, course: RequestState) -> Content:
     store = course.call.rules.cache
     if store is None:
         return await run_attempts(port, course, read_content)
-    wanted = caching.wanted(course.call.spec)
+    wanted = caching.request_directives(course.call.spec)
     try:
         record = None if wanted.bypasses else await _look_up(port, store, course, wanted)
         if record is not None and caching.is_usable(record, wanted, port.timestamp()):
@@ -42,7 +42,7 @@ async def obtain(port: Port, course: RequestState) -> Content:
     return await _ask(port, store, course, wanted, record)
 
 
-async def _look_up(port: Port, store: Store, course: RequestState, wanted: Wanted) -> Record | None:
+async def _look_up(port: Port, store: Store, course: RequestState, wanted: RequestDirectives) -> Record | None:
     """Follow stored redirects, and return the record of the URL that they lead to."""
     trail = redirects.Trail(course.call.rules.redirects, course.call.rules.builder)
     seen: set[str] = set()
@@ -56,7 +56,7 @@ async def _look_up(port: Port, store: Store, course: RequestState, wanted: Wante
         course.call = course.call._replace(spec=following)
         course.hops += 1
         for hook in course.call.rules.hooks.redirect:
-            await port.tell(hook, RedirectEvent(spec.url.shown, following.url.shown, record.status))
+            await port.tell(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
     return None  # a loop of stored redirects may have been none for the server
 
 
@@ -69,10 +69,10 @@ def _given(port: Port, course: RequestState, record: Record) -> Content:
     """
     call, size = course.call, len(record.data)
     if record.is_success:
-        Intake(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)
+        BodyCounter(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)
         if call.budget is not None:
             call.budget.spend(size)
-    call.rules.counts.of(call.spec.url.origin.host).cached += 1
+    call.rules.counters.of(call.spec.url.origin.host).cached += 1
     if not record.is_success:
         raise StatusError(Response(call.rules.builder.build(call.spec), caching.head_of(record, port.timestamp())))
     return Content(record.data, record.fields.get("content-type"))
@@ -87,15 +87,17 @@ def _not_stored(course: RequestState) -> StatusError:
     return error
 
 
-async def _ask(port: Port, store: Store, course: RequestState, wanted: Wanted, record: Record | None) -> Content:
+async def _ask(
+    port: Port, store: Store, course: RequestState, wanted: RequestDirectives, record: Record | None
+) -> Content:
     """Ask the server, about the record if there is one that can be named."""
     visit = _Visit(port, store, record, course.call.spec, port.timestamp())
     if record is not None:
-        course.call = course.call._replace(spec=course.call.spec.asking(caching.conditions(record)))
+        course.call = course.call._replace(spec=course.call.spec.with_fields(caching.conditions(record)))
     try:
         return await run_attempts(port, course, visit.read)
     except HTTPConnError as error:
-        if record is None or not _has_failed(error) or not caching.stands_in(record, wanted, port.timestamp()):
+        if record is None or not _has_failed(error) or not caching.may_replace_error(record, wanted, port.timestamp()):
             raise
     try:
         return _given(port, course, record)

@@ -78,7 +78,7 @@ def _rest(answer: OpenResponse) -> ranges.Continue | None:
     if isinstance(decision, ranges.Complete):  # the end of a chunked body was lost, and nothing else
         return ranges.Continue(0, 0, kept.held.size)
     course.call, course.kept = course.call._replace(spec=kept.whole), None
-    if isinstance(decision, ranges.AskAgain | ranges.Refuse):
+    if isinstance(decision, ranges.RequestWhole | ranges.Refuse):
         course.failures -= 1  # an answer that leads to another question is no failure
         raise ProtocolError(f"The rest of the body is not to be had: {decision.reason}", retryable=True)
     return None
@@ -187,8 +187,8 @@ def _can_go_on(answer: OpenResponse, size: int) -> bool:
 def _keep(answer: OpenResponse, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
     """The next attempt asks for the rest of what an answer began."""
     course = answer.course
-    held = ranges.Held(content.tell(), total, validator_of(answer.head))
+    held = ranges.ReceivedBytes(content.tell(), total, validator_of(answer.head))
     course.record_progress(held.size, answer.port.now())
     course.kept = Kept(answer, content, held, whole)
-    spec = whole.asking(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))
+    spec = whole.with_fields(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))
     course.call = course.call._replace(spec=spec)

@@ -51,7 +51,7 @@ def _parsed(call: Call, content: Content) -> Any:
     try:
         return parse_json(content.data)
     except HTTPConnError as error:
-        error.url = call.spec.url.shown
+        error.url = call.spec.url.redacted
         raise
 
 

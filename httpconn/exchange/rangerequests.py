@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from ..core.filereads import Changed, Empty, Part, Refused, Version, Wanted, Whole, judge
+from ..core.filereads import Changed, Empty, FileVersion, Part, PartRequest, Refused, Whole, decide
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
 from ..ports.base import Port
@@ -21,11 +21,11 @@ MOST_WHOLE = 8 * MIB
 class Fetched(NamedTuple):
     """A part, or all of a file."""
 
-    version: Version
+    version: FileVersion
     content: bytes
 
 
-async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
+async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> Fetched:
     """A part of the version that is wanted, or of any if none is; in that case it may be the whole.
 
     Raises:
@@ -38,13 +38,13 @@ async def fetch_part(port: Port, call: Call, wanted: Wanted) -> Fetched:
         most = max(most, MOST_WHOLE)
     if call.max_bytes is not None:
         most = min(most, call.max_bytes)
-    asked = call._replace(spec=call.spec.asking(wanted.fields), max_bytes=most)
+    asked = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=most)
     return await perform(port, asked, partial(_take, wanted, call.max_bytes))
 
 
-async def _take(wanted: Wanted, most: int | None, answer: OpenResponse) -> Fetched:
+async def _take(wanted: PartRequest, most: int | None, answer: OpenResponse) -> Fetched:
     keep_own_format(answer)
-    match judge(wanted, range_head(answer, range_requested=True)):
+    match decide(wanted, range_head(answer, range_requested=True)):
         case Part(length, total):
             if most is not None and total > most:
                 raise LimitExceeded(f"The file has {total} bytes; {most} are allowed")
@@ -78,7 +78,7 @@ async def _small(answer: OpenResponse) -> bytes:
         raise RangesRefused("The server gives no parts, and the file is too large to be held whole") from error
 
 
-def _version(answer: OpenResponse, total: int) -> Version:
+def _version(answer: OpenResponse, total: int) -> FileVersion:
     head = answer.head
     etag, modified = head.field("etag"), head.field("last-modified")
-    return Version(total, etag, modified, validator_of(head))
+    return FileVersion(total, etag, modified, validator_of(head))

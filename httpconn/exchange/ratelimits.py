@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..core.deadlines import Deadline
-from ..core.rates import NOW, RateLimiter, Turn
+from ..core.rates import IMMEDIATE, RateLimiter, Reservation
 from ..errors import StatusError
 from ..options import RetryPolicy
 from ..ports.base import Port
@@ -23,22 +23,22 @@ def take_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadline) -> 
     Raises:
         DeadlineExceeded: it may not in time; raised at once.
     """
-    turn = rates.turn(host, port.now(), deadline.at)
-    if turn is None:
+    reservation = rates.reserve(host, port.now(), deadline.at)
+    if reservation is None:
         raise deadline.exceeded()
-    return None if turn is NOW else _await(port, rates, turn, deadline)
+    return None if reservation is IMMEDIATE else _await(port, rates, reservation, deadline)
 
 
-async def _await(port: Port, rates: RateLimiter, turn: Turn, deadline: Deadline) -> None:
+async def _await(port: Port, rates: RateLimiter, reservation: Reservation, deadline: Deadline) -> None:
     try:
-        while wait := turn.wait(port.now()):
+        while wait := reservation.wait_time(port.now()):
             if not deadline.allows(wait, port.now()):
                 raise deadline.exceeded()
             await port.sleep(wait)
     except BaseException:
-        rates.leave(turn, used=False)
+        rates.release(reservation, used=False)
         raise
-    rates.leave(turn, used=True)
+    rates.release(reservation, used=True)
 
 
 def hold_others(
@@ -66,4 +66,4 @@ def hold_others(
     elif error.status_code not in PAUSING or not policy.obey_retry_after:
         return
     if asked:
-        rates.hold(host, now + min(asked, policy.max_retry_after), now)
+        rates.pause(host, now + min(asked, policy.max_retry_after), now)

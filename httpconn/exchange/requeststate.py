@@ -12,12 +12,12 @@ from ..core import ranges
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.caching import Store
-from ..core.counters import Counts
+from ..core.counters import Counters
 from ..core.deadlines import SHARED, Deadline
 from ..core.messages import Head, Origin, Request, Response
 from ..core.rates import RateLimiter
 from ..core.requestbuilder import RequestBuilder, RequestSpec
-from ..core.retrybudget import Throttle
+from ..core.retrybudget import RetryBudget
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
@@ -36,11 +36,11 @@ class Rules:
     redirects: RedirectPolicy
     rates: RateLimiter | None = None
     hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
-    throttle: Throttle = dataclasses.field(default_factory=Throttle)
+    retry_budget: RetryBudget = dataclasses.field(default_factory=RetryBudget)
     flights: dict[Hashable, Any] | None = None
     cache: Store | None = None
     bandwidth: Bandwidth | None = None
-    counts: Counts = dataclasses.field(default_factory=Counts)
+    counters: Counters = dataclasses.field(default_factory=Counters)
 
 
 class Call(NamedTuple):
@@ -128,7 +128,7 @@ class RequestState:
         """Tell of an error as the caller sees it: where, after how many attempts and how long."""
         error.attempts, error.elapsed = self.attempts, now - self.started_at
         if error.url is None:
-            error.url = self.url.shown
+            error.url = self.url.redacted
 
     def fail(self, error: HTTPConnError, now: float) -> None:
         """The same for an error that ends the attempts."""
@@ -233,7 +233,7 @@ class Kept(NamedTuple):
 
     answer: OpenResponse
     content: BytesIO
-    held: ranges.Held
+    held: ranges.ReceivedBytes
     whole: RequestSpec
 
 
@@ -241,7 +241,7 @@ def count_failure(call: Call, error: HTTPConnError) -> None:
     """A call ended in an error, which is counted where its last request went."""
     request = error._request
     origin = request.origin if isinstance(request, Request) else call.spec.url.origin
-    call.rules.counts.fail(origin.host, error)
+    call.rules.counters.fail(origin.host, error)
 
 
 def name_hop(error: BaseException, request: Request) -> None:

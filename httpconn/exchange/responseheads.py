@@ -10,10 +10,10 @@ from .body import expected_length
 from .requeststate import OpenResponse
 
 
-def range_head(answer: OpenResponse, *, range_requested: bool) -> ranges.Head:
+def range_head(answer: OpenResponse, *, range_requested: bool) -> ranges.RangeResponse:
     """What :func:`httpconn.core.ranges.decide` judges; ``range_requested``: the request had a Range."""
     head = answer.head
-    return ranges.Head(
+    return ranges.RangeResponse(
         head.status,
         range_requested,
         head.field("content-range"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..access import AccessPolicy
-from ..core.verdicts import Checked, CheckedAddress
+from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..runtime.stepping import run_sync
 from .guard import Guard

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from ..access import AccessPolicy
 from ..core.addresses import Address as IPAddress
-from ..core.addresses import network_of, parse, unwrapped
+from ..core.addresses import network_of, normalized, parse
 from ..core.hosts import check_host
 from ..core.messages import Origin, Request
 from ..core.urls import redact
@@ -138,7 +138,7 @@ class Guard:
         address = parse(text)
         if address is None:
             return True
-        inner = unwrapped(address)
+        inner = normalized(address)
         return is_own(inner) and not any(inner in network for network in self._own_loopback)
 
     def judge_peer(self, host: str, vetted: Address, sock: socket.socket) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.addresses import IPV4_TABLE, IPV6_TABLE, Address, Ranges, Verdict, classify, network_of
+from httpconn.core.addresses import IPV4_TABLE, IPV6_TABLE, Address, AddressClass, PrefixTable, classify, network_of
 from tests.corpora.addresses import ADDRESSES
 
 TABLES = {4: IPV4_TABLE, 6: IPV6_TABLE}
@@ -21,14 +21,14 @@ def bits(address: Address) -> str:
     return f"{int(address):0{WIDTHS[address.version]}b}"
 
 
-def by_hand(address: Address) -> Verdict:
+def by_hand(address: Address) -> AddressClass:
     """The table read row by row, in bits: slow, and with nothing of the way the library reads it."""
     if isinstance(address, IPv6Address) and bits(address)[:96] in (
         "0" * 80 + "1" * 16,
         f"{0x64:016b}{0xFF9B:016b}" + "0" * 64,
     ):
         return by_hand(IPv4Address(int(bits(address)[96:], 2)))
-    best: tuple[int, Verdict] | None = None
+    best: tuple[int, AddressClass] | None = None
     for row in TABLES[address.version]:
         start, _, length = row.network.partition("/")
         prefix = bits(ip_address(start))[: int(length)]
@@ -38,7 +38,7 @@ def by_hand(address: Address) -> Verdict:
     return best[1]
 
 
-def edges(row: Verdict) -> list[Address]:
+def edges(row: AddressClass) -> list[Address]:
     """The first and last address of a row, the neighbours before and after it, and one inside."""
     network = ip_network(row.network)
     first, last = int(network[0]), int(network[-1])
@@ -48,20 +48,20 @@ def edges(row: Verdict) -> list[Address]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.network)
-def test_a_row_reaches_from_its_first_to_its_last_address(row: Verdict) -> None:
+def test_a_row_reaches_from_its_first_to_its_last_address(row: AddressClass) -> None:
     for address in edges(row):
         assert classify(address) == by_hand(address), address
         assert classify(str(address)) == by_hand(address), address
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.network)
-def test_a_row_decides_about_an_address_of_its_own(row: Verdict) -> None:
+def test_a_row_decides_about_an_address_of_its_own(row: AddressClass) -> None:
     own = [address for address in edges(row) if address in ip_network(row.network) and by_hand(address) is row]
     assert own or row.network in STANDS_FOR_IPV4 or row.network == "0.0.0.0/0"
 
 
 @pytest.mark.parametrize("table", TABLES.values())
-def test_no_network_stands_twice(table: tuple[Verdict, ...]) -> None:
+def test_no_network_stands_twice(table: tuple[AddressClass, ...]) -> None:
     networks = [ip_network(row.network) for row in table]
     assert len(set(networks)) == len(networks)
     assert all(row.reason and row.source for row in table)
@@ -88,7 +88,7 @@ def any_address() -> st.SearchStrategy[Address]:
     return st.one_of(st.ip_addresses(), near, inside, mapped, nat64)
 
 
-def _near(row: Verdict, distance: int, at_end: bool) -> Address:
+def _near(row: AddressClass, distance: int, at_end: bool) -> Address:
     network = ip_network(row.network)
     number = int(network[-1 if at_end else 0]) + distance
     return type(network[0])(number % (1 << WIDTHS[network.version]))
@@ -122,7 +122,7 @@ def test_ranges_find_the_longest_of_any_networks(rows: list[tuple[IPv4Address, i
     networks = [ip_network(f"{start}/{length}", strict=False) for start, length in rows]
     around = [each for each in networks if address in each]
     expected = max(around, key=lambda each: each.prefixlen, default=None)
-    assert Ranges((each, each) for each in networks).at(int(address)) == expected
+    assert PrefixTable((each, each) for each in networks).find(int(address)) == expected
 
 
 def test_a_network_of_mapped_addresses_is_one_of_ipv4() -> None:

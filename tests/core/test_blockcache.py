@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.blockcache import Blocks
+from httpconn.core.blockcache import BlockCache
 
 CONTENT = bytes(range(251)) * 4
 
@@ -37,7 +37,7 @@ def most_bytes(blocks):
     reads=st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(0, 500)), max_size=20),
 )
 def test_any_reads_give_the_bytes_of_the_file(size, most, reads):
-    blocks = Blocks(len(CONTENT), size, most)
+    blocks = BlockCache(len(CONTENT), size, most)
     for offset, count in reads:
         end = min(offset + count, len(CONTENT))
         assert read(blocks, offset, end, []) == CONTENT[offset:end]
@@ -45,28 +45,28 @@ def test_any_reads_give_the_bytes_of_the_file(size, most, reads):
 
 @given(size=st.integers(1, 300), most=st.integers(2, 8), step=st.integers(1, 300))
 def test_reading_on_asks_for_each_byte_once(size, most, step):
-    blocks, asked = Blocks(len(CONTENT), size, most), []
+    blocks, asked = BlockCache(len(CONTENT), size, most), []
     for offset in range(0, len(CONTENT), step):
         read(blocks, offset, min(offset + step, len(CONTENT)), asked)
     assert sum(last - first + 1 for first, last in asked) == len(CONTENT)
 
 
 def test_reading_on_is_given_more_with_each_question():
-    blocks, asked = Blocks(1000, 10, 16), []
+    blocks, asked = BlockCache(1000, 10, 16), []
     for offset in range(0, 1000, 10):
         read(blocks, offset, offset + 10, asked)
     assert [last - first + 1 for first, last in asked[:5]] == [20, 30, 50, 90, 90]
 
 
 def test_reading_here_and_there_is_given_no_more_than_its_blocks():
-    blocks, asked = Blocks(1000, 10, 16), []
+    blocks, asked = BlockCache(1000, 10, 16), []
     for offset in (500, 100, 905, 300):
         read(blocks, offset, offset + 10, asked)
     assert asked == [(500, 509), (100, 109), (900, 919), (300, 309)]
 
 
 def test_what_was_used_longest_ago_goes_first():
-    blocks = Blocks(1000, 10, 2)
+    blocks = BlockCache(1000, 10, 2)
     for first in (0, 100):
         blocks.keep(first, CONTENT[first : first + 10])
     assert blocks.at(0) is not None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core import caching
-from httpconn.core.caching import BRIEF, HEURISTIC_MOST, LONGEST, Record, Wanted
+from httpconn.core.caching import BRIEF, HEURISTIC_MOST, LONGEST, Record, RequestDirectives
 from httpconn.core.messages import Head
 from httpconn.core.requestbuilder import RequestSpec
 from httpconn.core.urls import vet
@@ -259,46 +259,48 @@ class TestStatuses:
 
 
 WANTED = [
-    ({}, Wanted()),
-    ({"Cache_Control": "max-age=10"}, Wanted(max_age=10)),
-    ({"Cache_Control": "no-cache"}, Wanted(max_age=0)),
-    ({"cache_control": "max-age=soon"}, Wanted(max_age=0)),
-    ({"Pragma": "no-cache"}, Wanted(max_age=0)),
-    ({"Pragma": "no-store"}, Wanted()),
-    ({"Pragma": "no-cache", "Cache_Control": "max-age=10"}, Wanted(max_age=10)),
-    ({"Cache_Control": "min-fresh=10"}, Wanted(min_fresh=10)),
-    ({"Cache_Control": "min-fresh=soon"}, Wanted(min_fresh=LONGEST)),
-    ({"Cache_Control": "max-stale"}, Wanted(max_stale=LONGEST)),
-    ({"Cache_Control": "max-stale=10"}, Wanted(max_stale=10)),
-    ({"Cache_Control": "max-stale=soon"}, Wanted(max_stale=0)),
-    ({"Cache_Control": "Only-If-Cached"}, Wanted(only_if_cached=True)),
-    ({"Cache_Control": "no-store"}, Wanted(bypasses=True)),
-    ({"range": "bytes=0-"}, Wanted(bypasses=True)),
-    ({"If_None_Match": "*"}, Wanted(bypasses=True)),
-    ({"If_Modified_Since": at(0)}, Wanted(bypasses=True)),
+    ({}, RequestDirectives()),
+    ({"Cache_Control": "max-age=10"}, RequestDirectives(max_age=10)),
+    ({"Cache_Control": "no-cache"}, RequestDirectives(max_age=0)),
+    ({"cache_control": "max-age=soon"}, RequestDirectives(max_age=0)),
+    ({"Pragma": "no-cache"}, RequestDirectives(max_age=0)),
+    ({"Pragma": "no-store"}, RequestDirectives()),
+    ({"Pragma": "no-cache", "Cache_Control": "max-age=10"}, RequestDirectives(max_age=10)),
+    ({"Cache_Control": "min-fresh=10"}, RequestDirectives(min_fresh=10)),
+    ({"Cache_Control": "min-fresh=soon"}, RequestDirectives(min_fresh=LONGEST)),
+    ({"Cache_Control": "max-stale"}, RequestDirectives(max_stale=LONGEST)),
+    ({"Cache_Control": "max-stale=10"}, RequestDirectives(max_stale=10)),
+    ({"Cache_Control": "max-stale=soon"}, RequestDirectives(max_stale=0)),
+    ({"Cache_Control": "Only-If-Cached"}, RequestDirectives(only_if_cached=True)),
+    ({"Cache_Control": "no-store"}, RequestDirectives(bypasses=True)),
+    ({"range": "bytes=0-"}, RequestDirectives(bypasses=True)),
+    ({"If_None_Match": "*"}, RequestDirectives(bypasses=True)),
+    ({"If_Modified_Since": at(0)}, RequestDirectives(bypasses=True)),
 ]
 
 
 @pytest.mark.parametrize(("fields", "expected"), WANTED)
-def test_a_caller_says_what_is_wanted_of_the_cache(fields: dict[str, str], expected: Wanted) -> None:
-    assert caching.wanted(spec(**fields)) == expected
+def test_a_caller_says_what_is_wanted_of_the_cache(fields: dict[str, str], expected: RequestDirectives) -> None:
+    assert caching.request_directives(spec(**fields)) == expected
 
 
 @pytest.mark.parametrize(
     ("wanted", "control", "after", "usable"),
     [
-        (Wanted(max_age=10), "max-age=60", 9, True),
-        (Wanted(max_age=10), "max-age=60", 10, False),
-        (Wanted(max_age=0), "max-age=60", 0, False),
-        (Wanted(min_fresh=20), "max-age=60", 39, True),
-        (Wanted(min_fresh=20), "max-age=60", 40, False),
-        (Wanted(max_stale=20), "max-age=60", 79, True),
-        (Wanted(max_stale=20), "max-age=60", 80, False),
-        (Wanted(max_stale=LONGEST), "max-age=60, must-revalidate", 60, False),
-        (Wanted(max_stale=LONGEST), "no-cache", 0, False),
+        (RequestDirectives(max_age=10), "max-age=60", 9, True),
+        (RequestDirectives(max_age=10), "max-age=60", 10, False),
+        (RequestDirectives(max_age=0), "max-age=60", 0, False),
+        (RequestDirectives(min_fresh=20), "max-age=60", 39, True),
+        (RequestDirectives(min_fresh=20), "max-age=60", 40, False),
+        (RequestDirectives(max_stale=20), "max-age=60", 79, True),
+        (RequestDirectives(max_stale=20), "max-age=60", 80, False),
+        (RequestDirectives(max_stale=LONGEST), "max-age=60, must-revalidate", 60, False),
+        (RequestDirectives(max_stale=LONGEST), "no-cache", 0, False),
     ],
 )
-def test_a_stored_response_is_used_as_the_caller_wants(wanted: Wanted, control: str, after: int, usable: bool) -> None:
+def test_a_stored_response_is_used_as_the_caller_wants(
+    wanted: RequestDirectives, control: str, after: int, usable: bool
+) -> None:
     assert caching.is_usable(stored(cache_control=control, etag='"a"'), wanted, NOW + after) is usable
 
 
@@ -397,8 +399,8 @@ class TestA304:
 def test_an_answer_stands_in_for_a_server_that_fails(ruled: str, after: int, may: bool) -> None:
     record = kept(cache_control=ruled, etag='"a"')
     assert record is not None
-    assert caching.stands_in(record, Wanted(), NOW + after) is may
-    assert not caching.stands_in(record, Wanted(max_age=5), NOW + after)
+    assert caching.may_replace_error(record, RequestDirectives(), NOW + after) is may
+    assert not caching.may_replace_error(record, RequestDirectives(max_age=5), NOW + after)
 
 
 @given(st.dictionaries(st.sampled_from([*caching.KEPT, "age", "vary"]), st.text(max_size=40)), st.text(max_size=40))
@@ -408,7 +410,7 @@ def test_no_header_breaks_the_rules(header: dict[str, str], directives: str) -> 
     record = caching.record_of(response, b"", NOW, NOW)
     if record is not None:
         caching.is_fresh(record, NOW + 1)
-        caching.stands_in(record, Wanted(), NOW + 1)
+        caching.may_replace_error(record, RequestDirectives(), NOW + 1)
         caching.conditions(record)
         caching.validated(record, response, NOW, NOW)
         caching.head_of(record, NOW)

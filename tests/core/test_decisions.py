@@ -9,7 +9,7 @@ import pytest
 from httpconn import ByteBudget, Limits, RedirectPolicy, errors
 from httpconn.access import AccessPolicy
 from httpconn.core import redirects
-from httpconn.core.bodycounter import Intake, SpeedFloor, declared_length
+from httpconn.core.bodycounter import BodyCounter, SpeedFloor, declared_length
 from httpconn.core.deadlines import Deadline
 from httpconn.core.requestbuilder import RequestBuilder, RequestSpec
 
@@ -107,46 +107,46 @@ def test_equal_locations_count_once() -> None:
 
 
 def test_a_body_stops_at_the_byte_that_is_too_many() -> None:
-    intake = Intake(max_bytes=10, limits=Limits(), budget=None)
-    intake.add_wire(10)
+    counter = BodyCounter(max_bytes=10, limits=Limits(), budget=None)
+    counter.add_wire(10)
     with pytest.raises(errors.LimitExceeded):
-        intake.add_wire(1)
+        counter.add_wire(1)
 
 
 def test_a_declared_body_that_is_too_large_is_not_begun() -> None:
     with pytest.raises(errors.LimitExceeded, match="declares 11 bytes"):
-        Intake(max_bytes=10, limits=Limits(), budget=None).expect(11)
+        BodyCounter(max_bytes=10, limits=Limits(), budget=None).expect(11)
     with pytest.raises(errors.LimitExceeded, match="budget has 5 left"):
-        Intake(max_bytes=None, limits=Limits(), budget=ByteBudget(5)).expect(6)
+        BodyCounter(max_bytes=None, limits=Limits(), budget=ByteBudget(5)).expect(6)
 
 
 def test_decoded_bytes_count_like_wire_bytes_but_not_twice() -> None:
     budget = ByteBudget(100)
-    intake = Intake(max_bytes=None, limits=Limits(), budget=budget)
-    intake.add_wire(10)
-    intake.add_decoded(40)
-    intake.add_wire(10)
-    intake.add_decoded(40)
+    counter = BodyCounter(max_bytes=None, limits=Limits(), budget=budget)
+    counter.add_wire(10)
+    counter.add_decoded(40)
+    counter.add_wire(10)
+    counter.add_decoded(40)
     assert budget.used == 80
     with pytest.raises(errors.LimitExceeded, match="budget of 100"):
-        intake.add_decoded(21)
+        counter.add_decoded(21)
 
 
 def test_the_ratio_counts_beyond_its_grace() -> None:
-    intake = Intake(max_bytes=None, limits=Limits(max_ratio=10, ratio_grace=1000), budget=None)
-    intake.add_wire(10)
-    intake.add_decoded(1000)
+    counter = BodyCounter(max_bytes=None, limits=Limits(max_ratio=10, ratio_grace=1000), budget=None)
+    counter.add_wire(10)
+    counter.add_decoded(1000)
     with pytest.raises(errors.LimitExceeded, match="10 times"):
-        intake.add_decoded(1)
+        counter.add_decoded(1)
 
 
 @pytest.mark.parametrize(("wire", "error"), [(9, errors.TruncatedBody), (11, errors.ProtocolError)])
 def test_a_body_of_another_length_than_declared_is_an_error(wire: int, error: type[Exception]) -> None:
-    intake = Intake(max_bytes=None, limits=Limits(), budget=None)
-    intake.expect(10)
-    intake.add_wire(wire)
+    counter = BodyCounter(max_bytes=None, limits=Limits(), budget=None)
+    counter.expect(10)
+    counter.add_wire(wire)
     with pytest.raises(error):
-        intake.finish()
+        counter.finish()
 
 
 def test_a_budget_is_one_for_many_threads() -> None:

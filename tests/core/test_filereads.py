@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from httpconn.core.filereads import Changed, Empty, Fail, Part, Refused, Version, Wanted, Whole, judge
-from httpconn.core.ranges import Head
+from httpconn.core.filereads import Changed, Empty, Fail, FileVersion, Part, PartRequest, Refused, Whole, decide
+from httpconn.core.ranges import RangeResponse
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 00:00:00 GMT", "Tue, 06 Jan 2026 00:00:00 GMT"
-FIRST = Wanted(0, 9)
-NAMED = Wanted(10, 19, Version(100, '"a"', MONDAY, '"a"'))
-DATED = Wanted(10, 19, Version(100, None, MONDAY, MONDAY))
-UNNAMED = Wanted(10, 19, Version(100))
-WEAK = Wanted(10, 19, Version(100, 'W/"a"', None, None))
+FIRST = PartRequest(0, 9)
+NAMED = PartRequest(10, 19, FileVersion(100, '"a"', MONDAY, '"a"'))
+DATED = PartRequest(10, 19, FileVersion(100, None, MONDAY, MONDAY))
+UNNAMED = PartRequest(10, 19, FileVersion(100))
+WEAK = PartRequest(10, 19, FileVersion(100, 'W/"a"', None, None))
 
 
 def head(status=206, content_range=None, length=None, etag=None, modified=None, encoded=False):
-    return Head(status, True, content_range, length, etag, modified, encoded)
+    return RangeResponse(status, True, content_range, length, etag, modified, encoded)
 
 
 def test_the_fields_that_ask():
@@ -47,7 +47,7 @@ def test_the_fields_that_ask():
     ],
 )
 def test_what_is_of_use(wanted, answer, worth):
-    assert judge(wanted, answer) == worth
+    assert decide(wanted, answer) == worth
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_of_use(wanted, answer, worth):
     ],
 )
 def test_another_version(wanted, answer):
-    assert isinstance(judge(wanted, answer), Changed)
+    assert isinstance(decide(wanted, answer), Changed)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_another_version(wanted, answer):
     ],
 )
 def test_no_parts(wanted, answer):
-    assert isinstance(judge(wanted, answer), Refused)
+    assert isinstance(decide(wanted, answer), Refused)

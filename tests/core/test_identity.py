@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from httpconn.core.identity import key_of
+from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
 
 PLAIN = "https://example.com/file"
 
 
 def key(url: str) -> str:
-    return key_of(vet(url))
+    return resource_key(vet(url))
 
 
 @pytest.mark.parametrize(

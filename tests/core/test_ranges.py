@@ -7,15 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core import ranges
-from httpconn.core.ranges import AskAgain, Complete, ContentRange, Continue, Fail, Head, Held, Refuse, Restart
+from httpconn.core.ranges import (
+    Complete,
+    ContentRange,
+    Continue,
+    Fail,
+    RangeResponse,
+    ReceivedBytes,
+    Refuse,
+    RequestWhole,
+    Restart,
+)
 
 OLD, NEW = "Sat, 01 Jan 2000 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:59 GMT"
 LATER = "Sat, 01 Jan 2000 00:01:00 GMT"
-HELD = Held(size=40, total=100, validator='"v1"')
-DATED = Held(size=40, total=100, validator=OLD)
-UNTOLD = Held(size=40, validator='"v1"')
-PROVABLE = Held(size=40, total=100, provable=True)
-ALL = Held(size=100, total=100, validator='"v1"')
+HELD = ReceivedBytes(size=40, total=100, validator='"v1"')
+DATED = ReceivedBytes(size=40, total=100, validator=OLD)
+UNTOLD = ReceivedBytes(size=40, validator='"v1"')
+PROVABLE = ReceivedBytes(size=40, total=100, provable=True)
+ALL = ReceivedBytes(size=100, total=100, validator='"v1"')
 
 
 @pytest.mark.parametrize(
@@ -51,9 +61,9 @@ def test_a_file_may_claim_no_other_validator(value):
 @pytest.mark.parametrize(
     ("held", "expected"),
     [
-        (Held(), ()),
-        (Held(size=40, total=100), ()),
-        (Held(size=0, total=100, validator='"v1"'), ()),
+        (ReceivedBytes(), ()),
+        (ReceivedBytes(size=40, total=100), ()),
+        (ReceivedBytes(size=0, total=100, validator='"v1"'), ()),
         (HELD, ((b"Range", b"bytes=40-"), (b"If-Range", b'"v1"'))),
         (DATED, ((b"Range", b"bytes=40-"), (b"If-Range", OLD.encode()))),
         (PROVABLE, ((b"Range", b"bytes=40-"),)),
@@ -91,7 +101,7 @@ def test_a_content_range_is_read_strictly(value, expected):
 
 
 def part(content_range="bytes 40-99/100", etag='"v1"', **fields):
-    return Head(206, True, content_range, etag=etag, **fields)
+    return RangeResponse(206, True, content_range, etag=etag, **fields)
 
 
 @pytest.mark.parametrize(
@@ -134,39 +144,39 @@ def test_a_part_follows_on_what_there_is(held, head, expected):
         (UNTOLD, part("bytes 0-29/30")),
         (DATED, part(etag=None, last_modified=NEW)),
         (PROVABLE, part("bytes 40-109/110")),
-        (HELD, Head(412, True)),
-        (HELD, Head(416, True)),
-        (HELD, Head(416, True, "bytes */40")),
-        (HELD, Head(416, True, "bytes */0", etag='"v1"')),
-        (ALL, Head(416, True, "bytes */100")),
-        (ALL, Head(416, True, "bytes */100", etag='"v2"')),
-        (ALL, Head(416, True, "bytes 0-99/100", etag='"v1"')),
-        (HELD, Head(200, True, "bytes 40-99/100", etag='"v1"')),
-        (HELD, Head(200, True, "bytes 0-39/*", etag='"v1"')),
+        (HELD, RangeResponse(412, True)),
+        (HELD, RangeResponse(416, True)),
+        (HELD, RangeResponse(416, True, "bytes */40")),
+        (HELD, RangeResponse(416, True, "bytes */0", etag='"v1"')),
+        (ALL, RangeResponse(416, True, "bytes */100")),
+        (ALL, RangeResponse(416, True, "bytes */100", etag='"v2"')),
+        (ALL, RangeResponse(416, True, "bytes 0-99/100", etag='"v1"')),
+        (HELD, RangeResponse(200, True, "bytes 40-99/100", etag='"v1"')),
+        (HELD, RangeResponse(200, True, "bytes 0-39/*", etag='"v1"')),
     ],
 )
 def test_what_cannot_be_joined_is_asked_for_whole(held, head):
-    assert isinstance(ranges.decide(held, head), AskAgain)
+    assert isinstance(ranges.decide(held, head), RequestWhole)
 
 
 @pytest.mark.parametrize(
     ("held", "head", "expected"),
     [
-        (Held(), Head(200, False), Restart()),
-        (HELD, Head(200, True), Restart()),
-        (HELD, Head(200, True, "bytes 0-99/100"), Restart()),
-        (HELD, Head(200, True, "nonsense"), Restart()),
-        (HELD, Head(203, True), Restart()),
-        (ALL, Head(416, True, "bytes */100", etag='"v1"'), Complete()),
-        (Held(100, 100, OLD), Head(416, True, "bytes */100", last_modified=OLD), Complete()),
-        (Held(100, provable=True), Head(416, True, "bytes */100"), Complete()),
-        (Held(), Head(416, False, "bytes */0"), Complete()),
-        (Held(), Head(416, False, "bytes */1"), Fail()),
-        (HELD, Head(416, False, "bytes */40", etag='"v1"'), Fail()),
-        (Held(), Head(412, False), Fail()),
-        (HELD, Head(404, True), Fail()),
-        (HELD, Head(304, True), Fail()),
-        (HELD, Head(503, True), Fail()),
+        (ReceivedBytes(), RangeResponse(200, False), Restart()),
+        (HELD, RangeResponse(200, True), Restart()),
+        (HELD, RangeResponse(200, True, "bytes 0-99/100"), Restart()),
+        (HELD, RangeResponse(200, True, "nonsense"), Restart()),
+        (HELD, RangeResponse(203, True), Restart()),
+        (ALL, RangeResponse(416, True, "bytes */100", etag='"v1"'), Complete()),
+        (ReceivedBytes(100, 100, OLD), RangeResponse(416, True, "bytes */100", last_modified=OLD), Complete()),
+        (ReceivedBytes(100, provable=True), RangeResponse(416, True, "bytes */100"), Complete()),
+        (ReceivedBytes(), RangeResponse(416, False, "bytes */0"), Complete()),
+        (ReceivedBytes(), RangeResponse(416, False, "bytes */1"), Fail()),
+        (HELD, RangeResponse(416, False, "bytes */40", etag='"v1"'), Fail()),
+        (ReceivedBytes(), RangeResponse(412, False), Fail()),
+        (HELD, RangeResponse(404, True), Fail()),
+        (HELD, RangeResponse(304, True), Fail()),
+        (HELD, RangeResponse(503, True), Fail()),
     ],
 )
 def test_other_answers(held, head, expected):
@@ -174,16 +184,21 @@ def test_other_answers(held, head, expected):
 
 
 @pytest.mark.parametrize(
-    "head", [Head(206, False, "bytes 0-99/100"), Head(206, False), Head(200, False, "bytes 0-9/100")]
+    "head",
+    [
+        RangeResponse(206, False, "bytes 0-99/100"),
+        RangeResponse(206, False),
+        RangeResponse(200, False, "bytes 0-9/100"),
+    ],
 )
 def test_a_part_that_nobody_asked_for_is_refused(head):
-    assert isinstance(ranges.decide(Held(), head), Refuse)
+    assert isinstance(ranges.decide(ReceivedBytes(), head), Refuse)
 
 
 def test_a_part_that_is_the_whole_is_taken():
-    assert ranges.decide(Held(), Head(206, False, "bytes 0-99/100", 100)) == Restart()
-    assert ranges.decide(Held(40, 100, '"v1"'), Head(206, False, "bytes 0-99/100", 100)) == Restart()
-    assert isinstance(ranges.decide(Held(), Head(206, False, "bytes 0-99/100", 99)), Refuse)
+    assert ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
+    assert ranges.decide(ReceivedBytes(40, 100, '"v1"'), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
+    assert isinstance(ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 99)), Refuse)
 
 
 numbers = st.integers(0, 120)
@@ -191,7 +206,9 @@ tags = st.sampled_from(['"v1"', '"v2"', 'W/"v1"', None])
 
 
 @given(
-    st.builds(Held, numbers, st.one_of(st.none(), numbers), st.sampled_from([None, '"v1"', OLD]), st.booleans()),
+    st.builds(
+        ReceivedBytes, numbers, st.one_of(st.none(), numbers), st.sampled_from([None, '"v1"', OLD]), st.booleans()
+    ),
     st.sampled_from([200, 206, 412, 416]),
     st.booleans(),
     st.one_of(
@@ -204,8 +221,8 @@ tags = st.sampled_from(['"v1"', '"v2"', 'W/"v1"', None])
     tags,
 )
 def test_bytes_are_joined_only_where_they_meet(held, status, asked, content_range, length, etag):
-    decision = ranges.decide(held, Head(status, asked, content_range, length, etag))
-    assert asked or not isinstance(decision, AskAgain)
+    decision = ranges.decide(held, RangeResponse(status, asked, content_range, length, etag))
+    assert asked or not isinstance(decision, RequestWhole)
     if isinstance(decision, Continue):
         assert status == 206
         assert asked

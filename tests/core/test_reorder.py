@@ -1,26 +1,26 @@
-"""A window hands out each result once, in its order, and never lets more be begun than it is wide."""
+"""A buffer hands out each result once, in its order, and never lets more be begun than it is wide."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.reorder import Window
+from httpconn.core.reorder import ReorderBuffer
 
 
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 40), st.randoms(use_true_random=False))
 def test_results_come_out_once_and_in_order(size, ordered, count, chance):
-    window: Window[int] = Window(size, ordered=ordered)
+    buffer: ReorderBuffer[int] = ReorderBuffer(size, ordered=ordered)
     begun, under_way, finished, handed_out = 0, [], [], []
     while len(handed_out) < count:
-        while begun < count and window.room:
-            under_way.append(window.begin())
+        while begun < count and buffer.room:
+            under_way.append(buffer.begin())
             begun += 1
         assert begun - len(handed_out) <= size
-        if window.is_ready:
-            handed_out.append(window.hand_out())
+        if buffer.is_ready:
+            handed_out.append(buffer.pop())
         else:
             finished.append(under_way.pop(chance.randrange(len(under_way))))
-            window.finish(finished[-1], finished[-1])
+            buffer.finish(finished[-1], finished[-1])
     assert handed_out == (list(range(count)) if ordered else finished)
-    assert window.is_empty
+    assert buffer.is_empty

@@ -9,7 +9,7 @@ import pytest
 
 from httpconn import HTTPConnError, RetryPolicy, errors
 from httpconn.core import retries
-from httpconn.core.retrybudget import MAX_HOSTS, MOST, RATE, RESERVE, Throttle
+from httpconn.core.retrybudget import MAX_EARNED, MAX_HOSTS, RATE, RESERVE, RetryBudget
 
 PASSING = {
     *(
@@ -48,64 +48,64 @@ def test_there_is_a_verdict_on_every_error() -> None:
 @pytest.mark.parametrize("name", sorted(PASSING))
 def test_what_may_pass_is_tried_again_while_an_attempt_is_left(name: str) -> None:
     error = getattr(errors, name)("x")
-    assert retries.judge(TWICE, error, 1) == (True, f"{name} may pass")
-    assert retries.judge(TWICE, error, 2) == (False, "no attempt is left")
-    assert retries.judge(TWICE, error, 3) == (False, "no attempt is left")
+    assert retries.decide(TWICE, error, 1) == (True, f"{name} may pass")
+    assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
+    assert retries.decide(TWICE, error, 3) == (False, "no attempt is left")
 
 
 @pytest.mark.parametrize("name", sorted(FINAL))
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_what_is_final_is_not(name: str, attempt: int) -> None:
-    assert retries.judge(TWICE, getattr(errors, name)("x"), attempt) == (False, f"{name} is final")
+    assert retries.decide(TWICE, getattr(errors, name)("x"), attempt) == (False, f"{name} is final")
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 508, 511, 519, 528])
 def test_other_statuses_are_final(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
-    assert retries.judge(TWICE, error, 1) == (False, f"status {status} is final")
+    assert retries.decide(TWICE, error, 1) == (False, f"status {status} is final")
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, *range(520, 528)])
 def test_statuses_that_may_pass(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
-    assert retries.judge(TWICE, error, 1) == (True, f"status {status} may pass")
-    assert retries.judge(TWICE, error, 2) == (False, "no attempt is left")
+    assert retries.decide(TWICE, error, 1) == (True, f"status {status} may pass")
+    assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
 
 
 def test_the_policy_names_the_statuses() -> None:
     policy = RetryPolicy(statuses=frozenset({404}))
-    assert retries.judge(policy, errors.StatusError(httpx.Response(404)), 1).again
-    assert not retries.judge(policy, errors.StatusError(httpx.Response(503)), 1).again
+    assert retries.decide(policy, errors.StatusError(httpx.Response(404)), 1).retry
+    assert not retries.decide(policy, errors.StatusError(httpx.Response(503)), 1).retry
 
 
 @pytest.mark.parametrize(("method", "again"), [("GET", True), ("HEAD", True), ("POST", False), ("PUT", False)])
 def test_what_might_do_something_twice_is_not_made_again(method: str, again: bool) -> None:
-    assert retries.judge(TWICE, errors.ReadFailed("x"), 1, method).again is again
+    assert retries.decide(TWICE, errors.ReadFailed("x"), 1, method).retry is again
 
 
 def test_the_policy_names_the_methods() -> None:
-    assert retries.judge(RetryPolicy(methods=frozenset({"PUT"})), errors.ReadFailed("x"), 1, "PUT").again
+    assert retries.decide(RetryPolicy(methods=frozenset({"PUT"})), errors.ReadFailed("x"), 1, "PUT").retry
 
 
 def test_an_error_that_says_of_itself_that_it_may_pass() -> None:
-    assert retries.judge(TWICE, HTTPConnError("x", retryable=True), 1).again
+    assert retries.decide(TWICE, HTTPConnError("x", retryable=True), 1).retry
 
 
 def test_the_pause_doubles_up_to_its_maximum_and_is_jittered() -> None:
     policy = RetryPolicy(backoff=1.0, backoff_max=5.0)
-    assert [retries.pause(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
-    assert retries.pause(policy, 3, None, 0.25) == 1.0
-    assert retries.pause(RetryPolicy(backoff=0), 3, None, 1.0) == 0
+    assert [retries.backoff(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
+    assert retries.backoff(policy, 3, None, 0.25) == 1.0
+    assert retries.backoff(RetryPolicy(backoff=0), 3, None, 1.0) == 0
 
 
 def test_retry_after_is_obeyed_or_ends_the_call() -> None:
-    assert retries.pause(RetryPolicy(), 1, 7.0, 0.5) == 7.0
-    assert retries.pause(RetryPolicy(max_retry_after=5), 1, 7.0, 0.5) is None
-    assert retries.pause(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
+    assert retries.backoff(RetryPolicy(), 1, 7.0, 0.5) == 7.0
+    assert retries.backoff(RetryPolicy(max_retry_after=5), 1, 7.0, 0.5) is None
+    assert retries.backoff(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
 
 
 def test_without_jitter_the_whole_pause_is_taken() -> None:
-    assert retries.pause(RetryPolicy(backoff=1.0, jitter=False), 2, None, 0.25) == 2.0
+    assert retries.backoff(RetryPolicy(backoff=1.0, jitter=False), 2, None, 0.25) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -131,58 +131,58 @@ def test_retry_after_in_both_forms(value: str | None, date: str | None, seconds:
     assert retries.retry_after(value, date, 10.0) == seconds
 
 
-def spent(throttle: Throttle, host: str, now: float) -> int:
+def spent(retry_budget: RetryBudget, host: str, now: float) -> int:
     count = 0
-    while throttle.take(host, now):
+    while retry_budget.take(host, now):
         count += 1
     return count
 
 
 def test_a_host_that_is_down_gets_few_retries() -> None:
-    throttle = Throttle()
-    assert spent(throttle, "down", 1000.0) == RESERVE
-    assert spent(throttle, "down", 1001.0) == RATE
-    assert spent(throttle, "down", 5000.0) == RESERVE
+    retry_budget = RetryBudget()
+    assert spent(retry_budget, "down", 1000.0) == RESERVE
+    assert spent(retry_budget, "down", 1001.0) == RATE
+    assert spent(retry_budget, "down", 5000.0) == RESERVE
 
 
 def test_each_host_has_a_budget_of_its_own() -> None:
-    throttle = Throttle()
-    spent(throttle, "down", 1000.0)
-    assert throttle.take("up", 1000.0)
+    retry_budget = RetryBudget()
+    spent(retry_budget, "down", 1000.0)
+    assert retry_budget.take("up", 1000.0)
 
 
 def test_what_went_well_earns_retries() -> None:
-    throttle = Throttle()
+    retry_budget = RetryBudget()
     for _ in range(100):
-        throttle.earn("host", 0.25)
-    assert spent(throttle, "host", 1000.0) == RESERVE + 25
+        retry_budget.earn("host", 0.25)
+    assert spent(retry_budget, "host", 1000.0) == RESERVE + 25
 
 
 def test_only_so_many_are_kept() -> None:
-    throttle = Throttle()
-    for _ in range(3 * int(MOST)):
-        throttle.earn("host", 1.0)
-    assert spent(throttle, "host", 1000.0) == RESERVE + MOST
+    retry_budget = RetryBudget()
+    for _ in range(3 * int(MAX_EARNED)):
+        retry_budget.earn("host", 1.0)
+    assert spent(retry_budget, "host", 1000.0) == RESERVE + MAX_EARNED
 
 
 def test_a_clock_that_stands_earns_nothing() -> None:
-    throttle = Throttle()
-    spent(throttle, "host", 1000.0)
-    assert not throttle.take("host", 990.0)
+    retry_budget = RetryBudget()
+    spent(retry_budget, "host", 1000.0)
+    assert not retry_budget.take("host", 990.0)
 
 
 def test_only_so_many_hosts_are_remembered() -> None:
-    throttle = Throttle()
-    spent(throttle, "first", 1000.0)
+    retry_budget = RetryBudget()
+    spent(retry_budget, "first", 1000.0)
     for number in range(MAX_HOSTS):
-        throttle.take(str(number), 1000.0)
-    assert len(throttle._budgets) <= MAX_HOSTS
-    assert throttle.take("first", 1000.0)
+        retry_budget.take(str(number), 1000.0)
+    assert len(retry_budget._budgets) <= MAX_HOSTS
+    assert retry_budget.take("first", 1000.0)
 
 
 def test_threads_share_a_budget() -> None:
-    throttle, taken = Throttle(), []
-    threads = [threading.Thread(target=lambda: taken.append(spent(throttle, "host", 1000.0))) for _ in range(8)]
+    retry_budget, taken = RetryBudget(), []
+    threads = [threading.Thread(target=lambda: taken.append(spent(retry_budget, "host", 1000.0))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -191,8 +191,8 @@ def test_threads_share_a_budget() -> None:
 
 
 def test_a_host_that_is_down_does_not_begin_anew_because_there_are_many_others() -> None:
-    throttle = Throttle()
-    spent(throttle, "down", 1000.0)
+    retry_budget = RetryBudget()
+    spent(retry_budget, "down", 1000.0)
     for number in range(2 * MAX_HOSTS):
-        throttle.earn(f"host{number}", 0.2)
-    assert not throttle.take("down", 1000.0)
+        retry_budget.earn(f"host{number}", 0.2)
+    assert not retry_budget.take("down", 1000.0)

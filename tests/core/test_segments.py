@@ -8,14 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.segments import FEWEST, LARGE, LEAST, MOST, Pace, Plan, Segment, merged
+from httpconn.core.segments import (
+    MAX_AUTOMATIC,
+    MIN_REMAINING,
+    MIN_SEGMENT,
+    STEP,
+    Parallelism,
+    Segment,
+    SegmentPlan,
+    merged,
+)
 
 MIB = 1024 * 1024
 ranges = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted).map(tuple))
 
 
 def test_the_first_takes_all_and_others_half_of_the_largest():
-    plan = Plan(16 * MIB, [])
+    plan = SegmentPlan(16 * MIB, [])
     first = plan.first()
     assert (first.start, first.end) == (0, 16 * MIB)
     second = plan.take()
@@ -26,26 +35,26 @@ def test_the_first_takes_all_and_others_half_of_the_largest():
 
 
 def test_whoever_receives_is_counted_and_who_is_refused_is_not():
-    plan = Plan(16 * MIB, [])
+    plan = SegmentPlan(16 * MIB, [])
     first, second, refused = plan.first(), plan.take(), plan.take()
-    assert plan.claim(first, MIB) == plan.claim(second, MIB) == MIB
+    assert plan.reserve(first, MIB) == plan.reserve(second, MIB) == MIB
     plan.release(refused)
     plan.release(second)
-    plan.claim(plan.take(), MIB)
+    plan.reserve(plan.take(), MIB)
     assert plan.used == 2
 
 
 def test_what_is_being_received_is_not_taken_away():
-    plan = Plan(4 * MIB, [])
+    plan = SegmentPlan(4 * MIB, [])
     first = plan.first()
-    assert plan.claim(first, 3 * MIB) == 3 * MIB
+    assert plan.reserve(first, 3 * MIB) == 3 * MIB
     assert plan.take() is None
     plan.advance(first, 1)
     assert (first.position, first.end) == (1, 4 * MIB)
 
 
 def test_what_is_left_behind_is_taken_first():
-    plan = Plan(100 * MIB, [])
+    plan = SegmentPlan(100 * MIB, [])
     first, second = plan.first(), plan.take()
     plan.advance(second, MIB)
     plan.release(second)
@@ -56,7 +65,7 @@ def test_what_is_left_behind_is_taken_first():
 
 
 def test_a_resumed_file_begins_with_its_gaps():
-    plan = Plan(10, [(0, 2), (5, 7)])
+    plan = SegmentPlan(10, [(0, 2), (5, 7)])
     assert [(each.start, each.end) for each in (plan.first(), plan.take(), plan.take()) if each] == [(2, 5), (7, 10)]
     assert not plan.has_more
 
@@ -70,9 +79,9 @@ def test_merged_ranges_hold_the_same_bytes_and_never_touch(given_ranges):
     assert all(one[1] < other[0] for one, other in pairwise(found))
 
 
-@given(st.integers(1, 40 * LEAST), st.data())
+@given(st.integers(1, 40 * MIN_SEGMENT), st.data())
 def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
-    plan = Plan(total, [])
+    plan = SegmentPlan(total, [])
     seen = bytearray(total // 997 + 1)
     working: list[Segment] = [plan.first()]
     while working:
@@ -84,7 +93,7 @@ def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
         elif step == "break" and len(working) > 1:
             plan.release(segment)
             working.remove(segment)
-        elif count := plan.claim(segment, 3 * LEAST):
+        elif count := plan.reserve(segment, 3 * MIN_SEGMENT):
             for byte in range(segment.position + -segment.position % 997, segment.position + count, 997):
                 seen[byte // 997] += 1
             plan.advance(segment, count)
@@ -100,14 +109,14 @@ def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
 @pytest.mark.parametrize(
     ("pace", "speed", "rest", "connections"),
     [
-        (Pace(), 1.0 * MIB, 10 * LARGE, FEWEST),
-        (Pace(), 1000.0 * MIB, 10 * LARGE, 1),  # it is here before more connections are
-        (Pace(), 1.0, LARGE - 1, 1),
-        (Pace(FEWEST, 10.0), 20.0, LARGE, 2 * FEWEST),
-        (Pace(FEWEST, 10.0), 10.5, LARGE, FEWEST),
-        (Pace(12, 10.0), 20.0, LARGE, MOST),
-        (Pace(MOST, 10.0), 20.0, LARGE, MOST),
-        (Pace(8, 10.0, settled=True), 90.0, LARGE, 8),
+        (Parallelism(), 1.0 * MIB, 10 * MIN_REMAINING, STEP),
+        (Parallelism(), 1000.0 * MIB, 10 * MIN_REMAINING, 1),  # it is here before more connections are
+        (Parallelism(), 1.0, MIN_REMAINING - 1, 1),
+        (Parallelism(STEP, 10.0), 20.0, MIN_REMAINING, 2 * STEP),
+        (Parallelism(STEP, 10.0), 10.5, MIN_REMAINING, STEP),
+        (Parallelism(12, 10.0), 20.0, MIN_REMAINING, MAX_AUTOMATIC),
+        (Parallelism(MAX_AUTOMATIC, 10.0), 20.0, MIN_REMAINING, MAX_AUTOMATIC),
+        (Parallelism(8, 10.0, is_final=True), 90.0, MIN_REMAINING, 8),
     ],
 )
 def test_more_connections_are_opened_while_they_help(pace, speed, rest, connections):
@@ -115,4 +124,4 @@ def test_more_connections_are_opened_while_they_help(pace, speed, rest, connecti
 
 
 def test_what_did_not_help_is_not_tried_again():
-    assert Pace(4, 10.0).after(10.0, LARGE).after(100.0, LARGE).connections == 4
+    assert Parallelism(4, 10.0).after(10.0, MIN_REMAINING).after(100.0, MIN_REMAINING).connections == 4

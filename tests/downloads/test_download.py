@@ -10,7 +10,7 @@ import pytest
 
 import httpconn
 from httpconn import Progress, RetryPolicy, Timeouts
-from httpconn.core.identity import key_of
+from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
 from httpconn.disk.partfile import Made, PartFile
 from tests.servers.application import pattern
@@ -35,7 +35,7 @@ def test_others_who_wait_for_the_target_hear_which_version_it_is(face, connect, 
 
     server = scripted(answer)
     face.download_file(connect(), server.url, tmp_path / "file")
-    assert waiting.made() == Made(key_of(vet(server.url)), 2, '"v1"')
+    assert waiting.made() == Made(resource_key(vet(server.url)), 2, '"v1"')
 
 
 def test_a_path_may_be_text(face, connect, application, tmp_path):

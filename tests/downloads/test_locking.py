@@ -13,7 +13,7 @@ import trio
 
 from httpconn import Timeouts, errors
 from httpconn.core.digests import parse
-from httpconn.core.identity import key_of
+from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
 from httpconn.disk.partfile import STALE, Made, PartFile, Sidecar
 from httpconn.downloads.download import fetch_file
@@ -25,7 +25,7 @@ from tests.exchange.scripted_port import Reply, ScriptedPort, call
 URL = "https://example.com/file"
 BODY = b"content"
 DIGEST = parse(f"sha256:{hashlib.sha256(BODY).hexdigest()}")
-NOTE = Sidecar(url=URL, key=key_of(vet(URL)), validator='"v1"', total=len(BODY))
+NOTE = Sidecar(url=URL, key=resource_key(vet(URL)), validator='"v1"', total=len(BODY))
 RUNNERS = {"sync": run_sync, "asyncio": asyncio.run, "trio": lambda flow: trio.run(lambda: flow)}
 WHOLE = Reply(200, {"ETag": '"v1"', "Content-Length": str(len(BODY))}, [BODY])
 

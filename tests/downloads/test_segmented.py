@@ -14,7 +14,7 @@ import pytest
 
 import httpconn
 from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
-from httpconn.core.identity import key_of
+from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
 from httpconn.disk.partfile import PartFile, Sidecar
 from tests.servers.application import pattern
@@ -344,7 +344,7 @@ def test_a_gap_is_requested_without_the_bytes_on_disk_behind_it(download, script
     for start, end in [(0, gaps[0]), *zip((gap + 1 for gap in gaps), ends, strict=True)]:
         part.write_at(start, [BODY[start:end]])
     parts = tuple((gap + 1, end, end - gap - 1) for gap, end in zip(gaps, ends, strict=True))
-    key = key_of(vet(server.url))
+    key = resource_key(vet(server.url))
     part.checkpoint(Sidecar(url="", key=key, validator='"v1"', total=SIZE, committed=gaps[0], parts=parts))
     part.close()
     download(server.url, segments=segments, budget=budget)

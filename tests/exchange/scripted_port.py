@@ -15,7 +15,7 @@ from httpconn.core.deadlines import Deadline
 from httpconn.core.messages import Head, Request
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requestbuilder import RequestBuilder
-from httpconn.core.retrybudget import Throttle
+from httpconn.core.retrybudget import RetryBudget
 from httpconn.errors import HTTPConnError
 from httpconn.exchange.requeststate import Call, Rules
 from httpconn.hooks import Hooks
@@ -146,7 +146,7 @@ def call(
     redirects: RedirectPolicy = RedirectPolicy(),  # noqa: B008 - frozen
     rates: RateLimiter | None = None,
     hooks: Hooks = Hooks(),  # noqa: B008 - frozen
-    throttle: Throttle | None = None,
+    retry_budget: RetryBudget | None = None,
     bandwidth: Bandwidth | None = None,
     **options: Any,
 ) -> Call:
@@ -154,5 +154,5 @@ def call(
     builder = RequestBuilder(
         user_agent="test", accept_encoding="gzip, deflate", headers_given=None, access=AccessPolicy.anywhere()
     )
-    rules = Rules(builder, limits, retries, redirects, rates, hooks, throttle or Throttle(), bandwidth=bandwidth)
+    rules = Rules(builder, limits, retries, redirects, rates, hooks, retry_budget or RetryBudget(), bandwidth=bandwidth)
     return Call(builder.spec(url, extra_headers), rules, timeouts, **options)

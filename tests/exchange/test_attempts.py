@@ -12,7 +12,7 @@ import trio
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
 from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.rates import RateLimiter
-from httpconn.core.retrybudget import Throttle
+from httpconn.core.retrybudget import RetryBudget
 from httpconn.exchange import fetch
 from httpconn.exchange.body import BlockReader
 from httpconn.runtime.stepping import run_sync
@@ -104,7 +104,7 @@ def test_retry_after_is_waited_for() -> None:
 
 
 def test_the_budget_is_asked_once_for_a_failure() -> None:
-    class Spent(Throttle):
+    class Spent(RetryBudget):
         asked = 0
 
         def take(self, host: Hashable, now: float) -> bool:
@@ -112,10 +112,10 @@ def test_the_budget_is_asked_once_for_a_failure() -> None:
             return False
 
     for failure in (Reply(503), errors.ConnectFailed("x")):
-        throttle = Spent()
+        retry_budget = Spent()
         with pytest.raises(errors.HTTPConnError) as caught:
-            get_bytes(ScriptedPort(failure), throttle=throttle)
-        assert throttle.asked == len(caught.value.__notes__) == 1
+            get_bytes(ScriptedPort(failure), retry_budget=retry_budget)
+        assert retry_budget.asked == len(caught.value.__notes__) == 1
 
 
 def test_retries_that_the_server_puts_off_cost_nothing() -> None:
@@ -255,7 +255,7 @@ def test_the_rate_limit_spaces_requests_and_their_redirects() -> None:
 
 def test_a_turn_past_the_deadline_fails_at_once() -> None:
     limiter = RateLimiter(RateLimit(1, per=60))
-    assert limiter.turn("example.com", 1000.0, None)
+    assert limiter.reserve("example.com", 1000.0, None)
     port = ScriptedPort()
     with pytest.raises(errors.DeadlineExceeded):
         get_bytes(port, rates=limiter, timeouts=Timeouts(total=30))

@@ -68,8 +68,8 @@ def test_who_is_cancelled_leaves_the_turn_to_others(name, scripted):
         while connection._calls.rules.rates.waiting:
             time.sleep(0)
         rates = connection._calls.rules.rates
-        turn = rates.turn("127.0.0.1", time.monotonic(), None)
-        assert 0 < turn.wait(time.monotonic()) <= 60
+        reservation = rates.reserve("127.0.0.1", time.monotonic(), None)
+        assert 0 < reservation.wait_time(time.monotonic()) <= 60
         face.close(connection)
 
 

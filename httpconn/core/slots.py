@@ -1,4 +1,4 @@
-"""Slots: which moments of a rate are still free."""
+"""The slots of one rate: the times at which requests may start."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from operator import itemgetter
 
 _START, _END = itemgetter(0), itemgetter(1)
 
-SLIVER = 0.001
-"""Of a slot: what rounding may take from it."""
+TOLERANCE = 0.001
+"""The part of a slot that rounding may remove."""
 
 
 class Slots:
-    """The slots of one rate, each as long as the interval; who wants one later leaves a gap for others.
+    """The slots of one rate. Each slot is as long as the interval.
 
-    That is the "generic cell rate algorithm", with reservations: a request takes the slot of its moment or of a later
-    one, as late as the burst allows. However slots are taken, and given back, no time sees more requests than it may.
+    The algorithm is the generic cell rate algorithm, extended by reservations. A request takes the slot of its time or
+    a later one, as the burst allows. A request that takes a later slot leaves a gap that other requests can take.
+    Whatever the order in which slots are taken and freed, no period has more requests than the rate allows.
 
     Args:
-        interval: seconds; 0 means that all requests find a slot at once.
-        burst: requests that may start at once.
+        interval: the length of a slot in seconds; 0 means that there is no limit.
+        burst: the number of requests that may start at once.
 
     Attributes:
-        end: from here on, all is free.
+        end: the time after which all slots are free.
     """
 
-    __slots__ = ("_ahead", "_gaps", "_interval", "_sliver", "end")
+    __slots__ = ("_ahead", "_gaps", "_interval", "_tolerance", "end")
 
     def __init__(self, interval: float, burst: int) -> None:
         self._interval = interval
-        self._sliver = interval * SLIVER
+        self._tolerance = interval * TOLERANCE
         self._ahead = interval * (burst - 1)
-        self._gaps: list[tuple[float, float]] = []  # in order; between them all is taken
+        self._gaps: list[tuple[float, float]] = []  # sorted; all time between the gaps is taken
         self.end: float = 0.0
 
     def due(self, moment: float) -> float:
-        """When a request may start that is not to start before a moment."""
+        """Return the earliest time, from ``moment`` on, at which a request may start."""
         slot = self._first(moment)
         start = slot - self._ahead
         return start if start > moment else moment
 
     def take(self, moment: float, now: float) -> float:
-        """Take the first slot for that request; gaps before now are of no more use."""
+        """Take the first free slot from ``moment`` on, return its start, and remove the gaps that are over."""
         slot = self._first(moment)
         if not self._interval:
             return slot
@@ -57,38 +58,38 @@ class Slots:
 
     def _first(self, moment: float) -> float:
         if self._gaps:
-            index = bisect_left(self._gaps, moment + self._interval - self._sliver, key=_END)
+            index = bisect_left(self._gaps, moment + self._interval - self._tolerance, key=_END)
             if index < len(self._gaps):
                 return max(moment, self._gaps[index][0])
         return moment if moment > self.end else self.end
 
     def _split(self, slot: float, after: float) -> None:
-        index = bisect_left(self._gaps, after - self._sliver, key=_END)
+        index = bisect_left(self._gaps, after - self._tolerance, key=_END)
         start, end = self._gaps.pop(index)
         self._add(index, after, end)
         self._add(index, start, slot)
 
-    def give_back(self, slot: float) -> None:
-        """It is free again."""
+    def free(self, slot: float) -> None:
+        """Make a slot available again, given its start."""
         if not self._interval:
             return
         start, end = slot, slot + self._interval
         index = bisect_left(self._gaps, start, key=_START)
-        if index < len(self._gaps) and self._gaps[index][0] - end <= self._sliver:
+        if index < len(self._gaps) and self._gaps[index][0] - end <= self._tolerance:
             end = self._gaps.pop(index)[1]
-        if index and start - self._gaps[index - 1][1] <= self._sliver:
+        if index and start - self._gaps[index - 1][1] <= self._tolerance:
             index -= 1
             start = self._gaps.pop(index)[0]
-        if self.end - end <= self._sliver:
+        if self.end - end <= self._tolerance:
             self.end = start
         else:
             self._gaps.insert(index, (start, end))
 
-    def put_off(self, delay: float, now: float) -> None:
-        """All that are to come are so much later."""
-        self.end = max(self.end, now) + delay
-        self._gaps = [(start + delay, end + delay) for start, end in self._gaps]
+    def delay(self, seconds: float, now: float) -> None:
+        """Move all future slots to later times."""
+        self.end = max(self.end, now) + seconds
+        self._gaps = [(start + seconds, end + seconds) for start, end in self._gaps]
 
     def _add(self, index: int, start: float, end: float) -> None:
-        if end - start >= self._interval - self._sliver:
+        if end - start >= self._interval - self._tolerance:
             self._gaps.insert(index, (start, end))
