@@ -15,7 +15,8 @@ class HTTPTransport(SyncTransport, httpx.BaseTransport):
     Args:
         ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
         limits: connections at once, idle ones, and how long these are kept.
-        http2: offer HTTP/2; ``max_connections`` then bounds the requests that run at once.
+        http2: offer HTTP/2 on TLS connections. Requests to one origin then share a connection, which counts once for
+            ``max_connections`` and ``max_per_host``; as many run at once as the server allows, up to 256.
         proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.
         uds: path of a Unix socket, dialled instead of any host.
         local_address: the address to connect from.

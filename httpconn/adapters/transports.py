@@ -1,10 +1,9 @@
-"""What all transports do, of whichever library: one request, one of two ways."""
+"""What all transports do, of whichever library."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import httpx
@@ -12,7 +11,6 @@ import httpx
 from ..access import AccessPolicy
 from ..errors import HTTPConnError, InvalidRequest
 from ..options import Limits
-from ..runtime.stepping import run_sync
 from ..stats import PoolStats
 from ..transport.allowance import waits_of
 from ..transport.connecting import Connector
@@ -20,17 +18,18 @@ from ..transport.dial import Options
 from ..transport.engine import Engine
 from ..transport.guard import Guard
 from ..transport.names import NameResolver, Names
-from ..transport.pooled import AsyncPooled, Pooled, SyncPooled, core_proxy
 from ..transport.proxies import ProxyLike, require_trusted
 from ..transport.routes import Routing
 from ..transport.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..transport.security import Security
-from .crossing import request_for, response_for
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
+
+ALPN = ("h2", "http/1.1")
+"""The protocols that are offered with ``http2``, the preferred one first (RFC 7301)."""
 
 OBSERVED = frozenset({"handle_request", "handle_async_request"})
 """Instrumentation replaces one of these methods, of the one object that it observes."""
@@ -41,14 +40,11 @@ class Transport:
 
     Attributes:
         access: the policy that is kept.
-        engine: what sends, unless that is httpcore.
+        engine: what sends.
     """
-
-    engine: Engine | None = None
 
     _library: ClassVar[Library]
     _runtime_type: ClassVar[type[Runtime]]
-    _pooled_type: ClassVar[type[SyncPooled | AsyncPooled]]
 
     def __init__(
         self,
@@ -64,8 +60,6 @@ class Transport:
         access: AccessPolicy | None = None,
         resolver: NameResolver | None = None,
     ) -> None:
-        if http2 and find_spec("h2") is None:
-            raise InvalidRequest("http2: the h2 package is missing; install httpconn[http2]")
         self.access: AccessPolicy = access or AccessPolicy.anywhere()
         names = self._names(resolver)
         guard = self._guard = Guard(self.access, names)
@@ -75,25 +69,19 @@ class Transport:
         limits = limits or Limits()
         security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)
         options = tuple(socket_options or ())
-        self._way: Engine | Pooled
-        routing = Routing.of(proxy)
         if http2:
-            core: dict[str, Any] = {"ssl_context": security, "http2": http2, "uds": uds, "socket_options": options}
-            core["proxy"] = None if proxy is None else core_proxy(proxy, trust_env=trust_env)
-            core["local_address"] = local_address
-            self._way = self._pooled_type(limits, guard if proxy is None else to_proxies, core)
-        else:
-            runtime = self._runtime = self._runtime_type()
-            connector = Connector(
-                runtime,
-                limits,
-                security,
-                Security(True, trust_env=trust_env),
-                Options(local_address, options, guard),
-                Options(local_address, options, to_proxies),
-                uds,
-            )
-            self._way = self.engine = Engine(runtime, limits, guard, connector, routing)
+            security.set_alpn_protocols(ALPN)
+        runtime = self._runtime = self._runtime_type()
+        connector = Connector(
+            runtime,
+            limits,
+            security,
+            Security(True, trust_env=trust_env),
+            Options(local_address, options, guard),
+            Options(local_address, options, to_proxies),
+            uds,
+        )
+        self.engine: Engine = Engine(runtime, limits, guard, connector, Routing.of(proxy), http2=http2)
 
     def _names(self, resolver: NameResolver | None) -> Names:
         return Names.of(resolver)  # or the Names that the transports of one connection object share
@@ -103,44 +91,28 @@ class Transport:
         try:
             asked = request_of(request, library)
             self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
-            if isinstance(self._way, Pooled):
-                return await self._pooled(self._way, request)
             waits = waits_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
-            incoming = await self._way.exchange(asked, waits, interruption)
+            incoming = await self.engine.exchange(asked, waits, interruption)
             tracer = None if asked.trace is None else Tracer(self._runtime, asked, incoming.head)
             return response_of(incoming, library, tracer)
         except (HTTPConnError, httpx.HTTPError) as error:
             library.raise_own(error, HTTPX)
             raise
 
-    async def _pooled(self, way: Pooled, request: Any) -> Any:
-        library = self._library
-        if library.module is httpx:
-            return await way.exchange(request)
-        response = await way.exchange(request_for(HTTPX, request, library))
-        return response_for(library, response, HTTPX)
-
-    async def _close(self) -> None:
-        if isinstance(self._way, Engine):
-            self._way.close()
-        else:
-            await self._way.close()
-
     @property
     def stats(self) -> PoolStats:
         """The connections that it holds."""
-        return self._way.stats
+        return self.engine.stats
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._way!r}>"
+        return f"<{type(self).__name__} {self.engine!r}>"
 
 
 class SyncTransport(Transport):
     """A transport for threads, of whichever library."""
 
     _runtime_type = BlockingRuntime
-    _pooled_type = SyncPooled
 
     def _names(self, resolver: NameResolver | None) -> Names:
         names = super()._names(resolver)
@@ -150,15 +122,14 @@ class SyncTransport(Transport):
 
     def close(self) -> None:
         """Close all connections, also those in use. Later requests are refused."""
-        run_sync(self._close())
+        self.engine.close()
 
 
 class AsyncTransport(Transport):
     """A transport for the tasks of one event loop, of whichever library."""
 
     _runtime_type = EventLoopRuntime
-    _pooled_type = AsyncPooled
 
     async def aclose(self) -> None:
         """Close all connections, also those in use and in a cancelled task. Later requests are refused."""
-        await self._close()
+        self.engine.close()

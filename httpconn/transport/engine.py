@@ -1,4 +1,4 @@
-"""Direct HTTP/1.1 exchanges: a request's way from the pool to the wire, and its answer's way back.
+"""The connections of a transport: requests get them from a pool, and they make the exchanges.
 
 Written once: it waits by its runtime alone, which blocks for threads and awaits for tasks.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
+from weakref import WeakMethod
 
 from ..core.messages import Request
-from ..errors import ConnectFailed
+from ..errors import ConnectFailed, HTTPConnError
 from ..options import Limits
 from ..runtime.forking import renew_in_child
 from ..stats import PoolStats
@@ -22,6 +23,7 @@ from .connecting import Connector
 from .forwarding import Forwarding
 from .guard import Guard
 from .http1 import Connection, Stale
+from .http2 import SharedConnection, Unprocessed
 from .incoming import Incoming
 from .interruption import Interruption
 from .pool import Lease, Pool, Stage
@@ -30,6 +32,17 @@ from .runtimes import Runtime
 from .signals import LOOK, await_turn
 from .tracing import told
 from .waits import Waits
+
+MAX_DECLINED = 1024
+"""Origins that are known not to speak HTTP/2."""
+
+MAX_UNPROCESSED = 100
+"""How often a request is sent again that servers say they have not processed."""
+
+UNANSWERED = 25
+"""What counts for as many of these: the connection carried no other response meanwhile."""
+
+AnyConnection = Connection | SharedConnection
 
 
 class OtherName(NamedTuple):
@@ -40,15 +53,35 @@ class OtherName(NamedTuple):
 
 
 class Engine:
-    """All connections of one transport."""
+    """All connections of one transport.
 
-    def __init__(self, runtime: Runtime, limits: Limits, guard: Guard, connector: Connector, routing: Routing) -> None:
+    Args:
+        runtime: waits.
+        limits: of the pool, and of the heads of responses.
+        guard: judges requests.
+        connector: makes wires.
+        routing: chooses proxies.
+        http2: whether TLS connections offer HTTP/2.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        guard: Guard,
+        connector: Connector,
+        routing: Routing,
+        *,
+        http2: bool = False,
+    ) -> None:
         self._runtime = runtime
         self._limits = limits
         self._guard = guard
         self._connector = connector
         self._routes = Routes(routing, by_host=limits.max_per_host is not None)
         self._routes_by_origin = self._routes.known
+        self._offers_http2 = http2
+        self._declined: dict[Hashable, None] = {}
         self._closed = False
         self._made = 0
         self._reused = 0
@@ -59,8 +92,8 @@ class Engine:
         limits = self._limits
         self._lock = threading.RLock()
         self._is_changing = False
-        self._ended: deque[tuple[Lease[Connection], bool]] = deque()
-        self._pool: Pool[Connection] = Pool(
+        self._ended: deque[tuple[Lease[AnyConnection], bool]] = deque()
+        self._pool: Pool[AnyConnection] = Pool(
             max_connections=limits.max_connections,
             max_per_host=limits.max_per_host,
             max_waiting=limits.max_waiting,
@@ -97,7 +130,7 @@ class Engine:
 
         Raises:
             AccessDenied: the access policy forbids the request, or an address that it leads to.
-            MalformedRequest: it cannot be sent as HTTP/1.1.
+            MalformedRequest: it cannot be sent as HTTP.
             TransportError: the way there or back broke, or took too long.
             ProtocolError: the response breaks HTTP.
             HeaderTooLarge: its head is larger than allowed.
@@ -110,22 +143,28 @@ class Engine:
             if route.forwarder is not None:
                 return await self._forward(route, Forwarding(route.forwarder, request), waits, interruption)
         name = request.server_name
-        lease: Lease[Connection] = Lease(route.place if name is None else OtherName(route.place, name))
+        lease: Lease[AnyConnection] = Lease(route.place if name is None else OtherName(route.place, name))
+        if self._offers_http2:
+            lease.may_share = request.origin.scheme == "https"
+        unprocessed = 0
         try:
             self._acquire(lease)
-            if lease.stage is Stage.WAITING:
-                await self._await_turn(lease, waits.until(waits.pool), interruption)
-            connection = lease.connection
-            if connection is not None and connection.is_fresh():
-                if interruption is not None:
-                    connection.be_held(interruption)
+            while True:
+                if lease.stage is Stage.WAITING:
+                    await self._await_turn(lease, waits.until(waits.pool), interruption)
+                connection = lease.connection
+                if connection is None or not connection.is_fresh():
+                    self._drop(lease)
+                    connection = await self._connect(lease, request, route, waits, interruption)
                 try:
-                    return await connection.exchange(request, waits, partial(self.end, lease))
+                    return await connection.exchange(request, waits, partial(self.end, lease), interruption)
                 except Stale:  # the next one is new
-                    pass
-            self._drop(lease)
-            connection = await self._connect(lease, request, route, waits, interruption)
-            return await connection.exchange(request, waits, partial(self.end, lease))
+                    self._drop(lease)
+                except Unprocessed as refusal:
+                    unprocessed += 1 if refusal.answered else UNANSWERED
+                    if unprocessed > MAX_UNPROCESSED:
+                        raise refusal.error from None
+                    self._acquire(lease)
         except BaseException:
             self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
             self._catch_up()
@@ -146,13 +185,15 @@ class Engine:
     # The lock is entered by ``with`` on the lock itself, and never in a Python function of ours: a signal handler
     # cannot raise between the two steps of that, and so cannot leave the lock held.
 
-    def _acquire(self, lease: Lease[Connection]) -> None:
+    def _acquire(self, lease: Lease[AnyConnection]) -> None:
         pool = self._pool
         with self._lock:
             self._is_changing = True
             try:
                 if self._closed:
                     self._require_open()
+                if lease.may_share and lease.origin in self._declined:
+                    lease.may_share = False
                 pool.acquire(lease, time.monotonic())
                 if lease.stage is Stage.WAITING:
                     lease.waiter = self._runtime.signal()
@@ -161,7 +202,7 @@ class Engine:
         if self._ended or pool.to_close or pool.to_wake:
             self._catch_up()
 
-    async def _await_turn(self, lease: Lease[Connection], end: float, interruption: Interruption | None) -> None:
+    async def _await_turn(self, lease: Lease[AnyConnection], end: float, interruption: Interruption | None) -> None:
         try:
             if interruption is not None:
                 interruption.hold(lease, lease.waiter.set)
@@ -177,7 +218,7 @@ class Engine:
             if interruption is not None:
                 interruption.let_go(lease)
 
-    def end(self, lease: Lease[Connection], *, reusable: bool) -> None:
+    def end(self, lease: Lease[AnyConnection], *, reusable: bool) -> None:
         """End an exchange, or the wait for one; once is enough."""
         self._ended.append((lease, reusable))
         self._catch_up()
@@ -227,7 +268,7 @@ class Engine:
         if self._closed:
             pool.shut()
 
-    def _drop(self, lease: Lease[Connection]) -> None:
+    def _drop(self, lease: Lease[AnyConnection]) -> None:
         """Close the connection of a lease, which may dial another one."""
         if lease.connection is not None:
             lease.connection.let_go()
@@ -246,7 +287,32 @@ class Engine:
     # The wire.
 
     async def _connect(
-        self, lease: Lease[Connection], request: Request, route: Route, waits: Waits, interruption: Interruption | None
+        self,
+        lease: Lease[AnyConnection],
+        request: Request,
+        route: Route,
+        waits: Waits,
+        interruption: Interruption | None,
+    ) -> AnyConnection:
+        try:
+            connection = await self._secured(lease, request, route, waits, interruption)
+        except HTTPConnError:
+            if lease.may_share:  # whoever waits for this connection finds the same fault sooner alone
+                self._change(self._pool.dial_freely, lease)
+            raise
+        if request.origin.scheme == "https" and connection.wire.protocol == "h2":
+            return await self._shared(lease, connection, request)
+        if lease.may_share:
+            self._decline(lease)
+        return connection
+
+    async def _secured(
+        self,
+        lease: Lease[AnyConnection],
+        request: Request,
+        route: Route,
+        waits: Waits,
+        interruption: Interruption | None,
     ) -> Connection:
         self._require_open()
         end = waits.until(waits.connect)
@@ -265,7 +331,7 @@ class Engine:
         self._require_open()
         return connection
 
-    async def _connected(self, lease: Lease[Connection], route: Route, end: float) -> Connection:
+    async def _connected(self, lease: Lease[AnyConnection], route: Route, end: float) -> Connection:
         """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
         connection = Connection(await self._connector.dial(route, end), self._runtime, self._limits)
         self._pool.dialled(lease, connection)
@@ -273,3 +339,52 @@ class Engine:
             self._made += 1
         self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
         return connection
+
+    # HTTP/2. Which protocol a connection speaks is known after the TLS handshake.
+
+    async def _shared(self, lease: Lease[AnyConnection], connection: Connection, request: Request) -> SharedConnection:
+        connection.let_go()
+        adjust = _weakly(self._adjust)
+        shared = SharedConnection(connection.wire, self._runtime, self._limits, self._lock, adjust)
+        await shared.begin(request)
+        self._declined.pop(lease.origin, None)
+        self._change(self._pool.share, lease, shared, shared.limit)
+        return shared
+
+    def _adjust(self, connection: SharedConnection) -> None:
+        """Tell the pool how many exchanges a connection takes."""
+        if connection.is_closing:
+            self._change(self._pool.retire, connection)
+        else:
+            self._change(self._pool.set_limit, connection, connection.limit)
+
+    def _decline(self, lease: Lease[AnyConnection]) -> None:
+        """Note that an origin does not speak HTTP/2. The requests that wait for it dial on their own."""
+        if len(self._declined) >= MAX_DECLINED:
+            self._declined.clear()
+        self._declined[lease.origin] = None
+        self._change(self._pool.dial_freely, lease)
+
+    def _change(self, step: Callable[..., None], *args: object) -> None:
+        """Change the pool. Within another change, as in a finalizer, it is left as it is."""
+        with self._lock:
+            if self._is_changing:
+                return
+            self._is_changing = True
+            try:
+                step(*args)
+            finally:
+                self._is_changing = False
+        self._catch_up()
+
+
+def _weakly(method: Callable[[SharedConnection], None]) -> Callable[[SharedConnection], None]:
+    """Return a function that calls a method while its object exists: no cycle, so a dropped engine is freed at once."""
+    reference = WeakMethod(method)
+
+    def call(connection: SharedConnection) -> None:
+        found = reference()
+        if found is not None:
+            found(connection)
+
+    return call

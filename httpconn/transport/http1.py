@@ -10,7 +10,7 @@ from ..core.messages import Head, Request
 from ..errors import ReadFailed, TruncatedBody, WriteFailed
 from ..options import Limits
 from .http11 import HTTP11Connection
-from .incoming import READ_SIZE, GiveBack, Incoming
+from .incoming import READ_SIZE, GiveBack, HTTP1Incoming
 from .interruption import Interruption
 from .runtimes import Runtime
 from .tracing import told, traced_head, traced_request
@@ -65,18 +65,23 @@ class Connection:
         """Close it, and wake the caller that waits for it."""
         self.wire.close()
 
-    async def exchange(self, request: Request, waits: Waits, give_back: GiveBack) -> Incoming:
+    async def exchange(
+        self, request: Request, waits: Waits, give_back: GiveBack, interruption: Interruption | None = None
+    ) -> HTTP1Incoming:
         """Send a request and receive the head of its response.
 
         Args:
             request: what is sent.
             waits: how long each step may take.
             give_back: is called at the end of the body.
+            interruption: ends what is waited for.
 
         Raises:
             Stale: the request may be sent again on another connection.
         """
         kept, self._is_used = self._is_used, True
+        if interruption is not None:
+            self.be_held(interruption)
         try:
             try:
                 is_traced = request.trace is not None
@@ -87,10 +92,10 @@ class Connection:
                     raise
             head = await (self._receive_traced(request, waits) if is_traced else self._receive_head(waits))
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
-            if kept and not self._http.answered and _may_be_repeated(request):
+            if kept and not self._http.answered and may_be_repeated(request):
                 raise Stale from error
             raise
-        return Incoming(self.wire, self._http, head, waits, give_back)
+        return HTTP1Incoming(self.wire, self._http, head, waits, give_back)
 
     def _send_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, None]:
         """Send the head and the body apart, as they are reported."""
@@ -146,5 +151,6 @@ class Connection:
         return http.head
 
 
-def _may_be_repeated(request: Request) -> bool:
+def may_be_repeated(request: Request) -> bool:
+    """Return whether a request may be sent again though the server may have processed it (RFC 9110 section 9.2.2)."""
     return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, Self
 
 from ..core.messages import Head
 from ..errors import HeaderTooLarge, ProtocolError, ReadFailed, TransportError
@@ -24,7 +25,87 @@ class GiveBack(Protocol):
         """Take the connection back, and whether it can serve another exchange."""
 
 
-class Incoming:
+class Incoming(ABC):
+    """A response whose body is still to come.
+
+    Attributes:
+        head: the head of the response.
+        complete: whether the end of the body was received.
+        closed: whether the connection was given back.
+    """
+
+    __slots__ = ("_extensions", "_wire", "closed", "complete", "head")
+
+    _extensions: dict[str, Any] | None
+    _wire: Wire
+    closed: bool
+    complete: bool
+    head: Head
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What httpx calls the extensions of a response."""
+        if self._extensions is None:
+            head = self.head
+            self._extensions = {
+                "http_version": head.version,
+                "reason_phrase": head.reason,
+                "network_stream": self._wire,  # not self: a response that is dropped frees its slot at once
+            }
+        return self._extensions
+
+    def shown_as(self, head: Head, extensions: dict[str, Any]) -> Self:
+        """The same under a head that somebody may have changed."""
+        self.head, self._extensions = head, extensions
+        return self
+
+    @property
+    @abstractmethod
+    def remaining(self) -> int:
+        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+
+    @abstractmethod
+    def take(self) -> bytes:
+        """What has come already, mostly with the header; errors as of ``receive``."""
+
+    @abstractmethod
+    async def receive(self) -> bytes:
+        """Return the next bytes, transfer coding removed; empty at the end.
+
+        Raises:
+            ReadFailed: the connection broke, or the response was closed.
+            ReadTimedOut: nothing came in time.
+            ProtocolError: the body breaks HTTP, or ended too early.
+        """
+
+    @abstractmethod
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+
+    async def discard(self) -> None:
+        """Receive the rest of a body that nobody needs, if it is short, so that the connection can be used again."""
+        try:
+            for _ in range(MAX_DISCARDED_READS):
+                if not await self.receive():
+                    return
+        except (TransportError, ProtocolError, HeaderTooLarge):
+            pass  # the connection is closed already
+        self.abandon()
+
+    def _require_open(self) -> None:
+        if self.closed:  # the connection may serve another exchange by now
+            raise ReadFailed("The response was closed")
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Close; it never waits."""
+
+    async def close(self) -> None:
+        """The same; it never waits."""
+        self.abandon()
+
+
+class HTTP1Incoming(Incoming):
     """A response whose body is still to come. At its end, or when it is closed, the connection goes back to the pool.
 
     Args:
@@ -40,7 +121,7 @@ class Incoming:
         closed: whether the connection was given back.
     """
 
-    __slots__ = ("_extensions", "_give_back", "_http", "_is_over", "_waits", "_wire", "closed", "complete", "head")
+    __slots__ = ("_give_back", "_http", "_is_over", "_waits")
 
     def __init__(
         self, wire: Wire, http: http11.HTTP11Connection, head: Head, waits: Waits, give_back: GiveBack
@@ -54,23 +135,6 @@ class Incoming:
         self.head: Head = head
         self.complete: bool = False
         self.closed: bool = False
-
-    @property
-    def extensions(self) -> dict[str, Any]:
-        """What httpx calls the extensions of a response."""
-        if self._extensions is None:
-            head = self.head
-            self._extensions = {
-                "http_version": head.version,
-                "reason_phrase": head.reason,
-                "network_stream": self._wire,  # not self: a response that is dropped frees its slot at once
-            }
-        return self._extensions
-
-    def shown_as(self, head: Head, extensions: dict[str, Any]) -> Incoming:
-        """The same under a head that somebody may have changed."""
-        self.head, self._extensions = head, extensions
-        return self
 
     @property
     def remaining(self) -> int:
@@ -129,20 +193,6 @@ class Incoming:
         self._look_for_the_end(self._http)
         return count
 
-    async def discard(self) -> None:
-        """Receive the rest of a body that nobody needs, if it is short, so that the connection can be used again."""
-        try:
-            for _ in range(MAX_DISCARDED_READS):
-                if not await self.receive():
-                    return
-        except (TransportError, ProtocolError, HeaderTooLarge):
-            pass  # the connection is closed already
-        self.abandon()
-
-    def _require_open(self) -> None:
-        if self.closed:  # the connection may serve another exchange by now
-            raise ReadFailed("The response was closed")
-
     async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
         wire = self._wire
         remaining = http.direct_remaining
@@ -171,7 +221,3 @@ class Incoming:
             self.closed = True
             self._give_back(reusable=self._http.reusable)
             self._is_over = True  # only now: a signal handler may interrupt the call before
-
-    async def close(self) -> None:
-        """The same; it never waits."""
-        self.abandon()

@@ -12,6 +12,8 @@ The rules:
   that waits for a host at its limit holds up no lease for another host.
 - A connection that comes free goes to that waiter only if it leads to the right origin; otherwise it is closed for
   the waiter's own. Were it kept for its own origin's later waiters, a busy origin could starve the others.
+- A shared connection (HTTP/2) has one slot, however many leases use it. While it takes further leases, and while the
+  first connection is dialled to an origin that may share, leases wait for it instead of dialling another one.
 
 **Interruption.** A signal handler can raise between any two steps of an operation, and a caller that is interrupted can
 drop its lease without ending it. So the counts are derived from objects:
@@ -25,80 +27,20 @@ drop its lease without ending it. So the counts are derived from objects:
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Hashable
-from enum import Enum, auto
 from math import inf
-from typing import Any, Generic, TypeVar
 from weakref import ref
 
 from ..errors import QueueFull
+from .lease import C, Host, Lease, Share, Stage
+from .placement import Placement
 from .waitqueue import WaitQueue
 
 __all__ = ["Lease", "Pool", "Stage"]
 
-C = TypeVar("C", bound=Hashable)
 
-
-class Stage(Enum):
-    """What a lease permits."""
-
-    WAITING = auto()
-    """Nothing yet."""
-    GRANTED = auto()
-    """To use its connection or, where it has none, to dial one."""
-    ENDED = auto()
-    """Nothing: the pool does not know the lease yet, or does not know it any more."""
-
-
-class Lease(Generic[C]):
-    """A claim to one connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
-
-    A lease that is dropped before that frees its slot: the next operation of the pool closes its connection.
-
-    Args:
-        origin: where the connection leads.
-
-    Attributes:
-        origin: where the connection leads.
-        number: rises with the time of the claim.
-        stage: what it permits.
-        connection: the connection; None before it is dialled.
-        reused: whether the connection served another lease before.
-        waiter: an event or the like, set by the lease's owner while it waits. The pool does not touch it.
-        pool: where it comes from.
-    """
-
-    __slots__ = ("__weakref__", "connection", "number", "origin", "pool", "reused", "stage", "waiter")
-
-    def __init__(self, origin: Hashable) -> None:
-        self.pool: Pool[C] | None = None
-        self.origin: Hashable = origin
-        self.number: int = 0
-        self.stage: Stage = Stage.ENDED
-        self.connection: C | None = None
-        self.reused: bool = False
-        self.waiter: Any = None
-
-    def __repr__(self) -> str:
-        state = "to dial" if self.stage is Stage.GRANTED and self.connection is None else self.stage.name.lower()
-        return f"<Lease {self.number} of {self.origin!r}: {state}>"
-
-
-class _Host(Generic[C]):
-    """One origin: its slots, its idle connections (the last used at the right), the leases that wait for a slot."""
-
-    __slots__ = ("blocked", "claimed", "idle", "open", "origin")
-
-    def __init__(self, origin: Hashable) -> None:
-        self.origin = origin
-        self.open = 0
-        self.claimed = 0  # slots of its share that are kept for leases in the pool's queue
-        self.idle: deque[C] = deque()
-        self.blocked: WaitQueue[Lease[C]] = WaitQueue()
-
-
-class Pool(Generic[C]):
+class Pool(Placement[C]):
     """Connections by origin.
 
     Args:
@@ -115,42 +57,11 @@ class Pool(Generic[C]):
         to_wake: leases whose wait is over; the caller wakes each, and removes it after that.
     """
 
-    def __init__(
-        self,
-        *,
-        max_connections: int | None = None,
-        max_per_host: int | None = None,
-        max_waiting: int | None = None,
-        max_idle: int | None = None,
-        expiry: float | None = None,
-    ) -> None:
-        self._max_connections = inf if max_connections is None else max_connections
-        self._max_per_host = inf if max_per_host is None else max_per_host
-        self._max_waiting = inf if max_waiting is None else max_waiting
-        self._max_idle = inf if max_idle is None else max_idle
-        self._expiry = inf if expiry is None else expiry
-        self.to_close: dict[C, None] = {}
-        self.to_wake: dict[Lease[C], None] = {}
-        self._number = 0
-        self._is_changing = False
-        self._destroyed: deque[ref[Lease[C]]] = deque()
-        self._note_destroyed = self._destroyed.append
-        # The facts.
-        self._leases: dict[int, ref[Lease[C]]] = {}  # that have not ended, by number
-        self._used: set[C] = set()
-        self._idle: OrderedDict[C, tuple[_Host[C], float]] = OrderedDict()  # the longest idle first, with its time
-        # What follows from them.
-        self._hosts: dict[Hashable, _Host[C]] = {}
-        self._queue: WaitQueue[Lease[C]] = WaitQueue()  # waits for a slot of the pool, and has one of the host's share
-        self._expires_at = inf  # no idle connection does before
-        self.open: int = 0
-        self.waiting: int = 0
-
     def __repr__(self) -> str:
         return f"<Pool: {self.open} of {self._max_connections} open, {self.idle} idle, {self.waiting} waiting>"
 
     def acquire(self, lease: Lease[C], now: float) -> None:
-        """Grant a new lease at ``now`` seconds, or let it wait.
+        """Grant a lease at ``now`` seconds, or let it wait. A lease that has ended may return: it keeps its turn.
 
         Raises:
             QueueFull: the lease would wait, and as many wait as may.
@@ -160,7 +71,9 @@ class Pool(Generic[C]):
         self._is_changing = True
         if now >= self._expires_at:
             self._expire(now)
-        self._number = lease.number = number = self._number + 1
+        number = lease.number
+        if not number:
+            self._number = lease.number = number = self._number + 1
         self._leases[number] = ref(lease, self._note_destroyed)
         lease.pool = self
         lease.stage = Stage.WAITING
@@ -177,6 +90,60 @@ class Pool(Generic[C]):
         self._used.add(connection)
         lease.connection = connection
         lease.reused = False
+
+    def share(self, lease: Lease[C], connection: C, limit: int) -> None:
+        """Put a shared connection in the place of the one that a lease has dialled; ``limit`` leases may use it."""
+        self.recount()
+        self._require_granted(lease)
+        host = self._hosts[lease.origin]
+        self._is_changing = True
+        self._used.add(connection)
+        dialled, lease.connection = lease.connection, connection
+        if dialled is not None:
+            self._used.discard(dialled)
+        self._shared[connection] = Share(host, limit)
+        if host.shared is None:
+            host.shared = connection
+        self._fill(host)
+        self._is_changing = False
+
+    def set_limit(self, connection: C, limit: int) -> None:
+        """Change how many leases may use a shared connection."""
+        self.recount()
+        share = self._shared.get(connection)
+        if share is not None and share.limit != limit:
+            self._is_changing = True
+            share.limit = limit
+            self._fill(share.host)
+            self._is_changing = False
+
+    def retire(self, connection: C) -> None:
+        """Let a shared connection take no more leases. It is closed when the last one ends."""
+        self.recount()
+        share = self._shared.get(connection)
+        if share is not None and not share.is_retired:
+            self._is_changing = True
+            self._retire(connection, share)
+            if not share.leases:
+                del self._idle[connection]
+                share.host.idle.remove(connection)
+                self._close(connection, share.host)
+            self._unblock(share.host)
+            self._advance()
+            self._is_changing = False
+
+    def dial_freely(self, lease: Lease[C]) -> None:
+        """Let the leases that wait for the first connection to an origin dial their own: it is not shared."""
+        self.recount()
+        self._require_granted(lease)
+        self._is_changing = True
+        lease.may_share = False
+        host = self._hosts[lease.origin]
+        host.may_share = False
+        while self._has_share(host) and host.blocked:
+            self._unblock(host)
+        self._advance()
+        self._is_changing = False
 
     def drop(self, lease: Lease[C]) -> None:
         """Give up the connection of a lease, which keeps its slot and may dial again."""
@@ -200,6 +167,8 @@ class Pool(Generic[C]):
         connection, lease.connection = lease.connection, None
         if connection is None:
             self._free(host)
+        elif connection in self._shared:
+            self._leave(connection, self._shared[connection], now, reusable=reusable)
         elif not reusable:
             self._close(connection, host)
         elif self.waiting:
@@ -272,150 +241,38 @@ class Pool(Generic[C]):
 
     def _count(self, granted: list[Lease[C]]) -> None:
         """Count the slots of idle connections and granted leases; no lease is in a queue after that."""
-        hosts: dict[Hashable, _Host[C]] = {}
-        idle: OrderedDict[C, tuple[_Host[C], float]] = OrderedDict()
+        shared, self._shared = self._shared, {}
+        hosts: dict[Hashable, Host[C]] = {}
+        idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()
         for connection, (before, since) in self._idle.items():
             if connection not in self._used and connection not in self.to_close:
-                host = hosts.setdefault(before.origin, _Host(before.origin))
+                host = hosts.setdefault(before.origin, Host(before.origin))
                 host.open += 1
                 host.idle.append(connection)
                 idle[connection] = host, since
+                self._count_shared(connection, host, shared, 0)
         for lease in granted:
-            hosts.setdefault(lease.origin, _Host(lease.origin)).open += 1
+            host = hosts.setdefault(lease.origin, Host(lease.origin))
+            host.may_share = lease.may_share
+            if lease.connection not in self._shared:  # else its slot is counted
+                host.open += 1
+                sharing = sum(each.connection is lease.connection for each in granted)
+                self._count_shared(lease.connection, host, shared, sharing)
         self._hosts, self._idle, self._queue = hosts, idle, WaitQueue()
-        self.open, self.waiting = len(idle) + len(granted), 0
+        self.open, self.waiting = sum(host.open for host in hosts.values()), 0
 
-    @property
-    def idle(self) -> int:
-        """Connections that lie idle."""
-        return len(self._idle)
-
-    def _place(self, lease: Lease[C]) -> None:
-        """Grant a lease, or let it wait."""
-        host = self._hosts.get(lease.origin)
-        if host is None:
-            host = self._hosts[lease.origin] = _Host(lease.origin)
-        if host.idle:
-            connection = host.idle.pop()
-            self._used.add(connection)
-            lease.connection = connection
-            lease.reused = True
-            lease.stage = Stage.GRANTED
-            del self._idle[connection]
-        elif not self._has_share(host):
-            self.waiting += 1
-            host.blocked.join(lease)
-        elif self.open < self._max_connections:
-            self._grant_slot(lease, host)
-        elif self._idle:
-            self._evict()
-            self._grant_slot(lease, host)
-        else:
-            self.waiting += 1
-            host.claimed += 1
-            self._queue.join(lease)
-
-    def _has_share(self, host: _Host[C]) -> bool:
-        return host.open + host.claimed < self._max_per_host
-
-    def _grant_slot(self, lease: Lease[C], host: _Host[C]) -> None:
-        self.open += 1
-        host.open += 1
-        lease.stage = Stage.GRANTED
-
-    def _withdraw(self, lease: Lease[C]) -> None:
-        """End a lease that waits."""
-        lease.stage = Stage.ENDED
-        del self._leases[lease.number]
-        self.waiting -= 1
-        host = self._hosts[lease.origin]
-        if not host.blocked.leave(lease):
-            self._queue.leave(lease)
-            host.claimed -= 1
-            self._unblock(host)
-        self._forget(host)
-
-    def _hand_on(self, connection: C, host: _Host[C], now: float) -> None:
-        """Give a connection to the waiter that is next, else let it lie idle."""
-        first, blocked = self._queue.first(), host.blocked.first()
-        if blocked is not None and (first is None or blocked.number < first.number):
-            host.blocked.leave(blocked)
-            self._hand_over(connection, blocked)
-        elif first is None:
-            self._keep(connection, host, now)
-        elif first.origin != host.origin:
-            self._close(connection, host)
-        else:
-            self._queue.leave(first)
-            host.claimed -= 1
-            self._unblock(host)
-            self._hand_over(connection, first)
-
-    def _hand_over(self, connection: C, waiter: Lease[C]) -> None:
-        self.waiting -= 1
-        waiter.connection = connection
-        waiter.reused = True
-        waiter.stage = Stage.GRANTED
-        self.to_wake[waiter] = None
-
-    def _close(self, connection: C, host: _Host[C]) -> None:
-        self.to_close[connection] = None
-        self._used.discard(connection)
-        self._free(host)
-
-    def _keep(self, connection: C, host: _Host[C], now: float) -> None:
-        if self._expires_at == inf:
-            self._expires_at = now + self._expiry
-        host.idle.append(connection)
-        self._idle[connection] = host, now
-        self._used.discard(connection)
-        if len(self._idle) > self._max_idle:
-            self._evict()
-
-    def _evict(self) -> None:
-        """Give up the connection that has been idle longest. No lease waits for its slot, or it would not be idle."""
-        connection, (host, _) = next(iter(self._idle.items()))
-        self.to_close[connection] = None
-        del self._idle[connection]
-        host.idle.popleft()
-        host.open -= 1
-        self.open -= 1
-        self._forget(host)
-
-    def _expire(self, now: float) -> None:
-        while (longest := next(iter(self._idle.values()), None)) is not None:
-            if longest[1] + self._expiry > now:
-                self._expires_at = longest[1] + self._expiry
-                return
-            self._evict()
-        self._expires_at = inf
-
-    def _free(self, host: _Host[C]) -> None:
-        """Give a slot of ``host`` that came free to the waiter that is next."""
-        host.open -= 1
-        self.open -= 1
-        self._unblock(host)
-        self._forget(host)
-        lease = self._queue.first()
-        if lease is not None:
-            self._queue.leave(lease)
-            self.waiting -= 1
-            chosen = self._hosts[lease.origin]
-            chosen.claimed -= 1
-            self._grant_slot(lease, chosen)
-            self.to_wake[lease] = None
-
-    def _unblock(self, host: _Host[C]) -> None:
-        """Let the lease that has waited longest for a share of the host queue for a slot of the pool, if it may."""
-        lease = host.blocked.first() if self._has_share(host) else None
-        if lease is not None:
-            host.blocked.leave(lease)
-            host.claimed += 1
-            self._queue.join_late(lease)
-
-    def _forget(self, host: _Host[C]) -> None:
-        if not (host.open or host.claimed or host.blocked):
-            del self._hosts[host.origin]
+    def _count_shared(self, connection: C | None, host: Host[C], shared: dict[C, Share[C]], leases: int) -> None:
+        """Count the leases of a connection if it is a shared one. If a lease was lost, it takes no more of them."""
+        share = None if connection is None else shared.get(connection)
+        if share is None or connection is None:
+            return
+        self._shared[connection] = share
+        is_whole = share.leases == leases and not share.is_retired
+        share.host, share.leases, share.is_retired = host, leases, False
+        if not is_whole:
+            self._retire(connection, share)
+        elif leases and host.shared is None:
+            host.shared = connection
 
     def _require_granted(self, lease: Lease[C]) -> None:
         if lease.stage is not Stage.GRANTED:

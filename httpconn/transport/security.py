@@ -68,7 +68,7 @@ class Security:
         return context if isinstance(context, Security) else cls(context)
 
     def set_alpn_protocols(self, protocols: Sequence[str]) -> None:
-        """All that httpcore asks of a context, for which it takes this."""
+        """Set what connections offer, the preferred protocol first (ALPN, RFC 7301)."""
         self._alpn = list(protocols)
         if self._context is not None:
             self._context.set_alpn_protocols(self._alpn)

@@ -64,7 +64,7 @@ class Recipe:
     authorities: _Source | None
     cert: Certificate | None
     keylog: str | None
-    http2: bool  # httpcore sets ALPN on the context, so HTTP/1.1 and HTTP/2 cannot share one
+    http2: bool  # ALPN is set on the context, so connections with and without HTTP/2 cannot share one
 
     def stamps(self) -> tuple[Stamp, ...]:
         """Of all files; raises InvalidRequest where one is missing."""

@@ -25,6 +25,7 @@ from ..errors import (
     WriteTimedOut,
 )
 from ..runtime.forking import in_child
+from .filling import STINT, Filling
 from .layer import TLSLayer
 from .runtimes import Runtime
 from .security import Security
@@ -33,9 +34,6 @@ from .watches import BLOCKED_READ
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
-
-STINT = 0.005
-"""Seconds after which they get it though it were fewer: small chunks, and what unpacks to much, take their time."""
 
 PATIENCE = 0.1
 """Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
@@ -87,10 +85,7 @@ class Wire:
         _open.add(weakref.ref(sock, _open.discard))
 
     async def receive(self, max_bytes: int, end: float) -> bytes:
-        """What has come, or what comes next; empty at the end. An interruption loses nothing.
-
-        httpcore reads on through interim answers and HTTP/2 frames: used-up time ends that though more has come.
-        """
+        """What has come, or what comes next; empty at the end. An interruption loses nothing."""
         try:
             seconds_left(end)
         except TimeoutError as error:
@@ -105,6 +100,28 @@ class Wire:
         """
         look = look or (self._tls is not None and self._tls.has_pending())
         return self._received(partial(self._layer.recv, max_bytes), end, self._watch.result_of, look=look)
+
+    def receive_by(self, take: Callable[[], int], end: float) -> Coroutine[Any, Any, int]:
+        """Have ``take`` receive once something has come, again and again while it raises BlockingIOError.
+
+        ``take`` keeps what it receives itself, so that an interruption loses nothing.
+        """
+        return self._received(take, end, self._watch.result_of, look=self.has_pending())
+
+    def receive_now(self, buffer: memoryview) -> int:
+        """Receive what has come into a buffer; 0 at the end. Raises what a socket raises that does not block."""
+        return self._layer.recv_into(buffer)
+
+    async def writable(self, end: float) -> None:
+        """Wait until something can be sent.
+
+        Raises:
+            WriteTimedOut: the end has come.
+        """
+        try:
+            await self._watch.writable(seconds_left(end))
+        except BROKEN as error:
+            raise told(error, WriteTimedOut, WriteFailed) from error
 
     async def receive_into(self, buffer: memoryview, end: float) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
@@ -122,16 +139,21 @@ class Wire:
         try:
             if room:
                 soon = min(end, until(PATIENCE))
-                await self._received(filling, soon, self._watch.result_of, look=self._is_busy())
+                await self._received(filling, soon, self._watch.result_of, look=self.has_pending())
         except ReadTimedOut:
             pass
         except ReadFailed as error:
             self._failure = error.message
         return filling.count
 
-    def _is_busy(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether something has come that is no event of the socket any more."""
         return self._tls is not None and self._tls.has_pending()
+
+    @property
+    def protocol(self) -> str | None:
+        """The protocol that TLS negotiated (ALPN, RFC 7301), or None."""
+        return None if self._tls is None else self._tls.tls.selected_alpn_protocol()
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
         await self._watch.readable(seconds)
@@ -183,7 +205,7 @@ class Wire:
         self._burst = 0
         self._since = time.monotonic()
 
-    def send_at_once(self, data: bytes) -> bytes | None:
+    def send_at_once(self, data: bytes | memoryview) -> bytes | memoryview | None:
         """Send what can be sent without waiting: the rest for ``send``, empty if only TLS has some; None if all is."""
         self._sending = True
         try:
@@ -338,28 +360,6 @@ class Wire:
                 case "is_readable":
                     return self.is_readable()
         return None
-
-
-class Filling:
-    """Fills a buffer by many calls; only the last has a result, the others find nothing to receive any more."""
-
-    __slots__ = ("_buffer", "_receive_into", "count")
-
-    def __init__(self, receive_into: Callable[[memoryview], int], buffer: memoryview) -> None:
-        self._receive_into = receive_into
-        self._buffer = buffer
-        self.count: int = 0
-
-    def __call__(self) -> int:
-        """The bytes in the buffer once it is full, no more come, or others are due; else what the socket raises."""
-        end = time.monotonic() + STINT
-        while self.count < len(self._buffer) and time.monotonic() < end:
-            with self._buffer[self.count :] as room:
-                received = self._receive_into(room)
-            if not received:
-                break
-            self.count += received
-        return self.count
 
 
 def told(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:

@@ -30,7 +30,7 @@ Aim = Callable[..., Target]
 
 @pytest.fixture(params=WAYS)
 def aim(request, connect, scripted, certificates) -> Aim:
-    """Runs the test on each way to a scripted server: engine and httpcore, in the clear and in TLS.
+    """Runs the test on each way to a scripted server: direct and by a proxy, in the clear and in TLS.
 
     To a client that uses a proxy the server is that proxy.
     """

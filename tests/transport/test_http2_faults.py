@@ -41,9 +41,18 @@ def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
         face.run(made.leave)
 
 
-@pytest.mark.parametrize("rest", [b"", headers(STATUS_200) + data(b"ok")], ids=["nothing", "an answer"])
-def test_a_connection_that_takes_no_more_requests_is_worth_another_one(face, connect, certificates, rest):
+def test_a_response_that_begins_before_goaway_continues(face, connect, certificates):
+    """RFC 9113 section 6.8: the server processes the streams up to the last one that it names."""
+    rest = headers(STATUS_200) + data(b"ok")
     with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=1).serialize() + rest) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        assert face.get_bytes(connection, url) == b"ok"
+        assert face.get_bytes(connection, url) == b"ok"
+        assert connection.stats().connections.made == 2
+
+
+def test_a_server_that_goes_away_before_it_processes_any_request(face, connect, certificates):
+    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=0).serialize()) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=RetryPolicy(attempts=2, backoff=0))
         with pytest.raises(httpconn.ReadFailed) as caught:
             face.get_bytes(connection, url)

@@ -16,7 +16,6 @@ from httpconn.errors import WriteFailed
 from httpconn.runtime.stepping import run_sync
 from httpconn.transport.runtimes import BlockingRuntime
 from httpconn.transport.security import Security
-from httpconn.transport.streams import UNSAID, SyncStream
 from httpconn.transport.waits import until
 from httpconn.transport.wire import BURST, STINT, Wire
 
@@ -104,19 +103,6 @@ def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
         assert arriving.result()[before:] == request
         assert wire.send_at_once(b"next") is None
         wire.close()
-
-
-def answer_much(stream, theirs):
-    for _ in range(3 * BURST // 4096):
-        theirs.sendall(bytes(4096))
-        assert stream.read(4096, 5)
-        stream.write(b"taken", 5)
-
-
-def test_who_answers_all_that_comes_lets_others_have_their_turn(ends):
-    wire, theirs = ends
-    with pytest.raises(Interrupted):
-        answer_much(SyncStream(wire, UNSAID, lambda _: None), theirs)
 
 
 def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):

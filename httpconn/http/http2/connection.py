@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...errors import (
     HeaderTooLarge,
     HTTPConnError,
-    InvalidRequest,
+    MalformedRequest,
     ProtocolError,
     ReadFailed,
     StreamReset,
@@ -85,6 +85,16 @@ class HTTP2Connection:
         self.is_closing = False
 
     @property
+    def max_streams(self) -> int:
+        """How many streams may be open at the same time."""
+        return self._peer.max_streams
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._streams.output)
+
+    @property
     def available(self) -> int:
         """How many streams may be opened now. A server that lowers its limit makes this 0 until enough have ended."""
         return 0 if self.is_closing else max(0, self._peer.max_streams - len(self._streams.by_id))
@@ -117,10 +127,10 @@ class HTTP2Connection:
             end_stream: the request has no body.
 
         Raises:
-            InvalidRequest: the request cannot be sent, or no stream is available.
+            MalformedRequest: the request cannot be sent, or no stream is available.
         """
         if not self.available:
-            raise InvalidRequest("The HTTP/2 connection cannot take another request")
+            raise MalformedRequest("The HTTP/2 connection cannot take another request")
         block, length = self._writer.write(method, scheme, authority, target, headers)
         streams, peer = self._streams, self._peer
         stream_id = streams.next_id()
@@ -137,7 +147,7 @@ class HTTP2Connection:
         is accepted if the stream is closed. ``end`` takes effect once the whole part is accepted.
 
         Raises:
-            InvalidRequest: the body is not as long as declared, or has ended before.
+            MalformedRequest: the body is not as long as declared, or has ended before.
         """
         return self._sender.send(stream, data, end=end)
 
@@ -334,8 +344,11 @@ class HTTP2Connection:
         streams.count_idle_frame()
         last, self._reason = frames.read_goaway(payload)
         self.is_closing = True
-        for stream in [each for each in streams.by_id.values() if each.id > last and not each.answered]:
-            streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
+        for stream in [each for each in streams.by_id.values() if each.id > last]:
+            if not stream.answered:
+                streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
+            elif self._reason and not stream.complete:
+                streams.end_with_error(stream, self._closed_with_reason())
 
     def _receive_window_update(self, _: int, stream_id: int, payload: bytes) -> None:
         """WINDOW_UPDATE, section 6.9."""
@@ -347,13 +360,15 @@ class HTTP2Connection:
 
     def _receive_end(self) -> None:
         if self._reason:
-            self._break(ProtocolError(f"The server closed the connection: {name_of(self._reason)}", retryable=True))
+            self._break(self._closed_with_reason())
             return
         for stream in [*self._streams.by_id.values()]:
             if stream.answered and not stream.complete:
-                error = TruncatedBody("The connection ended within the response")
-                self._streams.end_with_error(stream, error)
+                self._streams.end_with_error(stream, TruncatedBody("The connection ended within the response"))
         self._break(ReadFailed("The connection ended without a response"))
+
+    def _closed_with_reason(self) -> ProtocolError:
+        return ProtocolError(f"The server closed the connection: {name_of(self._reason)}", retryable=True)
 
     def _break(self, error: HTTPConnError) -> None:
         self.error = error
@@ -376,9 +391,8 @@ _HANDLERS: dict[int, Callable[[HTTP2Connection, int, int, bytes], None]] = {
 
 def _require_size(payload: bytes, size: int) -> None:
     if len(payload) != size:
-        raise ConnectionFault(
-            ErrorCode.FRAME_SIZE_ERROR, f"The server sends a frame of {len(payload)} bytes, not {size}"
-        )
+        message = f"The server sends a frame of {len(payload)} bytes, not {size}"
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, message)
 
 
 def _require_connection(stream_id: int) -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 from ...core.messages import FieldValues, Head
-from ...errors import HeaderTooLarge, HTTPConnError, InvalidRequest, ProtocolError
+from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
 from .faults import ErrorCode, StreamFault
 
@@ -66,10 +66,10 @@ class RequestWriter:
         """Return the field block of a request, and its Content-Length, or -1.
 
         Raises:
-            InvalidRequest: the method, the target or a field cannot be sent.
+            MalformedRequest: the method, the target or a field cannot be sent.
         """
         if not _target(target):
-            raise InvalidRequest("The target of the request is invalid")
+            raise MalformedRequest("The target of the request is invalid")
         key = (method, scheme, authority, *headers)
         found = self._remembered.get(key)
         if found is None:
@@ -85,18 +85,18 @@ def _encode_request(
 ) -> tuple[bytes, bytes, int]:
     """Return the fields before and after ``:path``, encoded, and the Content-Length, or -1."""
     if not _method(method) or method == b"CONNECT":
-        raise InvalidRequest("The method of the request is invalid")
+        raise MalformedRequest("The method of the request is invalid")
     lowered = [(name.lower(), value) for name, value in headers]
     # Section 8.2.2: what concerns an HTTP/1.1 connection is left out; section 8.3.1: :authority replaces Host.
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
     if not _are_fields([*fields, (b"authority", authority)]):
-        raise InvalidRequest("A header of the request is invalid")
+        raise MalformedRequest("A header of the request is invalid")
     values = _by_name(fields)
     if values.get(b"te", b"trailers") != b"trailers":
-        raise InvalidRequest("HTTP/2 has no transfer codings, so the TE header of the request cannot be sent")
+        raise MalformedRequest("HTTP/2 has no transfer codings, so the TE header of the request cannot be sent")
     length = _read_length(values)
     if length is None:
-        raise InvalidRequest("The Content-Length of the request is invalid")
+        raise MalformedRequest("The Content-Length of the request is invalid")
     pseudo = [(b":method", method), (b":scheme", scheme), (b":authority", authority)]
     return encode_fields(pseudo), encode_fields(fields), length
 

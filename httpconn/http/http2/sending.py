@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InvalidRequest, ProtocolError
+from ...errors import MalformedRequest, ProtocolError
 from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .openstreams import OpenStreams
@@ -30,10 +30,10 @@ class BodySender:
         """Queue a part of a body, and its end if all of the part is accepted; return how many bytes were.
 
         Raises:
-            InvalidRequest: the body is not as long as declared, or has ended before.
+            MalformedRequest: the body is not as long as declared, or has ended before.
         """
         if stream.request_ended:
-            raise InvalidRequest("The body of the request has ended")
+            raise MalformedRequest("The body of the request has ended")
         if stream.id not in self._streams.by_id:
             return 0
         size = max(0, min(len(data), stream.send_window, self._window, MAX_ACCEPTED))
@@ -99,7 +99,7 @@ def _count_sent(stream: Stream, size: int, *, ends: bool) -> None:
     if stream.unsent < 0:
         return
     if size > stream.unsent:
-        raise InvalidRequest("The body of the request is longer than declared")
+        raise MalformedRequest("The body of the request is longer than declared")
     if ends and size < stream.unsent:
-        raise InvalidRequest("The body of the request is shorter than declared")
+        raise MalformedRequest("The body of the request is shorter than declared")
     stream.unsent -= size

@@ -14,6 +14,11 @@ __all__ = ["Stream"]
 
 MAX_INTERIM_RESPONSES = 64
 
+SPARE = 100_000
+"""Frames of a body that may carry less than their own header, more or less in a row."""
+
+_FRAME_HEADER = 9
+
 SMALL = 512
 """Data of fewer bytes is gathered, so that a stream of single bytes costs no object for each."""
 
@@ -49,6 +54,7 @@ class Stream:
         "left",
         "request_ended",
         "send_window",
+        "spare",
         "unacknowledged",
         "unprocessed",
         "unsent",
@@ -77,6 +83,7 @@ class Stream:
         self.window_size = STREAM_WINDOW
         self.unacknowledged = 0  # bytes read since the last WINDOW_UPDATE
         self.largest_read = 0
+        self.spare = SPARE
         self.interim = 0
         self.interim_size = 0
 
@@ -130,10 +137,19 @@ class Stream:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sends more than the stream's window allows")
         if self.head is None:
             raise _malformed("has a body before its header")
+        if size < _FRAME_HEADER or self.spare < SPARE:
+            self._spend(size)
         if self.left >= 0:
             if size > self.left:
                 raise _malformed("has a longer body than declared")
             self.left -= size
+
+    def _spend(self, size: int) -> None:
+        # RFC 9113 section 10.5: small frames cost more than they carry. A stream of events may have many of them.
+        self.spare = min(SPARE, self.spare + size // _FRAME_HEADER - 1)
+        if self.spare < 0:
+            message = "Too many frames of the response carry next to nothing"
+            raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, HeaderTooLarge(message))
 
     def add(self, data: bytes | memoryview) -> None:
         """Queue data of the body for the reader."""
