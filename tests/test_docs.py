@@ -18,6 +18,7 @@ import inspect
 import io
 import json
 import os
+import pkgutil
 import re
 import runpy
 import shutil
@@ -45,6 +46,7 @@ from tests.servers.scripted import Script, ScriptedServer, Stall, in_turn, respo
 from tests.servers.tls import Certificates
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "httpconn"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "text", "console", "sh"}
 FENCE = re.compile(r"^```(?P<language>\S*)(?: [^\n]*)?\n(?P<text>.*?)^```$", re.M | re.S)
@@ -231,3 +233,32 @@ def test_every_public_name_has_its_reference() -> None:
     reference = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     documented = set(re.findall(r"^\.\. auto\w+:: httpconn\.(\w+)$", reference, re.M))
     assert documented >= set(httpconn.__all__)
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md"])
+def test_every_path_and_module_of_a_page_for_maintainers_exists(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    pictures = re.findall(r"^:file: (\S+)$", text, re.M)
+    drawn = "".join(((ROOT / page).parent / picture).read_text("utf-8") for picture in pictures)
+    names = re.findall(r"`([^`\s]+)`", FENCE.sub("", text)) + re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+    paths = [word.strip(",") for name in names for word in name.split() if re.fullmatch(r"[\w./-]+(\.\w+|/),?", word)]
+    assert len(paths) > 5
+    assert [path for path in paths if not is_there(path)] == []
+
+
+def is_there(name: str) -> bool:
+    """Whether a path is in the package or the repository, or a dotted name leads to a module or what it defines.
+
+    Dotted names that do not begin with a package of httpconn are names of other things, such as ``asyncio.timeout``.
+    """
+    path = next((folder / name for folder in (PACKAGE, ROOT) if (folder / name).exists()), None)
+    if path is not None or "/" in name or name.endswith((".py", ".md")):
+        return path is not None
+    package = name.removeprefix("httpconn.").partition(".")[0]
+    if not (PACKAGE / package).is_dir():
+        return True
+    try:
+        pkgutil.resolve_name(f"httpconn.{name.removeprefix('httpconn.')}")
+    except (ImportError, AttributeError):
+        return False
+    return True
