@@ -204,8 +204,8 @@ def test_secrets_of_the_session_are_written_where_the_environment_says(
     face, connect, scripted, certificates, environ, tmp_path
 ):
     log = tmp_path / "keys"
+    server = scripted(response(body=b"ok"), tls=certificates.good)  # first, or the server would write its own keys
     environ("SSLKEYLOGFILE", str(log))
-    server = scripted(response(body=b"ok"), tls=certificates.good)
     authority = str(certificates.files.authority)
     assert face.get_bytes(connect(verify=authority, trust_env=False), server.url) == b"ok"
     assert not log.exists() or not os.path.getsize(log)

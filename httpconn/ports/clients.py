@@ -17,7 +17,6 @@ import anyio
 import httpx
 
 from ..access import AccessPolicy
-from ..adapters.messages import origin_of
 from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
 from ..core.messages import Origin
@@ -28,7 +27,7 @@ from ..runtime.forking import renew_in_child
 from ..stats import PoolStats
 from ..transport import AsyncHTTPTransport, HTTPTransport
 from ..transport.engine import Engine
-from ..transport.environment import EnvironmentProxies, EnvironmentRouting, Proxied, ProxyChoice
+from ..transport.environment import EnvironmentProxies, EnvironmentRouting, ProxyChoice
 from ..transport.names import Names
 from ..transport.proxies import Proxy, proxy_of, require_trusted
 from ..transport.routes import Routing
@@ -42,42 +41,21 @@ _MAX_ORIGINS = 1024
 
 
 class _Routing(Generic[T]):
-    """The choice of a transport for each origin, made once: its proxy's, or the usual one."""
+    """The choice of a transport for each origin, made once."""
 
     _transport_for_url: Callable[[httpx.URL], T]
-    _proxied: Proxied[T] | None
     _by_origin: dict[Origin, T]
     _event_hooks: dict[str, list[Any]]
     _transport: T
-    is_closed: bool
-
-    @property
-    def _own(self) -> list[T]:
-        """The transports that are closed with the client, beside the usual one."""
-        return [] if self._proxied is None else list(self._proxied.made.values())
 
     @property
     def pools(self) -> list[PoolStats]:
-        """The connections of its transports, where they say."""
-        known = (getattr(each, "stats", None) for each in (self._transport, *self._own))
-        return [each for each in known if isinstance(each, PoolStats)]
-
-    def _routed(self, url: httpx.URL, usual: T) -> T:
-        """Return the transport of a URL's proxy in place of the usual one.
-
-        Another one than the usual one comes from a library that replaces httpx's choice, as respx does for tests.
-        """
-        if usual is not self._transport:
-            return usual
-        try:
-            proxied = None if self._proxied is None else self._proxied.transport_for(origin_of(url))
-        except httpx.UnsupportedProtocol:  # which the usual transport says better
-            proxied = None
-        # A closed client's usual transport refuses every request; a new one for a proxy would not.
-        return usual if proxied is None or self.is_closed else proxied
+        """The connections of its transport, if it has a pool."""
+        stats = getattr(self._transport, "stats", None)
+        return [stats] if isinstance(stats, PoolStats) else []
 
     def transport_for(self, origin: Origin) -> T:
-        """The transport, or the proxy's."""
+        """Return its transport, or the one that a library such as respx puts in its place."""
         found = self._by_origin.get(origin)
         if found is None:
             if len(self._by_origin) >= _MAX_ORIGINS:
@@ -102,51 +80,17 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     the URL's secrets.
     """
 
-    def __init__(self, proxied: Proxied[httpx.BaseTransport] | None, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._proxied = proxied
         self._by_origin = {}
-
-    def _transport_for_url(self, url: httpx.URL) -> httpx.BaseTransport:
-        return self._routed(url, super()._transport_for_url(url))
-
-    def close(self) -> None:
-        """Close all transports."""
-        super().close()
-        self._close_own()
-
-    def __exit__(self, *exc_info: Any) -> None:
-        super().__exit__(*exc_info)
-        self._close_own()
-
-    def _close_own(self) -> None:
-        for transport in self._own:
-            transport.close()
 
 
 class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     """The same for event loops."""
 
-    def __init__(self, proxied: Proxied[httpx.AsyncBaseTransport] | None, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._proxied = proxied
         self._by_origin = {}
-
-    def _transport_for_url(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        return self._routed(url, super()._transport_for_url(url))
-
-    async def aclose(self) -> None:
-        """Close all transports."""
-        await super().aclose()
-        await self._close_own()
-
-    async def __aexit__(self, *exc_info: Any) -> None:
-        await super().__aexit__(*exc_info)
-        await self._close_own()
-
-    async def _close_own(self) -> None:
-        for transport in self._own:
-            await transport.aclose()
 
 
 @dataclass(frozen=True)
@@ -179,21 +123,18 @@ class ClientOptions:
     def sync_client(self) -> SyncClient:
         """A new client for threads."""
         transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
-        proxied: Proxied[httpx.BaseTransport] | None = None if self.transport else self._proxied(HTTPTransport)
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
-        return SyncClient(proxied, transport=transport, event_hooks=hooks, **self._client_options())
+        return SyncClient(transport=transport, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
         """A new client for one event loop."""
         transport = self.async_transport or AsyncHTTPTransport(proxy=self._routing(), **self._transport_options())
-        proxied: Proxied[httpx.AsyncBaseTransport] | None
-        proxied = None if self.async_transport else self._proxied(AsyncHTTPTransport)
         hooks = {
             "request": [_awaitable(hook) for hook in self.hooks.request],
             "response": [_awaitable(hook) for hook in self.hooks.response],
         }
-        return AsyncClient(proxied, transport=transport, event_hooks=hooks, **self._client_options())
+        return AsyncClient(transport=transport, event_hooks=hooks, **self._client_options())
 
     def _transport_options(self) -> dict[str, Any]:
         security = Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
@@ -206,14 +147,8 @@ class ClientOptions:
             "resolver": self.names,
         }
 
-    def _proxied(self, transport: Callable[..., T]) -> Proxied[T] | None:
-        choice = self._choice() if self.http2 else None
-        if choice is None:
-            return None
-        return Proxied(choice, lambda proxy: transport(proxy=proxy, **self._transport_options()))
-
     def _routing(self) -> Proxy | Routing | None:
-        choice = None if self.http2 else self._choice()
+        choice = self._choice()
         return self.proxy if choice is None else EnvironmentRouting(choice)
 
     def _choice(self) -> ProxyChoice | None:

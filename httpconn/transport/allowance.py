@@ -1,4 +1,4 @@
-"""Timeouts as httpcore hands them on: floats that know of their call's deadline."""
+"""Timeouts as callers' transports hand them on: floats that know of their call's deadline."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .waits import Waits
 class Allowance(float):
     """A timeout whose clock starts at its first use, and that never reaches past the call's deadline.
 
-    It is a float because httpcore hands the values of a request's ``timeout`` extension to its network streams
-    unchanged, once for a whole body; these streams ask how much is left at every single operation. Its value as a
-    float is the seconds at the time of its making; inf stands for no bound.
+    It is a float because httpcore, which such transports use, hands the values of a request's ``timeout`` extension to
+    its network streams unchanged, once for a whole body; these streams ask how much is left at every single operation.
+    Its value as a float is the seconds at the time of its making; inf stands for no bound.
 
     Args:
         seconds: how long, or None for no bound of its own.

@@ -1,19 +1,15 @@
-"""The proxies that the environment names, and the transports through them."""
+"""The proxies that the environment names."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from ..core.messages import Origin
 from ..core.proxychoice import Variable, choose
 from ..core.urls import redact
 from .proxies import Proxy, proxy_of
 from .routes import Routing
-
-T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("httpconn.proxies")
 
@@ -64,31 +60,3 @@ class EnvironmentProxies:
         if skipped and self._warned.setdefault(skipped, mine) is mine:  # of several threads, one warns
             entries = " ".join(map(redact, skipped))
             logger.warning("NO_PROXY: skipped what is not a host, an address or a network: %s", entries)
-
-
-@dataclass(frozen=True)
-class Proxied(Generic[T]):
-    """The transports of one client for the proxies that the environment names; each is made when it is first used.
-
-    Attributes:
-        choice: the variable that names the proxy of an origin.
-        make: makes a transport.
-        made: the transports by the proxy's URL.
-    """
-
-    choice: ProxyChoice
-    make: Callable[[Proxy], T]
-    made: dict[str, T] = field(default_factory=dict)
-
-    def transport_for(self, origin: Origin) -> T | None:
-        """Return the transport of an origin's proxy, or None for a direct connection.
-
-        Raises:
-            InvalidRequest: the variable does not hold the URL of a proxy.
-        """
-        variable = self.choice(origin)
-        if variable is None:
-            return None
-        known = self.made.get(variable.value)
-        # Of several threads that make one, all use the first.
-        return self.made.setdefault(variable.value, self.make(proxy_of(variable))) if known is None else known
