@@ -130,7 +130,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 _rates_of(rate_limit, limits),
                 hooks,
                 bandwidth=bandwidth_of(bandwidth),
-                flights={} if coalesce else None,
+                in_flight={} if coalesce else None,
                 cache=store_of(cache, access),
             ),
             timeouts,

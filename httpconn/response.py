@@ -12,7 +12,7 @@ from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
 from .errors import InvalidRequest, StatusError
 from .exchange.body import is_close_delimited
-from .exchange.fetch import shut
+from .exchange.fetch import close_response
 from .exchange.requeststate import OpenResponse
 from .ports.base import Port
 from .runtime.stepping import run_sync
@@ -45,7 +45,7 @@ class Response(httpx.Response):
         self._close_delimited = is_close_delimited(answer.head)
         self._answer = answer
         self._port = port
-        self._attempts = answer.attempt
+        self._attempts = answer.state.attempts
         if content is not None:
             self._content = content
             self.is_stream_consumed = True
@@ -92,7 +92,7 @@ class Response(httpx.Response):
         """From the beginning of the call until the response was closed, or until now."""
         if self._answer is None or self._port is None:
             return self.elapsed.total_seconds()
-        return self._port.now() - self._answer.started_at
+        return self._port.now() - self._answer.state.started_at
 
     @property
     def charset_encoding(self) -> str | None:
@@ -256,7 +256,7 @@ class SyncStream(httpx.SyncByteStream):
 
     def close(self) -> None:
         """Give the connection back."""
-        run_sync(shut(self._port, self._answer))
+        run_sync(close_response(self._port, self._answer))
 
 
 class AsyncStream(httpx.AsyncByteStream):
@@ -277,7 +277,7 @@ class AsyncStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Give the connection back."""
-        await shut(self._port, self._answer)
+        await close_response(self._port, self._answer)
 
 
 def _checked_size(size: int | None) -> int | None:

@@ -44,13 +44,13 @@ class Calls:
         budget: ByteBudget | None,
         retries: Retries = None,
         *,
-        floor: bool = True,
+        min_speed: bool = True,
     ) -> Call:
         """For an answer that is held in memory, or streamed."""
         spec = self.rules.builder.spec(url, extra_headers)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         times = self.timeouts if timeout is None else timeout
-        return self._call(spec, times, limit, budget, retries, follow=allow_redirects, floor=floor)
+        return self._call(spec, times, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
 
     def file(
         self,
@@ -66,7 +66,7 @@ class Calls:
         spec = self.rules.builder.unencoded(url, extra_headers)
         times = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
-        call = self._call(spec, times, limit, budget, retries, follow=True, floor=True)
+        call = self._call(spec, times, limit, budget, retries, follow=True, min_speed=True)
         return call._replace(bandwidth=bandwidth_of(bandwidth))
 
     def check(
@@ -90,7 +90,7 @@ class Calls:
         """For parts of a file, each of them an answer that is held in memory."""
         spec = self.rules.builder.unencoded(url, extra_headers)
         times = self.timeouts if timeout is None else timeout
-        return self._call(spec, times, self.file_bytes, None, None, follow=True, floor=True)
+        return self._call(spec, times, self.file_bytes, None, None, follow=True, min_speed=True)
 
     def wanted(
         self,
@@ -149,12 +149,12 @@ class Calls:
         retries: Retries,
         *,
         follow: bool,
-        floor: bool,
+        min_speed: bool,
     ) -> Call:
         _check_bounds(max_bytes, budget, follow)
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
         timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts.of(timeout)
-        return Call(spec, rules, timeouts, follow, max_bytes, budget, floor)
+        return Call(spec, rules, timeouts, follow, max_bytes, budget, min_speed)
 
 
 def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:

@@ -44,13 +44,13 @@ class Fetching(Face):
             HTTPConnError: see :mod:`httpconn.errors`; never for a status.
         """
         call = self._calls.fetch(
-            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, floor=not stream
+            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = self._sync_port()
         if stream:
             answer = run_sync(fetch.open_response(port, call))
             return Response(answer, port, SyncStream(answer, port))
-        answer, content = run_sync(fetch.finished(port, call, fetch.fetch_response(port, call)))
+        answer, content = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
         return Response(answer, port, SyncStream(answer, port), content)
 
     async def get_async_response(
@@ -67,13 +67,13 @@ class Fetching(Face):
     ) -> Response:
         """The same as :meth:`get_response`, awaited."""
         call = self._calls.fetch(
-            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, floor=not stream
+            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = await self._async_port()
         if stream:
             answer = await fetch.open_response(port, call)
             return Response(answer, port, AsyncStream(answer, port))
-        answer, content = await fetch.finished(port, call, fetch.fetch_response(port, call))
+        answer, content = await fetch.run_call(port, call, fetch.fetch_response(port, call))
         return Response(answer, port, AsyncStream(answer, port), content)
 
     def get_bytes(

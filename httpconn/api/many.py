@@ -13,7 +13,7 @@ from ..downloads.download import fetch_file
 from ..downloads.downloadstate import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
 from ..exchange import fetch
-from ..exchange.batch import Many, Work
+from ..exchange.batch import Batch, Work
 from ..exchange.requeststate import Call
 from ..ports.base import Crew, Port
 from ..ports.sync import CrewPort
@@ -36,7 +36,7 @@ MOST = 10_000
 
 
 class ManyURLs(Face):
-    """Many URLs at once, their results one by one."""
+    """Batch URLs at once, their results one by one."""
 
     def get_many(
         self,
@@ -191,7 +191,7 @@ class ManyURLs(Face):
 
     def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
         port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
-        return fetch.finished(port, call, flow(port, call, *args))
+        return fetch.run_call(port, call, flow(port, call, *args))
 
     def _fetching(self, run: Run, *options: Any) -> Work[URL, Fetched]:
         self._calls.check(*options)
@@ -234,11 +234,11 @@ def _pair(item: Any) -> tuple[URL, Path]:
     return url, path
 
 
-def _many(crew: Crew, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool) -> Many[Any, R]:
+def _many(crew: Crew, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool) -> Batch[Any, R]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
-        raise InvalidRequest(f"Many URLs are an iterable of them, not {type(items).__name__}")
+        raise InvalidRequest(f"Batch URLs are an iterable of them, not {type(items).__name__}")
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MOST:
         raise InvalidRequest(f"concurrency must be a number from 1 to {MOST:,}")
     require(ordered=(ordered, bool))
     source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-    return Many(crew, source, work, concurrency=concurrency, ordered=ordered)
+    return Batch(crew, source, work, concurrency=concurrency, ordered=ordered)

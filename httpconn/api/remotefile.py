@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..core.blockcache import BlockCache
 from ..core.filereads import FileVersion, PartRequest
-from ..exchange.rangerequests import Fetched
+from ..exchange.rangerequests import FilePart
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Fetch = Callable[[PartRequest], Fetched]
+Fetch = Callable[[PartRequest], FilePart]
 
 BLOCK_SIZE = 256 * 1024
 """Bytes of a block, unless something else is said."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Generic, Self, TypeVar
 
 from ..errors import InvalidRequest
-from ..exchange.batch import End, Many
+from ..exchange.batch import Batch, End
 from ..ports.tasks import TaskCrew
 from ..ports.threads import CleanUp, Stopped, ThreadCrew
 from ..runtime.stepping import run_sync
@@ -22,7 +22,7 @@ class Results(Iterator[R], Generic[R]):
     holds the iterator any more, whichever comes first.
     """
 
-    def __init__(self, many: Many[object, R], crew: ThreadCrew) -> None:
+    def __init__(self, many: Batch[object, R], crew: ThreadCrew) -> None:
         self._many = many
         self._crew = crew
         self._stop = weakref.finalize(self, crew.stop)
@@ -73,7 +73,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
     cannot be iterated outside of its block.
     """
 
-    def __init__(self, many: Many[object, R], crew: TaskCrew) -> None:
+    def __init__(self, many: Batch[object, R], crew: TaskCrew) -> None:
         self._many = many
         self._crew = crew
         self._ended = False
@@ -100,7 +100,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
         if self._ended or self._crew.is_at_work:
             raise InvalidRequest("Results can be entered once")
         await self._crew.enter()
-        self._many.begin()
+        self._many.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -39,7 +39,7 @@ class Face:
         **kwargs: P.kwargs,
     ) -> T:
         port = self._sync_port()
-        return run_sync(fetch.finished(port, call, flow(port, call, *args, **kwargs)))
+        return run_sync(fetch.run_call(port, call, flow(port, call, *args, **kwargs)))
 
     async def _await(
         self,
@@ -49,4 +49,4 @@ class Face:
         **kwargs: P.kwargs,
     ) -> T:
         port = await self._async_port()
-        return await fetch.finished(port, call, flow(port, call, *args, **kwargs))
+        return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))

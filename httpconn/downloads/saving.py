@@ -68,7 +68,7 @@ class Saving:
 
     def finish(self, answer: OpenResponse) -> None:
         """The file stands under its name."""
-        meter = self._meter or self._start(answer.attempt)
+        meter = self._meter or self._start(answer.state.attempts)
         meter.finish(self._port.now())
 
     def fail(self) -> None:
@@ -77,7 +77,7 @@ class Saving:
             self._meter.fail(self._port.now())
 
     async def _receive(self, answer: OpenResponse, body: BodySource) -> None:
-        meter = self._meter = self._start(answer.attempt)
+        meter = self._meter = self._start(answer.state.attempts)
         now = self._port.now
         most = 1 if self.alone else connections_for(self._job, answer)
         try:

@@ -1,4 +1,4 @@
-"""One logical request: sent, redirected, tried again, under one deadline."""
+"""The attempts of a logical request: redirects, retries and the deadline."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
 from ..ports.base import Exchange, Port
 from .body import Body
-from .ratelimits import hold_others, take_turn
-from .requeststate import Call, OpenResponse, RequestState, name_hop
+from .ratelimits import hold_host, wait_for_rate_limit
+from .requeststate import Call, OpenResponse, RequestState, set_request
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
@@ -24,74 +24,78 @@ Consume = Callable[[OpenResponse], Awaitable[T]]
 
 
 def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, T]:
-    """Make attempts until one is consumed, the error is final, or no attempt or time is left.
+    """Make attempts until ``consume`` returns, an error is final, or no attempt or time is left.
 
-    ``consume`` is handed an open answer and closes it, unless it returns with it still open.
+    Args:
+        port: the runtime of the call.
+        call: the arguments of the call.
+        consume: a coroutine function that reads and closes the response. If it returns without closing the response,
+            the caller of ``perform`` closes it.
     """
     return run_attempts(port, RequestState.of(call, port.now()), consume)
 
 
-async def run_attempts(port: Port, course: RequestState, consume: Consume[T]) -> T:
-    """The same, on a course that the consumer may change between two attempts."""
+async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> T:
+    """Make attempts as :func:`perform` does. ``consume`` may change the state between two attempts."""
     while True:
-        course.attempts += 1
-        course.failures += 1
-        course.gained = judged = False
+        state.attempts += 1
+        state.failures += 1
+        state.made_progress = judged = False
         try:
-            answer = await _follow(port, course)
-            # Where no attempt follows on a status that may pass, the answer itself goes to the caller.
-            judged = answer.head.status in course.call.rules.retries.statuses
-            wait = _pause(port, course, StatusError(answer.without_body)) if judged else None
+            response = await _follow(port, state)
+            # If no attempt follows a retryable status, the caller gets the response.
+            judged = response.head.status in state.call.rules.retries.statuses
+            wait = _retry_wait(port, state, StatusError(response.without_body)) if judged else None
             if wait is None:
-                return await _consumed(answer, consume)
-            await answer.close()
-            await _tell(port, course, StatusError(answer.without_body), wait)
+                return await _consume(response, consume)
+            await response.close()
+            await _report_retry(port, state, StatusError(response.without_body), wait)
         except HTTPConnError as error:
-            wait = None if judged and isinstance(error, StatusError) else _pause(port, course, error)
+            wait = None if judged and isinstance(error, StatusError) else _retry_wait(port, state, error)
             if wait is None:
-                course.fail(error, port.now())
+                state.fail(error, port.now())
                 raise
-            await _tell(port, course, error, wait)
+            await _report_retry(port, state, error, wait)
         await port.sleep(wait)
 
 
-async def _consumed(answer: OpenResponse, consume: Consume[T]) -> T:
+async def _consume(response: OpenResponse, consume: Consume[T]) -> T:
     try:
-        consumed = await consume(answer)
+        consumed = await consume(response)
     except BaseException:
-        await answer.close()
+        await response.close()
         raise
-    rules = answer.course.call.rules
-    if rules.retries.budget is not None and answer.head.status not in rules.retries.statuses:
-        rules.retry_budget.earn(answer.request.origin, rules.retries.budget)
+    rules = response.state.call.rules
+    if rules.retries.budget is not None and response.head.status not in rules.retries.statuses:
+        rules.retry_budget.earn(response.request.origin, rules.retries.budget)
     return consumed
 
 
-def _pause(port: Port, course: RequestState, error: HTTPConnError) -> float | None:
-    """Seconds until the next attempt, or None when there is none."""
-    course.spent = False
-    policy, rates = course.call.rules.retries, course.call.rules.rates
-    method = "GET" if course.request is None else course.request.method
-    asked = _retry_after(error, port.timestamp())
-    wait = retries.backoff(policy, course.failures, asked, port.chance())
+def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float | None:
+    """Return the seconds until the next attempt, or None if the error is final."""
+    state.budget_used_up = False
+    policy, rates = state.call.rules.retries, state.call.rules.rates
+    method = "GET" if state.request is None else state.request.method
+    requested = _retry_after(error, port.timestamp())
+    wait = retries.backoff(policy, state.failures, requested, port.chance())
     if rates is not None and isinstance(error, StatusError):
-        hold_others(rates, policy, course.origin.host, error, asked, wait, port.now())
-    decision = retries.decide(policy, error, course.failures, method)
+        hold_host(rates, policy, state.origin.host, error, requested, wait, port.now())
+    decision = retries.decide(policy, error, state.failures, method)
     if not decision.retry:
-        logger.debug("Attempt %d was the last one: %s", course.attempts, decision.reason)
+        logger.debug("Attempt %d was the last one: %s", state.attempts, decision.reason)
         return None
-    if wait is None or not course.deadline.allows(wait, port.now()):
+    if wait is None or not state.deadline.allows(wait, port.now()):
         return None
-    # No pause is asked for by 0, and many calls could bury the host just so.
-    is_free = course.gained or (asked and policy.obey_retry_after)
-    return wait if is_free or _is_afforded(port, course) else None
+    # A Retry-After of 0 costs budget like a missing one: many calls that retry at once could overload the host.
+    is_free = state.made_progress or (requested and policy.obey_retry_after)
+    return wait if is_free or _take_from_budget(port, state) else None
 
 
-def _is_afforded(port: Port, course: RequestState) -> bool:
-    """Whether the budget of the host holds another retry."""
-    rules = course.call.rules
-    course.spent = rules.retries.budget is not None and not rules.retry_budget.take(course.origin, port.now())
-    return not course.spent
+def _take_from_budget(port: Port, state: RequestState) -> bool:
+    """Take a retry from the budget of the host. Return False if the budget is used up."""
+    rules = state.call.rules
+    state.budget_used_up = rules.retries.budget is not None and not rules.retry_budget.take(state.origin, port.now())
+    return not state.budget_used_up
 
 
 def _retry_after(error: HTTPConnError, now: float) -> float | None:
@@ -101,77 +105,76 @@ def _retry_after(error: HTTPConnError, now: float) -> float | None:
     return retries.retry_after(head.field("retry-after"), head.field("date"), now)
 
 
-async def _tell(port: Port, course: RequestState, error: HTTPConnError, wait: float) -> None:
-    """That an attempt failed, and another one follows."""
-    course.describe(error, port.now())
-    course.call.rules.counters.of(course.origin.host).retries += 1
-    url = course.call.spec.url.redacted
-    logger.info("Attempt %d at %s failed, the next one in %.2f s", course.attempts, url, wait)
-    for hook in course.call.rules.hooks.retry:
-        await port.tell(hook, RetryEvent(url, course.attempts, error, wait))
+async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, wait: float) -> None:
+    """Count and log a retry, and call the retry hooks."""
+    state.describe(error, port.now())
+    state.call.rules.counters.of(state.origin.host).retries += 1
+    url = state.call.spec.url.redacted
+    logger.info("Attempt %d for %s failed; the next attempt starts in %.2f s", state.attempts, url, wait)
+    for hook in state.call.rules.hooks.retry:
+        await port.tell(hook, RetryEvent(url, state.attempts, error, wait))
 
 
-async def _follow(port: Port, course: RequestState) -> OpenResponse:
-    """Send a request and follow its redirects; their bodies are never read."""
-    call = course.call
+async def _follow(port: Port, state: RequestState) -> OpenResponse:
+    """Send a request and follow its redirects. The bodies of redirects are not read."""
+    call = state.call
     spec = call.spec
     trail: redirects.Trail | None = None
     history: list[Response] = []
     while True:
-        request, exchange = await _send(port, course, spec)
+        request, exchange = await _send(port, state, spec)
         head = exchange.head
         try:
             check_size(head.fields, call.rules.limits)
             is_redirect = call.follow and head.status in redirects.STATUSES
             location = redirects.location_of(head.fields) if is_redirect else None
             if location is None:
-                body = _body(port, exchange, course, spec)
-                return OpenResponse(head, request, spec.url, body, exchange, course, port, history)
-            trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, course.hops)
-            left, spec = spec.url, trail.follow(spec, location)
+                body = _body(port, exchange, state, spec)
+                return OpenResponse(head, request, spec.url, body, exchange, state, port, history)
+            trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, state.stored_redirects)
+            previous, spec = spec.url, trail.follow(spec, location)
         except BaseException as error:
             await exchange.close()
-            name_hop(error, request)
+            set_request(error, request)
             raise
         await exchange.close()
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            event = RedirectEvent(left.redacted, spec.url.redacted, head.status)
-            await port.tell(hook, event)
+            await port.tell(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
 
 
-def _body(port: Port, exchange: Exchange, course: RequestState, spec: RequestSpec) -> Body:
-    call = course.call
+def _body(port: Port, exchange: Exchange, state: RequestState, spec: RequestSpec) -> Body:
+    call = state.call
     return Body(
         port,
         exchange,
-        course.deadline,
+        state.deadline,
         codings=spec.codings,
         limits=call.rules.limits,
         max_bytes=call.max_bytes,
         budget=call.budget,
-        floor=call.floor,
+        min_speed=call.min_speed,
         bandwidths=() if call.bandwidth is None and call.rules.bandwidth is None else call.bandwidths,
-        counters=call.rules.counters.of(spec.url.origin.host),
+        host_counters=call.rules.counters.of(spec.url.origin.host),
     )
 
 
-async def _send(port: Port, course: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:
-    call = course.call
+async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:
+    call = state.call
     if call.rules.rates is not None:
-        waiting = take_turn(port, call.rules.rates, spec.url.origin.host, course.deadline)
+        waiting = wait_for_rate_limit(port, call.rules.rates, spec.url.origin.host, state.deadline)
         if waiting is not None:
             await waiting
-    request = course.request = call.rules.builder.build(spec)
-    course.deadline.check(port.now())
+    request = state.request = call.rules.builder.build(spec)
+    state.deadline.check(port.now())
     call.rules.counters.of(spec.url.origin.host).requests += 1
     try:
-        exchange = await port.send(request, call.timeouts, course.deadline)
+        exchange = await port.send(request, call.timeouts, state.deadline)
     except HTTPConnError as error:
-        name_hop(error, request)
-        if isinstance(error, TimedOut) and course.deadline.ended(error, port.now()):
-            exceeded = course.deadline.exceeded()
-            name_hop(exceeded, request)
+        set_request(error, request)
+        if isinstance(error, TimedOut) and state.deadline.ended(error, port.now()):
+            exceeded = state.deadline.exceeded()
+            set_request(exceeded, request)
             raise exceeded from error
         raise
     if logger.isEnabledFor(logging.DEBUG):

@@ -1,7 +1,7 @@
-"""Many items at once: begun as there is room, their results handed out one by one.
+"""Concurrent work on many items, with bounded memory.
 
-The number of workers bounds what is under way, and the buffer what is begun and not handed out. So neither a source
-without an end nor a caller who is slow to read fills the memory.
+The number of workers bounds the items in progress. The reorder buffer bounds the items that were started and whose
+results were not returned. So memory stays bounded for an endless source and for a slow caller.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Work = Callable[[int, Item], Awaitable[Result]]
 
 
 class End(Enum):
-    """The source has no more items."""
+    """The end of the results."""
 
     END = "end"
 
 
 class Finished(NamedTuple, Generic[Result]):
-    """A result, and the number of its item."""
+    """A result and the number of its item."""
 
     number: int
     result: Result
 
 
 class Raised(NamedTuple):
-    """What the source or a worker raised, for the caller."""
+    """An exception of the source or of a worker."""
 
     error: Exception
 
@@ -41,16 +41,16 @@ class Raised(NamedTuple):
 Report = Finished[Result] | Raised | End
 
 
-class Many(Generic[Item, Result]):
-    """Results of one piece of work for each item of a source.
+class Batch(Generic[Item, Result]):
+    """The results of one function for each item of a source.
 
     Args:
-        crew: who works.
-        source: the items; one that is awaited is read by a member of the crew, any other one by whoever asks for
-            results, between two of them.
-        work: the number of an item, from 0 on, and the item, to its result. What it raises ends the whole.
-        concurrency: pieces of work at once.
-        ordered: hand the results out in the order of the items.
+        crew: the worker group that runs the function.
+        source: the items. A worker reads an asynchronous source. ``next`` reads any other source.
+        work: a coroutine function that gets the number of an item, from 0, and the item, and returns the result. An
+            exception ends the batch.
+        concurrency: number of workers.
+        ordered: return the results in the order of the items.
     """
 
     def __init__(
@@ -69,29 +69,29 @@ class Many(Generic[Item, Result]):
         self._workers = concurrency
         self._buffer: ReorderBuffer[Result] = ReorderBuffer(2 * concurrency, ordered=ordered)
         self._exhausted = False
-        self._jobs: Channel[tuple[int, Item]] = crew.channel()
+        self._items: Channel[tuple[int, Item]] = crew.channel()
         self._reports: Channel[Report[Result]] = crew.channel()
-        self._room: Channel[None] = crew.channel()
+        self._free: Channel[None] = crew.channel()
 
-    def begin(self) -> None:
-        """Read the source, where that is work of its own."""
+    def start(self) -> None:
+        """Start to read an asynchronous source."""
         if self._stream is not None:
-            self._crew.start(self._feed, self._stream)
+            self._crew.start(self._read, self._stream)
 
     async def next(self) -> Result | End:
-        """The next result; raises what the source raised."""
+        """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
         if self._source is not None:
             self._fill(self._source)
         while not self._buffer.is_ready:
             if self._exhausted and self._buffer.is_empty:
                 return End.END
-            self._take(await self._reports.receive())
+            self._accept(await self._reports.receive())
         result = self._buffer.pop()
         if self._stream is not None:
-            self._room.send(None)
+            self._free.send(None)
         return result
 
-    def _take(self, report: Report[Result]) -> None:
+    def _accept(self, report: Report[Result]) -> None:
         if isinstance(report, Finished):
             self._buffer.finish(*report)
         elif isinstance(report, Raised):
@@ -105,33 +105,33 @@ class Many(Generic[Item, Result]):
             if item is End.END:
                 self._exhausted = True
                 return
-            self._give(item)
+            self._submit(item)
 
-    async def _feed(self, source: AsyncIterator[Item]) -> None:
+    async def _read(self, source: AsyncIterator[Item]) -> None:
         try:
             async for item in source:
-                self._give(item)
+                self._submit(item)
                 while not self._buffer.room:
-                    await self._room.receive()
-        except Exception as error:  # noqa: BLE001 - raised where the results are asked for
+                    await self._free.receive()
+        except Exception as error:  # noqa: BLE001 - ``next`` raises it
             self._reports.send(Raised(error))
         finally:
-            if isinstance(source, AsyncGenerator):  # merely dropped, it is closed at any time later
+            if isinstance(source, AsyncGenerator):  # otherwise the event loop would close it at some later time
                 await source.aclose()
         self._reports.send(End.END)
 
-    def _give(self, item: Item) -> None:
+    def _submit(self, item: Item) -> None:
         number = self._buffer.begin()
-        self._jobs.send((number, item))
+        self._items.send((number, item))
         if number < self._workers:
-            self._crew.start(self._labour)
+            self._crew.start(self._run_worker)
 
-    async def _labour(self) -> None:
+    async def _run_worker(self) -> None:
         while True:
-            number, item = await self._jobs.receive()
+            number, item = await self._items.receive()
             try:
                 report: Report[Result] = Finished(number, await self._work(number, item))
-            except Exception as error:  # noqa: BLE001 - raised where the results are asked for
+            except Exception as error:  # noqa: BLE001 - ``next`` raises it
                 report = Raised(error)
             self._reports.send(report)
-            del item, report  # not kept while there is nothing to do
+            del item, report  # do not keep them in memory while waiting

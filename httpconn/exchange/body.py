@@ -1,4 +1,4 @@
-"""The body of an answer: decoded in bounded pieces, counted, held to its deadline."""
+"""The body of a response: decoding in bounded chunks, limits, speed and deadline."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, Trun
 from ..options import Limits
 from ..ports.base import Exchange, Port
 
-PIECE = 256 * 1024
-"""Bytes that a decoder may hand out at once, so that a limit is noticed before much is unpacked."""
+DECODED_CHUNK = 256 * 1024
+"""Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""
 
-# No body follows these, whatever their header says (RFC 9110 section 6.4.1).
 BODILESS = frozenset({204, 304})
+"""Statuses of responses without a body, regardless of their header fields (RFC 9110 section 6.4.1)."""
 
 PARTIAL = 206
-_PLAIN_DIGITS = 18
+_MAX_DIGITS = 18
 
 T = TypeVar("T", bytes, int)
 
 
 class Body:
-    """Pulled piece by piece: ``receive`` for content, ``receive_wire`` for the bytes as they were sent.
+    """The body of a response. ``receive`` returns decoded bytes, ``receive_wire`` the bytes before content decoding.
 
-    Nothing is held against it until it is begun: an answer's status is judged before its body.
+    ``begin`` checks the header fields of the body. Before it, the status of the response can be handled without errors
+    about the body.
 
     Attributes:
-        owed: bytes that ``take`` gave and that are still to be paid for, under a bandwidth.
+        unthrottled: received bytes for which ``throttle`` has not yet waited.
     """
 
     def __init__(
@@ -47,9 +48,9 @@ class Body:
         limits: Limits,
         max_bytes: int | None,
         budget: ByteBudget | None,
-        floor: bool,
+        min_speed: bool,
         bandwidths: tuple[Bandwidth, ...],
-        counters: HostCounters,
+        host_counters: HostCounters,
     ) -> None:
         self._port = port
         self._exchange = exchange
@@ -57,11 +58,11 @@ class Body:
         self._codings = codings
         self._limits = limits
         self._counter = BodyCounter(max_bytes=max_bytes, limits=limits, budget=budget)
-        self._floor = SpeedFloor(limits) if floor and limits.min_speed else None
+        self._floor = SpeedFloor(limits) if min_speed and limits.min_speed else None
         self._bandwidths = bandwidths
-        self._host_counters = counters
-        self.owed: int = 0
-        self._as_sent = False
+        self._host_counters = host_counters
+        self.unthrottled: int = 0
+        self._is_decoded = True
         self._decoder: Decoder | None = None
         self._begun = False
         self._pending = False
@@ -69,25 +70,33 @@ class Body:
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes received so far, as they were sent."""
+        """Bytes received so far, before content decoding."""
         return self._counter.wire
 
     @property
     def is_encoded(self) -> bool:
-        """Whether the bytes on the wire are not those of the content."""
-        return not self._as_sent and bool(codings_of(self._exchange.head.field("content-encoding")))
+        """Whether ``receive`` decodes the bytes on the wire."""
+        return self._is_decoded and bool(codings_of(self._exchange.head.field("content-encoding")))
 
     def keep_coding(self) -> None:
-        """Receive the body as it is sent, because its coding is the format of the file."""
-        self._as_sent = True
+        """Do not decode the body, because its content coding is the format of the file."""
+        self._is_decoded = False
 
     def begin(self) -> None:
-        """Vet the header: framing, declared length, content coding."""
+        """Check the framing, the declared length and the content coding.
+
+        Raises:
+            ProtocolError: only the end of the connection ends the body, under ``Limits.strict_framing``.
+            LimitExceeded: the declared length exceeds a limit.
+            DecodingError: the content coding cannot be decoded.
+        """
         head = self._exchange.head
         if self._limits.strict_framing and is_close_delimited(head):
-            raise ProtocolError("Nothing but the end of the connection marks the end of the body")
+            raise ProtocolError(
+                "Only the end of the connection marks the end of the body, and strict_framing forbids that"
+            )
         self._counter.expect(expected_length(head))
-        if not self._as_sent and b"content-encoding" in head.values:
+        if self._is_decoded and b"content-encoding" in head.values:
             self._decoder = decoder_for(head.field("content-encoding"), self._codings, self._count_between)
         self._begun = True
 
@@ -96,14 +105,14 @@ class Body:
         self._deadline.check(self._port.now())
 
     async def receive(self) -> bytes:
-        """The next decoded bytes; empty at the proper end of the body."""
+        """Return the next decoded bytes, or ``b""`` at the end of a complete body."""
         if not self._begun:
             self.begin()
         if self._decoder is None:
             return await self.receive_wire()
         while not self._ended:
             if self._pending:
-                block = self._decoder.take(PIECE)
+                block = self._decoder.take(DECODED_CHUNK)
                 if block:
                     self._counter.add_decoded(len(block))
                     return block
@@ -119,7 +128,10 @@ class Body:
             self._finish(decoder)
 
     def _finish(self, decoder: Decoder) -> None:
-        """Where no framing proves that the body is whole, its coding has to; a cut one may be whole the next time."""
+        """Check that the decoded body is complete.
+
+        Without framing, only the content coding can show that bytes are missing. A retry may then receive all of them.
+        """
         if not is_close_delimited(self._exchange.head):
             decoder.finish()
             return
@@ -128,19 +140,19 @@ class Body:
         except DecodingError as error:
             raise TruncatedBody(error.message) from error
         if not self._counter.wire:
-            raise TruncatedBody("The body ended before it began")
+            raise TruncatedBody("The connection ended before the first byte of the body")
 
     async def receive_wire(self) -> bytes:
-        """The next bytes as the server sent them, transfer coding removed; empty at the proper end."""
+        """Return the next bytes before content decoding, or ``b""`` at the end of a complete body."""
         if not self._begun:
             self.begin()
         if self._ended or self._exchange.complete:
-            await self.pay()
+            await self.throttle()
             return self._end()
         return await self._received(self._exchange.receive) or self._end()
 
-    def take(self) -> bytes:
-        """What came with the header of a body that has no content coding."""
+    def take_buffered(self) -> bytes:
+        """Begin the body and return the bytes that have arrived with the head, if the body has no content coding."""
         self.begin()
         if self._decoder is not None:
             return b""
@@ -148,33 +160,33 @@ class Body:
         self._counter.add_wire(len(data))
         self._host_counters.received += len(data)
         if self._bandwidths:
-            self.owed += len(data)
+            self.unthrottled += len(data)
         return data
 
     def has_ended(self) -> bool:
-        """Whether its proper end has come; where False, only ``receive`` can tell."""
+        """Return whether all of the body was received. If it returns False, call ``receive`` to find out."""
         if self._decoder is None and self._exchange.complete:
             self._end()
         return self._ended
 
     @property
     def remaining(self) -> int:
-        """Bytes still to come that ``receive_into`` can take: those of a large body without a content coding."""
+        """Bytes that ``receive_into`` can still receive. 0 for small bodies and with a content coding."""
         return self._exchange.remaining if self._begun and self._decoder is None else 0
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """The next bytes, while there is a rest: how many were put into the buffer."""
+        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number."""
         if self._bandwidths:
             buffer = buffer[: min(bandwidth.portion for bandwidth in self._bandwidths)]
         return await self._received(self._exchange.receive_into, buffer)
 
     async def _received(self, step: Callable[..., Awaitable[T]], *args: memoryview) -> T:
-        if self.owed:
-            await self.pay()
+        if self.unthrottled:
+            await self.throttle()
         if self._floor is not None:
             self._floor.check()
-        began = self._port.now()
-        self._deadline.check(began)
+        started_at = self._port.now()
+        self._deadline.check(started_at)
         try:
             received = await step(*args)
         except TruncatedBody as error:
@@ -187,17 +199,23 @@ class Body:
         self._counter.add_wire(count)
         self._host_counters.received += count
         if self._floor is not None and count:
-            self._floor.add(count, self._port.now() - began)
+            self._floor.add(count, self._port.now() - started_at)
         if self._bandwidths:
-            self.owed += count
+            self.unthrottled += count
         return received
 
-    async def pay(self) -> None:
-        """Wait as long as the bandwidth asks for what was handed out: who has the bytes loses none if time is up."""
-        if not self.owed:
+    async def throttle(self) -> None:
+        """Wait until the bandwidth limits allow further bytes.
+
+        The wait comes after the received bytes were returned, so that the caller keeps them if the deadline passes.
+
+        Raises:
+            DeadlineExceeded: the wait would end after the deadline. The error is raised without waiting.
+        """
+        if not self.unthrottled:
             return
-        now, count = self._port.now(), self.owed
-        self.owed = 0
+        now, count = self._port.now(), self.unthrottled
+        self.unthrottled = 0
         wait = max(bandwidth.spend(count, now) for bandwidth in self._bandwidths)
         if not wait:
             return
@@ -213,12 +231,12 @@ class Body:
 
 
 def expected_length(head: Head) -> int | None:
-    """Return the length that the body will have on the wire, or None."""
+    """Return the length of the body before content decoding, or None if it is not known."""
     if head.status in BODILESS:
         return None
     value = head.values.get(b"content-length")
-    if value is not None and len(value) < _PLAIN_DIGITS and value.isdigit() and b"transfer-encoding" not in head.values:
-        return int(value)  # nearly always
+    if value is not None and len(value) < _MAX_DIGITS and value.isdigit() and b"transfer-encoding" not in head.values:
+        return int(value)  # fast path for nearly all responses
     length = declared_length(head.field("content-length"), head.field("transfer-encoding"))
     if length is None and head.status == PARTIAL:
         part = parse_content_range(head.field("content-range"))
@@ -227,7 +245,7 @@ def expected_length(head: Head) -> int | None:
 
 
 def is_close_delimited(head: Head) -> bool:
-    """Whether nothing but the closing of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
+    """Return whether only the end of the connection marks the end of the body (RFC 9112 section 6.3, rule 8)."""
     if head.field("content-length") is not None or head.status in BODILESS:
         return False
     if head.field("transfer-encoding") is not None:
@@ -236,70 +254,73 @@ def is_close_delimited(head: Head) -> bool:
 
 
 class BodySource(Protocol):
-    """What is pulled piece by piece."""
+    """A body, or the new bytes of a range body."""
 
     async def receive(self) -> bytes:
-        """The next piece; empty at the end."""
+        """Return the next bytes, or ``b""`` at the end."""
 
     @property
     def remaining(self) -> int:
-        """Bytes still to come that ``receive_into`` can take."""
+        """Bytes that ``receive_into`` can still receive."""
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """The next bytes, while there is a rest: how many were put into the buffer."""
+        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number."""
 
 
 class BlockReader:
-    """A body in blocks of a size worth a hop to a worker thread.
+    """A reader that joins the chunks of a body into blocks, which are large enough to write in a worker thread.
 
-    A body that breaks hands over what it has, and raises at the next call: what came is never lost.
+    If the body breaks, the reader first returns the bytes received so far. The next call raises the error.
 
     Attributes:
-        chunks: of the block that is being received, or was received last. The next call begins a new list, so that a
-            list that was emptied by its user is never filled again.
+        chunks: the chunks of the current block. Each call of ``receive`` makes a new list. The caller may therefore
+            empty the list that it got.
     """
 
-    def __init__(self, body: BodySource, size: int, on_piece: Callable[[int], None]) -> None:
+    def __init__(self, body: BodySource, size: int, on_chunk: Callable[[int], None]) -> None:
         self._body = body
         self._size = size
-        self._on_piece = on_piece
+        self._on_chunk = on_chunk
         self._error: HTTPConnError | None = None
         self._buffer: memoryview | None = None
-        self._over: bytes | memoryview = b""
+        self._surplus: bytes | memoryview = b""
         self.chunks: list[bytes | memoryview] = []
 
-    async def receive(self, most: int | None = None) -> list[bytes | memoryview]:
-        """The next block as the pieces that came, less than the size only where the body ends or breaks.
+    async def receive(self, limit: int | None = None) -> list[bytes | memoryview]:
+        """Return the chunks of the next block. Only the last block is smaller than the block size.
 
-        A piece may be a view of a buffer that the next call fills anew.
+        A chunk may be a view of a buffer that the next call overwrites.
 
         Args:
-            most: bytes that are wanted, if they are fewer than a block.
+            limit: bytes to receive, if fewer than a block.
         """
         if self._error is not None:
             raise self._error
-        pieces = self.chunks = []
-        missing = size = self._size if most is None else most
+        chunks = self.chunks = []
+        missing = size = self._size if limit is None else limit
         try:
-            while missing > 0 and (piece := await self._next(size - missing, size)):
-                self._over = piece[missing:]
-                pieces.append(piece[:missing])
-                missing -= len(pieces[-1])
-                self._on_piece(len(pieces[-1]))
+            while missing > 0 and (chunk := await self._next(size - missing, size)):
+                self._surplus = chunk[missing:]
+                chunks.append(chunk[:missing])
+                missing -= len(chunks[-1])
+                self._on_chunk(len(chunks[-1]))
         except HTTPConnError as error:
-            if not pieces:
+            if not chunks:
                 raise
             self._error = error
-        return pieces
+        return chunks
 
     async def _next(self, start: int, end: int) -> bytes | memoryview:
-        """The next piece. After the first, with which comes what there is already, it is received where it stays."""
-        if self._over:
-            return self._over
+        """Return the next chunk. After the first chunk, receive into the buffer if the body allows it.
+
+        The first chunk has to come from ``receive``: it includes the bytes that arrived with the head.
+        """
+        if self._surplus:
+            return self._surplus
         if self._buffer is not None and self._body.remaining:
             count = await self._body.receive_into(self._buffer[start:end])
             return self._buffer[start : start + count]
-        piece = await self._body.receive()
+        chunk = await self._body.receive()
         if self._buffer is None and self._body.remaining:
             self._buffer = memoryview(bytearray(self._size))
-        return piece
+        return chunk

@@ -1,7 +1,7 @@
-"""The whole body of an answer, held in memory; a large one that breaks is gone on with where it broke.
+"""The whole body of a response in memory. If a large body breaks, the next attempt requests the remaining part.
 
-The rest is asked for as a download's is: by a Range, on a strong validator alone (RFC 9110 section 13.1.5), and
-:func:`httpconn.core.ranges.decide` says what the answer means for what there is.
+The request for the remaining part has a Range, and If-Range with a strong validator (RFC 9110 section 13.1.5), as in a
+download. :func:`httpconn.core.ranges.decide` decides what its response means for the received part.
 """
 
 from __future__ import annotations
@@ -18,177 +18,189 @@ from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..options import MIB
 from .body import Body, expected_length
 from .rangebody import RangeBody
-from .requeststate import Kept, OpenResponse
+from .requeststate import OpenResponse, PartialBody
 from .responseheads import range_head, validator_of
 
-ROOM = 1024 * 1024
-"""Bytes that are made ready for a large body at first; then as much again as has come."""
+FIRST_BUFFER = MIB
+"""First size in bytes of the buffer for a body of known length. It doubles as the bytes arrive."""
 
-REUSED = 16 * MIB
-"""Memory that is kept for further bodies, twice so much at most."""
+TRIM_THRESHOLD = 16 * MIB
+"""Size in bytes of the freed block that makes glibc keep up to twice as much free memory."""
 
-WORTH_KEEPING = MIB
-"""Bytes of a body from which on less is lost by a second question than by fetching them again."""
+MIN_PARTIAL = MIB
+"""Least bytes of a broken body that are kept. A request for the remaining part costs more than to repeat fewer."""
 
 
 class Content(NamedTuple):
-    """The body of a success, and its Content-Type."""
+    """The body of a successful response and its Content-Type."""
 
     data: bytes
     kind: str | None
 
 
-async def read_success(answer: OpenResponse) -> tuple[OpenResponse, bytes]:
-    """The whole body of a success, and the answer that began it; it is closed then."""
-    rest = _rest(answer)
-    if rest is None:
-        answer.require_content()
-    return await _read(answer, rest)
+async def read_success(response: OpenResponse) -> tuple[OpenResponse, bytes]:
+    """Read and close a successful response.
+
+    Returns:
+        The response that delivered the first bytes, and the whole body.
+
+    Raises:
+        StatusError: the status is not 2xx.
+        ProtocolError: the response holds an unrequested part of the file.
+    """
+    part = _remaining_part(response)
+    if part is None:
+        response.require_content()
+    return await _read(response, part)
 
 
-async def read_content(answer: OpenResponse) -> Content:
-    """The body of a success, and what it is."""
-    begun, data = await read_success(answer)
-    return Content(data, begun.head.field("content-type"))
+async def read_content(response: OpenResponse) -> Content:
+    """Read and close a successful response, and return its body and Content-Type."""
+    first, data = await read_success(response)
+    return Content(data, first.head.field("content-type"))
 
 
-async def read_whole(answer: OpenResponse) -> tuple[OpenResponse, bytes]:
-    """The same for an answer of any status."""
-    return await _read(answer, _rest(answer))
+async def read_whole(response: OpenResponse) -> tuple[OpenResponse, bytes]:
+    """Read and close a response of any status, as :func:`read_success` does."""
+    return await _read(response, _remaining_part(response))
 
 
-async def _read(answer: OpenResponse, rest: ranges.Continue | None) -> tuple[OpenResponse, bytes]:
-    kept = answer.course.kept
-    if kept is not None and rest is not None:
-        return await _go_on(answer, kept, rest)
-    content = await _whole(answer)
-    if not answer.exchange.complete:  # else it has closed itself
-        await answer.close()
-    return answer, content
+async def _read(response: OpenResponse, part: ranges.Continue | None) -> tuple[OpenResponse, bytes]:
+    partial = response.state.partial_body
+    if partial is not None and part is not None:
+        return await _complete(response, partial, part)
+    content = await _read_body(response)
+    if not response.exchange.complete:  # a complete exchange has closed itself
+        await response.close()
+    return response, content
 
 
-def _rest(answer: OpenResponse) -> ranges.Continue | None:
-    """What an answer brings of the rest that was asked for; None where it stands for itself."""
-    course, kept = answer.course, answer.course.kept
-    if kept is None:
+def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
+    """Return the range that continues the partial body, or None if the response stands alone.
+
+    Raises:
+        ProtocolError: the response is of no use. The next attempt requests the whole body.
+    """
+    state, partial = response.state, response.state.partial_body
+    if partial is None:
         return None
-    decision = ranges.decide(kept.held, range_head(answer, range_requested=True))
+    decision = ranges.decide(partial.held, range_head(response, range_requested=True))
     if isinstance(decision, ranges.Continue):
         return decision
-    if isinstance(decision, ranges.Complete):  # the end of a chunked body was lost, and nothing else
-        return ranges.Continue(0, 0, kept.held.size)
-    course.call, course.kept = course.call._replace(spec=kept.whole), None
+    if isinstance(decision, ranges.Complete):  # only the end of a chunked body was lost
+        return ranges.Continue(0, 0, partial.held.size)
+    state.call, state.partial_body = state.call._replace(spec=partial.whole), None
     if isinstance(decision, ranges.RequestWhole | ranges.Refuse):
-        course.failures -= 1  # an answer that leads to another question is no failure
-        raise ProtocolError(f"The rest of the body is not to be had: {decision.reason}", retryable=True)
+        state.failures -= 1  # a response that leads to another request is not a failure
+        raise ProtocolError(
+            f"The server does not send the remaining part of the body: {decision.reason}", retryable=True
+        )
     return None
 
 
-async def _go_on(answer: OpenResponse, kept: Kept, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
-    """Add the rest, or a part of it, to what there is."""
-    most, content = answer.call.max_bytes, kept.content
-    if most is not None and part.total > most:
-        raise LimitExceeded(f"The body has {part.total} bytes; {most} are allowed")
+async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
+    """Append a range to the partial body."""
+    limit, content = response.call.max_bytes, partial.content
+    if limit is not None and part.total > limit:
+        raise LimitExceeded(f"The body has {part.total} bytes; {limit} are allowed")
     try:
         if part.length:
-            await _add(answer, content, part)
+            response.body.begin()
+            await _append(RangeBody(response.body, part), content)
         if content.tell() < part.total:
-            raise TruncatedBody(f"The server gave {part.length} bytes where all of the rest was asked for")
+            raise TruncatedBody(f"The server sent {part.length} bytes; the request was for all remaining bytes")
     except HTTPConnError:
-        _keep(kept.answer, content, part.total, kept.whole)
+        _resume_later(partial.response, content, part.total, partial.whole)
         raise
-    await answer.close()
-    begun = kept.answer
-    begun.followed = content.tell() - begun.body.wire_bytes
-    return begun, content.getvalue()
+    await response.close()
+    first = partial.response
+    first.continued_bytes = content.tell() - first.body.wire_bytes
+    return first, content.getvalue()
 
 
-async def _add(answer: OpenResponse, content: BytesIO, part: ranges.Continue) -> None:
-    answer.body.begin()
-    rest = RangeBody(answer.body, part)
-    while block := await rest.receive():
-        content.write(block)
-
-
-async def _whole(answer: OpenResponse) -> bytes:
-    body = answer.body
-    first = body.take()
-    if body.owed:
-        await body.pay()
+async def _read_body(response: OpenResponse) -> bytes:
+    body = response.body
+    start = body.take_buffered()
+    if body.unthrottled:
+        await body.throttle()
     if body.has_ended():
-        return first
-    _have_memory_reused()
-    # Not a list: of a body that comes byte by byte, each would cost fifty times its size.
+        return start
+    _keep_freed_memory()
+    # No list of chunks: if a body arrives byte by byte, the list takes fifty times the size of the body.
     content = BytesIO()
-    content.write(first)
+    content.write(start)
     try:
-        await (_fill(body, content) if body.remaining else _gather(body, content))
+        await (_fill(body, content) if body.remaining else _append(body, content))
     except HTTPConnError as error:
-        if error.retryable and _can_go_on(answer, content.tell()):
-            # Copied: what broke may still hold a view of it, and then it cannot grow.
-            _keep(answer, _first(content), expected_length(answer.head), answer.call.spec)
+        if error.retryable and _can_resume(response, content.tell()):
+            # Copied, because the failed transfer may still hold a view of the buffer, which then cannot grow.
+            _resume_later(response, _copy(content), expected_length(response.head), response.call.spec)
         raise
     return content.getvalue()
 
 
 @cache
-def _have_memory_reused() -> None:
-    """Once: have the C library keep what is freed, for the next bodies, instead of giving it back each time.
+def _keep_freed_memory() -> None:
+    """Make glibc keep freed memory for the next bodies. One call per process is enough.
 
-    glibc gives back the end of its heap as soon as 128 KiB of it are free, unless the program has freed a large block
-    before: then it keeps up to twice the size of that (mallopt(3), M_TRIM_THRESHOLD). So one is freed, to which nothing
-    was written. Without it, page faults are half of what several bodies of a few MiB at once cost.
+    glibc returns the end of its heap to the system as soon as 128 KiB of it are free. After a program has freed a large
+    block, glibc keeps up to twice the size of that block (mallopt(3), M_TRIM_THRESHOLD). So this function allocates and
+    frees a block without writing to it. Otherwise page faults take half of the time of several concurrent bodies of a
+    few MiB.
     """
     with suppress(MemoryError):
-        bytes(REUSED)
+        bytes(TRIM_THRESHOLD)
 
 
-def _first(content: BytesIO) -> BytesIO:
-    """A copy of what was received, which ends where the next bytes would have stood."""
+def _copy(content: BytesIO) -> BytesIO:
+    """Copy the received bytes, up to the position of the buffer."""
     copy = BytesIO()
     copy.write(content.getbuffer()[: content.tell()])
     return copy
 
 
-async def _gather(body: Body, content: BytesIO) -> None:
+async def _append(body: Body | RangeBody, content: BytesIO) -> None:
     while block := await body.receive():
         content.write(block)
 
 
 async def _fill(body: Body, content: BytesIO) -> None:
-    """A body of known length, received where it stays. Room is made as it comes: who declares much may send little."""
-    have = content.tell()
+    """Receive a body of known length into the buffer.
+
+    The buffer grows as bytes arrive, because a server can declare a large length and send little.
+    """
+    size = content.tell()
     try:
         while body.remaining:
-            end = have + min(body.remaining, max(ROOM, have))
+            end = size + min(body.remaining, max(FIRST_BUFFER, size))
             content.seek(end - 1)
             content.write(b"\0")
-            with content.getbuffer() as whole:
-                while have < end:
-                    with whole[have:end] as room:
-                        have += await body.receive_into(room)
+            with content.getbuffer() as buffer:
+                while size < end:
+                    with buffer[size:end] as free:
+                        size += await body.receive_into(free)
         await body.receive()
     finally:
-        content.seek(have)
+        content.seek(size)
 
 
-def _can_go_on(answer: OpenResponse, size: int) -> bool:
-    """Whether the rest can be asked for alone, and is worth it."""
-    head, spec = answer.head, answer.call.spec
+def _can_resume(response: OpenResponse, size: int) -> bool:
+    """Return whether the next attempt should request only the remaining part."""
+    head, spec = response.head, response.call.spec
     return (
-        size >= WORTH_KEEPING
+        size >= MIN_PARTIAL
         and head.status == 200
-        and not answer.body.is_encoded
+        and not response.body.is_encoded
         and validator_of(head) is not None
         and all(name.lower() not in CONDITIONS for name, _ in spec.fields)
     )
 
 
-def _keep(answer: OpenResponse, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
-    """The next attempt asks for the rest of what an answer began."""
-    course = answer.course
-    held = ranges.ReceivedBytes(content.tell(), total, validator_of(answer.head))
-    course.record_progress(held.size, answer.port.now())
-    course.kept = Kept(answer, content, held, whole)
+def _resume_later(response: OpenResponse, content: BytesIO, total: int | None, whole: RequestSpec) -> None:
+    """Keep the received part, and make the next attempt request the remaining part."""
+    state = response.state
+    held = ranges.ReceivedBytes(content.tell(), total, validator_of(response.head))
+    state.record_progress(held.size, response.port.now())
+    state.partial_body = PartialBody(response, content, held, whole)
     spec = whole.with_fields(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))
-    course.call = course.call._replace(spec=spec)
+    state.call = state.call._replace(spec=spec)

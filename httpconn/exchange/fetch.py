@@ -1,4 +1,4 @@
-"""Bytes, text, JSON, and answers as they are."""
+"""The flows behind the methods that return bytes, text, JSON and responses."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ T = TypeVar("T")
 
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
-    """The body of a success."""
-    others = _others(port, call)
-    return await perform(port, call, _content) if others is None else (await others).data
+    """Return the body of a successful response."""
+    content = _shared_content(port, call)
+    return await perform(port, call, _read_bytes) if content is None else (await content).data
 
 
 async def fetch_text(port: Port, call: Call) -> str:
-    """The body of a success, decoded by its charset."""
-    others = _others(port, call)
-    return await perform(port, call, _text) if others is None else decode_text(*await others)
+    """Return the body of a successful response, decoded by its charset."""
+    content = _shared_content(port, call)
+    return await perform(port, call, _read_text) if content is None else decode_text(*await content)
 
 
 async def fetch_json(port: Port, call: Call) -> Any:
-    """The body of a success, parsed."""
-    others = _others(port, call)
-    return await perform(port, call, _json) if others is None else _parsed(call, await others)
+    """Return the parsed body of a successful response."""
+    content = _shared_content(port, call)
+    return await perform(port, call, _read_json) if content is None else _parse(call, await content)
 
 
-def _others(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
-    """Has the content where it may come from a cache or with another call; None where it is this call's own matter."""
+def _shared_content(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
+    """Return a coroutine that gets the content from an equal call or the cache, or None if neither is enabled."""
     rules = call.rules
-    # A call that pays its bytes from a budget makes its own transfer.
-    if rules.flights is not None and call.budget is None:
-        return shared(port, call, rules.flights)
+    # A call with a budget makes its own transfer, because the bytes count against its budget.
+    if rules.in_flight is not None and call.budget is None:
+        return shared(port, call, rules.in_flight)
     if rules.cache is not None:
         return obtain(port, RequestState.of(call, port.now()))
     return None
 
 
-def _parsed(call: Call, content: Content) -> Any:
+def _parse(call: Call, content: Content) -> Any:
     try:
         return parse_json(content.data)
     except HTTPConnError as error:
@@ -56,14 +56,14 @@ def _parsed(call: Call, content: Content) -> Any:
 
 
 async def fetch_response(port: Port, call: Call) -> tuple[OpenResponse, bytes]:
-    """An answer of any status and its whole body."""
+    """Return a response of any status and its whole body."""
     return await perform(port, call, read_whole)
 
 
 async def open_response(port: Port, call: Call) -> OpenResponse:
-    """An answer of any status, its body still to come; who holds it closes it and releases the port."""
+    """Return a response of any status with its body still to be read. End it with :func:`close_response`."""
     try:
-        return await perform(port, call, _as_it_is)
+        return await perform(port, call, _begin)
     except HookRaised as raised:
         error = raised.error
     except BaseException as failure:
@@ -75,8 +75,8 @@ async def open_response(port: Port, call: Call) -> OpenResponse:
     raise error
 
 
-async def finished(port: Port, call: Call, flow: Awaitable[T]) -> T:
-    """Run a flow that leaves nothing open."""
+async def run_call(port: Port, call: Call, flow: Awaitable[T]) -> T:
+    """Run the flow of a call, count its failure and release the port."""
     try:
         return await flow
     except HTTPConnError as failure:
@@ -89,26 +89,26 @@ async def finished(port: Port, call: Call, flow: Awaitable[T]) -> T:
     raise error
 
 
-async def shut(port: Port, answer: OpenResponse) -> None:
-    """Close an answer that was handed out open."""
+async def close_response(port: Port, response: OpenResponse) -> None:
+    """Close a response of :func:`open_response` and release the port."""
     try:
-        await answer.close()
+        await response.close()
     finally:
         await port.release()
 
 
-async def _as_it_is(answer: OpenResponse) -> OpenResponse:
-    answer.body.begin()
-    return answer
+async def _begin(response: OpenResponse) -> OpenResponse:
+    response.body.begin()
+    return response
 
 
-async def _content(answer: OpenResponse) -> bytes:
-    return (await read_success(answer))[1]
+async def _read_bytes(response: OpenResponse) -> bytes:
+    return (await read_success(response))[1]
 
 
-async def _text(answer: OpenResponse) -> str:
-    return decode_text(*await read_content(answer))
+async def _read_text(response: OpenResponse) -> str:
+    return decode_text(*await read_content(response))
 
 
-async def _json(answer: OpenResponse) -> Any:
-    return parse_json(await _content(answer))
+async def _read_json(response: OpenResponse) -> Any:
+    return parse_json(await _read_bytes(response))

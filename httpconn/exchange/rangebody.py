@@ -1,4 +1,4 @@
-"""The body of a 206: the bytes that follow on what there is."""
+"""The body of a 206 response, without the bytes that were received before."""
 
 from __future__ import annotations
 
@@ -8,37 +8,41 @@ from .body import Body
 
 
 class RangeBody:
-    """A part without what is there already, held to the length that its Content-Range gave."""
+    """The new bytes of a range, checked against the length in Content-Range."""
 
     def __init__(self, body: Body, part: Continue) -> None:
         self._body = body
-        self._unwanted = part.discard
+        self._discard = part.discard
         self._missing = part.length
 
     async def receive(self) -> bytes:
-        """The next new bytes; empty at the end of the part.
+        """Return the next new bytes, or ``b""`` at the end of the range.
 
         Raises:
-            TruncatedBody: the part is shorter than it said.
-            ProtocolError: it is longer.
+            TruncatedBody: the range is shorter than its Content-Range.
+            ProtocolError: the range is longer than its Content-Range.
         """
         while data := await self._body.receive():
             self._count(len(data))
-            fresh = data[self._unwanted :] if self._unwanted else data
-            self._unwanted = max(0, self._unwanted - len(data))
-            if fresh:
-                return fresh
+            new = data[self._discard :] if self._discard else data
+            self._discard = max(0, self._discard - len(data))
+            if new:
+                return new
         if self._missing:
-            raise TruncatedBody(f"The part ended {self._missing} bytes early")
+            raise TruncatedBody(f"The range ended {self._missing} bytes early")
         return b""
 
     @property
     def remaining(self) -> int:
-        """See :class:`httpconn.exchange.body.Body`; 0 while there is something to leave out."""
-        return 0 if self._unwanted else self._body.remaining
+        """Bytes that ``receive_into`` can still receive. 0 while there are bytes to discard."""
+        return 0 if self._discard else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """See :class:`httpconn.exchange.body.Body`; errors as of ``receive``."""
+        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number.
+
+        Raises:
+            ProtocolError: the range is longer than its Content-Range.
+        """
         count = await self._body.receive_into(buffer)
         self._count(count)
         return count
@@ -46,4 +50,4 @@ class RangeBody:
     def _count(self, received: int) -> None:
         self._missing -= received
         if self._missing < 0:
-            raise ProtocolError("The part is longer than its Content-Range")
+            raise ProtocolError("The range is longer than its Content-Range")

@@ -1,4 +1,4 @@
-"""Parts of a file: each is a logical request, with its retries and redirects."""
+"""Range requests for the parts of a remote file. Each part is a logical request with its own retries and redirects."""
 
 from __future__ import annotations
 
@@ -14,71 +14,75 @@ from .content import read_whole
 from .requeststate import Call, OpenResponse
 from .responseheads import keep_own_format, range_head, validator_of
 
-MOST_WHOLE = 8 * MIB
-"""Bytes of a file that is held in memory as a whole where its server gives no parts."""
+MAX_WHOLE = 8 * MIB
+"""Most bytes of a file that is kept in memory as a whole, if its server does not support ranges."""
 
 
-class Fetched(NamedTuple):
-    """A part, or all of a file."""
+class FilePart(NamedTuple):
+    """A part of a file, or the whole file."""
 
     version: FileVersion
     content: bytes
 
 
-async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> Fetched:
-    """A part of the version that is wanted, or of any if none is; in that case it may be the whole.
+async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
+    """Fetch a part of a file.
+
+    Args:
+        port: the runtime of the call.
+        call: the arguments of the call.
+        wanted: the range and the version of the file. Without a version, the result may be the whole file.
 
     Raises:
-        FileChanged: there is another version now.
-        RangesRefused: the server gives no parts.
-        LimitExceeded: all parts together are more than the call allows.
+        FileChanged: the server has another version of the file.
+        RangesRefused: the server does not support ranges.
+        LimitExceeded: the whole file is larger than the call allows.
     """
-    most = wanted.last - wanted.first + 1
+    limit = wanted.last - wanted.first + 1
     if wanted.version is None:
-        most = max(most, MOST_WHOLE)
+        limit = max(limit, MAX_WHOLE)
     if call.max_bytes is not None:
-        most = min(most, call.max_bytes)
-    asked = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=most)
-    return await perform(port, asked, partial(_take, wanted, call.max_bytes))
+        limit = min(limit, call.max_bytes)
+    part_call = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
+    return await perform(port, part_call, partial(_read, wanted, call.max_bytes))
 
 
-async def _take(wanted: PartRequest, most: int | None, answer: OpenResponse) -> Fetched:
-    keep_own_format(answer)
-    match decide(wanted, range_head(answer, range_requested=True)):
+async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenResponse) -> FilePart:
+    keep_own_format(response)
+    match decide(wanted, range_head(response, range_requested=True)):
         case Part(length, total):
-            if most is not None and total > most:
-                raise LimitExceeded(f"The file has {total} bytes; {most} are allowed")
-            content = await _content(answer)
+            if max_bytes is not None and total > max_bytes:
+                raise LimitExceeded(f"The file has {total} bytes; {max_bytes} are allowed")
+            _, content = await read_whole(response)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")
-            return Fetched(_version(answer, total), content)
+            return FilePart(_version(response, total), content)
         case Whole():
-            content = await _small(answer)
-            return Fetched(_version(answer, len(content)), content)
+            content = await _read_small(response)
+            return FilePart(_version(response, len(content)), content)
         case Empty():
-            await answer.close()
-            return Fetched(_version(answer, 0), b"")
+            await response.close()
+            return FilePart(_version(response, 0), b"")
         case Changed(reason):
             raise FileChanged(f"The file has changed while it was read: {reason}")
         case Refused(reason):
             raise RangesRefused(f"The file cannot be read in parts: {reason}")
-    answer.require_content()
-    raise ProtocolError("The server's answer is of no use")
+    response.require_content()
+    raise ProtocolError(f"The response does not hold the requested part: status {response.head.status}")
 
 
-async def _content(answer: OpenResponse) -> bytes:
-    return (await read_whole(answer))[1]
-
-
-async def _small(answer: OpenResponse) -> bytes:
-    """All of a file that comes as a whole."""
+async def _read_small(response: OpenResponse) -> bytes:
+    """Read a file that the server sends as a whole."""
     try:
-        return await _content(answer)
+        _, content = await read_whole(response)
+        return content
     except LimitExceeded as error:
-        raise RangesRefused("The server gives no parts, and the file is too large to be held whole") from error
+        raise RangesRefused(
+            "The server does not support ranges, and the file is too large to keep it in memory as a whole"
+        ) from error
 
 
-def _version(answer: OpenResponse, total: int) -> FileVersion:
-    head = answer.head
+def _version(response: OpenResponse, total: int) -> FileVersion:
+    head = response.head
     etag, modified = head.field("etag"), head.field("last-modified")
     return FileVersion(total, etag, modified, validator_of(head))

@@ -1,4 +1,4 @@
-"""Turns: calls wait for theirs, and for hosts that ask for a pause."""
+"""Rate limits: the wait before a request, and the pauses that hosts request with Retry-After."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from ..errors import StatusError
 from ..options import RetryPolicy
 from ..ports.base import Port
 
-TOO_MANY = 429
+TOO_MANY_REQUESTS = 429
 
-PAUSING = frozenset({TOO_MANY, 503})
-"""Statuses whose Retry-After speaks of the host (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
+PAUSING = frozenset({TOO_MANY_REQUESTS, 503})
+"""Statuses whose Retry-After applies to the whole host (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
 
 
-def take_turn(port: Port, rates: RateLimiter, host: str, deadline: Deadline) -> Coroutine[Any, Any, None] | None:
-    """Waits until a request to a host may start; None where it may at once.
+def wait_for_rate_limit(
+    port: Port, rates: RateLimiter, host: str, deadline: Deadline
+) -> Coroutine[Any, Any, None] | None:
+    """Reserve the next start of a request to a host.
+
+    Returns:
+        A coroutine that waits for the reserved time, or None if the request may start now.
 
     Raises:
-        DeadlineExceeded: it may not in time; raised at once.
+        DeadlineExceeded: the next free start is after the deadline. The error is raised without waiting.
     """
     reservation = rates.reserve(host, port.now(), deadline.at)
     if reservation is None:
         raise deadline.exceeded()
-    return None if reservation is IMMEDIATE else _await(port, rates, reservation, deadline)
+    return None if reservation is IMMEDIATE else _wait(port, rates, reservation, deadline)
 
 
-async def _await(port: Port, rates: RateLimiter, reservation: Reservation, deadline: Deadline) -> None:
+async def _wait(port: Port, rates: RateLimiter, reservation: Reservation, deadline: Deadline) -> None:
     try:
         while wait := reservation.wait_time(port.now()):
             if not deadline.allows(wait, port.now()):
@@ -41,29 +46,29 @@ async def _await(port: Port, rates: RateLimiter, reservation: Reservation, deadl
     rates.release(reservation, used=True)
 
 
-def hold_others(
+def hold_host(
     rates: RateLimiter,
     policy: RetryPolicy,
     host: str,
     error: StatusError,
-    asked: float | None,
+    retry_after: float | None,
     wait: float | None,
     now: float,
 ) -> None:
-    """Under a rate limit, a host that asks for a pause has it from all calls.
+    """Delay the requests of all calls to a host that has responded 429 or 503.
 
     Args:
-        rates: the limit.
-        policy: of the call that was told.
-        host: who told it.
-        error: what.
-        asked: seconds that it asked for, if it did.
-        wait: seconds that the call itself would wait: those of a 429 that says no more than that it was too much.
-        now: the moment on the port's clock.
+        rates: the rate limiter of the connection object.
+        policy: the retry policy of the call that received the response.
+        host: the host that responded.
+        error: the error for the response.
+        retry_after: seconds from the Retry-After field, or None.
+        wait: seconds until the retry of this call. They apply to a 429 without Retry-After.
+        now: current time, in seconds of the port's clock.
     """
-    if asked is None and error.status_code == TOO_MANY:
-        asked = wait
+    if retry_after is None and error.status_code == TOO_MANY_REQUESTS:
+        retry_after = wait
     elif error.status_code not in PAUSING or not policy.obey_retry_after:
         return
-    if asked:
-        rates.pause(host, now + min(asked, policy.max_retry_after), now)
+    if retry_after:
+        rates.pause(host, now + min(retry_after, policy.max_retry_after), now)

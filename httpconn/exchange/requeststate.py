@@ -1,4 +1,4 @@
-"""One logical request as it goes on: what was asked for, the attempts so far, the answer that they led to."""
+"""One logical request: the arguments of the call, the state of its attempts and the final response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ from .body import PARTIAL, Body, expected_length
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every call of one connection object."""
+    """The options and the shared state that apply to every call of one connection object.
+
+    Attributes:
+        in_flight: the requests that equal calls share, or None without ``coalesce``.
+    """
 
     builder: RequestBuilder
     limits: Limits
@@ -37,18 +41,18 @@ class Rules:
     rates: RateLimiter | None = None
     hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
     retry_budget: RetryBudget = dataclasses.field(default_factory=RetryBudget)
-    flights: dict[Hashable, Any] | None = None
+    in_flight: dict[Hashable, Any] | None = None
     cache: Store | None = None
     bandwidth: Bandwidth | None = None
     counters: Counters = dataclasses.field(default_factory=Counters)
 
 
 class Call(NamedTuple):
-    """What one call asks for.
+    """The arguments of one call.
 
     Attributes:
-        floor: hold the body to ``Limits.min_speed``; not where the caller's own pace counts.
-        bandwidth: what this call alone is bound to, beside all others of the connection object.
+        min_speed: apply ``Limits.min_speed`` to the body. False where the caller sets the pace of reading.
+        bandwidth: the limit of this call, in addition to the limit of the connection object.
     """
 
     spec: RequestSpec
@@ -57,33 +61,33 @@ class Call(NamedTuple):
     follow: bool = True
     max_bytes: int | None = None
     budget: ByteBudget | None = None
-    floor: bool = True
+    min_speed: bool = True
     bandwidth: Bandwidth | None = None
 
     @property
     def bandwidths(self) -> tuple[Bandwidth, ...]:
-        """All that its bodies are bound to."""
+        """The bandwidth limits that apply to the bodies of the call."""
         return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
 
 
 @dataclass(slots=True)
 class RequestState:
-    """How the attempts of one call follow on each other; a flow that resumes steers it as it goes.
+    """The attempts of one call. A flow that resumes a transfer changes ``call`` between two attempts.
 
     Attributes:
-        call: what the next attempt asks for.
+        call: the arguments of the next attempt.
         url: the URL that the caller gave.
-        started_at: when the call did, on the port's clock.
-        deadline: the end of all attempts.
-        attempts: attempts so far.
-        failures: of these, those that failed in a row; what made progress sets it back.
-        request: the last that was sent.
-        kept: what came of a body that broke, where the rest of it can be asked for.
-        most_received: bytes that there have been at most, beyond which more are progress.
-        progress_at: when that was.
-        gained: the attempt that failed made progress.
-        spent: it would be made again, were the retries of its host not used up.
-        hops: redirects that were followed without a request.
+        started_at: start of the call, in seconds of the port's clock.
+        deadline: the deadline of all attempts together.
+        attempts: number of attempts so far.
+        failures: number of consecutive failures. An attempt that makes progress resets it.
+        request: the last request that was sent.
+        partial_body: the received part of a body that broke, if the next attempt can request the remaining part.
+        most_received: the largest number of bytes received so far. Only bytes beyond it are progress.
+        progress_at: time of the last progress, in seconds of the port's clock.
+        made_progress: the attempt that failed made progress.
+        budget_used_up: the retry was not made, because the retry budget of the host is used up.
+        stored_redirects: number of redirects that were followed from the cache.
     """
 
     call: Call
@@ -93,68 +97,66 @@ class RequestState:
     attempts: int = 0
     failures: int = 0
     request: Request | None = None
-    kept: Kept | None = None
+    partial_body: PartialBody | None = None
     most_received: int = 0
     progress_at: float = 0.0
-    gained: bool = False
-    spent: bool = False
-    hops: int = 0
+    made_progress: bool = False
+    budget_used_up: bool = False
+    stored_redirects: int = 0
 
     @classmethod
     def of(cls, call: Call, now: float) -> RequestState:
-        """The course of a call that begins now."""
+        """Return the state of a call that starts now."""
         deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
         if shared.at is not None:
             deadline = deadline.sooner(shared)
         return cls(call, call.spec.url, now, deadline, progress_at=now)
 
     def record_progress(self, size: int, now: float) -> None:
-        """An attempt that brought new bytes before it failed earns the others back, unless they only trickled.
+        """Reset the count of failures if the failed attempt received new bytes at ``Limits.min_speed`` or faster.
 
         Args:
-            size: bytes that there are now, and that the next attempt can go on from.
-            now: the moment on the port's clock.
+            size: number of bytes received in all attempts, from which the next attempt can continue.
+            now: current time, in seconds of the port's clock.
         """
         gained = size - self.most_received
-        # Under a bandwidth, it may be we who let it trickle.
+        # A bandwidth limit can be lower than min_speed. Then the slow transfer is not the server's fault.
         speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
-        floor = speed * (now - self.progress_at)
-        if gained > 0 and gained >= floor:
+        if gained > 0 and gained >= speed * (now - self.progress_at):
             self.failures = 1
-            self.gained = True
+            self.made_progress = True
             self.most_received, self.progress_at = size, now
 
     def describe(self, error: HTTPConnError, now: float) -> None:
-        """Tell of an error as the caller sees it: where, after how many attempts and how long."""
+        """Add the URL, the number of attempts and the elapsed seconds to an error."""
         error.attempts, error.elapsed = self.attempts, now - self.started_at
         if error.url is None:
             error.url = self.url.redacted
 
     def fail(self, error: HTTPConnError, now: float) -> None:
-        """The same for an error that ends the attempts."""
+        """Describe the error that ends the call."""
         self.describe(error, now)
         error._request = error._request or self.request
-        if self.spent:
-            error.add_note(f"No retry was made, since those to {self.origin.host} are used up: see RetryPolicy.budget")
+        if self.budget_used_up:
+            error.add_note(
+                f"No retry was made: the retry budget of {self.origin.host} is used up (see RetryPolicy.budget)"
+            )
 
     @property
     def origin(self) -> Origin:
-        """Where the last request went."""
+        """The origin of the last request."""
         return self.call.spec.url.origin if self.request is None else self.request.origin
 
 
 @dataclass(slots=True)
 class OpenResponse:
-    """An answer that is not redirected any further; whoever holds it closes it.
+    """The response after all redirects, with its body still to be read. Its owner closes it.
 
     Attributes:
-        head: its head.
-        request: what it was asked for by.
-        url: where it came from.
-        body: its body.
-        course: the attempts that led to it.
-        history: the redirects on the way.
-        followed: bytes that later answers brought, which went on with its body.
+        url: the URL of the response, after redirects.
+        state: the attempts of the call.
+        history: the redirects that led to this response.
+        continued_bytes: bytes of the body that later responses delivered, after this one broke.
     """
 
     head: Head
@@ -162,10 +164,10 @@ class OpenResponse:
     url: VettedURL
     body: Body
     exchange: Exchange
-    course: RequestState
+    state: RequestState
     port: Port
     history: list[Response]
-    followed: int = 0
+    continued_bytes: int = 0
 
     @property
     def without_body(self) -> Response:
@@ -174,26 +176,16 @@ class OpenResponse:
 
     @property
     def call(self) -> Call:
-        """What was asked for."""
-        return self.course.call
-
-    @property
-    def attempt(self) -> int:
-        """The number of the attempt that brought it."""
-        return self.course.attempts
-
-    @property
-    def started_at(self) -> float:
-        """When the call did, on the port's clock."""
-        return self.course.started_at
+        """The arguments of the attempt."""
+        return self.state.call
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes of its body so far, as they were sent."""
-        return self.body.wire_bytes + self.followed
+        """Bytes of the body received so far, before content decoding."""
+        return self.body.wire_bytes + self.continued_bytes
 
     def require_content(self) -> None:
-        """Require a success, and all of the file if the request had no Range.
+        """Check that the response is a success, and the whole file if the request had no Range.
 
         Raises:
             StatusError: the status is not 2xx.
@@ -207,45 +199,52 @@ class OpenResponse:
             raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
-        """The next bytes of a body that is read outside of its call; an error is told as within it."""
+        """Return the next bytes of a body that the caller reads after the call has returned.
+
+        Args:
+            wire: return the bytes before content decoding.
+
+        Raises:
+            HTTPConnError: the body broke. The error is described and counted like an error of the call.
+        """
         try:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:
-            name_hop(error, self.request)
-            self.course.describe(error, self.port.now())
+            set_request(error, self.request)
+            self.state.describe(error, self.port.now())
             count_failure(self.call, error)
             raise
 
     async def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         await self.exchange.close()
 
 
-class Kept(NamedTuple):
-    """What came of a body that broke.
+class PartialBody(NamedTuple):
+    """The received part of a body that broke.
 
     Attributes:
-        answer: the one that brought its beginning.
-        content: the bytes, at whose end more are written.
-        held: what the rest is asked for by.
-        whole: the request for all of it.
+        response: the response that delivered the first bytes.
+        content: the received bytes; the remaining bytes are appended.
+        held: the size and the version of the received part, from which the Range request is made.
+        whole: the request for the whole body.
     """
 
-    answer: OpenResponse
+    response: OpenResponse
     content: BytesIO
     held: ranges.ReceivedBytes
     whole: RequestSpec
 
 
 def count_failure(call: Call, error: HTTPConnError) -> None:
-    """A call ended in an error, which is counted where its last request went."""
+    """Count a call that ended in an error, for the host of its last request."""
     request = error._request
     origin = request.origin if isinstance(request, Request) else call.spec.url.origin
     call.rules.counters.fail(origin.host, error)
 
 
-def name_hop(error: BaseException, request: Request) -> None:
-    """Say at which of several hops something went wrong."""
+def set_request(error: BaseException, request: Request) -> None:
+    """Record in an error which request of a redirect chain failed."""
     if isinstance(error, HTTPConnError):
         error.url = error.url or redact(request.url)
         error._request = request

@@ -1,4 +1,4 @@
-"""Headers of answers, as far as they decide how a file or a body goes on."""
+"""Header fields of responses that decide how a file or a body continues."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .body import expected_length
 from .requeststate import OpenResponse
 
 
-def range_head(answer: OpenResponse, *, range_requested: bool) -> ranges.RangeResponse:
-    """What :func:`httpconn.core.ranges.decide` judges; ``range_requested``: the request had a Range."""
-    head = answer.head
+def range_head(response: OpenResponse, *, range_requested: bool) -> ranges.RangeResponse:
+    """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs."""
+    head = response.head
     return ranges.RangeResponse(
         head.status,
         range_requested,
@@ -20,25 +20,26 @@ def range_head(answer: OpenResponse, *, range_requested: bool) -> ranges.RangeRe
         expected_length(head),
         head.field("etag"),
         head.field("last-modified"),
-        answer.body.is_encoded,
+        response.body.is_encoded,
     )
 
 
 def validator_of(head: Head) -> str | None:
-    """What If-Range may name of the version that an answer holds."""
+    """Return the strong validator of a response for If-Range (RFC 9110 section 13.1.5), or None."""
     return ranges.validator(head.field("etag"), head.field("last-modified"), head.field("date"))
 
 
-def keep_own_format(answer: OpenResponse, *names: str) -> None:
-    """Have a file received as it is sent where its content coding is the file's own format.
+def keep_own_format(response: OpenResponse, *names: str) -> None:
+    """Disable the decoding of a file if its content coding is the format of the file, such as gzip for ``a.tar.gz``.
 
     Args:
-        answer: its body is not begun.
-        names: what the file is called, besides what its server and its URLs call it.
+        response: a response whose body has not begun.
+        names: names of the file, in addition to the names in Content-Disposition and the URLs.
     """
-    coding = answer.head.field("content-encoding")
+    coding = response.head.field("content-encoding")
     if coding is not None:
-        disposition = answer.head.field("content-disposition")
-        known = safe_name(disposition, answer.url), safe_name(None, answer.url), safe_name(None, answer.call.spec.url)
+        disposition = response.head.field("content-disposition")
+        urls = response.url, response.call.spec.url
+        known = safe_name(disposition, response.url), *(safe_name(None, url) for url in urls)
         if is_own_format(coding, (*known, *names)):
-            answer.body.keep_coding()
+            response.body.keep_coding()

@@ -1,7 +1,7 @@
-"""Equal calls that are under way at once share one transfer.
+"""In-flight request sharing: equal calls that run at the same time share one transfer.
 
-One of them leads and makes it; the others wait, each no longer than its own deadline. A leader that leaves, by its
-deadline or because it is cancelled, takes nothing with it: the next one leads, from the start.
+The leader makes the transfer. The waiters wait for its result, each until its own deadline. If the leader's deadline
+passes or the leader is cancelled, one of the waiters becomes the leader and starts a new transfer.
 """
 
 from __future__ import annotations
@@ -18,92 +18,92 @@ from .cached import obtain
 from .content import Content
 from .requeststate import Call, RequestState
 
-LOOK = 5.0
-"""Seconds after which a call that waits looks whether the leader is alive: a signal handler may have interrupted it."""
+CHECK_EVERY = 5.0
+"""Seconds between two checks of a waiter that the leader is alive. A signal handler may have interrupted the leader."""
 
 
 class Leader:
-    """Held by the call that makes a transfer. It is destroyed with that call, wherever an exception ends the call."""
+    """An object that the leader holds. It is destroyed when the leader's call ends, also by an interruption."""
 
     __slots__ = ("__weakref__",)
 
 
 @dataclass(eq=False)
-class Flight:
-    """A transfer that is shared.
+class Transfer:
+    """A transfer that equal calls share.
 
     Attributes:
-        landed: set when it is over.
-        leader: the call that makes it.
-        outcome: what it came to, or None where its leader left.
+        done: a signal that is set at the end of the transfer.
+        leader: the call that makes the transfer.
+        outcome: the content or the error, or None if the leader left before the end.
     """
 
-    landed: Signal
+    done: Signal
     leader: ref[Leader]
     outcome: Content | HTTPConnError | None = None
 
 
-Flights = dict[Hashable, Flight]
-"""The transfers of one connection object that are shared, one entry for each; changed in single, atomic steps."""
+Transfers = dict[Hashable, Transfer]
+"""The shared transfers of one connection object by key. Each change is one atomic operation."""
 
 
-async def shared(port: Port, call: Call, flights: Flights) -> Content:
-    """The content of a call, of whose kind only one is under way among those that can wait for each other."""
-    course = RequestState.of(call, port.now())
-    key = port.place, *_likeness(call)
+async def shared(port: Port, call: Call, transfers: Transfers) -> Content:
+    """Return the content of a call from the transfer of an equal call, or make the transfer as its leader."""
+    state = RequestState.of(call, port.now())
+    key = port.place, *_key(call)
     while True:
         leader = Leader()
-        mine = Flight(port.signal(), ref(leader))
-        flight = flights.setdefault(key, mine)
-        if flight is mine:
-            return await _lead(port, course, flights, key, flight)
-        await _follow(port, course, flight)
-        if flight.outcome is not None:
-            return _taken(flight.outcome)
-        if flights.get(key) is flight:  # its leader was destroyed before it could remove the entry
-            flights.pop(key, None)
+        own = Transfer(port.signal(), ref(leader))
+        transfer = transfers.setdefault(key, own)
+        if transfer is own:
+            return await _lead(port, state, transfers, key, transfer)
+        await _wait(port, state, transfer)
+        if transfer.outcome is not None:
+            return _content(transfer.outcome)
+        if transfers.get(key) is transfer:  # an interrupted leader does not remove its entry
+            transfers.pop(key, None)
 
 
-def _likeness(call: Call) -> tuple[Hashable, ...]:
+def _key(call: Call) -> tuple[Hashable, ...]:
     url = call.spec.url
-    place = url.origin, url.target, call.spec.fields
-    return *place, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
+    request = url.origin, url.target, call.spec.fields
+    return *request, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
 
 
-async def _lead(port: Port, course: RequestState, flights: Flights, key: Hashable, flight: Flight) -> Content:
+async def _lead(port: Port, state: RequestState, transfers: Transfers, key: Hashable, transfer: Transfer) -> Content:
     try:
-        flight.outcome = content = await obtain(port, course)
+        transfer.outcome = content = await obtain(port, state)
         return content
     except DeadlineExceeded:
         raise
     except HTTPConnError as error:
-        flight.outcome = _copied(error)
+        transfer.outcome = _copy(error)
         raise
     finally:
-        flights.pop(key, None)
-        flight.landed.set()
+        transfers.pop(key, None)
+        transfer.done.set()
 
 
-async def _follow(port: Port, course: RequestState, flight: Flight) -> None:
-    while flight.leader() is not None:
-        end = course.deadline.sooner(Deadline.after(LOOK, port.now()))
+async def _wait(port: Port, state: RequestState, transfer: Transfer) -> None:
+    while transfer.leader() is not None:
+        end = state.deadline.sooner(Deadline.after(CHECK_EVERY, port.now()))
         try:
-            await port.wait(flight.landed, end)
+            await port.wait(transfer.done, end)
             return
         except HTTPConnError as error:
-            if end == course.deadline:
-                course.describe(error, port.now())
+            if end == state.deadline:
+                state.describe(error, port.now())
                 raise
 
 
-def _taken(outcome: Content | HTTPConnError) -> Content:
+def _content(outcome: Content | HTTPConnError) -> Content:
     if isinstance(outcome, Content):
         return outcome
-    raise _copied(outcome)
+    raise _copy(outcome)
 
 
-def _copied(error: HTTPConnError) -> HTTPConnError:
-    """An error for each who waited: one that is raised in several places mixes up its tracebacks."""
+def _copy(error: HTTPConnError) -> HTTPConnError:
+    """Copy an error for one waiter. An error that several calls raise would mix their tracebacks."""
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
     copied._request = error._request

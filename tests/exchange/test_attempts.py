@@ -34,7 +34,7 @@ def _each_runtime(request: pytest.FixtureRequest) -> Iterator[None]:
 def get_bytes(port: ScriptedPort, **options: object) -> bytes:
     asked = call(**options)
     try:
-        return runner(fetch.finished(port, asked, fetch.fetch_bytes(port, asked)))  # type: ignore[arg-type]
+        return runner(fetch.run_call(port, asked, fetch.fetch_bytes(port, asked)))  # type: ignore[arg-type]
     finally:
         assert port.all_closed
         assert port.released == 1
@@ -344,7 +344,7 @@ def test_blocks_hand_over_what_came_before_they_break() -> None:
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
             await blocks.receive()
-        await fetch.shut(port, answer)
+        await fetch.close_response(port, answer)
         return came
 
     assert runner(flow()) == [b"abc", b"de"]

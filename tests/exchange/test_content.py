@@ -78,7 +78,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 def get_bytes(run: Callable[[Any], Any], port: ScriptedPort, **options: Any) -> bytes:
     try:
         asked = call(**options)
-        content: bytes = run(fetch.finished(port, asked, fetch.fetch_bytes(port, asked)))
+        content: bytes = run(fetch.run_call(port, asked, fetch.fetch_bytes(port, asked)))
         return content
     finally:
         assert port.all_closed
@@ -111,13 +111,13 @@ def test_the_rest_is_asked_for(run: Callable[[Any], Any]) -> None:
 
 def test_the_charset_is_that_of_the_beginning(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB]), call()
-    text = run(fetch.finished(port, asked, fetch.fetch_text(port, asked)))
+    text = run(fetch.run_call(port, asked, fetch.fetch_text(port, asked)))
     assert text == BODY.decode("cp1252", "replace")  # as browsers read the label iso-8859-1
 
 
 def test_an_answer_that_was_gone_on_with_counts_all_of_its_bytes(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB, 300_000]), call()
-    answer, content = run(fetch.finished(port, asked, fetch.fetch_response(port, asked)))
+    answer, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
     assert (answer.head.status, content, answer.wire_bytes) == (200, BODY, len(BODY))
 
 
@@ -247,5 +247,5 @@ def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
 
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
     port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
-    answer, content = run(fetch.finished(port, asked, fetch.fetch_response(port, asked)))
+    answer, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
     assert (answer.head.status, content) == (404, b"gone")

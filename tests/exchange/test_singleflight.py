@@ -19,14 +19,14 @@ PATIENCE = 10.0
 
 def followers(connection):
     """How many calls wait for the transfer of another."""
-    return sum(map(_waiters, list(connection._calls.rules.flights.values())))
+    return sum(map(_waiters, list(connection._calls.rules.in_flight.values())))
 
 
-def _waiters(flight):
-    if isinstance(flight.landed, ThreadSignal):
+def _waiters(transfer):
+    if isinstance(transfer.done, ThreadSignal):
         waits = [frame for frame in sys._current_frames().values() if frame.f_code is ThreadSignal.block.__code__]
-        return sum(frame.f_locals["self"] is flight.landed for frame in waits)
-    return flight.landed.statistics().tasks_waiting
+        return sum(frame.f_locals["self"] is transfer.done for frame in waits)
+    return transfer.done.statistics().tasks_waiting
 
 
 def await_followers(connection, count):
@@ -73,7 +73,7 @@ def test_calls_one_after_another_are_fetched_each(face, connect, scripted):
     for _ in range(2):
         face.get_bytes(connection, server.url)
     assert len(server.requests) == 2
-    assert not connection._calls.rules.flights
+    assert not connection._calls.rules.in_flight
 
 
 @pytest.mark.parametrize(
