@@ -1,15 +1,15 @@
-"""The errors of httpconn: one tree, and no other exception leaves the library.
+"""The errors of httpconn. They form one tree, and the library raises no other exceptions.
 
 ::
 
     HTTPConnError
-    ├── InvalidRequest          (ValueError)              yours, before any I/O
+    ├── InvalidRequest          (ValueError)              the caller's, before any I/O
     │   ├── InvalidURL          (httpx.InvalidURL)
-    │   ├── MalformedRequest    (httpx.LocalProtocolError)  it cannot be sent as HTTP
+    │   ├── MalformedRequest    (httpx.LocalProtocolError)  not valid as HTTP
     │   └── AccessDenied
-    ├── TransportError          (httpx.TransportError)    the way there or back
+    ├── TransportError          (httpx.TransportError)    the connection to the server
     │   ├── ConnectFailed       (httpx.ConnectError)
-    │   │   └── TLSFailed                                 certificate or handshake refused
+    │   │   └── TLSFailed                                 certificate or handshake failed
     │   ├── ReadFailed          (httpx.ReadError)
     │   │   └── Disconnected    (httpx.RemoteProtocolError)  the connection ended before a response
     │   ├── WriteFailed         (httpx.WriteError)
@@ -19,37 +19,39 @@
     │       ├── ReadTimedOut    (httpx.ReadTimeout)
     │       ├── WriteTimedOut   (httpx.WriteTimeout)
     │       ├── PoolTimedOut    (httpx.PoolTimeout)
-    │       │   └── QueueFull                             too many wait already
-    │       ├── TooSlow                                   a body below the speed floor
-    │       └── DeadlineExceeded                          the whole call's time is over
-    ├── ResponseError                                     theirs: an answer that is no success
+    │       │   └── QueueFull                             too many calls are waiting
+    │       ├── TooSlow                                   a body below the minimum speed
+    │       └── DeadlineExceeded                          the time limit of the whole call
+    ├── ResponseError                                     an unusable response
     │   ├── StatusError         (httpx.HTTPStatusError)
     │   ├── TooManyRedirects    (httpx.TooManyRedirects)
     │   ├── RedirectRefused
     │   ├── ProtocolError       (httpx.RemoteProtocolError)
     │   │   ├── StreamReset
     │   │   └── TruncatedBody
-    │   ├── RangesRefused                             a file that cannot be read in parts
+    │   ├── RangesRefused                             a server without range requests
     │   ├── DecodingError       (httpx.DecodingError)
     │   └── InvalidJSON         (ValueError)
-    ├── LimitExceeded           (ValueError)              an answer larger than allowed
+    ├── LimitExceeded           (ValueError)              a response larger than allowed
     │   └── HeaderTooLarge      (httpx.RemoteProtocolError)
-    ├── IntegrityError                                    bytes that are not the promised ones
-    │   └── FileChanged                                   another version, while it was read in parts
+    ├── IntegrityError                                    the content is not the expected one
+    │   └── FileChanged                                   the file changed between two reads
     └── StorageError            (OSError)                 the local disk
         └── DiskFull
 
-The exception in brackets is a second base, so that code which catches httpx's, or the standard library's,
-exception catches ours too. Every error can be pickled, keeps the exception below it as ``__cause__``, and names
-the URL without credentials and without the values of its query.
+The exception in brackets is a second base class. Code that catches the exception of httpx or of the standard library
+therefore catches the error of httpconn too. Every error can be pickled and keeps the underlying exception as
+``__cause__``. It names the URL without credentials and without the values of the query.
 """
 
 from __future__ import annotations
 
 import errno as errnos
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import httpx
+
+from .errorbase import Fault, HTTPConnError
 
 __all__ = [
     "AccessDenied",
@@ -90,82 +92,18 @@ __all__ = [
     "WriteTimedOut",
 ]
 
-Fault = Literal["caller", "upstream"]
-
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
-"""Statuses that a later try could turn into success; from 520 on those of a CDN that did not reach its origin."""
+"""Statuses after which a retry can succeed. A CDN sends 520 to 527 if it cannot reach the origin server."""
 
 _PHRASE = 60
 
 
-def printable(text: str, most: int) -> str:
-    """What a stranger wrote, fit for a message: at most so many characters, and ``?`` for those of control."""
-    shown = text[: most + 1]
-    if not shown.isprintable():
-        shown = "".join(char if char.isprintable() else "?" for char in shown)
-    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
-
-
-class HTTPConnError(Exception):
-    """The root of every error that httpconn raises.
-
-    Attributes:
-        message: what happened, for the operator; it may name hosts and addresses.
-        url: the URL concerned, redacted, or None.
-        retryable: whether the same call could succeed later.
-        attempts: how many attempts were made; 0 when nothing was sent.
-        elapsed: seconds from the start of the call to the error.
-        fault: whose it is: "caller" (an API answers 4xx) or "upstream" (it answers 502 or 504).
-        public_message: safe to show to a stranger: no address, no query, nothing of a body.
-    """
-
-    fault: Fault = "upstream"
-    retryable: bool = False
-    public_message: str = "The URL could not be fetched."
-    _request: Any  # httpx.Request, or what makes one
-
-    def __init__(self, message: str, *, url: str | None = None, retryable: bool | None = None) -> None:
-        # Called by name: the second bases (httpx's, OSError) want other arguments than ours.
-        Exception.__init__(self, message)
-        self.message = message
-        self.url = url
-        self.attempts = 0
-        self.elapsed: float = 0.0
-        self._request = None
-        if retryable is not None:
-            self.retryable = retryable
-
-    @property
-    def request(self) -> httpx.Request:
-        """The request that failed; as in httpx, a RuntimeError where none was made."""
-        if self._request is None:
-            raise RuntimeError("The .request property has not been set.")
-        return self._request if isinstance(self._request, httpx.Request) else self._request.as_httpx()
-
-    @request.setter
-    def request(self, request: httpx.Request) -> None:
-        self._request = request
-
-    def __str__(self) -> str:
-        where = f" [{self.url}]" if self.url else ""
-        tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        how = f" ({tries}, {self.elapsed:.2f} s)" if self.attempts else ""
-        return f"{self.message}{where}{how}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self._state())
-
-    def _state(self) -> dict[str, Any]:
-        """What survives pickling: never headers or a URL's secrets, which a request holds."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_request", "_response")}
-
-
-def _rebuild(kind: type[HTTPConnError], message: str, state: dict[str, Any]) -> HTTPConnError:
-    error = kind.__new__(kind, message)
-    HTTPConnError.__init__(error, message)
-    for name, value in state.items():  # errno is no entry of the dict, so that updating it is not enough
-        setattr(error, name, value)
-    return error
+def printable(text: str, max_length: int) -> str:
+    """Return untrusted text for use in a message: shortened, and with ``?`` in place of control characters."""
+    safe = text[: max_length + 1]
+    if not safe.isprintable():
+        safe = "".join(char if char.isprintable() else "?" for char in safe)
+    return safe if len(safe) <= max_length else f"{safe[: max_length - 3]}..."
 
 
 class InvalidRequest(HTTPConnError, ValueError):
@@ -176,66 +114,66 @@ class InvalidRequest(HTTPConnError, ValueError):
 
 
 class InvalidURL(InvalidRequest, httpx.InvalidURL):
-    """The URL is not one that can be fetched."""
+    """The URL cannot be fetched, because it is malformed or ambiguous, or not an http or https URL."""
 
     public_message = "The URL is not a valid http or https URL."
 
 
 class MalformedRequest(InvalidRequest, httpx.LocalProtocolError):
-    """The method, the target, the header or the body of the request cannot be sent as HTTP. Nothing of it was sent."""
+    """The method, target, header or body of the request is not valid as HTTP. No byte of it was sent."""
 
 
 class AccessDenied(InvalidRequest):
-    """The access policy forbids this URL, or the address that it leads to.
+    """The access policy forbids this URL, or an address of its host.
 
     Attributes:
-        reason: what kind of rule forbids it, in a few words: "private network", "port".
-        rule: the rule itself: "private network 10.0.0.0/8 (RFC 1918)", "port 22".
+        reason: the kind of the rule, such as "private network" or "port".
+        rule: the rule, such as "private network 10.0.0.0/8 (RFC 1918)" or "port 22".
     """
 
     public_message = "The URL may not be fetched."
 
     def __init__(self, message: str, *, reason: str = "", rule: str = "", url: str | None = None) -> None:
         super().__init__(message, url=url)
-        self.reason = reason
-        self.rule = rule
+        self.reason: str = reason
+        self.rule: str = rule
 
 
 class TransportError(HTTPConnError, httpx.TransportError):
-    """The way to the server or back broke."""
+    """The connection to the server or to the proxy failed."""
 
     retryable = True
     public_message = "The server of the URL could not be reached."
 
 
 class ConnectFailed(TransportError, httpx.ConnectError):
-    """No connection: the name did not resolve, or no address answered."""
+    """No connection could be made: the name did not resolve, or no address responded."""
 
 
 class TLSFailed(ConnectFailed):
-    """The TLS handshake failed, or the certificate was refused. Nothing was sent."""
+    """The TLS handshake failed, or the certificate is not valid. No request was sent."""
 
     retryable = False
     public_message = "No secure connection to the server of the URL could be made."
 
 
 class ReadFailed(TransportError, httpx.ReadError):
-    """The connection broke while the answer was read, or before it began."""
+    """The connection broke while httpconn was reading the response or waiting for it."""
 
 
 class Disconnected(ReadFailed, httpx.RemoteProtocolError):
-    """The server ended the connection before it sent any of a response."""
+    """The server closed the connection before it sent the first byte of a response."""
 
 
 class WriteFailed(TransportError, httpx.WriteError):
-    """The connection broke while the request was written."""
+    """The connection broke while httpconn was writing the request."""
 
 
 class ProxyFailed(TransportError, httpx.ProxyError):
-    """The proxy refused, or could not be used.
+    """The proxy rejected the request, or the proxy could not be used.
 
     Attributes:
-        status_code: the status with which an HTTP proxy refused a tunnel, or None.
+        status_code: the status with which an HTTP proxy rejected a tunnel, or None.
     """
 
     status_code: int | None = None
@@ -248,35 +186,35 @@ class ProxyFailed(TransportError, httpx.ProxyError):
 
 
 class TimedOut(TransportError, httpx.TimeoutException, TimeoutError):
-    """Something took longer than it may."""
+    """A step took longer than its timeout."""
 
-    public_message = "The server of the URL did not answer in time."
+    public_message = "The server of the URL did not respond in time."
 
 
 class ConnectTimedOut(TimedOut, httpx.ConnectTimeout):
-    """Resolving, connecting and the TLS handshake took longer than ``Timeouts.connect``."""
+    """DNS, connecting and the TLS handshake took longer than ``Timeouts.connect``."""
 
 
 class ReadTimedOut(TimedOut, httpx.ReadTimeout):
-    """The header, or the next bytes of a body, did not come within ``Timeouts.read``."""
+    """The header, or the next bytes of the body, did not arrive within ``Timeouts.read``."""
 
 
 class WriteTimedOut(TimedOut, httpx.WriteTimeout):
-    """The request could not be written within ``Timeouts.write``."""
+    """The request was not written within ``Timeouts.write``."""
 
 
 class PoolTimedOut(TimedOut, httpx.PoolTimeout):
-    """No connection came free within ``Timeouts.pool``."""
+    """No connection became available within ``Timeouts.pool``."""
 
 
 class QueueFull(PoolTimedOut):
-    """``Limits.max_waiting`` calls wait for a connection already; this one was not queued."""
+    """``Limits.max_waiting`` calls are already waiting for a connection or a rate limit."""
 
     retryable = False
 
 
 class TooSlow(TimedOut):
-    """The body came slower than ``Limits.min_speed``."""
+    """The body arrived more slowly than ``Limits.min_speed``."""
 
 
 class DeadlineExceeded(TimedOut):
@@ -286,32 +224,32 @@ class DeadlineExceeded(TimedOut):
 
 
 class ResponseError(HTTPConnError):
-    """The server answered, and the answer is of no use."""
+    """The server sent a response that cannot be used."""
 
-    public_message = "The server of the URL gave no usable answer."
+    public_message = "The server of the URL sent no usable response."
 
 
 class StatusError(ResponseError, httpx.HTTPStatusError):
-    """A status that is no success, a redirect that is not followed among them.
+    """The status of the response is not a success. This includes redirects that are not followed.
 
     Attributes:
-        status_code: the status of the answer.
-        response: the answer; its body is there only when the caller had read it.
+        status_code: the status of the response.
+        response: the response. It has a body only if the caller had read it.
     """
 
-    _response: Any = None  # httpx.Response, or what makes one
+    _response: Any = None  # an httpx.Response, or an object with a method as_httpx
 
     def __init__(self, response: Any, *, url: str | None = None) -> None:
         status = response.status_code
-        answer = f"{status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
-        super().__init__(f"The server answered {answer}", url=url, retryable=status in TRANSIENT_STATUSES)
+        text = f"{status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
+        super().__init__(f"The server responded with {text}", url=url, retryable=status in TRANSIENT_STATUSES)
         self._response = response
         self.status_code: int = status
         self._request = response._request if isinstance(response, httpx.Response) else response.request
 
     @property
     def response(self) -> httpx.Response:
-        """The response, made at the first look. After unpickling it has no header, which may be secret."""
+        """The response. After unpickling it has no header, because a header can hold secrets."""
         if not isinstance(self._response, httpx.Response):
             made = self._response
             self._response = httpx.Response(self.status_code) if made is None else made.as_httpx()
@@ -323,33 +261,33 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 
     @property
     def fault(self) -> Fault:  # type: ignore[override]
-        """4xx says that the URL is wrong, so its giver is at fault, unless a later try could succeed."""
+        """The party at fault: the caller for a 4xx status, except one after which a retry can succeed."""
         return "caller" if 400 <= self.status_code < 500 and not self.retryable else "upstream"
 
     @property
     def public_message(self) -> str:  # type: ignore[override]
-        """The status alone."""
-        return f"The server of the URL answered with status {self.status_code}."
+        """A message with the status."""
+        return f"The server of the URL responded with status {self.status_code}."
 
 
 class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
-    """More redirects than ``RedirectPolicy.max_hops``, as in a loop."""
+    """The server sent more redirects than ``RedirectPolicy.max_hops``, for example in a loop."""
 
     fault: Fault = "caller"
 
 
 class RedirectRefused(ResponseError):
-    """A redirect that is not followed: from https to http, to an unusable URL, or with two different Locations."""
+    """The redirect leads from https to http or to an invalid URL, or has two different Locations."""
 
     fault: Fault = "caller"
 
 
 class ProtocolError(ResponseError, httpx.RemoteProtocolError):
-    """The answer breaks HTTP."""
+    """The response violates HTTP."""
 
 
 class StreamReset(ProtocolError):
-    """The server ended an HTTP/2 stream before its response; the message names the error code (RFC 9113 section 7)."""
+    """The server reset the HTTP/2 stream. The message names the error code (RFC 9113 section 7)."""
 
     retryable = True
 
@@ -361,11 +299,11 @@ class TruncatedBody(ProtocolError):
 
 
 class RangesRefused(ResponseError):
-    """The server gives no parts of the file (RFC 9110 section 14.2), and it is too large to be held as a whole."""
+    """The server does not support range requests (RFC 9110 section 14.2), and the file is too large for memory."""
 
 
 class DecodingError(ResponseError, httpx.DecodingError):
-    """The body's content coding cannot be decoded here, was not asked for, or is broken."""
+    """The content coding of the body is not supported here or was not requested, or its data is invalid."""
 
 
 class InvalidJSON(ResponseError, ValueError):
@@ -375,38 +313,38 @@ class InvalidJSON(ResponseError, ValueError):
 
 
 class LimitExceeded(HTTPConnError, ValueError):
-    """The answer is larger than allowed: its body, its header or what it unpacks to."""
+    """The response is larger than allowed: its body, its decoded body or its header."""
 
     fault: Fault = "caller"
     public_message = "The content of the URL is too large."
 
 
 class HeaderTooLarge(LimitExceeded, httpx.RemoteProtocolError):
-    """The header of the answer has more fields, or more bytes, than ``Limits`` allow."""
+    """The header of the response has more fields or more bytes than ``Limits`` allow."""
 
 
 class IntegrityError(HTTPConnError):
-    """The bytes are complete, but not the ones that were promised.
+    """The content is complete, but it is not the expected content.
 
     Attributes:
-        expected: the digest that was promised, as ``algorithm:hex``.
-        actual: the one that the bytes have.
+        expected: the expected digest, as ``algorithm:hex``.
+        actual: the digest of the content, as ``algorithm:hex``.
     """
 
-    public_message = "The content of the URL is not what it should be."
+    public_message = "The content of the URL is not the expected content."
 
     def __init__(self, message: str, *, expected: str | None = None, actual: str | None = None) -> None:
         super().__init__(message)
-        self.expected = expected
-        self.actual = actual
+        self.expected: str | None = expected
+        self.actual: str | None = actual
 
 
 class FileChanged(IntegrityError):
-    """A file that is read in parts is another version than it was; open it anew."""
+    """The file on the server changed between two reads. Open it again."""
 
 
 class StorageError(HTTPConnError, OSError):
-    """The file could not be written. ``errno`` is the operating system's number."""
+    """The file could not be read or written. ``errno`` is the error number of the operating system."""
 
     fault: Fault = "upstream"
     public_message = "The content of the URL could not be stored."
@@ -420,6 +358,6 @@ class StorageError(HTTPConnError, OSError):
 
 
 class DiskFull(StorageError):
-    """No space is left for the file, or the quota is used up."""
+    """The disk has no space for the file, or the quota is exhausted."""
 
-    NUMBERS: ClassVar = frozenset({errnos.ENOSPC, errnos.EDQUOT, errnos.EFBIG})
+    NUMBERS: ClassVar[frozenset[int]] = frozenset({errnos.ENOSPC, errnos.EDQUOT, errnos.EFBIG})

@@ -1,4 +1,4 @@
-"""The tree of errors: what can be caught, pickled and shown."""
+"""The tree of errors: catching, pickling and printing them."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def make(kind: type[errors.HTTPConnError]) -> errors.HTTPConnError:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_error_is_of_one_tree(kind: type[Exception]) -> None:
+def test_every_error_is_in_one_tree(kind: type[Exception]) -> None:
     assert issubclass(kind, errors.HTTPConnError)
     assert getattr(httpconn, kind.__name__) is kind
 
 
 @pytest.mark.parametrize(("kind", "base"), SECOND_BASES)
-def test_who_catches_the_known_exception_catches_ours(kind: type[Exception], base: type[Exception]) -> None:
+def test_code_that_catches_the_known_exception_catches_ours(kind: type[Exception], base: type[Exception]) -> None:
     assert issubclass(kind, base)
 
 
@@ -63,7 +63,7 @@ def test_a_transport_error_is_never_a_value_error(kind: type[Exception]) -> None
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_errors_pickle_with_what_they_say_and_without_secrets(kind: type[errors.HTTPConnError]) -> None:
+def test_errors_pickle_with_their_message_and_without_secrets(kind: type[errors.HTTPConnError]) -> None:
     error = make(kind)
     error.url, error.attempts, error.elapsed = "https://example.com/?sig=***", 3, 1.5
     data = pickle.dumps(error)
@@ -84,7 +84,7 @@ def test_a_storage_error_keeps_its_number_across_a_pickle() -> None:
     assert pickle.loads(pickle.dumps(make(errors.DiskFull))).errno == 28
 
 
-def test_the_message_stands_alone_until_something_was_sent() -> None:
+def test_the_message_names_no_attempts_before_a_request_was_sent() -> None:
     error = errors.InvalidURL("no")
     assert str(error) == "no"
     error.attempts, error.url = 2, "https://example.com/"
@@ -101,7 +101,7 @@ def test_the_message_stands_alone_until_something_was_sent() -> None:
         (304, "upstream", False),
     ],
 )
-def test_a_status_says_whose_fault_it_is(status: int, fault: str, retryable: bool) -> None:
+def test_the_status_decides_the_party_at_fault(status: int, fault: str, retryable: bool) -> None:
     error = errors.StatusError(httpx.Response(status, request=httpx.Request("GET", "https://10.0.0.1/?a=b")))
     assert (error.fault, error.retryable) == (fault, retryable)
     assert "10.0.0.1" not in error.public_message
@@ -114,8 +114,8 @@ def test_a_request_that_was_never_made_is_a_runtime_error_as_in_httpx(kind: type
         _ = kind("x").request if not issubclass(kind, errors.StatusError) else kind(httpx.Response(500)).request
 
 
-def test_the_phrase_of_a_server_is_short_and_printable_in_the_message() -> None:
+def test_the_reason_phrase_in_the_message_is_short_and_printable() -> None:
     phrase = b"\x1b[31m" + b"x" * 10_000
     message = str(errors.StatusError(httpx.Response(500, extensions={"reason_phrase": phrase})))
-    assert message == f"The server answered 500 ?[31m{'x' * 52}..."
+    assert message == f"The server responded with 500 ?[31m{'x' * 52}..."
     assert str(errors.StatusError(httpx.Response(500, extensions={"reason_phrase": b""}))).endswith("500")

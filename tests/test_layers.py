@@ -31,7 +31,8 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "errors": Rule("", WORLD, "every package raises errors, so they depend on nothing; each is also httpx's"),
+    "errors": Rule("errorbase", WORLD, "every package raises errors, so they depend on nothing else"),
+    "errorbase": Rule("", WORLD, "every package raises errors, so they depend on nothing"),
     "options": Rule("errors", WORLD, "options are values, checked when they are made"),
     "hooks": Rule("errors", NO_IO, "events are values"),
     "access": Rule(

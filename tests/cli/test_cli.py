@@ -185,7 +185,7 @@ def test_on_a_terminal_results_and_failures_stay_above_the_bars(application, tmp
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip() for line in screen.splitlines()]
     assert any(line.startswith("300000 (0.3 MB, length verified") for line in lines)
     assert "1 complete (0.3 MB), 1 failed" in lines
-    assert any(line.startswith("httpconn: The server answered 404") for line in lines)
+    assert any(line.startswith("httpconn: The server responded with 404") for line in lines)
 
 
 def read_terminal(leader):
