@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.hiddennames import Names
+from httpconn.disk.hiddennames import HiddenNames
 from httpconn.disk.sidecar import load
 from tests.servers.application import pattern
 from tests.servers.files import Served, cut
@@ -79,7 +79,7 @@ def test_an_interrupt_takes_effect_though_no_worker_moves(scripted, tmp_path, me
 @pytest.mark.parametrize("method", ["download", "download_many"])
 def test_a_second_interrupt_loses_no_partial_file(scripted, tmp_path, method):
     server = scripted(stalling())
-    names = [Names(str(tmp_path / str(number))) for number in range(1 if method == "download" else COUNT)]
+    names = [HiddenNames(str(tmp_path / str(number))) for number in range(1 if method == "download" else COUNT)]
     with started(method, server, tmp_path) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)

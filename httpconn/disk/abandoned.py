@@ -1,4 +1,4 @@
-"""What owners of a partial file have left beside the target."""
+"""Partial files that earlier owners have left beside a target."""
 
 from __future__ import annotations
 
@@ -9,82 +9,83 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import system
-from .descriptors import Opened, open_file
-from .hiddennames import Names
-from .lockfile import InUse, Lock, drop
+from .descriptors import OpenFile, open_file
+from .hiddennames import HiddenNames
+from .lockfile import InUse, LockFunction, unlock
 
 STALE = 3600.0
-"""Seconds without a write after which a file is nobody's, where no lock tells."""
+"""Seconds without a write after which a partial file counts as abandoned where the file system has no locks."""
 
-_COPIED = 16 * 1024 * 1024
+_BLOCK = 16 * 1024 * 1024
 
 
-class Taken(NamedTuple):
-    """A file that was left.
+class AbandonedFile(NamedTuple):
+    """An open partial file that an earlier owner has left.
 
     Attributes:
-        certain: nobody else can have it.
-        length: its bytes, proven or not.
+        file: the open file.
+        exclusive: no other process can write to it.
+        length: size in bytes, including bytes that no sidecar confirms.
     """
 
-    file: Opened
-    certain: bool
+    file: OpenFile
+    exclusive: bool
     length: int
 
 
-class Leftovers:
-    """Partial files that are not this owner's.
+class AbandonedFiles:
+    """The partial files of earlier owners of one target.
 
     Args:
-        names: of what stands beside the target.
-        locking: locks an open file.
+        names: paths of the hidden files beside the target.
+        locking: function that locks an open file.
     """
 
-    def __init__(self, names: Names, locking: Lock) -> None:
+    def __init__(self, names: HiddenNames, locking: LockFunction) -> None:
         self._names = names
         self._locking = locking
 
-    def take(self, token: str, extent: int) -> Taken | None:
-        """Open a file that was left, if it can be the one; so many bytes of it are proven.
+    def open(self, token: str, confirmed: int) -> AbandonedFile | None:
+        """Open a partial file that has at least the bytes that its sidecar confirms; None if there is no such file.
 
         Raises:
-            InUse: its owner lives.
+            InUse: the owner of the file is alive.
         """
         try:
             file = open_file(self._names.part(token), system.WRITE)
         except OSError:
             return None
         try:
-            certain, status = self._locking(file.fileno()), os.fstat(file.fileno())
+            exclusive, status = self._locking(file.fileno()), os.fstat(file.fileno())
         except BaseException:
-            drop(file)
+            unlock(file)
             raise
-        if system.is_ours(status) and 0 < extent <= status.st_size:
-            return Taken(file, certain, status.st_size)
-        drop(file)
+        if system.is_trusted(status) and 0 < confirmed <= status.st_size:
+            return AbandonedFile(file, exclusive, status.st_size)
+        unlock(file)
         return None
 
     def remove(self, token: str) -> None:
-        """The file of an owner who is gone. Where no lock tells, it may be at work: then its age decides."""
+        """Remove a partial file unless its owner may be alive. Without locks, only a stale file is removed."""
         path = self._names.part(token)
         with suppress(OSError, InUse):
             file = open_file(path, system.WRITE)
             try:
-                certain = self._locking(file.fileno())
-                if system.is_own(os.fstat(file.fileno())) and (certain or system.is_stale(path, STALE)):
+                exclusive = self._locking(file.fileno())
+                if system.is_own(os.fstat(file.fileno())) and (exclusive or system.is_stale(path, STALE)):
                     os.unlink(path)
             finally:
-                drop(file)
+                unlock(file)
 
 
-def bytes_of(file: Opened, start: int, end: int) -> Iterator[bytes]:
-    """The bytes of an open file, in blocks.
+def read_blocks(file: OpenFile, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of an open file from ``start`` to ``end`` in blocks.
 
     Raises:
-        OSError: there are not so many.
+        OSError: the file ends before ``end``.
     """
     while start < end:
-        block = system.get(file.fileno(), start, min(_COPIED, end - start))
+        block = system.read_at(file.fileno(), start, min(_BLOCK, end - start))
         if not block:
             raise OSError(errno.EIO, "The partial file became shorter")
         start += len(block)

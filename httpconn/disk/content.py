@@ -1,4 +1,4 @@
-"""The open partial file: its bytes, and how many of them there are."""
+"""The open partial file: its bytes and their extent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import system
-from .descriptors import Opened
-from .lockfile import Claim, drop
+from .descriptors import OpenFile
+from .lockfile import LockFile, unlock
 from .writeback import Writeback
 
 
@@ -18,24 +18,24 @@ class Content:
 
     Args:
         file: the open file.
-        offset: where the next appended byte goes.
-        size: where the last byte that counts ends.
-        length: bytes of the file, with those that are reserved or not proven.
+        offset: offset of the next appended byte.
+        size: end of the last valid byte.
+        length: size of the file in bytes, including reserved and unconfirmed ones.
 
     Attributes:
-        file, offset, size: the same.
+        file, offset, size: as the arguments.
     """
 
-    def __init__(self, file: Opened, offset: int = 0, size: int = 0, length: int = 0) -> None:
-        self.file = file
-        self.offset = offset
-        self.size = size
+    def __init__(self, file: OpenFile, offset: int = 0, size: int = 0, length: int = 0) -> None:
+        self.file: OpenFile = file
+        self.offset: int = offset
+        self.size: int = size
         self._length = length
         self._writeback = Writeback()
 
     @property
-    def number(self) -> int:
-        """The descriptor."""
+    def descriptor(self) -> int:
+        """The file descriptor."""
         return self.file.fileno()
 
     @property
@@ -43,85 +43,85 @@ class Content:
         """Whether the file is closed."""
         return self.file.closed
 
-    def put(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
-        """Write blocks one after the other; return where the last one ends."""
+    def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
+        """Write blocks one after the other; return the end of the last one."""
         for block in blocks:
             end = offset + len(block)
-            self._length = max(self._length, end)  # even if not all of it can be written
-            system.put(self.number, offset, block)
+            self._length = max(self._length, end)  # before the write, which can stop halfway
+            system.write_at(self.descriptor, offset, block)
             self.size = max(self.size, end)
-            self._writeback.wrote(self.number, offset, end)
+            self._writeback.add(self.descriptor, offset, end)
             offset = end
         return offset
 
-    def get(self, offset: int, size: int) -> bytes:
-        """Return at most so many bytes; none behind the last one that counts."""
-        return system.get(self.number, offset, max(0, min(size, self.size - offset)))
+    def read(self, offset: int, size: int) -> bytes:
+        """Read at most ``size`` valid bytes."""
+        return system.read_at(self.descriptor, offset, max(0, min(size, self.size - offset)))
 
     def reserve(self, size: int) -> None:
-        """Take the space of a file of this size."""
+        """Reserve disk space for a file of this size."""
         if size > self._length:
-            system.reserve(self.number, size)
+            system.reserve(self.descriptor, size)
             self._length = size
 
     def trim(self) -> None:
-        """Give back what was reserved."""
+        """Free the space behind the last valid byte."""
         if self._length != self.size:
-            os.ftruncate(self.number, self.size)
+            os.ftruncate(self.descriptor, self.size)
             self._length = self.size
 
-    def emptied(self) -> Content:
-        """Return the content of the same file without its bytes: a checkpoint of the old content is void."""
+    def cleared(self) -> Content:
+        """Truncate the file; return a new object for it, which makes checkpoints of this one invalid."""
         self.size = 0
         self.trim()
         return Content(self.file)
 
-    def dress(self, mode: int | None, mtime: float | None) -> None:
-        """Give the file its final length, and permissions and a time of modification if there are some."""
+    def finalize(self, mode: int | None, mtime: float | None) -> None:
+        """Set the final length and, unless None, permission bits and modification time."""
         self.trim()
         if mode is not None:
-            system.set_permissions(self.number, mode)
-        system.set_times(self.number, mtime)
+            system.set_permissions(self.descriptor, mode)
+        system.set_times(self.descriptor, mtime)
 
-    def flush(self, by: Callable[[int], None], file: Opened | None = None) -> bool:
-        """Bring the bytes to the disk; see :func:`httpconn.disk.system.flush`.
+    def flush(self, flush_with: Callable[[int], None], file: OpenFile | None = None) -> bool:
+        """Flush the bytes to the disk; see :func:`httpconn.disk.system.flush`.
 
         Args:
-            by: brings a descriptor's file there.
-            file: a duplicate of the file, so that the file can be closed meanwhile.
+            flush_with: flushes the file of a descriptor.
+            file: a duplicate descriptor, which stays open if another thread closes the file meanwhile.
         """
-        return self._writeback.flush((file or self.file).fileno(), by)
+        return self._writeback.flush((file or self.file).fileno(), flush_with)
 
     def close(self) -> None:
         """Unlock and close the file."""
-        drop(self.file)
+        unlock(self.file)
 
 
-class Mark(NamedTuple):
-    """The moment that a checkpoint is about.
+class Snapshot(NamedTuple):
+    """The point in time that a checkpoint records.
 
     Attributes:
-        number: higher than that of every earlier mark.
-        content: what was there.
-        file: a duplicate of its file.
+        number: sequence number, higher than that of every earlier snapshot.
+        content: content at that time.
+        file: duplicate descriptor of its file, for flushing.
     """
 
     number: int
     content: Content
-    file: Opened
+    file: OpenFile
 
 
-class Step(system.Told):
-    """Work on an open partial file, whose errors name the target.
+class Operation(system.TranslatedErrors):
+    """A block that works on an open partial file and names the target in its errors.
 
     Attributes:
-        claim: to the target.
-        content: the bytes.
+        lock_file: lock file of the target.
+        content: content of the partial file.
     """
 
-    __slots__ = ("claim", "content")
+    __slots__ = ("content", "lock_file")
 
-    def __init__(self, claim: Claim, content: Content, target: Path) -> None:
+    def __init__(self, lock_file: LockFile, content: Content, target: Path) -> None:
         super().__init__(target)
-        self.claim = claim
-        self.content = content
+        self.lock_file: LockFile = lock_file
+        self.content: Content = content

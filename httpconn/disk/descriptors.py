@@ -1,7 +1,7 @@
-"""Open files that close themselves when nothing refers to them any more.
+"""Open files that close themselves when the last reference to them is dropped.
 
-A signal handler may raise an exception between any two instructions of Python code. A descriptor that is a plain number
-at that moment stays open for ever. So one call of C code opens the file and hands the number to its owner.
+A signal handler can raise an exception between any two instructions of Python code. A descriptor that is a plain number
+at that moment would stay open for ever. So one chain of C calls opens the file and passes the number to its owner.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from weakref import ref
 
 from ..runtime.forking import in_child
 
-_PLACE = sum(getattr(os, name, 0) for name in ("O_PATH", "O_NOFOLLOW", "O_CLOEXEC"))
+_PATH_ONLY = sum(getattr(os, name, 0) for name in ("O_PATH", "O_NOFOLLOW", "O_CLOEXEC"))
 
 
-class Opened(io.FileIO):
-    """An open file that closes without a warning when it is dropped."""
+class OpenFile(io.FileIO):
+    """An open file that closes without a warning when the last reference to it is dropped."""
 
     # C code, which no signal handler interrupts.
     __del__ = io.FileIO.close
 
 
 class Descriptor(int):
-    """A number of an open file or folder, which is closed when the number is dropped."""
+    """A descriptor of an open file or folder that closes when the last reference to it is dropped."""
 
-    # The inner partial is what the finalizer calls: os.close of this number, again without Python code.
+    # The finalizer calls the inner partial, which is os.close of this number: again without Python code.
     __del__ = property(partial(partial, os.close))
 
 
-# A lock belongs to an open file, which a forked child shares. The child closes these files, so that it cannot keep a
-# lock alive after its parent has died. References without callbacks, because a callback is Python code, too.
-_opened: dict[int, ref[Opened]] = {}
+# A lock belongs to an open file, and a forked child shares its parent's open files. The child closes them, so that it
+# cannot hold a lock after its parent has died. The references have no callbacks because a callback is Python code, too.
+_opened: dict[int, ref[OpenFile]] = {}
 
 
 @in_child
@@ -44,14 +44,14 @@ def _close_in_child() -> None:
     _opened.clear()
 
 
-def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> Opened:
-    """Open a file that is closed in forked children."""
-    return _noted(next(map(Opened, map(os.open, (path,), (flags,), (mode,)))))
+def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> OpenFile:
+    """Open a file that forked children close."""
+    return _registered(next(map(OpenFile, map(os.open, (path,), (flags,), (mode,)))))
 
 
-def duplicate(file: Opened) -> Opened:
-    """Open the same file again, so that it can be flushed while its owner closes it."""
-    return _noted(next(map(Opened, map(os.dup, (file.fileno(),)))))
+def duplicate(file: OpenFile) -> OpenFile:
+    """Duplicate the descriptor of an open file, so that one thread can flush the file while another closes it."""
+    return _registered(next(map(OpenFile, map(os.dup, (file.fileno(),)))))
 
 
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
@@ -59,18 +59,18 @@ def open_folder(path: str | os.PathLike[str]) -> Descriptor:
     return next(map(Descriptor, map(os.open, (path,), (os.O_RDONLY,))))
 
 
-def open_place(path: str | os.PathLike[str]) -> Descriptor:
-    """Open anything that stands at a path, not its content: no permission to read it is needed (Linux)."""
-    return next(map(Descriptor, map(os.open, (path,), (_PLACE,))))
+def open_path(path: str | os.PathLike[str]) -> Descriptor:
+    """Open a path without access to the content of the file, which needs no permission to read (Linux)."""
+    return next(map(Descriptor, map(os.open, (path,), (_PATH_ONLY,))))
 
 
-def close(file: Opened) -> None:
+def close(file: OpenFile) -> None:
     """Close a file now."""
     if not file.closed:
         _opened.pop(file.fileno(), None)
         file.close()
 
 
-def _noted(file: Opened) -> Opened:
+def _registered(file: OpenFile) -> OpenFile:
     _opened[file.fileno()] = ref(file)
     return file

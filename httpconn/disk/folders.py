@@ -1,4 +1,7 @@
-"""Folders, brought to the disk once for all who renamed a file in them: of many small files, half of the waiting."""
+"""Folder flushes that several renames share: one flush makes the renames of all waiting callers durable.
+
+For many small files, flushes of the folder are half of the waiting time.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,29 @@ from ..runtime.forking import in_child
 from .descriptors import open_folder
 from .system import flush_file
 
-# Not every system lets a folder be opened, or flushed.
-_UNABLE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
+# Some systems cannot open a folder, or cannot flush it.
+_CANNOT_FLUSH = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
+)
 
-_IN_DOUBT = "The file is complete and has its name, which may be lost in a crash"
+_NOT_DURABLE = "The file is complete and has its name, but a crash of the machine can undo the renaming"
 
 
-def flush(folder: str) -> None:
-    """Bring the names in a folder to the disk, where the system can."""
+def flush_folder(folder: str) -> None:
+    """Flush the names in a folder to the disk where the system supports it."""
     try:
         os.fsync(open_folder(folder))
     except OSError as error:
-        if error.errno not in _UNABLE:
+        if error.errno not in _CANNOT_FLUSH:
             raise
 
 
-class Flush:
-    """One of a folder, for all who asked for it before it began.
+class FolderFlush:
+    """One flush of a folder, shared by all callers that requested it before it started.
 
     Attributes:
-        errno: why it failed; 0 where it did not.
-        ended: whether it is over.
+        errno: error number if the flush failed, otherwise 0.
+        ended: whether the flush has ended.
     """
 
     __slots__ = ("ended", "errno")
@@ -44,36 +49,39 @@ class Flush:
 
 
 class Folder:
-    """One whose flushes come one after the other.
+    """A folder that is flushed by one caller at a time.
 
-    A flush is good for every rename that was made before it began; so whoever asks while one is under way shares the
-    next one with all who ask meanwhile.
+    A flush covers every rename that was made before it started. Callers that arrive during a flush share the next one.
+
+    Args:
+        path: path of the folder.
+        flush: function that flushes a folder.
     """
 
-    def __init__(self, path: str, flush: Callable[[str], None] = flush) -> None:
+    def __init__(self, path: str, flush: Callable[[str], None] = flush_folder) -> None:
         self._path = path
         self._flush = flush
-        self._turn = threading.Lock()
-        self._next = Flush()
+        self._lock = threading.Lock()
+        self._next = FolderFlush()
 
-    def ask(self) -> Flush:
-        """The next that begins."""
+    def request(self) -> FolderFlush:
+        """Return the next flush that starts."""
         return self._next
 
-    def wait(self, flush: Flush) -> None:
-        """Until it has ended; where nobody makes it, make it.
+    def wait(self, flush: FolderFlush) -> None:
+        """Wait until a flush has ended; run it if no other caller does.
 
         Raises:
-            OSError: it failed. The system says so once, and all whose names it was to keep have to know.
+            OSError: the flush failed. The system reports that once, so all callers of the flush get the error.
         """
-        with self._turn:
+        with self._lock:
             if not flush.ended:
-                self._make(flush)
+                self._run(flush)
         if flush.errno:
-            raise OSError(flush.errno, f"{_IN_DOUBT}: {os.strerror(flush.errno)}", self._path)
+            raise OSError(flush.errno, f"{_NOT_DURABLE}: {os.strerror(flush.errno)}", self._path)
 
-    def _make(self, flush: Flush) -> None:
-        self._next = Flush()
+    def _run(self, flush: FolderFlush) -> None:
+        self._next = FolderFlush()
         try:
             self._flush(self._path)
         except OSError as error:
@@ -83,31 +91,31 @@ class Folder:
 
 _guard = threading.Lock()
 _folders: dict[str, ref[Folder]] = {}
-"""No WeakValueDictionary: it forgets in Python code, in which an exception of a signal handler would be lost."""
+"""Not a WeakValueDictionary: it removes entries in Python code, which would lose an exception of a signal handler."""
 
-_REMEMBERED = 256
-"""Folders after which those that nobody flushes any more are forgotten."""
+_MAX_FOLDERS = 256
+"""Entries above which dead references are removed."""
 
 
 @in_child
-def _forget_in_child() -> None:
-    """Whoever holds its locks is in the parent."""
+def _reset_in_child() -> None:
+    """Replace locks that a thread of the parent may hold."""
     global _guard, _folders
     _guard, _folders = threading.Lock(), {}
 
 
 def sync_folder(path: str) -> None:
-    """Bring to the disk what was renamed in a folder before this call, together with others who ask for it."""
+    """Flush the renames in a folder that were made before this call, together with other callers."""
     with _guard:
         folder = _shared(path)
-    folder.wait(folder.ask())
+    folder.wait(folder.request())
 
 
 def _shared(path: str) -> Folder:
     reference = _folders.get(path)
     folder = None if reference is None else reference()
     if folder is None:
-        if len(_folders) >= _REMEMBERED:
+        if len(_folders) >= _MAX_FOLDERS:
             for each in [each for each, known in _folders.items() if known() is None]:
                 del _folders[each]
         folder = Folder(path)
@@ -115,11 +123,16 @@ def _shared(path: str) -> Folder:
     return folder
 
 
-class Flushing(NamedTuple):
-    """How files, and the names in a folder, are brought to the disk."""
+class FlushFunctions(NamedTuple):
+    """Functions that flush a file and the names in a folder.
+
+    Attributes:
+        file: flushes the file of a descriptor.
+        folder: flushes the folder at a path.
+    """
 
     file: Callable[[int], None] = flush_file
     folder: Callable[[str], None] = sync_folder
 
 
-FLUSHING = Flushing()
+FLUSH_FUNCTIONS = FlushFunctions()

@@ -1,4 +1,4 @@
-"""The hidden names beside a target."""
+"""Names of the hidden files beside a target."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import hashlib
 import os
 
 NAME_BYTES = 255
-"""What file systems allow for one name."""
+"""The longest file name, in bytes, that file systems allow."""
 
-_ROOM = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
+_STEM_BYTES = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
 
 
-class Names:
-    """What stands beside a target while its file is not complete.
+class HiddenNames:
+    """Paths of the hidden files that exist beside a target while its download is incomplete.
 
-    They are strings: to make paths of them would be a tenth of the work that a small file is.
+    The paths are strings: making Path objects of them would take a tenth of the time to download a small file.
+
+    Args:
+        target: path of the target.
+
+    Attributes:
+        folder: the folder of the target.
     """
 
     __slots__ = ("_stem", "folder")
@@ -23,36 +29,36 @@ class Names:
         self.folder: str
         self.folder, name = os.path.split(target)
         data = os.fsencode(name)
-        if len(data) > _ROOM:
-            name = f"{data[: _ROOM - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
+        if len(data) > _STEM_BYTES:
+            name = f"{data[: _STEM_BYTES - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
         self._stem = os.path.join(self.folder, f".{name}.")
 
     @classmethod
-    def beside(cls, folder: str, stem: str) -> Names:
-        """Return the names that begin with a stem, as they are found in a folder."""
+    def from_stem(cls, folder: str, stem: str) -> HiddenNames:
+        """Return the names in a folder that begin with a stem."""
         names = cls(folder)
         names.folder, names._stem = folder, os.path.join(folder, stem)
         return names
 
     @property
     def stem(self) -> str:
-        """What all of them begin with."""
+        """The common beginning of all names."""
         return os.path.basename(self._stem)
 
     @property
     def lock(self) -> str:
-        """What an owner has locked."""
+        """The lock file of the current owner."""
         return f"{self._stem}httpconn-lock"
 
     @property
     def sidecar(self) -> str:
-        """What is known of a partial file, and which one it is."""
+        """The sidecar, which names the partial file to resume."""
         return f"{self._stem}httpconn-state"
 
     def draft(self, token: str | None) -> str:
-        """Of a sidecar that is not whole yet; each owner's own, where there may be several."""
+        """Return the temporary file for writing a sidecar; each owner has its own if several owners are possible."""
         return f"{self._stem}httpconn-draft" if token is None else f"{self._stem}{token}.httpconn-draft"
 
     def part(self, token: str) -> str:
-        """A partial file."""
+        """Return the partial file of a token."""
         return f"{self._stem}{token}.httpconn-part"

@@ -1,7 +1,7 @@
-"""Locks on open files, and the claim to a target, which one owner of a machine has at a time.
+"""Locks on open files, and the lock file that keeps two downloads of one target apart.
 
-A claim keeps two downloads of one target from doing the work twice. No file's content rests on it: some network file
-systems have no locks, and on others they end at the machine.
+The lock saves work: two downloads of one target do not both transfer it. No guarantee about a file's content depends on
+it, because some network file systems have no locks, and others lock for one machine only.
 """
 
 from __future__ import annotations
@@ -18,29 +18,33 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import descriptors
-from .descriptors import Opened, open_file
-from .system import READ, WRITE, failure, get, names, read_small
+from .descriptors import OpenFile, open_file
+from .system import READ, WRITE, is_same_file, os_error, read_at, read_small
 
 if sys.platform != "win32":
     import fcntl
 
-_TRIES = 20
-_NOTE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
-_MADE = re.compile(rb"^\[.*\]$", re.MULTILINE)
-_MOST_NOTES = 64 * 1024
-_REFUSES_LINKS = hasattr(os, "O_NOFOLLOW")
+_ATTEMPTS = 20
+_TOKEN_LINE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
+_TRANSFER_LINE = re.compile(rb"^\[.*\]$", re.MULTILINE)
+_MAX_BYTES = 64 * 1024
+_CAN_REFUSE_LINKS = hasattr(os, "O_NOFOLLOW")
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
 
 
 class InUse(Exception):
-    """Another live owner has it."""
+    """Another live owner holds the lock."""
 
 
-Lock = Callable[[int], bool]
+LockFunction = Callable[[int], bool]
+"""A function that locks an open file, as :func:`lock` does."""
 
 
 def lock(descriptor: int) -> bool:
-    """Lock an open file, as long as it is open; False where its file system has no locks.
+    """Lock an open file until it is closed.
+
+    Returns:
+        False if the file system has no locks.
 
     Raises:
         InUse: another open file has the lock, in this process or another.
@@ -48,7 +52,7 @@ def lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        # Not fcntl's own locks, which do not keep two threads of one process apart.
+        # flock and not fcntl's record locks, which do not keep two threads of one process apart.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _BUSY:
@@ -57,33 +61,33 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def drop(file: Opened) -> None:
+def unlock(file: OpenFile) -> None:
     """Unlock and close a file."""
     if file.closed:
         return
     if sys.platform != "win32":
-        # Closing is not enough: a process that is being started shares the open file for a moment.
+        # Closing alone is not enough: a process that is being started shares the open file for a moment.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_UN)
     with suppress(OSError):
         descriptors.close(file)
 
 
-def this_kernel() -> str:
-    """Names the running kernel: who shares it, in a container too, shares the locks of every file system."""
+def kernel_id() -> str:
+    """Return an ID of the running kernel. Processes on the same kernel, in containers too, share all file locks."""
     try:
         return read_small("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
     except (OSError, ValueError):
         return platform.node()
 
 
-class Made(NamedTuple):
-    """What an owner is making.
+class Transfer(NamedTuple):
+    """What the owner of a lock is downloading.
 
     Attributes:
-        key: names the resource; see :func:`httpconn.core.identity.resource_key`.
-        total: bytes of the whole file, or None where nobody said.
-        validator: names the version, strongly; None where nothing does.
+        key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
+        total: size of the file in bytes, or None if unknown.
+        validator: strong validator of the version, or None.
     """
 
     key: str
@@ -91,99 +95,100 @@ class Made(NamedTuple):
     validator: str | None
 
 
-class Claim:
-    """The claim to what a lock file stands for, and a place for notes: an owner that was killed leaves them behind.
+class LockFile:
+    """The lock file beside a target, which also names the partial files of its owners.
 
-    A claim that is dropped gives up the lock. Its lock file stays then, and names what the next owner removes.
+    The names let the next owner remove what a killed owner has left. If the object is dropped without ``release``, the
+    lock ends and the file stays.
 
     Args:
-        path: of the lock file, which is made where there is none, and removed when the claim ends.
-        mode: its permissions, from which the process's umask is taken.
-        locking: locks it.
+        path: path of the lock file. ``acquire`` creates it if necessary; ``release`` removes it.
+        mode: permission bits of a new lock file, before the umask.
+        locking: function that locks an open file.
 
     Attributes:
-        certain: nobody else can have it; False where the file system has no locks.
-        noted: by owners before, who did not give it back.
+        exclusive: no other process can hold the lock; False if the file system has no locks.
+        tokens: tokens of partial files that earlier owners have left.
     """
 
-    def __init__(self, path: str, mode: int, locking: Lock = lock) -> None:
-        self.certain: bool = False
-        self.noted: tuple[str, ...] = ()
+    def __init__(self, path: str, mode: int, locking: LockFunction = lock) -> None:
+        self.exclusive: bool = False
+        self.tokens: tuple[str, ...] = ()
         self._path = path
         self._mode = mode
         self._locking = locking
-        self._file: Opened | None = None
-        self._is_being_taken = False
+        self._file: OpenFile | None = None
+        self._is_acquiring = False
 
-    def take(self) -> None:
-        """Have it. If an exception interrupts this, ``end`` removes what is left.
+    def acquire(self) -> None:
+        """Create or open the lock file, and lock it. After an interruption, ``release`` removes the file.
 
         Raises:
-            InUse: another has it.
-            OSError: it cannot be opened, or is a link or no regular file.
+            InUse: another owner holds the lock.
+            OSError: the file cannot be opened, or is a link or not a regular file.
         """
-        self._is_being_taken = True
-        for _ in range(_TRIES):
+        self._is_acquiring = True
+        for _ in range(_ATTEMPTS):
             try:
-                if self._has_taken():
+                if self._try_acquire():
                     return
             except (InUse, OSError):
-                self._let_go()
+                self._close()
                 raise
-            self._let_go()
+            self._close()
         raise InUse
 
-    def _has_taken(self) -> bool:
-        """False where the last owner has removed the file in the meantime."""
+    def _try_acquire(self) -> bool:
+        """Return False if the last owner has removed the file in the meantime."""
         self._file = file = _open(self._path, self._mode)
-        self.certain, status = self._locking(file.fileno()), os.fstat(file.fileno())
-        if not names(self._path, status):
+        self.exclusive, status = self._locking(file.fileno()), os.fstat(file.fileno())
+        if not is_same_file(self._path, status):
             return False
         if not stat.S_ISREG(status.st_mode):
-            raise failure(errno.EINVAL, self._path)
-        self.noted = _notes(file) if status.st_size else ()
-        self._is_being_taken = False
+            raise os_error(errno.EINVAL, self._path)
+        self.tokens = _read_tokens(file) if status.st_size else ()
+        self._is_acquiring = False
         return True
 
     @property
     def is_held(self) -> bool:
-        """Whether it has not ended."""
+        """Whether this object holds the lock."""
         return self._file is not None and not self._file.closed
 
-    def note(self, *tokens: str) -> None:
-        """Note the names of what is to be cleared up, if need be, by the next owner."""
-        self._write("".join(f"{token}\n" for token in tokens))
+    def add_tokens(self, *tokens: str) -> None:
+        """Name partial files that the next owner removes if this one is killed."""
+        self._append("".join(f"{token}\n" for token in tokens))
 
-    def tell(self, made: Made) -> None:
-        """Tell those who wait what is being made."""
-        self._write(f"{json.dumps(made)}\n")
+    def publish(self, transfer: Transfer) -> None:
+        """Show waiting processes what this owner is downloading."""
+        self._append(f"{json.dumps(transfer)}\n")
 
-    def _write(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         if self._file is not None:
-            with suppress(OSError):  # the lock file may be another user's
+            with suppress(OSError):  # another user's lock file may be read-only
                 os.write(self._file.fileno(), text.encode("ascii"))
 
-    def end(self) -> None:
-        """Give it back. The name goes first: who comes then makes a file, and a lock, of their own."""
+    def release(self) -> None:
+        """Remove the lock file, and then unlock it: a process that arrives in between creates a new lock file."""
         with suppress(OSError, InUse):
-            if self._is_being_taken:
+            if self._is_acquiring:
                 self._file = file = self._file or open_file(self._path, WRITE)
                 self._locking(file.fileno())
-            if self._file is not None and self.is_held and names(self._path, os.fstat(self._file.fileno())):
+            if self._file is not None and self.is_held and is_same_file(self._path, os.fstat(self._file.fileno())):
                 os.unlink(self._path)
-        self._let_go()
+        self._close()
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         if self._file is not None:
-            drop(self._file)
-        self._file, self._is_being_taken = None, False
+            unlock(self._file)
+        self._file, self._is_acquiring = None, False
 
 
-class Watched:
-    """The lock file of an owner who is waited for; it can be read when its name is gone.
+class WatchedLock:
+    """The lock file of another owner. It can be read after the owner has removed it.
 
     Raises:
-        OSError: there is none any more.
+        OSError: the lock file does not exist any more.
     """
 
     def __init__(self, path: str) -> None:
@@ -192,46 +197,46 @@ class Watched:
         self._status = os.fstat(self._file.fileno())
 
     @property
-    def is_owner(self) -> bool:
-        """Whether no other owner has come since."""
-        return names(self._path, self._status)
+    def is_current(self) -> bool:
+        """Whether the owner is still the same."""
+        return is_same_file(self._path, self._status)
 
     @property
-    def noted(self) -> tuple[str, ...]:
-        """What its owner has noted."""
-        return _notes(self._file)
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens of the owner's partial files."""
+        return _read_tokens(self._file)
 
-    def end(self) -> Made | None:
-        """What its owner was making, as far as it was told."""
+    def end(self) -> Transfer | None:
+        """Close the file; return the owner's transfer, or None if the owner did not publish one."""
         try:
             with suppress(OSError, ValueError, TypeError, RecursionError):
-                *_, line = _MADE.findall(get(self._file.fileno(), 0, _MOST_NOTES))
-                return _made(*json.loads(line))
+                *_, line = _TRANSFER_LINE.findall(read_at(self._file.fileno(), 0, _MAX_BYTES))
+                return _checked(*json.loads(line))
             return None
         finally:
-            drop(self._file)
+            unlock(self._file)
 
 
-def _made(key: object, total: object, validator: object) -> Made | None:
-    """None for all that ``tell`` does not write."""
+def _checked(key: object, total: object, validator: object) -> Transfer | None:
+    """Return None for values that ``publish`` does not write."""
     if isinstance(key, str) and isinstance(total, int | None) and isinstance(validator, str | None):
-        return Made(key, total, validator)
+        return Transfer(key, total, validator)
     return None
 
 
-def _notes(file: Opened) -> tuple[str, ...]:
+def _read_tokens(file: OpenFile) -> tuple[str, ...]:
     with suppress(OSError):
-        return tuple(each.decode("ascii") for each in _NOTE.findall(get(file.fileno(), 0, _MOST_NOTES)))
+        return tuple(each.decode("ascii") for each in _TOKEN_LINE.findall(read_at(file.fileno(), 0, _MAX_BYTES)))
     return ()
 
 
-def _open(path: str, mode: int) -> Opened:
-    if not _REFUSES_LINKS and os.path.islink(path):
-        raise failure(errno.ELOOP, path)
+def _open(path: str, mode: int) -> OpenFile:
+    if not _CAN_REFUSE_LINKS and os.path.islink(path):
+        raise os_error(errno.ELOOP, path)
     try:
         return open_file(path, WRITE | os.O_CREAT | os.O_APPEND, mode)
     except PermissionError as error:
-        # A lock file that another user has left: a lock needs no right to write.
+        # Another user may have left the lock file. A lock needs no permission to write.
         try:
             return open_file(path, READ)
         except FileNotFoundError:

@@ -1,18 +1,18 @@
 """The partial file beside a target.
 
-The target is what it was, or the whole new file; there is nothing between, whoever else writes at the same time:
+At any time the target is either the old file or the complete new file, also if several processes write it:
 
-- A partial file has a random name, is created exclusively, and is written on by its owner alone. A commit renames
-  that name; so no other process can bring its bytes under the target's name, and none can change them there.
-- The sidecar, whose name is the target's, says which partial file is meant and how much of it is on disk. It is
-  replaced as a whole, after the bytes that it speaks of were flushed.
-- The lock file names the partial files of its owners, so that what one leaves that is killed is found and removed.
-- Proven bytes never change: to start again is to start another file. Hence they can be copied while others write.
-- Whoever finds a partial file writes on it only when nobody else can: the system gave its lock, and the last owner ran
-  on the same kernel. In every other case the proven bytes are copied to a file of one's own.
-- An owner whose file was removed notices at the next checkpoint, or at the commit, and fails.
+- A partial file has a random name, is created exclusively, and is written by its owner only. The commit renames this
+  file. So no other process can put its own bytes under the target's name, or change the bytes there.
+- The sidecar, named after the target, names the partial file and says how many of its bytes are on disk. It is replaced
+  atomically, after these bytes were flushed.
+- The lock file names the partial files of its owners, so that the next owner can remove the file of a killed one.
+- Flushed bytes never change, because a restart begins another file. So a process can copy them while others write.
+- A new owner continues to write to an existing partial file only if no other process can: it has the lock, and the last
+  owner ran on the same kernel. In every other case the new owner copies the flushed bytes to its own file.
+- If the file of an owner is removed, the owner fails at its next checkpoint or commit.
 
-So the locks (:mod:`httpconn.disk.lockfile`) save work, and nothing depends on them.
+So the locks (:mod:`httpconn.disk.lockfile`) only save work. Correctness does not depend on them.
 """
 
 from __future__ import annotations
@@ -29,351 +29,361 @@ from pathlib import Path
 
 from ..errors import StorageError
 from . import system
-from .abandoned import STALE, Leftovers, Taken, bytes_of
-from .content import Content, Mark, Step
-from .descriptors import Opened, close, duplicate, open_file
-from .folders import FLUSHING, Flushing
-from .hiddennames import Names
-from .lockfile import Claim, InUse, Lock, Made, Watched, drop, lock, this_kernel
-from .places import Place
-from .sidecar import Record, Sidecar, load, save
+from .abandoned import STALE, AbandonedFile, AbandonedFiles, read_blocks
+from .content import Content, Operation, Snapshot
+from .descriptors import OpenFile, close, duplicate, open_file
+from .folders import FLUSH_FUNCTIONS, FlushFunctions
+from .hiddennames import HiddenNames
+from .lockfile import InUse, LockFile, LockFunction, Transfer, WatchedLock, kernel_id, lock, unlock
+from .sidecar import Sidecar, SidecarRecord, load, save
 from .sweeping import sweep
-from .system import Told
-from .versions import Version, note
+from .system import TranslatedErrors
+from .targets import Target
+from .versions import FileVersion, store_version
 
-__all__ = ["STALE", "InUse", "Made", "PartFile", "Sidecar"]
+__all__ = ["STALE", "InUse", "PartFile", "Sidecar", "Transfer"]
 
 
 class PartFile:
-    """Collects the bytes of a target that is not complete yet, across calls and processes.
+    """The bytes of an incomplete target, which survive calls and processes.
 
-    Its methods may be called in one thread after another, and ``write_at`` and ``read`` in several at once. ``discard``
-    and ``close`` may come while another still runs, and are the last that have an effect: what is called after them
-    raises StorageError, and leaves nothing behind. In a forked child nothing has an effect.
-    If it is dropped, its lock ends, and the next download of the target or into its folder finds what is left. No
-    finalizer does more: an exception that a signal handler raises within one would be lost.
+    Different threads may call the methods one after the other; ``write_at`` and ``read`` may also run at the same time.
+    ``discard`` and ``close`` may be called while another method runs. After them, every method raises StorageError and
+    leaves no file behind. In a forked child no method has an effect.
+    If the object is dropped, its lock ends, and the next download into the folder finds its files. No finalizer does
+    more, because an exception that a signal handler raises inside a finalizer would be lost.
 
     Args:
-        target: where the file is to appear. Where a link stands, the file that it leads to is replaced.
-        locking: locks an open file, as :func:`httpconn.disk.lockfile.lock` does.
-        flushing: brings a file, and then the folder that names it, to the disk.
+        target: path of the finished file. For a link, the file that it points to is replaced.
+        locking: function that locks an open file, as :func:`httpconn.disk.lockfile.lock`.
+        flushing: functions that flush a file and its folder.
 
     Raises:
-        StorageError: from every method, for what the disk or the operating system refuses; DiskFull where no space is
-            left.
+        StorageError: any method, for an error of the operating system; DiskFull if the disk has no space left.
 
     Attributes:
-        guard: for the user, to be held while what it will note of the file changes; no method takes it.
-        flushed: whether the file is on disk, once it is committed; False where the file system cannot flush.
+        target: path of the finished file.
+        guard: lock for the caller to hold while it changes its own record of the file. No method acquires it.
+        flushed: whether the committed file is on disk; False if the file system cannot flush.
     """
 
-    def __init__(self, target: Path, *, locking: Lock = lock, flushing: Flushing = FLUSHING) -> None:
-        self.target = target
+    def __init__(
+        self, target: Path, *, locking: LockFunction = lock, flushing: FlushFunctions = FLUSH_FUNCTIONS
+    ) -> None:
+        self.target: Path = target
         self.flushed: bool = True
+        self.guard: threading.RLock = threading.RLock()
         self._locking = locking
         self._flushing = flushing
-        self.guard = threading.RLock()
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._names: Names
-        self._leftovers: Leftovers
-        self._watched: Watched | None = None
-        self._over = False
-        self._claim: Claim | None = None
-        self._place: Place
+        self._names: HiddenNames
+        self._abandoned: AbandonedFiles
+        self._watched: WatchedLock | None = None
+        self._has_ended = False
+        self._lock_file: LockFile | None = None
+        self._destination: Target
         self._token = ""
-        self._known: Sidecar | None = None
-        self._marked = False  # a sidecar or a draft of it may be there
+        self._saved: Sidecar | None = None
+        self._may_have_sidecar = False  # or a draft of one
         self._content: Content | None = None
-        self._marks = count(1)
-        self._noted = 0  # the last mark that is in the sidecar
+        self._numbers = count(1)
+        self._last_number = 0  # of the snapshot in the sidecar
 
     def open(self) -> Sidecar | None:
-        """Take what there is of the file, or begin it, for the eyes of those who may read the target.
+        """Lock the target, and open its partial file or create one that the target's readers may read.
 
         Returns:
-            What is known of the bytes that are there, which ``write`` appends to; None where there are none.
+            State of the bytes that an earlier download has left, which ``write`` appends to; None if there are none.
 
         Raises:
-            InUse: another live owner has it, be it in this process.
+            InUse: another live owner has the lock, in this process or another.
         """
         with self._lock:
-            if self._over or self._claim is not None:
+            if self._has_ended or self._lock_file is not None:
                 raise StorageError("The partial file was opened before")
-            with Told(self.target):
-                self._place = Place(self.target)
-                self._names = Names(self._place.path)
-                self._leftovers = Leftovers(self._names, self._locking)
-                self._claim = Claim(self._names.lock, self._mode, self._locking)
+            with TranslatedErrors(self.target):
+                self._destination = Target(self.target)
+                self._names = HiddenNames(self._destination.path)
+                self._abandoned = AbandonedFiles(self._names, self._locking)
+                self._lock_file = LockFile(self._names.lock, self._mode, self._locking)
                 try:
-                    self._claim.take()
-                    self._resume(self._claim, load(self._names.sidecar))
+                    self._lock_file.acquire()
+                    self._resume(self._lock_file, load(self._names.sidecar))
                     sweep(self._names, self._locking)
                 except BaseException:
-                    self._end(remove=False)
+                    self._release(remove=False)
                     raise
-            return self._known
+            return self._saved
 
     def watch(self) -> object:
-        """Look at the owner whose file it is now: what this returns changes as long as he is writing."""
-        with self._lock, Told(self.target):
-            if self._over:
+        """Return a value that changes as long as the current owner writes."""
+        with self._lock, TranslatedErrors(self.target):
+            if self._has_ended:
                 raise StorageError("The partial file was opened before")
-            names = Names(Place(self.target).path)
-            if self._watched is None or not self._watched.is_owner:
+            names = HiddenNames(Target(self.target).path)
+            if self._watched is None or not self._watched.is_current:
                 self._unwatch()
-                with suppress(OSError):  # he has ended
-                    self._watched = Watched(names.lock)
-            noted = () if self._watched is None else self._watched.noted
-            return [system.last_change(names.part(token)) for token in noted]
+                with suppress(OSError):  # the owner has just ended
+                    self._watched = WatchedLock(names.lock)
+            tokens = () if self._watched is None else self._watched.tokens
+            return [system.modified_ns(names.part(token)) for token in tokens]
 
-    def made(self) -> Made | None:
-        """What the owner whom ``watch`` saw last has made, or was to."""
+    def published(self) -> Transfer | None:
+        """Return the transfer of the owner that ``watch`` saw last, or None if it is unknown; end the watch."""
         with self._lock:
             return self._unwatch()
 
-    def tell(self, made: Made) -> None:
-        """Tell those who wait for this owner what he makes."""
-        with self._mine, self._step() as step:
-            step.claim.tell(made)
+    def publish(self, transfer: Transfer) -> None:
+        """Show waiting processes what this owner downloads."""
+        with self._own_lock, self._operation() as operation:
+            operation.lock_file.publish(transfer)
 
     def reserve(self, size: int) -> None:
-        """Take the space now, so that a full disk is found out before the transfer, where the system can."""
-        with self._mine, self._step() as step:
-            step.content.reserve(size)
+        """Reserve disk space where the system supports it, so that a full disk is an error before the transfer."""
+        with self._own_lock, self._operation() as operation:
+            operation.content.reserve(size)
 
     def write(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
-        with self._mine, self._step() as step:
-            content = step.content
-            content.offset = content.put(content.offset, blocks)
+        with self._own_lock, self._operation() as operation:
+            content = operation.content
+            content.offset = content.write(content.offset, blocks)
 
     def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
-        """Write blocks one after the other from an offset on, wherever the file's end is."""
-        with self._mine, self._step() as step:
-            step.content.put(offset, blocks)
+        """Write blocks one after the other from an offset on."""
+        with self._own_lock, self._operation() as operation:
+            operation.content.write(offset, blocks)
 
-    def go_to(self, offset: int) -> None:
-        """Where the next ``write`` is to begin."""
-        with self._mine, self._step() as step:
-            step.content.offset = offset
+    def seek(self, offset: int) -> None:
+        """Set the offset of the next ``write``."""
+        with self._own_lock, self._operation() as operation:
+            operation.content.offset = offset
 
     def read(self, offset: int, size: int) -> bytes:
-        """At most so many of the bytes that were written; empty at their end."""
-        with self._mine, self._step() as step:
-            return step.content.get(offset, size)
+        """Read at most ``size`` written bytes from an offset on; empty at their end."""
+        with self._own_lock, self._operation() as operation:
+            return operation.content.read(offset, size)
 
-    def mark(self) -> Mark:
-        """Return the moment that a later checkpoint is about."""
-        with self._mine, self._step() as step:
-            return Mark(next(self._marks), step.content, duplicate(step.content.file))
+    def snapshot(self) -> Snapshot:
+        """Return the current point in time for a later ``checkpoint``."""
+        with self._own_lock, self._operation() as operation:
+            return Snapshot(next(self._numbers), operation.content, duplicate(operation.content.file))
 
-    def checkpoint(self, sidecar: Sidecar, mark: Mark | None = None) -> None:
-        """Bring what was written to the disk, and then what is known of it: a later ``open`` returns it.
+    def checkpoint(self, sidecar: Sidecar, snapshot: Snapshot | None = None) -> None:
+        """Flush the written bytes, and then save their state for a later ``open``. Other threads may write meanwhile.
 
-        Others may write meanwhile. If the file was begun anew, or a later checkpoint was faster, nothing is noted.
+        The state is not saved if the file was restarted, or if a checkpoint of a later snapshot has been saved.
 
         Args:
-            sidecar: what is known.
-            mark: when it was known; None means now.
+            sidecar: state of the bytes.
+            snapshot: point in time of the state; None means now.
         """
-        number, content, file = mark or self.mark()
-        if sidecar == self._known and content is self._content:
+        number, content, file = snapshot or self.snapshot()
+        if sidecar == self._saved and content is self._content:
             return
-        with Told(self.target):
+        with TranslatedErrors(self.target):
             try:
-                content.flush(system.flush_data, file)
+                content.flush(system.flush_data, file)  # without the lock, so that writes continue
             finally:
                 close(file)
-        with self._mine, self._step() as step:
-            if step.content is content and number > self._noted:
+        with self._own_lock, self._operation() as operation:
+            if operation.content is content and number > self._last_number:
                 self._require_owned(content)
-                self._note(step.claim, sidecar)
-                self._noted = number
+                self._save(operation.lock_file, sidecar)
+                self._last_number = number
 
     def restart(self) -> None:
-        """Forget all bytes, also those that are proven: they are of another version."""
-        with self._mine, self._step() as step:
-            if self._known is not None:
-                self._begin(step.claim, self._token)
+        """Discard all bytes, flushed ones included: they are of another version."""
+        with self._own_lock, self._operation() as operation:
+            if self._saved is not None:
+                self._begin(operation.lock_file, self._token)
             else:
-                self._content = step.content.emptied()
+                self._content = operation.content.cleared()
 
-    def commit(self, mtime: float | None = None, *, name: str | None = None, version: Version | None = None) -> Path:
-        """Bring the bytes to the disk, and the file to its name.
+    def commit(
+        self, mtime: float | None = None, *, name: str | None = None, version: FileVersion | None = None
+    ) -> Path:
+        """Flush the file, and put it at its path.
 
         Args:
-            mtime: when the content was last modified, in seconds since the epoch; None: now.
-            version: noted for a later download, where the system can.
-            name: another one than the target's in its folder, which nothing has (else ``errno.EEXIST``).
+            mtime: modification time in seconds since the epoch; None leaves the current time.
+            name: another name in the target's folder. If a file has it, the error is ``errno.EEXIST``.
+            version: stored in an extended attribute for a later download, where the system supports it.
 
         Returns:
             The path of the file.
         """
-        target = self.target if name is None else self.target.with_name(name)
-        with self._mine, self._step() as step:
-            content = step.content
-            content.dress(system.permissions(self._place.path), mtime)
+        path = self.target if name is None else self.target.with_name(name)
+        with self._own_lock, self._operation() as operation:
+            content = operation.content
+            content.finalize(system.permissions(self._destination.path), mtime)
             if version is not None:
-                note(content.number, version)
+                store_version(content.descriptor, version)
             self.flushed = content.flush(self._flushing.file)
             self._require_owned(content)
-            if sys.platform == "win32":  # which renames no open file; elsewhere, one that stays can be noted
+            if sys.platform == "win32":  # cannot rename an open file; elsewhere the file stays locked until the rename
                 self._close()
-            self._end(remove=True, placed=self._bring(content, mtime, None if name is None else target))
-            self._over = True
+            self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
+            self._has_ended = True
             self._flushing.folder(self._names.folder)
-        return target
+        return path
 
     def close(self) -> None:
-        """Leave what the last checkpoint told of for a later ``open``; nothing, where none was made."""
+        """Keep the state of the last checkpoint for a later ``open``; without a checkpoint, remove the file."""
         self._finish(remove=False)
 
     def discard(self) -> None:
-        """Remove the partial file, if there still is one; the target is left alone. Waits for what still runs."""
+        """Wait for running methods, and remove the partial file if there is one; the target stays unchanged."""
         self._finish(remove=True)
 
     def _finish(self, *, remove: bool) -> None:
-        # The lock of a forked child may be held by a thread that it does not have.
+        # In a forked child, the lock may be held by a thread that only the parent has.
         if self._process == os.getpid():
-            self._over = True
+            self._has_ended = True
             with self._lock:
                 self._unwatch()
-                self._end(remove=remove)
+                self._release(remove=remove)
 
     @property
-    def _mine(self) -> threading.Lock:
-        """The lock. A ``with`` takes it: an interruption within a method of ours would leave it taken."""
+    def _own_lock(self) -> threading.Lock:
+        """The lock, for a ``with`` statement. A method that acquired it could be interrupted before the block."""
         if self._process != os.getpid():
             raise StorageError("The partial file belongs to the process that opened it, not to its child")
         return self._lock
 
-    # What follows runs under the lock.
+    # The caller of each method below holds the lock.
 
-    def _step(self) -> Step:
-        if self._content is None or self._content.is_closed or self._claim is None:
+    def _operation(self) -> Operation:
+        if self._content is None or self._content.is_closed or self._lock_file is None:
             raise StorageError("There is no open partial file")
-        return Step(self._claim, self._content, self.target)
+        return Operation(self._lock_file, self._content, self.target)
 
-    def _unwatch(self) -> Made | None:
+    def _unwatch(self) -> Transfer | None:
         watched, self._watched = self._watched, None
         return None if watched is None else watched.end()
 
     @property
     def _mode(self) -> int:
-        """For new files: what the target's readers may read, and its owner may write."""
-        permissions = self._place.permissions
+        """Permission bits of new files: those of the existing target, and its owner may write."""
+        permissions = self._destination.permissions
         return 0o666 if permissions is None else permissions & 0o777 | 0o600
 
-    def _resume(self, claim: Claim, found: Record | None) -> None:
-        self._marked = found is not None or bool(claim.noted)
-        for token in claim.noted:
-            if found is None or token != found.token:
-                self._leftovers.remove(token)
-        taken = None if found is None else self._leftovers.take(found.token, found.sidecar.extent)
-        if found is None or taken is None:
-            self._begin(claim, None if found is None else found.token)
-        elif taken.certain and found.kernel == this_kernel():
-            self._go_on(claim, taken, found)
+    def _resume(self, lock_file: LockFile, record: SidecarRecord | None) -> None:
+        self._may_have_sidecar = record is not None or bool(lock_file.tokens)
+        for token in lock_file.tokens:
+            if record is None or token != record.token:
+                self._abandoned.remove(token)
+        abandoned = None if record is None else self._abandoned.open(record.token, record.sidecar.end)
+        if record is None or abandoned is None:
+            self._begin(lock_file, None if record is None else record.token)
+        elif abandoned.exclusive and record.kernel == kernel_id():
+            self._continue(lock_file, abandoned, record)
         else:
-            self._copy(claim, taken.file, found)
+            self._copy(lock_file, abandoned.file, record)
 
-    def _go_on(self, claim: Claim, taken: Taken, found: Record) -> None:
-        claim.note(found.token)
-        self._token, self._known = found.token, found.sidecar
-        self._content = Content(taken.file, found.sidecar.committed, found.sidecar.extent, taken.length)
-        if self._place.permissions is not None:
-            system.set_permissions(self._content.number, self._mode)
+    def _continue(self, lock_file: LockFile, abandoned: AbandonedFile, record: SidecarRecord) -> None:
+        """Write to the file that an earlier owner has left."""
+        lock_file.add_tokens(record.token)
+        self._token, self._saved = record.token, record.sidecar
+        self._content = Content(abandoned.file, record.sidecar.committed, record.sidecar.end, abandoned.length)
+        if self._destination.permissions is not None:
+            system.set_permissions(self._content.descriptor, self._mode)
 
-    def _copy(self, claim: Claim, file: Opened, found: Record) -> None:
-        """Another may still be writing on the file: only what is proven is read, and nothing is written."""
+    def _copy(self, lock_file: LockFile, file: OpenFile, record: SidecarRecord) -> None:
+        """Copy the flushed bytes of a file that another process may still write to."""
         try:
-            content = self._make(claim, found.token)
-            for start, end in found.sidecar.proven:
-                content.put(start, bytes_of(file, start, end))
+            content = self._create(lock_file, record.token)
+            for start, end in record.sidecar.ranges:
+                content.write(start, read_blocks(file, start, end))
             content.flush(system.flush_data)
-            self._note(claim, found.sidecar)
-            content.offset = found.sidecar.committed
-        except OSError:  # a full disk, too: then what is there cannot be kept
+            self._save(lock_file, record.sidecar)
+            content.offset = record.sidecar.committed
+        except OSError:  # such as a full disk: the bytes cannot be kept
             system.remove(self._names.part(self._token))
-            self._begin(claim, found.token)
+            self._begin(lock_file, record.token)
         finally:
-            drop(file)
-        self._leftovers.remove(found.token)
+            unlock(file)
+        self._abandoned.remove(record.token)
 
-    def _begin(self, claim: Claim, before: str | None) -> None:
-        """A new file, in the place of another one."""
-        self._known = None
-        self._make(claim, before)
-        if before is not None:
-            # In this order: nothing names a partial file that is left when its sidecar is gone.
-            self._leftovers.remove(before)
+    def _begin(self, lock_file: LockFile, previous: str | None) -> None:
+        """Create an empty file, and remove the previous one."""
+        self._saved = None
+        self._create(lock_file, previous)
+        if previous is not None:
+            # In this order: after the sidecar is removed, no file names a partial file that is left.
+            self._abandoned.remove(previous)
             system.remove(self._names.sidecar)
 
-    def _make(self, claim: Claim, before: str | None) -> Content:
-        """It is noted first, and what it replaces as well: a file that nothing names would stay for ever."""
+    def _create(self, lock_file: LockFile, previous: str | None) -> Content:
+        """Create a file after naming it and the previous one in the lock file, so that no unnamed file can be left."""
         self._close()
         self._token = token = secrets.token_hex(8)
-        claim.note(token, *filter(None, [before]))
-        self._content = content = Content(open_file(self._names.part(token), system.MAKE, self._mode))
-        self._locking(content.number)
+        lock_file.add_tokens(token, *filter(None, [previous]))
+        self._content = content = Content(open_file(self._names.part(token), system.CREATE, self._mode))
+        self._locking(content.descriptor)
         return content
 
-    def _note(self, claim: Claim, sidecar: Sidecar) -> None:
-        self._marked = True
-        save(self._names.sidecar, self._draft(claim), Record(token=self._token, kernel=this_kernel(), sidecar=sidecar))
-        self._known = sidecar
+    def _save(self, lock_file: LockFile, sidecar: Sidecar) -> None:
+        self._may_have_sidecar = True
+        record = SidecarRecord(token=self._token, kernel=kernel_id(), sidecar=sidecar)
+        save(self._names.sidecar, self._draft(lock_file), record)
+        self._saved = sidecar
 
     def _require_owned(self, content: Content) -> None:
-        if not system.names(self._names.part(self._token), os.fstat(content.number)):
-            raise StorageError("The partial file was removed by another process", errno=errno.ENOENT)
+        if not system.is_same_file(self._names.part(self._token), os.fstat(content.descriptor)):
+            raise StorageError("Another process has removed the partial file", errno=errno.ENOENT)
 
-    def _bring(self, content: Content, mtime: float | None, beside: Path | None) -> bool:
-        """Bring the file to its name; whether the partial file has it now, and not a copy of its bytes."""
+    def _install(self, content: Content, mtime: float | None, other_path: Path | None) -> bool:
+        """Put the file at its path; return whether it was renamed, and not copied."""
         part = self._names.part(self._token)
-        if beside is not None:
-            system.rename_to_free(part, os.fspath(beside))
+        if other_path is not None:
+            system.rename_to_free(part, os.fspath(other_path))
             return True
-        put = self._place.put(part, content, mtime, self._flushing.file)
-        self.flushed = self.flushed and put.flushed
-        return put.moved
+        installed = self._destination.install(part, content, mtime, self._flushing.file)
+        self.flushed = self.flushed and installed.flushed
+        return installed.moved
 
-    def _end(self, *, remove: bool, placed: bool = False) -> None:
-        """Let go of the file, and remove what is to be: not what is another's by now, nor a file that has its place.
+    def _release(self, *, remove: bool, moved: bool = False) -> None:
+        """Close the file, remove hidden files that no download needs, and release the lock.
 
-        If an exception interrupts it, it can be called again.
+        The method can be called again after an exception has interrupted it.
+
+        Args:
+            remove: remove the partial file even if it can be resumed.
+            moved: the partial file has been renamed to the target.
         """
-        claim = self._claim
-        if claim is None:
+        lock_file = self._lock_file
+        if lock_file is None:
             return
-        if claim.is_held:
+        if lock_file.is_held:
             with suppress(OSError):
-                self._clear(claim, remove=remove, placed=placed)
+                self._clean_up(lock_file, remove=remove, moved=moved)
         self._close()
-        claim.end()
-        self._claim = None
-        self._token, self._known = "", None
+        lock_file.release()
+        self._lock_file = None
+        self._token, self._saved = "", None
 
-    def _clear(self, claim: Claim, *, remove: bool, placed: bool) -> None:
+    def _clean_up(self, lock_file: LockFile, *, remove: bool, moved: bool) -> None:
         if not self._token:
             return
         part = self._names.part(self._token)
-        if not remove and self._known is not None and os.path.lexists(part):
-            system.remove(self._draft(claim))
+        if not remove and self._saved is not None and os.path.lexists(part):
+            system.remove(self._draft(lock_file))
             if self._content is not None and not self._content.is_closed:
                 self._content.trim()
             return
-        if not placed:
+        if not moved:
             system.remove(part)
-        if self._marked:
-            system.remove(self._draft(claim))
-            found = load(self._names.sidecar)
-            if found is not None and found.token == self._token:
+        if self._may_have_sidecar:
+            system.remove(self._draft(lock_file))
+            record = load(self._names.sidecar)
+            if record is not None and record.token == self._token:
                 os.unlink(self._names.sidecar)
 
-    def _draft(self, claim: Claim) -> str:
-        """Of the sidecar. Where there may be several owners, each has one of its own."""
-        return self._names.draft(None if claim.certain else self._token)
+    def _draft(self, lock_file: LockFile) -> str:
+        """Return the path for writing the sidecar. Without locks several owners are possible, so each has its own."""
+        return self._names.draft(None if lock_file.exclusive else self._token)
 
     def _close(self) -> None:
         if self._content is not None:

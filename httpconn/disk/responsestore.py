@@ -1,4 +1,4 @@
-"""A store of answers in a folder, which processes may share: a file for each, only ever replaced as a whole."""
+"""A store of cached responses in a folder that several processes can share: one file per response."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from typing import Any
 
 from ..core.caching import KEPT, OVERHEAD, SHARE, Record
 from .sidecar import require
-from .system import read_ours, replace
+from .system import read_trusted, replace
 
 logger: logging.Logger = logging.getLogger("httpconn.cache")
 
 FORMAT = 2
+# Version 0.1.0 uses the same ending, so its files are found here and replaced or removed.
 _NAME = re.compile(r"[0-9a-f]{64}\.answer(-[0-9a-f]{16})?")
-_MOST_HEAD = 64 * 1024
+_MAX_HEAD = 64 * 1024
 
 
 class FolderStore:
-    """Holds the answers that were used last. What it cannot read or write, it does without.
+    """A store of the most recently used responses, which works without those that it cannot read or write.
 
-    Its files can be read by their owner alone, and name no URL.
+    Only the owner can read its files. Their names contain no URL.
 
     Args:
-        folder: made when it is first needed.
-        max_bytes: of all files together, but for what several processes write at the same moment.
+        folder: path of the folder, created on the first write.
+        max_bytes: size limit of all files together. Processes that write at the same moment can exceed it briefly.
     """
 
     is_on_disk: bool = True
@@ -39,14 +40,14 @@ class FolderStore:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max = max_bytes
-        self._unseen = max_bytes
-        self._has_told = False
+        self._unchecked = max_bytes
+        self._has_warned = False
 
     def get(self, key: str) -> Record | None:
-        """The record of a key; a file that is none is removed."""
+        """Return the record of a key; remove its file if it is not a valid record."""
         path = self._path(key)
         try:
-            record = decode(read_ours(path, self._max))
+            record = decode(read_trusted(path, self._max))
         except OSError:
             return None
         if record is None:
@@ -57,19 +58,19 @@ class FolderStore:
         return record
 
     def put(self, key: str, record: Record) -> None:
-        """Keep a record in place of the last one."""
+        """Store a record, replacing the last one of the key."""
         text = encode(record)
         if (len(text) + OVERHEAD) * SHARE > self._max:
             self.drop(key)
             return
         try:
             self._write(self._path(key), text)
-            self._make_room(len(text) + OVERHEAD)
+            self._evict(len(text) + OVERHEAD)
         except OSError as error:
-            self._tell(error)
+            self._warn(error)
 
     def drop(self, key: str) -> None:
-        """Forget the record of a key."""
+        """Remove the record of a key."""
         with suppress(OSError):
             self._path(key).unlink()
 
@@ -80,12 +81,12 @@ class FolderStore:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace(path, path.with_name(f"{path.name}-{secrets.token_hex(8)}"), text, durable=False)
 
-    def _make_room(self, written: int) -> None:
-        """Let the oldest go. The folder is looked through once for many files that are written."""
-        self._unseen += written
-        if self._unseen * SHARE < self._max:
+    def _evict(self, written: int) -> None:
+        """Remove the least recently used records above the limit. Many writes share one listing of the folder."""
+        self._unchecked += written
+        if self._unchecked * SHARE < self._max:
             return
-        self._unseen = 0
+        self._unchecked = 0
         files = sorted(self._files())
         excess = sum(size for _, size, _ in files) - self._max + self._max // SHARE
         for _, size, path in files:
@@ -96,7 +97,7 @@ class FolderStore:
             excess -= size
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """When each was used last, the bytes that it is counted as, and where it is; nobody else's files."""
+        """Yield the time of last use, the accounted size and the path of each file of the store."""
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 if _NAME.fullmatch(entry.name):
@@ -104,24 +105,25 @@ class FolderStore:
                         status = entry.stat(follow_symlinks=False)
                         yield status.st_mtime, status.st_size + OVERHEAD, Path(entry.path)
 
-    def _tell(self, error: OSError) -> None:
-        """Once: a cache that cannot write makes calls slower, and is no reason for one to fail."""
-        if not self._has_told:
-            self._has_told = True
-            logger.warning("Answers cannot be kept in %s: %s", self._folder, error.strerror or type(error).__name__)
+    def _warn(self, error: OSError) -> None:
+        """Log the first failed write. A cache that cannot write makes calls slower but must not fail them."""
+        if not self._has_warned:
+            self._has_warned = True
+            reason = error.strerror or type(error).__name__
+            logger.warning("The cache cannot store responses in %s: %s", self._folder, reason)
 
 
 def encode(record: Record) -> bytes:
-    """A line of JSON, and the body."""
+    """Return a record as a line of JSON and the body."""
     head = {"format": FORMAT, "sha256": hashlib.sha256(record.data).hexdigest(), "born": record.born}
     return json.dumps({**head, "status": record.status, "fields": record.fields}).encode("ascii") + b"\n" + record.data
 
 
 def decode(text: bytes) -> Record | None:
-    """None for all that :func:`encode` does not write."""
+    """Return the record in a file's content, or None for content that :func:`encode` does not produce."""
     head, _, data = text.partition(b"\n")
     try:
-        return _record(data, **json.loads(head)) if len(head) <= _MOST_HEAD else None
+        return _record(data, **json.loads(head)) if len(head) <= _MAX_HEAD else None
     except (ValueError, TypeError, RecursionError):
         return None
 

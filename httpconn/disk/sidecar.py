@@ -1,4 +1,4 @@
-"""The sidecar: what is known of a partial file, in a small file of its own that is always replaced as a whole."""
+"""The sidecar of a partial file: a small JSON file that names it and says which of its bytes are on disk."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from .system import read_ours, replace
+from .system import read_trusted, replace
 
 FORMAT = 1
-MOST_BYTES = 1024 * 1024
-"""What is read of a sidecar."""
+MAX_BYTES = 1024 * 1024
+"""Size in bytes above which a sidecar is ignored."""
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 
 Part = tuple[int, int, int]
-"""Of a file that is fetched in parts: where one starts and ends, and how many bytes from its start are on disk."""
+"""A part of the file as (start, end, bytes on disk from its start on)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """How far a download has come. It holds no secrets.
+    """The state of a download. It contains no secrets.
 
     Attributes:
-        url: where the bytes are from, redacted: for people.
-        key: names the resource that they are of; see :func:`httpconn.core.identity.resource_key`.
-        digest: what the caller expects the file to have, as ``algorithm:hex``, or None.
-        validator: names the version that they are of, strongly; None where nothing does.
-        total: bytes of the whole file, or None where nobody said.
-        committed: bytes from the file's beginning on that are on disk.
-        parts: those behind them, in the order of the file; empty for a file that grows at its end.
+        url: source of the bytes, redacted, for people to read.
+        key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
+        digest: digest that the caller expects, as ``algorithm:hex``, or None.
+        validator: strong validator of the version, or None.
+        total: size of the whole file in bytes, or None if unknown.
+        committed: bytes on disk from the beginning of the file on.
+        parts: the parts behind these, in order; empty for a file that only grows at its end.
     """
 
     url: str
@@ -43,23 +43,24 @@ class Sidecar:
     parts: tuple[Part, ...] = ()
 
     @property
-    def proven(self) -> tuple[tuple[int, int], ...]:
+    def ranges(self) -> tuple[tuple[int, int], ...]:
         """The ranges of the file that are on disk, as (start, end)."""
         return ((0, self.committed), *((start, start + count) for start, _, count in self.parts))
 
     @property
-    def extent(self) -> int:
-        """Where the last of the proven bytes ends."""
-        return max(end for _, end in self.proven)
+    def end(self) -> int:
+        """The end of the last range that is on disk."""
+        return max(end for _, end in self.ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What the sidecar's file holds.
+class SidecarRecord:
+    """The content of a sidecar file.
 
     Attributes:
-        token: names the partial file that it speaks of, and no other.
-        kernel: names the machine whose process last wrote on that file.
+        token: token of the partial file.
+        kernel: ID of the kernel whose process last wrote to the partial file.
+        sidecar: state of the download.
     """
 
     token: str
@@ -67,23 +68,23 @@ class Record:
     sidecar: Sidecar
 
 
-def encode(record: Record) -> bytes:
-    """As JSON."""
+def encode(record: SidecarRecord) -> bytes:
+    """Return a record as JSON."""
     return json.dumps({"format": FORMAT, **asdict(record)}).encode("ascii")
 
 
-def decode(text: bytes) -> Record | None:
-    """None for all that :func:`encode` does not write."""
+def decode(text: bytes) -> SidecarRecord | None:
+    """Return the record in a JSON text, or None for a text that :func:`encode` does not produce."""
     try:
         return _record(**json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def _record(*, format: int, token: Any, kernel: Any, sidecar: Any) -> Record:
+def _record(*, format: int, token: Any, kernel: Any, sidecar: Any) -> SidecarRecord:
     require(format == FORMAT and isinstance(token, str) and isinstance(kernel, str))
     require(_TOKEN.fullmatch(token) is not None)
-    return Record(token=token, kernel=kernel, sidecar=_sidecar(**sidecar))
+    return SidecarRecord(token=token, kernel=kernel, sidecar=_sidecar(**sidecar))
 
 
 def _sidecar(*, parts: Any, **fields: Any) -> Sidecar:
@@ -104,7 +105,7 @@ def _part(data: Any) -> Part:
 
 
 def require(condition: bool) -> None:
-    """ValueError for what a file of ours cannot hold."""
+    """Raise ValueError if a condition of the file format is not met."""
     if not condition:
         raise ValueError
 
@@ -113,21 +114,21 @@ def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
-def load(path: str) -> Record | None:
-    """What stands at the path, if it is a plain file of our own; no link is followed."""
+def load(path: str) -> SidecarRecord | None:
+    """Read a sidecar; None if there is no valid one. Links and files of other users are ignored."""
     try:
-        text = read_ours(path, MOST_BYTES + 1)
+        text = read_trusted(path, MAX_BYTES + 1)
     except OSError:
         return None
-    return decode(text) if len(text) <= MOST_BYTES else None
+    return decode(text) if len(text) <= MAX_BYTES else None
 
 
-def save(path: str, draft: str, record: Record) -> None:
-    """Replace what stands at the path, once the new text is on disk.
+def save(path: str, draft: str, record: SidecarRecord) -> None:
+    """Replace a sidecar atomically, after the new content is flushed.
 
     Args:
-        path: of the sidecar.
-        draft: a name of the caller's own in the same folder, to write at first.
-        record: what to write.
+        path: path of the sidecar.
+        draft: temporary path in the same folder that only the caller uses.
+        record: new content.
     """
     replace(path, draft, encode(record), durable=True)

@@ -1,8 +1,8 @@
-"""Removal of the files that dead owners have left in a folder, for any target.
+"""Removal of hidden files that dead owners have left in a folder, for any target.
 
-The lock file beside a target names its partial files, so that the next download of this target removes what a killed
-one has left. But the target may never be downloaded again, and an owner can die before it has written the name. So each
-download looks through its folder for partial files by their names.
+The lock file beside a target names its partial files, so the next download of the same target removes what a killed one
+has left. But the target may never be downloaded again, and an owner can die before it has written the name. So each
+download also searches its folder for partial files.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from . import system
-from .abandoned import Leftovers
-from .hiddennames import Names
-from .lockfile import Claim, InUse, Lock
+from .abandoned import AbandonedFiles
+from .hiddennames import HiddenNames
+from .lockfile import InUse, LockFile, LockFunction
 from .sidecar import load
 
-FREE = 64
-"""Names of a folder that are read for each download, on average. A larger folder is read by some downloads only."""
+ENTRIES_PER_DOWNLOAD = 64
+"""Folder entries to read per download on average. A download skips the search in a larger folder most of the time."""
 
-_MOST_FOLDERS = 1000
+_MAX_FOLDERS = 1000
 _NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn-(?:state|draft))")
 
-_due: dict[str, int] = {}
-"""Downloads until a folder is read again."""
+_skips: dict[str, int] = {}
+"""Downloads into a folder that skip the search, by folder."""
 
 
-def sweep(own: Names, locking: Lock) -> None:
+def sweep(own: HiddenNames, locking: LockFunction) -> None:
     """Remove partial files of dead owners from a folder.
 
-    A partial file that a sidecar names stays, because a later download resumes it. So does a partial file whose owner
-    may be alive: one that has the lock, or that was written to in the last hour where there are no locks.
+    A partial file stays if a sidecar names it, because a later download resumes it. It also stays if its owner may be
+    alive: the owner has the lock or, on a file system without locks, has written to the file within the last hour.
 
     Args:
-        own: the names beside the caller's own target, which are left alone.
-        locking: locks an open file.
+        own: the caller's own hidden files, which stay.
+        locking: function that locks an open file.
     """
-    due = _due.get(own.folder, 0)
-    if due:
-        _due[own.folder] = due - 1
+    skips = _skips.get(own.folder, 0)
+    if skips:
+        _skips[own.folder] = skips - 1
         return
     with suppress(OSError):
         entries = os.listdir(own.folder)
         found = _by_target(entries)
         found.pop(own.stem, None)
-        if len(_due) >= _MOST_FOLDERS:
-            _due.clear()
-        _due[own.folder] = (len(entries) + FREE * len(found)) // FREE
+        if len(_skips) >= _MAX_FOLDERS:
+            _skips.clear()
+        _skips[own.folder] = (len(entries) + ENTRIES_PER_DOWNLOAD * len(found)) // ENTRIES_PER_DOWNLOAD
         for stem, tokens in found.items():
-            names = Names.beside(own.folder, stem)
+            names = HiddenNames.from_stem(own.folder, stem)
             if not _is_resumable(names, tokens):
-                _tidy(names, tokens, locking)
+                _remove_abandoned(names, tokens, locking)
 
 
 def _by_target(entries: Iterable[str]) -> dict[str, set[str]]:
-    """The tokens of partial files by the beginning of their names, which the files of one target share."""
+    """Return the tokens of partial files, grouped by the stem that the files of one target share."""
     found: dict[str, set[str]] = {}
     for entry in entries:
         match = _NAME.fullmatch(entry) if ".httpconn-" in entry else None
@@ -66,32 +66,32 @@ def _by_target(entries: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _is_resumable(names: Names, tokens: set[str]) -> bool:
-    """Whether there is nothing but a partial file and the sidecar that names it."""
+def _is_resumable(names: HiddenNames, tokens: set[str]) -> bool:
+    """Whether the only files are a partial file and the sidecar that names it."""
     record = load(names.sidecar)
     return record is not None and tokens == {record.token}
 
 
-def _tidy(names: Names, tokens: set[str], locking: Lock) -> None:
-    """Own the target for a moment, and remove what no sidecar names."""
+def _remove_abandoned(names: HiddenNames, tokens: set[str], locking: LockFunction) -> None:
+    """Lock the target, and remove the files that no sidecar names."""
     with suppress(OSError, InUse):
-        claim = Claim(names.lock, 0o600, locking)
+        lock_file = LockFile(names.lock, 0o600, locking)
         try:
-            claim.take()
+            lock_file.acquire()
             record = load(names.sidecar)
-            leftovers = Leftovers(names, locking)
+            abandoned = AbandonedFiles(names, locking)
             for token in tokens:
                 if record is None or token != record.token:
-                    leftovers.remove(token)
-                    _remove(names.draft(token), claim)
-            _remove(names.draft(None), claim)
+                    abandoned.remove(token)
+                    _remove(names.draft(token), lock_file)
+            _remove(names.draft(None), lock_file)
             if record is not None and not os.path.lexists(names.part(record.token)):
-                _remove(names.sidecar, claim)
+                _remove(names.sidecar, lock_file)
         finally:
-            claim.end()
+            lock_file.release()
 
 
-def _remove(path: str, claim: Claim) -> None:
-    """Where no lock tells, the file may be a live owner's."""
-    if claim.certain:
+def _remove(path: str, lock_file: LockFile) -> None:
+    """Remove a file, unless the file system has no locks: then a live owner may use the file."""
+    if lock_file.exclusive:
         system.remove(path)

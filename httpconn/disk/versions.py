@@ -1,7 +1,7 @@
-"""The version of a downloaded file, noted in an extended attribute: which resource it is, and its validator.
+"""The version of a downloaded file, stored in an extended attribute: the resource and its validator.
 
-A later download can then ask the server by ETag. The note counts only while the file's size and modification time are
-the noted ones. Linux has such attributes on most file systems; elsewhere nothing is noted.
+A later download can then ask the server by ETag. The stored version is valid only while the size and modification time
+of the file are unchanged. Most file systems on Linux have such attributes; elsewhere no version is stored.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _ATTRIBUTE = "user.httpconn.version"
 _MAX_BYTES = 1024
 
 
-class Version(NamedTuple):
-    """What a file is a copy of.
+class FileVersion(NamedTuple):
+    """The resource and version that a file is a copy of.
 
     Attributes:
-        key: of the resource.
+        key: ID of the resource.
         validator: its ETag or Last-Modified.
     """
 
@@ -27,25 +27,25 @@ class Version(NamedTuple):
     validator: str
 
 
-def note(descriptor: int, version: Version) -> None:
-    """Note the version of an open file, where the system can."""
+def store_version(descriptor: int, version: FileVersion) -> None:
+    """Store the version of an open file where the system supports it."""
     with suppress(OSError, AttributeError):
         text = "\n".join((_state(os.fstat(descriptor)), *version))
         os.setxattr(descriptor, _ATTRIBUTE, text.encode("ascii"))
 
 
-def noted(path: str | os.PathLike[str]) -> Version | None:
-    """Return the version noted for a file, or None where there is none or the file was changed since."""
+def stored_version(path: str | os.PathLike[str]) -> FileVersion | None:
+    """Return the stored version of a file, or None if no valid one is stored."""
     try:
         text = os.getxattr(path, _ATTRIBUTE)[:_MAX_BYTES].decode("ascii")
         state, key, validator = text.split("\n")
-        return Version(key, validator) if state == _state(os.stat(path)) else None
+        return FileVersion(key, validator) if state == _state(os.stat(path)) else None
     except (OSError, AttributeError, ValueError):
         return None
 
 
-def is_notable(path: str | os.PathLike[str]) -> bool:
-    """Whether a download would have noted the version of this file: a file without a note is not one of ours."""
+def can_store_version(path: str | os.PathLike[str]) -> bool:
+    """Whether the file system of a file stores versions, so that a file without one was not downloaded by httpconn."""
     try:
         os.getxattr(path, _ATTRIBUTE)
     except OSError as error:

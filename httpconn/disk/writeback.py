@@ -1,4 +1,4 @@
-"""Bytes on their way to the disk while more of them come, so that the flush at the end has little left to wait for."""
+"""Early writeback: the system starts to write bytes to the disk during a transfer, so that the last flush is short."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from contextlib import suppress
 from .system import flush
 
 STRETCH = 8 * 1024 * 1024
-"""Bytes in a row that are worth a word to the system."""
+"""Contiguous bytes that are worth a system call."""
 
 
-def begin(descriptor: int, start: int, end: int) -> None:
-    """Have the system begin to write a range to the disk, and not wait for it; a promise of nothing.
+def start_writeback(descriptor: int, start: int, end: int) -> None:
+    """Ask the system to start writing a range to the disk, without waiting and without any guarantee.
 
-    Linux does so for pages that are said not to be needed, and keeps those in memory that are not written yet.
+    Linux does so for pages that are declared unneeded, and keeps the pages in memory that are not written yet.
     """
     if sys.platform == "linux":
         with suppress(OSError):
@@ -25,30 +25,34 @@ def begin(descriptor: int, start: int, end: int) -> None:
 
 
 class Writeback:
-    """Sees the blocks that are written to one file, by several who each go on where they were."""
+    """Early writeback of one file, which several writers extend at different offsets.
 
-    def __init__(self, begin: Callable[[int, int, int], None] = begin) -> None:
-        self._begin = begin
-        self._starts: dict[int, int] = {}  # of the stretches, by their ends
+    Args:
+        start: asks the system to start writing a range.
+    """
+
+    def __init__(self, start: Callable[[int, int, int], None] = start_writeback) -> None:
+        self._start = start
+        self._starts: dict[int, int] = {}  # maps the end of each contiguous stretch to its start
         self._has_failed = False
 
-    def flush(self, descriptor: int, by: Callable[[int], None]) -> bool:
-        """Bring all of it to the disk; see :func:`httpconn.disk.system.flush`.
+    def flush(self, descriptor: int, flush_with: Callable[[int], None]) -> bool:
+        """Flush the file; see :func:`httpconn.disk.system.flush`.
 
-        The system tells once of bytes that could not be brought there; after that, its word proves nothing.
+        The system reports lost writes only once. After a failed flush, a successful one proves nothing and fails, too.
         """
         if self._has_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         try:
-            return flush(descriptor, by)
+            return flush(descriptor, flush_with)
         except OSError:
             self._has_failed = True
             raise
 
-    def wrote(self, descriptor: int, start: int, end: int) -> None:
-        """A range was written; it may continue a stretch."""
+    def add(self, descriptor: int, start: int, end: int) -> None:
+        """Register a written range, which may extend a stretch."""
         start = self._starts.pop(start, start)
         if end - start >= STRETCH:
-            self._begin(descriptor, start, end)
+            self._start(descriptor, start, end)
         else:
             self._starts[end] = start

@@ -15,7 +15,7 @@ from ..core.headers import Fields
 from ..core.identity import resource_key
 from ..core.messages import Head
 from ..core.urls import VettedURL
-from ..disk.versions import is_notable, noted
+from ..disk.versions import can_store_version, stored_version
 from ..errors import StorageError
 from ..exchange.body import expected_length
 from ..exchange.requeststate import RequestState
@@ -136,12 +136,12 @@ def version_of(target: Path, url: VettedURL, validator: str | None) -> Existing 
 
     None where there is no file, or it is noted as another resource.
     """
-    existing, version = look_at(target), None if validator else noted(target)
+    existing, version = look_at(target), None if validator else stored_version(target)
     if existing is None or (version is not None and version.key != resource_key(url)):
         return None
     if version is not None:
         return existing._replace(validator=version.validator, noted=True)
-    return existing._replace(validator=validator, foreign=validator is None and is_notable(target))
+    return existing._replace(validator=validator, foreign=validator is None and can_store_version(target))
 
 
 def _read(target: Path, offset: int) -> bytes:

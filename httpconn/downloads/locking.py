@@ -6,7 +6,7 @@ import errno
 from typing import NamedTuple
 
 from ..core.deadlines import Deadline
-from ..disk.partfile import STALE, InUse, Made, PartFile, Sidecar
+from ..disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from ..errors import StorageError
 from ..ports.base import Port
 from .existing import Existing, look_at
@@ -41,7 +41,7 @@ async def claim(port: Port, deadline: Deadline, part: PartFile, key: str) -> Cla
         return before
     left, made = await _Wait(port, deadline, part).end()
     if made is not None:
-        await port.blocking(part.tell, made)  # others may wait still, now for us
+        await port.blocking(part.publish, made)  # others may wait still, now for us
     after = await port.blocking(look_at, part.target)
     if after is None or after == before:
         return Claimed(left, None)
@@ -68,7 +68,7 @@ class _Wait:
         self._pulse: object = None
         self._felt = port.now()
 
-    async def end(self) -> tuple[Sidecar | None, Made | None]:
+    async def end(self) -> tuple[Sidecar | None, Transfer | None]:
         """What the owner has left, now that the file is ours, and what it was making."""
         pause = PAUSE
         while True:
@@ -76,7 +76,7 @@ class _Wait:
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
-                return await self._port.blocking(self._part.open), await self._port.blocking(self._part.made)
+                return await self._port.blocking(self._part.open), await self._port.blocking(self._part.published)
             except InUse:
                 pass
 

@@ -11,8 +11,8 @@ from ..core.identity import resource_key
 from ..core.ranges import ReceivedBytes, is_validator
 from ..core.segments import merged
 from ..core.urls import VettedURL
-from ..disk.partfile import Made, PartFile, Sidecar
-from ..disk.versions import Version
+from ..disk.partfile import PartFile, Sidecar, Transfer
+from ..disk.versions import FileVersion
 from ..errors import IntegrityError, StorageError
 
 REREAD = 16 * 1024 * 1024
@@ -61,7 +61,7 @@ class Partial:
         self._expected = expected
         self._keep = keep
         self._validator: str | None = None
-        self._told: Made | None = None
+        self._told: Transfer | None = None
         self._encoded = False
         self._hash: Hash | None = None
         self._hashed = 0
@@ -157,9 +157,9 @@ class Partial:
         self._reserve(total)
 
     def _tell(self) -> None:
-        made = Made(self.key, self.total, self._validator)
+        made = Transfer(self.key, self.total, self._validator)
         if made != self._told:
-            self._part.tell(made)
+            self._part.publish(made)
             self._told = made
 
     def _reserve(self, total: int | None) -> None:
@@ -208,7 +208,7 @@ class Partial:
 
     def join(self) -> None:
         """What comes next is appended to the file's beginning."""
-        self._part.go_to(self.size)
+        self._part.seek(self.size)
 
     def catch_up(self) -> None:
         """Hash the next bytes that the digest has not seen."""
@@ -245,8 +245,8 @@ class Partial:
             held = self.held._replace(size=size, beyond=sum(end - start for start, end in behind))
             if not self._keep or self._encoded or not held.resumable:
                 return
-            mark, note = self._part.mark(), self._note(held, behind)
-        self._part.checkpoint(note, mark)
+            snapshot, note = self._part.snapshot(), self._note(held, behind)
+        self._part.checkpoint(note, snapshot)
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Write what was received; return the ranges that are on disk then. The first one begins at 0."""
@@ -275,7 +275,7 @@ class Partial:
         Args:
             validator: of the version, to be noted for a later refresh; None notes nothing.
         """
-        version = None if validator is None else Version(self.key, validator)
+        version = None if validator is None else FileVersion(self.key, validator)
         return self._part.commit(modified, name=name, version=version)
 
     def leave(self) -> None:

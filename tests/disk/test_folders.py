@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import Flush, Folder, flush
+from httpconn.disk.folders import Folder, FolderFlush, flush_folder
 
 
 class Disk:
@@ -28,7 +28,7 @@ class Disk:
 def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
-    for asked in [folder.ask() for _ in range(3)]:
+    for asked in [folder.request() for _ in range(3)]:
         folder.wait(asked)
     assert disk.flushes == 1
 
@@ -36,9 +36,9 @@ def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
 def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
-    asked_within: list[Flush] = []
-    disk.within = lambda: asked_within.append(folder.ask())
-    folder.wait(folder.ask())
+    asked_within: list[FolderFlush] = []
+    disk.within = lambda: asked_within.append(folder.request())
+    folder.wait(folder.request())
     folder.wait(asked_within[0])
     assert disk.flushes == 2
 
@@ -46,12 +46,12 @@ def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) 
 def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
-    one, other = folder.ask(), folder.ask()
+    one, other = folder.request(), folder.request()
     disk.within = disk.fail
     with pytest.raises(OSError, match="Input/output error"):
         folder.wait(one)
     disk.within = lambda: None
-    later = folder.ask()
+    later = folder.request()
     folder.wait(later)  # says nothing of what was lost before
     with pytest.raises(OSError, match="Input/output error") as caught:
         folder.wait(other)
@@ -61,18 +61,18 @@ def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
 def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
-    one, other = folder.ask(), folder.ask()
+    one, other = folder.request(), folder.request()
     folder.wait(one)
     disk.within = disk.fail
     with pytest.raises(OSError, match="Input/output error"):
-        folder.wait(folder.ask())
+        folder.wait(folder.request())
     folder.wait(other)
 
 
 def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
-    one, other = folder.ask(), folder.ask()
+    one, other = folder.request(), folder.request()
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -87,6 +87,6 @@ def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path:
 
 
 def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    flush(tmp_path)
+    flush_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
-        flush(tmp_path / "missing")
+        flush_folder(tmp_path / "missing")

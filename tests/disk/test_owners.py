@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.partfile import STALE, InUse, Made, PartFile, Sidecar
+from httpconn.disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from httpconn.errors import StorageError
 from tests.transport.children import exit_code_of
 
 ROOT = Path(__file__).parents[2]
-MADE = Made("key", 7, '"v1"')
+TRANSFER = Transfer("key", 7, '"v1"')
 NOTE = Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3)
 
 OWNER = """
 import sys
 from pathlib import Path
-from httpconn.disk.partfile import Made, PartFile, Sidecar
+from httpconn.disk.partfile import Transfer, PartFile, Sidecar
 part = PartFile(Path(sys.argv[1]))
 part.open()
-part.tell(Made("key", 7, '"v1"'))
+part.publish(Transfer("key", 7, '"v1"'))
 part.write([b"one"])
 part.checkpoint(Sidecar(url="https://example.com/file", validator='"v1"', total=7, committed=3))
 part.write([b"lost"])
@@ -67,25 +67,25 @@ def test_who_waits_hears_what_the_owner_has_made_though_he_is_gone(target, name)
     (target.parent / "link").symlink_to("file")
     owner, waiting = begun(target), PartFile(target.with_name(name))
     waiting.watch()
-    owner.tell(Made("key", None, None))
-    owner.tell(MADE)
+    owner.publish(Transfer("key", None, None))
+    owner.publish(TRANSFER)
     owner.write([b"one"])
     owner.commit()
     assert waiting.open() is None
-    assert (waiting.made(), waiting.made()) == (MADE, None)
+    assert (waiting.published(), waiting.published()) == (TRANSFER, None)
     waiting.discard()
 
 
 def test_it_is_the_last_owner_who_is_heard(target):
     owner, waiting = begun(target), PartFile(target)
     waiting.watch()
-    owner.tell(Made("another", 1, None))
+    owner.publish(Transfer("another", 1, None))
     owner.discard()
     owner = begun(target)
     waiting.watch()
-    owner.tell(MADE)
+    owner.publish(TRANSFER)
     owner.discard()
-    assert (waiting.open(), waiting.made()) == (None, MADE)
+    assert (waiting.open(), waiting.published()) == (None, TRANSFER)
     waiting.discard()
 
 
@@ -101,7 +101,7 @@ def test_what_no_owner_would_tell_is_not_heard(target, text):
     with lock.open("a", encoding="latin-1") as file:
         file.write(f"{text}\n")
     waiting.watch()
-    assert waiting.made() is None
+    assert waiting.published() is None
     owner.discard()
 
 
@@ -124,7 +124,7 @@ def test_one_process_keeps_the_other_out_until_it_is_killed(target, other):
     part.watch()
     other.kill()
     other.wait()
-    assert (part.open(), part.made()) == (NOTE, MADE)
+    assert (part.open(), part.published()) == (NOTE, TRANSFER)
     part.write([b" two"])
     assert part.commit().read_bytes() == b"one two"
     assert list(target.parent.iterdir()) == [target]

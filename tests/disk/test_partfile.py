@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import FLUSHING, Flushing, sync_folder
+from httpconn.disk.folders import FLUSH_FUNCTIONS, FlushFunctions, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
 from tests.transport.test_signals import interrupted_at
 
 
-def begun(target: Path, *blocks: bytes, flushing: Flushing = FLUSHING) -> PartFile:
+def begun(target: Path, *blocks: bytes, flushing: FlushFunctions = FLUSH_FUNCTIONS) -> PartFile:
     part = PartFile(target, flushing=flushing)
     part.open()
     part.write(list(blocks))
@@ -38,7 +38,7 @@ def fail(_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-def failure_of_commit(target: Path, flushing: Flushing) -> StorageError:
+def failure_of_commit(target: Path, flushing: FlushFunctions) -> StorageError:
     """Of new content, whose partial file is then discarded."""
     part = begun(target, b"new", flushing=flushing)
     with pytest.raises(StorageError) as caught:
@@ -86,7 +86,7 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
     def flush_folder(folder: Path) -> None:
         steps.append((folder, target.read_bytes()))
 
-    part = begun(target, flushing=Flushing(flush_file, flush_folder))
+    part = begun(target, flushing=FlushFunctions(flush_file, flush_folder))
     part.reserve(100)
     part.write([b"whole"])
     part.commit()
@@ -96,7 +96,7 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
 def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
-    assert failure_of_commit(target, Flushing(file=fail)).errno == errno.EIO
+    assert failure_of_commit(target, FlushFunctions(file=fail)).errno == errno.EIO
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -109,7 +109,7 @@ def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: P
         if answer is not None:
             raise answer
 
-    part = begun(tmp_path / "file", b"content", flushing=Flushing(file=flush))
+    part = begun(tmp_path / "file", b"content", flushing=FlushFunctions(file=flush))
     for _ in range(2):
         with pytest.raises(StorageError):
             part.commit()
@@ -120,7 +120,7 @@ def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: P
 
 
 def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
-    assert failure_of_commit(tmp_path / "file", Flushing(folder=fail)).errno == errno.EIO
+    assert failure_of_commit(tmp_path / "file", FlushFunctions(folder=fail)).errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_opened_now_is_an_error_that_says_what_is_there(
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-    failure = failure_of_commit(tmp_path / "file", Flushing(folder=starve))
+    failure = failure_of_commit(tmp_path / "file", FlushFunctions(folder=starve))
     assert failure.errno == errno.EMFILE
     assert "complete and has its name" in str(failure)
     assert (tmp_path / "file").read_bytes() == b"new"

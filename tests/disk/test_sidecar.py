@@ -10,26 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.disk.sidecar import MOST_BYTES, Record, Sidecar, decode, encode, load, save
+from httpconn.disk.sidecar import MAX_BYTES, Sidecar, SidecarRecord, decode, encode, load, save
 
 TOKEN = "0123456789abcdef"
 NOTE = Sidecar(url="https://example.com/", key=TOKEN, total=10, committed=3, parts=((4, 8, 2), (8, 10, 2)))
-RECORD = Record(token=TOKEN, kernel="kernel", sidecar=NOTE)
+RECORD = SidecarRecord(token=TOKEN, kernel="kernel", sidecar=NOTE)
 
 sizes = st.integers(0, 1 << 62)
 texts = st.none() | st.text()
 notes = st.builds(Sidecar, url=st.text(), key=st.text(), digest=texts, validator=texts, committed=sizes)
 
 
-@given(st.builds(Record, token=st.just(TOKEN), kernel=st.text(), sidecar=notes))
-def test_what_is_written_is_read(record: Record) -> None:
+@given(st.builds(SidecarRecord, token=st.just(TOKEN), kernel=st.text(), sidecar=notes))
+def test_what_is_written_is_read(record: SidecarRecord) -> None:
     assert decode(encode(record)) == record
 
 
 def test_parts_are_read_as_they_were_written() -> None:
     assert decode(encode(RECORD)) == RECORD
-    assert NOTE.proven == ((0, 3), (4, 6), (8, 10))
-    assert NOTE.extent == 10
+    assert NOTE.ranges == ((0, 3), (4, 6), (8, 10))
+    assert NOTE.end == 10
 
 
 @given(st.binary() | st.text().map(str.encode))
@@ -89,7 +89,7 @@ def test_deep_nesting_and_long_numbers_are_nothing() -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(encode(RECORD) + b" " * MOST_BYTES)
+    (tmp_path / "file").write_bytes(encode(RECORD) + b" " * MAX_BYTES)
     assert load(tmp_path / "file") is None
 
 

@@ -19,7 +19,7 @@ ORPHAN = ".other.0123456789abcdef.httpconn-part"
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
-    monkeypatch.setattr(sweeping, "_due", {})
+    monkeypatch.setattr(sweeping, "_skips", {})
 
 
 def without_locks(_descriptor: int) -> bool:

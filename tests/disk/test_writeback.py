@@ -16,7 +16,7 @@ def begun(*writes: tuple[int, int]) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     writeback = Writeback(lambda _, start, end: ranges.append((start, end)))
     for start, size in writes:
-        writeback.wrote(3, start, start + size)
+        writeback.add(3, start, start + size)
     return ranges
 
 

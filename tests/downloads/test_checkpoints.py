@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import httpconn
-from httpconn.disk.hiddennames import Names
+from httpconn.disk.hiddennames import HiddenNames
 from httpconn.disk.sidecar import load
 from httpconn.downloads import saving
 from httpconn.downloads import segmented as segments
@@ -32,8 +32,8 @@ def _often(monkeypatch):
 
 def proven(target):
     """Bytes that the sidecar says are on disk."""
-    record = load(Names(str(target)).sidecar)
-    return 0 if record is None else sum(end - start for start, end in record.sidecar.proven)
+    record = load(HiddenNames(str(target)).sidecar)
+    return 0 if record is None else sum(end - start for start, end in record.sidecar.ranges)
 
 
 def wait_for(condition):
@@ -51,8 +51,8 @@ def test_a_transfer_that_stalls_is_kept_to_its_last_byte(face, connect, scripted
     connection = connect(retries=0)
     future = face.start(connection, "download", f"{server.url}/f", target, segments=count, timeout=60)
     wait_for(lambda: proven(target) == (SENT if count == 1 else count * 300_007))
-    part = Path(Names(str(target)).part(load(Names(str(target)).sidecar).token)).read_bytes()
-    for start, end in load(Names(str(target)).sidecar).sidecar.proven:
+    part = Path(HiddenNames(str(target)).part(load(HiddenNames(str(target)).sidecar).token)).read_bytes()
+    for start, end in load(HiddenNames(str(target)).sidecar).sidecar.ranges:
         assert part[start:end] == BODY[start:end]
     assert not future.done()
     face.close(connection)

@@ -12,7 +12,7 @@ import httpconn
 from httpconn import Progress, RetryPolicy, Timeouts
 from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
-from httpconn.disk.partfile import Made, PartFile
+from httpconn.disk.partfile import PartFile, Transfer
 from tests.servers.application import pattern
 from tests.servers.scripted import Close, Drip, Reset, Stall, in_turn, response
 
@@ -35,7 +35,7 @@ def test_others_who_wait_for_the_target_hear_which_version_it_is(face, connect, 
 
     server = scripted(answer)
     face.download_file(connect(), server.url, tmp_path / "file")
-    assert waiting.made() == Made(resource_key(vet(server.url)), 2, '"v1"')
+    assert waiting.published() == Transfer(resource_key(vet(server.url)), 2, '"v1"')
 
 
 def test_a_path_may_be_text(face, connect, application, tmp_path):

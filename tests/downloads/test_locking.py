@@ -15,7 +15,7 @@ from httpconn import Timeouts, errors
 from httpconn.core.digests import parse
 from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
-from httpconn.disk.partfile import STALE, Made, PartFile, Sidecar
+from httpconn.disk.partfile import STALE, PartFile, Sidecar, Transfer
 from httpconn.downloads.download import fetch_file
 from httpconn.downloads.downloaded import Downloaded
 from httpconn.downloads.downloadstate import Wanted
@@ -48,7 +48,7 @@ def owner(tmp_path: Path) -> Iterator[PartFile]:
     """Another download of the same target, which is under way."""
     part = PartFile(tmp_path / "file")
     part.open()
-    part.tell(Made(NOTE.key, NOTE.total, NOTE.validator))
+    part.publish(Transfer(NOTE.key, NOTE.total, NOTE.validator))
     part.checkpoint(NOTE)
     part.write([BODY])
     yield part

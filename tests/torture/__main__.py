@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from httpconn.disk.hiddennames import Names
+from httpconn.disk.hiddennames import HiddenNames
 from httpconn.disk.sidecar import load
 from tests.torture.downloads import Downloads
 from tests.torture.processes import finished_well
@@ -56,13 +56,13 @@ def is_whole(target: Path, versions: range, workers: Workers) -> bool:
 
 def is_proven(target: Path, workers: Workers) -> bool:
     """Whether what is said to be on disk is there; a partial file that has its name by now needs no saying."""
-    names = Names(str(target))
+    names = HiddenNames(str(target))
     record = load(names.sidecar)
     if record is None or not Path(names.part(record.token)).exists():
         return True
     version = workers.content(int((record.sidecar.validator or "").strip('"')))
     found = Path(names.part(record.token)).read_bytes()
-    return all(found[start:end] == version[start:end] for start, end in record.sidecar.proven)
+    return all(found[start:end] == version[start:end] for start, end in record.sidecar.ranges)
 
 
 def survives(target: Path, chance: random.Random, workers: Workers) -> bool:

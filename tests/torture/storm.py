@@ -24,7 +24,7 @@ from types import FrameType
 import anyio
 
 import httpconn
-from httpconn.disk.hiddennames import Names
+from httpconn.disk.hiddennames import HiddenNames
 from httpconn.disk.lockfile import InUse, lock
 from httpconn.disk.sidecar import load
 from httpconn.testing import ScriptedServer
@@ -91,11 +91,11 @@ class Storm:
     def _look(self) -> None:
         """If the clean-up was interrupted, it goes on in its thread."""
         wait_until(lambda: not left_behind(self._target), lambda: f"left behind: {left_behind(self._target)}")
-        names = Names(str(self._target))
+        names = HiddenNames(str(self._target))
         record = load(names.sidecar)
         if record is not None:
             self.counts["resumable"] += 1
-            self._require_proven(Path(names.part(record.token)).read_bytes(), record.sidecar.proven)
+            self._require_proven(Path(names.part(record.token)).read_bytes(), record.sidecar.ranges)
         if self._target.exists() and self._target.read_bytes() != BODY:
             raise AssertionError("The target holds wrong bytes")
 
@@ -145,7 +145,7 @@ class Storm:
 
 def left_behind(target: Path) -> list[str]:
     """A lock that is held, and files that no later download of the target would find."""
-    names = Names(str(target))
+    names = HiddenNames(str(target))
     record, noted = load(names.sidecar), noted_in(names.lock)
     if noted is None:
         return [names.lock]

@@ -85,7 +85,7 @@ class Worker:
     def _take_up(self, known: Sidecar) -> None:
         """What is said to be there has to be there."""
         version = content(int(known.validator or 0))
-        for first, end in known.proven:
+        for first, end in known.ranges:
             if self._part.read(first, end - first) != version[first:end]:
                 raise AssertionError(f"The bytes from {first} to {end} are not those of version {known.validator}")
         if known.validator == str(self._version):

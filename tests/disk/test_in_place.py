@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk import places
-from httpconn.disk.folders import Flushing
+from httpconn.disk import targets
+from httpconn.disk.folders import FlushFunctions
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.errors import DiskFull, IntegrityError, StorageError
 from httpconn.testing import response
@@ -103,7 +103,8 @@ def test_what_is_written_in_place_is_flushed(tmp_path, irreplaceable):
     irreplaceable(errno.EBUSY)
     flushed: list[int] = []
     part = PartFile(
-        tmp_path / "file", flushing=Flushing(lambda number: flushed.append(os.fstat(number).st_ino), lambda _: None)
+        tmp_path / "file",
+        flushing=FlushFunctions(lambda number: flushed.append(os.fstat(number).st_ino), lambda _: None),
     )
     part.open()
     part.write([b"new"])
@@ -144,16 +145,16 @@ def test_another_users_file_in_a_sticky_folder_cannot_be_replaced(monkeypatch, u
 
     file = stat("file")
     monkeypatch.setattr(os, "stat", stat)
-    assert places._is_sticky("folder", file) is expected
+    assert targets._is_protected_by_sticky_folder("folder", file) is expected
 
 
 def test_an_ordinary_file_is_no_mount_point(tmp_path):
     (tmp_path / "file").touch()
-    assert not places._is_mount_point(str(tmp_path / "file"))
+    assert not targets._is_mount_point(str(tmp_path / "file"))
 
 
 def test_the_mount_of_a_file_is_told_by_the_system():
-    assert places._mount_of(places.open_place("/proc")) != places._mount_of(places.open_place("/"))
+    assert targets._mount_id(targets.open_path("/proc")) != targets._mount_id(targets.open_path("/"))
 
 
 @pytest.mark.parametrize("kind", ["fifo", "null", "socket", "link"])
