@@ -238,6 +238,7 @@ class TestWhatARequestHookMayDo:
         connection = connect(timeout=httpconn.Timeouts(read=0.1), retries=0, event_hooks={"request": [change]})
         with pytest.raises(httpconn.ReadTimedOut):
             face.get_bytes(connection, server.url_for("/a/../%62"))
+        server.wait_for(lambda: bool(server.requests))
         assert [request.target for request in server.requests] == [b"/a/../%62"]
 
     def test_another_method_is_not_tried_again(self, face, connect, scripted):

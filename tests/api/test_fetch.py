@@ -13,6 +13,7 @@ import pytest
 
 import httpconn
 from httpconn import ByteBudget, Limits, RetryPolicy, Timeouts
+from tests.attacks.bombs import bomb
 from tests.servers.application import DOCUMENT, TEXT, pattern
 from tests.servers.scripted import Close, Drip, Forever, Pause, Reset, Stall, chunked, in_turn, response
 
@@ -217,8 +218,7 @@ class TestBodies:
             face.get_bytes(connect(), server.url)
 
     def test_a_bomb_ends_at_the_ratio(self, face, connect, scripted):
-        bomb = gzip.compress(bytes(200_000_000))
-        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb))
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb("gzip")))
         with pytest.raises(httpconn.LimitExceeded, match="times its size"):
             face.get_bytes(connect(), server.url)
 
@@ -463,8 +463,7 @@ class TestResponses:
             assert list(face.iterate(answer, "iter_text", 2)) == ["äb", "c"]
 
     def test_a_streamed_body_is_bounded_too(self, face, connect, scripted):
-        bomb = gzip.compress(bytes(100_000_000))
-        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb))
+        server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb("gzip")))
         answer = face.get_response(connect(), server.url, stream=True, max_bytes=1_000_000)
         with pytest.raises(httpconn.LimitExceeded):
             face.read(answer)

@@ -53,7 +53,7 @@ class Screen:
 
 @pytest.mark.parametrize(("rows", "columns", "at_once"), [(24, 80, 3), (12, 40, 3), (6, 40, 20)])
 def test_no_row_is_left_behind(scripted, tmp_path, rows, columns, at_once):
-    server = scripted([response(headers={"Content-Length": "20000"}), Drip(b"x" * 20_000, every=0.01, size=2000)])
+    server = scripted([response(headers={"Content-Length": "20000"}), Drip(b"x" * 20_000, every=0.004, size=2000)])
     urls = [server.url_for(f"/file-{number}.bin") for number in range(40)]
     (tmp_path / "urls").write_text("\n".join(urls))
     code, text = on_terminal(

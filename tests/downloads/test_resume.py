@@ -22,7 +22,6 @@ OTHER = bytes(reversed(BODY))
 SHA256 = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 OLD, NOW = "Sat, 01 Jan 2000 00:00:00 GMT", "Sun, 02 Jan 2000 00:00:00 GMT"
 AT_ONCE = RetryPolicy(backoff=0)
-BRIEF = Timeouts(read=0.3)
 
 
 @dataclass
@@ -56,10 +55,10 @@ def ranges(server):
     return [request.header("Range") for request in server.requests]
 
 
-@pytest.mark.parametrize("end", [Close(), Reset(), Stall()], ids=["fin", "rst", "stall"])
-def test_it_goes_on_where_it_broke(setting, scripted, end):
+@pytest.mark.parametrize(("end", "read"), [(Close(), 30), (Reset(), 30), (Stall(), 1)], ids=["fin", "rst", "stall"])
+def test_it_goes_on_where_it_broke(setting, scripted, end, read):
     server = scripted(Served(BODY, faults=[cut(HALF, end), instead(response(503))]))
-    result = setting.download(server.url, timeout=BRIEF)
+    result = setting.download(server.url, timeout=Timeouts(read=read))
     assert setting.path.read_bytes() == BODY
     assert setting.budget.used == SIZE
     assert ranges(server)[0] is None

@@ -37,7 +37,7 @@ def public(connect) -> Callable[[Any], Any]:
     def make(resolver: Any) -> Any:
         own = {"access": PUBLIC, "resolver": resolver, "local_address": "127.0.0.1"}
         transports = {"transport": HTTPTransport(**own), "async_transport": AsyncHTTPTransport(**own)}
-        return connect(access=PUBLIC, retries=0, timeout=0.5, **transports)
+        return connect(access=PUBLIC, retries=0, timeout=30, **transports)
 
     return make
 

@@ -328,7 +328,9 @@ class TestDefaults:
     def test_size_of_bodies_and_files(self, face, connect, scripted, tmp_path, limits, refused):
         head = response(headers={"Content-Length": str(65 << 20)})
         server = scripted(lambda _: [head, Stall()])
-        connection = connect(access=OPEN, limits=limits, timeout=httpconn.Timeouts(read=0.1), retries=0)
+        connection = connect(
+            access=OPEN, limits=limits, timeout=httpconn.Timeouts(read=30 if refused else 0.1), retries=0
+        )
         expected = httpconn.LimitExceeded if refused else httpconn.ReadTimedOut
         with pytest.raises(expected):
             face.get_bytes(connection, server.url)
