@@ -1,4 +1,4 @@
-"""Which URLs and addresses may be reached: the public face of the guard."""
+"""Access policies: the URLs and addresses that a connection object may reach."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FLAGS = ("public", "userinfo", "own_interfaces", "trusted_proxy")
 
 
 class Defaults(NamedTuple):
-    """What a connection gets where its caller says nothing else."""
+    """The options of a connection object whose caller gives no others."""
 
     timeouts: Timeouts
     limits: Limits
@@ -43,37 +43,38 @@ _PUBLIC = Defaults(Timeouts(total=30.0), Limits(max_bytes=64 * MIB), RedirectPol
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Which URLs a connection may fetch, and which addresses it may dial.
+    """The URLs that a connection object may fetch, and the addresses that it may connect to.
 
-    Every URL is judged before it is sent, each hop of a redirect too; every address between its one resolution and
-    its dial. For URLs from strangers::
+    httpconn checks each URL before it sends the request, including each redirect. A host is resolved once, and each
+    address is checked before httpconn connects to it. For untrusted URLs::
 
         connection = HTTPConnection(access=AccessPolicy.public_internet(denied_hosts=["*.internal.example"]))
 
-    A policy is a value: ``dataclasses.replace(policy, ports={443})`` makes a stricter one out of another.
+    A policy is a value: ``dataclasses.replace(policy, ports={443})`` makes a stricter policy from another one.
 
-    Hosts are exact names, addresses, or ``*.example.com`` for every name below ``example.com``, itself not among them.
-    They are compared as A-labels (RFC 5890), in lower case, without the trailing dot, and an IPv6 address that merely
-    stands for an IPv4 one as that. Host lists and networks are
-    judged apart: an allowed host still has to lead to an allowed address.
+    A host is a name, an address, or ``*.example.com`` for each name below ``example.com``, but not ``example.com``
+    itself. Hosts are compared as A-labels (RFC 5890) in lower case, without the trailing dot. An IPv6 address that
+    embeds an IPv4 address is compared as that IPv4 address. Hosts and networks are checked separately: an allowed host
+    must also have an allowed address.
 
     Attributes:
-        schemes: URL schemes that are allowed, of "http" and "https".
-        allowed_hosts: if any are given, the only hosts that are allowed.
-        denied_hosts: hosts that are not, whatever ``allowed_hosts`` says.
-        ports: the only ports that are allowed; None means all.
-        allowed_networks: networks that may be reached although they are not public, such as an internal range. An
-            address of cloud metadata is opened only by naming itself, not by a range around it.
-        denied_networks: networks that may not, whatever ``allowed_networks`` says: the operator's own NAT64 prefix,
-            or public addresses that lead inside.
-        public: only addresses of the public internet, by the table of ``httpconn.core.addresses``; only GET and
-            HEAD; and no proxy but a trusted one.
-        userinfo: whether a URL may hold a user and a password.
-        own_interfaces: whether the addresses of this machine's interfaces may be reached.
-        trusted_proxy: whether proxies, which resolve names themselves, may be used where addresses are judged.
+        schemes: the allowed URL schemes (default: "http" and "https").
+        allowed_hosts: the only allowed hosts; empty (the default) allows all hosts.
+        denied_hosts: the denied hosts. They take precedence over ``allowed_hosts``.
+        ports: the only allowed ports; None (the default) allows all ports.
+        allowed_networks: networks to allow although they are not public, such as an internal network. An address of
+            cloud metadata is allowed only if it is listed itself; a network that contains it is not enough.
+        denied_networks: the denied networks. They take precedence over ``allowed_networks``. List the NAT64 prefix of
+            your own network here, and public addresses that reach internal hosts.
+        public: whether to allow only addresses of the public internet, by the table of ``httpconn.core.addresses``,
+            only the methods GET and HEAD, and only trusted proxies (default False).
+        userinfo: whether a URL may contain a user and a password (default True).
+        own_interfaces: whether the addresses of this machine's network interfaces are allowed (default True).
+        trusted_proxy: whether proxies are allowed under a policy that checks addresses (default False). The proxy
+            resolves the names, so httpconn cannot check the addresses.
 
     Raises:
-        InvalidRequest: a field does not hold what it declares.
+        InvalidRequest: a field has a value that it does not accept.
     """
 
     schemes: Collection[str] = SCHEMES
@@ -91,16 +92,16 @@ class AccessPolicy:
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise InvalidRequest(f"AccessPolicy.{name} must be True or False")
-        self._settle("schemes", self._checked_schemes())
-        self._settle("ports", self._checked_ports())
+        self._set("schemes", self._checked_schemes())
+        self._set("ports", self._checked_ports())
         for name in ("allowed_hosts", "denied_hosts"):
-            self._settle(name, frozenset(map(_pattern, items_of(self, name, str))))
+            self._set(name, frozenset(map(_pattern, items_of(self, name, str))))
         for name in ("allowed_networks", "denied_networks"):
-            self._settle(name, frozenset(_networks(name, getattr(self, name))))
+            self._set(name, frozenset(_networks(name, getattr(self, name))))
         if self.allowed_networks and not self.public:
             raise InvalidRequest("AccessPolicy.allowed_networks adds to public=True; without it all are allowed")
 
-    def _settle(self, name: str, value: object) -> None:
+    def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def _checked_schemes(self) -> frozenset[str]:
@@ -119,25 +120,32 @@ class AccessPolicy:
 
     @classmethod
     def anywhere(cls, **changes: Any) -> Self:
-        """Any http or https URL, but for the changes: the attributes of this class."""
+        """Return a policy that allows any http or https URL.
+
+        Args:
+            changes: attributes of this class that differ.
+        """
         return cls(**changes)
 
     @classmethod
     def public_internet(cls, **changes: Any) -> Self:
-        """What is safe for URLs from strangers, but for the changes: the attributes of this class.
+        """Return a policy for untrusted URLs.
 
-        Only public addresses, none of this machine's own, no userinfo. A connection under this policy defaults to
-        30 seconds for each call, bodies of 64 MiB and 5 redirects, downloads included; ``Timeouts``, ``Limits`` or a
-        ``RedirectPolicy`` that it is given takes the place of the default as a whole.
+        It allows public addresses, except those of this machine, and no userinfo. A connection object with this policy
+        has other defaults, also for downloads: 30 seconds for each call, bodies of up to 64 MiB, and 5 redirects. A
+        ``Timeouts``, ``Limits`` or ``RedirectPolicy`` of the caller replaces all defaults of its class.
+
+        Args:
+            changes: attributes of this class that differ.
         """
         return cls(**{"public": True, "userinfo": False, "own_interfaces": False, **changes})
 
     @classmethod
     def from_environment(cls, value: str | None) -> Self:
-        """The policy that ``HTTPCONN_ACCESS`` names: "public" or "anywhere"; nothing is the latter.
+        """Return the policy for a value of ``HTTPCONN_ACCESS``: "public" or "anywhere". None means "anywhere".
 
         Raises:
-            InvalidRequest: another value, so that a misspelt one does not open what was to be closed.
+            InvalidRequest: the value is another one. A misspelt value must not allow all URLs.
         """
         name = (value or "anywhere").strip().lower()
         if name == "public":
@@ -148,36 +156,36 @@ class AccessPolicy:
 
     @property
     def defaults(self) -> Defaults:
-        """Timeouts, limits and redirects where the caller gives none."""
+        """The timeouts, limits and redirect rules that apply if the caller gives none."""
         return _PUBLIC if self.public else _ANYWHERE
 
     @property
     def judges_addresses(self) -> bool:
-        """Whether any address can be refused at all."""
+        """Whether the policy can deny an address."""
         return self.public or bool(self.denied_networks) or not self.own_interfaces
 
     def judge_method(self, method: str) -> None:
-        """Under ``public``, nothing but GET and HEAD.
+        """Check the method of a request. A ``public`` policy allows GET and HEAD.
 
         Raises:
-            AccessDenied: another method.
+            AccessDenied: the method is not allowed.
         """
         if self.public and method not in ("GET", "HEAD"):
             raise AccessDenied("Only GET and HEAD are allowed", reason="method", rule="methods GET and HEAD")
 
     def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False, backslash: bool = False) -> None:
-        """Judge what a URL itself says, an address in it included.
+        """Check the parts of a URL. If the host is an address, check the address too.
 
         Args:
-            scheme: in lower case.
-            host: A-labels in lower case, or an address without brackets.
-            port: the port, the scheme's own included.
-            userinfo: whether the URL holds a user or a password.
-            backslash: whether a redirect named the URL with a backslash, which ``public`` forbids: some parsers end
-                the host there and others do not.
+            scheme: the scheme in lower case.
+            host: the host as A-labels in lower case, or an address without brackets.
+            port: the port, also if it is the default of the scheme.
+            userinfo: whether the URL contains a user or a password.
+            backslash: whether the URL comes from a redirect with a backslash. ``public`` denies such URLs, because
+                some parsers end the host at a backslash and others do not.
 
         Raises:
-            AccessDenied: ``rule`` says which rule forbids it.
+            AccessDenied: a rule denies the URL. ``rule`` names the rule.
         """
         if scheme not in self.schemes:
             raise AccessDenied(f"The scheme {scheme} is not allowed", reason="scheme", rule=f"scheme {scheme}")
@@ -188,7 +196,7 @@ class AccessPolicy:
         if self.ports is not None and port not in self.ports:
             raise AccessDenied(f"The port {port} is not allowed", reason="port", rule=f"port {port}")
         if self.allowed_hosts or self.denied_hosts:
-            self._judge_host(_meant(host.removesuffix(".")))
+            self._judge_host(_normal_host(host.removesuffix(".")))
         if self.judges_addresses and is_literal(host):
             self.judge_address(host, host)
 
@@ -200,90 +208,94 @@ class AccessPolicy:
             raise AccessDenied(f"The host {host} is not allowed", reason="host not allowed", rule="allowed hosts")
 
     def judge_address(self, host: str, address: str) -> None:
-        """Judge where a host leads, or where a connection to it ended.
+        """Check an address that a host resolves to, or the peer address of a connection.
 
         Args:
-            host: for the message.
-            address: as ``getaddrinfo`` and ``getpeername`` give it, with the zone of a scoped one.
+            host: the host, for the message.
+            address: the address as text, as ``getaddrinfo`` and ``getpeername`` return it, with its zone if any.
 
         Raises:
-            AccessDenied: ``rule`` says which rule forbids it; so does text that is no address.
+            AccessDenied: a rule denies the address, or the text is not an address. ``rule`` names the rule.
         """
-        verdict = self._verdict(address)
-        if not verdict.public:
+        found = self._classify(address)
+        if not found.public:
             where = f"{host} is" if host == address else f"{host} leads to {address},"
-            raise AccessDenied(f"{where} forbidden: {verdict.rule}", reason=verdict.reason, rule=verdict.rule)
+            raise AccessDenied(f"{where} forbidden: {found.rule}", reason=found.reason, rule=found.rule)
 
     def check(self, url: str, addresses: Iterable[str] = ()) -> Checked:
-        """Explain what would be said of a URL, and of what its host leads to, without asking or dialling anybody.
+        """Explain whether the policy allows a URL. No name is resolved and no connection is made.
 
         Args:
-            url: which may be no valid URL at all.
-            addresses: what the host resolves to; one that is forbidden forbids the URL.
+            url: the URL; it may be invalid.
+            addresses: the addresses of the host. One denied address denies the URL.
 
         Raises:
-            InvalidRequest: ``addresses`` is no collection of text.
+            InvalidRequest: ``addresses`` is not a collection of str.
         """
         given = _texts(addresses)
         try:
             vetted = vet(url)
         except InvalidURL as error:
-            shown = redact(url) if is_url(url) else ""
-            return Checked(shown, False, "invalid URL", error.message)
-        shown, host, port = redact(vetted.text), vetted.origin.host, vetted.origin.port
+            return Checked(redact(url) if is_url(url) else "", False, "invalid URL", error.message)
+        redacted, host, port = vetted.redacted, vetted.origin.host, vetted.origin.port
         try:
             self.judge_url(*vetted.origin, userinfo=vetted.has_userinfo)
         except AccessDenied as error:
-            return Checked(shown, False, error.reason, error.rule, host, port)
-        return Checked(shown, True, "", "", host, port).leading_to(self._judged(host, each) for each in given)
+            return Checked(redacted, False, error.reason, error.rule, host, port)
+        return Checked(redacted, True, "", "", host, port).with_addresses(
+            self._check_address(host, each) for each in given
+        )
 
-    def _judged(self, host: str, address: str) -> CheckedAddress:
+    def _check_address(self, host: str, address: str) -> CheckedAddress:
         try:
             self.judge_address(host, address)
         except AccessDenied as error:
             return CheckedAddress(address, False, error.reason, error.rule)
         return CheckedAddress(address, True)
 
-    def _verdict(self, text: str) -> AddressClass:
-        """Denied beats allowed, which beats the table; what stands for an IPv4 address is judged as that."""
+    def _classify(self, text: str) -> AddressClass:
+        """Classify an address. Denied networks take precedence over allowed networks, and these over the table."""
         address = parse(text)
         if address is None:
             return classify(text)
         inner = normalized(address)
-        meant = (inner, address, _LOOPBACK[inner.version]) if inner.is_unspecified else (inner, address)
-        denied = next(filter(None, (_network_around(self.denied_networks, each) for each in meant)), None)
+        forms = (inner, address, _LOOPBACK[inner.version]) if inner.is_unspecified else (inner, address)
+        denied = next(filter(None, (_network_around(self.denied_networks, each) for each in forms)), None)
         if denied is not None:
             return AddressClass(False, "denied network", str(denied), "access policy")
         if not self.public:
             return _ALLOWED
-        verdict = classify(address)
-        return _ALLOWED if _opens(_network_around(self.allowed_networks, inner), verdict) else verdict
+        found = classify(address)
+        return _ALLOWED if _allows(_network_around(self.allowed_networks, inner), found) else found
 
 
 @dataclass(frozen=True, slots=True)
-class _Closed(AccessPolicy):
-    """What a setting that nobody understands stands for: every use says so, and nothing is fetched."""
+class _Invalid(AccessPolicy):
+    """The policy for an invalid setting. It denies every request with an error that names the setting."""
 
-    why: str = ""
+    message: str = ""
 
     def judge_method(self, method: str) -> None:
-        raise InvalidRequest(self.why)
+        raise InvalidRequest(self.message)
 
     def judge_url(self, scheme: str, host: str, port: int, *, userinfo: bool = False, backslash: bool = False) -> None:
-        raise InvalidRequest(self.why)
+        raise InvalidRequest(self.message)
 
 
 def access_of(environ: Mapping[str, str]) -> AccessPolicy:
-    """The policy that HTTPCONN_ACCESS names; a wrong value is told at each use, since an import must not fail."""
+    """Return the policy that HTTPCONN_ACCESS names.
+
+    An invalid value raises an error at each request, and not here: this function runs when httpconn is imported.
+    """
     try:
         return AccessPolicy.from_environment(environ.get("HTTPCONN_ACCESS"))
     except InvalidRequest as error:
-        return _Closed(public=True, why=error.message)
+        return _Invalid(public=True, message=error.message)
 
 
 _ALLOWED = AddressClass(True, "allowed", "", "access policy")
 _LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
-"""Where systems connect whoever names the unspecified address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2)."""
+"""The addresses that systems connect to in place of the unspecified one (RFC 1122 3.2.1.3, RFC 4291 2.5.2)."""
 
 
 def _texts(addresses: object) -> list[str]:
@@ -303,7 +315,9 @@ def _networks(name: str, given: object) -> Iterator[Network]:
         try:
             yield network_of(each)
         except ValueError:
-            raise InvalidRequest(f"AccessPolicy.{name} holds what is no network, or has bits set after it") from None
+            raise InvalidRequest(
+                f"AccessPolicy.{name} holds a value that is not a network, or has bits set after its prefix"
+            ) from None
 
 
 @lru_cache(maxsize=64)
@@ -312,37 +326,41 @@ def _ranges(networks: frozenset[str | Network], version: int) -> PrefixTable[Net
 
 
 def _network_around(networks: Collection[str | Network], address: Address) -> Network | None:
-    """The smallest of the networks that holds an address."""
+    """Return the smallest of the networks that contains an address."""
     return _ranges(frozenset(networks), address.version).find(int(address)) if networks else None
 
 
-def _opens(network: Network | None, verdict: AddressClass) -> bool:
-    """Whoever opens an internal range hardly means the credentials of the machine, which may lie in it."""
+def _allows(network: Network | None, found: AddressClass) -> bool:
+    """Return whether an allowed network allows an address.
+
+    An internal network can contain the cloud metadata service, which gives out the machine's credentials. That address
+    is allowed only if it is listed itself.
+    """
     if network is None:
         return False
-    return verdict.reason != CLOUD_METADATA or network.prefixlen == network.max_prefixlen
+    return found.reason != CLOUD_METADATA or network.prefixlen == network.max_prefixlen
 
 
 def _pattern(text: str) -> str:
-    """A host, or ``*.`` and a name, in the form that hosts are compared in."""
+    """Return a host, or ``*.`` and a name, in the form in which hosts are compared."""
     star, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
     try:
         found = check_host(f"[{host}]" if ":" in host and not host.startswith("[") else host).removesuffix(".")
     except InvalidURL as error:
-        raise InvalidRequest(f"AccessPolicy: {printable(text, 80)!r} is no host: {error.message}") from None
+        raise InvalidRequest(f"AccessPolicy: {printable(text, 80)!r} is not a host: {error.message}") from None
     if star and is_literal(found):
-        raise InvalidRequest("AccessPolicy: there is nothing below an address")
-    return star + _meant(found)
+        raise InvalidRequest("AccessPolicy: *. needs a name, not an address")
+    return star + _normal_host(found)
 
 
-def _meant(host: str) -> str:
-    """The address that one stands for; any other host itself."""
+def _normal_host(host: str) -> str:
+    """Return the host, with an IPv6 address that embeds an IPv4 address replaced by the latter."""
     address = parse(host) if ":" in host else None
     return host if address is None else str(normalized(address))
 
 
 def _match(patterns: Collection[str], host: str) -> str | None:
-    """The pattern that a host falls under."""
+    """Return the pattern that matches a host, or None."""
     if host in patterns:
         return host
     while "." in host:

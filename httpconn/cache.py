@@ -18,20 +18,23 @@ from .options import MIB, check_fields
 class Cache:
     """A private cache (RFC 9111) for ``get_bytes``, ``get_text``, ``get_json`` and ``get_many``.
 
-    A response is used without a request while it is fresh: by its ``max-age`` or ``Expires``, or for a tenth of the
-    time since its ``Last-Modified``, at most a day. After that the server is asked whether it is still valid, by its
-    ETag or Last-Modified. If the server fails, ``stale-if-error`` is obeyed (RFC 5861 section 4). Redirects and errors
-    are stored for their lifetime; an error that can pass, such as 503, for at most a minute.
+    A fresh response is used without a request. It is fresh for its ``max-age``, until its ``Expires``, or for a tenth
+    of the time since its ``Last-Modified``, at most 24 hours. After that, httpconn asks the server whether the response
+    is still valid, by its ETag or Last-Modified. If the server fails, httpconn obeys ``stale-if-error`` (RFC 5861
+    section 4). Redirects and errors are stored for their lifetime. A transient error, such as 503, is stored for at
+    most a minute.
 
-    Calls share a response if they ask for the same URL with the same header. Not stored are responses that the server
-    forbids to store, that set a cookie, or that have no length and end with the connection. Not stored either are
-    responses to a request that an event hook changed, or that has a Range or a condition of its own.
+    Calls share a response if they request the same URL with the same header. The cache does not store
+
+    - responses that the server forbids to store, or that set a cookie;
+    - responses without a length that end with the connection;
+    - responses to a request that an event hook changed, or that has a Range or a condition of its own.
 
     Attributes:
-        folder: where answers outlive the program, and processes share them, in files that only their owner can read.
-            None keeps them in memory, as long as the connection object.
-        max_bytes: bytes of all answers together; one has at most an eighth of them. What was not used for the longest
-            time goes first.
+        folder: the folder for responses, in files that only their owner can read. They outlive the program, and
+            several processes can share them. None keeps responses in memory, in the connection object.
+        max_bytes: bytes of all responses together (default 256 MiB). One response has at most an eighth of them. The
+            least recently used responses are removed first.
     """
 
     folder: str | os.PathLike[str] | None = None
@@ -44,16 +47,16 @@ class Cache:
 
 
 def store_of(cache: Cache | None, access: AccessPolicy) -> Store | None:
-    """The store of one connection object.
+    """Return the store of one connection object.
 
     Raises:
-        InvalidRequest: a folder may hold what the access policy forbids.
+        InvalidRequest: the cache has a folder, and the access policy checks addresses.
     """
     if cache is None:
         return None
     if cache.folder is None:
         return MemoryStore(cache.max_bytes)
     if access.judges_addresses:
-        # Which address an answer came from is forgotten; another connection object may have been allowed more.
-        raise InvalidRequest("Where an access policy judges addresses, a Cache is in memory: give it no folder")
+        # A stored response does not record its server's address. Another connection object may allow more addresses.
+        raise InvalidRequest("An access policy that checks addresses needs a Cache in memory: give it no folder")
     return FolderStore(Path(cache.folder), cache.max_bytes)

@@ -1,4 +1,4 @@
-"""Event hooks: what a caller's functions are told, and which of them there are."""
+"""Event hooks: the functions that a caller registers, and the events that they receive."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Hook = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class RetryEvent:
-    """An attempt failed, and another one follows.
+    """A failed attempt that is followed by another attempt.
 
     Attributes:
         url: the URL of the call, redacted.
-        attempt: the number of the attempt that failed, from 1.
-        error: what was wrong with it; of an answer, a :class:`StatusError`.
-        wait: seconds until the next one.
+        attempt: the number of the attempt that failed; the first is 1.
+        error: the error of the attempt; for an error status, a :class:`StatusError`.
+        wait: seconds until the next attempt.
     """
 
     url: str
@@ -31,12 +31,12 @@ class RetryEvent:
 
 @dataclass(frozen=True, slots=True)
 class RedirectEvent:
-    """A redirect is followed.
+    """A redirect that is followed.
 
     Attributes:
-        url: the URL that answered, redacted.
-        to: the one that it leads to, redacted.
-        status_code: the status of the answer.
+        url: the redirected URL, redacted.
+        to: the target of the redirect, redacted.
+        status_code: the status of the response.
     """
 
     url: str
@@ -46,7 +46,7 @@ class RedirectEvent:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The functions for each event, in the order in which they are called."""
+    """The functions for each event, in the order of the calls."""
 
     request: tuple[Hook, ...] = ()
     response: tuple[Hook, ...] = ()
@@ -56,10 +56,10 @@ class Hooks:
 
     @classmethod
     def of(cls, given: Mapping[str, Sequence[Hook]] | None) -> Self:
-        """Those of a mapping from events to lists of functions.
+        """Return the hooks of a mapping from event names to lists of functions.
 
         Raises:
-            InvalidRequest: there is no such event, or something is no list of functions.
+            InvalidRequest: an event does not exist, or a value is not a list of functions.
         """
         events = [each.name for each in fields(cls)]
         for event, hooks in (given or {}).items():
@@ -70,13 +70,13 @@ class Hooks:
         return cls(**{event: tuple(hooks) for event, hooks in (given or {}).items()})
 
     def require_plain(self) -> None:
-        """Refuse what a synchronous call could not await.
+        """Refuse hooks that a synchronous call cannot await.
 
         Raises:
             InvalidRequest: a hook is a coroutine function; the message names it.
         """
         for hook in self._all():
-            # An object can be one by its class.
+            # A class can define __call__ as a coroutine function.
             if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
                 raise not_awaited(hook)
 
@@ -86,18 +86,18 @@ class Hooks:
 
 
 def not_awaited(hook: Hook) -> InvalidRequest:
-    """The error of a hook that only the asynchronous methods can call."""
+    """Return the error for a hook that only asynchronous methods can call."""
     name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
-    return InvalidRequest(f"The event hook {name} has to be awaited: it serves the asynchronous methods alone")
+    return InvalidRequest(f"The event hook {name} has to be awaited; use it with the asynchronous methods only")
 
 
 class HookRaised(Exception):
-    """Carries an error of our tree out of a flow when a hook has raised it: no retry is made for it.
+    """A wrapper for an HTTPConnError that a hook raised. Such an error is not retried.
 
     Attributes:
-        error: the hook's own, which the caller gets.
+        error: the error of the hook. The caller gets it without the wrapper.
     """
 
     def __init__(self, error: HTTPConnError) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.error: HTTPConnError = error

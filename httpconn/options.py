@@ -1,6 +1,6 @@
-"""What a caller can set: frozen values, checked when they are made.
+"""Options of a connection object: frozen values that are checked when they are created.
 
-Seconds are floats up to a hundred million, sizes are bytes, and ``None`` means "no bound of its own".
+Times are in seconds, up to 2,000,000. Sizes are in bytes. ``None`` means that the option sets no limit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from .errors import TRANSIENT_STATUSES, InvalidRequest
 
 MIB = 1024 * 1024
 
-
 MAX_SECONDS = 2_000_000
 MAX_COUNT = 2**63 - 1
 
 Item = TypeVar("Item", int, str)
 
-# What a field declared as the key accepts: the types, the words for it, and the most.
+# For each declared type of a field: the accepted types, the words for an error message, and the maximum.
 _SCALARS: dict[object, tuple[tuple[type, ...], str, int]] = {
     bool: ((bool,), "True or False", 1),
     int: ((int,), "a whole number", MAX_COUNT),
@@ -31,16 +30,22 @@ _SCALARS: dict[object, tuple[tuple[type, ...], str, int]] = {
 
 @cache
 def _declared(owner: type) -> dict[str, tuple[object, bool]]:
-    """The type of each field, and whether None may stand in its place, as its annotation says."""
+    """Return the annotated type of each field, and whether the field accepts None."""
     hints = get_type_hints(owner)
     unions = {name: get_args(hint) if get_origin(hint) is UnionType else (hint,) for name, hint in hints.items()}
     return {name: (kinds[0], NoneType in kinds) for name, kinds in unions.items()}
 
 
 def check_fields(owner: Any, *may_be_zero: str) -> None:
-    """Refuse flags and numbers that are not what their field declares.
+    """Check the flags and numbers of an option against the annotations of its fields.
 
-    Numbers are positive unless they may be zero: zero seconds would mean "never", and NaN compares with nothing.
+    Args:
+        owner: the option.
+        may_be_zero: the names of the fields that accept 0. All other numbers are positive, because a timeout of 0
+            seconds would let no call succeed. NaN is never accepted.
+
+    Raises:
+        InvalidRequest: a value has another type, or is out of range. The message names the field.
     """
     for name, (kind, optional) in _declared(owner.__class__).items():
         value = getattr(owner, name)
@@ -58,7 +63,11 @@ def _check_scalar(path: str, value: Any, kind: object, optional: bool, may_be_ze
 
 
 def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
-    """The items of a field that is a collection; text is one value, not a collection of characters."""
+    """Return the items of a field that is a collection. A str is one value, not a collection of characters.
+
+    Raises:
+        InvalidRequest: the value is not a collection, or an item has another type.
+    """
     value: object = getattr(owner, name)
     if isinstance(value, Collection) and not isinstance(value, (str, bytes, bytearray)):
         items = list(value)
@@ -69,15 +78,17 @@ def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long things may take, in seconds.
+    """Timeouts of a call, in seconds.
 
     Attributes:
-        connect: resolving the name, connecting and the TLS handshake, together.
-        read: from the sent request to the whole header; then each wait for more of the body.
-        write: writing the request.
-        pool: waiting for a free connection; None leaves that to ``total``.
-        total: the whole call, with its redirects, retries and waits. Downloads have no total unless one is
-            given explicitly, or the access policy is for strangers, since ``Limits.min_speed`` bounds them.
+        connect: DNS, connecting and the TLS handshake together (default 10).
+        read: the time from the sent request to the end of the response header, and each wait for more of the body
+            (default 30).
+        write: writing the request (default 30).
+        pool: waiting for a connection; None (the default) means that only ``total`` limits the wait.
+        total: the whole call, including redirects, retries and waits (default 300). Downloads have no total by
+            default, because ``Limits.min_speed`` bounds them. A download has one if you set it, or if the access
+            policy is ``public_internet()``.
     """
 
     connect: float | None = 10.0
@@ -91,7 +102,7 @@ class Timeouts:
 
     @classmethod
     def of(cls, value: Timeouts | float) -> Self | Timeouts:
-        """``5.0`` means: the defaults, and the whole call within 5 seconds."""
+        """Return the timeouts for a value of ``timeout=``. A number is the total."""
         if isinstance(value, Timeouts):
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -101,30 +112,29 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a connection object may hold, and an answer may cost.
+    """Limits of the connections and of each response.
 
-    Threads and event loops do not share connections: what is said of these, and of calls that wait for one, holds for
-    all threads together, and for each event loop.
+    Threads and event loops do not share connections. The limits of connections and of waiting calls apply to all
+    threads together, and to each event loop separately.
 
     Attributes:
-        max_connections: open connections, overall.
-        max_per_host: of these, those to one host and port; None leaves that to ``max_connections``.
-        max_waiting: calls that may wait for a connection, first come, first served, and as many for their turn by a
-            rate limit; one more fails with ``QueueFull``.
-        max_keepalive_connections: idle connections that are kept; None (the default) keeps up to ``max_connections``.
-        keepalive_expiry: seconds that an idle connection is kept.
-        max_bytes: the body of an answer that is held in memory, on the wire and decoded alike. Files are
-            bounded by the ``max_bytes`` of their call; where that says nothing, a public access policy holds them to
-            this.
-        max_ratio: decoded bytes for each byte on the wire, counted once ``ratio_grace`` bytes are decoded.
-        ratio_grace: decoded bytes below which ``max_ratio`` does not count.
-        max_headers: header fields of an answer.
-        max_header_bytes: names and values of these fields together.
-        min_speed: bytes per second that a body must come with, averaged over ``speed_window``; only time spent
-            waiting for the server counts. None or 0 switches the floor off.
-        speed_window: seconds.
-        strict_framing: reject responses whose form is irregular, such as header lines that end in LF, and bodies
-            whose only end is the end of the connection, since nothing proves that these are complete (RFC 9112
+        max_connections: open connections (default 100).
+        max_per_host: open connections to one host and port; None (the default) means ``max_connections``.
+        max_waiting: calls that wait for a connection (default 100,000), in the order of their arrival. The same limit
+            applies to calls that wait for a rate limit. One more call fails with ``QueueFull``.
+        max_keepalive_connections: idle connections to keep; None (the default) means ``max_connections``.
+        keepalive_expiry: seconds to keep an idle connection (default 5).
+        max_bytes: bytes of a response body in memory, before and after decoding (default 1 GiB). The limit of a
+            download is the ``max_bytes`` of its call. If the call has none, a public access policy applies this limit.
+        max_ratio: decoded bytes for each received byte (default 500), checked after ``ratio_grace`` decoded bytes.
+        ratio_grace: decoded bytes before ``max_ratio`` applies (default 10 MiB).
+        max_headers: header fields of a response (default 100).
+        max_header_bytes: bytes of the names and values of these fields (default 64 KiB).
+        min_speed: minimum bytes per second of a body (default 100), on average over ``speed_window``. Only the time
+            that httpconn waits for the server counts. None or 0 means no minimum.
+        speed_window: seconds over which the speed is averaged (default 30).
+        strict_framing: whether to reject two kinds of responses: irregular ones, such as with header lines that end
+            in LF, and bodies that end with the connection, because they cannot be proven complete (RFC 9112
             section 8). By default such responses are delivered, and their connection is not used again.
     """
 
@@ -147,32 +157,33 @@ class Limits:
 
     @property
     def max_idle(self) -> int:
-        """The number of idle connections that are kept."""
+        """The number of idle connections to keep."""
         return self.max_connections if self.max_keepalive_connections is None else self.max_keepalive_connections
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a failed attempt is made again, and after how long.
+    """Rules for retries: which failures are retried, and after how long.
 
-    Attempt n is followed by a pause drawn evenly from 0 to ``min(backoff_max, backoff * 2 ** (n - 1))`` seconds
-    ("full jitter"), or by what Retry-After says (RFC 9110 section 10.2.3).
+    The wait after attempt n is a random time from 0 to ``min(backoff_max, backoff * 2 ** (n - 1))`` seconds ("full
+    jitter"), or the time of the server's Retry-After (RFC 9110 section 10.2.3).
 
     Attributes:
-        attempts: attempts in all; 1 means no retry. What brings new bytes of a body begins to count anew.
-        statuses: answers that are asked for again.
-        methods: requests that are made again. httpconn sends GET; another method can only come from an event hook,
-            and is safe to name here only if it is idempotent (RFC 9110 section 9.2.2).
-        backoff: seconds; 0 means no pause.
-        backoff_max: seconds.
-        jitter: draw the pause as said above; False takes the whole of it.
-        obey_retry_after: wait as long as the server says, and fail at once when that reaches past the deadline
-            or past ``max_retry_after``.
-        max_retry_after: seconds.
-        budget: retries that each request to a host that went well earns for others to it. Beside them, 10 a second
-            are free, and 100 at once; when all are used up, an error is final. That keeps many calls together from
-            burying a host that is down under retries. Retries that Retry-After puts off, and those that go on with a
-            body, cost nothing. None means no bound.
+        attempts: attempts of a call (default 3); 1 means no retry. An attempt that receives new bytes of a body
+            restarts the count.
+        statuses: statuses that are retried (default: 408, 425, 429, 500, 502, 503, 504 and 520 to 527).
+        methods: methods that are retried (default: GET and HEAD). httpconn sends GET. An event hook can change the
+            method. Add a method only if it is idempotent (RFC 9110 section 9.2.2).
+        backoff: seconds of the first wait (default 0.5); 0 means no wait.
+        backoff_max: maximum seconds of a wait (default 20).
+        jitter: whether to choose the wait at random; False always waits for the full time.
+        obey_retry_after: whether to wait as long as the server's Retry-After says. If that is longer than
+            ``max_retry_after`` or than the time left, the call fails at once.
+        max_retry_after: maximum seconds of a Retry-After (default 120).
+        budget: retries to a host that each successful request to it allows (default 0.2). In addition, each host has
+            10 retries a second, and up to 100 at once. If none is left, the error is final. The budget protects a
+            failing host from the retries of many calls. Retries after a Retry-After, and retries that continue a body,
+            are not counted. None means no limit.
     """
 
     attempts: int = 3
@@ -192,7 +203,7 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, value: RetryPolicy | int) -> RetryPolicy:
-        """``3`` means: three retries after the first attempt, as in httpx's transports."""
+        """Return the policy for a value of ``retries=``. A number counts retries, as in httpx."""
         if isinstance(value, RetryPolicy):
             return value
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -202,13 +213,13 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RedirectPolicy:
-    """Which redirects are followed.
+    """Rules for redirects.
 
     Attributes:
-        max_hops: redirects followed in one attempt.
-        allow_downgrade: follow a redirect from https to http.
-        safe_headers: names of headers that may go on to another origin besides User-Agent, Accept,
-            Accept-Encoding, Accept-Language, Range and If-Range. All others stay on the origin they were given for.
+        max_hops: redirects to follow in one attempt (default 20).
+        allow_downgrade: whether to follow a redirect from https to http (default False).
+        safe_headers: names of further header fields to send to another origin. By default, these are User-Agent,
+            Accept, Accept-Encoding, Accept-Language, Range, If-Range, If-None-Match and If-Modified-Since.
     """
 
     max_hops: int = 20
@@ -223,13 +234,15 @@ class RedirectPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """How often requests may start: retries and redirects count, and who asks first is served first.
+    """A limit of the requests that start in a period. Retries and redirects count as requests.
+
+    Requests wait in the order of their arrival.
 
     Attributes:
         rate: requests per ``per`` seconds.
-        per: seconds.
-        burst: requests that may start at once after a pause.
-        scope: "host" for each host by itself, "all" for all hosts together.
+        per: the period in seconds (default 1).
+        burst: requests that may start at once after an idle time (default 1).
+        scope: "host" (the default) for a limit of each host, "all" for one limit of all hosts.
     """
 
     rate: float
@@ -251,5 +264,5 @@ class RateLimit:
 
 
 def without_total(timeouts: Timeouts) -> Timeouts:
-    """The same, for calls whose length depends on the size of a file."""
+    """Return the timeouts without a total, for calls whose duration depends on the size of a file."""
     return replace(timeouts, total=None)

@@ -1,4 +1,4 @@
-"""Pins: which public keys a server may have."""
+"""Pins: the public keys that a server may have."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _PREFIX = "sha256/"
 
 @dataclass(frozen=True, slots=True, init=False)
 class Pinned:
-    """For ``verify=``: a server's certificate must hold one of these public keys.
+    """A value for ``verify=`` that requires one of several public keys in the server's certificate.
 
-    It is checked on the server's own certificate, after the handshake and before a byte of the request is sent, for
-    every https server that the connection reaches, directly, by HTTP/2 and through proxies. A server with another key
-    is a ``TLSFailed``, which is not tried again. Of http URLs and of a proxy's own certificate it says nothing.
+    The key of the server's own certificate is compared after the TLS handshake, before any byte of the request is
+    sent. This applies to every https server, over HTTP/1.1, HTTP/2 and through proxies. A server with another key
+    raises ``TLSFailed``, which is not retried. Pins do not apply to http URLs and to the certificate of a proxy.
 
     Args:
-        pins: each ``sha256/`` and the base64 of the SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4);
-            any of them will do. Pin two keys at the least, one of them not in use yet.
-        ca: who must have signed the certificate besides: what ``verify=`` takes, but no context. With False the key
-            alone proves who the server is: names and dates are not checked.
+        pins: the accepted keys. Each pin is ``sha256/`` and the base64 of the SHA-256 of the SubjectPublicKeyInfo in
+            DER (RFC 7469 section 2.4). Pin at least two keys, one of which is not yet in use.
+        ca: the certificate authorities that the certificate must chain to, as for ``verify=``, but not a context.
+            False verifies the key alone, and neither the name nor the dates of the certificate.
 
     Raises:
-        InvalidRequest: no pin, or one that is not of this form.
+        InvalidRequest: there are no pins, or a pin has another form.
     """
 
     pins: frozenset[str]
@@ -44,7 +44,11 @@ class Pinned:
 
 
 def pin_of(certificate: bytes) -> str:
-    """The pin of a certificate in DER; raises ValueError where it is none."""
+    """Return the pin of a certificate.
+
+    Raises:
+        ValueError: the bytes are not a certificate in DER.
+    """
     return _PREFIX + b64encode(hashlib.sha256(public_key_info(certificate)).digest()).decode("ascii")
 
 
@@ -56,5 +60,5 @@ def _is_pin(pin: object) -> bool:
         digest = b64decode(text, validate=True)
     except ValueError:
         return False
-    # Base64 has several spellings of one digest, and pins are compared as text.
+    # Base64 can encode one digest in several ways, and pins are compared as text.
     return len(digest) == hashlib.sha256().digest_size and b64encode(digest).decode("ascii") == text

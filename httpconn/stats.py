@@ -1,4 +1,4 @@
-"""What a connection object has done so far, and what it holds now: frozen values."""
+"""Statistics of a connection object, as frozen values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostStats:
-    """What was sent to one host and came from it.
+    """The requests to one host and their results.
 
     Attributes:
-        requests: requests sent, redirects and retries included.
-        retries: attempts that failed and were followed by another one.
-        received: bytes of bodies, as they were sent.
-        errors: calls that ended in an error of httpconn's, counted where their last request went.
-        cached: calls that the cache answered, whether or not the server was asked about it.
+        requests: requests sent, including redirects and retries.
+        retries: failed attempts that were followed by another attempt.
+        received: bytes of bodies, before decoding.
+        errors: calls that ended in an error of httpconn, counted at the host of their last request.
+        cached: calls that used a stored response, whether or not the server was asked to validate it.
     """
 
     requests: int = 0
@@ -31,14 +31,14 @@ class HostStats:
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """The connections of the clients that are open.
+    """The connections in the pools.
 
     Attributes:
-        open: those that are open or being made, idle ones included.
-        idle: of these, those that nobody uses.
-        waiting: calls that wait for one.
-        made: connections made so far.
-        reused: requests that were sent on one that was there already.
+        open: connections that are open or being opened, including idle ones.
+        idle: open connections that are not in use.
+        waiting: calls that are waiting for a connection.
+        made: connections opened so far.
+        reused: requests that were sent on an existing connection.
     """
 
     open: int = 0
@@ -49,7 +49,7 @@ class PoolStats:
 
     @classmethod
     def total(cls, parts: Iterable[PoolStats]) -> PoolStats:
-        """Of several pools."""
+        """Return the sum of several pools."""
         known = list(parts)
         return cls(*(sum(getattr(each, name) for each in known) for name in cls.__slots__))
 
@@ -61,15 +61,14 @@ class PoolStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats(HostStats):
-    """The same for all hosts together.
+    """The totals of all hosts.
 
-    Counted without locks, so that it costs next to nothing: of threads that count at the same moment, one may go
-    uncounted.
+    The counters have no lock, so that they cost little. If two threads count at the same moment, one count can be lost.
 
     Attributes:
-        connections: the connections that it holds; not those of a transport that is not httpconn's.
-        errors_by_type: these, by the name of the error's class.
-        hosts: the same for each host, of the first thousand.
+        connections: the connections in httpconn's pools. A caller's own transport is not included.
+        errors_by_type: the errors by the name of their class.
+        hosts: the statistics of each of the first 1024 hosts.
     """
 
     connections: PoolStats = PoolStats()
@@ -77,21 +76,13 @@ class Stats(HostStats):
     hosts: Mapping[str, HostStats] = field(default_factory=dict)
 
 
-def stats_of(counts: Counters, pools: Iterable[PoolStats]) -> Stats:
-    """What there is now."""
-    hosts = {host: _of(tally) for host, tally in list(counts.hosts.items())}
-    parts = [*hosts.values(), _of(counts.others)]
-    return Stats(
-        sum(each.requests for each in parts),
-        sum(each.retries for each in parts),
-        sum(each.received for each in parts),
-        sum(each.errors for each in parts),
-        sum(each.cached for each in parts),
-        PoolStats.total(pools),
-        dict(counts.errors),
-        hosts,
-    )
+def stats_of(counters: Counters, pools: Iterable[PoolStats]) -> Stats:
+    """Return the present values of the counters and of the pools."""
+    hosts = {host: _of(each) for host, each in list(counters.hosts.items())}
+    parts = [*hosts.values(), _of(counters.others)]
+    totals = {name: sum(getattr(each, name) for each in parts) for name in HostStats.__slots__}
+    return Stats(**totals, connections=PoolStats.total(pools), errors_by_type=dict(counters.errors), hosts=hosts)
 
 
-def _of(tally: HostCounters) -> HostStats:
-    return HostStats(tally.requests, tally.retries, tally.received, tally.errors, tally.cached)
+def _of(counters: HostCounters) -> HostStats:
+    return HostStats(**{name: getattr(counters, name) for name in HostStats.__slots__})

@@ -1,4 +1,4 @@
-"""Verdicts of an access policy, explained."""
+"""The results of checking a URL against an access policy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class CheckedAddress:
-    """What a policy makes of one address.
+    """The result for one address.
 
     Attributes:
-        address: as it was given.
-        allowed: whether it may be dialled.
-        reason: what kind of rule forbids it, in a few words, or nothing.
-        rule: the rule itself, or nothing.
+        address: the address as given.
+        allowed: whether httpconn may connect to it.
+        reason: the kind of the rule that denies it, such as "private network"; empty if it is allowed.
+        rule: the rule that denies it; empty if it is allowed.
     """
 
     address: str
@@ -25,16 +25,16 @@ class CheckedAddress:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a policy makes of a URL.
+    """The result for a URL.
 
     Attributes:
         url: the URL, redacted.
-        allowed: whether it may be fetched, as far as its text and the addresses tell.
-        reason: what kind of rule forbids it, in a few words, or nothing.
-        rule: the rule itself, or nothing.
-        host: its host as A-labels or an address; empty if it is no URL.
-        port: its port; 0 if it is no URL.
-        addresses: what was said of each address.
+        allowed: whether the URL may be fetched. It depends on the URL and on the given addresses.
+        reason: the kind of the rule that denies it, such as "port"; empty if it is allowed.
+        rule: the rule that denies it; empty if it is allowed.
+        host: the host as A-labels or as an address; empty if the URL is invalid.
+        port: the port; 0 if the URL is invalid.
+        addresses: the results for the addresses.
     """
 
     url: str
@@ -45,10 +45,10 @@ class Checked:
     port: int = 0
     addresses: tuple[CheckedAddress, ...] = ()
 
-    def leading_to(self, addresses: Iterable[CheckedAddress]) -> Checked:
-        """The same with what was said of the addresses; one that is forbidden forbids the URL."""
-        judged = tuple(addresses)
-        denied = next((each for each in judged if not each.allowed), None)
+    def with_addresses(self, addresses: Iterable[CheckedAddress]) -> Checked:
+        """Return the result with those for the addresses. One denied address denies the URL."""
+        checked = tuple(addresses)
+        denied = next((each for each in checked if not each.allowed), None)
         if denied is None:
-            return replace(self, addresses=judged)
-        return replace(self, allowed=False, reason=denied.reason, rule=denied.rule, addresses=judged)
+            return replace(self, addresses=checked)
+        return replace(self, allowed=False, reason=denied.reason, rule=denied.rule, addresses=checked)

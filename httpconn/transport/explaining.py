@@ -36,7 +36,7 @@ def explained(
     except (ConnectFailed, ConnectTimedOut) as error:
         error.url = checked.url
         raise
-    return checked.leading_to(_judged(guard, checked.host, str(address.name[0])) for address in found)
+    return checked.with_addresses(_judged(guard, checked.host, str(address.name[0])) for address in found)
 
 
 def _judged(guard: Guard, host: str, address: str) -> CheckedAddress:
