@@ -21,7 +21,7 @@ Script = Answer | Handler | Mapping[str, "Answer | Handler"]
 
 HOST = "127.0.0.1"
 BACKLOG = 4096
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 def in_turn(*answers: Answer) -> Handler:

@@ -28,7 +28,7 @@ from httpconn import (
 from httpconn.testing import Received
 from tests.servers.scripted import Stall, Until, in_turn, response
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 EVENT_LOOPS = pytest.mark.parametrize("face", ["asyncio", "trio"], indirect=True)
 
 

@@ -14,7 +14,7 @@ from httpconn.transport.signals import ThreadSignal
 from tests.api.test_many import Reader, await_no_crew, results_of
 from tests.servers.scripted import Until, response
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def followers(connection):

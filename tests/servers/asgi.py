@@ -18,7 +18,7 @@ from tests.servers.application import app
 from tests.servers.tls import Certificates
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from httpconn.runtime.stepping import run_sync
 
 FACES = ("sync", "asyncio", "trio")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 RENAMED = {
     "get_response": "get_async_response",

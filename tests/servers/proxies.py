@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.servers.proxy_record import RECORD, RecordingPlugin
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True)

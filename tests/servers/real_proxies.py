@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 # Where Debian installs them is not in an ordinary user's PATH.
 FOLDERS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
 PROGRAMS = {name: shutil.which(name, path=FOLDERS) for name in ("squid", "tinyproxy", "microsocks", "danted")}
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 USER, PASSWORD = "J\u00e9r\u00f4me", "p@ss w\u00f6rd/%#"
 """Credentials with characters that a URL has to encode. Squid's file of passwords allows no colon in them."""
