@@ -1,4 +1,4 @@
-"""The site of the tutorial, on this machine alone: run it in a terminal of its own, and end it with Ctrl-C."""
+"""The site of the tutorial, on this machine only. Run it in its own terminal, and stop it with Ctrl-C."""
 
 from __future__ import annotations
 

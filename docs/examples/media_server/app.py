@@ -1,4 +1,4 @@
-"""A chat completions API whose users send images by URL; the model is a stand-in that says what it was shown."""
+"""A chat completions API that fetches images from URLs of users. The model is a stand-in that lists its images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .media import BadMedia, Image, fetch_images
 
 logger = logging.getLogger("media_server")
 
-STRANGERS = httpconn.AccessPolicy.public_internet()
+PUBLIC_INTERNET = httpconn.AccessPolicy.public_internet()
 
 
 class ImageURL(BaseModel):
@@ -44,11 +44,11 @@ class Completion(BaseModel):
     messages: list[Message] = Field(min_length=1)
 
 
-def create_app(access: httpconn.AccessPolicy = STRANGERS) -> FastAPI:
-    """The application.
+def create_app(access: httpconn.AccessPolicy = PUBLIC_INTERNET) -> FastAPI:
+    """Return the application.
 
     Args:
-        access: where the URLs of users may lead.
+        access: the policy for the URLs of users.
     """
 
     @asynccontextmanager
@@ -62,7 +62,7 @@ def create_app(access: httpconn.AccessPolicy = STRANGERS) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def complete(completion: Completion, request: Request) -> dict[str, object]:
         images = await fetch_images(request.app.state.connection, list(urls_of(completion)))
-        return answer(completion.model, images)
+        return completion_of(completion.model, images)
 
     @app.exception_handler(BadMedia)
     async def refuse_media(_: Request, error: BadMedia) -> JSONResponse:
@@ -70,7 +70,7 @@ def create_app(access: httpconn.AccessPolicy = STRANGERS) -> FastAPI:
 
     @app.exception_handler(httpconn.HTTPConnError)
     async def refuse_url(_: Request, error: httpconn.HTTPConnError) -> JSONResponse:
-        # The operator is told all, a stranger nothing that would show them around our network.
+        # The log contains all details. The response reveals nothing about the internal network.
         logger.warning("An image was not fetched: %s", error)
         return problem(status_for(error), error.public_message)
 
@@ -78,27 +78,27 @@ def create_app(access: httpconn.AccessPolicy = STRANGERS) -> FastAPI:
 
 
 def urls_of(completion: Completion) -> Iterator[str]:
-    """The URLs of all images, in order."""
+    """Yield the URLs of all images, in order."""
     for message in completion.messages:
         if not isinstance(message.content, str):
             yield from (part.image_url.url for part in message.content if isinstance(part, ImagePart))
 
 
 def status_for(error: httpconn.HTTPConnError) -> int:
-    """4xx where whoever gave the URL is at fault, otherwise a gateway's status (RFC 9110 section 15.6)."""
+    """Return 400 if the URL is at fault, and otherwise the status of a gateway (RFC 9110 section 15.6)."""
     if isinstance(error, httpconn.TimedOut):
         return 504
     return 400 if error.fault == "caller" else 502
 
 
 def problem(status: int, message: str) -> JSONResponse:
-    """An error in the form of the chat completions API."""
+    """Return an error in the form of the chat completions API."""
     kind = "invalid_request_error" if status < 500 else "upstream_error"
     return JSONResponse({"error": {"message": message, "type": kind}}, status)
 
 
-def answer(model: str, images: list[Image]) -> dict[str, object]:
-    """What a model would say."""
+def completion_of(model: str, images: list[Image]) -> dict[str, object]:
+    """Return the completion of a stand-in for a model."""
     seen = ", ".join(f"{image.kind} of {len(image.data)} bytes" for image in images) or "nothing"
     choice = {"index": 0, "message": {"role": "assistant", "content": f"I see {seen}."}, "finish_reason": "stop"}
     return {"object": "chat.completion", "model": model, "choices": [choice]}

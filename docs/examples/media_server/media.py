@@ -1,4 +1,4 @@
-"""The media of a request: fetched from wherever the user says, held to limits, and known by its bytes."""
+"""The images of a request: fetched from URLs of users, within limits, and identified by their first bytes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MIB = 1024 * 1024
 MAX_IMAGES = 8
 MAX_IMAGE_BYTES = 10 * MIB
 MAX_REQUEST_BYTES = 24 * MIB
-"""All the images of one request together."""
+"""Limit of all images of one request together."""
 SECONDS = 10.0
-"""For all the images of one request together."""
+"""Deadline of all images of one request together."""
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -27,16 +27,16 @@ SIGNATURES = {
 
 
 class BadMedia(ValueError):
-    """The user's fault; the message is for the user."""
+    """An error of the user. The message is for the user."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """What a model is given.
+    """An image for a model.
 
     Attributes:
-        kind: the media type, told by the first bytes; what the server says of it does not count.
-        data: the file.
+        kind: the media type, by the first bytes; the server's Content-Type is ignored.
+        data: the content of the file.
     """
 
     kind: str
@@ -44,11 +44,11 @@ class Image:
 
 
 async def fetch_images(connection: httpconn.HTTPConnection, urls: list[str]) -> list[Image]:
-    """All images, in order. They share one budget of bytes and one deadline.
+    """Fetch all images and return them in order. They share one byte budget and one deadline.
 
     Raises:
-        BadMedia: what came is no image, or there are too many.
-        httpconn.HTTPConnError: the first error of any; the other transfers end with it.
+        BadMedia: a body is not an image, or there are too many URLs.
+        httpconn.HTTPConnError: the first error; it cancels the other transfers.
     """
     if len(urls) > MAX_IMAGES:
         raise BadMedia(f"At most {MAX_IMAGES} images, please.")
@@ -56,7 +56,7 @@ async def fetch_images(connection: httpconn.HTTPConnection, urls: list[str]) -> 
     images: dict[int, Image] = {}
 
     async def fetch(index: int, url: str) -> None:
-        images[index] = recognised(await load(connection, url, budget))
+        images[index] = identified(await load(connection, url, budget))
 
     with httpconn.deadline(SECONDS):
         try:
@@ -69,7 +69,7 @@ async def fetch_images(connection: httpconn.HTTPConnection, urls: list[str]) -> 
 
 
 async def load(connection: httpconn.HTTPConnection, url: str, budget: httpconn.ByteBudget) -> bytes:
-    """The bytes of an http, https or data URL."""
+    """Return the bytes of an http, https or data URL."""
     if url[:5].lower() == "data:":
         data = decoded(url)
         budget.spend(len(data))
@@ -78,7 +78,7 @@ async def load(connection: httpconn.HTTPConnection, url: str, budget: httpconn.B
 
 
 def decoded(url: str) -> bytes:
-    """The bytes of a data URL (RFC 2397), in base64."""
+    """Return the bytes of a base64 data URL (RFC 2397)."""
     head, comma, text = url.partition(",")
     if not comma or not head.lower().endswith(";base64"):
         raise BadMedia("A data URL must hold base64.")
@@ -90,8 +90,8 @@ def decoded(url: str) -> bytes:
         raise BadMedia("A data URL must hold base64.") from None
 
 
-def recognised(data: bytes) -> Image:
-    """An image of a kind that is allowed."""
+def identified(data: bytes) -> Image:
+    """Return an image of an allowed type."""
     kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), None)
     if kind is None and data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         kind = "image/webp"
@@ -101,6 +101,6 @@ def recognised(data: bytes) -> Image:
 
 
 def first(errors: ExceptionGroup[Exception]) -> Exception:
-    """One of the errors that ended a group of tasks."""
+    """Return the first error of a task group."""
     error = errors.exceptions[0]
     return first(error) if isinstance(error, ExceptionGroup) else error

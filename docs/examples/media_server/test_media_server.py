@@ -1,4 +1,4 @@
-"""What users of the API are answered, whatever URLs they send; against real servers, most of them hostile."""
+"""The responses of the API to all kinds of URLs, against real servers, most of them hostile."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Ask = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Ask]:
-    """Asks the application as it is deployed."""
+    """Send requests to the application as deployed."""
     with asking(create_app()) as ask:
         yield ask
 
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
-    """Asks one that may reach the servers of the tests."""
+    """Send requests to an application that can reach the servers of the tests."""
     with asking(create_app(LOOPBACK)) as ask:
         yield ask
 
 
 @contextmanager
 def asking(app: object) -> Iterator[Ask]:
-    """The application on a real server, and a client of it."""
+    """Run the application on a real server, with a client."""
     with serve_http1(app, lifespan="on") as origin, httpx.Client(trust_env=False, timeout=30) as client:
 
         def ask(*urls: str) -> httpx.Response:

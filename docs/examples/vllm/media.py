@@ -1,4 +1,4 @@
-"""The way of vLLM's media connector from a URL to bytes, on httpconn."""
+"""vLLM's media connector on httpconn: from a URL to an image, a sound or a video."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Media = TypeVar("Media", covariant=True)
 
 
 class MediaIO(Protocol[Media]):
-    """What makes an image, a sound or a video out of bytes."""
+    """A decoder of images, sounds or videos."""
 
     def load_bytes(self, data: bytes) -> Media: ...
 
@@ -32,12 +32,12 @@ class MediaIO(Protocol[Media]):
 
 
 class MediaConnector:
-    """Loads what the URLs of requests name.
+    """A loader of the media that URLs of requests name.
 
     Args:
-        connection: fetches http and https; its access policy says from where.
-        allowed_local_media_path: the folder that file URLs may name files of; empty: none.
-        environ: for ``VLLM_MEDIA_URL_ALLOW_REDIRECTS``.
+        connection: fetches http and https URLs under its access policy.
+        allowed_local_media_path: the folder for file URLs; if it is empty, file URLs are rejected.
+        environ: has ``VLLM_MEDIA_URL_ALLOW_REDIRECTS``.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MediaConnector:
         fetch_timeout: float | None = None,
         budget: httpconn.ByteBudget | None = None,
     ) -> Media:
-        """Media from an http, https, data or file URL; the budget is what all media of a request share."""
+        """Load media from an http, https, data or file URL. All media of a request share the budget."""
         local = self._local(url, media_io)
         if local is not None:
             return local()
@@ -80,7 +80,7 @@ class MediaConnector:
         fetch_timeout: float | None = None,
         budget: httpconn.ByteBudget | None = None,
     ) -> Media:
-        """The same, awaited; what needs the processor is done in a thread."""
+        """Load media as ``load_from_url`` does. Decoding runs in a thread."""
         local = self._local(url, media_io)
         if local is not None:
             return await anyio.to_thread.run_sync(local)
@@ -94,7 +94,7 @@ class MediaConnector:
         return await anyio.to_thread.run_sync(media_io.load_bytes, data)
 
     def _local(self, url: str, media_io: MediaIO[Media]) -> Callable[[], Media] | None:
-        """What loads a URL that needs no network; all others are httpconn's to judge."""
+        """Return a loader for a data or file URL, or None. httpconn checks all other URLs."""
         scheme = url.partition(":")[0].lower()
         if scheme == "data":
             return partial(media_io.load_base64, *_data(url))
@@ -113,7 +113,7 @@ class MediaConnector:
 
 
 def _data(url: str) -> tuple[str, str]:
-    """The media type, without its parameters, and the base64 of a data URL (RFC 2397)."""
+    """Return the media type without its parameters, and the base64 text, of a data URL (RFC 2397)."""
     head, comma, data = url[len("data:") :].partition(",")
     if not comma:
         raise ValueError("Invalid data URL: missing ',' separator.")

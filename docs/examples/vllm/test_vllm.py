@@ -1,4 +1,4 @@
-"""vLLM's own ways of calling its connection and its media connector, against real servers."""
+"""vLLM's calls of its connection and its media connector, against real servers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import httpx
 import pytest
 
 import httpconn
-from docs.examples.vllm.connections import HTTPConnection, connection_for_strangers, global_http_connection
+from docs.examples.vllm.connections import HTTPConnection, connection_for_untrusted_urls, global_http_connection
 from docs.examples.vllm.media import MediaConnector
 from tests.servers.scripted import ScriptedServer, in_turn, response
 
 
 class Plain:
-    """Media that is its bytes.
+    """Media without a format.
 
     Args:
-        most: bytes that it may have.
+        most: limit in bytes.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -95,15 +95,15 @@ def test_redirects_are_followed_unless_the_environment_forbids() -> None:
     "url",
     ["http://127.0.0.1:1/", "http://169.254.169.254/", "http://cdn.example.com\\@10.0.0.1/", "http://other.example/"],
 )
-def test_strangers_reach_the_allowed_domains_only(url: str) -> None:
-    with connected(connection_for_strangers(["cdn.example.com"])) as connector:
+def test_untrusted_urls_reach_the_allowed_domains_only(url: str) -> None:
+    with connected(connection_for_untrusted_urls(["cdn.example.com"])) as connector:
         with pytest.raises(ValueError, match=r".") as caught:
             connector.load_from_url(url, Plain(), fetch_timeout=5)
         assert isinstance(caught.value, httpconn.InvalidRequest)
 
 
 def test_addresses_inside_are_reached_where_the_environment_says_so() -> None:
-    opened = connection_for_strangers(["127.0.0.1"], environ={"VLLM_MEDIA_EGRESS_BLOCK_PRIVATE": "0"})
+    opened = connection_for_untrusted_urls(["127.0.0.1"], environ={"VLLM_MEDIA_EGRESS_BLOCK_PRIVATE": "0"})
     with ScriptedServer(response(body=b"media")) as server, connected(opened) as connector:
         assert connector.load_from_url(server.url, Plain()) == b"media"
         with pytest.raises(httpconn.AccessDenied):
