@@ -1,6 +1,6 @@
-"""httpconn fetches bytes, text, JSON and files over HTTP, from synchronous code, asyncio and trio alike.
+"""Bytes, text, JSON and files over HTTP, for synchronous code, asyncio and trio.
 
-A name is imported when it is first used, since most programs that import this package use it later, or not at all.
+Each name is imported at its first use. This keeps the import fast for programs that use httpconn late or not at all.
 """
 
 from importlib import import_module
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         *_errors,
     ]
 
-_HOMES = {
+_MODULE_OF = {
     "AccessPolicy": "access",
     "Cache": "cache",
     "Checked": "core.accesschecks",
@@ -99,18 +99,18 @@ _HOMES = {
 }
 _MODULES = ("errors", "progress", "testing", "transport")
 
-if not TYPE_CHECKING:  # or any name would do for type checkers
+if not TYPE_CHECKING:  # with this function, type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return import_module(f".{name}", __name__)
         if name == "__all__":
-            return [*_HOMES, "__version__", *_errors_module().__all__]
-        home = _HOMES.get(name) or _home_of_error(name)
-        found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return [*_MODULE_OF, "__version__", *_errors_module().__all__]
+        module = _MODULE_OF.get(name) or _module_of_error(name)
+        found = globals()[name] = getattr(import_module(f".{module}", __name__), name)
         return found
 
-    def _home_of_error(name: str) -> str:
+    def _module_of_error(name: str) -> str:
         if name.startswith("_") or name not in _errors_module().__all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return "errors"

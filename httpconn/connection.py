@@ -1,4 +1,4 @@
-"""HTTPConnection: the public face, put together."""
+"""HTTPConnection, the class with all methods, and the global connection object."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import httpx
 from ._version import __version__
 from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
-from .api.arguments import Calls, Headers, Timeout, bandwidth_of, require
+from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.downloading import Downloading
 from .api.fetching import Fetching
 from .api.many import ManyURLs
 from .api.opening import Opening
-from .api.pickling import given, picklable
+from .api.pickling import explicit_options, picklable
 from .cache import Cache, store_of
 from .core.decoding import offered
 from .core.rates import RateLimiter
@@ -38,42 +38,46 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 
 class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
-    """Fetches bytes, text, JSON and files over HTTP, from synchronous code, asyncio and trio.
+    """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
-    One object serves any number of threads, event loops and forked processes at once. It opens nothing until it is
-    used. Close it with ``close`` or ``aclose``, or use it in a ``with`` or ``async with`` block; a closed one opens
-    anew when it is used again. It pickles, as its options: the other process opens its own connections.
+    One object serves any number of threads, event loops and forked processes at the same time. It opens connections
+    when a call needs them. Close it with ``close`` or ``aclose``, or use it in a ``with`` or ``async with`` block. A
+    closed object can be used again; it then opens new connections.
+
+    Pickling a connection object pickles its options. The receiving process opens its own connections.
 
     Args:
-        reuse_client: keep connections between calls; False makes and closes a client for each call.
-        user_agent: the User-Agent; by default ``httpconn/VERSION``.
-        headers: sent with every request; those of a call win. On a redirect they stay on their origin.
-        timeout: a number of seconds for the whole of each call, or :class:`Timeouts`; by default what ``access`` says.
-        limits: see :class:`Limits`; None for what ``access`` says.
-        retries: a number of retries, or :class:`RetryPolicy`.
-        access: which URLs may be fetched; see :class:`AccessPolicy`.
-        redirects: see :class:`RedirectPolicy`; None for what ``access`` says.
-        rate_limit: how often requests may start; one :class:`RateLimit`, or several which hold together.
-        bandwidth: bytes per second of all bodies together, as they are sent; None means no bound.
-        coalesce: calls of ``get_bytes``, ``get_text`` and ``get_json`` that are under way at once and ask for the same
-            (URL, headers, limits) share one transfer: those of all threads, and those of one event loop. Each keeps
-            its own deadline; a call with a ``budget`` fetches for itself.
-        cache: keep what is fetched to be held in memory, between calls; see :class:`Cache`. None keeps nothing.
-        verify: True (certifi's authorities, or those of the environment), False, the path of a PEM file or a folder,
-            "system" (the operating system's store), an ``ssl.SSLContext``, or :class:`Pinned`.
+        reuse_client: keep connections between calls. With False, each call makes and closes its own client.
+        user_agent: the User-Agent. The default is ``httpconn/VERSION``.
+        headers: header fields for every request. Those of a call replace them. A redirect to another origin does not
+            get them.
+        timeout: seconds for each call as a whole, or :class:`Timeouts`. The default depends on ``access``.
+        limits: see :class:`Limits`. The default depends on ``access``.
+        retries: number of retries, or :class:`RetryPolicy`.
+        access: the URLs that may be fetched. See :class:`AccessPolicy`.
+        redirects: see :class:`RedirectPolicy`. The default depends on ``access``.
+        rate_limit: limit for the number of requests per second: one :class:`RateLimit`, or several that all apply.
+        bandwidth: bytes per second of all bodies together, before content decoding. None means no limit.
+        coalesce: share one transfer between equal calls of ``get_bytes``, ``get_text`` and ``get_json`` that run at the
+            same time. Calls are equal if their URL, headers and limits are. Calls of all threads can share a transfer,
+            and calls of one event loop. Each call keeps its own deadline. A call with a ``budget`` shares nothing.
+        cache: keep the responses of ``get_bytes``, ``get_text`` and ``get_json`` between calls. See :class:`Cache`.
+        verify: the certificate authorities to trust. True means those of certifi or of the environment, and "system"
+            those of the operating system. False disables verification. The path of a PEM file or a folder, an
+            ``ssl.SSLContext`` and :class:`Pinned` are also accepted.
         cert: a client certificate: a path, (certificate, key) or (certificate, key, password).
-        proxy: the URL of a proxy for everything.
-        trust_env: honour the environment's variables for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY),
-            authorities (SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and SSLKEYLOGFILE.
-        resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
-            resolver; called in a thread of its own, or awaited if it is a coroutine function, which serves the
-            asynchronous methods alone. ``access`` judges what it gives. Answers are kept for 10 seconds.
-        http2: speak HTTP/2 where the server does; needs the extra ``http2``.
-        event_hooks: lists of functions for the events "request" and "response", as in httpx, and "retry", "redirect"
-            and "download", which are told of a :class:`RetryEvent`, a :class:`RedirectEvent` and a
-            :class:`Downloaded`. Coroutine functions serve the asynchronous methods alone.
-        transport: any httpx or httpx2 transport, for the synchronous methods.
-        async_transport: any asynchronous httpx or httpx2 transport, for the asynchronous ones.
+        proxy: the URL of a proxy for all requests.
+        trust_env: use the environment variables for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY),
+            certificate authorities (SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and SSLKEYLOGFILE.
+        resolver: a function that gets a host and a port and returns addresses. It replaces the system's resolver. A
+            thread calls it; a coroutine function is awaited and works only with the asynchronous methods. ``access``
+            checks the addresses. They are cached for 10 seconds.
+        http2: use HTTP/2 if the server supports it. Needs the extra ``http2``.
+        event_hooks: lists of functions for the events "request" and "response", as in httpx, and for "retry",
+            "redirect" and "download". The latter get a :class:`RetryEvent`, a :class:`RedirectEvent` or a
+            :class:`Downloaded`. Coroutine functions work only with the asynchronous methods.
+        transport: an httpx or httpx2 transport for the synchronous methods.
+        async_transport: an asynchronous httpx or httpx2 transport for the asynchronous methods.
 
     Raises:
         InvalidRequest: an option is not valid.
@@ -104,7 +108,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         transport: SyncLike | None = None,
         async_transport: AsyncLike | None = None,
     ) -> None:
-        self._options = given(HTTPConnection.__init__, locals())
+        self._options = explicit_options(HTTPConnection.__init__, locals())
         require(limits=(limits, Limits | None), access=(access, AccessPolicy))
         require(redirects=(redirects, RedirectPolicy | None))
         require(event_hooks=(event_hooks, Mapping | None))
@@ -121,7 +125,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         limits = limits or defaults.limits
         is_default = timeout is DEFAULT_TIMEOUTS
         timeouts = defaults.timeouts if is_default else _timeouts_of(timeout)
-        self._calls = Calls(
+        self._calls = CallFactory(
             Rules(
                 builder,
                 limits,
@@ -134,7 +138,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 cache=store_of(cache, access),
             ),
             timeouts,
-            # A file takes as long and as much as it takes, unless somebody said otherwise, or its URL is a stranger's.
+            # By default, large files may take any time and have any size, unless the URLs are untrusted.
             file_timeouts=without_total(timeouts) if is_default and not access.public else timeouts,
             file_bytes=limits.max_bytes if access.public else None,
         )
@@ -163,52 +167,56 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
         return self._clients.reuse
 
     def get_sync_client(self) -> httpx.Client:
-        """The ``httpx.Client`` of the synchronous methods; with ``reuse_client=False`` a new one, yours to close."""
+        """Return the ``httpx.Client`` of the synchronous methods, or a new one with ``reuse_client=False``.
+
+        The caller closes a new client.
+        """
         return self._clients.sync_client()
 
     async def get_async_client(self) -> httpx.AsyncClient:
-        """The ``httpx.AsyncClient`` of this event loop; with ``reuse_client=False`` a new one, yours to close."""
+        """Return the ``httpx.AsyncClient`` of this event loop, or a new one with ``reuse_client=False``.
+
+        The caller closes a new client.
+        """
         return await self._clients.async_client()
 
     def proxy_for(self, url: URL) -> str | None:
-        """Return the URL of the proxy that requests for a URL go through, without user and password.
+        """Return the URL of the proxy for requests to a URL, without user and password. No request is sent.
 
         Args:
-            url: an http or https URL. Nothing is sent.
+            url: an http or https URL.
 
         Returns:
-            The proxy's URL. None for a direct connection, and where ``transport=`` or ``async_transport=`` is given.
+            The URL of the proxy. None for a direct connection, and with ``transport=`` or ``async_transport=``.
 
         Raises:
-            InvalidURL: the URL cannot be fetched.
-            InvalidRequest: the option or the variable that names the proxy does not hold the URL of a proxy.
+            InvalidURL: the URL is not a valid http or https URL.
+            InvalidRequest: the value of ``proxy`` or of an environment variable is not the URL of a proxy.
         """
         return self._clients.proxy_for(vet(url).origin)
 
     def stats(self) -> Stats:
-        """What its calls came to so far, on all threads and event loops, and which connections it holds."""
+        """Return the metrics of all calls so far, on all threads and event loops, and of the open connections."""
         return stats_of(self._calls.rules.counters, self._clients.pools())
 
     def close(self) -> None:
-        """Close what the synchronous methods opened; what event loops hold is closed by them."""
+        """Close the connections of the synchronous methods. Each event loop closes its own connections."""
         self._clients.close()
 
     async def aclose(self) -> None:
-        """Close what the methods awaited in this event loop opened, and what ``close`` does."""
+        """Close the connections of the synchronous methods and of this event loop."""
         await self._clients.aclose()
 
     def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The options, and what a subclass holds beside them."""
-        beside = {
-            name: value for name, value in self.__dict__.items() if name not in ("_options", "_calls", "_clients")
-        }
-        return picklable(self._options), beside
+        """Return the options and the attributes that a subclass added."""
+        own = ("_options", "_calls", "_clients")
+        return picklable(self._options), {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
-        options, beside = state
-        # Not that of a subclass, whose arguments are other ones.
+        options, attributes = state
+        # The __init__ of a subclass may have other arguments.
         HTTPConnection.__init__(self, **options)
-        self.__dict__.update(beside)
+        self.__dict__.update(attributes)
 
     def __enter__(self) -> Self:
         return self
@@ -238,6 +246,6 @@ def _timeouts_of(timeout: Timeout) -> Timeouts:
 
 
 global_http_connection: HTTPConnection = HTTPConnection(access=access_of(os.environ))
-"""The connection that programs share; it opens nothing until it is used. HTTPCONN_ACCESS says what it may fetch."""
+"""A connection object that all code of a program can share. The variable HTTPCONN_ACCESS sets its access policy."""
 
 atexit.register(global_http_connection.close)

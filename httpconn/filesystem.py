@@ -1,6 +1,6 @@
-"""A filesystem for fsspec, so that pandas, pyarrow, dask and others read remote files by httpconn.
+"""A filesystem for fsspec, with which pandas, pyarrow, dask and other libraries read remote files.
 
-It needs the extra ``fsspec``, which registers it for ``httpconn+https://`` and ``httpconn+http://``.
+The extra ``fsspec`` registers the filesystem for ``httpconn+https://`` and ``httpconn+http://`` URLs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .errors import InvalidRequest, StatusError
 if TYPE_CHECKING:
 
     class AbstractFileSystem:
-        """fsspec's, which has no types."""
+        """The base class of fsspec, which has no type annotations."""
 
         def __init__(self, **options: Any) -> None: ...
 
@@ -29,19 +29,20 @@ _MISSING = frozenset({404, 410})
 
 
 class HTTPConnFileSystem(AbstractFileSystem):
-    """Single files, read-only: HTTP has no folders. Files are those of :meth:`httpconn.HTTPConnection.open`.
+    """A read-only filesystem of single files. HTTP has no folders.
 
     Args:
-        connection: reads the files, by its access policy, certificates and limits; in ``storage_options`` as
-            ``{"connection": connection}``. By default ``httpconn.global_http_connection``.
+        connection: the connection object that opens the files with :meth:`httpconn.HTTPConnection.open`. Its access
+            policy, certificates and limits apply. In ``storage_options``, give ``{"connection": connection}``. The
+            default is ``httpconn.global_http_connection``.
 
     Raises:
-        FileNotFoundError: the server has no such file (404, 410); what fsspec asks of a filesystem.
+        FileNotFoundError: the server responded 404 or 410.
         HTTPConnError: see :mod:`httpconn.errors`.
     """
 
     protocol: ClassVar[tuple[str, ...]] = ("httpconn+https", "httpconn+http")
-    cachable: ClassVar[bool] = False  # what is kept would keep its connection open
+    cachable: ClassVar[bool] = False  # a cached filesystem would keep its connection open
 
     def __init__(self, connection: httpconn.HTTPConnection | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -51,43 +52,43 @@ class HTTPConnFileSystem(AbstractFileSystem):
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
-        """Inside of the filesystem a path is the URL itself, whose slashes all count."""
+        """Return the URL, which is the path inside the filesystem. All its slashes are significant."""
         if isinstance(path, list):
             return [cls._strip_protocol(each) for each in path]
         return os.fspath(path).removeprefix(_PREFIX)
 
     def unstrip_protocol(self, name: str) -> str:
-        """The path as fsspec takes it elsewhere."""
+        """Return the path with the protocol of this filesystem."""
         return f"{_PREFIX}{self._strip_protocol(name)}"
 
     @classmethod
     def _parent(cls, path: str) -> str:
-        """Up to the last slash before the query."""
+        """Return the URL up to the last slash before the query."""
         return str(cls._strip_protocol(path)).partition("?")[0].rstrip("/").rpartition("/")[0]
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
-        """Name, size and version; it costs one request, for the first bytes."""
+        """Return the name, size and version of a file. This takes one request for its first byte."""
         with self._remote(path, block_size=1) as file:
-            told = {"name": self._strip_protocol(path), "size": file.size, "type": "file"}
-            return {**told, "ETag": file.etag, "Last-Modified": file.last_modified}
+            info = {"name": self._strip_protocol(path), "size": file.size, "type": "file"}
+            return {**info, "ETag": file.etag, "Last-Modified": file.last_modified}
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
-        """The file alone."""
-        found = self.info(path, **options)
-        return [found] if detail else [found["name"]]
+        """Return a list with the file only."""
+        info = self.info(path, **options)
+        return [info] if detail else [info["name"]]
 
     def isdir(self, path: str) -> bool:
-        """False: HTTP has no folders."""
+        """Return False. HTTP has no folders."""
         return False
 
     def ukey(self, path: str) -> str:
-        """What differs between versions of a file."""
-        found = self.info(path)
-        return str((found["name"], found["size"], found["ETag"], found["Last-Modified"]))
+        """Return a string that identifies this version of the file."""
+        info = self.info(path)
+        return str((info["name"], info["size"], info["ETag"], info["Last-Modified"]))
 
     def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **_options: Any) -> RemoteFile:
         if mode != "rb":
-            raise InvalidRequest(f"A remote file can only be read, not opened in the mode {mode!r}")
+            raise InvalidRequest(f"A remote file is read-only and does not support the mode {mode!r}")
         return self._remote(path, block_size or BLOCK_SIZE)
 
     def _remote(self, path: str, block_size: int) -> RemoteFile:

@@ -1,4 +1,4 @@
-"""The answer that ``get_response`` and ``get_async_response`` return."""
+"""The response that ``get_response`` and ``get_async_response`` return."""
 
 from __future__ import annotations
 
@@ -19,68 +19,70 @@ from .runtime.stepping import run_sync
 
 
 class Response(httpx.Response):
-    """An ``httpx.Response`` whose body is bounded and decoded by httpconn's rules.
+    """An ``httpx.Response`` whose body is limited and decoded by the rules of httpconn.
 
-    It is a context manager of both kinds: ``with conn.get_response(url) as r`` and
-    ``async with await conn.get_async_response(url) as r``. With ``stream=True`` the body comes from ``iter_bytes``
-    or ``aiter_bytes`` (decoded), ``iter_raw`` or ``aiter_raw`` (as it was sent), or whole from ``read`` or ``aread``.
+    It is a synchronous and an asynchronous context manager: ``with conn.get_response(url) as r`` and
+    ``async with await conn.get_async_response(url) as r``.
+
+    With ``stream=True``, ``iter_bytes`` and ``aiter_bytes`` return the decoded body in chunks, ``iter_raw`` and
+    ``aiter_raw`` return the bytes before content decoding, and ``read`` and ``aread`` return the whole decoded body.
     """
 
     is_stream_consumed: bool
-    _answer: OpenResponse | None = None
+    _open_response: OpenResponse | None = None
     _port: Port | None = None
     _given_encoding: str | None = None
 
     def __init__(
-        self, answer: OpenResponse, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
+        self, open_response: OpenResponse, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
     ) -> None:
         super().__init__(
-            answer.head.status,
-            headers=answer.head.fields,
+            open_response.head.status,
+            headers=open_response.head.fields,
             stream=stream,
-            request=answer.request.as_httpx(),
-            extensions=answer.exchange.extensions,
-            history=[each.as_httpx() for each in answer.history],
+            request=open_response.request.as_httpx(),
+            extensions=open_response.exchange.extensions,
+            history=[each.as_httpx() for each in open_response.history],
         )
-        self._close_delimited = is_close_delimited(answer.head)
-        self._answer = answer
+        self._close_delimited = is_close_delimited(open_response.head)
+        self._open_response = open_response
         self._port = port
-        self._attempts = answer.state.attempts
+        self._attempts = open_response.state.attempts
         if content is not None:
             self._content = content
             self.is_stream_consumed = True
             self._end()
 
     def _end(self) -> None:
-        """The exchange is over; nothing of it is kept."""
+        """Record the result and drop the references to the exchange."""
         self.is_closed = True
-        if self._answer is not None and self._port is not None:
+        if self._open_response is not None and self._port is not None:
             self.elapsed = timedelta(seconds=self._seconds())
-            self._num_bytes_downloaded = self._answer.wire_bytes
-        self._answer = self._port = None
+            self._num_bytes_downloaded = self._open_response.wire_bytes
+        self._open_response = self._port = None
 
     def close(self) -> None:
-        """Give the connection back; a body that was not read to its end costs its connection."""
-        self.is_closed = self._answer is None  # a signal handler may have interrupted an earlier call
+        """Release the connection. If the body was not read to its end, the connection is closed."""
+        self.is_closed = self._open_response is None  # a signal handler may have interrupted an earlier call
         super().close()
         self._end()
 
     async def aclose(self) -> None:
-        """The same, awaited."""
-        self.is_closed = self._answer is None
+        """Do the same as :meth:`close` in asyncio or trio."""
+        self.is_closed = self._open_response is None
         await super().aclose()
         self._end()
 
     @property
     def close_delimited(self) -> bool:
-        """Whether only the end of the connection marks the end of the body, so that nothing proves it complete."""
+        """Whether only the end of the connection marks the end of the body. The body may then be incomplete."""
         return self._close_delimited
 
     def raise_for_status(self) -> Self:
-        """Return the response itself if it is a success.
+        """Return the response if its status is 2xx.
 
         Raises:
-            StatusError: any other status, a redirect that was not followed among them.
+            StatusError: the status is not 2xx. This includes a redirect that was not followed.
         """
         if not self.is_success:
             error = StatusError(self, url=redact(self.request.url))
@@ -89,19 +91,19 @@ class Response(httpx.Response):
         return self
 
     def _seconds(self) -> float:
-        """From the beginning of the call until the response was closed, or until now."""
-        if self._answer is None or self._port is None:
+        """Return the seconds from the start of the call until the response was closed, or until now."""
+        if self._open_response is None or self._port is None:
             return self.elapsed.total_seconds()
-        return self._port.now() - self._answer.state.started_at
+        return self._port.now() - self._open_response.state.started_at
 
     @property
     def charset_encoding(self) -> str | None:
-        """The charset of the Content-Type, if it is one of text."""
+        """The charset of the Content-Type, or None if there is none for text."""
         return charset_of(self.headers.get("content-type"))
 
     @property
     def encoding(self) -> str:
-        """The encoding of the text, which is one that was set, or the charset, or UTF-8."""
+        """The encoding of the text: the encoding set by the caller, the charset of the Content-Type, or UTF-8."""
         return self._given_encoding or self.charset_encoding or "utf-8"
 
     @encoding.setter
@@ -110,85 +112,88 @@ class Response(httpx.Response):
 
     @property
     def num_bytes_downloaded(self) -> int:
-        """Bytes received so far, as they were sent."""
-        return self._num_bytes_downloaded if self._answer is None else self._answer.wire_bytes
+        """Bytes of the body received so far, before content decoding."""
+        return self._num_bytes_downloaded if self._open_response is None else self._open_response.wire_bytes
 
     @property
     def text(self) -> str:
-        """The body as text, by an encoding set on the response, a byte order mark, the charset, or UTF-8."""
+        """The body as text. Its encoding is set by the caller, a byte order mark or the charset, or it is UTF-8."""
         if self._given_encoding is not None:
             return self.content.decode(self._given_encoding, "replace")
         return decode_text(self.content, self.headers.get("content-type"))
 
     def json(self, **kwargs: Any) -> Any:
-        """The body as JSON, in UTF-8, UTF-16 or UTF-32; ``kwargs`` go to the standard library's decoder.
+        """Return the parsed JSON of a body in UTF-8, UTF-16 or UTF-32.
+
+        Args:
+            kwargs: arguments for the JSON decoder of the standard library.
 
         Raises:
-            InvalidJSON: it is not JSON.
+            InvalidJSON: the body is not JSON.
         """
         return parse_json(self.content, **kwargs)
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """The decoded body, in pieces of ``chunk_size`` bytes, or as they come."""
+        """Return an iterator over the decoded body in chunks of ``chunk_size`` bytes, or as received if None."""
         if hasattr(self, "_content"):
             return super().iter_bytes(_checked_size(chunk_size))
-        return self._iter_pieces(self._begin(httpx.SyncByteStream), Pieces(chunk_size, b""))
+        return self._iter_chunks(self._begin(httpx.SyncByteStream), Rechunker(chunk_size, b""))
 
-    def _iter_pieces(self, answer: OpenResponse, pieces: Pieces[bytes]) -> Iterator[bytes]:
+    def _iter_chunks(self, open_response: OpenResponse, chunks: Rechunker[bytes]) -> Iterator[bytes]:
         try:
-            while block := run_sync(answer.receive()):
-                yield from pieces.cut(block)
-            yield from pieces.rest()
+            while block := run_sync(open_response.receive()):
+                yield from chunks.add(block)
+            yield from chunks.remaining()
         finally:
             self.close()
 
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        """The same, awaited."""
+        """Do the same as :meth:`iter_bytes` in asyncio or trio."""
         if hasattr(self, "_content"):
             return super().aiter_bytes(_checked_size(chunk_size))
-        return _AsyncPieces(self, self._begin(httpx.AsyncByteStream), Pieces(chunk_size, b""))
+        return _AsyncChunks(self, self._begin(httpx.AsyncByteStream), Rechunker(chunk_size, b""))
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
-        """The body as text, decoded as ``text`` is, in pieces of ``chunk_size`` characters, or as they come."""
+        """Return an iterator over the text in chunks of ``chunk_size`` characters, or as received if None."""
         if self._given_encoding is not None:
             return super().iter_text(_checked_size(chunk_size))
-        return self._iter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
+        return self._iter_text(TextDecoder(self.headers.get("content-type")), Rechunker(chunk_size, ""))
 
-    def _iter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> Iterator[str]:
+    def _iter_text(self, decoder: TextDecoder, chunks: Rechunker[str]) -> Iterator[str]:
         for data in self.iter_bytes():
-            yield from pieces.cut(decoder.decode(data))
-        yield from pieces.cut(decoder.decode(b"", final=True))
-        yield from pieces.rest()
+            yield from chunks.add(decoder.decode(data))
+        yield from chunks.add(decoder.decode(b"", final=True))
+        yield from chunks.remaining()
 
     def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
-        """The same, awaited."""
+        """Do the same as :meth:`iter_text` in asyncio or trio."""
         if self._given_encoding is not None:
             return super().aiter_text(_checked_size(chunk_size))
-        return self._aiter_text(TextDecoder(self.headers.get("content-type")), Pieces(chunk_size, ""))
+        return self._aiter_text(TextDecoder(self.headers.get("content-type")), Rechunker(chunk_size, ""))
 
-    async def _aiter_text(self, decoder: TextDecoder, pieces: Pieces[str]) -> AsyncIterator[str]:
+    async def _aiter_text(self, decoder: TextDecoder, chunks: Rechunker[str]) -> AsyncIterator[str]:
         async for data in self.aiter_bytes():
-            for piece in pieces.cut(decoder.decode(data)):
-                yield piece
-        for piece in (*pieces.cut(decoder.decode(b"", final=True)), *pieces.rest()):
-            yield piece
+            for chunk in chunks.add(decoder.decode(data)):
+                yield chunk
+        for chunk in (*chunks.add(decoder.decode(b"", final=True)), *chunks.remaining()):
+            yield chunk
 
     def _begin(self, kind: type[object]) -> OpenResponse:
-        """The same mistakes are refused as by httpx, with its exceptions."""
+        """Mark the body as consumed, after the same checks and with the same exceptions as httpx."""
         if self.is_stream_consumed:
             raise httpx.StreamConsumed
-        if self.is_closed or self._answer is None:
+        if self.is_closed or self._open_response is None:
             raise httpx.StreamClosed
         if not isinstance(self.stream, kind):
             raise RuntimeError(
-                "Read a response of get_response by iter_bytes, one of get_async_response by aiter_bytes"
+                "Use iter_bytes for a response of get_response, and aiter_bytes for one of get_async_response"
             )
         self.is_stream_consumed = True
-        return self._answer
+        return self._open_response
 
     def __getstate__(self) -> dict[str, Any]:
-        """As httpx's: the body, if it was read; nothing of the exchange."""
-        return {**super().__getstate__(), "_answer": None, "_port": None}
+        """Return the state as httpx does, without the exchange. It includes the body if the body was read."""
+        return {**super().__getstate__(), "_open_response": None, "_port": None}
 
     def __enter__(self) -> Self:
         if isinstance(self.stream, AsyncStream) and not self.is_closed:
@@ -205,13 +210,16 @@ class Response(httpx.Response):
         await self.aclose()
 
 
-class _AsyncPieces:
-    """Decoded pieces: an iterator and no generator, so that leaving a loop over it leaves nothing to be finalized."""
+class _AsyncChunks:
+    """An asynchronous iterator over the decoded body.
 
-    def __init__(self, response: Response, answer: OpenResponse, pieces: Pieces[bytes]) -> None:
+    It is not a generator, because an unfinished asynchronous generator needs finalization by the event loop.
+    """
+
+    def __init__(self, response: Response, open_response: OpenResponse, chunks: Rechunker[bytes]) -> None:
         self._response = response
-        self._answer = answer
-        self._pieces = pieces
+        self._open_response = open_response
+        self._chunks = chunks
         self._ready: Iterator[bytes] = iter(())
         self._ended = False
 
@@ -219,95 +227,95 @@ class _AsyncPieces:
         return self
 
     async def __anext__(self) -> bytes:
-        while (piece := next(self._ready, None)) is None:
+        while (chunk := next(self._ready, None)) is None:
             if self._ended:
                 raise StopAsyncIteration
             await self._fill()
-        return piece
+        return chunk
 
     async def _fill(self) -> None:
         try:
-            block = await self._answer.receive()
+            block = await self._open_response.receive()
         except BaseException:
             await self.aclose()
             raise
         if block:
-            self._ready = self._pieces.cut(block)
+            self._ready = self._chunks.add(block)
         else:
-            self._ready = self._pieces.rest()
+            self._ready = self._chunks.remaining()
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._ended = True
         await self._response.aclose()
 
 
 class SyncStream(httpx.SyncByteStream):
-    """The wire bytes of a streamed ``get_response``, and its closing."""
+    """The stream of a response of ``get_response``, which returns the bytes before content decoding."""
 
-    def __init__(self, answer: OpenResponse, port: Port) -> None:
-        self._answer = answer
+    def __init__(self, open_response: OpenResponse, port: Port) -> None:
+        self._open_response = open_response
         self._port = port
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := run_sync(self._answer.receive(wire=True)):
+        while chunk := run_sync(self._open_response.receive(wire=True)):
             yield chunk
 
     def close(self) -> None:
-        """Give the connection back."""
-        run_sync(close_response(self._port, self._answer))
+        """Release the connection."""
+        run_sync(close_response(self._port, self._open_response))
 
 
 class AsyncStream(httpx.AsyncByteStream):
-    """The same for ``get_async_response``."""
+    """The stream of a response of ``get_async_response``, which returns the bytes before content decoding."""
 
-    def __init__(self, answer: OpenResponse, port: Port) -> None:
-        self._answer = answer
+    def __init__(self, open_response: OpenResponse, port: Port) -> None:
+        self._open_response = open_response
         self._port = port
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = await self._answer.receive(wire=True)
+        chunk = await self._open_response.receive(wire=True)
         if not chunk:
             raise StopAsyncIteration
         return chunk
 
     async def aclose(self) -> None:
-        """Give the connection back."""
-        await close_response(self._port, self._answer)
+        """Release the connection."""
+        await close_response(self._port, self._open_response)
 
 
 def _checked_size(size: int | None) -> int | None:
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise InvalidRequest(f"chunk_size must be at least 1: {size!r}")
+        raise InvalidRequest(f"chunk_size must be a whole number of at least 1, not {size!r}")
     return size
 
 
-class Pieces(Generic[AnyStr]):
-    """Cuts blocks of bytes, or of text, into pieces of one size; without a size they stay as they are."""
+class Rechunker(Generic[AnyStr]):
+    """A converter that turns chunks of bytes or text into chunks of one size. Without a size, it keeps the chunks."""
 
-    def __init__(self, size: int | None, nothing: AnyStr) -> None:
+    def __init__(self, size: int | None, empty: AnyStr) -> None:
         self._size = _checked_size(size)
-        self._nothing: AnyStr = nothing
-        self._held: list[AnyStr] = []
+        self._empty: AnyStr = empty
+        self._pending: list[AnyStr] = []
         self._length = 0
 
-    def cut(self, block: AnyStr) -> Iterator[AnyStr]:
-        """What can be handed out now."""
-        self._held.append(block)
-        self._length += len(block)
+    def add(self, chunk: AnyStr) -> Iterator[AnyStr]:
+        """Add a chunk and yield the chunks that are complete."""
+        self._pending.append(chunk)
+        self._length += len(chunk)
         size = self._size or self._length
         if size and self._length >= size:
-            held = next(self.rest())
-            whole = len(held) - len(held) % size
-            self._held, self._length = [held[whole:]], len(held) - whole
-            for start in range(0, whole, size):
-                yield held[start : start + size]
+            joined = next(self.remaining())
+            end = len(joined) - len(joined) % size
+            self._pending, self._length = [joined[end:]], len(joined) - end
+            for start in range(0, end, size):
+                yield joined[start : start + size]
 
-    def rest(self) -> Iterator[AnyStr]:
-        """What is left at the end."""
+    def remaining(self) -> Iterator[AnyStr]:
+        """Yield the incomplete last chunk, if any."""
         if self._length:
-            yield self._nothing.join(self._held)
+            yield self._empty.join(self._pending)

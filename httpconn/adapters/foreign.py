@@ -30,7 +30,7 @@ def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
         return transport
     if is_of_httpx2(transport, "BaseTransport"):
         return ForeignTransport(transport)
-    raise InvalidRequest(f"transport cannot be of the type {type(transport).__name__}")
+    raise InvalidRequest(f"transport does not accept a value of type {type(transport).__name__}")
 
 
 def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
@@ -39,7 +39,7 @@ def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
         return transport
     if is_of_httpx2(transport, "AsyncBaseTransport"):
         return AsyncForeignTransport(transport)
-    raise InvalidRequest(f"async_transport cannot be of the type {type(transport).__name__}")
+    raise InvalidRequest(f"async_transport does not accept a value of type {type(transport).__name__}")
 
 
 class _Foreign:

@@ -1,4 +1,4 @@
-"""What the arguments of a method ask for: vetted here, before anything is sent."""
+"""The arguments of the methods of HTTPConnection, checked before a request is sent."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ Filename = Literal["server"] | None
 
 
 @dataclass(frozen=True)
-class Calls:
-    """Makes the calls of one connection object, by its rules and defaults."""
+class CallFactory:
+    """A factory of the calls of one connection object, with its rules and defaults.
+
+    Attributes:
+        file_timeouts: default timeouts of downloads.
+        file_bytes: default limit of a downloaded or remote file in bytes, or None.
+    """
 
     rules: Rules
     timeouts: Timeouts
@@ -46,11 +51,11 @@ class Calls:
         *,
         min_speed: bool = True,
     ) -> Call:
-        """For an answer that is held in memory, or streamed."""
+        """Return the call for a response in memory or a streamed response."""
         spec = self.rules.builder.spec(url, extra_headers)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
-        times = self.timeouts if timeout is None else timeout
-        return self._call(spec, times, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
+        timeouts = self.timeouts if timeout is None else timeout
+        return self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
 
     def file(
         self,
@@ -62,11 +67,11 @@ class Calls:
         retries: Retries = None,
         bandwidth: float | None = None,
     ) -> Call:
-        """For a file, which is wanted as it is; it has a limit of its own."""
+        """Return the call for a download. The request asks for no content coding."""
         spec = self.rules.builder.unencoded(url, extra_headers)
-        times = self.file_timeouts if timeout is None else timeout
+        timeouts = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
-        call = self._call(spec, times, limit, budget, retries, follow=True, min_speed=True)
+        call = self._call(spec, timeouts, limit, budget, retries, follow=True, min_speed=True)
         return call._replace(bandwidth=bandwidth_of(bandwidth))
 
     def check(
@@ -78,7 +83,11 @@ class Calls:
         budget: ByteBudget | None,
         retries: Retries,
     ) -> None:
-        """Refuse options that many calls are to have before the first one."""
+        """Check the options of many calls before the first call.
+
+        Raises:
+            InvalidRequest: an option is not valid.
+        """
         headers.check(extra_headers)
         _check_bounds(max_bytes, budget, allow_redirects)
         if timeout is not None:
@@ -87,10 +96,10 @@ class Calls:
             RetryPolicy.of(retries)
 
     def part(self, url: URL, timeout: Timeout, extra_headers: Headers) -> Call:
-        """For parts of a file, each of them an answer that is held in memory."""
+        """Return the call for the parts of a remote file."""
         spec = self.rules.builder.unencoded(url, extra_headers)
-        times = self.timeouts if timeout is None else timeout
-        return self._call(spec, times, self.file_bytes, None, None, follow=True, min_speed=True)
+        timeouts = self.timeouts if timeout is None else timeout
+        return self._call(spec, timeouts, self.file_bytes, None, None, follow=True, min_speed=True)
 
     def wanted(
         self,
@@ -108,18 +117,22 @@ class Calls:
         segments: int | None,
         progress: ProgressCallback | None,
     ) -> Wanted:
-        """What the file of a call is to come to."""
+        """Return the options of a download.
+
+        Raises:
+            InvalidRequest: an option is not valid.
+        """
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
         if segments is not None and (type(segments) is not int or not 1 <= segments <= MAX_REQUESTED):
             raise InvalidRequest(f"segments must be a whole number from 1 to {MAX_REQUESTED}, or None")
         if mirrors and digest is None:
-            raise InvalidRequest("Mirrors need a digest, which says that they hold the same file")
+            raise InvalidRequest("mirrors= needs digest=, which proves that a mirror holds the same file")
         if filename not in (None, "server"):
-            raise InvalidRequest('filename is None or "server"; another name is part of the path')
+            raise InvalidRequest('filename must be None or "server"; give any other name as part of the path')
         kept = _on_existing(existing, refresh, filename)
         if validator is not None and kept != "refresh":
-            raise InvalidRequest('A validator needs existing="refresh"')
+            raise InvalidRequest('validator= needs existing="refresh"')
         return Wanted(
             save_path,
             progress,
@@ -134,7 +147,7 @@ class Calls:
         )
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers) -> RequestSpec:
-        """As for a redirect: the headers of a call stay on the origin of its URL."""
+        """Return the request to a mirror. A mirror on another origin does not get the header fields of the call."""
         mirror = self.rules.builder.unencoded(url, None)
         if mirror.url.origin != call.spec.url.origin:
             return mirror
@@ -158,7 +171,7 @@ class Calls:
 
 
 def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:
-    """Return what happens to a file that is there; the server must not choose which file is replaced."""
+    """Return how to handle an existing file. If the server chooses the name, it must not replace a file."""
     require(refresh=(refresh, bool))
     if existing is None:
         existing = "refresh" if refresh else "error" if filename else "replace"
@@ -173,20 +186,31 @@ def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool
     if budget is not None or not isinstance(follow, bool):
         require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
     if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-        raise InvalidRequest("max_bytes must be a number of bytes, 0 or more")
+        raise InvalidRequest("max_bytes must be a whole number of bytes, 0 or more, or None")
 
 
 def bandwidth_of(rate: float | None) -> Bandwidth | None:
-    """A bound for bodies, in bytes per second."""
+    """Return the limit for a rate in bytes per second, or None.
+
+    Raises:
+        InvalidRequest: the rate is not a positive number.
+    """
     if rate is None:
         return None
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= MAX_COUNT:
-        raise InvalidRequest("bandwidth must be a number of bytes per second, more than 0, or None")
+        raise InvalidRequest("bandwidth must be a number of bytes per second greater than 0, or None")
     return Bandwidth(rate)
 
 
 def require(**given: tuple[object, Any]) -> None:
-    """Refuse an option of another type where it is given, rather than where it is first used."""
+    """Check the types of options when they are given, rather than when they are first used.
+
+    Args:
+        given: the value and the expected type of each option.
+
+    Raises:
+        InvalidRequest: a value has another type.
+    """
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):
-            raise InvalidRequest(f"{name} cannot be of the type {type(value).__name__}")
+            raise InvalidRequest(f"{name} does not accept a value of type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The methods that fetch files: each is a line over a flow."""
+"""The methods that download files. Each method runs a flow of :mod:`httpconn.downloads`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..downloads.downloaded import Downloaded
 from ..downloads.downloadstate import OnExisting
 from ..progress import ProgressCallback
 from .arguments import Filename, Headers, Retries, Timeout
-from .runner import Face
+from .runner import Runner
 
 
-class Downloading(Face):
-    """Files, resumed where they broke off and verified before they appear."""
+class Downloading(Runner):
+    """The methods of HTTPConnection that download files."""
 
     def download(
         self,
@@ -43,46 +43,53 @@ class Downloading(Face):
     ) -> Downloaded:
         """Download a URL to a file.
 
-        The bytes go to a partial file beside the target, which replaces the target once it is complete, verified and
-        on disk; what stood there before survives every failure. A transfer that breaks goes on where it broke, in
-        this call or a later one, wherever the server can prove that the file is still the same one (RFC 9110 section
-        13.1.5). Of several downloads of one target at once, one is made, and the others take what it made.
+        The bytes go to a partial file in the folder of the target. The partial file replaces the target when it is
+        complete, verified and on disk. If the download fails, the target keeps its old content.
+
+        A broken transfer continues where it broke, in this call or in a later one, if the server can prove that the
+        file has not changed (RFC 9110 section 13.1.5). If several downloads of one target run at the same time, one of
+        them makes the transfer and the others use its file.
 
         Args:
             url: an http or https URL.
-            save_path: the file; its folder must exist. With ``filename="server"``, the folder.
-            digest: what the file has to have, as ``sha256:hex``; also md5, sha1, sha384, sha512 and blake3.
-                Without it, one that the server announces is checked (RFC 9530, and the fields of object stores).
-            mirrors: URLs of the same file, asked in turn when one fails; they need a digest.
-            resume: go on with what an earlier download left, and leave to a later one what it can use.
+            save_path: path of the file. Its folder must exist. With ``filename="server"``, path of the folder.
+            digest: expected digest of the file, such as ``sha256:HEX``. md5, sha1, sha384, sha512 and blake3 are also
+                supported. Without it, a digest that the server sends is checked (RFC 9530, and the header fields of
+                object stores).
+            mirrors: further URLs of the same file. If a URL fails, the next one is used. Needs ``digest``.
+            resume: continue the partial file of an earlier download, and keep the partial file of a failed download.
             refresh: the same as ``existing="refresh"``.
-            existing: what happens to a file that is there. "replace", the default, replaces it when the new file is
+            existing: how to handle an existing file. "replace", the default, replaces it when the new file is
                 complete. "skip" keeps it and sends no request. "refresh" replaces it if the server has another version
-                (RFC 9110 section 13.1). "error" raises StorageError with ``errno.EEXIST``. A file that has the
-                ``digest`` is kept and never requested, except with "error"; "skip" fetches a file that lacks it.
-            validator: with "refresh", the version of the file: an earlier ``Downloaded.validator``. The default is
-                the version that an earlier download noted in an extended attribute of the file, where the system has
-                these, or else the file's modification time.
-            remote_time: set the file's modification time to the server's Last-Modified. The default is True with
-                "refresh", and False otherwise.
-            filename: "server" gives the file the name that the server gives it (RFC 6266), or else its URL: a plain
-                name in the folder ``save_path``. ``existing`` is then "error", the default, or "skip".
-            segments: connections at once, each of which brings a part of the file, where the server gives parts and
-                names the version strongly. None means one, and of a large file that takes its time as many as make
-                it faster, up to 16.
-            timeout: seconds for the whole call, or :class:`Timeouts`. None means the connection's; the default has
-                no total for files, which are bounded by ``Limits.min_speed`` instead.
-            extra_headers: headers for this call; on a redirect they stay on their origin.
-            max_bytes: bytes that the file may have; None means no limit.
-            budget: bytes that several calls may fetch together.
-            bandwidth: bytes per second of this download, all its connections together.
-            retries: a number of retries, or :class:`RetryPolicy`; None means the connection's. An attempt that brought
-                new bytes is no failure, so that a long download survives any number of faults.
-            progress: called with a :class:`Progress` at most about ten times a second.
+                (RFC 9110 section 13.1). "error" raises StorageError with ``errno.EEXIST``. An existing file with the
+                right ``digest`` is kept without a request, except with "error". "skip" replaces a file with another
+                digest.
+            validator: with "refresh", the version of the existing file: an earlier ``Downloaded.validator``. By
+                default, the version comes from an extended attribute that an earlier download wrote, if the system
+                supports these, or else from the modification time of the file.
+            remote_time: set the modification time of the file to Last-Modified. The default is True with "refresh",
+                and False otherwise.
+            filename: "server" names the file as the server does (RFC 6266) or else as the URL does. The name never
+                contains a folder. ``existing`` is then "error", the default, or "skip".
+            segments: number of connections that fetch parts of the file at the same time. The server must support
+                ranges and send a strong validator. None means one connection for most files. A large file on a slow
+                connection gets up to 16 connections if they make it faster.
+            timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection. By
+                default a download has no total timeout; ``Limits.min_speed`` ends a transfer that is too slow.
+            extra_headers: header fields for this call. A redirect to another origin does not get them.
+            max_bytes: most bytes of the file. None means no limit.
+            budget: a :class:`ByteBudget`, a limit that several calls share.
+            bandwidth: bytes per second of this download, on all its connections together.
+            retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection. An attempt
+                that received new bytes is not a failure, so a long download survives any number of faults.
+            progress: a function that gets a :class:`Progress`, at most about ten times per second.
+
+        Returns:
+            The path, the size and the version of the file, and how it was verified.
 
         Raises:
             IntegrityError: the file has another digest.
-            StorageError: the file cannot be written; DiskFull where there is no space.
+            StorageError: the file cannot be written. DiskFull if no space is left.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
@@ -111,7 +118,7 @@ class Downloading(Face):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> Downloaded:
-        """The same as :meth:`download`, awaited; the file is written off the event loop."""
+        """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
         return await self._await(
@@ -137,10 +144,10 @@ class Downloading(Face):
         existing: OnExisting | None = None,
         segments: int | None = None,
     ) -> Path:
-        """Download a URL to a file and return its path; see :meth:`download`.
+        """Download a URL to a file and return its path. See :meth:`download` for the arguments and errors.
 
         Args:
-            chunk_size: accepted for old callers; the size of a block on disk is httpconn's own.
+            chunk_size: accepted for compatibility, and ignored.
         """
         return self.download(
             url,
@@ -178,7 +185,7 @@ class Downloading(Face):
         existing: OnExisting | None = None,
         segments: int | None = None,
     ) -> Path:
-        """The same as :meth:`download_file`, awaited; the file is written off the event loop."""
+        """Do the same as :meth:`download_file` in asyncio or trio. Worker threads write the file."""
         downloaded = await self.async_download(
             url,
             save_path,

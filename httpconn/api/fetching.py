@@ -1,4 +1,4 @@
-"""The methods that fetch what is held in memory, or streamed: each is a line over a flow."""
+"""The methods that return responses, bytes, text and JSON. Each method runs a flow of :mod:`httpconn.exchange`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..exchange import fetch
 from ..response import AsyncStream, Response, SyncStream
 from ..runtime.stepping import run_sync
 from .arguments import Headers, Retries, Timeout
-from .runner import Face
+from .runner import Runner
 
 
-class Fetching(Face):
-    """Responses, bytes, text and JSON."""
+class Fetching(Runner):
+    """The methods of HTTPConnection that return responses, bytes, text and JSON."""
 
     def get_response(
         self,
@@ -28,30 +28,33 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Response:
-        """GET a URL and return the answer, whatever its status.
+        """GET a URL and return the response, regardless of its status.
 
         Args:
-            url: an http or https URL; its target reaches the server byte for byte.
-            stream: leave the body to be read from the response, which must then be closed.
-            timeout: seconds for the whole call, or :class:`Timeouts`; None means the connection's.
-            extra_headers: headers for this call; on a redirect they stay on their origin.
+            url: an http or https URL. Its path and query reach the server unchanged.
+            stream: return the response before its body is read. Read the body from the response, then close it.
+            timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
+            extra_headers: header fields for this call. A redirect to another origin does not get them.
             allow_redirects: follow redirects.
-            max_bytes: bytes that the body may have, on the wire and decoded alike; None means the connection's limit.
-            budget: bytes that several calls may fetch together.
-            retries: a number of retries, or :class:`RetryPolicy`; None means the connection's.
+            max_bytes: most bytes of the body, both on the wire and decoded. None means the limit of the connection.
+            budget: a :class:`ByteBudget`, a limit that several calls share.
+            retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
+
+        Returns:
+            The response. With ``stream=False``, its body has been read and its connection released.
 
         Raises:
-            HTTPConnError: see :mod:`httpconn.errors`; never for a status.
+            HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
         call = self._calls.fetch(
             url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = self._sync_port()
         if stream:
-            answer = run_sync(fetch.open_response(port, call))
-            return Response(answer, port, SyncStream(answer, port))
-        answer, content = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
-        return Response(answer, port, SyncStream(answer, port), content)
+            response = run_sync(fetch.open_response(port, call))
+            return Response(response, port, SyncStream(response, port))
+        response, content = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
+        return Response(response, port, SyncStream(response, port), content)
 
     async def get_async_response(
         self,
@@ -65,16 +68,16 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Response:
-        """The same as :meth:`get_response`, awaited."""
+        """Do the same as :meth:`get_response` in asyncio or trio."""
         call = self._calls.fetch(
             url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = await self._async_port()
         if stream:
-            answer = await fetch.open_response(port, call)
-            return Response(answer, port, AsyncStream(answer, port))
-        answer, content = await fetch.run_call(port, call, fetch.fetch_response(port, call))
-        return Response(answer, port, AsyncStream(answer, port), content)
+            response = await fetch.open_response(port, call)
+            return Response(response, port, AsyncStream(response, port))
+        response, content = await fetch.run_call(port, call, fetch.fetch_response(port, call))
+        return Response(response, port, AsyncStream(response, port), content)
 
     def get_bytes(
         self,
@@ -87,10 +90,10 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> bytes:
-        """GET a URL and return its decoded body. The arguments are those of :meth:`get_response`.
+        """GET a URL and return its decoded body. The arguments are the same as in :meth:`get_response`.
 
         Raises:
-            StatusError: the status is no success; a redirect that is not followed is none.
+            StatusError: the status is not 2xx. This includes a redirect that was not followed.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         return self._run(
@@ -109,7 +112,7 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> bytes:
-        """The same as :meth:`get_bytes`, awaited."""
+        """Do the same as :meth:`get_bytes` in asyncio or trio."""
         call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_bytes, call)
 
@@ -124,9 +127,10 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> str:
-        """GET a URL and return its body as text, by its byte order mark, its charset, or as UTF-8.
+        """GET a URL and return its body as text. The arguments and errors are the same as in :meth:`get_bytes`.
 
-        What cannot be decoded becomes U+FFFD. Otherwise as :meth:`get_bytes`.
+        The encoding comes from the byte order mark or else from the charset of the Content-Type. The default is UTF-8.
+        Bytes that cannot be decoded become U+FFFD.
         """
         return self._run(
             fetch.fetch_text,
@@ -144,7 +148,7 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> str:
-        """The same as :meth:`get_text`, awaited."""
+        """Do the same as :meth:`get_text` in asyncio or trio."""
         call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_text, call)
 
@@ -159,10 +163,14 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Any:
-        """GET a URL and return its parsed JSON (RFC 8259; UTF-8, UTF-16 or UTF-32).
+        """GET a URL and return its parsed JSON (RFC 8259). The arguments are the same as in :meth:`get_bytes`.
+
+        The encoding may be UTF-8, UTF-16 or UTF-32.
 
         Raises:
-            InvalidJSON: the body is not JSON. Otherwise as :meth:`get_bytes`.
+            InvalidJSON: the body is not JSON.
+            StatusError: the status is not 2xx.
+            HTTPConnError: see :mod:`httpconn.errors`.
         """
         return self._run(
             fetch.fetch_json,
@@ -180,6 +188,6 @@ class Fetching(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Any:
-        """The same as :meth:`get_json`, awaited."""
+        """Do the same as :meth:`get_json` in asyncio or trio."""
         call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_json, call)

@@ -1,4 +1,4 @@
-"""The methods that fetch many URLs: each is a line over a flow."""
+"""The methods that fetch many URLs at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..progress import ProgressCallback
 from .arguments import Filename, Headers, Retries, Timeout, require
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
-from .runner import Face
+from .runner import Runner
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,12 +31,12 @@ Path = str | os.PathLike[str]
 Flow = Callable[Concatenate[Port, Call, ...], Coroutine[Any, Any, T]]
 Run = Callable[..., Awaitable[Any]]
 
-MOST = 10_000
-"""Fetches at once; more than any system's sockets bear."""
+MAX_CONCURRENCY = 10_000
+"""Most fetches at the same time. It is above the socket limit of common systems."""
 
 
-class ManyURLs(Face):
-    """Batch URLs at once, their results one by one."""
+class ManyURLs(Runner):
+    """The methods of HTTPConnection that fetch many URLs at the same time."""
 
     def get_many(
         self,
@@ -51,35 +51,38 @@ class ManyURLs(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Results[Fetched]:
-        """GET many URLs in threads, and iterate over what each of them came to.
+        """GET many URLs in threads and return an iterator over the results.
 
         ::
 
             with connection.get_many(urls) as results:
                 for fetched in results: ...
 
-        One that fails does not stop the others: its :class:`Fetched` holds the error. Leaving the block, or closing
-        the iterator, stops what is under way; so does an exception of the iterable, which is raised where the results
-        are asked for. At most ``2 * concurrency`` URLs are begun and not handed out, so the iterable may be endless.
+        A URL that fails does not stop the other URLs: its :class:`Fetched` holds the error. All fetches stop at the end
+        of the block and when the iterator is closed. An exception of the iterable also stops them, and the iterator
+        raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting.
 
         Args:
-            urls: http or https URLs; they are taken one by one, in the caller's thread, while it asks for results.
-            concurrency: fetches at once.
-            ordered: hand the results out in the order of the URLs, not as they finish.
-            timeout: seconds for each URL, or :class:`Timeouts`; None means the connection's.
+            urls: http or https URLs. The caller's thread takes them one by one while it iterates over the results.
+            concurrency: number of fetches at the same time.
+            ordered: return the results in the order of the URLs. By default they come in the order of completion.
+            timeout: seconds for each URL, or :class:`Timeouts`. None means the timeouts of the connection.
             allow_redirects: follow redirects.
-            extra_headers: headers for each URL; on a redirect they stay on their origin.
-            max_bytes: bytes that each body may have, on the wire and decoded alike.
-            budget: bytes that all of them may fetch together.
-            retries: a number of retries for each, or :class:`RetryPolicy`; None means the connection's.
+            extra_headers: header fields for each URL. A redirect to another origin does not get them.
+            max_bytes: most bytes of each body, both on the wire and decoded.
+            budget: a :class:`ByteBudget`, a limit for all URLs together.
+            retries: number of retries for each URL, or :class:`RetryPolicy`. None means the retries of the connection.
+
+        Returns:
+            An iterator, which is also a context manager.
 
         Raises:
             InvalidRequest: an option is not valid.
         """
         options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
         crew = ThreadCrew()
-        work = self._fetching(partial(self._run_in, crew), *options)
-        return Results(_many(crew, urls, Iterable, work, concurrency, ordered), crew)
+        work = self._fetch_work(partial(self._run_in, crew), *options)
+        return Results(_batch(crew, urls, Iterable, work, concurrency, ordered), crew)
 
     def async_get_many(
         self,
@@ -94,19 +97,20 @@ class ManyURLs(Face):
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> AsyncResults[Fetched]:
-        """The same as :meth:`get_many`, in tasks, which live as long as the block that iterates.
+        """Do the same as :meth:`get_many` in asyncio or trio, with tasks that end with the ``async with`` block.
 
         ::
 
             async with connection.async_get_many(urls) as results:
                 async for fetched in results: ...
 
-        ``urls`` may be asynchronous; a task of its own then takes them, and closes a generator when the block is left.
+        ``urls`` may be an asynchronous iterable. A task then takes the URLs. It closes an asynchronous generator at the
+        end of the block.
         """
         options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
         crew = TaskCrew()
-        work = self._fetching(self._await, *options)
-        return AsyncResults(_many(crew, urls, Iterable | AsyncIterable, work, concurrency, ordered), crew)
+        work = self._fetch_work(self._await, *options)
+        return AsyncResults(_batch(crew, urls, Iterable | AsyncIterable, work, concurrency, ordered), crew)
 
     def download_many(
         self,
@@ -128,38 +132,46 @@ class ManyURLs(Face):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> Results[Saved]:
-        """Download many URLs to files in threads, and iterate over what each of them came to.
+        """Download many URLs to files in threads and return an iterator over the results.
 
-        Otherwise as :meth:`get_many`, and for each file as :meth:`download`. A file that is stopped half-way is
-        resumed by the next download of it.
+        The iterator works as that of :meth:`get_many`, and each download as :meth:`download`. If a download is stopped,
+        the next download of the file resumes it.
 
         Args:
-            items: pairs of a URL and the file that it is saved as.
-            concurrency: files at once.
-            ordered: hand the results out in the order of the items, not as they finish.
-            stop_on_error: raise the first error where the results are asked for, and end.
+            items: pairs of a URL and the path of the file.
+            concurrency: number of downloads at the same time.
+            ordered: return the results in the order of the items. By default they come in the order of completion.
+            stop_on_error: stop all downloads at the first error. The iterator raises the error.
             resume: see :meth:`download`.
-            refresh: the same.
-            existing: the same.
-            remote_time: the same.
-            filename: the same; the path of each item is then a folder.
-            segments: the same, for each file.
+            refresh: see :meth:`download`.
+            existing: see :meth:`download`.
+            remote_time: see :meth:`download`.
+            filename: see :meth:`download`. With "server", the path of each item is a folder.
+            segments: see :meth:`download`. The number applies to each file.
             timeout: seconds for each file, or :class:`Timeouts`.
-            extra_headers: headers for each file; on a redirect they stay on their origin.
-            max_bytes: bytes that each file may have.
-            budget: bytes that all of them may fetch together.
-            retries: a number of retries for each, or :class:`RetryPolicy`; None means the connection's.
-            progress: called in the threads, with a :class:`Progress` of any of the files.
+            extra_headers: header fields for each file. A redirect to another origin does not get them.
+            max_bytes: most bytes of each file.
+            budget: a :class:`ByteBudget`, a limit for all files together.
+            retries: number of retries for each file, or :class:`RetryPolicy`. None means the retries of the connection.
+            progress: a function that gets a :class:`Progress` of any of the files. Several threads call it.
+
+        Returns:
+            An iterator, which is also a context manager.
 
         Raises:
             InvalidRequest: an option is not valid.
         """
         options = timeout, extra_headers, max_bytes, budget, retries
-        how: dict[str, Any] = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
-        how |= {"existing": existing, "remote_time": remote_time, "filename": filename}
+        file_options: dict[str, Any] = {
+            "resume": resume,
+            "refresh": refresh,
+            "segments": segments,
+            "progress": progress,
+        }
+        file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         crew = ThreadCrew()
-        work = self._saving(partial(self._run_in, crew), stop_on_error, options, how)
-        return Results(_many(crew, items, Iterable, work, concurrency, ordered), crew)
+        work = self._download_work(partial(self._run_in, crew), stop_on_error, options, file_options)
+        return Results(_batch(crew, items, Iterable, work, concurrency, ordered), crew)
 
     def async_download_many(
         self,
@@ -181,19 +193,24 @@ class ManyURLs(Face):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> AsyncResults[Saved]:
-        """The same as :meth:`download_many`, in tasks: see :meth:`async_get_many`."""
+        """Do the same as :meth:`download_many` in asyncio or trio. See :meth:`async_get_many`."""
         options = timeout, extra_headers, max_bytes, budget, retries
-        how: dict[str, Any] = {"resume": resume, "refresh": refresh, "segments": segments, "progress": progress}
-        how |= {"existing": existing, "remote_time": remote_time, "filename": filename}
+        file_options: dict[str, Any] = {
+            "resume": resume,
+            "refresh": refresh,
+            "segments": segments,
+            "progress": progress,
+        }
+        file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         crew = TaskCrew()
-        work = self._saving(self._await, stop_on_error, options, how)
-        return AsyncResults(_many(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
+        work = self._download_work(self._await, stop_on_error, options, file_options)
+        return AsyncResults(_batch(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
 
     def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
         port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
         return fetch.run_call(port, call, flow(port, call, *args))
 
-    def _fetching(self, run: Run, *options: Any) -> Work[URL, Fetched]:
+    def _fetch_work(self, run: Run, *options: Any) -> Work[URL, Fetched]:
         self._calls.check(*options)
 
         async def work(index: int, url: URL) -> Fetched:
@@ -205,8 +222,8 @@ class ManyURLs(Face):
 
         return work
 
-    def _saving(
-        self, run: Run, stop_on_error: bool, options: tuple[Any, ...], how: Mapping[str, Any]
+    def _download_work(
+        self, run: Run, stop_on_error: bool, options: tuple[Any, ...], file_options: Mapping[str, Any]
     ) -> Work[tuple[URL, Path], Saved]:
         require(stop_on_error=(stop_on_error, bool))
         timeout, extra_headers, *others = options
@@ -216,7 +233,7 @@ class ManyURLs(Face):
             url, path = _pair(item)
             try:
                 call = self._calls.file(url, *options)
-                wanted = self._calls.wanted(call, path, None, (), extra_headers, validator=None, **how)
+                wanted = self._calls.wanted(call, path, None, (), extra_headers, validator=None, **file_options)
                 return Saved(url, path, index, await run(fetch_file, call, wanted))
             except HTTPConnError as error:
                 if stop_on_error:
@@ -230,15 +247,15 @@ def _pair(item: Any) -> tuple[URL, Path]:
     try:
         url, path = item
     except (TypeError, ValueError):
-        raise InvalidRequest("Each item is a pair of a URL and a path") from None
+        raise InvalidRequest("Each item must be a pair of a URL and a path") from None
     return url, path
 
 
-def _many(crew: Crew, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool) -> Batch[Any, R]:
+def _batch(crew: Crew, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool) -> Batch[Any, R]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
-        raise InvalidRequest(f"Batch URLs are an iterable of them, not {type(items).__name__}")
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MOST:
-        raise InvalidRequest(f"concurrency must be a number from 1 to {MOST:,}")
+        raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MAX_CONCURRENCY:
+        raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
     require(ordered=(ordered, bool))
     source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
     return Batch(crew, source, work, concurrency=concurrency, ordered=ordered)

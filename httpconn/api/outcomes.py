@@ -1,4 +1,4 @@
-"""What each of many URLs came to."""
+"""The results of get_many and download_many."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import HTTPConnError
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one of the URLs of ``get_many`` came to: a body, or an error.
+    """The result of ``get_many`` for one URL: a body or an error.
 
     Attributes:
-        url: the URL, as it was given.
-        index: its place among the URLs, from 0 on.
-        content: the decoded body; None where there is an error.
-        error: why there is none, or None.
+        url: the URL as the caller gave it.
+        index: position of the URL in the iterable, from 0.
+        content: the decoded body, or None if there is an error.
+        error: the error, or None if there is a body.
     """
 
     url: URL
@@ -27,22 +27,22 @@ class Fetched:
     error: HTTPConnError | None = None
 
     def result(self) -> bytes:
-        """The body; raises the error where there is one."""
+        """Return the body, or raise the error."""
         if self.content is None:
-            raise self.error or ValueError("Neither a body nor an error")
+            raise self.error or ValueError("This Fetched has neither a body nor an error")
         return self.content
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What one of the items of ``download_many`` came to: a file, or an error.
+    """The result of ``download_many`` for one item: a file or an error.
 
     Attributes:
-        url: the URL, as it was given.
-        path: where to, as it was given.
-        index: the place among the items, from 0 on.
-        downloaded: the file; None where there is an error.
-        error: why there is none, or None.
+        url: the URL as the caller gave it.
+        path: the path as the caller gave it.
+        index: position of the item in the iterable, from 0.
+        downloaded: the file, or None if there is an error.
+        error: the error, or None if there is a file.
     """
 
     url: URL
@@ -52,7 +52,7 @@ class Saved:
     error: HTTPConnError | None = None
 
     def result(self) -> Downloaded:
-        """The file; raises the error where there is one."""
+        """Return the file, or raise the error."""
         if self.downloaded is None:
-            raise self.error or ValueError("Neither a file nor an error")
+            raise self.error or ValueError("This Saved has neither a file nor an error")
         return self.downloaded

@@ -1,4 +1,4 @@
-"""What of a connection object goes to other processes: the options that it was made with, never a connection."""
+"""Pickling of a connection object. The pickle holds its options; the receiving process opens its own connections."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ _HINTS = {
 }
 
 
-def given(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call that are not the function's defaults, all of them keywords."""
+def explicit_options(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a call that differ from the defaults of the function."""
     defaults: Mapping[str, Any] = getattr(function, "__kwdefaults__", {})
-    return {name: _as_it_is(arguments[name]) for name, default in defaults.items() if arguments[name] is not default}
+    return {name: _snapshot(arguments[name]) for name, default in defaults.items() if arguments[name] is not default}
 
 
-def _as_it_is(value: Any) -> Any:
-    """What the caller makes of it later changes nothing here either."""
+def _snapshot(value: Any) -> Any:
+    """Copy a container, so that later changes by the caller do not affect the pickle."""
     if isinstance(value, dict):
-        return {key: _as_it_is(item) for key, item in value.items()}
+        return {key: _snapshot(item) for key, item in value.items()}
     if isinstance(value, list):
         return [*value]
     return copy.deepcopy(value) if isinstance(value, MutableMapping) else value
 
 
 def picklable(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same; raises InvalidRequest, which names the option that cannot be pickled."""
+    """Return the options as a dict for pickling.
+
+    Raises:
+        InvalidRequest: an option cannot be pickled. The message names it.
+    """
     for name, value in options.items():
         try:
             pickle.dumps(value)

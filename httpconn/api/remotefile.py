@@ -1,4 +1,4 @@
-"""Remote files, read in parts as if they were local."""
+"""Remote files that programs read like local files."""
 
 from __future__ import annotations
 
@@ -17,46 +17,49 @@ if TYPE_CHECKING:
 Fetch = Callable[[PartRequest], FilePart]
 
 BLOCK_SIZE = 256 * 1024
-"""Bytes of a block, unless something else is said."""
+"""Default size of a block in bytes."""
 
-HELD = 8 * 1024 * 1024
-"""Bytes that a file holds in memory, unless four of its blocks have more."""
+CACHE_SIZE = 8 * 1024 * 1024
+"""Size of the block cache of a file in bytes. The cache holds at least four blocks."""
 
 
 class RemoteFile(io.BufferedIOBase):
-    """A file on a server: binary, read-only, seekable, buffered; what ``HTTPConnection.open`` returns.
+    """A binary, read-only, seekable and buffered file on a server. ``HTTPConnection.open`` returns it.
 
-    It is read in blocks, by Range requests (RFC 9110 section 14), each with the retries, redirects and limits of any
-    other call. Who reads on gets more with each request, up to 4 MiB ahead; up to 8 MiB, or four blocks if these are
-    more, are held in memory. All parts are of one version of the file, where the server names versions at all: by ETag,
-    Last-Modified or size. Threads may share it, as they may share any file: each call is whole.
+    The file is read in blocks by Range requests (RFC 9110 section 14). Each request has the retries, redirects and
+    limits of any other call. Sequential reading makes the requests larger, up to 4 MiB ahead. A cache of 8 MiB, but at
+    least four blocks, holds the blocks that were read.
+
+    All parts belong to one version of the file, if the server identifies versions by ETag, Last-Modified or size.
+    Threads may share the object: each call is atomic.
 
     Attributes:
-        name: the URL, without its secrets.
+        name: the URL, redacted.
         mode: "rb".
-        size: bytes of the file.
-        etag: of this version, or None where the server gives none.
-        last_modified: of this version, or None.
+        size: size of the file in bytes.
+        etag: ETag of this version, or None if the server sends none.
+        last_modified: Last-Modified of this version, or None if the server sends none.
 
     Raises:
-        FileChanged: the server has another version than the one that was opened.
-        RangesRefused: the server gives no parts; a file of up to 8 MiB is then held as a whole.
-        ValueError: it is closed.
-        HTTPConnError: see :mod:`httpconn.errors`. The position stays where it was.
+        FileChanged: the server has another version of the file than at the time of opening.
+        RangesRefused: the server does not support ranges, and the file is larger than 8 MiB. A smaller file is kept in
+            memory as a whole.
+        ValueError: the file is closed.
+        HTTPConnError: see :mod:`httpconn.errors`. The position stays unchanged.
     """
 
-    mode = "rb"
+    mode: str = "rb"
 
     def __init__(self, fetch: Fetch, name: str, block_size: int) -> None:
-        self._lock = threading.RLock()  # a garbage collection may close the file where it is being read
+        self._lock = threading.RLock()  # reentrant: garbage collection may call close during a read
         self._fetch = fetch
         self._position = 0
-        self.name = name
+        self.name: str = name
         version, content = fetch(PartRequest(0, block_size - 1))
         self._version: FileVersion = version
-        # What came as a whole is one block.
+        # If the server sent the whole file, the file is one block.
         size = block_size if len(content) < version.total else max(len(content), 1)
-        self._blocks = BlockCache(version.total, size, max(HELD // size, 4))
+        self._blocks = BlockCache(version.total, size, max(CACHE_SIZE // size, 4))
         self._blocks.keep(0, content)
 
     def __repr__(self) -> str:
@@ -64,36 +67,36 @@ class RemoteFile(io.BufferedIOBase):
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self._version.total
 
     @property
     def etag(self) -> str | None:
-        """The ETag of this version."""
+        """ETag of this version, or None."""
         return self._version.etag
 
     @property
     def last_modified(self) -> str | None:
-        """The Last-Modified of this version."""
+        """Last-Modified of this version, or None."""
         return self._version.last_modified
 
     def readable(self) -> bool:
-        """True; raises ValueError once it is closed."""
+        """Return True. Raise ValueError if the file is closed."""
         self._checkClosed()
         return True
 
     def seekable(self) -> bool:
-        """True; raises ValueError once it is closed."""
+        """Return True. Raise ValueError if the file is closed."""
         self._checkClosed()
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Return the position of the next read."""
         self._checkClosed()
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move on or back, also past the end, and return the new position. Nothing is asked of the server."""
+        """Change the position without a request, and return it. The position may be past the end."""
         with self._lock:
             self._checkClosed()
             origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
@@ -106,36 +109,36 @@ class RemoteFile(io.BufferedIOBase):
             return position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """So many bytes, or fewer at the end; all that is left where the size is None or negative."""
+        """Return ``size`` bytes, or fewer at the end. If size is None or negative, return all remaining bytes."""
         with self._lock:
             self._checkClosed()
-            return self._moved(b"".join(self._pieces(self._end(size))))
+            return self._advance(b"".join(self._chunks(self._end(size))))
 
     def read1(self, size: int = -1, /) -> bytes:
-        """What one request brings at the most: up to the end of a block."""
+        """Return bytes up to the end of the block, with one request at most."""
         with self._lock:
             self._checkClosed()
-            return self._moved(bytes(next(self._pieces(self._end(size)), b"")))
+            return self._advance(bytes(next(self._chunks(self._end(size)), b"")))
 
     def peek(self, size: int = 0, /) -> bytes:
-        """What ``read1`` would give, while the position stays."""
+        """Return the bytes that ``read1`` would return, without a change of the position."""
         with self._lock:
             self._checkClosed()
-            return bytes(next(self._pieces(self.size), b""))
+            return bytes(next(self._chunks(self.size), b""))
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill a buffer, but for what lies behind the end: the number of bytes."""
-        with self._lock, memoryview(buffer).cast("B") as room:
+        """Read into a buffer and return the number of bytes. It is smaller than the buffer only at the end."""
+        with self._lock, memoryview(buffer).cast("B") as view:
             self._checkClosed()
             filled = 0
-            for piece in self._pieces(self._end(len(room))):
-                room[filled : filled + len(piece)] = piece
-                filled += len(piece)
+            for chunk in self._chunks(self._end(len(view))):
+                view[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
             self._position += filled
             return filled
 
     def close(self) -> None:
-        """Let go of what is held; reading then raises ValueError."""
+        """Close the file and free its cache. Further reads raise ValueError."""
         with self._lock:
             super().close()
             self._blocks = BlockCache(0, 1, 2)
@@ -143,20 +146,20 @@ class RemoteFile(io.BufferedIOBase):
     def _end(self, size: int | None) -> int:
         return self.size if size is None or size < 0 else min(self._position + size, self.size)
 
-    def _moved(self, content: bytes) -> bytes:
+    def _advance(self, content: bytes) -> bytes:
         self._position += len(content)
         return content
 
-    def _pieces(self, end: int) -> Iterator[memoryview]:
-        """The bytes from the position to the end, as they are held; what is not is asked for."""
+    def _chunks(self, end: int) -> Iterator[memoryview]:
+        """Yield the bytes from the position to ``end`` as cached chunks. Request missing blocks."""
         at = self._position
         while at < end:
-            piece = self._blocks.at(at)
-            if piece is None:
+            chunk = self._blocks.at(at)
+            if chunk is None:
                 self._load(*self._blocks.missing(at, end))
             else:
-                yield piece[: end - at]
-                at += len(piece)
+                yield chunk[: end - at]
+                at += len(chunk)
 
     def _load(self, first: int, last: int) -> None:
         self._blocks.keep(first, self._fetch(PartRequest(first, last, self._version)).content)

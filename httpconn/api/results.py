@@ -1,4 +1,4 @@
-"""Results that are handed out one by one while others are under way: an iterator for each face."""
+"""The iterators over the results of get_many and download_many."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ R = TypeVar("R")
 
 
 class Results(Iterator[R], Generic[R]):
-    """An iterator over results, which threads work on beside whoever iterates.
+    """An iterator over results that threads produce.
 
-    The threads end with the last result, with an exception, with the ``with`` block, with ``close``, or when nobody
-    holds the iterator any more, whichever comes first.
+    The threads stop after the last result, at an exception, at the end of the ``with`` block, in ``close``, and when
+    the iterator is garbage-collected.
     """
 
-    def __init__(self, many: Batch[object, R], crew: ThreadCrew) -> None:
-        self._many = many
+    def __init__(self, batch: Batch[object, R], crew: ThreadCrew) -> None:
+        self._batch = batch
         self._crew = crew
         self._stop = weakref.finalize(self, crew.stop)
         crew.belong_to(self)
@@ -35,7 +35,7 @@ class Results(Iterator[R], Generic[R]):
         if not self._stop.alive:
             raise StopIteration
         try:
-            result = run_sync(self._many.next())
+            result = run_sync(self._batch.next())
         except Stopped:
             raise StopIteration from None
         except BaseException:
@@ -47,7 +47,7 @@ class Results(Iterator[R], Generic[R]):
         return result
 
     def close(self) -> None:
-        """Stop what is under way; there are no further results."""
+        """Stop the threads. The iterator then has no further results."""
         if self._stop.alive:
             CleanUp(self._end).wait()
 
@@ -64,17 +64,17 @@ class Results(Iterator[R], Generic[R]):
 
 
 class AsyncResults(AsyncIterator[R], Generic[R]):
-    """The same for tasks, which live as long as its ``async with`` block::
+    """An asynchronous iterator over results that tasks produce::
 
         async with connection.async_get_many(urls) as results:
             async for fetched in results: ...
 
-    Tasks must not outlive a block that waits for them, and an iterator that is dropped half-way has none: so it
-    cannot be iterated outside of its block.
+    The tasks stop at the end of the ``async with`` block. Iteration needs the block, because tasks must not outlive the
+    code that started them, and a garbage-collected iterator could not wait for its tasks.
     """
 
-    def __init__(self, many: Batch[object, R], crew: TaskCrew) -> None:
-        self._many = many
+    def __init__(self, batch: Batch[object, R], crew: TaskCrew) -> None:
+        self._batch = batch
         self._crew = crew
         self._ended = False
 
@@ -85,9 +85,9 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
         if self._ended:
             raise StopAsyncIteration
         if not self._crew.is_at_work:
-            raise InvalidRequest("Iterate in a block: async with connection.async_get_many(...) as results")
+            raise InvalidRequest("Results need a block: async with connection.async_get_many(...) as results")
         try:
-            result = await self._many.next()
+            result = await self._batch.next()
         except Exception:
             self._ended = True
             raise
@@ -98,9 +98,9 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
 
     async def __aenter__(self) -> Self:
         if self._ended or self._crew.is_at_work:
-            raise InvalidRequest("Results can be entered once")
+            raise InvalidRequest("Results can be used in one block only")
         await self._crew.enter()
-        self._many.start()
+        self._batch.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

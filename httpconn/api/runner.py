@@ -1,4 +1,4 @@
-"""What the methods of a connection object stand on: its calls, its clients, and how a flow is run by either face."""
+"""The base class of the methods of HTTPConnection, which runs flows in synchronous and asynchronous code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..ports.base import Port
 from ..ports.clients import Clients
 from ..ports.sync import SyncPort
 from ..runtime.stepping import run_sync
-from .arguments import Calls
+from .arguments import CallFactory
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Face:
-    """Runs flows for the methods of its subclasses."""
+class Runner:
+    """A base class that runs flows: at once in synchronous code, awaited in asyncio and trio."""
 
-    _calls: Calls
+    _calls: CallFactory
     _clients: Clients
 
     def _sync_port(self) -> SyncPort:

@@ -1,1 +1,1 @@
-"""Threads and event loops."""
+"""Forked processes and the synchronous execution of coroutines."""

@@ -1,4 +1,4 @@
-"""What a forked process does first, so that it touches nothing that is its parent's."""
+"""Functions that run in the child process after a fork, so that the child does not use objects of its parent."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ __all__ = ["Renewable", "in_child", "renew_in_child"]
 
 
 class Renewable(Protocol):
-    """What a fork may find in the midst of a change, or locked by a thread that the child does not have."""
+    """An object that a fork can copy in the middle of a change, or while a thread holds its lock."""
 
     def after_fork(self) -> None:
-        """In the child: begin anew."""
+        """Reset the object in the child process."""
 
 
 def in_child(function: Callable[[], None]) -> Callable[[], None]:
-    """Have a function called in the child of each fork; not on Windows, which has none."""
+    """Register a function to run in the child of each fork. Windows has no fork."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=function)
     return function
 
 
 def renew_in_child(owner: Renewable) -> None:
-    """Have it begin anew in the child of each fork, as long as it is there."""
+    """Register an object to be reset in the child of each fork, until it is garbage-collected."""
     _alive.add(ref(owner, _alive.discard))
 
 
 _alive: set[ref[Renewable]] = set()
-"""No WeakSet: that one forgets in Python code, in which an exception of a signal handler would be lost."""
+"""Not a WeakSet: it removes objects in Python code, where an exception of a signal handler would be lost."""
 
 
 @in_child

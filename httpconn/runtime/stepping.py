@@ -1,4 +1,4 @@
-"""The whole trick by which a synchronous call runs an async-shaped flow."""
+"""The synchronous execution of coroutines that never suspend."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ T = TypeVar("T")
 
 
 def run_sync(coro: Coroutine[Any, Any, T]) -> T:
-    """Run a flow that never suspends, in one step: the traceback leads straight from the caller to the socket.
+    """Run a coroutine that never suspends, and return its result.
+
+    A flow over a synchronous port blocks instead of suspending. It therefore runs in one step, and its traceback leads
+    from the caller to the socket.
 
     Raises:
-        RuntimeError: the flow suspended, which no flow does whose port blocks.
+        RuntimeError: the coroutine suspended.
     """
     try:
         coro.send(None)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
     coro.close()
-    raise RuntimeError("A flow suspended under the synchronous port")
+    raise RuntimeError("The coroutine suspended, which synchronous code does not support")

@@ -367,7 +367,7 @@ class TestUnderAConnection:
 
     def test_another_object_is_refused(self, face):
         for option in ("transport", "async_transport"):
-            with pytest.raises(httpconn.InvalidRequest, match=f"{option} cannot be of the type str"):
+            with pytest.raises(httpconn.InvalidRequest, match=f"{option} does not accept a value of type str"):
                 httpconn.HTTPConnection(**{option: "http"})
 
 
