@@ -1,8 +1,8 @@
-"""Addresses: which of them belong to the public internet.
+"""A table of the networks that belong to the public internet, and of those that do not.
 
-The table holds every block of IANA's special-purpose registries, those that they call globally reachable too (nothing
-that is to be fetched lives there, and an anycast service is answered by the nearest network, which may be one's own),
-and what the registries leave out. The longest prefix wins.
+The table has every block of IANA's special-purpose registries. It includes the blocks that IANA calls globally
+reachable: they have no content to fetch, and the nearest network, possibly an internal one, serves their anycast
+addresses. The table also has special networks that the registries omit. The longest prefix decides.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CLOUD_METADATA = "cloud metadata"
 
 
 class AddressClass(NamedTuple):
-    """What an address is.
+    """The class of an address: a row of the table.
 
     Attributes:
-        public: whether it belongs to the public internet.
-        reason: what its network is for, in a few words.
-        network: the row of the table, as a prefix.
-        source: the document that says so.
+        public: whether the address belongs to the public internet.
+        reason: the purpose of the network, in a few words.
+        network: the network, as a prefix.
+        source: the document that defines it.
     """
 
     public: bool
@@ -36,7 +36,7 @@ class AddressClass(NamedTuple):
 
     @property
     def rule(self) -> str:
-        """Short name of what decided: ``private network 10.0.0.0/8 (RFC 1918)``."""
+        """The rule in a few words, such as ``private network 10.0.0.0/8 (RFC 1918)``."""
         return f"{self.reason} {self.network} ({self.source})"
 
 
@@ -130,7 +130,7 @@ _SCOPED = AddressClass(False, "scoped address", "with a zone", "RFC 4007")
 
 
 class PrefixTable(Generic[T]):
-    """Networks of one family and what each stands for, laid out so that one bisection finds the longest prefix."""
+    """A table from networks of one family to values. One bisection finds the longest prefix."""
 
     __slots__ = ("_starts", "_values")
 
@@ -140,7 +140,7 @@ class PrefixTable(Generic[T]):
         self._values = [_longest(spans, start) for start in self._starts]
 
     def find(self, address: int) -> T | None:
-        """What the longest prefix around an address stands for."""
+        """Return the value of the longest prefix that contains an address, or None."""
         return self._values[bisect_right(self._starts, address) - 1]
 
 
@@ -152,11 +152,11 @@ _RANGES: dict[int, PrefixTable[AddressClass]] = {
     version: PrefixTable((ip_network(row.network), row) for row in table)
     for version, table in ((4, IPV4_TABLE), (6, IPV6_TABLE))
 }
-_UNWRAPPED = {0xFFFF, 0x64FF9B << 64}  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2), 64:ff9b::/96 (RFC 6052 section 2.1)
+_EMBEDDING = {0xFFFF, 0x64FF9B << 64}  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2), 64:ff9b::/96 (RFC 6052 section 2.1)
 
 
 def parse(text: str) -> Address | None:
-    """An address as ``getaddrinfo`` gives it, with its zone; None where it is none."""
+    """Return the address of a text as ``getaddrinfo`` returns it, with its zone, or None if it is invalid."""
     try:
         return IPv6Address(text) if ":" in text else IPv4Address(text)
     except AddressValueError:
@@ -164,10 +164,11 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(given: str | Network) -> Network:
-    """A network; one of IPv4-mapped addresses is the IPv4 network that they stand for.
+    """Return a network. A network of IPv4-mapped addresses becomes the IPv4 network.
 
     Raises:
-        ValueError: it is none, has bits set beyond its prefix, or a zone, which addresses are not compared by.
+        ValueError: the value is not a network, has bits set after its prefix, or has a zone. Addresses are compared
+            without their zones.
     """
     network = ip_network(given)
     if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
@@ -178,17 +179,14 @@ def network_of(given: str | Network) -> Network:
 
 
 def normalized(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one merely stands for; any other address itself."""
-    if address.version == 6 and int(address) >> 32 in _UNWRAPPED:
+    """Return the IPv4 address that an IPv6 address embeds, or the address itself."""
+    if address.version == 6 and int(address) >> 32 in _EMBEDDING:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
 
 def classify(address: Address | str) -> AddressClass:
-    """Whether an address belongs to the public internet, and which row of the table says so.
-
-    A scoped one, and text that is no address, do not.
-    """
+    """Return the row of the table for an address. A scoped address and an invalid text are not public."""
     found = parse(address) if isinstance(address, str) else address
     if found is None:
         return _NO_ADDRESS

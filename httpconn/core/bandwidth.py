@@ -1,4 +1,4 @@
-"""Bandwidth: how long bodies wait, so that together they come no faster than they may."""
+"""A bandwidth limit that several bodies share."""
 
 from __future__ import annotations
 
@@ -6,43 +6,51 @@ import threading
 
 from ..runtime.forking import renew_in_child
 
-SHORTEST = 0.01
-"""Seconds; what is less is owed until it is worth a wait."""
+MIN_WAIT = 0.01
+"""Seconds of the shortest wait. Shorter waits add up until they reach it."""
 
-TURN = 0.1
-"""Seconds for which one body receives before it pays."""
+PORTION_SECONDS = 0.1
+"""Seconds of bandwidth that a body receives before it waits."""
 
-LEAST = 16 * 1024
-"""Bytes that are received at once, however little may come."""
+MIN_PORTION = 16 * 1024
+"""Bytes that a body receives before it waits, at any rate."""
 
 
 class Bandwidth:
-    """Bytes a second that bodies share, in whatever thread or task they are received.
+    """A limit of the bytes per second of all bodies together, shared by threads and tasks.
 
-    Bytes are counted when they have come; whoever received them then waits until they are paid for, in the order in
-    which they came.
+    A receiver counts its bytes after they arrived, and then waits until the rate allows them. Receivers wait in the
+    order in which their bytes arrived.
 
     Args:
         rate: bytes per second.
 
     Attributes:
-        portion: bytes to receive at once, so that a body comes evenly.
+        portion: bytes to receive before a wait, so that a body arrives evenly.
     """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self.portion: int = max(LEAST, int(rate * TURN))
-        self._paid_at = 0.0
+        self.portion: int = max(MIN_PORTION, int(rate * PORTION_SECONDS))
+        self._free_at = 0.0
         self.after_fork()
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """In the child: a thread of the parent may hold the lock."""
+        """Renew the lock in a child process, because a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
     def spend(self, count: int, now: float) -> float:
-        """Count bytes that came at ``now`` seconds of a monotonic clock: the seconds to wait for them."""
+        """Count received bytes.
+
+        Args:
+            count: the number of bytes.
+            now: the present time of a monotonic clock, in seconds.
+
+        Returns:
+            The seconds to wait before more bytes are received.
+        """
         with self._lock:
-            self._paid_at = max(self._paid_at, now) + count / self._rate
-            wait = self._paid_at - now
-        return wait if wait >= SHORTEST else 0.0
+            self._free_at = max(self._free_at, now) + count / self._rate
+            wait = self._free_at - now
+        return wait if wait >= MIN_WAIT else 0.0

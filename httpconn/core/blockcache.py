@@ -1,4 +1,4 @@
-"""The blocks of a file that are held in memory, and which to ask for next."""
+"""A block cache: recently used blocks of a remote file, and the next blocks to request."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import OrderedDict
 
 
 class BlockCache:
-    """A file in blocks of one size, of which those used last are held.
+    """The most recently used blocks of a file.
 
-    Who reads on where the last question ended is given more than was asked for: twice as much with each question, up
-    to half of what may be held.
+    If a read starts where the last request ended, more blocks are requested than the read needs. Their number doubles
+    with each such request, up to half of the cache.
 
     Args:
         total: bytes of the file.
-        size: bytes of a block; the last one may have fewer.
-        most: blocks that are held, at least 2.
+        size: bytes of a block; the last block of a file may have fewer.
+        most: the maximum number of blocks in memory, at least 2.
     """
 
     def __init__(self, total: int, size: int, most: int) -> None:
@@ -27,11 +27,11 @@ class BlockCache:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes in memory."""
+        """The bytes in memory."""
         return sum(map(len, self._held.values()))
 
     def at(self, offset: int) -> memoryview | None:
-        """The bytes from an offset to the end of its block, or None if that is not held."""
+        """Return the bytes from an offset to the end of its block, or None if the block is not in memory."""
         number, start = divmod(offset, self.size)
         block = self._held.get(number)
         if block is None:
@@ -40,11 +40,11 @@ class BlockCache:
         return memoryview(block)[start:]
 
     def missing(self, offset: int, end: int) -> tuple[int, int]:
-        """The part to ask for: its first and last byte.
+        """Return the first and the last byte of the range to request.
 
         Args:
-            offset: in a block that is not held.
-            end: where the reading will end; more may be asked for, and less if not all of it can be held.
+            offset: an offset in a block that is not in memory.
+            end: the end of the read. The range may end later, or earlier if the cache is too small for the read.
         """
         first = offset // self.size
         needed = (max(end, offset + 1) - 1) // self.size
@@ -59,7 +59,7 @@ class BlockCache:
         return first * self.size, min((last + 1) * self.size, self.total) - 1
 
     def keep(self, first: int, content: bytes) -> None:
-        """Hold a part that begins with a block; what was used longest ago goes."""
+        """Add a range that begins at the start of a block, and remove the least recently used blocks."""
         for start in range(0, len(content), self.size):
             number = (first + start) // self.size
             self._held[number] = content[start : start + self.size]

@@ -1,4 +1,4 @@
-"""BodyCounter: what an answer's body may cost, counted as it comes."""
+"""Limits of a response body, checked while it arrives."""
 
 from __future__ import annotations
 
@@ -10,41 +10,45 @@ from ..runtime.forking import renew_in_child
 
 
 class ByteBudget:
-    """Bytes that several calls may fetch together: all the media of one API request, say.
+    """A number of bytes that several calls may receive together, for example all the media of one API request.
 
-    One budget can be shared by threads, tasks and attempts; bytes of attempts that failed count too.
+    Threads and tasks can share one budget. The bytes of failed attempts count too.
 
     Args:
-        total: bytes.
+        total: the number of bytes.
 
     Raises:
-        InvalidRequest: ``total`` is no number of bytes.
+        InvalidRequest: ``total`` is not a number of bytes.
     """
 
     def __init__(self, total: int) -> None:
         if isinstance(total, bool) or not isinstance(total, int) or total < 0:
             raise InvalidRequest("A ByteBudget needs a number of bytes")
-        self.total = total
+        self.total: int = total
         self._used = 0
         self.after_fork()
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """In the child: a thread of the parent may hold the lock."""
+        """Renew the lock in a child process, because a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
     @property
     def used(self) -> int:
-        """Bytes spent so far; at most ``total``."""
+        """The bytes received so far, at most ``total``."""
         return min(self._used, self.total)
 
     @property
     def left(self) -> int:
-        """Bytes that may still be spent."""
+        """The bytes that may still be received."""
         return self.total - self.used
 
     def spend(self, count: int) -> None:
-        """Take bytes out of the budget; LimitExceeded when there are not so many."""
+        """Take bytes out of the budget.
+
+        Raises:
+            LimitExceeded: the budget has fewer bytes left.
+        """
         with self._lock:
             self._used += count
             over = self._used > self.total
@@ -56,12 +60,12 @@ class ByteBudget:
 
 
 class BodyCounter:
-    """Counts one body on the wire and decoded, and stops it at the byte that is too many."""
+    """A counter of the received and of the decoded bytes of one body, which enforces the limits."""
 
     def __init__(self, *, max_bytes: int | None, limits: Limits, budget: ByteBudget | None) -> None:
         self.wire: int = 0
         self.decoded: int = 0
-        self._between = 0
+        self._intermediate = 0
         self._declared: int | None = None
         self._max = max_bytes
         self._limits = limits
@@ -69,38 +73,42 @@ class BodyCounter:
         self._spent = 0
 
     def expect(self, declared: int | None) -> None:
-        """A body that says that it is too large is not begun."""
+        """Set the declared length of the body, or None.
+
+        Raises:
+            LimitExceeded: the declared length is over a limit. No byte of the body is read.
+        """
         self._declared = declared
         if declared is None:
             return
         if self._max is not None and declared > self._max:
-            raise LimitExceeded(f"The answer declares {declared} bytes; {self._max} are allowed")
+            raise LimitExceeded(f"The response declares {declared} bytes; {self._max} are allowed")
         if self._budget is not None and declared > self._budget.left:
-            raise LimitExceeded(f"The answer declares {declared} bytes; the budget has {self._budget.left} left")
+            raise LimitExceeded(f"The response declares {declared} bytes; the budget has {self._budget.left} left")
 
     def add_wire(self, count: int) -> None:
-        """Count bytes as they come from the server, transfer coding removed."""
+        """Count received bytes, without the transfer coding."""
         self.wire += count
-        self._hold(self.wire)
+        self._check_size(self.wire)
 
     def add_decoded(self, count: int) -> None:
-        """Count bytes that a content coding unpacked to."""
+        """Count decoded bytes."""
         self.decoded += count
-        self._hold_ratio(self.decoded)
-        self._hold(self.decoded)
+        self._check_ratio(self.decoded)
+        self._check_size(self.decoded)
 
     def add_intermediate(self, count: int) -> None:
-        """Count bytes that a content coding unpacked to, for another to unpack: they cost time, and no memory."""
-        self._between += count
-        self._hold_ratio(self._between)
+        """Count bytes between two content codings. They cost time, but no memory."""
+        self._intermediate += count
+        self._check_ratio(self._intermediate)
 
-    def _hold_ratio(self, unpacked: int) -> None:
+    def _check_ratio(self, unpacked: int) -> None:
         ratio = self._limits.max_ratio
         if ratio is not None and unpacked > max(self._limits.ratio_grace, ratio * self.wire):
             raise LimitExceeded(f"The body unpacks to more than {ratio} times its size")
 
-    def _hold(self, size: int) -> None:
-        """The larger of the two counts is what a body costs: an identity body is not counted twice."""
+    def _check_size(self, size: int) -> None:
+        """Check one of the two counts. The budget pays for the larger one, so a body without coding is paid once."""
         if self._max is not None and size > self._max:
             raise LimitExceeded(f"The body is larger than {self._max} bytes")
         if self._budget is not None and size > self._spent:
@@ -108,12 +116,17 @@ class BodyCounter:
             self._budget.spend(grown)
 
     def truncated(self) -> TruncatedBody:
-        """The error of a body that ended here."""
+        """Return the error for a body that ended too early."""
         whole = "" if self._declared is None else f" of {self._declared}"
         return TruncatedBody(f"The body ended after {self.wire}{whole} bytes")
 
     def finish(self) -> None:
-        """The wire has ended: a short body is never complete (RFC 9112 section 8)."""
+        """Check the length at the end of the body. A body that is too short is incomplete (RFC 9112 section 8).
+
+        Raises:
+            TruncatedBody: the body is shorter than declared.
+            ProtocolError: the body is longer than declared.
+        """
         if self._declared is None or self.wire == self._declared:
             return
         if self.wire < self._declared:
@@ -122,7 +135,7 @@ class BodyCounter:
 
 
 class SpeedFloor:
-    """Ends a body that only trickles: a read timeout never notices one byte a second."""
+    """The minimum speed of a body. A read timeout never notices a server that sends one byte a second."""
 
     def __init__(self, limits: Limits) -> None:
         self._floor = limits.min_speed or 0
@@ -131,12 +144,16 @@ class SpeedFloor:
         self._count = 0
 
     def add(self, count: int, waited: float) -> None:
-        """``count`` bytes came after ``waited`` seconds."""
+        """Count bytes and the seconds that the receiver waited for them."""
         self._count += count
         self._waited += waited
 
     def check(self) -> None:
-        """TooSlow when a whole window was below the floor; asked before more is received, so that what came is kept."""
+        """Check the speed of a full window. Call this before a receive, so that no received byte is lost.
+
+        Raises:
+            TooSlow: the speed was below the minimum.
+        """
         if self._waited < self._window:
             return
         if self._count < self._floor * self._waited:
@@ -145,16 +162,16 @@ class SpeedFloor:
 
 
 def declared_length(value: str | None, transfer_encoding: str | None) -> int | None:
-    """Return the Content-Length of a response (RFC 9110 section 8.6), or None if no such field counts.
+    """Return the Content-Length of a response (RFC 9110 section 8.6), or None if it has none that applies.
 
     Transfer-Encoding overrides it (RFC 9112 section 6.3, rule 3).
 
     Raises:
-        ProtocolError: it is no number, or differs from a repetition of itself.
+        ProtocolError: the value is not a number, or is a list of different numbers.
     """
     if value is None or transfer_encoding is not None:
         return None
     length, *repeated = {each.strip() for each in value.split(",")} if "," in value else (value.strip(),)
     if repeated or not (length.isascii() and length.isdigit()) or len(length) > 18:
-        raise ProtocolError("The answer's Content-Length is not one number")
+        raise ProtocolError("The Content-Length of the response is not a number")
     return int(length)

@@ -23,29 +23,29 @@ from .redirects import locations_of
 from .requestbuilder import RequestSpec
 
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
-"""The fields that are stored with a success: nothing else of its header is used again."""
+"""The header fields that are stored with a success. No other field is used again."""
 
 LONGEST = 2**31
-"""Seconds that stand for all longer times (RFC 9111 section 1.2.2)."""
+"""Seconds of the longest time; longer times are shortened to it (RFC 9111 section 1.2.2)."""
 
 OVERHEAD = 1024
-"""Bytes that are counted for a response in addition to its body."""
+"""Bytes that each response counts in addition to its header and body."""
 
 SHARE = 8
-"""A response may have at most this part of the cache, or it would push out all others."""
+"""A response may have at most one eighth of the cache, or it would remove all others."""
 
-HEURISTIC_PART = 10
-"""A response without a lifetime is fresh for this part of the time since its last change (RFC 9111 section 4.2.2)."""
+HEURISTIC_DIVISOR = 10
+"""A response without a lifetime is fresh for a tenth of the time since its last change (RFC 9111 section 4.2.2)."""
 
-HEURISTIC_MOST = 24 * 3600
-"""The longest such lifetime, in seconds."""
+MAX_HEURISTIC = 24 * 3600
+"""The longest lifetime of a response without a lifetime, in seconds."""
 
 BRIEF = 60
-"""The longest lifetime of an error that a later attempt could turn into a success, in seconds."""
+"""The longest lifetime of a transient error, in seconds."""
 
 _HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 _UNDERSTOOD = frozenset(HTTPStatus)
-# Parts of a response, and a status that is about a stored one.
+# 206 is a part of a response. 304 is about a stored response.
 _NEVER_STORED = frozenset({206, 304})
 
 # These belong to one connection (RFC 9110 section 7.6.1) or to a proxy.
@@ -70,10 +70,10 @@ class RequestDirectives(NamedTuple):
     """The Cache-Control of a request (RFC 9111 section 5.2.1).
 
     Attributes:
-        bypasses: the request is for the server alone; its response is not stored.
-        max_age: seconds that a stored response may be old; 0 if the server must be asked.
-        min_fresh: seconds that a stored response must still be fresh.
-        max_stale: seconds by which a stored response may have expired.
+        bypasses: the cache is not used; the response is not stored.
+        max_age: maximum age of a stored response in seconds; 0 if the server must validate it.
+        min_fresh: seconds for which a stored response must remain fresh.
+        max_stale: maximum seconds since a stored response expired.
         only_if_cached: the network must not be used.
     """
 
@@ -88,10 +88,10 @@ class Record(NamedTuple):
     """A stored response.
 
     Attributes:
-        born: when it left the origin, in seconds since the epoch.
-        fields: those of :data:`KEPT` for a success, otherwise the header without the fields of the connection.
-        data: its body, decoded; empty unless the status is a success.
-        status: its status.
+        born: the time at which its age was 0, in seconds since the epoch.
+        fields: for a success, the fields of :data:`KEPT`; otherwise, the header without the fields of the connection.
+        data: the decoded body; empty unless the status is a success.
+        status: the status.
     """
 
     born: float
@@ -101,61 +101,63 @@ class Record(NamedTuple):
 
     @property
     def cost(self) -> int:
-        """Bytes that it is counted as."""
+        """The bytes that the record counts in the cache."""
         return OVERHEAD + len(self.data) + sum(len(name) + len(value) for name, value in self.fields.items())
 
     @property
     def is_success(self) -> bool:
-        """Whether its body is content."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300
 
     @property
     def version(self) -> str | None:
-        """The ETag or Last-Modified that the server can be asked about it by; None unless it is a success."""
+        """The ETag or Last-Modified for a validation by the server; None unless the status is a success."""
         if not self.is_success:
             return None
         return ranges.version(self.fields.get("etag"), self.fields.get("last-modified"))
 
     @property
     def location(self) -> bytes | None:
-        """The Location, if it is a redirect that can be followed."""
+        """The Location of a redirect, or None."""
         value = self.fields.get("location") if self.status in REDIRECTS else None
         return None if value is None else value.encode("latin-1")
 
 
 class Store(Protocol):
-    """A place for records, which may lose any of them."""
+    """A store of records. It may remove any record at any time."""
 
     is_on_disk: bool
 
     def get(self, key: str) -> Record | None:
-        """Return the record of a key."""
+        """Return the record of a key, or None."""
 
     def put(self, key: str, record: Record) -> None:
-        """Store a record in place of the last one."""
+        """Store a record under a key, in place of an older one."""
 
     def drop(self, key: str) -> None:
         """Remove the record of a key."""
 
 
 def request_directives(spec: RequestSpec) -> RequestDirectives:
-    """Return what a request asks of the cache."""
+    """Return the cache directives of a request."""
     given = {name.lower(): value.decode("ascii") for name, value in spec.fields}
     control = given.get(b"cache-control")
-    asked = directives(control if control is not None else given.get(b"pragma"))
-    if control is None:  # Pragma knows one directive (RFC 9111 section 5.4)
-        asked = {name: value for name, value in asked.items() if name == "no-cache"}
+    given_directives = directives(control if control is not None else given.get(b"pragma"))
+    if control is None:  # Pragma has one directive (RFC 9111 section 5.4)
+        given_directives = {name: value for name, value in given_directives.items() if name == "no-cache"}
     return RequestDirectives(
-        bypasses="no-store" in asked or not CONDITIONS.isdisjoint(given),
-        max_age=0 if "no-cache" in asked else _seconds(asked.get("max-age"), LONGEST),
-        min_fresh=_seconds(asked.get("min-fresh"), 0, invalid=LONGEST),
-        max_stale=LONGEST if asked.get("max-stale") == "" else _seconds(asked.get("max-stale"), 0),
-        only_if_cached="only-if-cached" in asked,
+        bypasses="no-store" in given_directives or not CONDITIONS.isdisjoint(given),
+        max_age=0 if "no-cache" in given_directives else _seconds(given_directives.get("max-age"), LONGEST),
+        min_fresh=_seconds(given_directives.get("min-fresh"), 0, invalid=LONGEST),
+        max_stale=LONGEST
+        if given_directives.get("max-stale") == ""
+        else _seconds(given_directives.get("max-stale"), 0),
+        only_if_cached="only-if-cached" in given_directives,
     )
 
 
 def key(spec: RequestSpec) -> str:
-    """Return the key of a request: a digest of its URL and its header, from which no secret can be read.
+    """Return the key of a request: a digest of its URL and its header. It reveals no secret of them.
 
     The conditions that a revalidation adds are not part of it. A request with conditions of its caller bypasses the
     cache.
@@ -173,7 +175,7 @@ def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> 
 def _normal(name: bytes, value: bytes) -> bytes:
     """Normalize a value (RFC 9111 section 4.1): drop white space around commas, and case where it has no meaning.
 
-    Two users cannot share a key by this: a caller who knows a secret up to its white space knows the secret.
+    Two users cannot share a key by this, because a secret without its white space is still secret.
     """
     if b"," in value:
         value = _SEPARATOR.sub(lambda found: found[1] or b",", value)
@@ -181,7 +183,7 @@ def _normal(name: bytes, value: bytes) -> bytes:
 
 
 def is_as_built(sent: Request, spec: RequestSpec) -> bool:
-    """Whether no event hook changed what a request asks for. The key would not cover the change."""
+    """Return whether no event hook changed a request. The key does not cover such a change."""
     made = sent.made
     if made is None:
         return True
@@ -194,15 +196,15 @@ def record_of(head: Head, data: bytes, asked_at: float, now: float) -> Record | 
     """Return the record to store for a response; None if it must not be stored or could never be used.
 
     Args:
-        head: its head.
-        data: its body, decoded, if it is a success.
-        asked_at: when it was requested, in seconds since the epoch.
-        now: when it came.
+        head: the head of the response.
+        data: the decoded body of a success.
+        asked_at: the time of the request, in seconds since the epoch.
+        now: the time of the response, in seconds since the epoch.
     """
     fields = _texts(head)
     if len(locations_of(head.fields)) > 1:
         return None
-    # A response that sets a cookie is meant for the one who gets it, whatever its Cache-Control says.
+    # A response that sets a cookie is for one user, even if its Cache-Control allows storing it.
     if head.status in _NEVER_STORED or "set-cookie" in fields or not _selects_by_key(fields.get("vary", "")):
         return None
     record = Record(_born(fields, asked_at, now), _kept(head.status, fields, now), data, head.status)
@@ -227,13 +229,13 @@ def head_of(record: Record, now: float) -> Head:
 
 
 def may_be_stored(record: Record) -> bool:
-    """Whether the server allows to store a response (RFC 9111 sections 3, 5.2.2.3 and 5.2.2.5)."""
-    ruled = directives(record.fields.get("cache-control"))
-    return record.status in _UNDERSTOOD if "must-understand" in ruled else "no-store" not in ruled
+    """Return whether the server allows to store a response (RFC 9111 sections 3, 5.2.2.3 and 5.2.2.5)."""
+    named = directives(record.fields.get("cache-control"))
+    return record.status in _UNDERSTOOD if "must-understand" in named else "no-store" not in named
 
 
 def _selects_by_key(vary: str) -> bool:
-    """Whether the key holds every field that selected a response."""
+    """Return whether the key holds every field that selected a response."""
     return tokens(vary).isdisjoint({"*", *(name.decode() for name in _NOT_SELECTING)})
 
 
@@ -262,11 +264,11 @@ def lifetime(record: Record) -> float:
 
 
 def _explicit_lifetime(record: Record) -> float | None:
-    ruled = directives(record.fields.get("cache-control"))
-    if "no-cache" in ruled:
+    named = directives(record.fields.get("cache-control"))
+    if "no-cache" in named:
         return 0
-    if "max-age" in ruled:
-        return _seconds(ruled["max-age"], 0)
+    if "max-age" in named:
+        return _seconds(named["max-age"], 0)
     if "expires" not in record.fields:
         return None
     expires, date = http_date(record.fields["expires"]), timestamp(record.fields.get("date"))
@@ -279,32 +281,32 @@ def _heuristic_lifetime(record: Record) -> float:
     is_allowed = record.status in _HEURISTIC or "public" in directives(record.fields.get("cache-control"))
     if not is_allowed or modified is None or date is None:
         return 0
-    return max(0, min((date - modified) / HEURISTIC_PART, HEURISTIC_MOST))
+    return max(0, min((date - modified) / HEURISTIC_DIVISOR, MAX_HEURISTIC))
 
 
 def is_usable(record: Record, wanted: RequestDirectives, now: float) -> bool:
-    """Whether a stored response is used without the server (RFC 9111 section 4)."""
+    """Return whether a stored response is used without the server (RFC 9111 section 4)."""
     age = now - record.born
     allowed = wanted.max_stale if _may_be_stale(record) else 0
     return 0 <= age < wanted.max_age and age + wanted.min_fresh < lifetime(record) + allowed
 
 
 def is_fresh(record: Record, now: float) -> bool:
-    """Whether a stored response has not expired (RFC 9111 section 4.2)."""
+    """Return whether a stored response has not expired (RFC 9111 section 4.2)."""
     return is_usable(record, RequestDirectives(), now)
 
 
 def may_replace_error(record: Record, wanted: RequestDirectives, now: float) -> bool:
-    """Whether a stored response is used because the server failed (RFC 5861 section 4)."""
+    """Return whether a stored response is used because the server failed (RFC 5861 section 4)."""
     age = now - record.born
     if not record.is_success or not _may_be_stale(record) or age >= wanted.max_age:
         return False
-    ruled = directives(record.fields.get("cache-control"))
-    return age - lifetime(record) < _seconds(ruled.get("stale-if-error"), 0)
+    named = directives(record.fields.get("cache-control"))
+    return age - lifetime(record) < _seconds(named.get("stale-if-error"), 0)
 
 
 def _may_be_stale(record: Record) -> bool:
-    """Whether the server does not forbid to use an expired response (RFC 9111 section 4.2.4)."""
+    """Return whether the server does not forbid to use an expired response (RFC 9111 section 4.2.4)."""
     return {"no-cache", "must-revalidate"}.isdisjoint(directives(record.fields.get("cache-control")))
 
 
@@ -319,9 +321,9 @@ def validated(record: Record, head: Head, asked_at: float, now: float) -> Record
     etag = fields.get("etag")
     if etag is not None and _opaque(etag) != _opaque(record.fields.get("etag", etag)):
         return None
-    told = _kept(304, fields, now)
-    told.pop("content-type", None)  # that of a 304 is not the body's
-    return record._replace(born=_born(fields, asked_at, now), fields={**record.fields, **told})
+    updated = _kept(304, fields, now)
+    updated.pop("content-type", None)  # the Content-Type of a 304 does not describe the stored body
+    return record._replace(born=_born(fields, asked_at, now), fields={**record.fields, **updated})
 
 
 def _opaque(etag: str) -> str:

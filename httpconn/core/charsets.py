@@ -1,4 +1,4 @@
-"""Charset labels, from the names of servers to Python's codecs.
+"""A table from charset labels to Python's codecs.
 
 Labels have the meaning that browsers give them (WHATWG Encoding Standard, section 4.2). Python's own names of other
 text codecs are also known. Any other name, including that of a Python codec, means nothing.
@@ -17,8 +17,8 @@ REPLACEMENT = "replacement"
 _DOS = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)
 _WINDOWS = (874, 932, 949, 950, *range(1250, 1259))
 
-# Python's names of codecs that make text of bytes and nothing else: nothing that unpacks or unescapes, and no UTF-7,
-# whose text can hide markup.
+# Python's codecs that decode bytes to text. Codecs that decompress or unescape are excluded, and so is UTF-7, which can
+# hide markup.
 _TEXT_CODECS = frozenset(
     {"ascii", "utf_8", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"}
     | {"latin_1", *(f"iso8859_{part}" for part in (*range(2, 12), *range(13, 17)))}
@@ -30,7 +30,7 @@ _TEXT_CODECS = frozenset(
     | {"euc_kr", "johab", "gb2312", "gbk", "gb18030", "big5", "big5hkscs"}
 )
 
-# What browsers decode in place of a codec: mostly a superset that servers mean by its name.
+# The codecs that browsers use in place of others. Most of them are supersets that servers send under the other name.
 _AS_BROWSERS_DO = {
     "ascii": "cp1252",
     "latin_1": "cp1252",
@@ -91,7 +91,7 @@ def _key(label: str) -> str:
 def _codecs() -> dict[str, str]:
     """Return the codecs by their labels.
 
-    Labels are not looked up by ``codecs``, because that imports, and keeps, any name that a server sends.
+    Labels are not looked up by ``codecs``, because that imports and caches any name that a server sends.
     """
     own = {alias: codec for alias, codec in aliases.items() if codec in _TEXT_CODECS}
     own.update((codec, codec) for codec in _TEXT_CODECS)

@@ -1,4 +1,4 @@
-"""Counters: what the calls of a connection object came to."""
+"""Counters of the requests of a connection object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_HOSTS = 1024
 
 
 class HostCounters:
-    """What was sent to one host and came from it."""
+    """The counters of one host; see :class:`httpconn.HostStats`."""
 
     __slots__ = ("cached", "errors", "received", "requests", "retries")
 
@@ -21,9 +21,10 @@ class HostCounters:
 
 
 class Counters:
-    """A tally for each host, and one for those that are too many.
+    """The counters of each of the first ``MAX_HOSTS`` hosts, and one set of counters for all other hosts.
 
-    Without a lock, which every request would pay for: of two threads at once, one may go uncounted.
+    There is no lock, because it would slow down every request. If two threads count at the same moment, one count can
+    be lost.
     """
 
     def __init__(self) -> None:
@@ -32,13 +33,13 @@ class Counters:
         self.errors: Counter[str] = Counter()
 
     def of(self, host: str) -> HostCounters:
-        """The tally of a host."""
+        """Return the counters of a host."""
         return self.hosts.get(host) or self._new(host)
 
     def _new(self, host: str) -> HostCounters:
         return self.others if len(self.hosts) >= MAX_HOSTS else self.hosts.setdefault(host, HostCounters())
 
     def fail(self, host: str, error: Exception) -> None:
-        """A call ended in an error."""
+        """Count a call that ended in an error."""
         self.of(host).errors += 1
         self.errors[type(error).__name__] += 1

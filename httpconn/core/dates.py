@@ -17,7 +17,7 @@ _HTTP_DATE = re.compile(
 
 
 def timestamp(value: str | None) -> float | None:
-    """Seconds since the epoch, or None where there is no date."""
+    """Return the time of a date in seconds since the epoch, or None if the text is not a date."""
     if value is None:
         return None
     try:
@@ -30,6 +30,6 @@ def timestamp(value: str | None) -> float | None:
 def http_date(value: str | None) -> float | None:
     """Return the time of a date in one of the three forms that HTTP allows, or None for any other text.
 
-    Use it where a wrong guess is worse than no date: :func:`timestamp` accepts everything that looks like a date.
+    Use it where a wrong date is worse than none. :func:`timestamp` accepts any text that looks like a date.
     """
     return timestamp(value) if value is not None and _HTTP_DATE.fullmatch(value) else None

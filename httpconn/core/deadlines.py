@@ -1,4 +1,4 @@
-"""A deadline is a value: a moment of the port's clock, or none."""
+"""Deadlines, as values."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from ..errors import DeadlineExceeded, TimedOut
 
 SLACK = 0.005
-"""Seconds by which a timer may fire before its time."""
+"""Seconds by which a timer may fire too early."""
 
 
 class Deadline(NamedTuple):
     """The end of a call.
 
     Attributes:
-        at: the moment in seconds of a monotonic clock; None means that there is no end.
-        total: the seconds that were given, for the message.
+        at: the time of a monotonic clock in seconds; None means no deadline.
+        total: the seconds of the whole call, for the error message.
     """
 
     at: float | None = None
@@ -24,30 +24,34 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, total: float | None, now: float) -> Deadline:
-        """The deadline of a call that starts now."""
+        """Return the deadline of a call that starts now."""
         return cls() if total is None else cls(now + total, total)
 
     def sooner(self, other: Deadline) -> Deadline:
-        """The one of the two that comes first."""
+        """Return the earlier of two deadlines."""
         return other if other.at is not None and (self.at is None or other.at < self.at) else self
 
     def check(self, now: float) -> None:
-        """Raise DeadlineExceeded once the moment has come."""
+        """Check the time left.
+
+        Raises:
+            DeadlineExceeded: the deadline is over.
+        """
         if self.at is not None and now >= self.at:
             raise self.exceeded()
 
     def allows(self, seconds: float, now: float) -> bool:
-        """Whether a wait of so many seconds ends before the deadline."""
+        """Return whether a wait of so many seconds ends before the deadline."""
         return self.at is None or now + seconds < self.at
 
     def ended(self, error: TimedOut, now: float) -> bool:
-        """Whether a wait ran out because the deadline came."""
+        """Return whether a timeout is due to the deadline."""
         return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 
     def exceeded(self) -> DeadlineExceeded:
-        """The error to raise when there is no time left."""
+        """Return the error for a deadline that is over."""
         return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")
 
 
 SHARED: ContextVar[Deadline] = ContextVar("httpconn_deadline", default=Deadline())  # noqa: B039 - immutable
-"""What the calls made in this context may not outlast."""
+"""The deadline of all calls in this context."""

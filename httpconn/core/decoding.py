@@ -1,7 +1,7 @@
-"""Content codings (RFC 9110 section 8.4), undone in bounded pieces: a bomb costs no more memory than a photograph.
+"""Decoding of content codings (RFC 9110 section 8.4) in bounded chunks, so that no body uses much memory.
 
-A body passes through at most two layers, one for each coding. All of them speak one protocol: ``feed`` bytes,
-``take`` decoded ones until nothing comes, and ``finish`` when the wire has ended.
+A body passes through at most two layers, one for each coding. Each layer has the same methods: ``feed`` adds encoded
+bytes, ``take`` returns decoded bytes until it returns none, and ``finish`` checks the end of the body.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from typing import Any, ClassVar
 from ..errors import DecodingError
 
 PIECE = 64 * 1024
-"""Bytes that go from one layer to the next, and into a decompressor, at once.
+"""Bytes that pass from one layer to the next, or into a decompressor, in one step.
 
-Decompressors copy the input that they leave, so a large input handed over whole would be copied again and again.
+Decompressors copy their unused input. A large input in one step would be copied many times.
 """
 
 MAX_LAYERS = 2
 
 SPARE_STREAMS = 1000
 STREAM_BYTES = 1024
-"""A body may have so many streams (members, frames), and one more for each so many of its bytes.
+"""A body may have ``SPARE_STREAMS`` streams (members, frames), and one more for each ``STREAM_BYTES`` of its bytes.
 
-A stream that holds nothing takes 9 bytes, and the time in which some 10,000 bytes are unpacked.
+An empty stream has 9 bytes, but takes as long to decode as about 10,000 bytes of content.
 """
 
 # RFC 9659: a window of at most 8 MiB.
 ZSTD_WINDOW_LOG = 23
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-# A Python may be built without libzstd; then it has the one module but not the other.
+# A Python without libzstd has the module compression.zstd, but not _zstd.
 ZSTD_PROBE = "_zstd" if sys.version_info >= (3, 14) else ZSTD
 
 
 class _Layer(ABC):
-    """One coding. Its streams (members, frames) are unpacked one after another."""
+    """A decoder of one coding. It decodes the streams (members, frames) of a body one after another."""
 
     coding: ClassVar[str]
-    extra: ClassVar[str | None] = None  # of httpconn, with which it can be decoded
+    extra: ClassVar[str | None] = None  # the extra of httpconn that installs the decoder
 
     def __init__(self, broken: type[Exception]) -> None:
         self._broken = broken
@@ -56,7 +56,7 @@ class _Layer(ABC):
 
     @classmethod
     def available(cls) -> bool:
-        """Whether it can be decoded here, with a bound."""
+        """Return whether a decoder is installed that can bound its output."""
         return True
 
     def feed(self, data: bytes) -> None:
@@ -82,31 +82,31 @@ class _Layer(ABC):
                 return b""
             else:
                 self._count_stream()
-                self._go_on()
+                self._next_stream()
 
     def _count_stream(self) -> None:
         self._streams += 1
         if self._streams > SPARE_STREAMS + (self._passed + self._at) // STREAM_BYTES:
-            raise DecodingError(f"The {self.coding} body is cut into too many pieces")
+            raise DecodingError(f"The {self.coding} body has too many streams")
 
     def finish(self) -> None:
         if not self._ended:
             raise DecodingError(f"The {self.coding} body is truncated")
 
     def _refusal(self) -> DecodingError:
-        return DecodingError(f"The {self.coding} body is broken, or bytes follow its end")
+        return DecodingError(f"The {self.coding} body is invalid, or bytes follow its end")
 
     @abstractmethod
     def _unpack(self, limit: int) -> bytes:
-        """Move on by at most a piece; empty only where more input is needed. Sets ``_ended`` at a stream's end."""
+        """Decode at most one chunk. Return no bytes only if more input is needed. Set ``_ended`` after a stream."""
 
-    def _go_on(self) -> None:
-        """A stream has ended and bytes follow."""
+    def _next_stream(self) -> None:
+        """Start the next stream, if the coding allows one."""
         raise self._refusal()
 
 
 class _Zlib(_Layer):
-    """What zlib undoes, by its number for the format. Some servers add a line end to the last stream."""
+    """The formats of zlib, by its number for the format. Some servers add a line end to the last stream."""
 
     padding: ClassVar[bytes] = b"\r\n"
 
@@ -118,12 +118,12 @@ class _Zlib(_Layer):
         piece = self._data[self._at : self._at + PIECE]
         data = self._engine.decompress(piece, limit)
         self._ended = self._engine.eof
-        # At the end of a stream both may hold the rest.
+        # At the end of a stream, both can hold the remaining bytes.
         rest = self._engine.unused_data if self._ended else self._engine.unconsumed_tail
         self._at += len(piece) - len(rest)
         return data
 
-    def _go_on(self) -> None:
+    def _next_stream(self) -> None:
         """Skip the padding; any other byte is an error."""
         if bytes(self._data[self._at :]).strip(self.padding):
             raise self._refusal()
@@ -131,7 +131,7 @@ class _Zlib(_Layer):
 
 
 class _Gzip(_Zlib):
-    """RFC 1952: any number of members, each with its trailer, and padding after the last."""
+    """gzip (RFC 1952): any number of members, and padding after the last."""
 
     coding = "gzip"
     padding = b"\0\r\n"
@@ -142,40 +142,40 @@ class _Gzip(_Zlib):
         super().__init__(self.WBITS)
         self._padded = False
 
-    def _go_on(self) -> None:
+    def _next_stream(self) -> None:
         self._padded = self._padded or self._data[self._at] in self.padding
         if self._padded:
-            super()._go_on()
+            super()._next_stream()
         else:
             self._engine = zlib.decompressobj(self.WBITS)
             self._ended = False
 
 
 class _Deflate(_Zlib):
-    """The zlib format (RFC 1950), as RFC 9110 has it, or raw deflate (RFC 1951), as some servers do."""
+    """deflate: the zlib format (RFC 1950) of RFC 9110, or raw deflate (RFC 1951), which some servers send."""
 
     coding = "deflate"
 
     def __init__(self) -> None:
         super().__init__(-zlib.MAX_WBITS)
-        self._recognised = False
+        self._detected = False
 
     def _take(self, limit: int) -> bytes:
-        if not self._recognised:
+        if not self._detected:
             if len(self._data) < 2:
                 return b""
-            self._recognise(self._data[0], self._data[1])
+            self._detect(self._data[0], self._data[1])
         return super()._take(limit)
 
-    def _recognise(self, cmf: int, flags: int) -> None:
-        """RFC 1950 section 2.2. A raw stream begins so only with padding bits that no encoder sets."""
-        self._recognised = True
+    def _detect(self, cmf: int, flags: int) -> None:
+        """Detect a zlib header (RFC 1950 section 2.2). A raw stream has the same bits only with an unusual padding."""
+        self._detected = True
         if cmf & 0x0F == 8 and cmf >> 4 <= 7 and (cmf << 8 | flags) % 31 == 0:
             self._engine = zlib.decompressobj(zlib.MAX_WBITS)
 
 
 class _Brotli(_Layer):
-    """RFC 7932."""
+    """Brotli (RFC 7932)."""
 
     coding = "br"
     extra = "brotli"
@@ -191,7 +191,7 @@ class _Brotli(_Layer):
         return _brotli() is not None
 
     def _unpack(self, limit: int) -> bytes:
-        # The limit of brotli is one at which it stops to grow its buffer: up to half as much again may come.
+        # Brotli stops growing its buffer at the limit, so it can return up to 1.5 times as many bytes.
         self._surplus = self._surplus or memoryview(self._process(min(limit, PIECE)))
         data, self._surplus = bytes(self._surplus[:limit]), self._surplus[limit:]
         self._ended = not self._surplus and self._engine.is_finished()
@@ -206,10 +206,10 @@ class _Brotli(_Layer):
 
 
 class _Zstd(_Layer):
-    """RFC 8878: any number of frames, skippable ones among them, with the window of RFC 9659."""
+    """Zstandard (RFC 8878): any number of frames, including skippable ones, with the window of RFC 9659."""
 
     coding = "zstd"
-    extra = "zstd" if sys.version_info < (3, 14) else None  # from 3.14 on, a Python is built with or without it
+    extra = "zstd" if sys.version_info < (3, 14) else None  # Python 3.14 or later includes it
 
     def __init__(self) -> None:
         self._module: Any = import_module(ZSTD)
@@ -226,10 +226,10 @@ class _Zstd(_Layer):
         self._fresh = True
         self._ended = False
 
-    _go_on = _begin
+    _next_stream = _begin
 
     def _unpack(self, limit: int) -> bytes:
-        # A frame's first byte goes alone: one that zstd is handed whole is not held to the window.
+        # Pass the first byte of a frame alone: zstd does not check the window of a frame that it gets as a whole.
         size = 1 if self._fresh else PIECE
         piece = self._data[self._at : self._at + size] if self._engine.needs_input else b""
         self._fresh = self._fresh and not piece
@@ -241,7 +241,7 @@ class _Zstd(_Layer):
 
 @cache
 def _brotli() -> ModuleType | None:
-    """Google's package from 1.2 on: older ones, and others of that name, cannot bound what they unpack."""
+    """Return Google's package, 1.2 or later. Older versions and other packages cannot bound their output."""
     try:
         module = import_module("brotli")
     except ImportError:
@@ -251,7 +251,7 @@ def _brotli() -> ModuleType | None:
 
 @cache
 def _has_zstd() -> bool:
-    """Looks without importing: few bodies are zstd."""
+    """Return whether zstd is installed, without importing it, because few bodies need it."""
     try:
         return find_spec(ZSTD_PROBE) is not None
     except ImportError:
@@ -259,48 +259,48 @@ def _has_zstd() -> bool:
 
 
 _KINDS: tuple[type[_Gzip | _Deflate | _Brotli | _Zstd], ...] = (_Gzip, _Deflate, _Brotli, _Zstd)
-# x-gzip is gzip by another name (RFC 9110 section 8.4.1.3).
+# x-gzip is an alias of gzip (RFC 9110 section 8.4.1.3).
 _CODINGS = {"x-gzip": _Gzip, **{kind.coding: kind for kind in _KINDS}}
-# The rest of IANA's registry of HTTP content codings.
+# All of IANA's registry of HTTP content codings.
 _REGISTERED = {"aes128gcm", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", *_CODINGS}
 
 
 def offered() -> str:
-    """The value for Accept-Encoding (RFC 9110 section 12.5.3): what can be decoded here with a bound."""
+    """Return the value for Accept-Encoding (RFC 9110 section 12.5.3): the codings with an installed decoder."""
     return ", ".join(kind.coding for kind in _KINDS if kind.available())
 
 
 class Decoder:
-    """Undoes the content codings of one body::
+    """A decoder for the content codings of one body::
 
-        decoder.feed(data)                   # bytes from the wire
+        decoder.feed(data)                   # bytes from the server
         while content := decoder.take(65536):
             ...
-        decoder.finish()                     # when the wire has ended
+        decoder.finish()                     # at the end of the body
 
     ``feed`` and ``finish`` may be called only when ``take`` has returned nothing.
 
     Args:
-        layers: the outermost first.
-        between: told the size of each piece that one layer hands to the next, and may raise: the last layer can
-            swallow any number of them and hand out nothing.
+        layers: the decoders of the codings, the last applied coding first.
+        on_intermediate: a function that is called with the size of each chunk between two layers. It may raise an
+            error, because the last layer can consume many chunks and return no bytes.
     """
 
-    def __init__(self, layers: Iterable[_Layer], between: Callable[[int], None]) -> None:
+    def __init__(self, layers: Iterable[_Layer], on_intermediate: Callable[[int], None]) -> None:
         self._layers = tuple(layers)
-        self._between = between
+        self._on_intermediate = on_intermediate
         self._fed = False
 
     def feed(self, data: bytes) -> None:
-        """Hand over the next bytes from the wire."""
+        """Add the next encoded bytes."""
         self._fed = self._fed or bool(data)
         self._layers[0].feed(data)
 
     def take(self, limit: int) -> bytes:
-        """At most ``limit`` decoded bytes, at least one of them unless more input is wanted.
+        """Return 1 to ``limit`` decoded bytes, or none if more input is needed.
 
         Raises:
-            DecodingError: the data is broken.
+            DecodingError: the data is invalid.
         """
         if limit < 1:
             raise ValueError(f"limit must be at least 1: {limit}")
@@ -312,22 +312,22 @@ class Decoder:
             piece = self._pull(index - 1, PIECE)
             if not piece:
                 break
-            self._between(len(piece))
+            self._on_intermediate(len(piece))
             layer.feed(piece)
         return data
 
     def finish(self) -> None:
-        """The wire has ended. A body of no bytes at all is empty in every coding: some servers send that.
+        """Check the end of the body. A body without any bytes is valid in every coding, because some servers send it.
 
         Raises:
-            DecodingError: a coding has not reached its proper end.
+            DecodingError: the data of a coding is incomplete.
         """
         for layer in self._layers if self._fed else ():
             layer.finish()
 
 
 def _uncounted(_size: int) -> None:
-    """What lies between two layers does not matter."""
+    """Ignore the size of a chunk between two layers."""
 
 
 def codings_of(content_encoding: str | None) -> list[str]:
@@ -341,26 +341,26 @@ def codings_of(content_encoding: str | None) -> list[str]:
 
 
 def decoder_for(
-    content_encoding: str | None, offered: frozenset[str], between: Callable[[int], None] = _uncounted
+    content_encoding: str | None, offered: frozenset[str], on_intermediate: Callable[[int], None] = _uncounted
 ) -> Decoder | None:
-    """What undoes a Content-Encoding; None where there is nothing to undo.
+    """Return the decoder for a Content-Encoding, or None if the body has no coding.
 
     Args:
-        content_encoding: the field's value, its lines joined by commas; see :func:`codings_of`.
-        offered: the codings that the request's Accept-Encoding named, lower case.
-        between: see :class:`Decoder`.
+        content_encoding: the value of the field, with several lines joined by commas; see :func:`codings_of`.
+        offered: the codings in the request's Accept-Encoding, in lower case.
+        on_intermediate: see :class:`Decoder`.
 
     Raises:
-        DecodingError: more than two codings, one that cannot be decoded, or one that was not asked for.
+        DecodingError: there are more than two codings, or a coding cannot be decoded or was not requested.
     """
     if content_encoding is None:
         return None
     codings = codings_of(content_encoding)
     if len(codings) > MAX_LAYERS:
         raise DecodingError(f"The body has {len(codings)} content codings; {MAX_LAYERS} are allowed")
-    # Named in the order in which they were applied.
+    # Content-Encoding lists the codings in the order in which they were applied.
     layers = [_layer(each, offered) for each in reversed(codings)]
-    return Decoder(layers, between) if layers else None
+    return Decoder(layers, on_intermediate) if layers else None
 
 
 def _layer(token: str, offered: frozenset[str]) -> _Layer:

@@ -1,4 +1,4 @@
-"""As much of DER (ITU-T X.690) as leads to the public key of a certificate."""
+"""A DER parser (ITU-T X.690) that finds the public key of a certificate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MAX_LENGTH_OCTETS = 4
 
 
 def public_key_info(certificate: bytes) -> bytes:
-    """The SubjectPublicKeyInfo of a certificate (RFC 5280 section 4.1.2.7), in DER, tag and length included.
+    """Return the SubjectPublicKeyInfo of a certificate (RFC 5280 section 4.1.2.7) in DER, with tag and length.
 
     Raises:
-        ValueError: the bytes are no certificate in DER.
+        ValueError: the bytes are not a certificate in DER.
     """
     first, end = _element(certificate, 0, len(certificate), SEQUENCE)
     if end != len(certificate):
@@ -28,7 +28,7 @@ def public_key_info(certificate: bytes) -> bytes:
 
 
 def _element(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
-    """Where the content of the element at ``at`` begins and ends."""
+    """Return the start and the end of the content of the element at ``at``."""
     if end - at < 2 or data[at] != tag:
         raise ValueError("The certificate is not in DER")
     first, length = _length(data, at + 1, end)
@@ -38,7 +38,7 @@ def _element(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
 
 
 def _length(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Where a length ends, and what it is; DER has one form for each (X.690 section 10.1)."""
+    """Return the end of a length and its value. DER has one form for each length (X.690 section 10.1)."""
     octets = data[at] & 0x7F
     if data[at] < 0x80:
         return at + 1, octets

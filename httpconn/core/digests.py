@@ -1,4 +1,4 @@
-"""Digests: what can prove that a file is the right one."""
+"""Digests of files, from the caller and from response headers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import NamedTuple, Protocol
 
 from ..errors import InvalidRequest
 
-# Bytes of a digest, the strongest first; blake3 is an extra.
+# The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
 SIZES = {"sha512": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
 
-# RFC 9530 section 5, where the library's own names differ.
+# RFC 9530 section 5: the algorithm names of Repr-Digest.
 _REPR_NAMES = {"sha-512": "sha512", "sha-256": "sha256", "sha": "sha1", "md5": "md5"}
 _REPR_MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:;.*)?")
 _AMZ = {f"x-amz-checksum-{name}": name for name in ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")}
 
 
 class Expected(NamedTuple):
-    """A digest that a file should have.
+    """The expected digest of a file.
 
     Attributes:
         algorithm: one of ``SIZES``.
-        value: hexadecimal, lower case.
-        source: who said so: "caller", or the name of a header field.
+        value: the digest in hexadecimal digits, in lower case.
+        source: the source of the digest: "caller", or the name of a header field.
     """
 
     algorithm: str
@@ -39,11 +39,12 @@ class Expected(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """What an answer says of its file's digest.
+    """The digests in the header of a response.
 
     Attributes:
-        expected: the strongest that can be checked.
-        unchecked: ``field: algorithm`` of each that cannot: malformed, composite, or of an unknown algorithm.
+        expected: the strongest digest that can be checked, or None.
+        unchecked: ``field: algorithm`` of each digest that cannot be checked, because it is malformed or composite,
+            or because its algorithm is unknown.
     """
 
     expected: Expected | None
@@ -51,20 +52,20 @@ class Announced(NamedTuple):
 
 
 class Hash(Protocol):
-    """A digest in the making."""
+    """A hash object, as in :mod:`hashlib`."""
 
     def update(self, data: bytes | memoryview, /) -> object:
-        """Take in so many bytes more."""
+        """Add bytes."""
 
     def hexdigest(self) -> str:
-        """Of what came so far."""
+        """Return the digest of the bytes so far, in hexadecimal digits."""
 
 
 def parse(text: str) -> Expected:
-    """The caller's ``algorithm:hex``, such as ``sha256:9f86d0...``.
+    """Parse a caller's ``algorithm:hex``, such as ``sha256:9f86d0...``.
 
     Raises:
-        InvalidRequest: it is none, or its algorithm is unknown or not installed.
+        InvalidRequest: the text has another form, or its algorithm is unknown or not installed.
     """
     if not isinstance(text, str):
         raise InvalidRequest(f"A digest must be a str, not {type(text).__name__}")
@@ -81,7 +82,7 @@ def parse(text: str) -> Expected:
 
 
 def hasher(algorithm: str) -> Hash:
-    """A new hash of an algorithm that :func:`parse` or :func:`announced` named."""
+    """Return a new hash object for an algorithm of :class:`Expected`."""
     if algorithm == "blake3":
         made: Hash = import_module("blake3").blake3()
         return made
@@ -89,11 +90,11 @@ def hasher(algorithm: str) -> Hash:
 
 
 def announced(field: Callable[[str], str | None], *, partial: bool) -> Announced:
-    """The digests of the whole file among the fields of an answer that has no content coding.
+    """Return the digests of the whole file in the header of a response without a content coding.
 
     Args:
-        field: looks up a header field by its lower-case name.
-        partial: the answer is a 206; then only those count which cover the whole nevertheless.
+        field: a function that returns a header field by its name in lower case.
+        partial: whether the status is 206. In that case, digests of the range body are ignored.
     """
     found = list(_repr_digest(field))
     found += _google(field)
@@ -106,7 +107,7 @@ def announced(field: Callable[[str], str | None], *, partial: bool) -> Announced
 
 
 def _repr_digest(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
-    """RFC 9530: of the representation whole, whatever part of it an answer carries."""
+    """Read Repr-Digest (RFC 9530). It describes the whole representation, also in a 206 response."""
     for member in _members(field("repr-digest")):
         match = _REPR_MEMBER.fullmatch(member)
         if match is None:
@@ -116,7 +117,7 @@ def _repr_digest(field: Callable[[str], str | None]) -> Iterator[Expected | str]
 
 
 def _google(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
-    """Of the object as it is stored, which is not what comes where the service unpacked it on the way."""
+    """Read x-goog-hash. It describes the stored object, so it does not apply if the service decompressed the object."""
     if field("x-goog-stored-content-encoding") not in (None, "identity"):
         return
     for member in _members(field("x-goog-hash")):
@@ -125,7 +126,10 @@ def _google(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
 
 
 def _whole_only(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
-    """Content-MD5 of a part is the part's (RFC 2616 section 14.15); an upload in parts has a digest of digests."""
+    """Read the fields that describe the body alone.
+
+    Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). A multipart upload has a digest of digests.
+    """
     md5 = field("content-md5")
     if md5 is not None:
         yield _expected("md5", md5, "content-md5")

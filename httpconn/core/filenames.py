@@ -1,4 +1,4 @@
-"""The name that a server gives to a file: never more than a plain name in a folder."""
+"""Safe file names from Content-Disposition and from URLs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .text import charset_of
 from .urls import VettedURL
 
 NAME_BYTES = 255
-"""What file systems allow for one name."""
+"""The longest file name that common file systems allow."""
 
 NAMELESS = "download"
 
 _LONGEST_SUFFIX = 20
 
-# RFC 6266 section 4.1. Servers forget the closing quote, and leave names with spaces unquoted. Every parameter is
-# matched, so that a name inside the quotes of another one does not count. Repeated fields come joined by a comma.
+# RFC 6266 section 4.1. Some servers omit the closing quote, or do not quote a name with spaces. The pattern matches all
+# parameters, so that a "filename=" inside the quotes of another parameter is ignored. Commas join repeated fields.
 _PARAMETER = re.compile(
     r"""
     (?:^|;)\s* (?P<name>[^\s=;"]+) \s*=\s*
@@ -29,19 +29,19 @@ _PARAMETER = re.compile(
 )
 _LONGEST = 4096
 _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'((?:[^%]|%[0-9A-Fa-f]{2})+)", re.IGNORECASE)
-# RFC 2047 section 2. Not meant for parameters, but browsers decode it.
+# RFC 2047 section 2. RFC 2047 does not allow it in parameters, but browsers decode it.
 _ENCODED_WORD = re.compile(r"=\?([\w-]+)(?:\*[\w-]*)?\?([bq])\?([^?]*)\?=(?:\s+(?==\?))?", re.IGNORECASE)
 
-# What one system or another takes for more than a letter.
+# Characters and names that have a special meaning on some system.
 _SPECIAL = re.compile(r'[<>:"|?*]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
 
 
 def safe_name(disposition: str | None, url: VettedURL) -> str:
-    """The name for a file, from its Content-Disposition (RFC 6266), or else from its URL.
+    """Return a file name from a Content-Disposition (RFC 6266) or, without one, from the URL.
 
-    It is a plain name of at most 255 bytes: without folders, control or invisible characters, not hidden, and none
-    that a system gives to a device.
+    The name has at most 255 bytes. It has no folder and no control or invisible characters. It is not the name of a
+    hidden file or of a device.
     """
     for offered in (*_offered(disposition or ""), _last_segment(url)):
         name = _plain(offered)
@@ -51,7 +51,7 @@ def safe_name(disposition: str | None, url: VettedURL) -> str:
 
 
 def _offered(disposition: str) -> list[str]:
-    """The names in a Content-Disposition, the extended one first (RFC 6266 section 4.3)."""
+    """Return the names in a Content-Disposition, ``filename*`` first (RFC 6266 section 4.3)."""
     given: dict[str, str] = {}
     for match in _PARAMETER.finditer(disposition[:_LONGEST]):
         quoted = match["quoted"]
@@ -61,7 +61,7 @@ def _offered(disposition: str) -> list[str]:
 
 
 def _extended(value: str) -> str:
-    """RFC 8187 section 3.2; empty where it is none."""
+    """Decode an extended value (RFC 8187 section 3.2). Return an empty string if it is invalid."""
     match = _EXTENDED.fullmatch(value)
     try:
         return unquote_to_bytes(match[2]).decode(match[1]) if match else ""
@@ -70,7 +70,7 @@ def _extended(value: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """A plain name as browsers read it: encoded words and percent-encoded UTF-8 are decoded."""
+    """Decode encoded words and percent-encoded UTF-8 in a plain value, as browsers do."""
     value = _ENCODED_WORD.sub(_word, value)
     try:
         return unquote_to_bytes(value).decode()
@@ -79,7 +79,7 @@ def _decoded(value: str) -> str:
 
 
 def _word(match: re.Match[str]) -> str:
-    """The text of an encoded word; what cannot be decoded stays as it is."""
+    """Return the text of an encoded word, or the word itself if it is invalid."""
     charset = charset_of(f"text/plain; charset={match[1]}")
     if charset is None:
         return match[0]
@@ -98,7 +98,7 @@ def _last_segment(url: VettedURL) -> str:
 
 
 def _plain(name: str) -> str:
-    """The last part of a path (RFC 6266 section 4.3), without what could deceive or harm; it may be empty."""
+    """Return the last part of a path (RFC 6266 section 4.3) without dangerous characters. It can be empty."""
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
     name = "".join(char for char in name if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
     name = _SPECIAL.sub("_", name).lstrip(". ")
@@ -106,7 +106,7 @@ def _plain(name: str) -> str:
 
 
 def _shortened(name: str) -> str:
-    """To what a file system allows, its suffix kept."""
+    """Shorten a name to ``NAME_BYTES`` and keep its suffix."""
     if len(name.encode()) <= NAME_BYTES:
         return name
     stem, dot, suffix = name.rpartition(".")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core import caching
-from httpconn.core.caching import BRIEF, HEURISTIC_MOST, LONGEST, Record, RequestDirectives
+from httpconn.core.caching import BRIEF, LONGEST, MAX_HEURISTIC, Record, RequestDirectives
 from httpconn.core.messages import Head
 from httpconn.core.requestbuilder import RequestSpec
 from httpconn.core.urls import vet
@@ -81,8 +81,8 @@ FRESH_FOR = [
     ({"last_modified": at(-600)}, 60),
     ({"last_modified": at(-620), "date": at(-20)}, 40),
     ({"last_modified": at(-600), "etag": '"a"'}, 60),
-    ({"last_modified": at(-9 * DAY), "cache_control": "private"}, HEURISTIC_MOST * 0.9),
-    ({"last_modified": at(-900 * DAY)}, HEURISTIC_MOST),
+    ({"last_modified": at(-9 * DAY), "cache_control": "private"}, MAX_HEURISTIC * 0.9),
+    ({"last_modified": at(-900 * DAY)}, MAX_HEURISTIC),
 ]
 
 NEVER_FRESH = [
