@@ -28,6 +28,9 @@ T = TypeVar("T")
 READ_SIZE = 64 * 1024
 """Bytes of the buffer for received bytes."""
 
+BULK = 32 * 1024
+"""Bytes after which more are likely to have come. So streams that share the connection are woken for more at once."""
+
 RETRY = 0.05
 """Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
 may wait for that before it reads."""
@@ -377,7 +380,7 @@ class Multiplexer:
                 if not received:
                     return count, True
                 count += received
-                if not self.wire.has_pending():
+                if count < BULK and not self.wire.has_pending():
                     break
         except (*BLOCKED_READ, ssl.SSLWantWriteError, *BROKEN):
             if not count:
