@@ -123,6 +123,7 @@ class TestPlugin:
     @pytest.fixture(autouse=True)
     def _the_package_is_found(self, monkeypatch):
         monkeypatch.setenv("PYTHONPATH", str(Path(httpconn.__file__).parent.parent))
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a dozen, which take long to import
 
     def test_fixtures_for_plain_and_for_anyios_tests(self, pytester):
         pytester.makeconftest(PLUGIN)
