@@ -29,17 +29,19 @@ TASKS = {"sync": 1, "asyncio": 32, "trio": 32}
 INTERVAL = 0.001
 SYSTEM = "system calls: send, receive, wait"
 CALLS = re.compile(r"\b(send|recv|recv_into|select|poll|register|modify|epoll_wait)\(")
-# The first that a path matches: inside the package, and then packages beside it.
-ROOMS = {
-    r"httpconn/transport/(http11|messages|blocks|bodies|chunked|incoming)": "HTTP/1.1: heads and bodies",
-    r"httpconn/transport/(pool|leases|gate|line|calls)\.": "pool",
-    r"httpconn/transport/(wire|watches|streams|signals|runtimes|alarms|allowance)": "sockets, waiting, timeouts",
-    r"httpconn/transport/": "engine: from the request to the wire and back",
+# The first pattern that matches a path counts: inside the package, and then packages beside it.
+PARTS = {
+    r"httpconn/(transport|http)/(http1|http11|messages|blocks|chunked|incoming)\.": "HTTP/1.1: heads and bodies",
+    r"httpconn/(transport|http)/(pool|placement|lease|waitqueue)\.": "pool",
+    r"httpconn/(transport|network|runtime)/(wire|layer|watches|signals|runtimes|alarms|timers|sockets|events)\.": (
+        "sockets, waiting, timeouts"
+    ),
+    r"httpconn/(transport|http|network|adapters)/": "engine: from the request to the wire and back",
     r"httpconn/core": "decisions: URLs, headers, redirects, retries, limits",
-    r"httpconn/": "flows, ports and the public face",
+    r"httpconn/": "flows, ports and methods",
     r"tests/benchmarks": "the benchmark's own loop",
     r"/(asyncio|selectors)|/trio/|/outcome/": "event loop",
-    r"/(httpx|httpcore)/": "httpx's types",
+    r"/httpx/": "httpx's types",
     r"/(anyio|sniffio)/": "anyio",
 }
 OTHER = "the rest of the standard library"
@@ -64,17 +66,17 @@ class Samples:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
-    def by_room(self) -> Counter[str]:
-        rooms: Counter[str] = Counter()
+    def by_part(self) -> Counter[str]:
+        parts: Counter[str] = Counter()
         for place, count in self.found.items():
-            rooms[room(*place)] += count
-        return rooms
+            parts[part_of(*place)] += count
+        return parts
 
 
-def room(file: str, line: int | None) -> str:
+def part_of(file: str, line: int | None) -> str:
     if line is not None and CALLS.search(linecache.getline(file, line)):
         return SYSTEM
-    return next((name for path, name in ROOMS.items() if re.search(path, file)), OTHER)
+    return next((name for path, name in PARTS.items() if re.search(path, file)), OTHER)
 
 
 def shares(kind: str, base: str, folder: str) -> str:
@@ -86,7 +88,7 @@ def shares(kind: str, base: str, folder: str) -> str:
         after = resource.getrusage(resource.RUSAGE_SELF)
     user, kernel = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
     total = samples.found.total()
-    rows = [(name, f"{count / total:.0%}") for name, count in samples.by_room().most_common()]
+    rows = [(name, f"{count / total:.0%}") for name, count in samples.by_part().most_common()]
     note = f"{figures['cpu'] * 1e6:.0f} µs per request, of which {kernel / (user + kernel):.0%} in the kernel."
     return f"### 1 KiB, {kind}\n\n{drawn([(f'{total} samples', 'share'), *rows])}\n\n{note}\n"
 
