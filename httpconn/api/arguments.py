@@ -13,7 +13,7 @@ from ..core.bodycounter import ByteBudget
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import MAX_REQUESTED
 from ..core.urls import URL
-from ..downloads.downloadstate import OnExisting, Wanted
+from ..downloads.downloadstate import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.requeststate import Call, Rules
 from ..options import MAX_COUNT, RetryPolicy, Timeouts
@@ -116,7 +116,7 @@ class CallFactory:
         filename: Filename,
         segments: int | None,
         progress: ProgressCallback | None,
-    ) -> Wanted:
+    ) -> DownloadOptions:
         """Return the options of a download.
 
         Raises:
@@ -133,7 +133,7 @@ class CallFactory:
         kept = _on_existing(existing, refresh, filename)
         if validator is not None and kept != "refresh":
             raise InvalidRequest('validator= needs existing="refresh"')
-        return Wanted(
+        return DownloadOptions(
             save_path,
             progress,
             None if digest is None else digests.parse(digest),

@@ -1,6 +1,7 @@
-"""Files: to a partial file beside the target, which takes the target's name once it is whole.
+"""The download of a file: a partial file beside the target, which is renamed to the target when it is complete.
 
-Each attempt asks for what is missing; :func:`httpconn.core.ranges.decide` says what its answer means for what there is.
+Each attempt requests the missing bytes. :func:`httpconn.core.ranges.decide` decides whether the response continues the
+bytes on disk.
 """
 
 from __future__ import annotations
@@ -30,29 +31,30 @@ from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head
 from ..ports.base import Port
 from .downloaded import Downloaded
-from .downloadstate import Job, Wanted
-from .existing import Existing, accepted, version_of
-from .locking import claim
-from .naming import placed, take_name
-from .partial import Partial
-from .saving import Saving
+from .downloadstate import DownloadOptions, DownloadState
+from .existing import ExistingFile, accept_existing, with_version
+from .locking import lock_target
+from .naming import choose_name, target_path
+from .partial import PartialDownload
+from .saving import BodyWriter
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
 EXPIRED = frozenset({401, 403})
-"""What a signed URL answers once its time is over."""
+"""Statuses of a signed URL that has expired."""
 
-# No other server could mend these.
+# Errors that no mirror can repair.
 _FINAL = (StorageError, LimitExceeded, DeadlineExceeded)
-# After these, what there is is of no use to a later download.
-_WORTHLESS = (LimitExceeded, IntegrityError)
+# Errors after which the received bytes are useless for a later download.
+_DISCARDING = (LimitExceeded, IntegrityError)
 
 
-async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
-    """Download to a path; what stood there before stays until the new file is complete and on disk."""
-    _require_whole(call.spec)
+async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
+    """Download a file. The existing target stays unchanged until the new file is complete and on disk."""
+    if any(name.lower() in (b"range", b"if-range") for name, _ in call.spec.fields):
+        raise InvalidRequest("A download sets Range and If-Range itself; remove them from the headers")
     try:
-        downloaded = await _fetch(port, call, wanted)
+        downloaded = await _fetch(port, call, options)
     except HTTPConnError as error:
         error.url = error.url or call.spec.url.redacted
         raise
@@ -61,202 +63,198 @@ async def fetch_file(port: Port, call: Call, wanted: Wanted) -> Downloaded:
     return downloaded
 
 
-async def _fetch(port: Port, call: Call, wanted: Wanted) -> Downloaded:
-    course = RequestState.of(call, port.now())
-    target = await placed(port, wanted, call.spec.url)
-    kept = await accepted(port, course, wanted, target)
-    if kept is not None:
-        return kept
+async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
+    request = RequestState.of(call, port.now())
+    target = await target_path(port, options, call.spec.url)
+    accepted = await accept_existing(port, request, options, target)
+    if accepted is not None:
+        return accepted
     part = PartFile(target)
-    partial = Partial(part, call.spec.url, wanted.digest, wanted.resume)
+    partial = PartialDownload(part, call.spec.url, options.digest, options.resume)
     try:
-        claimed = await claim(port, course.deadline, part, partial.key)
-        if claimed.left is not None:
-            await port.blocking(partial.take_up, claimed.left)
-        existing = claimed.existing
-        kept = None if existing is None else await accepted(port, course, wanted, target)
-        if kept is not None:
+        locked = await lock_target(port, request.deadline, part, partial.key)
+        if locked.sidecar is not None:
+            await port.blocking(partial.resume, locked.sidecar)
+        existing = locked.existing
+        accepted = None if existing is None else await accept_existing(port, request, options, target)
+        if accepted is not None:
             await port.blocking(partial.discard)
-            return kept
-        if wanted.digest is not None:
-            existing = None  # the file lacks it
-        elif existing is None and wanted.existing == "refresh":
-            existing = await port.blocking(version_of, target, call.spec.url, wanted.validator)
-        return await _Download(Job(port, course, wanted, target, partial), existing).run()
+            return accepted
+        if options.digest is not None:
+            existing = None  # the existing file has another digest
+        elif existing is None and options.existing == "refresh":
+            existing = await port.blocking(with_version, target, call.spec.url, options.validator)
+        return await _Download(DownloadState(port, request, options, target, partial), existing).run()
     except BaseException as error:
-        await port.clean_up(partial.discard if isinstance(error, _WORTHLESS) else partial.leave)
+        await port.clean_up(partial.discard if isinstance(error, _DISCARDING) else partial.close)
         raise
 
 
-def _require_whole(spec: RequestSpec) -> None:
-    if any(name.lower() in (b"range", b"if-range") for name, _ in spec.fields):
-        raise InvalidRequest("A file is downloaded whole: its Range is httpconn's to set")
-
-
 class _Download:
-    """The questions of one download, and what their answers lead to."""
+    """The requests of one download, and the steps that their responses lead to."""
 
-    def __init__(self, job: Job, existing: Existing | None) -> None:
-        self._job = job
-        self._port = job.port
-        self._course = job.course
-        self._partial = job.partial
-        self._saving = Saving(job)
-        self._spec = job.course.call.spec
-        if existing is not None and existing.validator is None and job.wanted.existing != "refresh":
-            existing = None  # its modification time is of another clock than the server's
+    def __init__(self, state: DownloadState, existing: ExistingFile | None) -> None:
+        self._state = state
+        self._port = state.port
+        self._request = state.request
+        self._partial = state.partial
+        self._writer = BodyWriter(state)
+        self._spec = state.request.call.spec
+        if existing is not None and existing.validator is None and state.options.existing != "refresh":
+            existing = None  # its modification time comes from this machine's clock, not from the server's
         self._existing = existing
         self._conditions = () if existing is None else existing.conditions
-        self._asked: Fields = ()
-        self._only_whole = False
-        self._asked_anew = False
-        self._remade = False
+        self._range_fields: Fields = ()
+        self._whole_only = False
+        self._has_renewed_url = False
+        self._has_restarted = False
 
     async def run(self) -> Downloaded:
-        """Ask one server after another, until one has given the file."""
+        """Request the file from the URL, and then from each mirror, until one delivers it."""
         try:
-            return await self._run(self._spec, *self._job.wanted.mirrors)
+            return await self._run(self._spec, *self._state.options.mirrors)
         except HTTPConnError:
-            self._saving.fail()
+            self._writer.fail()
             raise
 
     async def _run(self, *specs: RequestSpec) -> Downloaded:
         *others, last = specs
-        await self._catch_up()
+        await self._hash_all()
         for spec in others:
             try:
                 return await self._fetch(spec)
             except HTTPConnError as error:
                 if isinstance(error, _FINAL):
                     raise
-                logger.info("The next mirror is asked: %s", error)
+                logger.info("The download continues from the next mirror: %s", error)
             self._partial.change_server()
-            self._course.failures = 0
+            self._request.failures = 0
         return await self._fetch(last)
 
     async def _fetch(self, spec: RequestSpec) -> Downloaded:
-        self._spec = self._saving.spec = spec
+        self._spec = self._writer.spec = spec
         while True:
-            self._steer()
-            downloaded = await run_attempts(self._port, self._course, self._take)
+            self._prepare_request()
+            downloaded = await run_attempts(self._port, self._request, self._handle)
             if downloaded is not None:
                 return downloaded
-            self._course.failures -= 1  # an answer that leads to another question is no failure
+            self._request.failures -= 1  # a response that leads to another request is not a failure
 
-    def _steer(self) -> None:
-        """What the next attempt asks for."""
-        self._asked = () if self._only_whole else ranges.fields(self._partial.held)
-        fields = self._asked if self._partial.received else self._conditions
-        self._course.call = self._course.call._replace(spec=self._spec.with_fields(fields))
+    def _prepare_request(self) -> None:
+        """Set the range or the conditions of the next attempt."""
+        self._range_fields = () if self._whole_only else ranges.fields(self._partial.held)
+        fields = self._range_fields if self._partial.received else self._conditions
+        self._request.call = self._request.call._replace(spec=self._spec.with_fields(fields))
 
-    async def _take(self, answer: OpenResponse) -> Downloaded | None:
-        """The file, or None where another question has to be asked."""
+    async def _handle(self, response: OpenResponse) -> Downloaded | None:
+        """Return the result of the download, or None if another request is necessary."""
         try:
-            if self._existing is not None and not self._partial.received and self._existing.is_meant(answer.head):
-                return await self._unmodified(answer, self._existing)
-            if 200 <= answer.head.status < 300:
-                taken = await take_name(self._job, answer, self._spec.url)
-                if taken is not None:
-                    return await self._unmodified(answer, taken)
-            keep_own_format(answer, self._job.target.name)
-            return await self._settle(answer) if await self._judge(answer) else None
+            existing = None if self._partial.received else self._existing
+            if existing is not None and existing.is_current(response.head):
+                return await self._unmodified(response, existing)
+            if 200 <= response.head.status < 300:
+                kept = await choose_name(self._state, response, self._spec.url)
+                if kept is not None:
+                    return await self._unmodified(response, kept)
+            keep_own_format(response, self._state.target.name)
+            return await self._verify(response) if await self._receive(response) else None
         except (FileChanged, RangesRefused) as error:
-            self._only_whole = isinstance(error, FileChanged) or self._saving.alone
-            self._saving.alone = True  # so it ends, however often the file changes
-            await self._ask_again(answer, error.message)
+            self._whole_only = isinstance(error, FileChanged) or self._writer.single_connection
+            self._writer.single_connection = True  # so the download ends, however often the file changes
+            await self._request_again(response, error.message)
             return None
         except HTTPConnError:
-            self._steer()  # another attempt may follow
+            self._prepare_request()  # a retry may follow
             raise
 
-    async def _judge(self, answer: OpenResponse) -> bool:
-        """Whether the file is complete now."""
-        head = answer.head
-        if head.status in EXPIRED and self._partial.received and not self._asked_anew:
-            self._asked_anew = True  # the URL may lead to one that is freshly signed
-            return await self._ask_again(answer, f"the server answered {head.status}")
-        match ranges.decide(self._partial.held, range_head(answer, range_requested=bool(self._asked))):
+    async def _receive(self, response: OpenResponse) -> bool:
+        """Write the body if it is usable; return whether the file is complete."""
+        head = response.head
+        if head.status in EXPIRED and self._partial.received and not self._has_renewed_url:
+            self._has_renewed_url = True  # the original URL may redirect to a newly signed one
+            return await self._request_again(response, f"the status is {head.status}")
+        match ranges.decide(self._partial.held, range_head(response, range_requested=bool(self._range_fields))):
             case ranges.Continue() as part:
-                await self._saving.rest(answer, part)
+                await self._writer.write_range(response, part)
             case ranges.Restart():
-                self._only_whole = False
-                await self._saving.whole(answer)
+                self._whole_only = False
+                await self._writer.write_whole(response)
             case ranges.Complete():
-                await answer.close()
+                await response.close()
                 self._partial.end()
             case ranges.RequestWhole(reason):
-                self._only_whole = True
-                return await self._ask_again(answer, reason)
+                self._whole_only = True
+                return await self._request_again(response, reason)
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():
-                raise StatusError(answer.without_body)
+                raise StatusError(response.without_body)
         return self._partial.is_complete
 
-    async def _ask_again(self, answer: OpenResponse, reason: str) -> bool:
-        await answer.close()
-        logger.info("%s is asked again: %s", self._spec.url.redacted, reason)
+    async def _request_again(self, response: OpenResponse, reason: str) -> bool:
+        await response.close()
+        logger.info("Requesting %s again: %s", self._spec.url.redacted, reason)
         return False
 
-    async def _settle(self, answer: OpenResponse) -> Downloaded | None:
-        """Verify the complete file and put it under its name; one that was pieced together wrongly is fetched anew."""
-        await self._catch_up()
-        error = self._partial.mismatch()
+    async def _verify(self, response: OpenResponse) -> Downloaded | None:
+        """Verify the complete file and commit it. If bytes of several responses do not match, download it once more."""
+        await self._hash_all()
+        error = self._partial.digest_error()
         if error is None:
-            return await self._commit(answer)
-        if self._remade or not self._partial.is_pieced:
-            await self._port.blocking(self._partial.restart)
-            raise error
-        self._remade = True
+            return await self._commit(response)
+        is_final = self._has_restarted or not self._partial.has_several_sources
         await self._port.blocking(self._partial.restart)
-        logger.info("%s is fetched again: %s", self._spec.url.redacted, error.message)
+        if is_final:
+            raise error
+        self._has_restarted = True
+        logger.info("Downloading %s again: %s", self._spec.url.redacted, error.message)
         return None
 
-    async def _commit(self, answer: OpenResponse) -> Downloaded:
-        wanted, head = self._job.wanted, answer.head
-        modified = timestamp(head.field("last-modified")) if wanted.remote_time else None
-        taken = await take_name(self._job, answer, self._spec.url)
-        if taken is not None:
-            return await self._unmodified(answer, taken)
+    async def _commit(self, response: OpenResponse) -> Downloaded:
+        options, head = self._state.options, response.head
+        modified = timestamp(head.field("last-modified")) if options.remote_time else None
+        kept = await choose_name(self._state, response, self._spec.url)
+        if kept is not None:
+            return await self._unmodified(response, kept)
         version = ranges.version(head.field("etag"), head.field("last-modified"))
-        noted = version if wanted.remote_time or wanted.existing == "refresh" else None
-        await self._port.blocking(self._partial.commit, modified, self._job.name, noted)
-        self._saving.finish(answer)
+        stored = version if options.remote_time or options.existing == "refresh" else None
+        await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
+        self._writer.finish(response)
         digest = self._partial.digest
-        length = {"length"} if self._saving.proven else set()
-        return self._downloaded(
-            answer,
+        length = {"length"} if self._writer.is_length_proven else set()
+        return self._result(
+            response,
             self._partial.size,
             verified=frozenset(length if digest is None else {*length, digest.algorithm}),
             digest=None if digest is None else str(digest),
             digest_source=None if digest is None else digest.source,
             unchecked=self._partial.unchecked,
             resumed=self._partial.resumed,
-            connections=self._saving.connections,
+            connections=self._writer.connections,
             flushed=self._partial.flushed,
         )
 
-    async def _unmodified(self, answer: OpenResponse, existing: Existing) -> Downloaded:
-        await answer.close()
+    async def _unmodified(self, response: OpenResponse, existing: ExistingFile) -> Downloaded:
+        await response.close()
         await self._port.blocking(self._partial.discard)
-        return self._downloaded(answer, existing.size, validator=existing.validator, unmodified=True)
+        return self._result(response, existing.size, validator=existing.validator, unmodified=True)
 
-    def _downloaded(self, answer: OpenResponse, size: int, *, validator: str | None = None, **found: Any) -> Downloaded:
-        head = answer.head
+    def _result(self, response: OpenResponse, size: int, *, validator: str | None = None, **values: Any) -> Downloaded:
+        head = response.head
         version = ranges.version(head.field("etag"), head.field("last-modified"))
         return Downloaded(
-            self._job.target,
+            self._state.target,
             size,
-            answer.url.redacted,
+            response.url.redacted,
             content_type=head.field("content-type"),
             validator=version or validator,
-            attempts=self._course.attempts,
-            elapsed=self._port.now() - self._course.started_at,
-            **found,
+            attempts=self._request.attempts,
+            elapsed=self._port.now() - self._request.started_at,
+            **values,
         )
 
-    async def _catch_up(self) -> None:
-        """Hash what the digest has not seen: what an earlier download left, or came before the digest was known."""
+    async def _hash_all(self) -> None:
+        """Hash the bytes that the digest does not cover, such as those of an earlier download."""
         while not self._partial.is_hashed:
-            self._course.deadline.check(self._port.now())
-            await self._port.blocking(self._partial.catch_up)
+            self._request.deadline.check(self._port.now())
+            await self._port.blocking(self._partial.hash_more)

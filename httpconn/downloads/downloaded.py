@@ -1,4 +1,4 @@
-"""What a download came to."""
+"""The result of a download."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that is complete, on disk and under its name.
+    """A complete file at its path.
 
     Attributes:
-        path: the file.
-        size: its bytes.
-        url: where they came from in the end, redacted.
-        content_type: what the server calls it, or None.
-        validator: the ETag of this version, or its Last-Modified; give it to a later refresh.
-        verified: what was found to be right: "length", and the algorithm of a digest. Empty where nothing but the
-            end of a connection marked the end of the file.
-        digest: the digest that was checked, as ``algorithm:hex``, or None.
-        digest_source: who named it: "caller", or the header field in which the server did, such as "repr-digest".
-        unchecked: digests that the server announced and nobody could check, as ``field: reason``.
-        resumed: bytes that an earlier, broken download had left and this one did not fetch again.
-        unmodified: a refresh found the file as it was; it has not been touched.
-        attempts: requests that were made, apart from redirects.
-        elapsed: seconds that it took.
-        connections: most at once that brought parts of the file.
-        flushed: whether the content is on the disk. False where the file system cannot flush files: then a crash of the
-            machine may cost the file.
+        path: path of the file.
+        size: size in bytes.
+        url: URL that the bytes came from after redirects, redacted.
+        content_type: Content-Type of the response, or None.
+        validator: ETag of this version, or its Last-Modified. A later refresh accepts it.
+        verified: checks that the file passed: "length", and the algorithm of a digest. Empty if only the end of the
+            connection marked the end of the file.
+        digest: the digest that was verified, as ``algorithm:hex``, or None.
+        digest_source: source of the digest: "caller", or the response header field, such as "repr-digest".
+        unchecked: digests in the response that could not be verified, as ``field: reason``.
+        resumed: bytes that were kept from an earlier, interrupted download.
+        unmodified: the existing file was current and stays unchanged.
+        attempts: number of requests, without redirects.
+        elapsed: duration in seconds.
+        connections: highest number of simultaneous connections that received bytes.
+        flushed: the content is on disk. False if the file system cannot flush files: a crash of the machine can then
+            lose the file.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""What a download is to come to, and what its steps share."""
+"""The options of a download, and the state that its steps share."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ..core.requestbuilder import RequestSpec
 from ..exchange.requeststate import RequestState
 from ..ports.base import Port
 from ..progress import ProgressCallback
-from .partial import Partial
+from .partial import PartialDownload
 
 OnExisting = Literal["replace", "skip", "refresh", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the caller asked for.
+class DownloadOptions:
+    """The caller's options for one download.
 
     Attributes:
-        save_path: the target.
-        progress: is told how far it has come.
-        digest: what the file has to have.
-        mirrors: where else the same file is, to be asked in turn.
-        resume: take up what an earlier download left, and leave to a later one what it can use.
-        existing: what happens to a file that is there: "replace" it, "skip" the download, "refresh" it if the
-            server has another version, or raise an "error".
-        validator: the version that is there; without it, its modification time is asked about.
-        segments: connections at once; None leaves that to the speed.
-        remote_time: give the file the modification time that the server names.
-        server_names: ``save_path`` is a folder, in which the file gets the name that its server gives it.
+        save_path: path of the target.
+        progress: receives progress events.
+        digest: expected digest of the file.
+        mirrors: other sources of the same file, tried in order.
+        resume: continue an earlier download, and keep the received bytes for a later one.
+        existing: action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another
+            version, or raise an "error".
+        validator: validator of the existing file; without it, the server is asked by modification time.
+        segments: number of connections; None chooses it by speed.
+        remote_time: set the modification time of the file to its Last-Modified.
+        server_names: ``save_path`` is a folder, and the server chooses the name of the file.
     """
 
     save_path: str | os.PathLike[str]
@@ -48,17 +48,17 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Job:
-    """A download under way.
+class DownloadState:
+    """The state of a running download.
 
     Attributes:
-        target: the file.
-        name: what its server calls it, where that counts and is known.
+        target: path of the file.
+        name: name to create the file under without replacing another one; None replaces the target.
     """
 
     port: Port
-    course: RequestState
-    wanted: Wanted
+    request: RequestState
+    options: DownloadOptions
     target: Path
-    partial: Partial
+    partial: PartialDownload
     name: str | None = None

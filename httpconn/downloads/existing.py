@@ -1,4 +1,4 @@
-"""The file that stands at the target already, where the caller or another download lets it count."""
+"""The file that exists at the target before a download, and whether it makes the download unnecessary."""
 
 from __future__ import annotations
 
@@ -21,99 +21,92 @@ from ..exchange.body import expected_length
 from ..exchange.requeststate import RequestState
 from ..ports.base import Port
 from .downloaded import Downloaded
-from .downloadstate import Wanted
-
-REREAD = 16 * 1024 * 1024
-"""Bytes that are read in one hop."""
+from .downloadstate import DownloadOptions
+from .partial import READ_SIZE
 
 
-class Existing(NamedTuple):
-    """A file that is there.
+class ExistingFile(NamedTuple):
+    """The file at the target.
 
     Attributes:
-        size: its bytes.
-        modified: when, in seconds since the epoch.
-        number: which file it is among those of its file system.
-        validator: the version that it is, or None.
-        noted: an earlier download noted the version.
-        foreign: a download would have noted the version, and there is no note. The time of such a file says when it
-            was written, not which version it is: another program may have left it incomplete.
+        size: size in bytes.
+        modified: modification time in seconds since the epoch.
+        inode: inode number.
+        validator: validator of its version, or None.
+        has_stored_version: an earlier download has stored the version.
+        is_foreign: another program wrote the file: the file system stores versions, and the file has none. Its
+            modification time does not identify a version, and the file may be incomplete.
     """
 
     size: int
     modified: float
-    number: int
+    inode: int
     validator: str | None = None
-    noted: bool = False
-    foreign: bool = False
+    has_stored_version: bool = False
+    is_foreign: bool = False
 
     @property
     def conditions(self) -> Fields:
-        """The fields of a conditional request; servers that know no ETags go by the date (RFC 9110 section 13.2.2)."""
-        if self.foreign:
+        """The header fields of a conditional request. Servers without ETags use the date (RFC 9110 section 13.2.2)."""
+        if self.is_foreign:
             return ()
         by_version = ranges.conditions(self.validator, self.modified)
-        by_date = ranges.conditions(None, self.modified) if self.noted else ()
+        by_date = ranges.conditions(None, self.modified) if self.has_stored_version else ()
         return by_version if by_version[0][0] == b"If-Modified-Since" else by_version + by_date
 
-    def is_meant(self, head: Head) -> bool:
-        """Whether an answer says that this is the newest; one that ignored the question may do so by its header."""
+    def is_current(self, head: Head) -> bool:
+        """Whether a response shows, by its status or its header fields, that the file is current."""
         if head.status == 304:
             return True
-        return head.status == 200 and expected_length(head) == self.size and self._is_named(head)
+        return head.status == 200 and expected_length(head) == self.size and self._has_same_version(head)
 
-    def _is_named(self, head: Head) -> bool:
-        """By the strong ETag that is known; else by the date, which is the file's own where a download set it."""
+    def _has_same_version(self, head: Head) -> bool:
+        """Compare the strong ETag if it is known, otherwise the date, which a download sets as modification time."""
         if self.validator is not None and self.validator.endswith('"'):
             return ranges.is_strong(self.validator) and head.field("etag") == self.validator
         modified = self.modified if self.validator is None else timestamp(self.validator)
         return modified is not None and timestamp(head.field("last-modified")) == modified
 
 
-async def accepted(port: Port, course: RequestState, wanted: Wanted, target: Path) -> Downloaded | None:
-    """Return the file that is there, if the caller wants no other one: it is then not requested.
+async def accept_existing(
+    port: Port, request: RequestState, options: DownloadOptions, target: Path
+) -> Downloaded | None:
+    """Return a result for the existing file if no request is necessary: to skip it, or because its digest matches.
 
     Raises:
-        StorageError: there is something, and the caller wants an error then.
+        StorageError: a file exists, and the caller's option for that is "error".
     """
-    if wanted.server_names or (wanted.existing in ("replace", "refresh") and wanted.digest is None):
+    if options.server_names or (options.existing in ("replace", "refresh") and options.digest is None):
         return None
-    if wanted.existing == "error":
+    if options.existing == "error":
         await port.blocking(require_free, target)
         return None
-    existing = await port.blocking(look_at, target)
-    if existing is None or not (
-        wanted.digest is None or await _has_digest(port, course.deadline, target, wanted.digest)
-    ):
+    existing, digest = await port.blocking(look_at, target), options.digest
+    if existing is None or not (digest is None or await _has_digest(port, request.deadline, target, digest)):
         return None
-    return _kept(target, existing, wanted.digest, course, port.now())
+    return Downloaded(
+        target,
+        existing.size,
+        request.call.spec.url.redacted,
+        verified=frozenset(() if digest is None else {digest.algorithm}),
+        digest=None if digest is None else str(digest),
+        digest_source=None if digest is None else digest.source,
+        unmodified=True,
+        elapsed=port.now() - request.started_at,
+    )
 
 
 def require_free(target: Path) -> None:
-    """Refuse a path at which there is something.
+    """Check that no file exists at a path.
 
     Raises:
-        StorageError: with ``errno.EEXIST``.
+        StorageError: a file exists; ``errno`` is EEXIST.
     """
     if os.path.lexists(target):
         raise StorageError(f"{os.strerror(errno.EEXIST)}: {target}", errno=errno.EEXIST)
 
 
-def _kept(target: Path, existing: Existing, digest: Expected | None, course: RequestState, now: float) -> Downloaded:
-    return Downloaded(
-        target,
-        existing.size,
-        course.call.spec.url.redacted,
-        verified=frozenset(() if digest is None else {digest.algorithm}),
-        digest=None if digest is None else str(digest),
-        digest_source=None if digest is None else digest.source,
-        unmodified=True,
-        elapsed=now - course.started_at,
-    )
-
-
 async def _has_digest(port: Port, deadline: Deadline, target: Path, digest: Expected) -> bool:
-    """Read the file and compare."""
     actual, offset = hasher(digest.algorithm), 0
     while data := await port.blocking(_read, target, offset):
         deadline.check(port.now())
@@ -122,33 +115,33 @@ async def _has_digest(port: Port, deadline: Deadline, target: Path, digest: Expe
     return actual.hexdigest() == digest.value
 
 
-def look_at(target: Path) -> Existing | None:
-    """What stands at the path, if it can be told."""
+def _read(target: Path, offset: int) -> bytes:
+    """Read the next bytes; none if the file cannot be read, so that its digest differs."""
     try:
-        found = target.stat()
+        with target.open("rb") as file:
+            file.seek(offset)
+            return file.read(READ_SIZE)
+    except OSError:
+        return b""
+
+
+def look_at(target: Path) -> ExistingFile | None:
+    """Return the file at a path, or None if there is none or its status cannot be read."""
+    try:
+        status = target.stat()
     except OSError:
         return None
-    return Existing(found.st_size, found.st_mtime, found.st_ino)
+    return ExistingFile(status.st_size, status.st_mtime, status.st_ino)
 
 
-def version_of(target: Path, url: VettedURL, validator: str | None) -> Existing | None:
-    """The file at the path with its version: the one that the caller names, or the one that a download noted.
+def with_version(target: Path, url: VettedURL, validator: str | None) -> ExistingFile | None:
+    """Return the file at a path with the caller's validator or the stored one.
 
-    None where there is no file, or it is noted as another resource.
+    None means that there is no file, or that the stored version is one of another resource.
     """
     existing, version = look_at(target), None if validator else stored_version(target)
     if existing is None or (version is not None and version.key != resource_key(url)):
         return None
     if version is not None:
-        return existing._replace(validator=version.validator, noted=True)
-    return existing._replace(validator=validator, foreign=validator is None and can_store_version(target))
-
-
-def _read(target: Path, offset: int) -> bytes:
-    """What cannot be read is no file that counts."""
-    try:
-        with target.open("rb") as file:
-            file.seek(offset)
-            return file.read(REREAD)
-    except OSError:
-        return b""
+        return existing._replace(validator=version.validator, has_stored_version=True)
+    return existing._replace(validator=validator, is_foreign=validator is None and can_store_version(target))

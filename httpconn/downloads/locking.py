@@ -1,4 +1,4 @@
-"""A partial file has one owner at a time: who comes later waits, and learns what the owner is making."""
+"""The lock of a target: a second download of it waits for the first one, and learns what the first one downloads."""
 
 from __future__ import annotations
 
@@ -9,84 +9,94 @@ from ..core.deadlines import Deadline
 from ..disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from ..errors import StorageError
 from ..ports.base import Port
-from .existing import Existing, look_at
+from .existing import ExistingFile, look_at
 
-PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between two looks: the first ones, and those after a while."""
+PAUSE, MAX_PAUSE = 0.05, 1.0
+"""Seconds between two attempts to get the lock: at first, and at most."""
 
 
-class Claimed(NamedTuple):
-    """The partial file is ours.
+class LockedTarget(NamedTuple):
+    """The state of a target whose lock this download holds.
 
     Attributes:
-        left: what an earlier download has left in it.
-        existing: the file that an owner has put under the target's name while we waited, or None.
+        sidecar: state of the bytes that an earlier download has left, or None.
+        existing: the file that another download created while this one waited, or None.
     """
 
-    left: Sidecar | None
-    existing: Existing | None
+    sidecar: Sidecar | None
+    existing: ExistingFile | None
 
 
-async def claim(port: Port, deadline: Deadline, part: PartFile, key: str) -> Claimed:
-    """Own the partial file; an owner that ends, even by a crash, gives way.
+async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) -> LockedTarget:
+    """Open the partial file. If another download has the lock, wait until that ends.
 
     Args:
-        key: of the resource that is wanted.
+        port: port of the call.
+        deadline: deadline of the call.
+        part: the partial file.
+        key: ID of the resource to download.
 
     Raises:
-        StorageError: the owner lives, and has done nothing for an hour.
+        StorageError: the other download has not written anything for an hour.
     """
     before = await port.blocking(_open_or_look, part)
-    if isinstance(before, Claimed):
+    if isinstance(before, LockedTarget):
         return before
-    left, made = await _Wait(port, deadline, part).end()
-    if made is not None:
-        await port.blocking(part.publish, made)  # others may wait still, now for us
+    sidecar, transfer = await _Wait(port, deadline, part).end()
+    if transfer is not None:
+        await port.blocking(part.publish, transfer)  # further downloads may wait for this one now
     after = await port.blocking(look_at, part.target)
     if after is None or after == before:
-        return Claimed(left, None)
-    is_meant = made is not None and made.key == key and made.total in (None, after.size)
-    return Claimed(left, after._replace(validator=made.validator if made is not None and is_meant else None))
+        return LockedTarget(sidecar, None)
+    is_same = transfer is not None and transfer.key == key and transfer.total in (None, after.size)
+    validator = transfer.validator if transfer is not None and is_same else None
+    return LockedTarget(sidecar, after._replace(validator=validator))
 
 
-def _open_or_look(part: PartFile) -> Claimed | Existing | None:
-    """What stood at the target before it was found to have an owner, who may have put his file there since."""
+def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
+    """Open the partial file, or return the target as it was before another owner was found.
+
+    The target is read first, because the owner can finish its file at any time.
+    """
     before = look_at(part.target)
     try:
-        return Claimed(part.open(), None)
+        return LockedTarget(part.open(), None)
     except InUse:
         return before
 
 
 class _Wait:
-    """For the end of an owner."""
+    """A wait for another download to end."""
 
     def __init__(self, port: Port, deadline: Deadline, part: PartFile) -> None:
         self._port = port
         self._deadline = deadline
         self._part = part
-        self._pulse: object = None
-        self._felt = port.now()
+        self._activity: object = None
+        self._active_at = port.now()
 
     async def end(self) -> tuple[Sidecar | None, Transfer | None]:
-        """What the owner has left, now that the file is ours, and what it was making."""
+        """Return what the other download has left, and what it downloaded; the lock is this download's then."""
         pause = PAUSE
         while True:
-            await self._feel()
+            await self._require_activity()
             await self._sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
             try:
                 return await self._port.blocking(self._part.open), await self._port.blocking(self._part.published)
             except InUse:
                 pass
 
-    async def _feel(self) -> None:
-        """Whether the owner is at work still."""
-        pulse, now = await self._port.blocking(self._part.watch), self._port.now()
-        if pulse != self._pulse:
-            self._pulse, self._felt = pulse, now
-        elif now - self._felt > STALE:
-            raise StorageError("Another download has the partial file, and does nothing", errno=errno.EBUSY)
+    async def _require_activity(self) -> None:
+        activity, now = await self._port.blocking(self._part.watch), self._port.now()
+        if activity != self._activity:
+            self._activity, self._active_at = activity, now
+        elif now - self._active_at > STALE:
+            raise StorageError(
+                f"Another download of {self._part.target} holds the lock and has written nothing for an hour; "
+                "end that process, or choose another path",
+                errno=errno.EBUSY,
+            )
 
     async def _sleep(self, pause: float) -> None:
         now = self._port.now()

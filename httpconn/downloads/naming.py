@@ -1,4 +1,4 @@
-"""A file under the name that its server gives it, where the caller asked for that."""
+"""The name of a downloaded file, which the caller or the server chooses."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
 from ..exchange.requeststate import OpenResponse
 from ..ports.base import Port
-from .downloadstate import Job, Wanted
-from .existing import Existing, look_at, require_free
+from .downloadstate import DownloadOptions, DownloadState
+from .existing import ExistingFile, look_at, require_free
 
 
-async def placed(port: Port, wanted: Wanted, url: VettedURL) -> Path:
-    """The target; while only the server knows it, one that stands for the resource in the folder."""
-    if not wanted.server_names:
-        return await port.blocking(check_target, wanted.save_path)
-    return await port.blocking(check_folder, wanted.save_path) / resource_key(url)
+async def target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:
+    """Return the target. Until the server has named the file, its name is the key of the resource."""
+    if not options.server_names:
+        return await port.blocking(check_target, options.save_path)
+    return await port.blocking(check_folder, options.save_path) / resource_key(url)
 
 
-async def take_name(job: Job, answer: OpenResponse, url: VettedURL) -> Existing | None:
-    """Have the file appear under the name that an answer, or else its URL, gives.
+async def choose_name(state: DownloadState, response: OpenResponse, url: VettedURL) -> ExistingFile | None:
+    """Set the name of the file from the response, or else from the URL, if the server chooses it.
 
     Returns:
-        The file that has the name already, where the caller wants to keep that one.
+        The existing file of that name if the caller wants to keep it.
 
     Raises:
-        StorageError: something has that name.
+        StorageError: a file of that name exists.
     """
-    if job.name is not None:
+    if state.name is not None:
         return None
-    if not job.wanted.server_names:
-        job.name = job.target.name if job.wanted.existing == "error" else None
+    if not state.options.server_names:
+        state.name = state.target.name if state.options.existing == "error" else None
         return None
-    job.name = safe_name(answer.head.field("content-disposition"), url)
-    job.target = job.target.with_name(job.name)
-    kept = await job.port.blocking(look_at, job.target) if job.wanted.existing == "skip" else None
+    state.name = safe_name(response.head.field("content-disposition"), url)
+    state.target = state.target.with_name(state.name)
+    kept = await state.port.blocking(look_at, state.target) if state.options.existing == "skip" else None
     if kept is None:
-        await job.port.blocking(require_free, job.target)
+        await state.port.blocking(require_free, state.target)
     return kept

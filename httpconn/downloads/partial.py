@@ -1,4 +1,4 @@
-"""What a download holds of its file: the bytes on disk, the version that they are of, their digest so far."""
+"""The received bytes of a download: ranges on disk, their version and their digest so far."""
 
 from __future__ import annotations
 
@@ -15,62 +15,62 @@ from ..disk.partfile import PartFile, Sidecar, Transfer
 from ..disk.versions import FileVersion
 from ..errors import IntegrityError, StorageError
 
-REREAD = 16 * 1024 * 1024
-"""Bytes that are read again in one hop."""
+READ_SIZE = 16 * 1024 * 1024
+"""Bytes of an existing file to read per call in a worker thread."""
 
-PIECE = 1024 * 1024
+CHUNK = 1024 * 1024
 
-Piece = bytes | memoryview
-Incoming = Callable[[], list[tuple[int, list[Piece]]]]
-"""Returns what was received and is not written yet: where in the file it belongs, and the pieces."""
+Chunk = bytes | memoryview
+Pending = Callable[[], list[tuple[int, list[Chunk]]]]
+"""Returns the received bytes that are not written yet, as (offset, chunks)."""
 
 
-class Partial:
-    """Blocking file work; each method is one hop off the event loop.
+class PartialDownload:
+    """A partial file and its state. The methods block, so each runs in a worker thread.
 
     Args:
         part: the partial file.
-        url: of the file.
-        expected: the caller's digest.
-        keep: leave what there is to a later download, and take up what an earlier one left.
+        url: URL of the file.
+        expected: digest that the caller expects, or None.
+        keep: continue an earlier download, and keep the bytes for a later one.
 
     Attributes:
-        key: of the resource.
-        size: bytes on disk, from the file's beginning on.
-        behind: ranges on disk behind the first gap, as (start, end).
-        total: bytes of the whole, as far as it is known.
-        resumed: bytes that came from an earlier download.
-        digest: the digest to be checked, the caller's or an announced one.
+        key: ID of the resource.
+        size: bytes on disk from the beginning of the file on.
+        later_ranges: ranges on disk behind the first gap, as (start, end).
+        total: size of the whole file in bytes, or None if unknown.
+        resumed: bytes that an earlier download has left.
+        digest: digest to verify, from the caller or from a response.
         unchecked: see :class:`httpconn.core.digests.Announced`.
-        incoming: what a checkpoint writes before the transfer does. Lists of pieces are emptied once they are written.
+        pending: bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
     """
 
     def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
         self.key: str = resource_key(url)
         self.size: int = 0
-        self.behind: tuple[tuple[int, int], ...] = ()
+        self.later_ranges: tuple[tuple[int, int], ...] = ()
         self.total: int | None = None
         self.resumed: int = 0
-        self.digest = expected
+        self.digest: Expected | None = expected
         self.unchecked: tuple[str, ...] = ()
-        self.incoming: Incoming = list
+        self.pending: Pending = list
         self._part = part
-        # Held while the fields above change: a checkpoint may be made in another thread.
+        # Held while the fields above change, because another thread may make a checkpoint.
         self._guard = part.guard
         self._url = url
         self._expected = expected
         self._keep = keep
         self._validator: str | None = None
-        self._told: Transfer | None = None
-        self._encoded = False
+        self._published: Transfer | None = None
+        self._is_encoded = False
         self._hash: Hash | None = None
         self._hashed = 0
         self._sources = 0
 
     @property
     def held(self) -> ReceivedBytes:
-        """What a decision is made on. The bytes of an encoded body are counted otherwise than those on the wire."""
-        if self._encoded:
+        """The state from which the next request is made. Offsets in a decoded body are not those on the wire."""
+        if self._is_encoded:
             return ReceivedBytes(self.size)
         return ReceivedBytes(
             self.size,
@@ -78,148 +78,146 @@ class Partial:
             self._validator,
             provable=self._expected is not None,
             beyond=self.received - self.size,
-            gap_end=self.behind[0][0] if self.behind else None,
+            gap_end=self.later_ranges[0][0] if self.later_ranges else None,
         )
 
     @property
     def received(self) -> int:
-        """All bytes on disk."""
-        return self.size + (sum(end - start for start, end in self.behind) if self.behind else 0)
+        """Number of bytes on disk."""
+        return self.size + (sum(end - start for start, end in self.later_ranges) if self.later_ranges else 0)
 
     @property
     def flushed(self) -> bool:
-        """Whether the committed file is on disk; False where the file system cannot flush."""
+        """Whether the committed file is on disk; False if the file system cannot flush."""
         return self._part.flushed
 
     @property
     def validator(self) -> str | None:
-        """What names the version that the bytes are of, strongly."""
+        """Strong validator of the version, or None."""
         return self._validator
 
     @property
     def is_complete(self) -> bool:
-        """Whether no byte is missing."""
+        """Whether all bytes are on disk."""
         return self.size == self.total
 
     @property
-    def is_pieced(self) -> bool:
-        """Whether the bytes came by several answers, or from an earlier download."""
+    def has_several_sources(self) -> bool:
+        """Whether the bytes came from several responses, or from an earlier download."""
         return self._sources > 1 or self.resumed > 0
 
     @property
     def is_hashed(self) -> bool:
-        """Whether the digest has seen every byte there is."""
+        """Whether the digest covers all bytes from the beginning on."""
         return self.digest is None or self._hashed == self.size
 
-    def take_up(self, left: Sidecar) -> None:
-        """Go on with what an earlier download left, where it is of this resource, or was to have the same digest."""
-        is_same = left.key == self.key
-        validator = left.validator if is_same and is_validator(left.validator) else None
-        behind = tuple((start, start + count) for start, _, count in left.parts)
-        held = left.committed + sum(count for _, _, count in left.parts)
-        usable = self._keep and held > 0 and (is_same or self._is_promised(left))
-        if not usable or (validator is None and self._expected is None):
+    def resume(self, sidecar: Sidecar) -> None:
+        """Continue an earlier download of the same resource, or of a file with the same expected digest."""
+        is_same = sidecar.key == self.key
+        validator = sidecar.validator if is_same and is_validator(sidecar.validator) else None
+        later_ranges = sidecar.ranges[1:]
+        received = sidecar.committed + sum(end - start for start, end in later_ranges)
+        has_same_digest = self._expected is not None and sidecar.digest == str(self._expected)
+        is_usable = self._keep and received > 0 and (is_same or has_same_digest)
+        if not is_usable or (validator is None and self._expected is None):
             self.restart()
             return
-        self.size, self.behind, self.resumed = left.committed, behind, held
-        self.total, self._validator = left.total, validator
+        self.size, self.later_ranges, self.resumed = sidecar.committed, later_ranges, received
+        self.total, self._validator = sidecar.total, validator
         self._sources = 1
 
-    def _is_promised(self, left: Sidecar) -> bool:
-        return self._expected is not None and left.digest == str(self._expected)
-
     def restart(self) -> None:
-        """Nothing that there was counts any longer."""
+        """Discard all bytes."""
         with self._guard:
             self._part.restart()
             self.size = self.resumed = self._sources = self._hashed = 0
-            self.behind = ()
+            self.later_ranges = ()
             self.total = self._validator = self._hash = None
-            self._encoded = False
-            self.incoming = list
+            self._is_encoded = False
+            self.pending = list
 
-    def begin(self, total: int | None, validator: str | None, encoded: bool) -> None:
-        """The whole file comes now."""
+    def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool) -> None:
+        """Prepare to receive the whole file from its beginning on."""
         with self._guard:
             self.restart()
             self.digest = self._expected
-            self.total, self._encoded = total, encoded
-            self._validator = None if encoded else validator
+            self.total, self._is_encoded = total, is_encoded
+            self._validator = None if is_encoded else validator
             self._sources = 1
-        self._tell()
+        self._publish()
         self._reserve(total)
 
-    def go_on(self, total: int) -> None:
-        """The rest comes now, or a part of it."""
+    def begin_range(self, total: int) -> None:
+        """Prepare to receive a range of missing bytes."""
         self.total = total
         self._sources += 1
-        self._tell()
+        self._publish()
         self._reserve(total)
 
-    def _tell(self) -> None:
-        made = Transfer(self.key, self.total, self._validator)
-        if made != self._told:
-            self._part.publish(made)
-            self._told = made
+    def _publish(self) -> None:
+        transfer = Transfer(self.key, self.total, self._validator)
+        if transfer != self._published:
+            self._part.publish(transfer)
+            self._published = transfer
 
     def _reserve(self, total: int | None) -> None:
-        """What is written at once finds a full disk as early."""
-        if total is not None and total > PIECE:
+        """Reserve disk space. A small file is written at once, which finds a full disk as early."""
+        if total is not None and total > CHUNK:
             self._part.reserve(total)
 
     def end(self) -> None:
-        """The body has come to its end."""
+        """Set the size of the file to the received bytes if no response has declared it."""
         if self.total is None:
             self.total = self.size
 
-    def announce(self, announced: Announced) -> None:
-        """What an answer says of the digest; the caller, and what an earlier one said, come first."""
+    def add_announced(self, announced: Announced) -> None:
+        """Use the digest of a response, unless the caller or an earlier response has given one."""
         self.digest = self.digest or announced.expected
         self.unchecked = announced.unchecked
 
     def change_server(self) -> None:
-        """Another server may name its versions as it likes."""
+        """Forget the validator, because another server has its own."""
         self._validator = None
 
-    def append(self, blocks: list[Piece]) -> None:
-        """Write blocks, and hash them while they are warm."""
-        in_step, written = self.is_hashed, list(blocks)
+    def append(self, blocks: list[Chunk]) -> None:
+        """Append blocks, and hash them while they are in the processor's cache."""
+        is_hashed, written = self.is_hashed, list(blocks)
         with self._guard:
             self._part.write(written)
             self.size += sum(map(len, written))
             blocks.clear()
-        if in_step:
+        if is_hashed:
             for block in written:
-                self._take_in(block)
+                self._add_to_hash(block)
 
-    def place(self, offset: int, blocks: list[Piece]) -> int:
-        """Write blocks anywhere; what they come to is for ``cover`` to say. Return the number of bytes."""
+    def write_at(self, offset: int, blocks: list[Chunk]) -> int:
+        """Write blocks from an offset on; return the number of bytes. ``set_ranges`` registers them."""
         with self._guard:
             self._part.write_at(offset, blocks)
             count = sum(map(len, blocks))
             blocks.clear()
         return count
 
-    def cover(self, done: list[tuple[int, int]]) -> None:
-        """These ranges are on disk now, of which no two touch."""
-        first, *behind = done if done and done[0][0] == 0 else [(0, 0), *done]
+    def set_ranges(self, ranges: list[tuple[int, int]]) -> None:
+        """Set the ranges on disk, which are sorted and separated by gaps."""
+        first, *later = ranges if ranges and ranges[0][0] == 0 else [(0, 0), *ranges]
         with self._guard:
-            self.size, self.behind = first[1], tuple(behind)
+            self.size, self.later_ranges = first[1], tuple(later)
 
-    def join(self) -> None:
-        """What comes next is appended to the file's beginning."""
+    def seek_end(self) -> None:
+        """Let ``append`` continue at the first gap."""
         self._part.seek(self.size)
 
-    def catch_up(self) -> None:
-        """Hash the next bytes that the digest has not seen."""
-        goal = min(self.size, self._hashed + REREAD)
+    def hash_more(self) -> None:
+        """Read the next bytes that the digest does not cover, at most ``READ_SIZE``, and hash them."""
+        goal = min(self.size, self._hashed + READ_SIZE)
         while self._hashed < goal:
-            data = self._part.read(self._hashed, min(PIECE, goal - self._hashed))
+            data = self._part.read(self._hashed, min(CHUNK, goal - self._hashed))
             if not data:
-                raise StorageError("Somebody has shortened the partial file")
-            self._take_in(data)
+                raise StorageError("Another process has shortened the partial file")
+            self._add_to_hash(data)
 
-    def _take_in(self, data: bytes | memoryview) -> None:
+    def _add_to_hash(self, data: bytes | memoryview) -> None:
         if self.digest is None:
             return
         if self._hash is None:
@@ -227,38 +225,39 @@ class Partial:
         self._hash.update(data)
         self._hashed += len(data)
 
-    def mismatch(self) -> IntegrityError | None:
-        """What is wrong with the complete file, if its digest is."""
+    def digest_error(self) -> IntegrityError | None:
+        """Return the error of a complete file whose digest does not match; None if it matches."""
         if self.digest is None:
             return None
         actual = f"{self.digest.algorithm}:{(self._hash or hasher(self.digest.algorithm)).hexdigest()}"
         if actual == str(self.digest):
             return None
-        said = "expected" if self.digest is self._expected else f"announced by {self.digest.source}"
-        message = f"The file has the digest {actual}; {self.digest} was {said}"
+        is_callers = self.digest is self._expected
+        source = "the caller expects" if is_callers else f"the server announced in {self.digest.source}"
+        message = f"The file has the digest {actual}, not {self.digest}, which {source}"
         return IntegrityError(message, expected=str(self.digest), actual=actual)
 
     def checkpoint(self) -> None:
-        """Make what there is outlive this process, with what was received and is not written yet."""
+        """Write pending bytes, flush all bytes and save their state, so that they survive this process."""
         with self._guard:
-            (_, size), *behind = self._ranges()
-            held = self.held._replace(size=size, beyond=sum(end - start for start, end in behind))
-            if not self._keep or self._encoded or not held.resumable:
+            (_, size), *later = self._write_pending()
+            held = self.held._replace(size=size, beyond=sum(end - start for start, end in later))
+            if not self._keep or self._is_encoded or not held.resumable:
                 return
-            snapshot, note = self._part.snapshot(), self._note(held, behind)
-        self._part.checkpoint(note, snapshot)
+            snapshot, sidecar = self._part.snapshot(), self._sidecar(held, later)
+        self._part.checkpoint(sidecar, snapshot)
 
-    def _ranges(self) -> list[tuple[int, int]]:
-        """Write what was received; return the ranges that are on disk then. The first one begins at 0."""
-        ranges = [(0, self.size), *self.behind]
-        for offset, pieces in self.incoming():
-            received = list(pieces)
+    def _write_pending(self) -> list[tuple[int, int]]:
+        """Write the pending bytes; return all ranges on disk. The first range begins at 0."""
+        ranges = [(0, self.size), *self.later_ranges]
+        for offset, chunks in self.pending():
+            received = list(chunks)
             self._part.write_at(offset, received)
             ranges.append((offset, offset + sum(map(len, received))))
         found = merged(ranges)
         return found if found and found[0][0] == 0 else [(0, 0), *found]
 
-    def _note(self, held: ReceivedBytes, behind: list[tuple[int, int]]) -> Sidecar:
+    def _sidecar(self, held: ReceivedBytes, later: list[tuple[int, int]]) -> Sidecar:
         return Sidecar(
             url=self._url.redacted,
             key=self.key,
@@ -266,27 +265,29 @@ class Partial:
             validator=held.validator,
             total=held.total,
             committed=held.size,
-            parts=tuple((start, end, end - start) for start, end in behind),
+            parts=tuple((start, end, end - start) for start, end in later),
         )
 
     def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
-        """Put the file under its name; with the time of its modification, and another name, if they are given.
+        """Put the file at its path.
 
         Args:
-            validator: of the version, to be noted for a later refresh; None notes nothing.
+            modified: modification time in seconds since the epoch, or None.
+            name: name in the target's folder that no file has, or None for the target.
+            validator: validator to store for a later refresh, or None.
         """
         version = None if validator is None else FileVersion(self.key, validator)
         return self._part.commit(modified, name=name, version=version)
 
-    def leave(self) -> None:
-        """The download has failed, or was given up: keep what a later one can go on with, and nothing else."""
+    def close(self) -> None:
+        """End a download that failed or was cancelled; keep the bytes that a later one can continue from."""
         if not self._keep:
             self.discard()
             return
-        with suppress(StorageError):  # on a full disk the last checkpoint stands
+        with suppress(StorageError):  # on a full disk the last checkpoint is kept
             self.checkpoint()
         self._part.close()
 
     def discard(self) -> None:
-        """Remove what there is; the target is left alone."""
+        """Remove the partial file; the target stays unchanged."""
         self._part.discard()

@@ -1,4 +1,4 @@
-"""The bodies of a download, one behind the other on disk."""
+"""The bodies of a download's responses, written to the partial file."""
 
 from __future__ import annotations
 
@@ -10,118 +10,117 @@ from ..exchange.rangebody import RangeBody
 from ..exchange.requeststate import OpenResponse
 from ..exchange.responseheads import validator_of
 from ..progress import Meter
-from .downloadstate import Job
-from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, Segmented, connections_for
+from .downloadstate import DownloadState
+from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTransfer, max_connections
 
-LEAST_PART = 64 * 1024
-"""Bytes of a part that is shorter than what was asked for and yet no failure; some servers give large files so."""
+MIN_RANGE = 64 * 1024
+"""Bytes below which a range that is shorter than requested is an error. Some servers send large files in ranges."""
 
 
-class Saving:
-    """Takes answers' bodies to the partial file, and says which failure was progress nevertheless.
+class BodyWriter:
+    """Writes response bodies to the partial file, and records the progress of attempts that failed.
 
     Attributes:
-        proven: more than the end of a connection says that the file is complete.
+        is_length_proven: more than the end of a connection marks the end of the file.
         spec: the request for the whole file.
-        connections: most at once so far.
-        alone: no further connection is to join any more.
+        connections: highest number of simultaneous connections so far.
+        single_connection: use one connection from now on.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.proven: bool = True
-        self.spec: RequestSpec = job.course.call.spec
+    def __init__(self, state: DownloadState) -> None:
+        self.is_length_proven: bool = True
+        self.spec: RequestSpec = state.request.call.spec
         self.connections: int = 1
-        self.alone: bool = False
-        self._job = job
-        self._port = job.port
-        self._partial = job.partial
-        job.course.most_received = job.partial.received
+        self.single_connection: bool = False
+        self._state = state
+        self._port = state.port
+        self._partial = state.partial
+        state.request.most_received = state.partial.received
         self._meter: Meter | None = None
 
-    async def whole(self, answer: OpenResponse) -> None:
-        """Take a body for the whole file."""
-        head = answer.head
-        answer.body.begin()
-        encoded = answer.body.is_encoded
-        # What a coded body will unpack to is not known before it has.
-        total = None if encoded else expected_length(head)
-        await self._port.blocking(self._partial.begin, total, validator_of(head), encoded)
-        if not encoded:
-            self._partial.announce(digests.announced(head.field, partial=False))
-        self.proven = not is_close_delimited(head)
-        await self._receive(answer, answer.body)
+    async def write_whole(self, response: OpenResponse) -> None:
+        """Write a body that is the whole file."""
+        head = response.head
+        response.body.begin()
+        is_encoded = response.body.is_encoded
+        total = None if is_encoded else expected_length(head)  # the decoded length is known at the end only
+        await self._port.blocking(self._partial.begin_whole, total, validator_of(head), is_encoded)
+        if not is_encoded:
+            self._partial.add_announced(digests.announced(head.field, partial=False))
+        self.is_length_proven = not is_close_delimited(head)
+        await self._receive(response, response.body)
         self._partial.end()
 
-    async def rest(self, answer: OpenResponse, part: ranges.Continue) -> None:
-        """Take a body for the rest, or for the next part of it."""
-        most = answer.call.max_bytes
-        if most is not None and part.total > most:
-            raise LimitExceeded(f"The file has {part.total} bytes; {most} are allowed")
-        answer.body.begin()
-        await self._port.blocking(self._partial.go_on, part.total)
-        self._partial.announce(digests.announced(answer.head.field, partial=True))
-        self.proven = True
-        await self._receive(answer, RangeBody(answer.body, part))
-        if not self._partial.is_complete and part.length - part.discard < LEAST_PART:
-            self._note_progress()
-            raise TruncatedBody(f"The server gave {part.length} bytes where all of the rest was asked for")
+    async def write_range(self, response: OpenResponse, part: ranges.Continue) -> None:
+        """Write a body that is a range of missing bytes."""
+        limit = response.call.max_bytes
+        if limit is not None and part.total > limit:
+            raise LimitExceeded(f"The file has {part.total} bytes; the limit is {limit}")
+        response.body.begin()
+        await self._port.blocking(self._partial.begin_range, part.total)
+        self._partial.add_announced(digests.announced(response.head.field, partial=True))
+        self.is_length_proven = True
+        await self._receive(response, RangeBody(response.body, part))
+        if not self._partial.is_complete and part.length - part.discard < MIN_RANGE:
+            self._record_progress()
+            raise TruncatedBody(f"The server sent {part.length} bytes where all remaining bytes were requested")
 
-    def finish(self, answer: OpenResponse) -> None:
-        """The file stands under its name."""
-        meter = self._meter or self._start(answer.state.attempts)
+    def finish(self, response: OpenResponse) -> None:
+        """Report that the file is at its path."""
+        meter = self._meter or self._start_meter(response.state.attempts)
         meter.finish(self._port.now())
 
     def fail(self) -> None:
-        """The download has failed: a bar that shows it has to go."""
+        """Report that the download has failed, so that its progress bar is removed."""
         if self._meter is not None:
             self._meter.fail(self._port.now())
 
-    async def _receive(self, answer: OpenResponse, body: BodySource) -> None:
-        meter = self._meter = self._start(answer.state.attempts)
+    async def _receive(self, response: OpenResponse, body: BodySource) -> None:
+        meter = self._meter = self._start_meter(response.state.attempts)
         now = self._port.now
-        most = 1 if self.alone else connections_for(self._job, answer)
+        limit = 1 if self.single_connection else max_connections(self._state, response)
         try:
-            if most > 1 or self._partial.behind:
-                await self._in_segments(Segmented(self._job, self.spec, answer, body, meter, most))
+            if limit > 1 or self._partial.later_ranges:
+                await self._receive_segments(SegmentedTransfer(self._state, self.spec, response, body, meter, limit))
             else:
-                await self._write(BlockReader(body, BLOCK, lambda count: meter.advance(count, now())))
+                await self._append(BlockReader(body, BLOCK, lambda count: meter.advance(count, now())))
         except HTTPConnError:
-            self._note_progress()
+            self._record_progress()
             raise
-        await answer.close()
+        await response.close()
 
-    async def _in_segments(self, segmented: Segmented) -> None:
+    async def _receive_segments(self, transfer: SegmentedTransfer) -> None:
         try:
-            await segmented.run()
+            await transfer.run()
         finally:
-            self.connections = max(self.connections, segmented.used)
+            self.connections = max(self.connections, transfer.used)
 
-    async def _write(self, blocks: BlockReader) -> None:
+    async def _append(self, reader: BlockReader) -> None:
         partial, start = self._partial, self._partial.size
-        # No function here refers to the partial file: it would not be dropped with the last reference outside.
-        partial.incoming = lambda: [(start, blocks.chunks)]
-        kept = start
+        # This function must not refer to the partial file: a cycle would keep the file open after the last reference.
+        partial.pending = lambda: [(start, reader.chunks)]
+        saved = start
         with self._port.repeat(partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
-            while block := await blocks.receive():
+            while block := await reader.receive():
                 await self._port.blocking(partial.append, block)
                 start = partial.size
-                if start - kept >= CHECKPOINT_BYTES:
+                if start - saved >= CHECKPOINT_BYTES:
                     checkpoints.soon()
-                    kept = start
+                    saved = start
                 checkpoints.check()
 
-    def _note_progress(self) -> None:
-        """What an attempt has brought counts where the next one can go on with it."""
+    def _record_progress(self) -> None:
+        """Count the received bytes as progress if the next attempt can continue from them."""
         if self._partial.held.resumable:
-            self._job.course.record_progress(self._partial.received, self._port.now())
+            self._state.request.record_progress(self._partial.received, self._port.now())
 
-    def _start(self, attempt: int) -> Meter:
-        job = self._job
+    def _start_meter(self, attempt: int) -> Meter:
+        state = self._state
         return Meter(
-            job.wanted.progress,
+            state.options.progress,
             total=self._partial.total,
-            url=job.course.call.spec.url.redacted,
-            path=job.target,
+            url=state.request.call.spec.url.redacted,
+            path=state.target,
             attempt=attempt,
             now=self._port.now(),
             start=self._partial.received,

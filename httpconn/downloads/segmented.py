@@ -1,7 +1,7 @@
-"""A file on several connections at once, each of which brings a part of it.
+"""The transfer of a file in segments, over several connections at once.
 
-The answer that there is already brings the first bytes that are missing. Who joins takes over the second half of what
-the slowest has left; so nobody waits for a slow connection for long, and a file has as many parts as it needs.
+The open response delivers the first missing bytes. Each further connection takes over the second half of the largest
+remaining segment. So a slow connection delays the file only a little, and the number of segments follows from the need.
 """
 
 from __future__ import annotations
@@ -31,295 +31,299 @@ from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head, validator_of
 from ..ports.base import Crew, Port, Repeated, Signal
 from ..progress import Meter
-from .downloadstate import Job
+from .downloadstate import DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
 BLOCK = 1024 * 1024
-"""Bytes that are written in one hop: a hop to a worker thread costs as much as copying 64 KiB."""
+"""Bytes per write in a worker thread. A switch to a worker thread costs as much as copying 64 KiB."""
 
 TICK = 0.1
-"""Seconds between two looks at how far all have come."""
+"""Seconds between two progress checks."""
 
 CHECKPOINT_EVERY = 1.0
 CHECKPOINT_BYTES = 8 * 1024 * 1024
-"""Seconds, and bytes, of a transfer that a crash may cost. A checkpoint waits for the disk, the transfer does not."""
+"""Seconds and bytes between two checkpoints, which a crash can lose. The transfer continues during a checkpoint."""
 
-BRIEF = 1.0
-"""Seconds that one connection of several waits to ask again; who is to wait longer leaves its part to others."""
+MAX_WAIT = 1.0
+"""Longest wait in seconds before a retry on one of several connections. A longer wait leaves the segment to others."""
 
-# These end the download, and not one of its connections alone.
+# Errors that end the whole download, and not only one of its connections.
 _FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
-def connections_for(job: Job, answer: OpenResponse) -> int:
-    """How many connections the rest of a file may have; 1 where nothing but this answer is to be had."""
-    partial, wanted = job.partial, job.wanted.segments
-    limits = answer.call.rules.limits
-    most = min(limits.max_connections, limits.max_per_host or limits.max_connections, wanted or segments.MAX_AUTOMATIC)
-    if wanted == 1 or partial.validator is None or partial.total is None:
+def max_connections(state: DownloadState, response: OpenResponse) -> int:
+    """Return how many connections may receive the missing bytes; 1 if only the open response can deliver them."""
+    partial, requested = state.partial, state.options.segments
+    limits = response.call.rules.limits
+    most = limits.max_connections
+    most = min(most, limits.max_per_host or most, requested or segments.MAX_AUTOMATIC)
+    if requested == 1 or partial.validator is None or partial.total is None:
         return 1
-    rest = partial.total - partial.received
-    if wanted is not None:
-        return most if rest >= 2 * segments.MIN_SEGMENT else 1
-    takes_ranges = answer.head.status == 206 or answer.head.field("accept-ranges") == "bytes"
-    return most if takes_ranges and rest >= segments.MIN_REMAINING else 1
+    remaining = partial.total - partial.received
+    if requested is not None:
+        return most if remaining >= 2 * segments.MIN_SEGMENT else 1
+    accepts_ranges = response.head.status == 206 or response.head.field("accept-ranges") == "bytes"
+    return most if accepts_ranges and remaining >= segments.MIN_REMAINING else 1
 
 
-class Segmented:
-    """One download on several connections.
+class SegmentedTransfer:
+    """A download over several connections.
 
     Args:
-        job: whose partial file knows the version, and the size of the whole.
-        spec: the request for the whole.
-        answer: an open one whose body brings the first bytes that are missing, and more.
-        body: that body.
-        meter: is told how far it has come.
-        most: connections at once.
+        state: state of the download; its partial file knows the version and the size of the whole file.
+        spec: request for the whole file.
+        response: open response whose body begins with the first missing bytes.
+        body: body of the response.
+        meter: receives the progress.
+        limit: highest number of simultaneous connections.
     """
 
     def __init__(
-        self, job: Job, spec: RequestSpec, answer: OpenResponse, body: BodySource, meter: Meter, most: int
+        self,
+        state: DownloadState,
+        spec: RequestSpec,
+        response: OpenResponse,
+        body: BodySource,
+        meter: Meter,
+        limit: int,
     ) -> None:
-        self._port = job.port
-        self._course = job.course
-        self._partial = job.partial
+        self._port = state.port
+        self._request = state.request
+        self._partial = state.partial
         self._spec = spec
-        self._name = job.target.name
-        self._answer = answer
+        self._name = state.target.name
+        self._response = response
         self._body = body
         self._meter = meter
-        self._most = most
-        self._call = job.course.call if most == 1 else _brief(job.course.call)
-        self._parallelism = Parallelism(1 if job.wanted.segments is None else most)
-        self._plan = SegmentPlan(job.partial.total or 0, [(0, job.partial.size), *job.partial.behind])
+        self._limit = limit
+        self._call = state.request.call if limit == 1 else _with_short_waits(state.request.call)
+        self._parallelism = Parallelism(1 if state.options.segments is None else limit)
+        self._plan = SegmentPlan(state.partial.total or 0, [(0, state.partial.size), *state.partial.later_ranges])
         self._first = self._plan.first()
-        self._version = _version_of(answer, self._plan.total, job.partial.validator)
+        self._version = _version_of(response, self._plan.total, state.partial.validator)
         self._errors: list[HTTPConnError] = []
         self._raised: list[Exception] = []
         self._attempts: list[int] = []
-        self._working: set[object] = set()  # changed by threads, each step at once
-        self._told = self._counted = job.partial.received
-        self._signal: Signal = job.port.signal()
-        self._looked = job.port.now()
-        self._kept = job.partial.received
+        self._working: set[object] = set()  # each change by a thread is atomic
+        self._reported = self._measured = self._saved = state.partial.received
+        self._signal: Signal = state.port.signal()
+        self._measured_at = state.port.now()
         self._incoming: dict[object, tuple[Segment, BlockReader]] = {}
 
     @property
     def used(self) -> int:
-        """Connections that brought parts, most at once so far."""
+        """Highest number of simultaneous connections that received bytes."""
         return self._plan.used
 
     async def run(self) -> None:
-        """Fetch all that is missing. What there is when it fails is known to the partial file.
+        """Receive all missing bytes. After an error, the partial file knows the bytes received so far.
 
         Raises:
-            FileChanged: there is another version now, and none that would bring the rest of the old one.
-            RangesRefused: the server gives no more than one answer at a time, or none but the whole.
+            FileChanged: the server has another version and does not send ranges of the old one.
+            RangesRefused: the server does not send another range at the same time, or none at all.
         """
         try:
-            async with self._port.crew() as (crew, port):
+            async with self._port.crew() as (workers, port):
                 try:
-                    self._partial.incoming = bound(_received, self._incoming)
-                    self._start(crew, port, self._answer)
+                    self._partial.pending = bound(_pending, self._incoming)
+                    self._start_worker(workers, port, self._response)
                     with self._port.repeat(self._partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
-                        while not self._is_over():
-                            self._grow(crew, port)
+                        while not self._is_finished():
+                            self._add_workers(workers, port)
                             await self._tick(checkpoints)
                 finally:
-                    await self._answer.close()
+                    await self._response.close()
         finally:
-            self._course.attempts += sum(self._attempts)
-            self._tell(self._port.now())
-            self._partial.join()
+            self._request.attempts += sum(self._attempts)
+            self._report(self._port.now())
+            self._partial.seek_end()
 
-    def _is_over(self) -> bool:
-        """Whether all is there; raises what keeps it from ever being."""
-        is_idle = not self._working  # before all else: who has left by now has told what there was to tell
+    def _is_finished(self) -> bool:
+        """Return whether all bytes are on disk; raise the error that prevents it."""
+        is_idle = not self._working  # read first: a worker that has ended by now has added its bytes and errors before
         for raised in self._raised:
             raise raised
-        if self._count() == self._plan.total:
+        if sum(end - start for start, end in self._plan.done) == self._plan.total:
             return True
         fatal = next((error for error in self._errors if isinstance(error, _FATAL)), None)
         if fatal is not None:
             raise fatal
-        if is_idle and self._errors:  # without an error they were stopped, and so will this be
-            raise _refusal(self._errors[-1]) if self._most > 1 else self._errors[-1]
+        if is_idle and self._errors:  # idle workers without an error were cancelled, and this flow will be, too
+            raise _ranges_refused(self._errors[-1]) if self._limit > 1 else self._errors[-1]
         return False
 
-    def _start(self, crew: Crew, port: Port, answer: OpenResponse | None = None) -> None:
-        member = object()
-        self._working.add(member)
-        crew.start(self._labour, port, member, answer)
+    def _start_worker(self, workers: Crew, port: Port, response: OpenResponse | None = None) -> None:
+        worker = object()
+        self._working.add(worker)
+        workers.start(self._work, port, worker, response)
 
-    def _grow(self, crew: Crew, port: Port) -> None:
-        """More connections, unless the server has refused one."""
+    def _add_workers(self, workers: Crew, port: Port) -> None:
+        """Start workers up to the current number of connections, unless one has failed."""
         if self._errors:
             return
-        wanted = min(self._most, self._parallelism.connections) - len(self._working)
-        for _ in range(wanted if self._plan.has_more else 0):
-            self._start(crew, port)
+        missing = min(self._limit, self._parallelism.connections) - len(self._working)
+        for _ in range(missing if self._plan.has_more else 0):
+            self._start_worker(workers, port)
 
     async def _tick(self, checkpoints: Repeated) -> None:
-        """Tell how far it has come, keep it, and look at the speed."""
+        """Report the progress, request a checkpoint if it is due, and adapt the number of connections to the speed."""
         now = self._port.now()
-        self._course.deadline.check(now)
-        received = self._tell(now)
-        if now - self._looked >= segments.MEASURE_SECONDS:
-            speed = (received - self._counted) / (now - self._looked)
+        self._request.deadline.check(now)
+        received = self._report(now)
+        if now - self._measured_at >= segments.MEASURE_SECONDS:
+            speed = (received - self._measured) / (now - self._measured_at)
             self._parallelism = self._parallelism.after(speed, self._plan.total - received)
-            self._looked, self._counted = now, received
-        if received - self._kept >= CHECKPOINT_BYTES:
+            self._measured_at, self._measured = now, received
+        if received - self._saved >= CHECKPOINT_BYTES:
             checkpoints.soon()
-            self._kept = received
+            self._saved = received
         checkpoints.check()
         if not self._partial.is_hashed:
-            await self._port.blocking(self._partial.catch_up)
+            await self._port.blocking(self._partial.hash_more)
         else:
-            await self._pause(now)
+            await self._wait_for_worker(now)
 
-    def _tell(self, now: float) -> int:
-        """How many bytes there are, for whoever wants to know."""
-        self._partial.cover(self._plan.done)
+    def _report(self, now: float) -> int:
+        """Report the progress; return the number of bytes on disk."""
+        self._partial.set_ranges(self._plan.done)
         received = self._partial.received
-        self._meter.advance(received - self._told, now)
-        self._told = received
+        self._meter.advance(received - self._reported, now)
+        self._reported = received
         return received
 
-    async def _pause(self, now: float) -> None:
+    async def _wait_for_worker(self, now: float) -> None:
+        """Wait until a worker ends, at most for one tick."""
         signal = self._signal = self._port.signal()
-        if self._is_over():  # before it could be told by the new signal
+        if self._is_finished():  # the last worker may have ended before the new signal existed
             return
         try:
-            await self._port.wait(signal, Deadline.after(TICK, now).sooner(self._course.deadline))
+            await self._port.wait(signal, Deadline.after(TICK, now).sooner(self._request.deadline))
         except DeadlineExceeded:
-            self._course.deadline.check(self._port.now())
+            self._request.deadline.check(self._port.now())
 
-    def _count(self) -> int:
-        return sum(end - start for start, end in self._plan.done)
-
-    async def _labour(self, port: Port, member: object, answer: OpenResponse | None) -> None:
-        """One connection's work, until nothing is left to take."""
+    async def _work(self, port: Port, worker: object, response: OpenResponse | None) -> None:
+        """Receive segments on one connection until none is left."""
         try:
-            if answer is not None:
-                await self._go_on(port, answer)
+            if response is not None:
+                await self._receive_first(port, response)
             while (segment := self._plan.take()) is not None:
-                await self._fetch(port, segment)
+                await self._request_segment(port, segment)
         except HTTPConnError as error:
-            logger.info("A connection is given up: %s", error)
+            logger.info("A connection of the download ended: %s", error)
             self._errors.append(error)
-        except Exception as error:  # noqa: BLE001 - raised where the download is waited for
+        except Exception as error:  # noqa: BLE001 - raised again in the flow that waits for the workers
             self._raised.append(error)
         finally:
-            self._working.remove(member)
+            self._working.remove(worker)
             self._signal.set()
 
-    async def _go_on(self, port: Port, answer: OpenResponse) -> None:
-        """With the answer that there is; where it breaks, what is left of it is asked for like any other part."""
+    async def _receive_first(self, port: Port, response: OpenResponse) -> None:
+        """Receive the body of the open response. If it breaks, its remaining bytes become an ordinary segment."""
         try:
             await self._receive(port, self._body, self._first)
         except HTTPConnError as error:
             if isinstance(error, _FATAL) or not error.retryable:
                 raise
-            logger.info("The first connection broke: %s", error)
+            logger.info("The first connection of the download broke: %s", error)
         finally:
             self._plan.release(self._first)
-            await answer.close()
+            await response.close()
 
-    async def _fetch(self, port: Port, segment: Segment) -> None:
+    async def _request_segment(self, port: Port, segment: Segment) -> None:
         now = port.now()
-        course = RequestState(self._call, self._course.url, now, self._course.deadline, progress_at=now)
-        question = _Question(self._spec, self._version, segment, course)
-        question.ask()
+        state = RequestState(self._call, self._request.url, now, self._request.deadline, progress_at=now)
+        request = _SegmentRequest(self._spec, self._version, segment, state)
+        request.prepare()
         try:
-            await run_attempts(port, course, bound(self._take, port, question))
+            await run_attempts(port, state, bound(self._receive_segment, port, request))
         finally:
             self._plan.release(segment)
-            self._attempts.append(course.attempts)
+            self._attempts.append(state.attempts)
 
-    async def _take(self, port: Port, question: _Question, answer: OpenResponse) -> None:
-        keep_own_format(answer, self._name)
-        question.require_part(answer)
-        answer.body.begin()
-        segment = question.segment
+    async def _receive_segment(self, port: Port, request: _SegmentRequest, response: OpenResponse) -> None:
+        keep_own_format(response, self._name)
+        request.require_range(response)
+        response.body.begin()
+        segment = request.segment
         try:
-            await self._receive(port, answer.body, segment)
+            await self._receive(port, response.body, segment)
             if segment.position < segment.end:
-                raise TruncatedBody("The part ended early")
+                raise TruncatedBody(f"The range ended {segment.end - segment.position} bytes early")
         except HTTPConnError:
-            question.course.record_progress(segment.position - segment.start, port.now())
-            question.ask()
+            request.state.record_progress(segment.position - segment.start, port.now())
+            request.prepare()
             raise
-        await answer.close()
+        await response.close()
 
     async def _receive(self, port: Port, body: BodySource, segment: Segment) -> None:
-        blocks, key = BlockReader(body, BLOCK, lambda _: None), object()
-        self._incoming[key] = segment, blocks
+        reader, key = BlockReader(body, BLOCK, lambda _: None), object()
+        self._incoming[key] = segment, reader
         try:
-            while most := self._plan.reserve(segment, BLOCK):
-                block = await blocks.receive(most)
+            while limit := self._plan.reserve(segment, BLOCK):
+                block = await reader.receive(limit)
                 if not block:
                     break
-                count = await port.blocking(self._partial.place, segment.position, block)
+                count = await port.blocking(self._partial.write_at, segment.position, block)
                 self._plan.advance(segment, count)
         except HTTPConnError:
             del self._incoming[key]
             raise
-        # Not after an interruption: then the pieces are there to be kept.
+        # No finally: after an interruption, the last checkpoint writes the chunks that are still in the reader.
         del self._incoming[key]
 
 
-class _Question:
-    """What the next attempt to fetch a segment asks for; meanwhile others may take over its end."""
+class _SegmentRequest:
+    """The request for the missing bytes of a segment, whose end another connection may take over."""
 
-    def __init__(self, spec: RequestSpec, version: FileVersion, segment: Segment, course: RequestState) -> None:
+    def __init__(self, spec: RequestSpec, version: FileVersion, segment: Segment, state: RequestState) -> None:
         self.segment = segment
-        self.course = course
+        self.state = state
         self._spec = spec
         self._version = version
 
-    def ask(self) -> None:
-        """For what is missing now."""
-        self._wanted = PartRequest(self.segment.position, self.segment.end - 1, self._version)
-        self.course.call = self.course.call._replace(spec=self._spec.with_fields(self._wanted.fields))
+    def prepare(self) -> None:
+        """Set the range of the next attempt."""
+        self._part = PartRequest(self.segment.position, self.segment.end - 1, self._version)
+        self.state.call = self.state.call._replace(spec=self._spec.with_fields(self._part.fields))
 
-    def require_part(self, answer: OpenResponse) -> None:
-        """Anything but what was asked for is an error, after which nothing more is asked for on this connection."""
-        match decide(self._wanted, range_head(answer, range_requested=True)):
+    def require_range(self, response: OpenResponse) -> None:
+        """Raise an error, which ends the connection, unless the response is the requested range."""
+        match decide(self._part, range_head(response, range_requested=True)):
             case Part():
                 return
             case Fail():
-                raise StatusError(answer.without_body)
+                raise StatusError(response.without_body)
             case Changed(reason):
                 raise FileChanged(f"The file has changed: {reason}")
             case Refused(reason):
-                raise RangesRefused(f"No further part is to be had: {reason}")
-        raise RangesRefused("No further part is to be had")
+                raise RangesRefused(f"The server does not send the requested range: {reason}")
+        raise RangesRefused("The server does not send the requested range")
 
 
-def _received(incoming: dict[object, tuple[Segment, BlockReader]]) -> list[tuple[int, list[bytes | memoryview]]]:
-    """See :data:`httpconn.downloads.partial.Incoming`."""
-    return [(segment.position, blocks.chunks) for segment, blocks in list(incoming.values())]
+def _pending(incoming: dict[object, tuple[Segment, BlockReader]]) -> list[tuple[int, list[bytes | memoryview]]]:
+    """Return the received bytes that are not written; see :data:`httpconn.downloads.partial.Pending`."""
+    return [(segment.position, reader.chunks) for segment, reader in list(incoming.values())]
 
 
-def _brief(call: Call) -> Call:
-    """The same, with no long pause between two attempts."""
+def _with_short_waits(call: Call) -> Call:
+    """Limit the waits before retries to ``MAX_WAIT``."""
     retries = call.rules.retries
-    waits = {name: min(getattr(retries, name), BRIEF) for name in ("backoff", "backoff_max", "max_retry_after")}
+    waits = {name: min(getattr(retries, name), MAX_WAIT) for name in ("backoff", "backoff_max", "max_retry_after")}
     return call._replace(rules=replace(call.rules, retries=replace(retries, **waits)))
 
 
-def _refusal(error: HTTPConnError) -> HTTPConnError:
-    """What a status says to one connection of many is not said to one alone."""
+def _ranges_refused(error: HTTPConnError) -> HTTPConnError:
+    """Return an error that lets the download continue on one connection, if the server's status ended the last one."""
     if not isinstance(error, StatusError):
         return error
-    refused = RangesRefused("No further connection is to be had")
+    refused = RangesRefused("The server does not accept further connections for this file")
     refused.__cause__ = error
     return refused
 
 
-def _version_of(answer: OpenResponse, total: int, validator: str | None) -> FileVersion:
-    """What the further answers have to name: what this one does, which belongs to what there is."""
-    head = answer.head
+def _version_of(response: OpenResponse, total: int, validator: str | None) -> FileVersion:
+    """Return the version that further responses must have: that of the open response."""
+    head = response.head
     etag, modified = head.field("etag"), head.field("last-modified")
     return FileVersion(total, etag, modified, validator or validator_of(head))

@@ -70,7 +70,7 @@ def test_a_digest_that_the_server_announces_is_checked(download, scripted, heade
 
 def test_an_announced_digest_that_is_another_one_is_an_error(download, scripted):
     server = scripted(response(200, {"Repr-Digest": f"sha-256=:{WRONG}:"}, BODY))
-    with pytest.raises(httpconn.IntegrityError, match="announced by repr-digest"):
+    with pytest.raises(httpconn.IntegrityError, match="announced in repr-digest"):
         download(server.url)
 
 

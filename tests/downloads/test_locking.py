@@ -18,7 +18,7 @@ from httpconn.core.urls import vet
 from httpconn.disk.partfile import STALE, PartFile, Sidecar, Transfer
 from httpconn.downloads.download import fetch_file
 from httpconn.downloads.downloaded import Downloaded
-from httpconn.downloads.downloadstate import Wanted
+from httpconn.downloads.downloadstate import DownloadOptions
 from httpconn.runtime.stepping import run_sync
 from tests.exchange.scripted_port import Reply, ScriptedPort, call
 
@@ -58,7 +58,7 @@ def owner(tmp_path: Path) -> Iterator[PartFile]:
 @pytest.fixture(params=RUNNERS)
 def download(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Downloaded]:
     def run(port: ScriptedPort, *, url: str = URL, timeouts: Timeouts = Timeouts(), **wanted: object) -> Downloaded:  # noqa: B008 - frozen
-        flow = fetch_file(port, call(url, timeouts=timeouts), Wanted(tmp_path / "file", **wanted))  # type: ignore[arg-type]
+        flow = fetch_file(port, call(url, timeouts=timeouts), DownloadOptions(tmp_path / "file", **wanted))  # type: ignore[arg-type]
         return RUNNERS[request.param](flow)
 
     return run
@@ -132,5 +132,5 @@ def test_an_owner_that_does_nothing_for_an_hour_is_not_waited_for_any_longer(own
     port = ScriptedPort()
     began = port.now()
     with pytest.raises(errors.StorageError):
-        run_sync(fetch_file(port, call(URL, timeouts=Timeouts(total=None)), Wanted(tmp_path / "file")))
+        run_sync(fetch_file(port, call(URL, timeouts=Timeouts(total=None)), DownloadOptions(tmp_path / "file")))
     assert STALE < port.now() - began < STALE + 10
