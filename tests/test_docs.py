@@ -235,7 +235,7 @@ def test_every_public_name_has_its_reference() -> None:
     assert documented >= set(httpconn.__all__)
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/explanation/design.md"])
 def test_every_path_and_module_of_a_page_for_maintainers_exists(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     pictures = re.findall(r"^:file: (\S+)$", text, re.M)
