@@ -94,7 +94,7 @@ class _Layer(ABC):
             raise DecodingError(f"The {self.coding} body is truncated")
 
     def _refusal(self) -> DecodingError:
-        return DecodingError(f"The {self.coding} body is invalid, or bytes follow its end")
+        return DecodingError(f"The {self.coding} body is broken, or bytes follow its end")
 
     @abstractmethod
     def _unpack(self, limit: int) -> bytes:
