@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .errors import __all__ as _errors
     from .hooks import RedirectEvent, RetryEvent
-    from .http.credentials import ProxyAuth
+    from .network.credentials import ProxyAuth
+    from .network.pins import Pinned
+    from .network.proxies import Proxy
     from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
-    from .pins import Pinned
-    from .ports.clock import deadline
     from .progress import Progress, ProgressCallback
     from .response import Response
+    from .runtime.clock import deadline
     from .stats import HostStats, PoolStats, Stats
-    from .transport.proxies import Proxy
 
     __all__ = [
         "AccessPolicy",
@@ -83,8 +83,8 @@ _MODULE_OF = {
     "RedirectPolicy": "options",
     "RetryPolicy": "options",
     "Timeouts": "options",
-    "Pinned": "pins",
-    "deadline": "ports.clock",
+    "Pinned": "network.pins",
+    "deadline": "runtime.clock",
     "Progress": "progress",
     "ProgressCallback": "progress",
     "RemoteFile": "api.remotefile",
@@ -94,8 +94,8 @@ _MODULE_OF = {
     "HostStats": "stats",
     "PoolStats": "stats",
     "Stats": "stats",
-    "Proxy": "transport.proxies",
-    "ProxyAuth": "http.credentials",
+    "Proxy": "network.proxies",
+    "ProxyAuth": "network.credentials",
 }
 _MODULES = ("errors", "progress", "testing", "transport")
 

@@ -14,6 +14,7 @@ from ._version import __version__
 from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
 from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
+from .api.clients import ClientOptions, Clients
 from .api.downloading import Downloading
 from .api.fetching import Fetching
 from .api.many import ManyURLs
@@ -26,13 +27,12 @@ from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
 from .exchange.requeststate import Rules
 from .hooks import Hooks
+from .network.dns import NameResolver, Names
+from .network.pins import Pinned
+from .network.proxies import ProxyLike, checked_proxy
+from .network.tlscontext import Certificate
 from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, without_total
-from .pins import Pinned
-from .ports.clients import ClientOptions, Clients
 from .stats import Stats, stats_of
-from .transport.names import NameResolver, Names
-from .transport.proxies import ProxyLike, checked_proxy
-from .transport.tls import Certificate
 
 DEFAULT_TIMEOUTS = Timeouts()
 

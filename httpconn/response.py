@@ -14,7 +14,7 @@ from .errors import InvalidRequest, StatusError
 from .exchange.body import is_close_delimited
 from .exchange.fetch import close_response
 from .exchange.requeststate import OpenResponse
-from .ports.base import Port
+from .runtime.port import Port
 from .runtime.stepping import run_sync
 
 

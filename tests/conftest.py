@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import httpconn
-from httpconn.transport.tls import AUTHORITIES
+from httpconn.network.tlscontext import AUTHORITIES
+from tests.http.users import AsyncUser, SyncUser, User
+from tests.network.dials import recorded
 from tests.servers.asgi import serve_http1, serve_http2
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.proxies import ProxyServer, running_proxy
 from tests.servers.tls import Certificates
-from tests.transport.dials import recorded
 
 pytest_plugins = ["httpconn.testing.plugin", "pytester"]
 
@@ -120,3 +121,19 @@ def guarded_proxy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """A real proxy that wants a user and a password."""
     with running_proxy(tmp_path_factory.mktemp("proxy"), credentials="user:pass") as proxy:
         yield proxy
+
+
+@pytest.fixture
+def user(face: Face) -> Iterator[Callable[..., User]]:
+    """Makes users with transports of the given options, on sync, asyncio and trio in turn."""
+    with ExitStack() as opened:
+
+        async def make(options: dict[str, Any]) -> User:
+            return (AsyncUser if face.is_async else SyncUser)(**options)
+
+        def visit(**options: Any) -> User:
+            made = face.run(make, options)
+            opened.callback(face.run, made.leave)
+            return made
+
+        yield visit

@@ -45,11 +45,10 @@ RULES: dict[str, Rule] = {
     ),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "starting": Rule("", WORLD, "it runs before anything else is imported"),
-    "pins": Rule("core.der errors", NO_IO, "pins are values"),
-    "response": Rule("core errors exchange ports.base runtime.stepping", WORLD, "a response runs flows"),
+    "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
-        "access adapters api core errors exchange hooks options _version ports cache pins stats"
-        " transport.names transport.proxies transport.tls",
+        "access adapters.foreign api cache core exchange.requeststate hooks network.dns network.pins network.proxies"
+        " network.tlscontext options stats _version",
         WORLD - {"ssl"},
         "it puts the methods and the options together",
     ),
@@ -57,40 +56,38 @@ RULES: dict[str, Rule] = {
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),
-    "exchange": Rule("exchange core errors hooks options ports.base", WORLD, "flows reach the world by a port"),
+    "exchange": Rule("exchange core errors hooks options runtime.port", WORLD, "flows reach the world by a port"),
     "downloads": Rule(
-        "downloads exchange core disk errors hooks options ports.base progress",
+        "downloads exchange core disk errors hooks options runtime.port progress",
         WORLD,
         "flows reach the world by a port",
     ),
     "disk": Rule("disk core.caching errors runtime.forking", IN_THREADS | {"httpx"}, "files know no HTTP"),
-    "runtime": Rule("runtime", NO_IO, "what runs flows knows none"),
-    "http": Rule("core errors http options", NO_IO, "protocols without I/O"),
-    "http/http2": Rule("core errors http.http2 options", NO_IO, "a protocol without I/O"),
-    "transport": Rule(
-        "transport adapters access errors http options pins stats runtime core.addresses core.headers core.hosts"
-        " core.httpx2 core.messages core.proxychoice core.urls core.accesschecks",
-        {"trio"},
-        "anyio stands for trio",
+    "runtime": Rule("runtime core errors options", {"trio", "httpx"}, "anyio stands for trio; waiting knows no HTTP"),
+    "network": Rule(
+        "network runtime access core errors options", {"trio"}, "addresses, sockets and TLS know no requests' exchange"
     ),
+    "http": Rule("http network runtime core errors options stats", {"trio", "httpx"}, "httpx stays in adapters"),
+    "http/http1protocol": Rule("http core errors options", NO_IO, "a protocol without I/O"),
+    "http/http1heads": Rule("http core errors options", NO_IO, "a protocol without I/O"),
+    "http/http2": Rule("http.http2 core errors options", NO_IO, "a protocol without I/O"),
+    "http/pool": Rule("errors http.lease http.placement http.waitqueue", NO_IO, "the pool decides without I/O"),
+    "http/socks5": Rule("errors", NO_IO, "a protocol without I/O"),
     "adapters": Rule(
-        "adapters transport access core.httpx2 core.messages errors options stats runtime.stepping",
-        {"trio"},
-        "the borders to httpx and httpx2",
+        "adapters http network runtime access core errors options stats", {"trio"}, "the borders to httpx and httpx2"
     ),
-    "ports": Rule(
-        "ports access adapters core hooks transport errors options stats runtime", {"trio"}, "anyio stands for trio"
-    ),
+    "transport": Rule("adapters network.security", WORLD, "public names only"),
     "api": Rule(
-        "api core downloads errors exchange options ports progress response runtime.stepping",
-        IN_THREADS,
-        "methods hand their arguments to flows",
+        "api adapters downloads exchange http.engine network runtime access core errors hooks options progress"
+        " response stats",
+        {"trio"},
+        "methods hand their arguments to flows, and ports join flows with the engine",
     ),
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection core.digests core.accesschecks disk.partfile disk.targets downloads.downloaded"
-        " errors hooks options progress response starting transport.explaining _version",
+        " errors hooks options progress response starting network.explaining _version",
         NO_IO,
         "it is built on the public interface",
     ),

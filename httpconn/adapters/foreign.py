@@ -9,7 +9,7 @@ import httpx
 
 from ..core.httpx2 import is_of_httpx2
 from ..errors import InvalidRequest
-from ..transport.engine import Engine
+from ..http.engine import Engine
 from .crossing import request_for, response_for, translated
 from .library import HTTPX, Library
 from .transports import OBSERVED

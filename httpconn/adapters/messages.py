@@ -10,10 +10,10 @@ import httpx
 
 from ..core.messages import DEFAULT_PORTS, Head, Origin, Request
 from ..errors import HTTPConnError
+from ..http.http1body import Incoming
+from ..http.tracing import traced_request
+from ..runtime.runtimes import Runtime
 from ..runtime.stepping import run_sync
-from ..transport.incoming import Incoming
-from ..transport.runtimes import Runtime
-from ..transport.tracing import traced_request
 from .library import HTTPX, Library
 
 

@@ -10,18 +10,18 @@ import httpx
 
 from ..access import AccessPolicy
 from ..errors import HTTPConnError, InvalidRequest
+from ..http.connecting import Connector
+from ..http.engine import Engine
+from ..network.dial import Options
+from ..network.dns import NameResolver, Names
+from ..network.guard import Guard
+from ..network.proxies import ProxyLike, require_trusted
+from ..network.routes import Routing
+from ..network.security import Security
 from ..options import Limits
+from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..stats import PoolStats
-from ..transport.allowance import waits_of
-from ..transport.connecting import Connector
-from ..transport.dial import Options
-from ..transport.engine import Engine
-from ..transport.guard import Guard
-from ..transport.names import NameResolver, Names
-from ..transport.proxies import ProxyLike, require_trusted
-from ..transport.routes import Routing
-from ..transport.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
-from ..transport.security import Security
+from .floattimeouts import waits_of
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
 

@@ -15,15 +15,15 @@ from ..errors import HTTPConnError, InvalidRequest
 from ..exchange import fetch
 from ..exchange.batch import Batch, Work
 from ..exchange.requeststate import Call
-from ..ports.base import Crew, Port
-from ..ports.sync import CrewPort
-from ..ports.tasks import TaskCrew
-from ..ports.threads import ThreadCrew
 from ..progress import ProgressCallback
+from ..runtime.port import Crew, Port
+from ..runtime.tasks import TaskCrew
+from ..runtime.threads import ThreadCrew
 from .arguments import Filename, Headers, Retries, Timeout, require
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
+from .syncport import CrewPort
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -8,9 +8,9 @@ from typing import Generic, Self, TypeVar
 
 from ..errors import InvalidRequest
 from ..exchange.batch import Batch, End
-from ..ports.tasks import TaskCrew
-from ..ports.threads import CleanUp, Stopped, ThreadCrew
 from ..runtime.stepping import run_sync
+from ..runtime.tasks import TaskCrew
+from ..runtime.threads import CleanUp, Stopped, ThreadCrew
 
 R = TypeVar("R")
 

@@ -7,12 +7,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..exchange import fetch
 from ..exchange.requeststate import Call
-from ..ports.aio import AsyncPort
-from ..ports.base import Port
-from ..ports.clients import Clients
-from ..ports.sync import SyncPort
+from ..runtime.port import Port
 from ..runtime.stepping import run_sync
 from .arguments import CallFactory
+from .asyncport import AsyncPort
+from .clients import Clients
+from .syncport import SyncPort
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -12,8 +12,8 @@ import click
 from ..access import AccessPolicy
 from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import HTTPConnError
+from ..network.explaining import explained
 from ..progress import shown
-from ..transport.explaining import explained
 from .ending import complain, exit_code, one_line_errors
 from .output import output_errors
 

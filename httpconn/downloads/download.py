@@ -29,7 +29,7 @@ from ..errors import (
 from ..exchange.attempts import run_attempts
 from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head
-from ..ports.base import Port
+from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadOptions, DownloadState
 from .existing import ExistingFile, accept_existing, with_version

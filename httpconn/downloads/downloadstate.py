@@ -10,8 +10,8 @@ from typing import Literal
 from ..core.digests import Expected
 from ..core.requestbuilder import RequestSpec
 from ..exchange.requeststate import RequestState
-from ..ports.base import Port
 from ..progress import ProgressCallback
+from ..runtime.port import Port
 from .partial import PartialDownload
 
 OnExisting = Literal["replace", "skip", "refresh", "error"]

@@ -19,7 +19,7 @@ from ..disk.versions import can_store_version, stored_version
 from ..errors import StorageError
 from ..exchange.body import expected_length
 from ..exchange.requeststate import RequestState
-from ..ports.base import Port
+from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadOptions
 from .partial import READ_SIZE

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core.deadlines import Deadline
 from ..disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from ..errors import StorageError
-from ..ports.base import Port
+from ..runtime.port import Port
 from .existing import ExistingFile, look_at
 
 PAUSE, MAX_PAUSE = 0.05, 1.0

@@ -9,7 +9,7 @@ from ..core.identity import resource_key
 from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
 from ..exchange.requeststate import OpenResponse
-from ..ports.base import Port
+from ..runtime.port import Port
 from .downloadstate import DownloadOptions, DownloadState
 from .existing import ExistingFile, look_at, require_free
 

@@ -29,8 +29,8 @@ from ..exchange.attempts import run_attempts
 from ..exchange.body import BlockReader, BodySource
 from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head, validator_of
-from ..ports.base import Crew, Port, Repeated, Signal
 from ..progress import Meter
+from ..runtime.port import Crew, Port, Repeated, Signal
 from .downloadstate import DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")

@@ -12,7 +12,7 @@ from ..core.messages import Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
-from ..ports.base import Exchange, Port
+from ..runtime.port import Exchange, Port
 from .body import Body
 from .ratelimits import hold_host, wait_for_rate_limit
 from .requeststate import Call, OpenResponse, RequestState, set_request

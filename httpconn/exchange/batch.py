@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
 from ..core.reorder import ReorderBuffer
-from ..ports.base import Channel, Crew
+from ..runtime.port import Channel, Crew
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

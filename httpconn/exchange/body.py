@@ -14,7 +14,7 @@ from ..core.messages import Head
 from ..core.ranges import parse_content_range
 from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, TruncatedBody
 from ..options import Limits
-from ..ports.base import Exchange, Port
+from ..runtime.port import Exchange, Port
 
 DECODED_CHUNK = 256 * 1024
 """Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""

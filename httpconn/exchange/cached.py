@@ -13,7 +13,7 @@ from ..core.messages import Head, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
 from ..hooks import RedirectEvent
-from ..ports.base import Port
+from ..runtime.port import Port
 from .attempts import run_attempts
 from .body import is_close_delimited
 from .content import Content, read_content

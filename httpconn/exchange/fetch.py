@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ..core.text import decode_text, parse_json
 from ..errors import HTTPConnError
 from ..hooks import HookRaised
-from ..ports.base import Port
+from ..runtime.port import Port
 from .attempts import perform
 from .cached import obtain
 from .content import Content, read_content, read_success, read_whole

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core.filereads import Changed, Empty, FileVersion, Part, PartRequest, Refused, Whole, decide
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
-from ..ports.base import Port
+from ..runtime.port import Port
 from .attempts import perform
 from .content import read_whole
 from .requeststate import Call, OpenResponse

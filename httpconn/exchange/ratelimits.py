@@ -9,7 +9,7 @@ from ..core.deadlines import Deadline
 from ..core.rates import IMMEDIATE, RateLimiter, Reservation
 from ..errors import StatusError
 from ..options import RetryPolicy
-from ..ports.base import Port
+from ..runtime.port import Port
 
 TOO_MANY_REQUESTS = 429
 

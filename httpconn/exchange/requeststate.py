@@ -22,7 +22,7 @@ from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
-from ..ports.base import Exchange, Port
+from ..runtime.port import Exchange, Port
 from .body import PARTIAL, Body, expected_length
 
 

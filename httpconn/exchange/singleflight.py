@@ -13,7 +13,7 @@ from weakref import ref
 
 from ..core.deadlines import Deadline
 from ..errors import DeadlineExceeded, HTTPConnError, StatusError
-from ..ports.base import Port, Signal
+from ..runtime.port import Port, Signal
 from .cached import obtain
 from .content import Content
 from .requeststate import Call, RequestState

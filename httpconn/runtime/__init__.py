@@ -1,1 +1,1 @@
-"""Forked processes and the synchronous execution of coroutines."""
+"""Threads, asyncio and trio: clocks, events, timers, worker groups and socket readiness."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
-from .security import Security
+from ..network.security import Security
 
 __all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security"]

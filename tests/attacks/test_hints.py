@@ -6,8 +6,8 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
+from tests.http.frames import STATUS_200, data, headers, http2_peer
 from tests.servers.scripted import response
-from tests.transport.frames import STATUS_200, data, headers, http2_peer
 
 ELSEWHERE = "http://10.0.0.1/"
 HINTS = {

@@ -9,7 +9,7 @@ import pytest
 
 import httpconn
 from tests.attacks.bombs import MIB, PACK, bomb
-from tests.transport.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
+from tests.http.frames import CONTENT_LENGTH, STATUS, STATUS_200, data, headers, http2_peer, literal
 
 SERVER, CONTENT_ENCODING = 54, 26  # of the static table (RFC 7541)
 

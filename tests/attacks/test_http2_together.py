@@ -11,9 +11,9 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
+from tests.http.frames import Send, answer_on, answering_http2_peer
 from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
-from tests.transport.frames import Send, answer_on, answering_http2_peer
 
 FEWER = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 1}).serialize()
 MANY = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 100}).serialize()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import httpconn
+from tests.http.frames import LOCATION, STATUS, headers, http2_peer, literal
 from tests.servers.scripted import Forever, in_turn, response
-from tests.transport.frames import LOCATION, STATUS, headers, http2_peer, literal
 
 STRANGERS = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], trusted_proxy=True)
 INSIDE = "//10.0.0.1/?token=secret"

@@ -13,7 +13,7 @@ from httpconn.core.caching import BRIEF, LONGEST, MAX_HEURISTIC, Record, Request
 from httpconn.core.messages import Head
 from httpconn.core.requestbuilder import RequestSpec
 from httpconn.core.urls import vet
-from httpconn.transport.messages import by_name
+from httpconn.http.http1heads import by_name
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from httpconn import HTTPConnection
+from tests.runtime.test_interruption import interrupted
 from tests.servers.files import Served
-from tests.test_interruption import interrupted
 from tests.torture.storm import left_behind, wait_until
 
 # A coroutine that has not begun, or a socket that was just made, can be dropped: Python closes both.

@@ -12,7 +12,7 @@ import pytest
 
 from httpconn.disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from httpconn.errors import StorageError
-from tests.transport.children import exit_code_of
+from tests.http.children import exit_code_of
 
 ROOT = Path(__file__).parents[2]
 TRANSFER = Transfer("key", 7, '"v1"')

@@ -20,7 +20,7 @@ from httpconn.disk.folders import FLUSH_FUNCTIONS, FlushFunctions, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
-from tests.transport.test_signals import interrupted_at
+from tests.runtime.test_events import interrupted_at
 
 
 def begun(target: Path, *blocks: bytes, flushing: FlushFunctions = FLUSH_FUNCTIONS) -> PartFile:

@@ -19,8 +19,8 @@ from httpconn.core.retrybudget import RetryBudget
 from httpconn.errors import HTTPConnError
 from httpconn.exchange.requeststate import Call, Rules
 from httpconn.hooks import Hooks
-from httpconn.ports.timer import Repeated
-from httpconn.transport.messages import by_name
+from httpconn.http.http1heads import by_name
+from httpconn.runtime.repeating import Repeated
 
 T = TypeVar("T")
 Step = bytes | float | HTTPConnError

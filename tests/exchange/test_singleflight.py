@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from httpconn import ByteBudget, DeadlineExceeded, InvalidJSON, LimitExceeded, StatusError
-from httpconn.transport.signals import ThreadSignal
+from httpconn.runtime.events import ThreadSignal
 from tests.api.test_many import Reader, await_no_crew, results_of
 from tests.servers.scripted import Until, response
 

@@ -1,0 +1,145 @@
+"""The asynchronous port: asyncio and trio, by anyio."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from ..adapters.bridge import Bridged
+from ..adapters.messages import DirectBody
+from ..adapters.translation import FOREIGN
+from ..core.deadlines import Deadline
+from ..hooks import Hook
+from ..runtime.tasks import TaskCrew
+from ..runtime.threads import LOOK, CleanUp
+from .clients import running_loop
+from .sending import SendingPort
+
+T = TypeVar("T")
+
+CLOSING = 5.0
+"""Seconds that closing may take in a task that is already cancelled."""
+
+SHORTEST_LOOK = 0.0005
+"""Seconds between the first two looks whether a clean-up has ended."""
+
+
+async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
+    """Await a step no longer than the deadline, whatever its transport thinks of timeouts."""
+    if deadline.at is None:
+        return await step
+    with anyio.move_on_after(deadline.at - time.monotonic()):
+        return await step
+    raise deadline.exceeded()
+
+
+class AsyncExchange(Bridged):
+    """One request over an ``httpx.AsyncClient``."""
+
+    _chunks: AsyncIterator[bytes] | None = None
+
+    async def _next(self) -> bytes:
+        return await _within(self._deadline, self._next_chunk())
+
+    async def _next_chunk(self) -> bytes:
+        if self._chunks is None:
+            self._chunks = aiter(self._stream)
+        async for chunk in self._chunks:
+            if chunk:
+                return chunk
+        return b""
+
+    async def close(self) -> None:
+        """See :class:`httpconn.runtime.port.Exchange`."""
+        if isinstance(self.response.stream, DirectBody):  # which closes without waiting
+            self.response.stream.close()
+            return
+        with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
+            if isinstance(self._chunks, AsyncGenerator):  # merely dropped, it is closed at any time later
+                await self._chunks.aclose()
+            await self.response.aclose()
+
+
+class AsyncPort(SendingPort):
+    """The world of an asynchronous call."""
+
+    async def sleep(self, seconds: float) -> None:
+        """See :class:`httpconn.runtime.port.Port`."""
+        await anyio.sleep(seconds)
+
+    @property
+    def place(self) -> Hashable:
+        """The event loop."""
+        return running_loop()
+
+    def signal(self) -> anyio.Event:
+        """See :class:`httpconn.runtime.port.Port`."""
+        return anyio.Event()
+
+    async def wait(self, signal: anyio.Event, deadline: Deadline) -> None:
+        """See :class:`httpconn.runtime.port.Port`."""
+        await _within(deadline, signal.wait())
+
+    async def _call(self, hook: Hook, event: object) -> None:
+        result = hook(event)
+        if inspect.isawaitable(result):
+            await result
+
+    def _keeps_time(self, transport: object) -> bool:
+        # Whose time is up, is interrupted: a timeout would end a connection of HTTP/2 for all who share it.
+        return getattr(transport, "engine", None) is None
+
+    async def _hand_over(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline
+    ) -> httpx.Response:
+        return await _within(deadline, transport.handle_async_request(request))
+
+    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> AsyncExchange:
+        return AsyncExchange(response, read, deadline)
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """See :class:`httpconn.runtime.port.Port`."""
+        return await anyio.to_thread.run_sync(function, *args)
+
+    async def clean_up(self, function: Callable[[], object]) -> None:
+        """See :class:`httpconn.runtime.port.Port`."""
+        step, pause = (
+            CleanUp(function),
+            SHORTEST_LOOK,
+        )  # begun before anything is awaited: a task may be cancelled twice
+        with anyio.CancelScope(shield=True):
+            while not step.has_ended():
+                await anyio.sleep(pause)
+                pause = min(2 * pause, LOOK)
+
+    def crew(self) -> TaskGathering:
+        """See :class:`httpconn.runtime.port.Port`."""
+        return TaskGathering(self)
+
+    async def release(self) -> None:
+        """See :class:`httpconn.runtime.port.Port`."""
+        if self._owned:
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._client.aclose()
+
+
+class TaskGathering:
+    """A crew that works as long as a block of a flow lasts."""
+
+    def __init__(self, port: AsyncPort) -> None:
+        self._port = port
+        self._crew = TaskCrew()
+
+    async def __aenter__(self) -> tuple[TaskCrew, AsyncPort]:
+        await self._crew.enter()
+        return self._crew, self._port
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._crew.leave()

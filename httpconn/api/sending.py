@@ -1,0 +1,96 @@
+"""Sending a request and receiving its response: the steps that both ports share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import httpx
+
+from ..adapters.bridge import Bridged, exchange_of, take_over
+from ..adapters.floattimeouts import allowances
+from ..adapters.translation import FOREIGN, translate
+from ..core.deadlines import Deadline
+from ..core.messages import Request
+from ..errors import HTTPConnError
+from ..hooks import Hook, HookRaised
+from ..options import Timeouts
+from ..runtime.clock import SystemClock
+from ..runtime.interruption import Interruption
+from ..runtime.port import Exchange
+from ..runtime.timeouts import Waits
+
+
+class SendingPort(SystemClock, ABC):
+    """What ``send`` is on both ports."""
+
+    _interruption: Interruption | None = None
+
+    def __init__(self, client: Any, *, owned: bool) -> None:
+        self._client = client
+        self._owned = owned
+
+    def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
+        """See :class:`httpconn.runtime.port.Port`."""
+        at = math.inf if deadline.at is None else deadline.at
+        waits = Waits(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
+        engine = self._client.engine_for(request.origin)
+        if engine is None:
+            return self._bridged(request, waits, deadline)
+        exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, waits, self._interruption)
+        return exchange
+
+    async def _bridged(self, request: Request, waits: Waits, deadline: Deadline) -> Exchange:
+        hooks, sent = self._client.event_hooks, request.as_httpx()
+        before = dict(sent.extensions)
+        if hooks["request"]:
+            await self._show(sent, hooks["request"])
+            take_over(request, sent)
+        transport = self._client.transport_for(request.origin)
+        if self._keeps_time(transport):
+            waits = waits._replace(at=math.inf)
+        limits = allowances(waits)
+        sent.extensions = {**sent.extensions, **before, "timeout": limits}
+        if self._interruption is not None:
+            sent.extensions["interruption"] = self._interruption
+        try:
+            response = await self._hand_over(transport, sent, deadline)
+        except FOREIGN as error:
+            raise translate(error, deadline) from error
+        response.request = sent
+        try:
+            await self._show(response, hooks["response"])
+        except BaseException:
+            await self._exchange(response, limits["read"], deadline).close()
+            raise
+        exchange: Exchange = exchange_of(self._exchange(response, limits["read"], deadline))
+        return exchange
+
+    async def _show(self, message: object, hooks: Sequence[Hook]) -> None:
+        for hook in hooks:
+            await self.tell(hook, message)
+
+    async def tell(self, hook: Hook, event: object) -> None:
+        """See :class:`httpconn.runtime.port.Port`."""
+        try:
+            await self._call(hook, event)
+        except HTTPConnError as error:
+            raise HookRaised(error) from error
+
+    @abstractmethod
+    def _keeps_time(self, transport: object) -> bool:
+        """Whether the port itself ends what a transport waits for, at the deadline."""
+
+    @abstractmethod
+    async def _call(self, hook: Hook, event: object) -> None:
+        """Call an event hook, and await what it returns if that has to be."""
+
+    @abstractmethod
+    async def _hand_over(self, transport: Any, request: httpx.Request, deadline: Deadline) -> httpx.Response:
+        """Have a transport send a request."""
+
+    @abstractmethod
+    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> Bridged:
+        """The exchange of a response."""

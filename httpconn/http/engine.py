@@ -1,0 +1,390 @@
+"""The connections of a transport: requests get them from a pool, and they make the exchanges.
+
+Written once: it waits by its runtime alone, which blocks for threads and awaits for tasks.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from functools import partial
+from operator import attrgetter
+from typing import NamedTuple
+from weakref import WeakMethod
+
+from ..core.messages import Request
+from ..errors import ConnectFailed, HTTPConnError
+from ..network.guard import Guard
+from ..network.routes import Route, Routes, Routing
+from ..options import Limits
+from ..runtime.events import LOOK, await_turn
+from ..runtime.forking import renew_in_child
+from ..runtime.interruption import Interruption
+from ..runtime.runtimes import Runtime
+from ..runtime.timeouts import Waits
+from ..stats import PoolStats
+from .connecting import Connector
+from .forwarding import Forwarding
+from .http1 import Connection, Stale
+from .http1body import Incoming
+from .http2connection import SharedConnection, Unprocessed
+from .pool import Lease, Pool, Stage
+from .tracing import told
+
+MAX_DECLINED = 1024
+"""Origins that are known not to speak HTTP/2."""
+
+MAX_UNPROCESSED = 100
+"""How often a request is sent again that servers say they have not processed."""
+
+UNANSWERED = 25
+"""What counts for as many of these: the connection carried no other response meanwhile."""
+
+AnyConnection = Connection | SharedConnection
+
+
+class OtherName(NamedTuple):
+    """An origin whose server has another name for TLS. No connection that was verified for one serves the other."""
+
+    place: Hashable
+    server_name: str
+
+
+class Engine:
+    """All connections of one transport.
+
+    Args:
+        runtime: waits.
+        limits: of the pool, and of the heads of responses.
+        guard: judges requests.
+        connector: makes wires.
+        routing: chooses proxies.
+        http2: whether TLS connections offer HTTP/2.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        guard: Guard,
+        connector: Connector,
+        routing: Routing,
+        *,
+        http2: bool = False,
+    ) -> None:
+        self._runtime = runtime
+        self._limits = limits
+        self._guard = guard
+        self._connector = connector
+        self._routes = Routes(routing, by_host=limits.max_per_host is not None)
+        self._routes_by_origin = self._routes.known
+        self._offers_http2 = http2
+        self._declined: dict[Hashable, None] = {}
+        self._closed = False
+        self._made = 0
+        self._reused = 0
+        self._start()
+        renew_in_child(self)
+
+    def _start(self) -> None:
+        limits = self._limits
+        self._lock = threading.RLock()
+        self._is_changing = False
+        self._ended: deque[tuple[Lease[AnyConnection], bool]] = deque()
+        self._pool: Pool[AnyConnection] = Pool(
+            max_connections=limits.max_connections,
+            max_per_host=limits.max_per_host,
+            max_waiting=limits.max_waiting,
+            max_idle=limits.max_idle,
+            expiry=limits.keepalive_expiry,
+        )
+
+    def after_fork(self) -> None:
+        """Start with an empty pool in the child: the connections, and a lock that is held, belong to the parent."""
+        self._start()
+
+    def __repr__(self) -> str:
+        return repr(self._pool)
+
+    @property
+    def stats(self) -> PoolStats:
+        """Its connections."""
+        pool = self._pool
+        with self._lock:
+            if not self._is_changing:
+                pool.recount()
+        return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
+
+    async def exchange(
+        self, request: Request, waits: Waits, interruption: Interruption | None = None, route: Route | None = None
+    ) -> Incoming:
+        """Send a request and receive the head of its response; the body ends the exchange.
+
+        Args:
+            request: what is sent.
+            waits: how long each step may take.
+            interruption: ends what is waited for.
+            route: the way of a request that was prepared for it.
+
+        Raises:
+            AccessDenied: the access policy forbids the request, or an address that it leads to.
+            MalformedRequest: it cannot be sent as HTTP.
+            TransportError: the way there or back broke, or took too long.
+            ProtocolError: the response breaks HTTP.
+            HeaderTooLarge: its head is larger than allowed.
+        """
+        if route is None:
+            guard = self._guard
+            if guard.judges_requests:
+                guard.admit(request)
+            route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
+            if route.forwarder is not None:
+                return await self._forward(route, Forwarding(route.forwarder, request), waits, interruption)
+        name = request.server_name
+        lease: Lease[AnyConnection] = Lease(route.place if name is None else OtherName(route.place, name))
+        if self._offers_http2:
+            lease.may_share = request.origin.scheme == "https"
+        unprocessed = 0
+        try:
+            self._acquire(lease)
+            while True:
+                if lease.stage is Stage.WAITING:
+                    await self._await_turn(lease, waits.until(waits.pool), interruption)
+                connection = lease.connection
+                if connection is None or not connection.is_fresh():
+                    self._drop(lease)
+                    connection = await self._connect(lease, request, route, waits, interruption)
+                try:
+                    return await connection.exchange(request, waits, partial(self.end, lease), interruption)
+                except Stale:  # the next one is new
+                    self._drop(lease)
+                except Unprocessed as refusal:
+                    unprocessed += 1 if refusal.answered else UNANSWERED
+                    if unprocessed > MAX_UNPROCESSED:
+                        raise refusal.error from None
+                    self._acquire(lease)
+        except BaseException:
+            self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
+            self._catch_up()
+            raise
+
+    async def _forward(
+        self, route: Route, forwarding: Forwarding, waits: Waits, interruption: Interruption | None
+    ) -> Incoming:
+        """Send a request to a proxy that forwards it, once for each round of the authentication."""
+        while True:
+            incoming = await self.exchange(forwarding.request(), waits, interruption, route)
+            if incoming.head.status != 407 or not forwarding.follow(incoming.head):
+                return incoming
+            await incoming.discard()
+
+    # The pool. It is locked while it changes; what it leaves to close and to wake is done outside the lock.
+    #
+    # The lock is entered by ``with`` on the lock itself, and never in a Python function of ours: a signal handler
+    # cannot raise between the two steps of that, and so cannot leave the lock held.
+
+    def _acquire(self, lease: Lease[AnyConnection]) -> None:
+        pool = self._pool
+        with self._lock:
+            self._is_changing = True
+            try:
+                if self._closed:
+                    self._require_open()
+                if lease.may_share and lease.origin in self._declined:
+                    lease.may_share = False
+                pool.acquire(lease, time.monotonic())
+                if lease.stage is Stage.WAITING:
+                    lease.waiter = self._runtime.signal()
+            finally:
+                self._is_changing = False
+        if self._ended or pool.to_close or pool.to_wake:
+            self._catch_up()
+
+    async def _await_turn(self, lease: Lease[AnyConnection], end: float, interruption: Interruption | None) -> None:
+        try:
+            if interruption is not None:
+                interruption.hold(lease, lease.waiter.set)
+            while not await await_turn(lease.waiter, end, LOOK):
+                self._catch_up()
+            self._require_open()
+            if lease.stage is Stage.WAITING:
+                raise ConnectFailed("The request was interrupted")
+        except BaseException:
+            self._ended.append((lease, True))  # if its turn has come, its connection is unused
+            raise
+        finally:
+            if interruption is not None:
+                interruption.let_go(lease)
+
+    def end(self, lease: Lease[AnyConnection], *, reusable: bool) -> None:
+        """End an exchange, or the wait for one; once is enough."""
+        self._ended.append((lease, reusable))
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """End the leases that are to end, and do what the pool leaves to do.
+
+        The garbage collector can run a finalizer at any moment, also while the same thread changes the pool. A lease
+        that it ends is left to the next call.
+        """
+        with self._lock:
+            if not self._is_changing:
+                self._is_changing = True
+                try:
+                    self._end_leases()
+                finally:
+                    self._is_changing = False
+        pool = self._pool
+        if pool.to_wake:
+            for lease in list(pool.to_wake):
+                if lease.waiter is not None:
+                    lease.waiter.set()
+                pool.to_wake.pop(lease, None)
+        if pool.to_close:
+            for connection in list(pool.to_close):
+                connection.close()
+                pool.to_close.pop(connection, None)
+
+    def _end_leases(self) -> None:
+        pool, ended = self._pool, self._ended
+        now = time.monotonic()
+        if not ended:
+            pool.check(now)
+        while ended:
+            lease, reusable = ended[0]
+            if lease.stage is Stage.WAITING:
+                pool.cancel(lease, now)
+            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not one of before a fork
+                if lease.connection is not None:
+                    if lease.connection.interruption is not None:
+                        lease.connection.let_go()
+                    self._reused += lease.reused
+                pool.release(lease, now, reusable=reusable)
+            else:
+                pool.recount()  # an earlier end may have been interrupted
+            ended.popleft()
+        if self._closed:
+            pool.shut()
+
+    def _drop(self, lease: Lease[AnyConnection]) -> None:
+        """Close the connection of a lease, which may dial another one."""
+        if lease.connection is not None:
+            lease.connection.let_go()
+            self._pool.drop(lease)
+            self._catch_up()
+
+    def close(self) -> None:
+        """Close all connections, be they in use, and make no more."""
+        self._closed = True
+        self._catch_up()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConnectFailed("The transport is closed")
+
+    # The wire.
+
+    async def _connect(
+        self,
+        lease: Lease[AnyConnection],
+        request: Request,
+        route: Route,
+        waits: Waits,
+        interruption: Interruption | None,
+    ) -> AnyConnection:
+        try:
+            connection = await self._secured(lease, request, route, waits, interruption)
+        except HTTPConnError:
+            if lease.may_share:  # whoever waits for this connection finds the same fault sooner alone
+                self._change(self._pool.dial_freely, lease)
+            raise
+        if request.origin.scheme == "https" and connection.wire.protocol == "h2":
+            return await self._shared(lease, connection, request)
+        if lease.may_share:
+            self._decline(lease)
+        return connection
+
+    async def _secured(
+        self,
+        lease: Lease[AnyConnection],
+        request: Request,
+        route: Route,
+        waits: Waits,
+        interruption: Interruption | None,
+    ) -> Connection:
+        self._require_open()
+        end = waits.until(waits.connect)
+        tunnel = await self._connector.tunnel(route, end)
+        while True:
+            connecting = self._connected(lease, route, end)
+            if request.trace is not None:
+                event, info = self._connector.described(route, end)
+                connecting = told(self._runtime, request, event, info, connecting, attrgetter("wire"))
+            connection = await connecting
+            if interruption is not None:
+                connection.be_held(interruption)
+            if await self._connector.secure(connection.wire, request, route, tunnel, end):
+                break
+            self._drop(lease)
+        self._require_open()
+        return connection
+
+    async def _connected(self, lease: Lease[AnyConnection], route: Route, end: float) -> Connection:
+        """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
+        connection = Connection(await self._connector.dial(route, end), self._runtime, self._limits)
+        self._pool.dialled(lease, connection)
+        with self._lock:
+            self._made += 1
+        self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
+        return connection
+
+    # HTTP/2. Which protocol a connection speaks is known after the TLS handshake.
+
+    async def _shared(self, lease: Lease[AnyConnection], connection: Connection, request: Request) -> SharedConnection:
+        connection.let_go()
+        adjust = _weakly(self._adjust)
+        shared = SharedConnection(connection.wire, self._runtime, self._limits, self._lock, adjust)
+        await shared.begin(request)
+        self._declined.pop(lease.origin, None)
+        self._change(self._pool.share, lease, shared, shared.limit)
+        return shared
+
+    def _adjust(self, connection: SharedConnection) -> None:
+        """Tell the pool how many exchanges a connection takes."""
+        if connection.is_closing:
+            self._change(self._pool.retire, connection)
+        else:
+            self._change(self._pool.set_limit, connection, connection.limit)
+
+    def _decline(self, lease: Lease[AnyConnection]) -> None:
+        """Note that an origin does not speak HTTP/2. The requests that wait for it dial on their own."""
+        if len(self._declined) >= MAX_DECLINED:
+            self._declined.clear()
+        self._declined[lease.origin] = None
+        self._change(self._pool.dial_freely, lease)
+
+    def _change(self, step: Callable[..., None], *args: object) -> None:
+        """Change the pool. Within another change, as in a finalizer, it is left as it is."""
+        with self._lock:
+            if self._is_changing:
+                return
+            self._is_changing = True
+            try:
+                step(*args)
+            finally:
+                self._is_changing = False
+        self._catch_up()
+
+
+def _weakly(method: Callable[[SharedConnection], None]) -> Callable[[SharedConnection], None]:
+    """Return a function that calls a method while its object exists: no cycle, so a dropped engine is freed at once."""
+    reference = WeakMethod(method)
+
+    def call(connection: SharedConnection) -> None:
+        found = reference()
+        if found is not None:
+            found(connection)
+
+    return call

@@ -1,0 +1,156 @@
+"""An HTTP/1.1 connection: one exchange at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from ..core.messages import Head, Request
+from ..errors import ReadFailed, TruncatedBody, WriteFailed
+from ..network.stream import PORTION, Wire
+from ..options import Limits
+from ..runtime.interruption import Interruption
+from ..runtime.runtimes import Runtime
+from ..runtime.timeouts import Waits
+from .http1body import READ_SIZE, GiveBack, HTTP1Incoming
+from .http1protocol import HTTP11Connection
+from .tracing import told, traced_head, traced_request
+
+# RFC 9110 section 9.2.2: sent twice, these do what they do once.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+
+class Stale(Exception):
+    """A kept connection ended before a byte of the response came, so the server need not have seen the request."""
+
+
+class Connection:
+    """A wire, and the HTTP/1.1 that is spoken on it.
+
+    Attributes:
+        wire: connected, with TLS where that is used.
+        interruption: may end the request that uses it now.
+    """
+
+    __slots__ = ("_http", "_is_used", "_runtime", "interruption", "wire")
+
+    def __init__(self, wire: Wire, runtime: Runtime, limits: Limits) -> None:
+        self.wire: Wire = wire
+        self._runtime = runtime
+        self._is_used = False
+        self.interruption: Interruption | None = None
+        self._http = HTTP11Connection(
+            max_headers=limits.max_headers,
+            max_header_bytes=limits.max_header_bytes,
+            strict=limits.strict_framing,
+        )
+
+    def be_held(self, interruption: Interruption) -> None:
+        """Let an interruption end the request that uses the connection now."""
+        self.interruption = interruption
+        interruption.hold(self, self.wire.close)
+
+    def let_go(self) -> None:
+        """End that: the request is over."""
+        if self.interruption is not None:
+            self.interruption.let_go(self)
+            self.interruption = None
+
+    def is_fresh(self) -> bool:
+        """Return whether the next request may be sent on it."""
+        return self._http.reusable and self.wire.is_fresh()
+
+    def close(self) -> None:
+        """Close it, and wake the caller that waits for it."""
+        self.wire.close()
+
+    async def exchange(
+        self, request: Request, waits: Waits, give_back: GiveBack, interruption: Interruption | None = None
+    ) -> HTTP1Incoming:
+        """Send a request and receive the head of its response.
+
+        Args:
+            request: what is sent.
+            waits: how long each step may take.
+            give_back: is called at the end of the body.
+            interruption: ends what is waited for.
+
+        Raises:
+            Stale: the request may be sent again on another connection.
+        """
+        kept, self._is_used = self._is_used, True
+        if interruption is not None:
+            self.be_held(interruption)
+        try:
+            try:
+                is_traced = request.trace is not None
+                await (self._send_traced(request, waits) if is_traced else self._send(request, waits))
+            except WriteFailed:
+                # A server may refuse early, and end its side before the request is whole: the response counts.
+                if request.body is None:
+                    raise
+            head = await (self._receive_traced(request, waits) if is_traced else self._receive_head(waits))
+        except (ReadFailed, WriteFailed, TruncatedBody) as error:
+            if kept and not self._http.answered and may_be_repeated(request):
+                raise Stale from error
+            raise
+        return HTTP1Incoming(self.wire, self._http, head, waits, give_back)
+
+    def _send_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, None]:
+        """Send the head and the body apart, as they are reported."""
+        info = {"request": traced_request(request)}
+
+        async def send_head() -> None:
+            head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+            await self.wire.send(head, waits.until(waits.write))
+
+        async def send() -> None:
+            await told(self._runtime, request, "http11.send_request_headers", info, send_head())
+            body = self._send(request, waits, head_is_sent=True)
+            await told(self._runtime, request, "http11.send_request_body", info, body)
+
+        return send()
+
+    def _receive_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, Head]:
+        info, receiving = {"request": traced_request(request)}, self._receive_head(waits)
+        return told(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
+
+    async def _send(self, request: Request, waits: Waits, *, head_is_sent: bool = False) -> None:
+        http, wire, body = self._http, self.wire, request.body
+        if head_is_sent:
+            head = b""
+        else:
+            head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+        if body is None:
+            rest = wire.send_at_once(head) if head else None
+            if rest is not None:
+                await wire.send(rest, waits.until(waits.write))
+            return
+        if isinstance(body, bytes):
+            await self._send_whole(head, http.send_body(body) + http.end_body(), waits)
+            return
+        await wire.send(head, waits.until(waits.write))
+        parts = self._runtime.parts(body)
+        while (part := await self._runtime.next_part(parts)) is not None:
+            await wire.send_large(http.send_body(part), partial(waits.until, waits.write))
+        await wire.send(http.end_body(), waits.until(waits.write))
+
+    async def _send_whole(self, head: bytes, body: bytes, waits: Waits) -> None:
+        if len(body) <= PORTION:
+            await self.wire.send(head + body, waits.until(waits.write))
+            return
+        await self.wire.send(head, waits.until(waits.write))  # rather than hold all of it twice
+        await self.wire.send_large(body, partial(waits.until, waits.write))
+
+    async def _receive_head(self, waits: Waits) -> Head:
+        http, end = self._http, waits.until(waits.read)
+        http.receive(await self.wire.receive_or_break(READ_SIZE, end, look=False))
+        while http.head is None:
+            http.receive(await self.wire.receive_or_break(READ_SIZE, end))
+        return http.head
+
+
+def may_be_repeated(request: Request) -> bool:
+    """Return whether a request may be sent again though the server may have processed it (RFC 9110 section 9.2.2)."""
+    return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

@@ -1,0 +1,273 @@
+"""The heads of HTTP/1.1 messages: write those of requests, read those of responses, and decide their framing.
+
+A response that can be read in only one way is delivered, even if its form is irregular. Its head and its framing name
+the irregularity, so that the connection is not reused.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..core.messages import FieldValues, Head
+from .faults import LocalProtocolError, RemoteProtocolError
+from .headerblock import EMPTY_LINES, TOKEN
+
+__all__ = [
+    "FieldValues",
+    "Fields",
+    "Framing",
+    "Head",
+    "RequestFields",
+    "are_fields",
+    "by_name",
+    "read_fields",
+    "read_framing",
+    "read_head",
+    "reframed",
+    "unfolded",
+    "write_connect_line",
+    "write_fields",
+    "write_request_line",
+]
+
+Fields = list[tuple[bytes, bytes]]
+
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
+_request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
+_field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullmatch
+_each_field = re.compile(rb"(?<=\n)(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")\r\n").findall
+# RFC 9112 section 4: the reason may be empty, and servers drop the space before it as well.
+_status_line = re.compile(rb"HTTP/(1\.[01]|2(?:\.0)?) ([1-9][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
+_empty_lines = re.compile(EMPTY_LINES).match
+_line_end = re.compile(rb"\r?\n")
+# White space before the line end belongs to the fold. It is tried from its first byte only, or long rows of it would
+# take quadratic time.
+_fold = re.compile(rb"(?:(?<![ \t])[ \t]++)?+\r\n[ \t]++")
+_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
+_MAX_REMEMBERED_LINE = 64
+
+
+class Framing(NamedTuple):
+    """How a body ends: after ``length`` bytes, with its last chunk, or (neither) with the connection.
+
+    Attributes:
+        irregular: the irregularity of the framing fields, or an empty string.
+    """
+
+    length: int | None
+    chunked: bool
+    keep_alive: bool
+    irregular: str = ""
+
+
+class RequestFields(NamedTuple):
+    """The field lines of a request as bytes, through the empty line, and the framing they declare."""
+
+    block: bytes
+    framing: Framing
+
+
+def read_head(block: bytes) -> tuple[Head, str]:
+    """Read the head of a response, from its first byte through its empty line.
+
+    Returns:
+        The head, whose version is that by which the response is read, HTTP/1.0 or HTTP/1.1; and the irregularity of
+        its form, or an empty string.
+
+    Raises:
+        RemoteProtocolError: the head is malformed (RFC 9112 sections 4 and 5): a bare CR or another control
+            character, an invalid name, white space before a colon, or a line without a field.
+    """
+    irregular = ""
+    fields = read_fields(block)
+    if fields is None:
+        block, irregular = unfolded(block)
+        fields = read_fields(block)
+    line = block[: block.find(b"\r\n")]
+    version, status, reason, unusual = (_remembered if len(line) <= _MAX_REMEMBERED_LINE else _read_status_line)(line)
+    if fields is None:
+        raise RemoteProtocolError("the header is malformed: a line is not a field")
+    return Head(status, reason, version, fields, by_name(fields)), irregular or unusual
+
+
+def read_fields(block: bytes) -> Fields | None:
+    """Read the field lines between the start line and the empty line of a block.
+
+    Returns:
+        The fields, or None if a line is not a field that ends in CRLF.
+    """
+    fields: Fields = _each_field(block, block.find(b"\r\n") + 1)
+    # Each field is a line of its own. If there are as many fields as lines, no line hides between them.
+    if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
+        return None
+    if b" \r" in block or b"\t\r" in block:  # RFC 9112 section 5.1: white space around a value is not part of it
+        fields = [(name, value.rstrip(b" \t")) for name, value in fields]
+    return fields
+
+
+def unfolded(block: bytes) -> tuple[bytes, str]:
+    """Rewrite an irregular block in the regular form of RFC 9112, as its sections 2.2 and 5.2 ask of a client.
+
+    Empty lines before the start line are dropped, a line end without CR gets one, and a fold becomes a space.
+
+    Returns:
+        The rewritten block, which may still be malformed, and the irregularity.
+    """
+    leading = _empty_lines(block)
+    plain = _line_end.sub(b"\r\n", block[leading.end() if leading else 0 :])
+    start, end, fields = plain.partition(b"\r\n")
+    # White space before the first field has no meaning that all readers share (RFC 9112 section 2.2).
+    regular = start + end + (_fold.sub(b" ", fields) if fields[:1] not in (b" ", b"\t") else fields)
+    if block[:1] in b"\r\n":
+        return regular, "an empty line before the status line"
+    return regular, "a folded header field" if len(regular) < len(plain) else "a header line that ends in LF without CR"
+
+
+def by_name(fields: Fields) -> FieldValues:
+    """Fields by name in lower case; the lines of one name are joined in their order (RFC 9110 section 5.3)."""
+    values = {name.lower(): value for name, value in fields}
+    if len(values) < len(fields):
+        values.clear()
+        for name, value in fields:
+            key = name.lower()
+            values[key] = b"%b, %b" % (values[key], value) if key in values else value
+    return values
+
+
+def _read_status_line(line: bytes) -> tuple[bytes, int, bytes, str]:
+    match = _status_line(line)
+    if match is None:
+        raise RemoteProtocolError("the status line is malformed, or its version or status unknown")
+    version, status, reason = match.groups()
+    if status == b"101":  # RFC 9110 section 7.8: only an Upgrade that was asked for can be granted
+        raise RemoteProtocolError("the server switches protocols unasked")
+    irregular = ""
+    if version[:1] == b"2":  # written by servers behind a proxy that speaks HTTP/2
+        version, irregular = b"1.1", "a version of HTTP/2 in a status line"
+    elif status >= b"600":  # RFC 9110 section 15: a client handles it as 5xx
+        irregular = f"the status {int(status)}"
+    return b"HTTP/" + version, int(status), reason or b"", irregular
+
+
+_remembered = lru_cache(maxsize=128)(_read_status_line)
+
+
+def read_framing(version: bytes, values: FieldValues) -> Framing:
+    """Decide the end of a body (RFC 9112 section 6.3) and of the connection (section 9.3) by the header fields.
+
+    Raises:
+        RemoteProtocolError: two readers could understand the fields differently.
+    """
+    length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
+    keep_alive = version == b"HTTP/1.1" and (options is None or not _says_close(options))
+    if coding is not None and _is_chunked(coding):
+        return Framing(None, True, keep_alive, _unlike_chunked(version, length, coding))
+    irregular = "" if coding is None else "Transfer-Encoding: identity"
+    if length is None:
+        return Framing(None, False, keep_alive, irregular)
+    if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
+        return Framing(int(length), False, keep_alive, irregular)
+    return Framing(_repeated_length(length), False, keep_alive, "a repeated Content-Length")
+
+
+def _is_chunked(coding: bytes) -> bool:
+    """Whether a Transfer-Encoding says chunked, once or more often, rather than that no coding was applied.
+
+    Raises:
+        RemoteProtocolError: it says something else. No TE is sent, so that nothing else may be (RFC 9112 section 7.4).
+    """
+    if coding == b"chunked":
+        return True
+    codings = {*_members(coding)} - {b""}
+    if not codings or codings - {b"chunked", b"identity"}:
+        raise RemoteProtocolError("the Transfer-Encoding is not chunked")
+    return b"chunked" in codings
+
+
+def _unlike_chunked(version: bytes, length: bytes | None, coding: bytes) -> str:
+    """Name the irregularity of the framing fields of a chunked body."""
+    if length is not None:  # RFC 9112 section 6.3, rule 3: the coding overrides the length
+        return "a Content-Length beside Transfer-Encoding: chunked"
+    if version != b"HTTP/1.1":  # section 6.1
+        return "Transfer-Encoding in HTTP/1.0"
+    return "" if coding.lower() == b"chunked" else "a Transfer-Encoding that is more than one chunked"
+
+
+def _repeated_length(value: bytes) -> int:
+    """Return the number of a Content-Length that is repeated without a difference (RFC 9112 section 6.3, rule 5)."""
+    lengths = _members(value)
+    if not all(each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS for each in lengths) or len({*map(int, lengths)}) > 1:
+        raise RemoteProtocolError("Content-Length is invalid, or repeated with a difference")
+    return int(lengths[0])
+
+
+def _members(value: bytes) -> list[bytes]:
+    return [each.strip(b" \t") for each in value.lower().split(b",")]
+
+
+_FRAMING_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def reframed(head: Head, framing: Framing) -> Head:
+    """Replace irregular framing fields by the one, if any, that was understood.
+
+    RFC 9110 section 8.6 and RFC 9112 section 6.3 have a recipient do so before anybody else reads the fields.
+    """
+    fields = [field for field in head.fields if field[0].lower() not in _FRAMING_FIELDS]
+    if framing.chunked:
+        fields.append((b"Transfer-Encoding", b"chunked"))
+    elif framing.length is not None:
+        fields.append((b"Content-Length", b"%d" % framing.length))
+    return head._replace(fields=fields, values=by_name(fields))
+
+
+def are_fields(fields: Fields) -> bool:
+    """Whether all are header fields by RFC 9110 section 5, whoever has read them."""
+    return _is_block(_block(fields), len(fields))
+
+
+def _block(fields: Fields) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def _is_block(block: bytes, count: int) -> bool:
+    # As many lines as fields: so none of them hides another.
+    return _field_lines(block) is not None and block.count(b"\n") == count
+
+
+def _says_close(value: bytes) -> bool:
+    return value != b"keep-alive" and b"close" in _members(value)
+
+
+def write_request_line(method: bytes, target: bytes) -> bytes:
+    """The request line of RFC 9112 section 3. LocalProtocolError: it cannot be sent as one."""
+    line = b"%b %b HTTP/1.1\r\n" % (method, target)
+    if not _request_line(line) or method == b"CONNECT":  # a tunnel is not an exchange
+        raise LocalProtocolError("the method or the target of the request is invalid")
+    return line
+
+
+def write_connect_line(authority: bytes) -> bytes:
+    """The request line for a tunnel. LocalProtocolError: the authority is no host and port."""
+    line = b"CONNECT %b HTTP/1.1\r\n" % authority
+    if not _request_line(line):
+        raise LocalProtocolError("the host of the request is invalid")
+    return line
+
+
+def write_fields(fields: Fields) -> RequestFields:
+    """The header of a request. LocalProtocolError: a field, the Host (section 3.2) or the framing is invalid."""
+    block = _block(fields)
+    if not _is_block(block, len(fields)):
+        raise LocalProtocolError("a header of the request is invalid")
+    if sum(name.lower() == b"host" for name, _ in fields) != 1:
+        raise LocalProtocolError("the request needs exactly one Host header")
+    try:
+        framing = read_framing(b"HTTP/1.1", by_name(fields))
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"the request's framing is invalid: {error}") from None
+    if framing.irregular:
+        raise LocalProtocolError(f"the request's framing is invalid: it has {framing.irregular}")
+    return RequestFields(block + b"\r\n", framing)

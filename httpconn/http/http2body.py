@@ -1,0 +1,146 @@
+"""A response over HTTP/2, whose body comes from its stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..core.messages import Head
+from ..runtime.interruption import Interruption
+from ..runtime.timeouts import Waits
+from .http1body import GiveBack, Incoming
+from .http2 import Stream
+
+if TYPE_CHECKING:
+    from .http2connection import SharedConnection
+
+
+class HTTP2Incoming(Incoming):
+    """An exchange on a stream, from its request to the end of its response.
+
+    Args:
+        connection: carries the stream.
+        waits: how long each step may take.
+        give_back: is called at the end.
+        interruption: ends what is waited for.
+
+    Attributes:
+        stream: None before the request is sent.
+        waits: the same.
+        has_sent_parts: whether a part of the request's body was sent that cannot be had again.
+    """
+
+    __slots__ = ("_connection", "_give_back", "_interruption", "_is_over", "has_sent_parts", "stream", "waits")
+
+    def __init__(
+        self, connection: SharedConnection, waits: Waits, give_back: GiveBack, interruption: Interruption | None
+    ) -> None:
+        self.stream: Stream | None = None
+        self.waits = waits
+        self.has_sent_parts = False
+        self.head: Head = _NONE
+        self.complete: bool = False
+        self.closed: bool = False
+        self._connection = connection
+        self._wire = connection.wire
+        self._give_back = give_back
+        self._interruption = interruption
+        self._extensions: dict[str, Any] | None = None
+        self._is_over = False
+
+    @property
+    def remaining(self) -> int:
+        """Return 0: no body is received into a buffer, since the frames of all streams come in turn."""
+        return 0
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the server wants no more of the request."""
+        stream = self._opened
+        return stream.complete or stream.error is not None
+
+    @property
+    def _opened(self) -> Stream:
+        if self.stream is None:
+            raise RuntimeError("The request was not sent")
+        return self.stream
+
+    async def progress(self, end: float) -> None:
+        """Wait until the stream may have progressed; ReadTimedOut if the end comes first."""
+        stream, interruption = self._opened, self._interruption
+        if interruption is None:
+            await self._connection.progress(stream, end, None)
+            return
+        interruption.hold(self, self._wake)
+        try:
+            await self._connection.progress(stream, end, interruption)
+        finally:
+            interruption.let_go(self)
+
+    def _wake(self) -> None:
+        set_signal = getattr(self._opened.waiter, "set", None)
+        if set_signal is not None:
+            set_signal()
+
+    async def receive_head(self) -> Head:
+        """Receive the head of the response."""
+        stream, end = self._opened, self.waits.until(self.waits.read)
+        while stream.head is None:
+            if stream.error is not None:
+                raise stream.error
+            await self.progress(end)
+        self.head = stream.head
+        return stream.head
+
+    def take(self) -> bytes:
+        """Return what has come already; errors as of ``receive``."""
+        self._require_open()
+        data = self._connection.take(self._opened)
+        self._look_for_the_end()
+        return data
+
+    async def receive(self) -> bytes:
+        """Return the next bytes; empty at the end.
+
+        Raises:
+            ReadFailed: the connection broke, or the response was closed.
+            ReadTimedOut: nothing came in time.
+            StreamReset: the server ended the stream.
+            ProtocolError: the body breaks HTTP, or ended too early.
+        """
+        if self.complete:
+            return b""
+        self._require_open()
+        stream = self._opened
+        try:
+            end = self.waits.until(self.waits.read)
+            while not (data := self._connection.take(stream)) and not stream.complete:
+                if stream.error is not None:
+                    raise stream.error
+                await self.progress(end)
+        except BaseException:
+            self.abandon()
+            raise
+        self._look_for_the_end()
+        return data
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Never called, since nothing is said to remain."""
+        raise NotImplementedError
+
+    def _look_for_the_end(self) -> None:
+        stream = self._opened
+        if stream.complete and not stream.chunks:
+            self.complete = True
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close. A stream that has not ended is reset, and the connection serves other exchanges."""
+        if not self._is_over:
+            self.closed = True
+            if self.stream is not None:
+                self._connection.leave(self.stream)
+            self._give_back(reusable=not self._connection.is_closing)
+            self._is_over = True  # only now: a signal handler may interrupt the call before
+
+
+_NONE = Head(0, b"", b"HTTP/2", [], {})

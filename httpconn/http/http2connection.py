@@ -1,0 +1,221 @@
+"""An HTTP/2 connection: several exchanges at the same time, of threads or of tasks (RFC 9113).
+
+No thread or task reads in the background. The caller that waits first has the role of the reader: it receives for all
+streams, and wakes the callers of the streams that progressed. When it leaves, it hands the role to the next caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..core.messages import Request
+from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut, WriteTimedOut
+from ..network.stream import PORTION
+from ..runtime.interruption import Interruption
+from ..runtime.timeouts import Waits
+from .http1 import may_be_repeated
+from .http1body import GiveBack
+from .http2body import HTTP2Incoming
+from .multiplexer import Multiplexer
+from .tracing import told, traced_head, traced_request
+
+T = TypeVar("T")
+
+READ_SIZE = 64 * 1024
+"""Bytes of the buffer for received bytes."""
+
+RETRY = 0.05
+"""Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
+may wait for that before it reads."""
+
+NOTICE = 0.5
+"""Seconds after which a reader sees that it was interrupted."""
+
+_PROGRESSED = object()
+"""The ``waiter`` of a stream that progressed while its caller did not wait."""
+
+
+class Unprocessed(Exception):
+    """The server did not process the request, so it is sent again on a connection that takes it.
+
+    Attributes:
+        error: what to raise if it cannot be sent again.
+        answered: whether the server sent other responses on the connection in the meantime.
+    """
+
+    def __init__(self, error: HTTPConnError, *, answered: bool) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.answered = answered
+
+
+class SharedConnection(Multiplexer):
+    """A wire, and the HTTP/2 that is spoken on it.
+
+    Args:
+        wire: connected and secured.
+        runtime: waits.
+        limits: of the heads of responses.
+        lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
+        changed: is called when ``limit`` or ``is_closing`` may have changed.
+
+    Attributes:
+        wire: the same.
+        interruption: always None; an interruption ends a stream.
+        error: why the connection is of no more use, or None.
+    """
+
+    __slots__ = ()
+
+    # What the engine asks.
+
+    @property
+    def limit(self) -> int:
+        """How many exchanges may use it at the same time."""
+        return self._http.max_streams
+
+    def be_held(self, interruption: Interruption) -> None:
+        """Do nothing: see ``interruption``."""
+
+    def let_go(self) -> None:
+        """Do nothing."""
+
+    def is_fresh(self) -> bool:
+        """Return True: whether it takes a request shows when that is sent."""
+        return True
+
+    def close(self) -> None:
+        """Close it, and wake the callers that wait for it."""
+        self._fail(ReadFailed("The connection was closed"))
+
+    async def begin(self, request: Request) -> None:
+        """Send what begins a connection (section 3.4)."""
+        if request.trace is None:
+            self.flush()
+        else:
+            info = {"request": traced_request(request)}
+            await told(self._runtime, request, "http2.send_connection_init", info, _called(self.flush))
+
+    # An exchange.
+
+    async def exchange(
+        self, request: Request, waits: Waits, give_back: GiveBack, interruption: Interruption | None = None
+    ) -> HTTP2Incoming:
+        """Send a request and receive the head of its response.
+
+        Args:
+            request: what is sent.
+            waits: how long each step may take.
+            give_back: is called at the end of the body.
+            interruption: ends what is waited for.
+
+        Raises:
+            Unprocessed: the request may be sent again on another connection.
+        """
+        incoming = HTTP2Incoming(self, waits, give_back, interruption)
+        answers = self._answers
+        try:
+            self._look()
+            if request.trace is not None:
+                await self._exchange_traced(request, incoming)
+            else:
+                self._send_head(request, incoming)
+                if request.body is not None:
+                    await self._send_body(request, incoming)
+                await incoming.receive_head()
+        except ReadTimedOut:
+            # If nothing came at all, the network may have lost the connection.
+            self._is_silent = self._is_silent or self._answers == answers
+            incoming.abandon()
+            raise
+        except HTTPConnError as error:
+            incoming.abandon()
+            self._raise_unprocessed(request, incoming, error, answers)
+            raise
+        except BaseException:
+            incoming.abandon()
+            raise
+        return incoming
+
+    def _raise_unprocessed(self, request: Request, incoming: HTTP2Incoming, error: HTTPConnError, answers: int) -> None:
+        stream = incoming.stream
+        if stream is None or error is not stream.error:
+            return
+        # As a kept connection of HTTP/1.1, which may end while the next request is sent.
+        is_stale = answers > 0 and not stream.answered and self._http.error is not None
+        if not stream.unprocessed and not (is_stale and may_be_repeated(request)):
+            return
+        if incoming.has_sent_parts:
+            raise Disconnected(f"{error.message}; its body cannot be sent again") from error
+        raise Unprocessed(error, answered=self._answers > answers) from error
+
+    async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
+        info, runtime = {"request": traced_request(request)}, self._runtime
+        sending = _called(self._send_head, request, incoming)
+        await told(runtime, request, "http2.send_request_headers", info, sending)
+        if request.body is not None:
+            body = self._send_body(request, incoming)
+            await told(runtime, request, "http2.send_request_body", info, body)
+        receiving = incoming.receive_head()
+        await told(runtime, request, "http2.receive_response_headers", info, receiving, traced_head)
+
+    def _send_head(self, request: Request, incoming: HTTP2Incoming) -> None:
+        if not self.change(self._open, request, incoming):
+            self._changed(self)  # another thread may be about to say so
+            raise Unprocessed(ConnectFailed("The server accepts no more requests"), answered=not self.is_closing)
+        self.flush()
+
+    async def _send_body(self, request: Request, incoming: HTTP2Incoming) -> None:
+        body = request.body
+        if isinstance(body, bytes):
+            await self._send_part(incoming, body, end=True)
+            return
+        parts = self._runtime.parts(body)
+        while not incoming.is_ended:
+            incoming.has_sent_parts = True
+            part = await self._runtime.next_part(parts)
+            await self._send_part(incoming, part or b"", end=part is None)
+            if part is None:
+                return
+
+    def _open(self, request: Request, incoming: HTTP2Incoming) -> bool:
+        http = self._http
+        if self.is_closing or not http.available:
+            return False
+        origin = request.origin
+        authority = next((value for name, value in request.fields if name.lower() == b"host"), b"")
+        incoming.stream = http.request(
+            request.method.encode("ascii", "replace"),
+            origin.scheme.encode("ascii"),
+            authority or origin.netloc.encode("ascii"),
+            request.target,
+            request.fields,
+            end_stream=request.body is None,
+        )
+        return True
+
+    async def _send_part(self, incoming: HTTP2Incoming, part: bytes, *, end: bool) -> None:
+        """Send a part of a body, as far as the server still wants it."""
+        left, waits = memoryview(part), incoming.waits
+        while not incoming.is_ended:
+            wait_end = waits.until(waits.write)
+            accepted = self.change(self._http.send_data, incoming.stream, left[: 4 * PORTION], end=end)
+            self.flush()
+            if self._unsent is not None:
+                await self._drain(wait_end)
+            left = left[accepted:]
+            if not left:
+                return
+            if not accepted:
+                await self._window(incoming, wait_end)
+
+    async def _window(self, incoming: HTTP2Incoming, end: float) -> None:
+        try:
+            await incoming.progress(end)
+        except ReadTimedOut as error:
+            raise WriteTimedOut("The server did not accept the body of the request in time") from error
+
+
+async def _called(function: Callable[..., None], *args: Any) -> None:
+    function(*args)

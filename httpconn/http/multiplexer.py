@@ -1,0 +1,402 @@
+"""The streams of an HTTP/2 connection, used by several threads or tasks at the same time.
+
+No thread or task reads in the background. The caller that waits first has the role of the reader: it receives for all
+streams, and wakes the callers of the streams that progressed. When it leaves, it hands the role to the next caller.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
+from ..network.stream import BROKEN, Wire
+from ..options import Limits
+from ..runtime.events import LOOK, Signal
+from ..runtime.interruption import Interruption
+from ..runtime.readiness import BLOCKED_READ
+from ..runtime.runtimes import Runtime
+from ..runtime.timeouts import seconds_left, until
+from .http2 import HTTP2Connection, Stream
+
+T = TypeVar("T")
+
+READ_SIZE = 64 * 1024
+"""Bytes of the buffer for received bytes."""
+
+BULK = 32 * 1024
+"""Bytes after which more are likely to have come. So streams that share the connection are woken for more at once."""
+
+RETRY = 0.05
+"""Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
+may wait for that before it reads."""
+
+NOTICE = 0.5
+"""Seconds after which a reader sees that it was interrupted."""
+
+_PROGRESSED = object()
+"""The ``waiter`` of a stream that progressed while its caller did not wait."""
+
+
+class Multiplexer:
+    """A wire and the streams on it: their state, sending and receiving.
+
+    Args:
+        wire: connected and secured.
+        runtime: waits.
+        limits: of the heads of responses.
+        lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
+        changed: is called with the connection when it may take more, fewer or no further streams.
+
+    Attributes:
+        wire: the same.
+        interruption: always None; an interruption ends a stream.
+        error: why the connection is of no more use, or None.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_answers",
+        "_buffer",
+        "_changed",
+        "_http",
+        "_is_changing",
+        "_is_deaf",
+        "_is_draining",
+        "_is_receiving",
+        "_is_sending",
+        "_is_silent",
+        "_is_torn",
+        "_left",
+        "_lock",
+        "_reader",
+        "_runtime",
+        "_unsent",
+        "_waiting",
+        "error",
+        "interruption",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        runtime: Runtime,
+        limits: Limits,
+        lock: threading.RLock,
+        changed: Callable[[Any], None],
+    ) -> None:
+        self.wire = wire
+        self.error: HTTPConnError | None = None
+        self.interruption: Interruption | None = None
+        self._runtime = runtime
+        self._http = HTTP2Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
+        self._lock = lock
+        self._changed = changed
+        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._reader: Stream | None = None
+        self._waiting: dict[Stream, Signal] = {}
+        self._left: deque[Stream] = deque()  # that are given up, and not yet cancelled
+        self._unsent: bytes | memoryview | None = None  # what the socket does not take yet
+        self._is_changing = self._is_draining = self._is_receiving = self._is_sending = False
+        self._is_deaf = False  # the server receives nothing any more
+        self._is_torn = False  # an interruption left the state as it must not be
+        self._is_silent = False  # a call ran out of time, and nothing had come
+        self._answers = 0  # rises when a response begins or continues
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether no more streams can be opened."""
+        return self._is_silent or self._is_deaf or self._is_torn or self.error is not None or self._http.is_closing
+
+    # The state. It changes under the lock.
+
+    def change(self, step: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Take a step of the protocol.
+
+        Raises:
+            HTTPConnError: the connection is of no more use, or the step is not allowed.
+        """
+        with self._lock:
+            self._require_whole()
+            try:
+                self._is_changing = True
+                return step(*args, **options)
+            except HTTPConnError:
+                raise
+            except BaseException:
+                self._is_torn = True
+                raise
+            finally:
+                self._is_changing = False
+
+    def _require_whole(self) -> None:
+        if self._is_torn and self.error is None:
+            self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
+        if self.error is not None:
+            raise type(self.error)(self.error.message)
+
+    def leave(self, stream: Stream) -> None:
+        """Give a stream up. A finalizer may do that at any moment, also while this thread changes the state."""
+        self._left.append(stream)
+        self._settle()
+
+    def _settle(self) -> None:
+        with self._lock:
+            if self._is_changing:
+                return  # the outer call sees to it
+            while self._left:
+                stream = self._left[0]
+                self._forget(stream)
+                if self._is_torn:
+                    self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
+                else:
+                    self._cancel(stream)
+                self._left.popleft()
+        self.flush()
+
+    def _cancel(self, stream: Stream) -> None:
+        try:
+            self._is_changing = True
+            self._http.cancel(stream)
+        except BaseException:
+            self._is_torn = True
+            raise
+        finally:
+            self._is_changing = False
+
+    def _fail(self, error: HTTPConnError) -> None:
+        """End all streams, and close the socket."""
+        with self._lock:
+            if self.error is not None:
+                return
+            self.error = error
+            if not (self._is_torn or self._is_changing):
+                self._mark(self._failed(error))
+            for signal in self._waiting.values():
+                signal.set()
+        self.wire.close()
+        self._changed(self)
+
+    def take(self, stream: Stream) -> bytes:
+        """Return what has come of a body, and open the windows by as much."""
+        data = self.change(self._http.take_data, stream)
+        if self._http.has_output:
+            self.flush()
+        return data
+
+    def _failed(self, error: HTTPConnError) -> Any:
+        """Have the protocol end its streams."""
+        try:
+            self._is_changing = True
+            return self._http.fail(error)
+        except BaseException:
+            self._is_torn = True
+            raise
+        finally:
+            self._is_changing = False
+
+    def _mark(self, streams: Any) -> None:
+        """Wake the callers of streams that progressed."""
+        for stream in streams:
+            if stream.head is not None and stream.waiter is not _PROGRESSED:
+                self._answers += 1
+            stream.waiter = _PROGRESSED
+            signal = self._waiting.pop(stream, None)
+            if signal is not None:
+                signal.set()
+
+    # Sending. One thread at a time sends, and none while another one receives: that one sends afterwards.
+
+    def flush(self) -> None:
+        """Send what can be sent at once."""
+        while self._http.has_output or self._unsent is not None:
+            with self._lock:
+                if self._is_sending or self._is_receiving or self._is_changing or not self._can_send:
+                    return
+                if self._unsent is None:
+                    self._unsent = self.change(self._http.take_output)
+                self._is_sending = True
+            try:
+                self._unsent = self._rest_of(self._unsent)
+            except WriteFailed:
+                # The server may have sent responses before, and why it ends the connection. The reader finds the end.
+                self._is_deaf, self._unsent = True, None
+                return
+            except BaseException:
+                self._is_torn = True
+                raise
+            finally:
+                self._is_sending = False
+            if self._unsent is not None:
+                return
+
+    @property
+    def _can_send(self) -> bool:
+        return not (self._is_deaf or self._is_torn or self.error)
+
+    def _rest_of(self, data: bytes | memoryview | None) -> bytes | memoryview | None:
+        rest = data
+        while rest is not None:
+            before = rest
+            rest = self.wire.send_at_once(before)
+            if rest is not None and len(rest) == len(before):
+                return rest
+        return None
+
+    async def _drain(self, end: float) -> None:
+        """Wait until the socket has taken everything, or another caller waits for that."""
+        while self._unsent is not None and not self._is_draining:
+            self._is_draining = True
+            try:
+                await self.wire.writable(min(end, until(RETRY)))
+            except WriteTimedOut:
+                if time.monotonic() >= end:
+                    raise
+                self._look()
+            finally:
+                self._is_draining = False
+            self.flush()
+
+    # Receiving, by the caller that has the role of the reader.
+
+    async def progress(self, stream: Stream, end: float, interruption: Interruption | None) -> None:
+        """Wait until a stream may have progressed.
+
+        Raises:
+            ReadTimedOut: the end has come.
+        """
+        try:
+            with self._lock:
+                self._require_whole()
+                if stream.waiter is _PROGRESSED:
+                    stream.waiter = None
+                    return
+                if self._reader is None:
+                    self._reader = stream
+                if self._reader is not stream:
+                    stream.waiter = self._waiting[stream] = self._runtime.signal()
+            if stream.waiter is not None:
+                await self._await_signal(stream.waiter, end)
+            if self._reader is stream:
+                await self._read(stream, end, interruption)
+            if interruption is not None and interruption.is_requested:
+                raise ReadFailed("The request was interrupted")
+        finally:
+            with self._lock:
+                self._forget(stream)
+
+    def _forget(self, stream: Stream) -> None:
+        """End the wait of a stream's caller, and make another one the reader if it was the reader."""
+        if self._waiting.pop(stream, None) is not None or stream.waiter is _PROGRESSED:
+            stream.waiter = None
+        if self._reader is stream:
+            self._reader = None
+        self._appoint()
+
+    def _appoint(self) -> None:
+        if self._reader is None and self._waiting:
+            stream = next(iter(self._waiting))
+            self._reader = stream
+            self._waiting.pop(stream).set()
+
+    async def _await_signal(self, signal: Signal, end: float) -> None:
+        while not signal.is_set():
+            try:
+                left = seconds_left(end)
+                await signal.wait(LOOK if left is None else min(LOOK, left))
+            except TimeoutError:
+                if time.monotonic() >= end:
+                    raise ReadTimedOut("The server sent nothing in time") from None
+                with self._lock:
+                    self._appoint()
+
+    async def _read(self, stream: Stream, end: float, interruption: Interruption | None) -> None:
+        while stream.waiter is not _PROGRESSED and self.error is None:
+            portion = end
+            if self._unsent is not None:
+                portion = min(end, until(RETRY))
+            elif interruption is not None:
+                portion = min(end, until(NOTICE))
+            try:
+                await self.wire.receive_by(self._take, portion)
+            except ReadTimedOut:
+                if portion == end or time.monotonic() >= end:
+                    raise
+                if interruption is not None and interruption.is_requested:
+                    return
+            except ReadFailed as error:
+                if self._http.error is None:
+                    self._fail(error)
+            self.flush()
+
+    def _look(self) -> None:
+        """Take what has come, if no caller reads."""
+        if self._reader is not None or self.error is not None:
+            return
+        visitor = Stream(0, 0, 0, without_body=True, ended=True)
+        try:
+            with self._lock:
+                if self._reader is not None:
+                    return
+                self._reader = visitor
+            if self.wire.is_readable():
+                self._take()
+        except BLOCKED_READ:
+            pass
+        except BROKEN as error:
+            self._fail(ReadFailed(str(error) or type(error).__name__))
+        finally:
+            with self._lock:
+                self._forget(visitor)
+
+    def _take(self) -> int:
+        """Take what has come off the socket. An event loop may call this.
+
+        Raises:
+            BlockingIOError: nothing came that the reader waits for.
+        """
+        count, is_ended = self._fill()
+        if count:
+            self._receive(bytes(self._buffer[:count]))
+        if is_ended:
+            self._receive(b"")
+        reader = self._reader
+        if count < READ_SIZE and not is_ended and reader is not None and reader.waiter is not _PROGRESSED:
+            raise BlockingIOError
+        return count
+
+    def _fill(self) -> tuple[int, bool]:
+        """Fill the buffer; return how far, and whether the server ended the connection."""
+        count = 0
+        self._is_receiving = True
+        try:
+            while count < READ_SIZE:
+                received = self.wire.receive_now(self._buffer[count:])
+                if not received:
+                    return count, True
+                count += received
+                if count < BULK and not self.wire.has_pending():
+                    break
+        except (*BLOCKED_READ, ssl.SSLWantWriteError, *BROKEN):
+            if not count:
+                raise
+        except BaseException:
+            self._is_torn = True
+            raise
+        finally:
+            self._is_receiving = False
+        return count, False
+
+    def _receive(self, data: bytes) -> None:
+        http = self._http
+        limit, was_closing = http.max_streams, http.is_closing
+        with self._lock:
+            self._mark(self.change(http.receive, data))
+        self.flush()
+        if (limit, was_closing) != (http.max_streams, http.is_closing):
+            self._changed(self)

@@ -1,0 +1,253 @@
+"""Which lease uses, dials or waits for which connection: the moves that the pool's operations consist of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from math import inf
+from typing import Generic
+from weakref import ref
+
+from .lease import C, Host, Lease, Share, Stage
+from .waitqueue import WaitQueue
+
+__all__ = ["Placement"]
+
+
+class Placement(Generic[C]):
+    """The state of a pool, and the moves. See :class:`httpconn.http.pool.Pool`."""
+
+    def __init__(
+        self,
+        *,
+        max_connections: int | None = None,
+        max_per_host: int | None = None,
+        max_waiting: int | None = None,
+        max_idle: int | None = None,
+        expiry: float | None = None,
+    ) -> None:
+        self._max_connections = inf if max_connections is None else max_connections
+        self._max_per_host = inf if max_per_host is None else max_per_host
+        self._max_waiting = inf if max_waiting is None else max_waiting
+        self._max_idle = inf if max_idle is None else max_idle
+        self._expiry = inf if expiry is None else expiry
+        self.to_close: dict[C, None] = {}
+        self.to_wake: dict[Lease[C], None] = {}
+        self._number = 0
+        self._is_changing = False
+        self._destroyed: deque[ref[Lease[C]]] = deque()
+        self._note_destroyed = self._destroyed.append
+        # The facts.
+        self._leases: dict[int, ref[Lease[C]]] = {}  # that have not ended, by number
+        self._used: set[C] = set()
+        self._idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()  # the longest idle first, with its time
+        self._shared: dict[C, Share[C]] = {}  # in use or idle
+        # What follows from them.
+        self._hosts: dict[Hashable, Host[C]] = {}
+        self._queue: WaitQueue[Lease[C]] = WaitQueue()  # waits for a slot of the pool, and has one of the host's share
+        self._expires_at = inf  # no idle connection does before
+        self.open: int = 0
+        self.waiting: int = 0
+
+    @property
+    def idle(self) -> int:
+        """Connections that lie idle."""
+        return len(self._idle)
+
+    def _place(self, lease: Lease[C]) -> None:
+        """Grant a lease, or let it wait."""
+        host = self._hosts.get(lease.origin)
+        if host is None:
+            host = self._hosts[lease.origin] = Host(lease.origin)
+        host.may_share = lease.may_share
+        if host.shared is not None and self._has_stream(host.shared):
+            self._grant(lease, host.shared, host)
+        elif host.idle:
+            connection = host.idle.pop()
+            self._used.add(connection)
+            lease.connection = connection
+            lease.reused = True
+            lease.stage = Stage.GRANTED
+            if self._shared:
+                self._grant(lease, connection, host)
+            del self._idle[connection]
+        elif not self._has_share(host):
+            self.waiting += 1
+            self._queue_up(lease, host.blocked)
+        elif self.open < self._max_connections:
+            self._grant_slot(lease, host)
+        elif self._idle:
+            self._evict()
+            self._grant_slot(lease, host)
+        else:
+            self.waiting += 1
+            host.claimed += 1
+            self._queue_up(lease, self._queue)
+
+    def _queue_up(self, lease: Lease[C], queue: WaitQueue[Lease[C]]) -> None:
+        if lease.number == self._number:
+            queue.join(lease)
+        else:  # it has returned
+            queue.join_late(lease)
+
+    def _has_share(self, host: Host[C]) -> bool:
+        taken = host.open + host.claimed
+        return taken < self._max_per_host and (not host.may_share or taken <= host.retired)
+
+    def _has_stream(self, connection: C) -> bool:
+        share = self._shared[connection]
+        return share.leases < share.limit
+
+    def _grant(self, lease: Lease[C], connection: C, host: Host[C]) -> None:
+        """Give a lease a connection that was in use before."""
+        lease.connection = connection
+        lease.reused = True
+        lease.stage = Stage.GRANTED
+        share = self._shared.get(connection)
+        if share is not None:
+            share.leases += 1
+            host.shared = connection
+
+    def _grant_slot(self, lease: Lease[C], host: Host[C]) -> None:
+        self.open += 1
+        host.open += 1
+        lease.stage = Stage.GRANTED
+
+    def _withdraw(self, lease: Lease[C]) -> None:
+        """End a lease that waits."""
+        lease.stage = Stage.ENDED
+        del self._leases[lease.number]
+        self.waiting -= 1
+        host = self._hosts[lease.origin]
+        if not host.blocked.leave(lease):
+            self._queue.leave(lease)
+            host.claimed -= 1
+            self._unblock(host)
+        self._forget(host)
+
+    # Shared connections.
+
+    def _fill(self, host: Host[C]) -> None:
+        """Grant the leases that wait for the shared connection of a host, as far as it takes them."""
+        while host.shared is not None and self._has_stream(host.shared):
+            lease = host.blocked.first()
+            if lease is None:
+                return
+            host.blocked.leave(lease)
+            self._hand_over(host.shared, lease, host)
+
+    def _retire(self, connection: C, share: Share[C]) -> None:
+        share.is_retired = True
+        share.host.retired += 1
+        if share.host.shared is connection:
+            share.host.shared = None
+
+    def _leave(self, connection: C, share: Share[C], now: float, *, reusable: bool) -> None:
+        """End the use of a shared connection by one lease."""
+        host = share.host
+        share.leases -= 1
+        if not (share.is_retired or (reusable and share.limit > 0)):
+            self._retire(connection, share)
+        if share.leases:
+            self._fill(host)
+            self._unblock(host)
+            self._advance()
+        elif share.is_retired:
+            self._close(connection, host)
+        else:
+            host.shared = None if host.shared is connection else host.shared
+            self._hand_on(connection, host, now)
+
+    def _hand_on(self, connection: C, host: Host[C], now: float) -> None:
+        """Give a connection to the waiter that is next, else let it lie idle."""
+        first, blocked = self._queue.first(), host.blocked.first()
+        if blocked is not None and (first is None or blocked.number < first.number):
+            host.blocked.leave(blocked)
+            self._hand_over(connection, blocked, host)
+        elif first is None:
+            self._keep(connection, host, now)
+        elif first.origin != host.origin:
+            self._close(connection, host)
+        else:
+            self._queue.leave(first)
+            host.claimed -= 1
+            self._unblock(host)
+            self._hand_over(connection, first, host)
+
+    def _hand_over(self, connection: C, waiter: Lease[C], host: Host[C]) -> None:
+        self.waiting -= 1
+        self._grant(waiter, connection, host)
+        self.to_wake[waiter] = None
+
+    def _close(self, connection: C, host: Host[C]) -> None:
+        self.to_close[connection] = None
+        self._used.discard(connection)
+        self._end_share(connection)
+        self._free(host)
+
+    def _end_share(self, connection: C) -> None:
+        share = self._shared.pop(connection, None)
+        if share is not None:
+            share.host.retired -= share.is_retired
+
+    def _keep(self, connection: C, host: Host[C], now: float) -> None:
+        if self._expires_at == inf:
+            self._expires_at = now + self._expiry
+        host.idle.append(connection)
+        self._idle[connection] = host, now
+        self._used.discard(connection)
+        if len(self._idle) > self._max_idle:
+            self._evict()
+
+    def _evict(self) -> None:
+        """Give up the connection that has been idle longest. No lease waits for its slot, or it would not be idle."""
+        connection, (host, _) = next(iter(self._idle.items()))
+        self.to_close[connection] = None
+        del self._idle[connection]
+        self._end_share(connection)
+        host.idle.popleft()
+        host.open -= 1
+        self.open -= 1
+        self._forget(host)
+
+    def _expire(self, now: float) -> None:
+        while (longest := next(iter(self._idle.values()), None)) is not None:
+            if longest[1] + self._expiry > now:
+                self._expires_at = longest[1] + self._expiry
+                return
+            self._evict()
+        self._expires_at = inf
+
+    def _free(self, host: Host[C]) -> None:
+        """Give a slot of ``host`` that came free to the waiter that is next."""
+        host.open -= 1
+        self.open -= 1
+        self._unblock(host)
+        self._forget(host)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Grant slots to the leases in the pool's queue, as far as there are any."""
+        while (lease := self._queue.first()) is not None:
+            if self.open >= self._max_connections:
+                if not self._idle:
+                    return
+                self._evict()
+            self._queue.leave(lease)
+            self.waiting -= 1
+            host = self._hosts[lease.origin]
+            host.claimed -= 1
+            self._grant_slot(lease, host)
+            self.to_wake[lease] = None
+
+    def _unblock(self, host: Host[C]) -> None:
+        """Let the lease that has waited longest for a share of the host queue for a slot of the pool, if it may."""
+        lease = host.blocked.first() if self._has_share(host) else None
+        if lease is not None:
+            host.blocked.leave(lease)
+            host.claimed += 1
+            self._queue.join_late(lease)
+
+    def _forget(self, host: Host[C]) -> None:
+        if not (host.open or host.claimed or host.blocked):
+            del self._hosts[host.origin]

@@ -1,0 +1,187 @@
+"""Proxies: their URLs, credentials and header fields."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from ..access import AccessPolicy
+from ..core.headers import check
+from ..core.hosts import check_host
+from ..core.httpx2 import is_of_httpx2
+from ..core.messages import Origin, RawFields
+from ..core.proxychoice import Variable
+from ..core.urls import URL
+from ..errors import InvalidRequest
+from .credentials import PasswordCredentials, ProxyAuth
+from .security import Security
+
+if TYPE_CHECKING:
+    import httpx2
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_ALIASES = {"socks": "socks5h"}  # as GNOME and Clash write it
+
+
+class Proxy:
+    """A proxy, and what it needs beside its URL.
+
+    Args:
+        url: the URL of an http, https, socks5 or socks5h proxy. ``socks5`` resolves names on this machine, ``socks5h``
+            and ``socks`` at the proxy. A user name and a password in it are percent-decoded, as UTF-8.
+        auth: a user name and a password, or an object for another scheme; see :class:`httpconn.ProxyAuth`. Takes the
+            place of those in the URL.
+        headers: header fields for an http or https proxy, with ``CONNECT`` and with each forwarded request.
+        ssl_context: TLS to an https proxy. None verifies as ``verify=True`` does, whatever is used for servers.
+
+    Attributes:
+        url: the URL without user name and password.
+
+    Raises:
+        InvalidRequest: an argument is not valid. The message quotes neither the URL nor the credentials.
+    """
+
+    def __init__(
+        self,
+        url: URL,
+        *,
+        auth: tuple[str, str] | ProxyAuth | None = None,
+        headers: Mapping[str, str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._set(url, auth, headers, ssl_context, "proxy")
+
+    def _set(
+        self,
+        url: URL,
+        auth: tuple[str, str] | ProxyAuth | None,
+        headers: Mapping[str, str] | None,
+        ssl_context: ssl.SSLContext | None,
+        option: str,
+    ) -> None:
+        parsed = _parsed(url, option)
+        self._given: tuple[Any, ...] = str(url), auth, headers, ssl_context, option
+        self.url: httpx.URL = httpx.URL(scheme=parsed.scheme, host=parsed.host, port=parsed.port)
+        self.origin: Origin = Origin(
+            parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _DEFAULT_PORTS[parsed.scheme]
+        )
+        if auth is None and (parsed.username or parsed.password):
+            auth = parsed.username, parsed.password
+        self.is_socks: bool = parsed.scheme.startswith("socks")
+        self.credentials: tuple[bytes, bytes] | None = None
+        self.auth: ProxyAuth | None = None
+        if self.is_socks:
+            self.credentials = _raw(auth, option)
+        elif auth is not None:
+            self.auth = _scheme(auth, option)
+        self.fields: RawFields = list(check(headers))
+        if self.is_socks and self.fields:
+            raise InvalidRequest(f"{option}: a SOCKS5 proxy takes no headers")
+        self.security: Security | None = None if ssl_context is None else Security.of(ssl_context)
+
+    def __repr__(self) -> str:
+        return f"Proxy({str(self.url)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, self._given
+
+    @property
+    def resolves_names(self) -> bool:
+        """Whether it resolves the names of servers."""
+        return self.origin.scheme != "socks5"
+
+
+if TYPE_CHECKING:
+    ProxyLike = str | httpx.URL | httpx.Proxy | httpx2.URL | httpx2.Proxy | Proxy
+else:
+    ProxyLike = str | httpx.URL | httpx.Proxy | Proxy
+
+
+def _made(
+    url: URL,
+    auth: tuple[str, str] | ProxyAuth | None,
+    headers: Mapping[str, str] | None,
+    ssl_context: ssl.SSLContext | None,
+    option: str,
+) -> Proxy:
+    """Make a proxy of an option or of a variable, which errors name."""
+    proxy = Proxy.__new__(Proxy)
+    proxy._set(url, auth, headers, ssl_context, option)
+    return proxy
+
+
+def _parsed(url: URL, option: str) -> httpx.URL:
+    scheme, mark, rest = str(url).partition("://")
+    scheme = scheme.lower()
+    try:
+        parsed = httpx.URL(f"{_ALIASES.get(scheme, scheme)}{mark}{rest}")
+        host = parsed.raw_host.decode("ascii")
+        check_host(f"[{host}]" if ":" in host else host)
+        is_valid = parsed.scheme in _DEFAULT_PORTS and 0 < (parsed.port or 1) < 65_536
+    except httpx.InvalidURL:
+        is_valid = False
+    if not is_valid:
+        # Without the cause, whose text may quote the credentials.
+        raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
+    return parsed
+
+
+def _texts(auth: tuple[str, str], option: str) -> tuple[str, str]:
+    if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
+        raise InvalidRequest(f"{option}: auth must be a user name and a password")
+    return auth
+
+
+def _scheme(auth: tuple[str, str] | ProxyAuth, option: str) -> ProxyAuth:
+    if isinstance(auth, tuple):
+        return PasswordCredentials(*_texts(auth, option))
+    if not callable(getattr(auth, "authenticate", None)):
+        raise InvalidRequest(f"{option}: auth must be a user name and a password, or have a method authenticate")
+    return auth
+
+
+def _raw(auth: tuple[str, str] | ProxyAuth | None, option: str) -> tuple[bytes, bytes] | None:
+    if auth is None:
+        return None
+    if not isinstance(auth, tuple):
+        raise InvalidRequest(f"{option}: a SOCKS5 proxy takes a user name and a password, and no other auth")
+    user, password = _texts(auth, option)
+    return user.encode(), password.encode()
+
+
+def checked_proxy(given: ProxyLike) -> Proxy:
+    """Return a proxy of any form that is accepted.
+
+    Raises:
+        InvalidRequest: it is not a proxy. The message does not quote the URL.
+    """
+    proxy: Any = given
+    if isinstance(proxy, Proxy):
+        return proxy
+    if isinstance(proxy, httpx.Proxy) or is_of_httpx2(proxy, "Proxy"):
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in proxy.headers.raw}
+        return Proxy(proxy.url, auth=proxy.auth, headers=headers, ssl_context=proxy.ssl_context)
+    return Proxy(proxy)
+
+
+def proxy_of(variable: Variable) -> Proxy:
+    """Return the proxy that a variable names; a host without a scheme is an HTTP proxy.
+
+    Raises:
+        InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
+    """
+    url = variable.value if "://" in variable.value else f"http://{variable.value}"
+    return _made(url, None, None, None, variable.name)
+
+
+def require_trusted(access: AccessPolicy) -> None:
+    """A proxy resolves names itself, so that no address behind it can be judged.
+
+    Raises:
+        InvalidRequest: the policy judges addresses, and does not declare proxies to be trusted.
+    """
+    if access.judges_addresses and not access.trusted_proxy:
+        raise InvalidRequest("proxy: the access policy cannot judge what is behind it, unless trusted_proxy=True")

@@ -1,1 +1,0 @@
-"""All that touches the world: clients, clocks, threads and event loops."""

@@ -1,0 +1,302 @@
+"""httpconn's transports and httpx's own make the same of the same bytes, but for what is listed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import httpx
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from httpconn.http.http1protocol import HTTP11Connection
+from httpconn.testing import Step
+from tests.corpora.raw_responses import TO_GET, TO_HEAD
+from tests.http.answers import BAD, GOOD, IRREGULAR
+from tests.http.rivals import Outcome, Stage, at_random, single_bytes, split, stage, whole
+from tests.servers.faces import FACES
+from tests.servers.scripted import Stall, response
+from tests.strategies.responses import wild_responses
+
+CASES = {
+    **{name: ("GET", raw) for name, raw in TO_GET.items()},
+    **{name: ("GET", raw) for name, (raw, _) in {**GOOD, **IRREGULAR, **BAD}.items()},
+    **{f"HEAD, {name}": ("HEAD", raw) for name, raw in TO_HEAD.items()},
+}
+WAYS = (whole, single_bytes, at_random)
+
+Verdict = Literal["same", "refused", "accepted", "other"]
+
+
+class Difference(NamedTuple):
+    """What our transports do with an answer, unlike httpx's, and why."""
+
+    ours: Verdict
+    why: str
+    sign: bytes
+    """A regular expression for what is in such an answer."""
+    cases: tuple[str, ...]
+
+
+DIFFERENCES = (
+    Difference(
+        "refused",
+        "A control character in a value or the reason: invalid by RFC 9110 section 5.5 and RFC 9112 section 4, "
+        "and no good in a log or on a terminal.",
+        rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]",
+        (
+            *("reason with DEL", "reason with ESC", "field with a bell", "field with ESC", "field with DEL"),
+            *("field that ends in DEL", "a control character in a value"),
+        ),
+    ),
+    Difference(
+        "refused",
+        "A control character in a chunk extension: invalid by RFC 9112 section 7.1.1; a lone CR there is what "
+        "smuggles chunks past readers that end the line with it.",
+        rb";[^\n]*?(?:[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n))",
+        ("an extension with a CR", "an extension with a control character", "NUL in a chunk extension"),
+    ),
+    Difference(
+        "refused",
+        "A version that does not exist, in the form of HTTP/1 (RFC 9112 section 2.3), curl refuses as well.",
+        rb"HTTP/(?!1\.[01])[0-9]\.[0-9]",
+        (
+            *("version 1.3", "version 3.0", "version 0.9 to the end", "HTTP/0.9 by name"),
+            *("HTTP/1.2", "HTTP/2.1", "HTTP/9.9"),
+        ),
+    ),
+    Difference(
+        "refused",
+        "More than 100 fields or 64 KiB of header, or of trailers: the limits of ours, which RFC 9110 section 5.4 "
+        "leaves to the client. httpx's is 100 KiB, and does not hold for what arrives at once.",
+        rb"(?:\n[A-Za-z-]+: [^\n]*){101}|[^\n]{60000}",
+        (
+            *("field of 90,000 bytes", "a hundred and ten fields", "a thousand fields", "too many headers"),
+            *("a header one byte too large", "a hundred and fifty trailers", "too many trailers"),
+            *("a trailer section one byte too large", "LF, and too many headers"),
+        ),
+    ),
+    Difference(
+        "refused",
+        "More chunk extensions than data: RFC 9112 section 7.1.1 asks for a limit.",
+        rb";[^\n]{900}",
+        ("an extension of 20,000 bytes", "thirty extensions of 1,000 bytes", "a long chunk extension"),
+    ),
+    Difference(
+        "refused",
+        "A number with more digits than one of 64 bits has, be they zeros: RFC 9112 section 7.1 warns of overflows.",
+        rb"\n[0-9A-Fa-f]{17,}|: *[0-9]{20,}",
+        ("chunk size of 17 digits", "chunk size of 20 digits", "length with 19 zeros before"),
+    ),
+    Difference(
+        "accepted",
+        "White space between a chunk's size and its extension: RFC 9112 section 7.1.1 has it as BWS, to be taken.",
+        rb"\n[0-9A-Fa-f]+[ \t]+;",
+        ("an extension with white space", "an extension behind a tab", "chunk extensions", "chunk extensions, quoted"),
+    ),
+    Difference(
+        "accepted",
+        "The empty line after the last chunk is missing: the last chunk says that the body is whole. curl takes it.",
+        rb"\r\n0+[ \t]*(?:;[^\n]*)?\r\n(?:[^\n]+\r\n)*\r?$",
+        (
+            *("no empty line after a trailer", "half an empty line after a trailer"),
+            *("last CRLF missing", "last CRLF half missing", "last CRLF missing after a trailer"),
+        ),
+    ),
+    Difference(
+        "accepted",
+        "Framing fields in a trailer section, whatever they say: they have no meaning there (RFC 9110 section 6.5.1).",
+        rb"(?is)\n0[^\n]*\r\n.*(?:content-length|transfer-encoding):",
+        ("a trailer that frames",),
+    ),
+    Difference(
+        "other",
+        "The value of Transfer-Encoding is handed on as it came; httpx's is in lower case.",
+        rb"(?i:\ntransfer-encoding:)[ \t]*(?!chunked)(?i:chunked)",
+        ("coding in capitals", "chunked, odd case"),
+    ),
+    Difference(
+        "accepted",
+        "An empty line before the status line: RFC 9112 section 2.2 has a server ignore it, and browsers do so too.",
+        rb"^(?:HTTP/1\.. 1[^\n]*\r\n\r\n)*+\r?\n",
+        (
+            *("100 after an empty line", "LF before", "an empty line after 100", "two empty lines before"),
+            *("an empty line after an interim response", "an empty line before", "empty lines before"),
+        ),
+    ),
+    Difference(
+        "accepted",
+        "A Transfer-Encoding that names chunked more than once, or identity, or nothing beside it: curl and browsers "
+        "take it, and it can be read in only one way.",
+        rb"(?is)\ntransfer-encoding:(?:.*,|.*\ntransfer-encoding:|[ \t]*identity)",
+        (
+            *("chunked and an empty second field", "chunked and identity in two fields", "chunked, identity"),
+            *("coding after an empty member", "coding with an empty member", "identity and a length"),
+            *("identity, chunked", "chunked behind an empty member", "chunked beside identity"),
+            *("chunked in two fields", "chunked twice", "identity"),
+        ),
+    ),
+    Difference(
+        "accepted",
+        "A Content-Length beside chunked, whatever it says: Transfer-Encoding overrides it (RFC 9112 section 6.3).",
+        rb"(?is)(?=.*\ntransfer-encoding:).*\ncontent-length:",
+        ("chunked and a bad length",),
+    ),
+    Difference(
+        "accepted",
+        "Content-Lengths that are the same number, though not the same digits.",
+        rb"(?is)content-length:[^\n]*(?:,|\n(?:.*\n)?content-length:)",
+        ("length repeated, written differently",),
+    ),
+    Difference(
+        "other",
+        "Of framing fields, the one that counts is handed on (RFC 9110 section 8.6, RFC 9112 section 6.3); httpx hands "
+        "on all of them.",
+        rb"(?is)(?=.*\ntransfer-encoding:).*\ncontent-length:|content-length:[^\n]*(?:,|\n(?:.*\n)?content-length:)",
+        (
+            *("304 with a length and chunked", "chunked and a length of the chunks", "chunked and a length of zero"),
+            *("HEAD, a length and chunked", "a list of lengths", "chunked and length", "length and chunked"),
+        ),
+    ),
+    Difference(
+        "other",
+        "HTTP/2 in the status line of what is HTTP/1.1: the version handed on is the one that was spoken.",
+        rb"HTTP/2\.0 ",
+        ("HTTP/2 in clear text",),
+    ),
+    Difference(
+        "accepted",
+        "The same without a minor version, as curl has it.",
+        rb"HTTP/2 ",
+        ("version 2", "HTTP/2 without a minor version"),
+    ),
+    Difference(
+        "other",
+        "A fold is a single space, with the white space around it (RFC 9112 section 5.2). h11 keeps what is before.",
+        rb"[ \t]\r?\n[ \t]",
+        ("obs-fold in much white space",),
+    ),
+    Difference(
+        "refused",
+        "More than 64 interim responses, or more than 64 KiB of them: they would pass for progress without end.",
+        rb"(?s)(?:HTTP/1\.[01] 1.*){9}",
+        ("a thousand of 100", "65 interim responses", "interim responses larger than a header"),
+    ),
+    Difference(
+        "refused",
+        "A chunk extension that is none by RFC 9112 section 7.1.1: readers that look for its end in other places see "
+        "other chunks.",
+        rb"\n[0-9A-Fa-f]+[ \t]*;",
+        (
+            *("an extension above ASCII", "an extension that is empty", "an extension, quoted, open"),
+            *("extensions that are empty", "an empty chunk extension", "an empty chunk extension behind another"),
+            *("a chunk extension of two words", "a chunk extension with a quote inside"),
+            *("a chunk extension with an escaped quote", "a chunk extension with an open quote"),
+            *("a chunk extension without a name", "a chunk extension without a value"),
+            "an invalid extension of the last chunk",
+        ),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def on() -> Iterator[Stage]:
+    with stage() as opened:
+        yield opened
+
+
+def verdict(ours: Outcome, theirs: Outcome) -> Verdict:
+    if ours == theirs or (ours.error and theirs.error):
+        return "same"
+    if ours.error:
+        return "refused"
+    return "accepted" if theirs.error else "other"
+
+
+def one(outcomes: set[Outcome]) -> Outcome:
+    assert len(outcomes) == 1, outcomes
+    return outcomes.pop()
+
+
+def ours_of(on: Stage, method: str, raw: bytes) -> Outcome:
+    """The one outcome of all faces, however the answer is cut."""
+    return one({on.deliver(rival, way(raw), method) for rival in on.ours.values() for way in WAYS})
+
+
+def in_lower_case(outcome: Outcome) -> Outcome:
+    """h11 changes the value of Transfer-Encoding."""
+    headers = (
+        (name, value.lower() if name.lower() == b"transfer-encoding" else value) for name, value in outcome.headers
+    )
+    return outcome._replace(headers=tuple(headers))
+
+
+def tells_its_end(method: str, raw: bytes) -> bool:
+    connection = HTTP11Connection()
+    connection.send_head(method.encode(), b"/", [(b"Host", b"x")])
+    try:
+        for piece in whole(raw):
+            connection.receive(piece)
+    except httpx.RemoteProtocolError:
+        return True
+    return connection.complete
+
+
+@pytest.mark.parametrize(("name", "method", "raw"), [(name, *case) for name, case in CASES.items()], ids=CASES)
+def test_both_make_the_same_of_an_answer_but_for_the_differences(on, name, method, raw):
+    ours = ours_of(on, method, raw)
+    listed: set[Verdict] = {row.ours for row in DIFFERENCES if name in row.cases} or {"same"}
+    for face, way in zip(FACES, WAYS, strict=True):
+        theirs = on.deliver(on.theirs[face], way(raw), method)
+        assert {verdict(ours, theirs)} == listed, (ours, theirs)
+
+
+@pytest.mark.parametrize(("method", "raw"), CASES.values(), ids=CASES)
+def test_an_answer_means_the_same_through_a_proxy(on, method, raw):
+    ours = on.deliver(on.ours["sync"], whole(raw), method)
+    proxied = one({on.deliver(rival, way(raw), method) for rival, way in zip(on.proxied.values(), WAYS, strict=True)})
+    assert in_lower_case(proxied) == in_lower_case(ours)
+
+
+def test_the_differences_are_those_of_answers_that_exist():
+    for row in DIFFERENCES:
+        assert row.cases
+        for name in row.cases:
+            assert re.search(row.sign, CASES[name][1]), name
+
+
+ENDED = {name: case for name, case in CASES.items() if tells_its_end(*case)}
+
+
+@pytest.mark.parametrize(("method", "raw"), ENDED.values(), ids=ENDED)
+def test_the_end_of_an_answer_is_seen_without_that_of_the_connection(on, method, raw):
+    held: list[Step] = [*whole(raw), Stall()]
+    in_time = one({on.play(rival, held, method) for rival in on.ours.values()})
+    assert in_time == on.deliver(on.ours["sync"], whole(raw), method)
+
+
+@pytest.mark.parametrize(("method", "raw"), ENDED.values(), ids=ENDED)
+def test_nothing_of_an_answer_reaches_the_next(on, method, raw):
+    for rival in on.keeping.values():
+        on.play(rival, [*whole(raw)], method)
+        following = on.play(rival, [response(body=b"the next")])
+        assert (following.status, following.body, following.error) == (200, b"the next", "")
+
+
+@settings(deadline=None)
+@given(raw=wild_responses(), method=st.sampled_from(["GET", "HEAD"]), places=st.lists(st.integers(0, 500), max_size=8))
+def test_both_make_the_same_of_wild_answers(on, raw, method, places):
+    pieces = [whole(raw), single_bytes(raw), split(raw, places)]
+    ours = one({on.deliver(on.ours["sync"], each, method) for each in pieces})
+    theirs = on.deliver(on.theirs["sync"], whole(raw), method)
+    found = verdict(ours, theirs)
+    note(f"{raw!r}\nours: {ours}\ntheirs: {theirs}")
+    assert found == "same" or any(row.ours == found and re.search(row.sign, raw) for row in DIFFERENCES)
+
+
+@settings(deadline=None)
+@given(raw=wild_responses(), places=st.lists(st.integers(0, 500), max_size=8))
+def test_wild_answers_mean_the_same_on_every_face(on, raw, places):
+    one({on.deliver(rival, split(raw, places)) for rival in on.ours.values()})

@@ -1,0 +1,36 @@
+"""Header blocks: what is wrong with one does not depend on how its bytes are cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpconn.errors import HeaderTooLarge, ProtocolError
+from httpconn.http.headerblock import FieldBlock, head_begins
+
+STATUS, FIELD, END = b"HTTP/1.1 200 OK\r\n", b"A: x\r\n", b"\r\n"
+MOST_FIELDS, MOST_BYTES = 3, 60
+FAULTS = {
+    "opening, fields": (b"T" + STATUS + FIELD * 4 + END, "no HTTP/1 message"),
+    "fields": (STATUS + FIELD * 4 + END, "too many"),
+    "fields that end in LF": (STATUS + b"A: x\n" * 4 + b"\n", "too many"),
+    "size": (STATUS + b"A: " + b"x" * MOST_BYTES + END, "too large"),
+    "fields, size": (STATUS + FIELD * 4 + b"A: " + b"x" * MOST_BYTES + END, "too many"),
+}
+
+
+def fault(parts: list[bytes]) -> tuple[type[Exception], str]:
+    block = FieldBlock(head_begins, MOST_FIELDS, MOST_BYTES)
+    with pytest.raises((ProtocolError, HeaderTooLarge)) as caught:
+        list(map(block.gather, parts))
+    return caught.type, str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_of_two_faults_the_first_is_told_however_they_are_cut(name):
+    raw, text = FAULTS[name]
+    whole = fault([raw])
+    assert text in whole[1]
+    assert (whole[0] is HeaderTooLarge) == text.startswith("too")
+    assert fault([raw[at : at + 1] for at in range(len(raw))]) == whole
+    for at in range(1, len(raw)):
+        assert fault([raw[:at], raw[at:]]) == whole

@@ -1,0 +1,111 @@
+"""HTTP/2 servers that break the protocol: it is always said to be their fault."""
+
+from __future__ import annotations
+
+import httpx
+import hyperframe.frame as frames
+import pytest
+
+import httpconn
+from httpconn import RetryPolicy
+from tests.http.frames import (
+    CONTENT_LENGTH,
+    STATUS,
+    STATUS_200,
+    answer_on,
+    answering_http2_peer,
+    data,
+    headers,
+    http2_peer,
+    literal,
+)
+
+FAULTS = {
+    "a status that is no number": headers(literal(STATUS, b"abc")) + data(b"ok"),
+    "a length that is no number": headers(STATUS_200 + literal(CONTENT_LENGTH, b"x")) + data(b"ok"),
+    "a length that is not the body's": headers(STATUS_200 + literal(CONTENT_LENGTH, b"9")) + data(b"ok"),
+    "a header that cannot be unpacked": headers(b"\xff\xff\xff\xff\xff\xff"),
+    "a body before the header": data(b"ok"),
+    "a stream that was never opened": frames.DataFrame(7, b"ok").serialize(),
+    "a frame of the wrong size": b"\x00\x00\x03\x04\x00\x00\x00\x00\x00abc",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
+    with http2_peer(certificates, FAULTS[fault]) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            face.run(made.get, url)
+        assert len(str(caught.value)) <= 200
+        face.run(made.leave)
+
+
+def test_a_response_that_begins_before_goaway_continues(face, connect, certificates):
+    """RFC 9113 section 6.8: the server processes the streams up to the last one that it names."""
+    rest = headers(STATUS_200) + data(b"ok")
+    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=1).serialize() + rest) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=0)
+        assert face.get_bytes(connection, url) == b"ok"
+        assert face.get_bytes(connection, url) == b"ok"
+        assert connection.stats().connections.made == 2
+
+
+def test_a_server_that_goes_away_before_it_processes_any_request(face, connect, certificates):
+    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=0).serialize()) as url:
+        connection = connect(http2=True, verify=certificates.trust(), retries=RetryPolicy(attempts=2, backoff=0))
+        with pytest.raises(httpconn.ReadFailed) as caught:
+            face.get_bytes(connection, url)
+        assert caught.value.attempts == 2
+
+
+def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_server, certificates):
+    made = user(http2=True, ssl_context=certificates.trust())
+    with pytest.raises(httpx.LocalProtocolError) as caught:
+        face.run(lambda: made.open(http2_server, headers={"TE": "SECRET"}))
+    assert "SECRET" not in str(caught.value)
+
+
+def streamed(face, parts):
+    """A body that can be had once."""
+
+    async def async_parts():
+        for part in parts:
+            yield part
+
+    return async_parts() if face.is_async else parts
+
+
+def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server, certificates):
+    made = user(http2=True, ssl_context=certificates.trust())
+
+    def parts():
+        yield b"x"
+        raise ValueError("out of parts")
+
+    with pytest.raises(ValueError, match="out of parts"):
+        face.run(made.post, http2_server, streamed(face, parts()))
+
+
+def take_one(send, stream):
+    """The first request of a connection is answered; the server goes away before it takes another."""
+    send(answer_on(stream) if stream == 1 else frames.GoAwayFrame(0, last_stream_id=1).serialize())
+
+
+def test_a_request_that_was_not_taken_goes_out_on_another_connection(face, user, certificates):
+    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        face.run(made.get, url)
+        assert face.run(made.post, url, b"body").content == b"late"
+        assert made.transport.stats.made == 2
+        face.run(made.leave)
+
+
+def test_one_whose_body_was_read_is_an_error_instead(face, user, certificates):
+    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+        made = user(http2=True, ssl_context=certificates.trust())
+        face.run(made.get, url)
+        with pytest.raises(httpx.RemoteProtocolError, match="cannot be sent again"):
+            face.run(made.post, url, streamed(face, (part for part in [b"bo", b"dy"])))
+        assert face.run(made.get, url).content == b"late"
+        face.run(made.leave)

@@ -1,0 +1,265 @@
+"""What a proxy is sent, what it may send back, and which connections are used again; on sync, asyncio and trio."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from contextlib import contextmanager
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+
+import httpconn
+from httpconn import Proxy
+from httpconn.options import Limits
+from httpconn.transport import AsyncHTTPTransport
+from tests.http.acceptor import Acceptor
+from tests.network.test_proxies import relay
+from tests.servers.scripted import Close, Forever, Stall, response
+
+CHALLENGE = {"Proxy-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
+
+
+class Steps:
+    """A scheme of several rounds."""
+
+    def __init__(self) -> None:
+        self.challenges: list[list[str]] = []
+
+    def authenticate(self, method, target):
+        for value in ("Step 1", "Step 2", "Step 3"):
+            self.challenges.append((yield value))
+
+
+class Endless:
+    """A scheme that never gives up."""
+
+    def authenticate(self, method, target):
+        while True:
+            yield "Again"
+
+
+def values(server):
+    return [request.header("proxy-authorization") for request in server.requests]
+
+
+def in_turn(*answers):
+    """A script: one answer for each request, the last one for all others."""
+    left = list(answers)
+    return lambda request: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_a_request_is_forwarded_in_absolute_form(face, connect, scripted):
+    proxy = scripted(response(body=b"ok"))
+    connection = connect(proxy=Proxy(proxy.url, auth=("u", "p"), headers={"X-Tag": "1", "Accept": "no"}))
+    assert face.get_bytes(connection, "http://example.com:8080/a?b=%7E", extra_headers={"Accept": "*/*"}) == b"ok"
+    [request] = proxy.requests
+    assert (request.target, request.header("host")) == (b"http://example.com:8080/a?b=%7E", "example.com:8080")
+    assert (request.header("x-tag"), request.header("proxy-authorization")) == ("1", "Basic dTpw")
+    assert request.header("accept") == "*/*"
+
+
+def test_a_connection_to_a_proxy_serves_all_hosts(face, connect, scripted):
+    proxy = scripted(response(body=b"ok"))
+    for limits, connections in ((Limits(), 1), (Limits(max_per_host=1), 3)):
+        before = proxy.connections
+        connection = connect(proxy=proxy.url, limits=limits)
+        for host in "abcabc":
+            assert face.get_bytes(connection, f"http://{host}.example/") == b"ok"
+        assert proxy.connections - before == connections
+
+
+def test_digest_follows_a_407(face, connect, scripted):
+    proxy = scripted(in_turn(response(407, CHALLENGE, b"x" * 1000), response(body=b"ok")))
+    connection = connect(proxy=Proxy(proxy.url, auth=("u", "p")), retries=0)
+    assert face.get_bytes(connection, "http://example.com/") == b"ok"
+    assert [value.partition(" ")[0] for value in values(proxy)] == ["Basic", "Digest"]
+    assert face.get_bytes(connection, "http://example.com/") == b"ok"
+    assert "nc=00000002" in values(proxy)[2]
+    assert proxy.connections == 1
+
+
+def test_a_407_that_nothing_follows_is_the_response(face, connect, scripted):
+    proxy = scripted(response(407, {"Proxy-Authenticate": "Basic"}, b"no"))
+    with pytest.raises(httpconn.StatusError) as caught:
+        face.get_bytes(connect(proxy=Proxy(proxy.url, auth=("u", "p"))), "http://example.com/")
+    assert caught.value.status_code == 407
+    assert len(proxy.requests) == 1
+
+
+def test_the_body_of_a_407_without_an_end_is_not_waited_for(face, connect, scripted):
+    endless = [b"HTTP/1.1 407 No\r\nProxy-Authenticate: X\r\n\r\n", Forever(b"x" * 10_000)]
+    proxy = scripted(in_turn(endless, response(body=b"ok")))
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
+    assert face.get_bytes(connection, "http://example.com/") == b"ok"
+
+
+def test_a_scheme_that_never_gives_up(face, connect, scripted):
+    proxy = scripted(response(407))
+    connection = connect(proxy=Proxy(proxy.url, auth=Endless()), retries=0)
+    with pytest.raises(httpconn.StatusError):
+        face.get_bytes(connection, "http://example.com/")
+    with pytest.raises(httpconn.ProxyFailed):
+        face.get_bytes(connection, "https://example.com/")
+    assert len(proxy.requests) == 10
+
+
+@pytest.mark.parametrize("value", [b"bytes", "a\r\nX: S3CRET"])
+def test_a_scheme_that_yields_no_field_value(face, connect, scripted, value):
+    class Wrong:
+        def authenticate(self, method, target):
+            yield value
+
+    proxy = scripted(response())
+    connection = connect(proxy=Proxy(proxy.url, auth=Wrong()), retries=0)
+    for url in ("http://example.com/", "https://example.com/"):
+        with pytest.raises(httpconn.InvalidRequest) as caught:
+            face.get_bytes(connection, url)
+        assert "S3CRET" not in str(caught.value)
+    assert proxy.requests == []
+
+
+def test_only_a_request_that_can_be_repeated_is_repeated(face, user, scripted):
+    proxy = scripted(in_turn(response(407), response(body=b"ok")))
+    made = user(proxy=Proxy(proxy.url, auth=Steps()))
+    assert face.run(made.post, "http://example.com/", b"data").content == b"ok"
+    assert [request.body for request in proxy.requests] == [b"data"] * 2
+
+
+class Origin:
+    """A proxy for tunnels, which answers each CONNECT as it is told; and what it was sent."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.heads: list[bytes] = []
+        self._answers = iter(answers)
+        self._lock = threading.Lock()
+
+    def meet(self, sock) -> None:
+        while True:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                data = sock.recv(10_000)
+                if not data:
+                    return
+                head += data
+            with self._lock:
+                self.heads.append(head)
+                answer = next(self._answers, b"HTTP/1.1 200 OK\r\n\r\n")
+            sock.sendall(answer)
+            if not answer.startswith(b"HTTP/1.1 407"):
+                target = head.split(b" ")[1].decode()
+                host, _, port = target.rpartition(":")
+                relay(sock, host, int(port))
+                return
+            if b"close" in answer:
+                return
+
+
+@contextmanager
+def tunnelling(*answers: bytes):
+    origin = Origin(*answers)
+    with Acceptor(origin.meet) as acceptor:
+        yield origin, f"http://127.0.0.1:{acceptor.port}"
+
+
+REFUSAL = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Step %d\r\nContent-Length: 2\r\n%b\r\nno"
+
+
+@pytest.mark.parametrize("closing", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_rounds_of_a_tunnel(face, connect, scripted, certificates, closing):
+    server, auth = scripted(response(body=b"ok"), tls=certificates.good), Steps()
+    with tunnelling(REFUSAL % (1, closing), REFUSAL % (2, closing)) as (proxy, url):
+        made = Proxy(url, auth=auth, headers={"X-Tag": "1"})
+        connection = connect(proxy=made, verify=certificates.trust(), retries=0)
+        for _ in range(2):
+            got = face.get_bytes(connection, server.url, extra_headers={"Authorization": "S3CRET"})
+            assert got == b"ok"
+        face.close(connection)
+    assert [head.split(b"Step ")[1][:1] for head in proxy.heads] == [b"1", b"2", b"3"]
+    assert auth.challenges == [["Step 1"], ["Step 2"]]
+    assert all(b"S3CRET" not in head and b"X-Tag: 1" in head and b"User-Agent" not in head for head in proxy.heads)
+    assert all(request.header(name) is None for request in server.requests for name in ("x-tag", "proxy-authorization"))
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200\r\n\r\n",
+    ],
+    ids=["length", "chunked", "nonsense", "HTTP/1.0", "close", "interim"],
+)
+def test_framing_fields_of_a_tunnel_are_ignored(face, connect, scripted, certificates, head):
+    server = scripted(response(body=b"ok"), tls=certificates.good)
+    with tunnelling(head) as (_, url):
+        connection = connect(proxy=url, verify=certificates.trust(), retries=0)
+        assert face.get_bytes(connection, server.url) == b"ok"
+        face.close(connection)
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(403, False), (407, False), (502, True), (504, True)])
+def test_a_refused_tunnel_says_its_status(face, connect, scripted, status, retryable):
+    proxy = scripted(response(status))
+    with pytest.raises(httpconn.ProxyFailed, match=f"{status}.*") as caught:
+        face.get_bytes(connect(proxy=proxy.url, retries=0), "https://example.com/")
+    assert (caught.value.status_code, caught.value.retryable) == (status, retryable)
+    assert isinstance(caught.value, httpx.ProxyError)
+
+
+def test_a_proxy_that_ends_the_connection(face, connect, scripted):
+    proxy = scripted([Close()])
+    with pytest.raises(httpconn.ProxyFailed) as caught:
+        face.get_bytes(connect(proxy=proxy.url, retries=0), "https://example.com/")
+    assert (caught.value.status_code, caught.value.retryable) == (None, True)
+
+
+def test_tunnels_of_one_origin_are_shared_and_those_of_others_are_not(face, connect, scripted, certificates):
+    first, second = (scripted(response(body=b"ok"), tls=certificates.good) for _ in range(2))
+    with tunnelling() as (proxy, url):
+        connection = connect(proxy=url, verify=certificates.trust())
+        for server in (first, second, first, second):
+            assert face.get_bytes(connection, server.url) == b"ok"
+        face.close(connection)
+    assert len(proxy.heads) == 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_call_that_is_cancelled_leaves_no_connection(backend, scheme, scripted):
+    proxy = scripted([Stall()], on_connect=[Stall()] if scheme == "socks5h" else [])
+    url = proxy.url.replace("http:", f"{scheme}:")
+
+    async def main() -> None:
+        limits = Limits(max_connections=1)
+        async with httpx.AsyncClient(transport=AsyncHTTPTransport(proxy=url, limits=limits)) as client:
+            for number in range(1, 4):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(client.get, "https://example.com/")
+                    await anyio.to_thread.run_sync(proxy.wait_for, lambda number=number: proxy.connections == number)
+                    tasks.cancel_scope.cancel()
+                await anyio.to_thread.run_sync(proxy.wait_for, lambda: proxy.open_connections == 0)
+
+    anyio.run(main, backend=backend)
+
+
+def test_an_https_proxy_is_verified_by_its_own_context(face, connect, scripted, certificates):
+    proxy = scripted(response(body=b"ok"), tls=certificates.good)
+    trusting = Proxy(proxy.url, ssl_context=ssl.create_default_context(cafile=certificates.files.authority))
+    assert face.get_bytes(connect(proxy=trusting), "http://example.com/") == b"ok"
+    with pytest.raises(httpconn.TLSFailed):
+        face.get_bytes(connect(proxy=proxy.url, verify=certificates.trust(), retries=0), "http://example.com/")
+
+
+def test_a_target_that_would_change_the_host_is_refused(face, user, scripted):
+    proxy = scripted(response())
+    made = user(proxy=proxy.url)
+    with pytest.raises(httpx.LocalProtocolError):
+        face.run(lambda: made.open("http://example.com/", extensions={"target": b"@evil.example/"}))
+    assert proxy.requests == []

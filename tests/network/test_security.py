@@ -1,0 +1,106 @@
+"""Certificates that are replaced while the program runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+
+import httpx
+import pytest
+
+from httpconn.network.security import Security
+from tests.servers.scripted import Close, response
+
+
+def security(authority, cert=None, **options):
+    return Security(str(authority), cert, check_every=0.0, **options)
+
+
+def replace(path, source):
+    """As deployments do: a new file, moved over the old one."""
+    new = path.with_name("new")
+    shutil.copy(source, new)
+    os.replace(new, path)
+
+
+@pytest.fixture
+def authority(certificates, tmp_path):
+    """A file that does not hold the authority of the servers, yet."""
+    return shutil.copy(certificates.files.other_authority, tmp_path / "authority.pem")
+
+
+class TestAuthorities:
+    """A CA file."""
+
+    def test_a_replaced_file_counts_for_new_connections(self, face, user, scripted, certificates, authority):
+        server = scripted(response(body=b"ok"), tls=certificates.good)
+        made = user(ssl_context=security(authority))
+        with pytest.raises(httpx.ConnectError):
+            face.run(made.get, server.url)
+        replace(authority, certificates.files.authority)
+        assert face.run(made.get, server.url).content == b"ok"
+
+    def test_by_http2_and_through_a_proxy(self, face, user, http2_server, certificates, authority, proxy_server):
+        for options in ({"http2": True}, {"proxy": proxy_server.url}):
+            replace(authority, certificates.files.other_authority)
+            made = user(ssl_context=security(authority, http2="http2" in options), **options)
+            with pytest.raises(httpx.ConnectError):
+                face.run(made.get, f"{http2_server}/bytes/3")
+            replace(authority, certificates.files.authority)
+            answer = face.run(made.get, f"{http2_server}/bytes/3")
+            assert answer.http_version == ("HTTP/2" if "http2" in options else "HTTP/1.1")
+
+    def test_an_open_connection_goes_on(self, face, user, scripted, certificates, authority):
+        server = scripted(response(body=b"ok"), tls=certificates.good)
+        replace(authority, certificates.files.authority)
+        made = user(ssl_context=security(authority))
+        face.run(made.get, server.url)
+        replace(authority, certificates.files.other_authority)
+        face.run(made.get, server.url)
+        assert server.connections == 1
+
+    def test_a_file_that_is_broken_or_gone_leaves_the_last_good_one(
+        self, face, user, scripted, certificates, authority, caplog
+    ):
+        server = scripted([response(body=b"ok"), Close()], tls=certificates.good)
+        replace(authority, certificates.files.authority)
+        made = user(ssl_context=security(authority))
+        for spoil in (lambda: authority.write_text("nothing"), authority.unlink):
+            spoil()
+            with caplog.at_level(logging.WARNING, "httpconn.tls"):
+                assert face.run(made.get, server.url).content == b"ok"
+            assert str(authority) in caplog.text
+            caplog.clear()
+
+
+class TestClientCertificates:
+    """A certificate and its key."""
+
+    def test_a_replaced_one_is_presented_by_new_connections(self, face, user, scripted, certificates, tmp_path):
+        server = scripted(response(body=b"ok"), tls=certificates.client_required)
+        client = shutil.copy(certificates.files.stranger, tmp_path / "client.pem")
+        made = user(ssl_context=security(certificates.files.authority, str(client)))
+        with pytest.raises(httpx.TransportError):
+            face.run(made.get, server.url)
+        replace(client, certificates.files.client)
+        assert face.run(made.get, server.url).content == b"ok"
+
+
+def test_the_files_are_looked_at_only_now_and_then(face, user, scripted, certificates, authority):
+    server = scripted(response(body=b"ok"), tls=certificates.good)
+    made = user(ssl_context=Security(str(authority), check_every=3600.0))
+    replace(authority, certificates.files.authority)
+    with pytest.raises(httpx.ConnectError):
+        face.run(made.get, server.url)
+
+
+def test_objects_of_equal_options_share_what_is_loaded_anew(face, certificates, authority, user, scripted):
+    server = scripted([response(body=b"ok"), Close()], tls=certificates.good)
+    one, other = security(authority), security(authority)
+    replace(authority, certificates.files.authority)
+    infos = []
+    for each in (one, other):
+        answer = face.run(user(ssl_context=each).get, server.url)
+        infos.append(answer.extensions["network_stream"].get_extra_info("ssl_object"))
+    assert infos[0].context is infos[1].context

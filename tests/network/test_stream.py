@@ -1,0 +1,183 @@
+"""Who receives much, or takes long over it, lets others have their turn, and loses nothing in it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from httpconn.errors import WriteFailed
+from httpconn.network.security import Security
+from httpconn.network.stream import BURST, STINT, Wire
+from httpconn.runtime.runtimes import BlockingRuntime
+from httpconn.runtime.stepping import run_sync
+from httpconn.runtime.timeouts import until
+
+
+class Interrupted(Exception):
+    """As a cancellation."""
+
+
+class InterruptedRuntime(BlockingRuntime):
+    """Each turn that others get is the end of whoever gave it."""
+
+    async def pause(self) -> None:
+        raise Interrupted
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Wire, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        wire = Wire(ours, InterruptedRuntime())
+        yield wire, theirs
+        wire.close()
+
+
+def test_an_interruption_among_many_bytes_loses_none(ends):
+    wire, theirs = ends
+    block = bytes(range(256)) * 64
+    received = bytearray()
+    turns = 0
+    for _ in range(3 * BURST // len(block)):
+        theirs.sendall(block)
+        try:
+            received += run_sync(wire.receive(len(block), until(5)))
+        except Interrupted:
+            turns += 1
+            received += run_sync(wire.receive(len(block), until(5)))
+    assert received == block * (3 * BURST // len(block))
+    assert turns >= 2
+
+
+def test_few_bytes_that_take_long_give_way_too(ends):
+    wire, theirs = ends
+    theirs.sendall(b"ab")
+    run_sync(wire.send(b"x", until(5)))
+    assert run_sync(wire.receive(1, until(5))) == b"a"
+    worked_until = time.monotonic() + 2 * STINT
+    while time.monotonic() < worked_until:
+        pass
+    with pytest.raises(Interrupted):
+        run_sync(wire.receive(1, until(5)))
+
+
+def send_much(wire, theirs):
+    for _ in range(3 * BURST // 4096):
+        run_sync(wire.send(bytes(4096), until(5), onward=True))
+        theirs.recv(4096)
+
+
+def test_who_sends_much_lets_others_have_their_turn(ends):
+    wire, theirs = ends
+    with pytest.raises(Interrupted):
+        send_much(wire, theirs)
+
+
+def received(theirs: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += theirs.recv(65536)
+    return data
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    request = bytes(range(256)) * 256
+    with theirs, ThreadPoolExecutor(1) as pool:
+        wire = Wire(ours, BlockingRuntime())
+        before = ours.send(bytes(len(request))) if full else 0
+        rest = wire.send_at_once(request)
+        assert rest is not None
+        assert (rest == request) is full
+        arriving = pool.submit(received, theirs, before + len(request))
+        run_sync(wire.send(rest, until(5)))
+        assert arriving.result()[before:] == request
+        assert wire.send_at_once(b"next") is None
+        wire.close()
+
+
+def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
+    wire, theirs = ends
+    block = bytes(range(256)) * 16
+    turns = 0
+    for _ in range(3 * BURST // len(block)):
+        expected = block
+        try:
+            run_sync(wire.send(block, until(5), onward=True))
+        except Interrupted:
+            turns += 1
+            run_sync(wire.send(b"next", until(5)))
+            expected += b"next"
+        assert received(theirs, len(expected)) == expected
+    assert turns >= 2
+
+
+class ClosingRuntime(BlockingRuntime):
+    """Another thread closes the wire just then."""
+
+    async def pause(self) -> None:
+        self.wire.close()
+        self.number = self.wire.get_extra_info("socket").fileno()
+
+
+def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        runtime = ClosingRuntime()
+        wire = runtime.wire = Wire(ours, runtime)
+        with pytest.raises(WriteFailed):
+            send_much(wire, theirs)
+    assert runtime.number >= 0
+    assert wire.get_extra_info("socket").fileno() < 0
+
+
+def secured(outer: ssl.SSLSocket, context: ssl.SSLContext) -> Callable[[int], bytes]:
+    """Shake hands as a server inside of TLS; what receives then."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inner = context.wrap_bio(incoming, outgoing, server_side=True)
+
+    def step(take: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return take()
+            except ssl.SSLWantReadError:
+                outer.sendall(outgoing.read())
+                incoming.write(outer.recv(65536))
+
+    step(inner.do_handshake)
+    outer.sendall(outgoing.read())
+    return lambda count: step(lambda: inner.read(count))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates, layers):
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # less than what is encrypted at once
+    wire = Wire(ours, BlockingRuntime())
+    data = bytes(range(256)) * 16384
+    received = bytearray()
+
+    def receive() -> None:
+        theirs.settimeout(5)
+        with certificates.good.wrap_socket(theirs, server_side=True) as outer, suppress(TimeoutError):
+            recv = outer.recv if layers == 1 else secured(outer, certificates.good)
+            while len(received) < len(data):
+                received.extend(recv(65536))
+
+    with ThreadPoolExecutor(1) as pool:
+        receiving = pool.submit(receive)
+        for _ in range(layers):
+            run_sync(wire.start_tls(Security(certificates.trust()), "localhost", until(5)))
+        run_sync(wire.send(data, until(5)))
+        receiving.result()
+    wire.close()
+    assert received == data

@@ -1,0 +1,80 @@
+"""A child process does not touch its parent's connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from httpconn.errors import InvalidRequest
+from httpconn.network.tlscontext import recipe_of, shared_context
+from httpconn.transport import HTTPTransport
+from tests.http.children import exit_code_of
+from tests.servers.scripted import ScriptedServer, response
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_childs_copies_are_closed_and_the_parents_connection_lives_on(tls, certificates):
+    with ScriptedServer(response(body=b"ok"), tls=certificates.good if tls else None) as server:
+        transport = HTTPTransport(ssl_context=certificates.trust())
+        with httpx.Client(transport=transport) as client:
+            answer = client.get(server.url)
+            stream = answer.extensions["network_stream"]
+
+            def child() -> bool:
+                transport.close()
+                return stream.get_extra_info("socket").fileno() == -1
+
+            assert exit_code_of(child) == 0
+            assert client.get(server.url).content == b"ok"
+        assert server.connections == 1
+        assert len(server.requests) == 2
+
+
+def test_a_client_that_is_used_in_the_child_dials_anew():
+    with ScriptedServer(response(body=b"ok")) as server, httpx.Client(transport=HTTPTransport()) as client:
+        client.get(server.url)
+        assert exit_code_of(lambda: client.get(server.url).content == b"ok") == 0
+        assert client.get(server.url).content == b"ok"
+        assert [request.connection for request in server.requests] == [1, 2, 1]
+
+
+def test_an_answer_that_is_half_read_in_the_parent_is_nothing_to_the_child():
+    transport = HTTPTransport()
+    with (
+        ScriptedServer([response(body=bytes(1_000_000))]) as server,
+        httpx.Client(transport=transport) as client,
+        client.stream("GET", server.url) as answer,
+    ):
+
+        def child() -> bool:
+            answer.close()
+            return len(client.get(server.url).content) == 1_000_000 and transport.stats.open == 1
+
+        assert exit_code_of(child) == 0
+        assert len(answer.read()) == 1_000_000
+
+
+def test_a_fork_while_another_thread_makes_a_context(tmp_path):
+    pipe = str(tmp_path / "authorities.pem")
+    os.mkfifo(pipe)
+
+    def load():
+        with suppress(InvalidRequest):
+            shared_context(recipe_of(pipe, None, trust_env=False, http2=False))
+
+    def child() -> bool:
+        signal.alarm(10)
+        return shared_context(recipe_of(True, None, trust_env=False, http2=False)) is not None
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    with open(pipe, "wb"):  # opens as soon as the other thread reads
+        assert exit_code_of(child) == 0
+    loader.join()
