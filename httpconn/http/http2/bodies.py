@@ -143,12 +143,17 @@ class BodyReceiver:
 
     def _acknowledge(self, stream: Stream, size: int) -> None:
         stream.unacknowledged += size
-        if 2 * stream.unacknowledged >= stream.window_size and not 0 <= stream.left <= stream.window:
-            self._update_window(stream)
+        if 0 <= stream.left <= stream.window:
+            return
+        is_half = 2 * stream.unacknowledged >= stream.window_size
+        # A large body grows its window with the first read: each round trip with a small window would delay it.
+        if is_half or stream.left > stream.window_size == STREAM_WINDOW:
+            growth = growth_of(stream.window_size, stream.largest_read, self._growth, stream.left)
+            if is_half or growth:
+                self._update_window(stream, growth)
 
-    def _update_window(self, stream: Stream) -> None:
-        """Open the window by the data that was read, and further if the reader keeps up."""
-        growth = growth_of(stream.window_size, stream.largest_read, self._growth)
+    def _update_window(self, stream: Stream, growth: int) -> None:
+        """Open the window by the data that was read and by its growth."""
         self._growth -= growth
         stream.window_size += growth
         increment = stream.unacknowledged + growth

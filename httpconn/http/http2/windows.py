@@ -26,8 +26,8 @@ INITIAL_WINDOW = 2**16 - 1
 _FACTOR = 4
 
 
-def growth_of(window: int, largest_read: int, left: int) -> int:
-    """Return how much a stream's window grows when half of it was read.
+def growth_of(window: int, largest_read: int, budget: int, left: int) -> int:
+    """Return how much a stream's window grows.
 
     A reader that always found less than half a window waiting keeps up with the server: a larger window lets more
     data travel at once. A slower reader gains nothing.
@@ -35,8 +35,10 @@ def growth_of(window: int, largest_read: int, left: int) -> int:
     Args:
         window: the size of the window.
         largest_read: the most that the reader found waiting.
-        left: what the streams of the connection may grow yet.
+        budget: what the streams of the connection may grow yet.
+        left: bytes of the body that are still to come; negative if that is not known.
     """
     if 2 * largest_read > window:
         return 0
-    return min(window * (_FACTOR - 1), MAX_STREAM_WINDOW - window, left)
+    wanted = window * (_FACTOR - 1) if left < 0 else max(0, left - window)
+    return min(wanted, MAX_STREAM_WINDOW - window, budget)
