@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from httpconn.progress import Meter, Progress, megabytes, rich_progress, shown, tqdm_progress
+from httpconn.progress import Meter, Progress, megabytes, printable, rich_progress, tqdm_progress
 
 
 def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
@@ -142,7 +142,7 @@ def test_no_bars_are_imported_at_the_start() -> None:
 
 @pytest.mark.parametrize(("text", "safe"), [("Grüße", "Grüße"), ("a\x1b[0m\n", r"a\x1b[0m\n"), ("\udcff", r"\udcff")])
 def test_what_steers_a_terminal_is_escaped(text: str, safe: str) -> None:
-    assert shown(text) == safe
+    assert printable(text) == safe
 
 
 @pytest.mark.parametrize(

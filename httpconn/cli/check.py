@@ -13,7 +13,7 @@ from ..access import AccessPolicy
 from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import HTTPConnError
 from ..network.explaining import explained
-from ..progress import shown
+from ..progress import printable
 from .ending import complain, exit_code, one_line_errors
 from .output import output_errors
 
@@ -73,7 +73,7 @@ def _colours() -> bool | None:
 
 def _line(text: str, verdict: Checked | CheckedAddress) -> str:
     """With colours, which click leaves out where no terminal is written to."""
-    text = shown(text)
+    text = printable(text)
     if verdict.allowed:
         return f"{text}: {click.style('allowed', fg='green')}"
     return f"{text}: {click.style('refused', fg='red')}, {verdict.rule}"

@@ -11,7 +11,7 @@ import click
 
 from .. import errors
 from ..access import AccessPolicy
-from ..progress import ProgressFace, shown
+from ..progress import ProgressDisplay, printable
 
 # The first class that fits counts; an error that none fits ends with 1.
 EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
@@ -37,17 +37,21 @@ def exit_code(error: errors.HTTPConnError) -> int:
     return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def tell(line: str, face: ProgressFace | None = None) -> None:
+def tell(line: str, face: ProgressDisplay | None = None) -> None:
     """A line on standard error, above the bars if there are any; one that nobody can read is no error."""
     with suppress(OSError):
         if face is None:
-            click.echo(shown(line), err=True)
+            click.echo(printable(line), err=True)
         else:
             face.say(line)
 
 
 def complain(
-    error: errors.HTTPConnError, face: ProgressFace | None = None, *, url: str | None = None, source: str | None = None
+    error: errors.HTTPConnError,
+    face: ProgressDisplay | None = None,
+    *,
+    url: str | None = None,
+    source: str | None = None,
 ) -> None:
     """What is wrong, on standard error; with which URL, and with which line of a list."""
     if url is not None:

@@ -8,7 +8,7 @@ import click
 
 from ..api.outcomes import Saved
 from ..downloads.downloaded import Downloaded
-from ..progress import Progress, ProgressFace, megabytes, shown
+from ..progress import Progress, ProgressDisplay, megabytes, printable
 from .ending import complain, exit_code, tell
 from .jsonlines import saved_line
 from .output import output_errors
@@ -24,7 +24,7 @@ class Summary:
         skipped: a file that was left alone was not asked about.
     """
 
-    def __init__(self, face: ProgressFace | None, *, json: bool, skipped: bool = False) -> None:
+    def __init__(self, face: ProgressDisplay | None, *, json: bool, skipped: bool = False) -> None:
         self._face = face
         self._json = json
         self._left_alone = "skipped" if skipped else "up to date"
@@ -76,7 +76,7 @@ class Summary:
     def _line_of(self, downloaded: Downloaded) -> str:
         """The file, and what is known of it."""
         facts = self._kept_facts(downloaded) if downloaded.unmodified else _fetched(downloaded)
-        return f"{shown(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
+        return f"{printable(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *facts])})"
 
     def _kept_facts(self, downloaded: Downloaded) -> list[str]:
         """A digest proves what a skipped file is."""

@@ -1,18 +1,17 @@
-"""How far a download has come: the event, and faces that show it on terminals and in logs."""
+"""The progress of downloads: the event and the displays for terminals and logs."""
 
 from .displays import rich_progress, tqdm_progress
-from .meter import EVERY, Meter, Progress, ProgressCallback
-from .plainlines import ProgressFace
-from .text import megabytes, shown
+from .meter import EVENT_INTERVAL, Meter, Progress, ProgressCallback
+from .plainlines import ProgressDisplay, megabytes, printable
 
 __all__ = [
-    "EVERY",
+    "EVENT_INTERVAL",
     "Meter",
     "Progress",
     "ProgressCallback",
-    "ProgressFace",
+    "ProgressDisplay",
     "megabytes",
+    "printable",
     "rich_progress",
-    "shown",
     "tqdm_progress",
 ]

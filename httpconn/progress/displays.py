@@ -1,4 +1,4 @@
-"""Faces of progress: bars that move on a terminal, plain lines elsewhere."""
+"""Displays of progress: animated bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,62 +9,65 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
 from ..errors import InvalidRequest
-from .plainlines import Lines, Nobody, ProgressFace
+from .plainlines import Lines, NoDisplay, ProgressDisplay
 
-Bars = Callable[[TextIO], AbstractContextManager[ProgressFace]]
+Bars = Callable[[TextIO], AbstractContextManager[ProgressDisplay]]
 
 
 @contextmanager
-def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressFace]:
-    """A callback that draws a bar for each download on a terminal, and writes plain lines elsewhere.
+def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
+    """Provide a callback that draws a bar for each download on a terminal, and writes plain lines elsewhere.
 
-    One callback serves several downloads at once, from any thread. A terminal that cannot move its cursor
-    (``TERM=dumb``) gets lines as well.
+    One callback serves several downloads at the same time, in any thread. A terminal that cannot move its cursor
+    (``TERM=dumb``) also gets lines.
 
     Args:
-        stream: where to; by default stderr.
+        stream: a text stream. The default is stderr.
 
     Raises:
         InvalidRequest: the extra ``cli`` is not installed.
     """
-    with _face(stream, _rich, "rich: pip install 'httpconn[cli]'") as face:
-        yield face
+    with _display(stream, _rich, "rich: pip install 'httpconn[cli]'") as display:
+        yield display
 
 
 @contextmanager
-def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressFace]:
-    """The same as :func:`rich_progress`, with the bars of tqdm.
+def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
+    """Provide the same callback as :func:`rich_progress`, with the bars of tqdm.
+
+    Args:
+        stream: a text stream. The default is stderr.
 
     Raises:
         InvalidRequest: the extra ``tqdm`` is not installed.
     """
-    with _face(stream, _tqdm, "tqdm: pip install 'httpconn[tqdm]'") as face:
-        yield face
+    with _display(stream, _tqdm, "tqdm: pip install 'httpconn[tqdm]'") as display:
+        yield display
 
 
 @contextmanager
-def _face(stream: TextIO | None, bars: Bars, needed: str) -> Iterator[ProgressFace]:
+def _display(stream: TextIO | None, bars: Bars, extra: str) -> Iterator[ProgressDisplay]:
     stream = stream or sys.stderr
-    if stream is None:  # closed, as under some supervisors
-        yield Nobody()
+    if stream is None:  # stderr is None under some supervisors
+        yield NoDisplay()
     elif not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield Lines(stream)
     else:
         try:
-            shown = bars(stream)
+            display = bars(stream)
         except ImportError as error:
-            raise InvalidRequest(f"A progress bar needs {needed}") from error
-        with shown as face:
-            yield face
+            raise InvalidRequest(f"A progress bar needs {extra}") from error
+        with display as entered:
+            yield entered
 
 
-def _rich(stream: TextIO) -> AbstractContextManager[ProgressFace]:
+def _rich(stream: TextIO) -> AbstractContextManager[ProgressDisplay]:
     from .richbars import RichBars
 
     return RichBars(stream)
 
 
-def _tqdm(stream: TextIO) -> AbstractContextManager[ProgressFace]:
+def _tqdm(stream: TextIO) -> AbstractContextManager[ProgressDisplay]:
     from .tqdmbars import TqdmBars
 
     return TqdmBars(stream)

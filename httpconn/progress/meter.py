@@ -1,4 +1,4 @@
-"""How far a download has come: the event, and how often it is told."""
+"""The progress event of a download, and the meter that reports it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-EVERY = 0.1
-"""Seconds between two events."""
+EVENT_INTERVAL = 0.1
+"""Least seconds between two events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one download has come.
+    """The progress of one download.
 
     Attributes:
-        received: bytes of the file so far.
-        total: bytes that it will have, or None where the server does not say.
-        speed: bytes per second, since the attempt began.
-        attempt: the number of the attempt, from 1.
+        received: bytes of the file received so far.
+        total: size of the file in bytes, or None if the server does not send it.
+        speed: bytes per second since the start of the attempt.
+        attempt: number of the attempt, from 1.
         done: whether the file is complete.
         url: the URL, redacted.
-        path: the target.
-        failed: whether the download has failed; no event of it follows.
+        path: path of the target.
+        failed: whether the download has failed. No event of this download follows.
     """
 
     received: int
@@ -39,9 +39,12 @@ ProgressCallback = Callable[[Progress], object]
 
 
 class Meter:
-    """Counts one attempt, and tells of it at most about ten times a second; the first and the last are always told.
+    """A meter of one attempt. It reports the start, the end, and at most about ten events per second between them.
 
-    An attempt that resumes starts with what there is; one that has to restart takes what was told back.
+    Args:
+        callback: a function that gets the events, or None.
+        start: bytes of the file before this attempt. It is smaller than the last report if the download restarts.
+        now: current time in seconds.
     """
 
     def __init__(
@@ -61,28 +64,28 @@ class Meter:
         self._path = path
         self._attempt = attempt
         self._received = self._start = start
-        self._began = now
-        self._due = now
+        self._started_at = now
+        self._next_event = now
         self.advance(0, now)
 
     def advance(self, count: int, now: float) -> None:
-        """So many bytes more."""
+        """Add received bytes."""
         self._received += count
-        if now >= self._due:
-            self._tell(now)
+        if now >= self._next_event:
+            self._report(now)
 
     def finish(self, now: float) -> None:
-        """The file stands under its name."""
-        self._tell(now, done=True)
+        """Report that the file is complete and has its name."""
+        self._report(now, done=True)
 
     def fail(self, now: float) -> None:
-        """The download has failed."""
-        self._tell(now, failed=True)
+        """Report that the download has failed."""
+        self._report(now, failed=True)
 
-    def _tell(self, now: float, *, done: bool = False, failed: bool = False) -> None:
-        self._due = now + EVERY
+    def _report(self, now: float, *, done: bool = False, failed: bool = False) -> None:
+        self._next_event = now + EVENT_INTERVAL
         if self._callback is not None:
-            speed = (self._received - self._start) / max(now - self._began, 1e-9)
+            speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
             total = self._received if done else self._total
             event = Progress(self._received, total, speed, self._attempt, done, self._url, self._path, failed)
             self._callback(event)

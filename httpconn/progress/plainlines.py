@@ -1,4 +1,4 @@
-"""The face of progress where nothing can move: a line now and then."""
+"""The display of progress for logs and simple terminals, and the text of its lines."""
 
 from __future__ import annotations
 
@@ -8,109 +8,120 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from .meter import Progress
-from .text import megabytes, shown
 
 
-class ProgressFace(Protocol):
-    """Shows the progress of downloads, from any thread.
+class ProgressDisplay(Protocol):
+    """A callback that displays the progress of downloads. Any thread may call it.
 
     Attributes:
-        moves: it draws again and again on the last rows of a terminal.
+        moves: whether the display redraws the last rows of a terminal.
     """
 
     moves: bool
 
     def __call__(self, event: Progress) -> None:
-        """Show how far one has come."""
+        """Display an event."""
 
     def say(self, line: str) -> None:
-        """Write a line that stays, beside what moves."""
+        """Write a permanent line above the bars."""
 
     def drop(self, path: Path) -> None:
-        """Show nothing of a download any more."""
+        """Remove the bar of a download."""
 
 
-class Nobody:
-    """Where nobody can read."""
+class NoDisplay:
+    """A display without output, for processes without stderr."""
 
-    moves = False
+    moves: bool = False
 
     def __call__(self, event: Progress) -> None:
-        """Show nothing."""
+        """Ignore an event."""
 
     def say(self, line: str) -> None:
-        """Say nothing."""
+        """Ignore a line."""
 
     def drop(self, path: Path) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
 
 class Rewinds:
-    """Notices downloads that have to begin anew."""
+    """A detector of downloads that restart with fewer bytes."""
 
     def __init__(self) -> None:
         self._received: dict[Path, int] = {}
 
     def line(self, event: Progress) -> str | None:
-        """What to say where this event has less than the one before it."""
+        """Return a line if the event has fewer bytes than the last event of the download, or None."""
         before = self._received.pop(event.path, 0)
         if not (event.done or event.failed):
             self._received[event.path] = event.received
         if event.received >= before:
             return None
-        return f"{shown(event.path.name)}: back from {megabytes(before)} to {megabytes(event.received)}"
+        return f"{printable(event.path.name)}: back from {megabytes(before)} to {megabytes(event.received)}"
 
     def forget(self, path: Path) -> None:
-        """The download has ended."""
+        """Forget a download that has ended."""
         self._received.pop(path, None)
 
 
 class Lines:
-    """A line for each tenth of a file, or for each further ten MB where its size is not known."""
+    """A display that writes a line for each tenth of a file, or for each 10 MB if the size is not known."""
 
     STEP = 10_000_000
-    moves = False
+    moves: bool = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._told: dict[Path, int] = {}
+        self._marks: dict[Path, int] = {}
         self._rewinds = Rewinds()
         self._lock = threading.Lock()
 
     def __call__(self, event: Progress) -> None:
-        """Show how far one has come."""
+        """Write a line if the download has reached the next tenth."""
         if event.failed:
             self.drop(event.path)
             return
         mark = event.received * 10 // event.total if event.total else event.received // self.STEP
         with self._lock:
             if rewind := self._rewinds.line(event):
-                self._told[event.path] = mark
+                self._marks[event.path] = mark
                 self._write(rewind)
             complete = event.received == event.total
-            if event.done or (not complete and mark > self._told.get(event.path, 0)):
-                self._told[event.path] = 0 if event.done else mark
+            if event.done or (not complete and mark > self._marks.get(event.path, 0)):
+                self._marks[event.path] = 0 if event.done else mark
                 self._write(line_of(event))
 
     def say(self, line: str) -> None:
-        """Write a line that stays."""
+        """Write a line."""
         with self._lock:
-            self._write(shown(line))
+            self._write(printable(line))
 
     def drop(self, path: Path) -> None:
-        """Begin anew where the same file comes again."""
+        """Forget a download, so that a new one to the same path starts at 0."""
         with self._lock:
-            self._told.pop(path, None)
+            self._marks.pop(path, None)
             self._rewinds.forget(path)
 
     def _write(self, line: str) -> None:
-        # A reader of progress who has gone is no reason to end a download.
+        # A closed stream, such as a pipe whose reader has exited, must not end the download.
         with suppress(OSError):
             print(line, file=self._stream, flush=True)
 
 
 def line_of(event: Progress) -> str:
-    """How far a download has come, as a line."""
+    """Return the progress of a download as a line."""
     total = "" if event.total is None else f" of {megabytes(event.total)}"
     end = ", done" if event.done else ""
-    return f"{shown(event.path.name)}: {megabytes(event.received)}{total}, {megabytes(event.speed)}/s{end}"
+    return f"{printable(event.path.name)}: {megabytes(event.received)}{total}, {megabytes(event.speed)}/s{end}"
+
+
+def megabytes(count: float) -> str:
+    """Return a number of bytes with a unit, such as "1.5 MB"."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def printable(text: str) -> str:
+    """Return text with control characters escaped, so that it cannot move the cursor or forge a line."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""Bars by rich."""
+"""Progress bars with rich."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from .meter import EVERY, Progress
-from .plainlines import Rewinds, line_of
-from .text import megabytes, shown
+from .meter import EVENT_INTERVAL, Progress
+from .plainlines import Rewinds, line_of, megabytes, printable
 
 SPARE = 2
-"""Rows of a terminal left free of bars: the cursor's, and one of the lines above."""
+"""Rows of a terminal without bars: the row of the cursor and one row for lines."""
 
 NARROW = 70
-"""Columns of a terminal below which a bar is a name and a percentage."""
+"""Columns of a terminal. A narrower terminal shows only names and percentages."""
 
 ECHO = 2
-"""Columns left free for the ``^C`` that a terminal echoes: on a line of its own, it would show the bars twice."""
+"""Columns left free for the ``^C`` that a terminal echoes. Without room for it, the bars would appear twice."""
 
 
 class Narrower:
-    """What is drawn, with room for an echo."""
+    """A renderable with free columns for an echo."""
 
     def __init__(self, drawn: RenderableType) -> None:
         self._drawn = drawn
@@ -38,16 +37,16 @@ class Narrower:
 
 
 class Bars(RichProgress):
-    """Rich's own, but as wide and as many as the terminal has room for."""
+    """The progress bars of rich, limited to the size of the terminal."""
 
     def get_renderable(self) -> RenderableType:
-        """What is drawn."""
+        """Return the bars with free columns for an echo."""
         return Narrower(super().get_renderable())
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bars that there is room for, and the number of the others: rows beyond the screen cannot be erased."""
+        """Return the bars that fit, and a count of the other bars. Rows outside the screen cannot be erased."""
         tasks = self.tasks
-        fitting = self._fitting(tasks) if tasks else tasks  # rich asks once before it has a console
+        fitting = self._fitting(tasks) if tasks else tasks  # rich calls this once before it has a console
         yield self.make_tasks_table(fitting)
         if len(fitting) < len(tasks):
             yield Text(f"and {len(tasks) - len(fitting)} more", no_wrap=True, overflow="ellipsis")
@@ -58,13 +57,13 @@ class Bars(RichProgress):
 
 
 class RichBars:
-    """A bar for each file under way, below the lines of those that have ended and of what is said."""
+    """A display with a bar for each running download, below the permanent lines."""
 
-    moves = True
+    moves: bool = True
 
     def __init__(self, stream: TextIO) -> None:
         console = Console(file=stream)
-        # A file's name comes from a URL: "[red]" in it is no markup.
+        # No markup: a file name from a URL may contain "[red]".
         column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         name = TextColumn("{task.description}", markup=False, table_column=column)
         speed = TextColumn("{task.fields[speed]}/s")
@@ -75,9 +74,9 @@ class RichBars:
             console=console,
             expand=True,
             transient=True,
-            # Rich's own thread would draw between the two steps of a print, and leave a row of a bar behind.
+            # The thread of rich could draw between the two steps of a print and leave a row of a bar on the screen.
             auto_refresh=False,
-            # Standard output is the caller's own, and may lead elsewhere.
+            # The caller owns standard output, which may be redirected.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -95,7 +94,7 @@ class RichBars:
             self._bars.stop()
 
     def __call__(self, event: Progress) -> None:
-        """Show how far one has come."""
+        """Display an event."""
         with self._lock:
             if rewind := self._rewinds.line(event):
                 self.say(rewind)
@@ -107,9 +106,9 @@ class RichBars:
                 self.say(line_of(event))
 
     def say(self, line: str) -> None:
-        """Write a line that stays."""
+        """Write a permanent line above the bars."""
         with self._lock:
-            self._bars.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+            self._bars.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def drop(self, path: Path) -> None:
         """Remove the bar of a download."""
@@ -120,12 +119,14 @@ class RichBars:
                 self._bars.refresh()
 
     def _draw(self, event: Progress) -> None:
-        self._bars.columns = self._narrow if self._bars.console.width < NARROW else self._wide  # it may be resized
+        self._bars.columns = (
+            self._narrow if self._bars.console.width < NARROW else self._wide
+        )  # the terminal may have been resized
         speed = megabytes(event.speed)
         if event.path not in self._tasks:
-            self._tasks[event.path] = self._bars.add_task(shown(event.path.name), total=event.total, speed=speed)
+            self._tasks[event.path] = self._bars.add_task(printable(event.path.name), total=event.total, speed=speed)
         self._bars.update(self._tasks[event.path], completed=event.received, total=event.total, speed=speed)
         now = self._bars.get_time()
-        if now - self._drawn >= EVERY:
+        if now - self._drawn >= EVENT_INTERVAL:
             self._drawn = now
             self._bars.refresh()

@@ -1,4 +1,4 @@
-"""Bars by tqdm."""
+"""Progress bars with tqdm."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any, Self, TextIO
 from tqdm import tqdm
 
 from .meter import Progress
-from .plainlines import Rewinds
-from .text import shown
+from .plainlines import Rewinds, printable
 
 
 class TqdmBars:
-    """A bar for each file, below what is said."""
+    """A display with a bar for each file, below the permanent lines."""
 
-    moves = True
+    moves: bool = True
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -33,7 +32,7 @@ class TqdmBars:
             bar.close()
 
     def __call__(self, event: Progress) -> None:
-        """Show how far one has come."""
+        """Display an event."""
         if event.failed:
             self.drop(event.path)
             return
@@ -47,11 +46,11 @@ class TqdmBars:
                 self._bars.pop(event.path).close()
 
     def say(self, line: str) -> None:
-        """Write a line that stays."""
-        tqdm.write(shown(line), file=self._stream)
+        """Write a permanent line above the bars."""
+        tqdm.write(printable(line), file=self._stream)
 
     def drop(self, path: Path) -> None:
-        """Close the bar of a download that is not shown any more."""
+        """Close the bar of a download."""
         with self._lock:
             self._rewinds.forget(path)
             if path in self._bars:
@@ -59,12 +58,12 @@ class TqdmBars:
 
     def _bar(self, event: Progress) -> Any:
         if event.path not in self._bars:
-            name = shown(event.path.name)
+            name = printable(event.path.name)
             self._bars[event.path] = tqdm(
                 desc=name, file=self._stream, unit="B", unit_scale=True, dynamic_ncols=True, initial=event.received
             )
         elif self._attempts[event.path] != event.attempt:
-            # Speed counts from here: what an attempt found there was not fetched by it.
+            # Measure the speed of this attempt only, without the bytes of earlier attempts.
             self._bars[event.path].reset()
             self._bars[event.path].initial = event.received
         self._attempts[event.path] = event.attempt
