@@ -215,11 +215,18 @@ def reframed(head: Head, framing: Framing) -> Head:
 
     RFC 9110 section 8.6 and RFC 9112 section 6.3 have a recipient do so before anybody else reads the fields.
     """
-    fields = [field for field in head.fields if field[0].lower() not in _FRAMING_FIELDS]
+    understood: dict[bytes, bytes] = {}
     if framing.chunked:
-        fields.append((b"Transfer-Encoding", b"chunked"))
+        understood[b"transfer-encoding"] = b"chunked"
     elif framing.length is not None:
-        fields.append((b"Content-Length", b"%d" % framing.length))
+        understood[b"content-length"] = b"%d" % framing.length
+    fields = []
+    for name, value in head.fields:
+        key = name.lower()
+        if key not in _FRAMING_FIELDS:
+            fields.append((name, value))
+        elif key in understood:
+            fields.append((name, understood.pop(key)))
     return head._replace(fields=fields, values=by_name(fields))
 
 
