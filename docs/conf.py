@@ -16,10 +16,10 @@ version = release = httpconn.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Pieces of a page, not pages.
+# Parts of pages that include them.
 exclude_patterns = ["_build", "benchmarks", "explanation/pictures"]
 
-# What is copied is what is typed: no prompt, and no output.
+# The copy button copies the command without its prompt and output.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 copybutton_line_continuation_character = "\\"
@@ -34,13 +34,13 @@ napoleon_use_ivar = True
 maximum_signature_line_length = 100
 
 nitpicky = True
-# Other projects' names: their inventories would have to be fetched.
+# Names of other projects, since a build must not download their inventories.
 nitpick_ignore_regex = [
     (
         r"py:.*",
         r"(anyio|asyncio|collections|contextlib|httpcore|httpx|httpx2|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
     ),
-    (r"py:class", r"httpconn\.transport\.routes\.Routing"),  # between transports of one connection object
+    (r"py:class", r"httpconn\.transport\.routes\.Routing"),  # an internal type in a public signature
     (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]
 
@@ -51,12 +51,12 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-MADE_BY_HTTPCONN_ALONE = (Exception, httpconn.Response, httpconn.RemoteFile, httpconn.Results, httpconn.AsyncResults)
+CREATED_ONLY_BY_HTTPCONN = (Exception, httpconn.Response, httpconn.RemoteFile, httpconn.Results, httpconn.AsyncResults)
 PACKAGES = (httpconn.testing, httpconn.transport, httpconn)
 
 
 def public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
-    """Lead a reference to where a name is defined to where it is documented: its name in a public package."""
+    """Resolve a reference to an internal module to the public name of the object."""
     module, _, name = node.get("reftarget", "").rpartition(".")
     if node.get("refdomain") != "py":
         return None
@@ -72,20 +72,20 @@ def public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
 def signature(
     _app: Any, _what: str, _name: str, documented: Any, _options: Any, found: str | None, *_: Any
 ) -> tuple[str, None] | None:
-    """What users do not construct is shown without its constructor, if one was found."""
-    is_internal = isinstance(documented, type) and issubclass(documented, MADE_BY_HTTPCONN_ALONE)
+    """Hide the constructor of classes that only httpconn creates."""
+    is_internal = isinstance(documented, type) and issubclass(documented, CREATED_ONLY_BY_HTTPCONN)
     return ("", None) if is_internal and found is not None else None
 
 
 def qualified_bases(_app: Any, _name: str, _class: type, _options: Any, bases: list[Any]) -> None:
-    """Base classes by the names that users import: several are called as ours are."""
+    """Show base classes with their module: httpx has several with the same name."""
     for place, base in enumerate(bases):
         module = "httpconn" if base.__name__ in httpconn.__all__ and "httpconn" in base.__module__ else base.__module__
         bases[place] = f":py:class:`{base.__name__ if module == 'builtins' else f'{module}.{base.__name__}'}`"
 
 
 def setup(app: Any) -> None:
-    """Called by Sphinx."""
+    """Register the functions of this file with Sphinx."""
     app.connect("missing-reference", public_name)
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-bases", qualified_bases)

@@ -103,7 +103,7 @@ class Response(httpx.Response):
 
     @property
     def encoding(self) -> str:
-        """The encoding of the text. The caller can set it; otherwise it is the charset of the Content-Type, or UTF-8."""
+        """The encoding of the text, by default the charset of the Content-Type, or UTF-8."""
         return self._given_encoding or self.charset_encoding or "utf-8"
 
     @encoding.setter

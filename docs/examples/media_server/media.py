@@ -81,13 +81,13 @@ def decoded(url: str) -> bytes:
     """Return the bytes of a base64 data URL (RFC 2397)."""
     head, comma, text = url.partition(",")
     if not comma or not head.lower().endswith(";base64"):
-        raise BadMedia("A data URL must hold base64.")
+        raise BadMedia("A data URL must contain base64.")
     if len(text) > MAX_IMAGE_BYTES * 4 // 3 + 4:
         raise BadMedia("An image is too large.")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadMedia("A data URL must hold base64.") from None
+        raise BadMedia("A data URL must contain base64.") from None
 
 
 def identified(data: bytes) -> Image:

@@ -50,16 +50,16 @@ def asking(app: object) -> Iterator[Ask]:
         yield ask
 
 
-def message(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["message"])
+def message(result: httpx.Response) -> str:
+    return str(result.json()["error"]["message"])
 
 
-def test_images_are_fetched_and_told_by_their_bytes(ask: Ask) -> None:
+def test_the_first_bytes_decide_the_type_of_an_image(ask: Ask) -> None:
     data = "data:image/png;base64," + base64.b64encode(b"\xff\xd8\xff" + bytes(7)).decode()
     with ScriptedServer(response(headers={"Content-Type": "text/html"}, body=PNG)) as server:
-        answer = ask(server.url_for("/a.png"), data)
-    assert answer.status_code == 200
-    said = answer.json()["choices"][0]["message"]["content"]
+        result = ask(server.url_for("/a.png"), data)
+    assert result.status_code == 200
+    said = result.json()["choices"][0]["message"]["content"]
     assert said == "I see image/png of 1008 bytes, image/jpeg of 10 bytes."
 
 
@@ -77,18 +77,18 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("url", INSIDE)
-def test_what_is_inside_stays_inside(strict: Ask, url: str) -> None:
-    answer = strict(url)
-    assert answer.status_code == 400
-    assert message(answer) in (httpconn.AccessDenied.public_message, httpconn.InvalidURL.public_message)
+def test_internal_addresses_are_denied(strict: Ask, url: str) -> None:
+    result = strict(url)
+    assert result.status_code == 400
+    assert message(result) in (httpconn.AccessDenied.public_message, httpconn.InvalidURL.public_message)
 
 
-def test_a_redirect_leads_no_further_in(ask: Ask) -> None:
+def test_a_redirect_to_an_internal_address_is_denied(ask: Ask) -> None:
     secret = "http://10.0.0.1/admin"
     with ScriptedServer(response(302, {"Location": secret})) as server:
-        answer = ask(server.url)
-    assert answer.status_code == 400
-    assert "10.0.0.1" not in answer.text
+        result = ask(server.url)
+    assert result.status_code == 400
+    assert "10.0.0.1" not in result.text
 
 
 FAULTS = {
@@ -107,15 +107,15 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_answered_for_whose_it_is(ask: Ask, fault: str) -> None:
+def test_a_fault_has_the_status_of_its_cause(ask: Ask, fault: str) -> None:
     script, status = FAULTS[fault]
     with ScriptedServer(script) as server:
-        answer = ask(server.url)
-        assert answer.status_code == status
-        assert str(server.port) not in answer.text
+        result = ask(server.url)
+        assert result.status_code == status
+        assert str(server.port) not in result.text
 
 
-def test_a_silent_server_takes_no_more_than_the_time_of_a_request(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_ends_at_the_deadline_of_the_request(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media, "SECONDS", 0.3)
     with ScriptedServer([Stall()]) as server:
         assert ask(server.url).status_code == 504
@@ -129,11 +129,11 @@ def test_all_images_of_a_request_share_one_budget(ask: Ask, monkeypatch: pytest.
         assert ask(server.url, server.url, server.url).status_code == 400
 
 
-def test_there_is_an_end_to_images(ask: Ask) -> None:
-    answer = ask(*["data:image/png;base64,"] * 9)
-    assert (answer.status_code, message(answer)) == (400, "At most 8 images, please.")
+def test_the_number_of_images_is_limited(ask: Ask) -> None:
+    result = ask(*["data:image/png;base64,"] * 9)
+    assert (result.status_code, message(result)) == (400, "At most 8 images, please.")
 
 
 @pytest.mark.parametrize("url", ["data:,plain", "data:image/png;base64,!!", "data:image/png;base64"])
 def test_a_data_url_is_base64(ask: Ask, url: str) -> None:
-    assert message(ask(url)) == "A data URL must hold base64."
+    assert message(ask(url)) == "A data URL must contain base64."

@@ -46,7 +46,7 @@ def connected(connection: HTTPConnection) -> Iterator[MediaConnector]:
         yield MediaConnector(connection)
 
 
-def test_the_old_calls_work_on_both_faces(tmp_path: Path) -> None:
+def test_the_old_calls_work_sync_and_async(tmp_path: Path) -> None:
     with ScriptedServer(response(headers={"Content-Type": "application/json"}, body=b"[1]")) as server:
         url = server.url
         assert global_http_connection.get_bytes(url, timeout=5, allow_redirects=True) == b"[1]"
@@ -54,14 +54,14 @@ def test_the_old_calls_work_on_both_faces(tmp_path: Path) -> None:
         assert global_http_connection.get_json(url, timeout=5) == [1]
         path = tmp_path / "file"
         assert global_http_connection.download_file(url, path, timeout=5, chunk_size=128) == path
-        with global_http_connection.get_response(url, stream=True, timeout=5, extra_headers={"X-A": "b"}) as answer:
-            answer.raise_for_status()
+        with global_http_connection.get_response(url, stream=True, timeout=5, extra_headers={"X-A": "b"}) as result:
+            result.raise_for_status()
 
         async def main() -> None:
             assert await global_http_connection.async_get_bytes(url, timeout=5) == b"[1]"
-            async with await global_http_connection.get_async_response(url, timeout=5) as answer:
-                answer.raise_for_status()
-                assert await answer.aread() == b"[1]"
+            async with await global_http_connection.get_async_response(url, timeout=5) as result:
+                result.raise_for_status()
+                assert await result.aread() == b"[1]"
             await global_http_connection.aclose()
 
         anyio.run(main)
@@ -69,7 +69,7 @@ def test_the_old_calls_work_on_both_faces(tmp_path: Path) -> None:
         assert server.requests[0].header("user-agent") == "vLLM/0.33.0"
 
 
-def test_attempts_are_what_the_environment_says() -> None:
+def test_the_environment_sets_the_number_of_attempts() -> None:
     twice = HTTPConnection(environ={"VLLM_MEDIA_FETCH_MAX_RETRIES": "2"})
     with ScriptedServer(in_turn(response(503), response(503), response(body=b"ok"))) as server, twice:
         with pytest.raises(httpx.HTTPStatusError):
@@ -77,14 +77,14 @@ def test_attempts_are_what_the_environment_says() -> None:
         assert len(server.requests) == 2
 
 
-def test_a_wrong_scheme_is_the_error_it_was() -> None:
+def test_a_wrong_scheme_keeps_its_error_text() -> None:
     with pytest.raises(ValueError, match=r"^Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'\.$"):
         MediaConnector().load_from_url("gopher://example.com/", Plain())
 
 
 def test_redirects_are_followed_unless_the_environment_forbids() -> None:
-    answers = in_turn(response(302, {"Location": "/b"}), response(body=b"media"), response(302, {"Location": "/b"}))
-    with ScriptedServer(answers) as server, HTTPConnection() as connection:
+    script = in_turn(response(302, {"Location": "/b"}), response(body=b"media"), response(302, {"Location": "/b"}))
+    with ScriptedServer(script) as server, HTTPConnection() as connection:
         assert MediaConnector(connection).load_from_url(server.url, Plain(), fetch_timeout=5) == b"media"
         strict = MediaConnector(connection, environ={"VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"})
         with pytest.raises(httpx.HTTPStatusError):
@@ -102,7 +102,7 @@ def test_untrusted_urls_reach_the_allowed_domains_only(url: str) -> None:
         assert isinstance(caught.value, httpconn.InvalidRequest)
 
 
-def test_addresses_inside_are_reached_where_the_environment_says_so() -> None:
+def test_the_environment_can_allow_internal_addresses() -> None:
     opened = connection_for_untrusted_urls(["127.0.0.1"], environ={"VLLM_MEDIA_EGRESS_BLOCK_PRIVATE": "0"})
     with ScriptedServer(response(body=b"media")) as server, connected(opened) as connector:
         assert connector.load_from_url(server.url, Plain()) == b"media"
@@ -111,25 +111,25 @@ def test_addresses_inside_are_reached_where_the_environment_says_so() -> None:
 
 
 @pytest.mark.parametrize(("most", "limit"), [("1", None), ("0", 100), ("256", 100)])
-def test_sizes_are_those_of_the_environment_and_of_the_media(most: str, limit: int | None) -> None:
+def test_the_environment_and_the_media_limit_the_size(most: str, limit: int | None) -> None:
     bounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": most})
     large = pytest.raises(ValueError, match="are allowed")
     with ScriptedServer(response(body=bytes(1024 * 1024 + 1))) as server, connected(bounded) as connector, large:
         connector.load_from_url(server.url, Plain(limit))
 
 
-def test_without_a_limit_they_may_have_any_size() -> None:
+def test_media_without_a_limit_can_have_any_size() -> None:
     unbounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": "0"})
     with ScriptedServer(response(body=bytes(100))) as server, connected(unbounded) as connector:
         assert connector.load_from_url(server.url, Plain()) == bytes(100)
 
 
 @pytest.mark.parametrize("head", ["image/png;base64", "image/png;charset=utf-8;base64"])
-def test_a_data_url_may_have_parameters(head: str) -> None:
+def test_a_data_url_can_have_parameters(head: str) -> None:
     assert MediaConnector().load_from_url(f"data:{head},aGk=", Plain()) == b"hi"
 
 
-def test_a_data_url_without_data_is_the_users_mistake() -> None:
+def test_a_data_url_without_data_is_an_error() -> None:
     with pytest.raises(ValueError, match="missing ',' separator"):
         MediaConnector().load_from_url("data:image/png;base64", Plain())
 
