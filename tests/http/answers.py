@@ -169,7 +169,7 @@ IRREGULAR: dict[str, tuple[bytes, Answer]] = {
     ),
     "a list of lengths": (
         OK + b"A: b c\r\ncontent-length: 5, 5,5\r\n\r\nhello",
-        POISONED._replace(headers=BROUGHT_ON),
+        POISONED._replace(headers=[(b"A", b"b c"), (b"content-length", b"5")]),
     ),
     "length and chunked": (
         OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS,
