@@ -1,16 +1,15 @@
-"""For tests of code that uses httpconn: servers on loopback that do as they are told, and a network that is shut.
+"""Tools for tests of code that uses httpconn: scripted servers on loopback and a closed network.
 
-Nothing here is imported by httpconn itself. The fixtures for pytest are in :mod:`httpconn.testing.plugin`.
+httpconn itself does not import this package. The fixtures for pytest are in :mod:`httpconn.testing.plugin`.
 """
 
 from .network import NetworkRefused, no_network
 from .responses import Received, chunked, redirect, response
-from .server import Answer, Handler, Script, ScriptedServer, in_turn
+from .server import Handler, Script, ScriptedResponse, ScriptedServer, in_turn
 from .steps import Action, Close, Drip, Forever, Pause, Reset, Stall, Step, Until, cut
 
 __all__ = [
     "Action",
-    "Answer",
     "Close",
     "Drip",
     "Forever",
@@ -20,6 +19,7 @@ __all__ = [
     "Received",
     "Reset",
     "Script",
+    "ScriptedResponse",
     "ScriptedServer",
     "Stall",
     "Step",

@@ -1,4 +1,4 @@
-"""One accepted connection of a scripted server."""
+"""An accepted connection of a scripted server."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ BLOCK = 64 * 1024
 ABORT = struct.pack("ii", 1, 0)
 
 
-class Gone(Exception):
-    """The client went, the script ended the connection, or the server stops."""
+class ConnectionEnded(Exception):
+    """The client or the script has ended the connection, or the server stops."""
 
 
 class Link:
-    """Reads requests, plays steps. Its own thread uses it; ``hang_up`` alone may come from another."""
+    """A connection that receives requests and plays steps. One thread uses it; other threads call only ``hang_up``."""
 
     def __init__(self, sock: socket.socket, number: int, stopping: threading.Event) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -32,14 +32,14 @@ class Link:
         self.peer_port: int = sock.getpeername()[1]
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Shake hands as the server."""
+        """Make the TLS handshake as the server."""
         self._sock = secured = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
-        # A hang_up during the wrapping would have missed the socket.
+        # Check again: a hang_up during wrap_socket does not reach the new socket.
         self.pause(0)
         secured.do_handshake()
 
     def receive(self) -> Received:
-        """The next request."""
+        """Receive the next request."""
         while b"\r\n\r\n" not in self._unread:
             self._read_more()
         end = self._unread.index(b"\r\n\r\n") + 4
@@ -48,7 +48,7 @@ class Link:
         return Received(method, target, headers, self._take(length), self.number, self.peer_port)
 
     def play(self, steps: Iterable[Step]) -> None:
-        """Send bytes, and do what else the steps say."""
+        """Send the bytes and play the actions of a script."""
         for step in steps:
             if isinstance(step, bytes):
                 self.send(step)
@@ -56,52 +56,52 @@ class Link:
                 step.play(self)
 
     def send(self, data: bytes) -> None:
-        """Send all; raises OSError when the client is gone."""
+        """Send bytes. Raise OSError if the client has closed the connection."""
         self._sock.sendall(data)
 
     def pause(self, seconds: float) -> None:
-        """Wait; raises Gone when the server stops meanwhile."""
+        """Wait. Raise ConnectionEnded if the server stops."""
         if self._stopping.wait(seconds):
-            raise Gone
+            raise ConnectionEnded
 
-    def outwait(self) -> None:
-        """Read until the client goes."""
+    def read_until_end(self) -> None:
+        """Read until the client closes the connection."""
         while True:
             self._read_more()
             self._unread = b""
 
     def close(self, *, notify: bool = True) -> None:
-        """End the connection; raises Gone."""
+        """Close the connection and raise ConnectionEnded."""
         if notify and isinstance(self._sock, ssl.SSLSocket):
-            # Without a timeout, unwrap sends our close_notify and does not wait for the client's.
+            # With a timeout of 0, unwrap sends close_notify and does not wait for that of the client.
             self._sock.settimeout(0)
             with contextlib.suppress(OSError):
                 self._sock.unwrap()
-        raise Gone
+        raise ConnectionEnded
 
     def reset(self) -> None:
-        """Break the connection; raises Gone."""
+        """Reset the connection and raise ConnectionEnded."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-        raise Gone
+        raise ConnectionEnded
 
     def release(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._sock.close()
 
     def hang_up(self) -> None:
-        """End the connection from another thread, and wake its own."""
-        # SSLSocket.shutdown would pull the TLS state from under a thread that uses it.
+        """Close the connection from another thread and wake its thread."""
+        # Not SSLSocket.shutdown: it would remove the TLS state while the other thread uses it.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def _take(self, count: int) -> bytes:
         while len(self._unread) < count:
             self._read_more()
-        taken, self._unread = self._unread[:count], self._unread[count:]
-        return taken
+        data, self._unread = self._unread[:count], self._unread[count:]
+        return data
 
     def _read_more(self) -> None:
         data = self._sock.recv(BLOCK)
         if not data:
-            raise Gone
+            raise ConnectionEnded
         self._unread += data

@@ -1,4 +1,4 @@
-"""No network but loopback, by the audit events of Python's own sockets (PEP 578)."""
+"""A block without network access except loopback, based on the audit events of Python sockets (PEP 578)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class NetworkRefused(RuntimeError):
-    """Something would have reached beyond this machine.
+    """A test tried to use the network beyond loopback.
 
-    It is no ``OSError``, so that the code under test neither takes it for a network that is down nor tries again.
+    It is not an ``OSError``, so that the code under test does not handle it as a network failure or retry.
     """
 
 
 @contextmanager
 def no_network() -> Iterator[None]:
-    """Refuse to connect, to send and to resolve names, but on loopback, in all threads, until the block is left.
+    """Refuse to connect, to send and to resolve names during a block, in all threads. Loopback stays usable.
 
-    It holds for all that goes through Python's sockets, whatever holds a reference to their functions. Libraries that
-    open sockets of their own, such as pycurl, uvloop or a driver written in C, are out of its reach.
+    This applies to all uses of Python's sockets, also by code that imported their functions before. It does not apply
+    to libraries that open sockets in C, such as pycurl and uvloop.
 
     Raises:
-        NetworkRefused: where it happens, not here.
+        NetworkRefused: raised in the code that uses the network.
     """
     _install()
     block = object()
@@ -39,12 +39,12 @@ def no_network() -> Iterator[None]:
         _blocks.remove(block)
 
 
-_blocks: list[object] = []  # one for each that is entered, in whatever thread
+_blocks: list[object] = []  # one object for each entered block of any thread
 
 
 @functools.cache
 def _install() -> None:
-    # Once: an audit hook stays for the life of the process. Between blocks it does nothing.
+    # Once per process, because an audit hook cannot be removed. Outside of blocks it does nothing.
     sys.addaudithook(_audit)
 
 
@@ -52,7 +52,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _blocks and event in _PEERS:
         host = _PEERS[event](*arguments)
         if host is not None and not _is_local(host):
-            raise NetworkRefused(f"{event} to {host}: this test has no network but loopback")
+            raise NetworkRefused(f"{event} to {host}: no_network allows only loopback")
 
 
 def _of_socket(sock: socket.socket, address: Any) -> str | None:
@@ -83,7 +83,7 @@ def _text(name: Any) -> str | None:
 
 
 def _is_local(host: str) -> bool:
-    """RFC 6761 section 6.3 keeps ``localhost`` and all below it for loopback; no name at all is this machine."""
+    """Return whether a host is this machine. ``localhost`` and its subdomains are loopback (RFC 6761 section 6.3)."""
     name = host.rstrip(".").lower()
     if name in ("", "localhost") or name.endswith(".localhost"):
         return True

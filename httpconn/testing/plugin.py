@@ -1,4 +1,4 @@
-"""Fixtures for pytest: name this module in ``pytest_plugins`` of the topmost ``conftest.py`` to have them.
+"""Fixtures for pytest. To use them, name this module in ``pytest_plugins`` of the topmost ``conftest.py``.
 
 ::
 
@@ -18,13 +18,16 @@ from .server import ScriptedServer
 
 @pytest.fixture
 def no_network() -> Iterator[None]:
-    """For this test, no network but loopback; see :func:`httpconn.testing.no_network`."""
+    """Allow only loopback in a test. See :func:`httpconn.testing.no_network`."""
     with network.no_network():
         yield
 
 
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., ScriptedServer]]:
-    """Starts scripted servers, which stop with the test; takes what :class:`httpconn.testing.ScriptedServer` takes."""
+    """Start scripted servers, which stop at the end of the test.
+
+    The arguments are those of :class:`httpconn.testing.ScriptedServer`.
+    """
     with ExitStack() as opened:
         yield lambda *script, **options: opened.enter_context(ScriptedServer(*script, **options))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages as a server sees them: the request it received, the answer it gives."""
+"""HTTP/1.1 messages of a server: received requests and the bytes of responses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ CHUNK = 16 * 1024
 
 @dataclass(frozen=True)
 class Received:
-    """A request, byte for byte as it came.
+    """A request as the server received it.
 
     Attributes:
-        method: such as "GET".
-        target: what stood in the request line: path and query, as they were sent.
-        headers: names and values, in their order.
-        body: by its Content-Length.
-        connection: which connection of the server it came on, from 1.
-        peer_port: the client's port.
+        method: the method, such as "GET".
+        target: the path and query in the request line, byte for byte.
+        headers: names and values of the header fields in their order.
+        body: the body, if the request has a Content-Length.
+        connection: number of the connection of the server, from 1.
+        peer_port: port of the client.
     """
 
     method: str
@@ -39,13 +39,13 @@ class Received:
         return self.target.decode("latin-1").partition("?")[0]
 
     def header(self, name: str) -> str | None:
-        """The first header of that name."""
+        """Return the value of the first header field with a name, or None."""
         wanted = name.lower().encode()
         return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
 
 
 def parse_head(head: bytes) -> tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]:
-    """Method, target and headers of a request's head."""
+    """Return the method, target and header fields of the head of a request."""
     first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, target, _version = first.split(b" ")
     fields = (line.partition(b":") for line in lines)
@@ -60,13 +60,14 @@ def response(
     reason: str | None = None,
     framing: Literal["length", "chunked", "close"] = "length",
 ) -> bytes:
-    """A correct answer.
+    """Return the bytes of a response.
 
     Args:
-        status: the status; ``reason`` is the phrase behind it, by default the standard's.
-        headers: further ones; a Content-Length among them replaces the true one, so that an answer can lie.
-        body: its content.
-        framing: how it says where its body ends; ``"close"`` does not: let a :class:`Close` follow.
+        status: the status.
+        headers: header fields. A Content-Length replaces the correct one, and may be wrong.
+        body: the body.
+        reason: the reason phrase. The default is that of the standard.
+        framing: how the end of the body is marked. With "close", a :class:`Close` must follow the response.
     """
     fields = [(_octets(name), _octets(value)) for name, value in _pairs(headers)]
     fields += _framing_fields(status, {name.lower() for name, _ in fields}, body, framing)
@@ -76,14 +77,14 @@ def response(
 
 
 def redirect(location: Text, status: int = 302) -> bytes:
-    """An answer that leads elsewhere."""
+    """Return the bytes of a redirect."""
     return response(status, {"Location": location})
 
 
 def chunked(body: bytes, size: int = CHUNK) -> bytes:
-    """The body in the chunked transfer coding."""
-    pieces = [body[start : start + size] for start in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+    """Return a body in the chunked transfer coding."""
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
 
 
 def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
@@ -95,7 +96,7 @@ def _octets(text: Text) -> bytes:
 
 
 def _framing_fields(status: int, given: set[bytes], body: bytes, framing: str) -> list[tuple[bytes, bytes]]:
-    # RFC 9110 section 8.6: 1xx and 204 carry no Content-Length; a 304 needs none.
+    # RFC 9110 section 8.6: 1xx and 204 have no Content-Length; a 304 needs none.
     if status < 200 or status in (204, 304) or framing == "close":
         return []
     if framing == "chunked":

@@ -1,4 +1,4 @@
-"""A server on loopback that does as its script says."""
+"""A scripted server on loopback."""
 
 from __future__ import annotations
 
@@ -11,55 +11,56 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from .link import Gone, Link
+from .link import ConnectionEnded, Link
 from .responses import Received, response
 from .steps import Step
 
-Answer = Step | Sequence[Step]
-Handler = Callable[[Received], Answer]
-Script = Answer | Handler | Mapping[str, "Answer | Handler"]
+ScriptedResponse = Step | Sequence[Step]
+Handler = Callable[[Received], ScriptedResponse]
+Script = ScriptedResponse | Handler | Mapping[str, "ScriptedResponse | Handler"]
 
 HOST = "127.0.0.1"
 BACKLOG = 4096
-PATIENCE = 30.0
+TIMEOUT = 30.0
+"""Seconds after which a wait fails."""
 
 
-def in_turn(*answers: Answer) -> Handler:
-    """The first answer to the first request, and so on; the last one to all that follow."""
-    remaining = list(answers)
+def in_turn(*responses: ScriptedResponse) -> Handler:
+    """Return a handler that sends one response after another. It repeats the last one."""
+    remaining = list(responses)
     lock = threading.Lock()
 
-    def answer(_request: Received) -> Answer:
+    def handle(_request: Received) -> ScriptedResponse:
         with lock:
             return remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
-    return answer
+    return handle
 
 
 class ScriptedServer:
-    r"""A server that answers as its script says, byte for byte, and remembers what it was asked.
+    r"""A server that sends the bytes of its script and records the requests.
 
-    It listens on a port of 127.0.0.1 while it is entered (``with ScriptedServer(...) as server``), with a thread for
-    each connection. Connections are kept alive after an answer, unless a step ends them. A script is one of::
+    It listens on 127.0.0.1 during a block (``with ScriptedServer(...) as server``), with a thread for each connection.
+    A connection stays open after a response, unless a step closes it. A script is one of::
 
-        response(body=b"ok")                                  the answer to every request
-        [b"HTTP/1.1 200 OK\r\n", Pause(1), Reset()]           the same, in steps
-        in_turn(response(503), [Close()], response())         one answer after another; the last one stays
-        {"/a": response(), "/b?x=%2F": in_turn(...)}          by path, or by path and query; 404 for all others
-        lambda request: response(body=request.target)         by a function of the request
+        response(body=b"ok")                                  the response to every request
+        [b"HTTP/1.1 200 OK\r\n", Pause(1), Reset()]           a response in steps
+        in_turn(response(503), [Close()], response())         one response after another; the last one repeats
+        {"/a": response(), "/b?x=%2F": in_turn(...)}          by path, or by path and query; 404 for other paths
+        lambda request: response(body=request.target)         a function of the request
 
     Args:
-        script: what to answer.
+        script: the responses.
         tls: the context of an https server.
-        on_connect: steps played when a connection was accepted, before its TLS handshake and first request.
-        port: the one to listen on; 0 means any that is free.
+        on_connect: steps to play on each new connection, before the TLS handshake and the first request.
+        port: the port. 0 means any free port.
 
     Attributes:
-        port: the one that it listens on.
-        connections: how many were accepted so far.
+        port: the port that the server listens on.
+        connections: number of connections accepted so far.
 
     Raises:
-        Exception: what a function of the script raised, when the server is left.
+        Exception: an exception of a function of the script, raised at the end of the block.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class ScriptedServer:
         self._requests: list[Received] = []
         self._threads: dict[Link, threading.Thread] = {}
         self._open: set[Link] = set()
-        self._faults: list[Exception] = []
+        self._errors: list[Exception] = []
         self._wanted_port = port
         self.connections: int = 0
 
@@ -93,42 +94,46 @@ class ScriptedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
-        if self._faults and error is None:
-            raise self._faults[0]
+        if self._errors and error is None:
+            raise self._errors[0]
 
     @property
     def url(self) -> str:
-        """The origin, without a path."""
+        """The URL of the server without a path."""
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
     def url_for(self, target: str) -> str:
-        """The URL of a path and query, which are put down as they are given."""
+        """Return the URL for a path and query, which stay unchanged."""
         return self.url + target
 
     @property
     def requests(self) -> list[Received]:
-        """The requests so far, in the order in which they were complete."""
+        """The requests so far, in the order of their completion."""
         with self._changed:
             return list(self._requests)
 
     @property
     def open_connections(self) -> int:
-        """Connections that neither side has ended."""
+        """Number of open connections."""
         with self._changed:
             return len(self._open)
 
-    def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:
-        """Wait until the predicate holds; it is asked whenever a connection or a request comes or goes.
+    def wait_for(self, predicate: Callable[[], bool], timeout: float = TIMEOUT) -> None:
+        """Wait until a predicate is true. It is called after each change of the connections and the requests.
+
+        Args:
+            predicate: a function without arguments.
+            timeout: most seconds to wait.
 
         Raises:
-            AssertionError: it did not hold within so many seconds.
+            AssertionError: the predicate is still false after the timeout.
         """
         with self._changed:
             if not self._changed.wait_for(predicate, timeout):
-                raise AssertionError(f"The server waited {timeout} s in vain: {self!r}")
+                raise AssertionError(f"The condition is still false after {timeout} s: {self!r}")
 
     def drop_connections(self) -> None:
-        """End every connection, idle or not, as a server does that is short of them."""
+        """Close all connections, idle or not, as an overloaded server does."""
         with self._changed:
             dropped = list(self._open)
         for link in dropped:
@@ -144,7 +149,7 @@ class ScriptedServer:
             try:
                 sock, _ = self._listener.accept()
             except OSError as error:
-                return self._note_fault(error)
+                return self._record_error(error)
             if self._stopping.is_set():
                 return sock.close()
             try:
@@ -152,9 +157,9 @@ class ScriptedServer:
             except OSError:  # already reset by the client
                 sock.close()
             else:
-                self._welcome(link)
+                self._start(link)
 
-    def _welcome(self, link: Link) -> None:
+    def _start(self, link: Link) -> None:
         thread = threading.Thread(target=self._serve, args=(link,), name=f"link-{link.number}", daemon=True)
         with self._changed:
             self.connections += 1
@@ -165,18 +170,18 @@ class ScriptedServer:
 
     def _serve(self, link: Link) -> None:
         try:
-            self._converse(link)
-        except (Gone, OSError):
-            pass  # how conversations end
-        except Exception as error:  # noqa: BLE001 - a mistake in a test's script, raised when the server is left
-            self._note_fault(error)
+            self._respond(link)
+        except (ConnectionEnded, OSError):
+            pass  # the usual end of a connection
+        except Exception as error:  # noqa: BLE001 - an error in a script, raised at the end of the block
+            self._record_error(error)
         finally:
             link.release()
             with self._changed:
                 self._open.discard(link)
                 self._changed.notify_all()
 
-    def _converse(self, link: Link) -> None:
+    def _respond(self, link: Link) -> None:
         link.play(self._on_connect)
         if self._tls:
             link.secure(self._tls)
@@ -187,26 +192,26 @@ class ScriptedServer:
                 self._changed.notify_all()
             link.play(_steps(self._handler(request)))
 
-    def _note_fault(self, error: Exception) -> None:
+    def _record_error(self, error: Exception) -> None:
         if not self._stopping.is_set():
-            self._faults.append(error)
+            self._errors.append(error)
 
     def _stop(self) -> None:
         self._stopping.set()
-        # A last connection wakes the acceptor on every system; closing the listener does not.
+        # A last connection wakes the accepting thread on every system. Closing the listener does not.
         with contextlib.suppress(OSError):
-            socket.create_connection((HOST, self.port), PATIENCE).close()
+            socket.create_connection((HOST, self.port), TIMEOUT).close()
         self._join([self._acceptor])
         self._listener.close()
         self.drop_connections()
         self._join(self._threads.values())
 
     def _join(self, threads: Iterable[threading.Thread]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                raise RuntimeError(f"{thread.name} of {self!r} does not end")
+                raise RuntimeError(f"{thread.name} of {self!r} is still running")
 
 
 def _handler(script: Script) -> Handler:
@@ -218,12 +223,12 @@ def _handler(script: Script) -> Handler:
 
 
 def _by_path(handlers: Mapping[str, Handler]) -> Handler:
-    def answer(request: Received) -> Answer:
+    def handle(request: Received) -> ScriptedResponse:
         handler = handlers.get(request.target.decode("latin-1")) or handlers.get(request.path)
         return handler(request) if handler else response(404)
 
-    return answer
+    return handle
 
 
-def _steps(answer: Answer) -> Sequence[Step]:
-    return answer if isinstance(answer, Sequence) and not isinstance(answer, bytes) else [answer]
+def _steps(scripted: ScriptedResponse) -> Sequence[Step]:
+    return scripted if isinstance(scripted, Sequence) and not isinstance(scripted, bytes) else [scripted]

@@ -1,4 +1,4 @@
-"""What an answer is made of: bytes, and the steps below, played on the connection in turn."""
+"""The steps of a scripted response: bytes and actions, which a connection plays in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GIB = 1024**3
 
 
 class Action(Protocol):
-    """A step that is more than bytes."""
+    """A step that acts on the connection."""
 
     def play(self, link: Link, /) -> None:
-        """Do it to a connection."""
+        """Play the action on a connection."""
 
 
 Step = bytes | Action
@@ -24,7 +24,7 @@ Step = bytes | Action
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait; the stopping server waits no longer."""
+    """Wait for some seconds, or until the server stops."""
 
     seconds: float
 
@@ -35,20 +35,20 @@ class Pause:
 
 @dataclass(frozen=True)
 class Until:
-    """Hold the answer back until the test sets the event."""
+    """Wait until the test sets an event, or until the server stops."""
 
     event: threading.Event
 
     def play(self, link: Link) -> None:
         """See :class:`Action`."""
-        # The event wakes us at once; the bound is for noticing that the server stops.
+        # The timeout is only for the check whether the server stops.
         while not self.event.wait(0.1):
             link.pause(0)
 
 
 @dataclass(frozen=True)
 class Close:
-    """End the connection properly (FIN), on TLS after a close_notify unless told otherwise."""
+    """Close the connection with FIN. On TLS, send close_notify before it, unless ``notify`` is False."""
 
     notify: bool = True
 
@@ -59,7 +59,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Reset:
-    """Break the connection (RST). What is still on its way may be lost, as on any network."""
+    """Reset the connection (RST). The client may lose bytes that are still in transit."""
 
     def play(self, link: Link) -> None:
         """See :class:`Action`."""
@@ -68,16 +68,16 @@ class Reset:
 
 @dataclass(frozen=True)
 class Stall:
-    """Send nothing more, until the client goes or the server stops."""
+    """Send nothing until the client closes the connection or the server stops."""
 
     def play(self, link: Link) -> None:
         """See :class:`Action`."""
-        link.outwait()
+        link.read_until_end()
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Send ``size`` bytes of the data, then wait ``every`` seconds, and so on."""
+    """Send the data in parts of ``size`` bytes, and wait ``every`` seconds after each part."""
 
     data: bytes
     every: float = 0.05
@@ -92,7 +92,7 @@ class Drip:
 
 @dataclass(frozen=True)
 class Forever:
-    """Send the chunk again and again until the client goes; after ``limit`` bytes end the connection."""
+    """Send a chunk repeatedly until the client closes the connection. Close it after ``limit`` bytes."""
 
     chunk: bytes
     limit: int = GIB
@@ -104,13 +104,13 @@ class Forever:
         link.close()
 
 
-def cut(answer: bytes, after: int, end: Action = Close()) -> list[Step]:
-    """An answer whose body breaks off.
+def cut(response: bytes, after: int, end: Action = Close()) -> list[Step]:
+    """Return the steps of a response that ends in the middle of its body.
 
     Args:
-        answer: a whole one, such as :func:`response` makes.
-        after: bytes of the body that are sent, 0 or more.
-        end: what happens then.
+        response: a whole response, as :func:`response` returns it.
+        after: number of bytes of the body to send, 0 or more.
+        end: action after these bytes.
     """
-    head, blank, body = answer.partition(b"\r\n\r\n")
+    head, blank, body = response.partition(b"\r\n\r\n")
     return [head + blank + body[:after], end]

@@ -12,7 +12,7 @@ from tests.corpora.addresses import ADDRESSES
 from tests.corpora.dns import CASES
 from tests.corpora.redirects import CHAINS
 from tests.corpora.urls import DENIED, READ, REFUSED
-from tests.servers.scripted import Answer, Drip, redirect, response
+from tests.servers.scripted import Drip, ScriptedResponse, redirect, response
 
 TIMEOUT = 2.0
 OK = "2 bytes"
@@ -74,7 +74,7 @@ def bomb_case(coding: str) -> Case:
     return Case(f"http://start.example/bomb/{coding.replace(', ', '-')}")
 
 
-def site() -> dict[str, Answer]:
+def site() -> dict[str, ScriptedResponse]:
     """The one server behind the public address."""
     bombs = {
         f"/bomb/{coding.replace(', ', '-')}": response(headers={"Content-Encoding": coding}, body=bomb(coding))

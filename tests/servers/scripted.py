@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from httpconn.testing import (
-    Answer,
     Close,
     Drip,
     Forever,
@@ -11,6 +10,7 @@ from httpconn.testing import (
     Received,
     Reset,
     Script,
+    ScriptedResponse,
     ScriptedServer,
     Stall,
     Until,
@@ -22,7 +22,6 @@ from httpconn.testing import (
 )
 
 __all__ = [
-    "Answer",
     "Close",
     "Drip",
     "Forever",
@@ -30,6 +29,7 @@ __all__ = [
     "Received",
     "Reset",
     "Script",
+    "ScriptedResponse",
     "ScriptedServer",
     "Stall",
     "Until",
