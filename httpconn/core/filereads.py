@@ -1,4 +1,4 @@
-"""Parts of a file that is read here and there: what to ask for, and what an answer means (RFC 9110 section 14)."""
+"""Reads of a remote file at any offset, by range requests (RFC 9110 section 14)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .ranges import ContentRange, RangeResponse, parse_content_range
 
 
 class FileVersion(NamedTuple):
-    """Of which file the parts are.
+    """The version of a file. All parts that are read must have the same version.
 
     Attributes:
-        total: bytes of the whole.
-        etag: its ETag, strong or weak, if it has one.
-        last_modified: its Last-Modified, if it has one.
-        validator: what If-Range may name; see :func:`httpconn.core.ranges.validator`.
+        total: the size of the file in bytes.
+        etag: the ETag, strong or weak, or None.
+        last_modified: the Last-Modified, or None.
+        validator: the value for If-Range, or None; see :func:`httpconn.core.ranges.validator`.
     """
 
     total: int
@@ -25,7 +25,13 @@ class FileVersion(NamedTuple):
 
 
 class PartRequest(NamedTuple):
-    """A part: from one byte to another, both included. The version is None before the first answer."""
+    """A request for a part of a file.
+
+    Attributes:
+        first: the offset of the first byte.
+        last: the offset of the last byte.
+        version: the version of the file; None before the first response.
+    """
 
     first: int
     last: int
@@ -33,14 +39,14 @@ class PartRequest(NamedTuple):
 
     @property
     def fields(self) -> Fields:
-        """The header fields that ask for it."""
-        asked = ((b"Range", b"bytes=%d-%d" % (self.first, self.last)),)
+        """The header fields of the request."""
+        fields = ((b"Range", b"bytes=%d-%d" % (self.first, self.last)),)
         validator = self.version and self.version.validator
-        return asked if validator is None else (*asked, (b"If-Range", validator.encode("ascii")))
+        return fields if validator is None else (*fields, (b"If-Range", validator.encode("ascii")))
 
 
 class Part(NamedTuple):
-    """The body is the part: so many bytes, of a file of so many."""
+    """The body is the requested part: ``length`` bytes of a file of ``total`` bytes."""
 
     length: int
     total: int
@@ -55,52 +61,52 @@ class Empty(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """The file is another one now."""
+    """The file has another version now."""
 
     reason: str
 
 
 class Refused(NamedTuple):
-    """The server gives no parts, or not as HTTP has it."""
+    """The server does not support range requests, or violates RFC 9110 section 14."""
 
     reason: str
 
 
 class Fail(NamedTuple):
-    """The status is an error like any other."""
+    """The status is an error that does not concern the range."""
 
 
 Decision = Part | Whole | Empty | Changed | Refused | Fail
 
 
 def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
-    """What an answer is worth."""
+    """Decide how to use the response to a request for a part."""
     part = parse_content_range(head.content_range)
     if head.status == 206:
         return _part(wanted, head, part)
     if head.status == 416:
         return _unsatisfiable(wanted, part)
     if head.status == 412:
-        return Changed("its version is not there any more")
+        return Changed("its version is no longer on the server")
     if not 200 <= head.status < 300:
         return Fail()
     if part is not None and part.is_slice:
-        return Refused("a part came as if it were the whole")
+        return Refused("the server sent a part with a status for the whole file")
     if wanted.version is None:
         return Whole()
-    return _changed(wanted.version, head, head.length) or Refused("the whole file came where a part was asked for")
+    return _changed(wanted.version, head, head.length) or Refused("the server sent the whole file instead of a part")
 
 
 def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange | None) -> Decision:
     if head.encoded:
-        return Refused("the part is encoded")
-    if part is None or part.first is None or part.total is None:  # multipart/byteranges has none, either
-        return Refused("the part does not say which it is, and of how much")
+        return Refused("the part has a content coding")
+    if part is None or part.first is None or part.total is None:  # multipart/byteranges has no Content-Range either
+        return Refused("the part has no complete Content-Range")
     changed = wanted.version and _changed(wanted.version, head, part.total)
     if changed is not None:
         return changed
     if (part.first, part.last) != (wanted.first, min(wanted.last, part.total - 1)):
-        return Refused("the part is not the one asked for")
+        return Refused("the part is not the requested one")
     if head.length not in (None, part.length):
         return Refused("the part has another length than its range")
     return Part(part.length, part.total)
@@ -110,14 +116,14 @@ def _unsatisfiable(wanted: PartRequest, part: ContentRange | None) -> Decision:
     if part is None or part.total is None:
         return Fail()
     if wanted.version is None:
-        return Empty() if part.total == 0 else Refused("its first bytes are said not to be there")
+        return Empty() if part.total == 0 else Refused("the server says that its first bytes do not exist")
     if part.total != wanted.version.total:
         return Changed("it has another size now")
-    return Refused("bytes of it are said not to be there")
+    return Refused("the server says that some of its bytes do not exist")
 
 
 def _changed(version: FileVersion, head: RangeResponse, total: int | None) -> Changed | None:
-    """A 206 has to repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
+    """Compare the version. A 206 must repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
     if total not in (None, version.total):
         return Changed("it has another size now")
     if head.etag != version.etag:

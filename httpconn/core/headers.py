@@ -1,4 +1,4 @@
-"""Request headers: checked once, merged once, and judged where a redirect leaves their origin."""
+"""Header fields of requests and responses: checks, merging, and the fields that redirects may carry."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
 
 Fields = tuple[tuple[bytes, bytes], ...]
-"""Header fields in the order in which they are sent; names in the case they were given in."""
+"""Header fields in the order in which they are sent. Names keep their case."""
 
-# What frames a message or belongs to one connection is httpconn's to set (RFC 9110 section 7.6.1, 9112 section 6).
+# Fields of the message framing and of the connection. httpconn sets them (RFC 9110 section 7.6.1, RFC 9112 section 6).
 RESERVED = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te"}
     | {"trailer", "upgrade", "expect"}
 )
 
-# What any origin may see. Everything else that a caller gave stays where it was meant to go.
+# Fields that any origin may receive. All other fields of a caller are sent only to the origin of the call's URL.
 CROSSES_ORIGINS = frozenset(
     {"accept", "accept-encoding", "accept-language", "user-agent", "range", "if-range"}
-    # Which bytes are wanted, if any: a file is often on another origin than its URL.
+    # Ranges and conditions, because a redirect often leads to a file on another origin.
     | {"if-none-match", "if-modified-since"}
 )
 
 CONDITIONS = frozenset(
     {b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
 )
-"""Who asks with one of these is answered as asked, and not with what another question would have brought."""
+"""Fields that select a response. A request with one of them does not share the response of another request."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ZERO = re.compile(r"q\s*=\s*0(\.0*)?\s*$")
@@ -36,12 +36,12 @@ _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 def check(headers: Mapping[str, str] | None) -> Fields:
-    """Headers a caller gave, as fields.
+    """Return the headers of a caller as fields.
 
     Raises:
-        InvalidRequest: a name is no token, a value holds CR, LF, NUL or anything else outside of printable ASCII
-            (RFC 9110 section 5.5), the type is wrong, or the field is one that httpconn sets itself. The message
-            names the header, never its value.
+        InvalidRequest: a name is not a token (RFC 9110 section 5.6.2), a value contains a character that is not
+            printable ASCII, a type is wrong, or httpconn sets the field itself. The message names the header, but
+            never its value.
     """
     if headers is None:
         return ()
@@ -63,7 +63,7 @@ def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
 
 
 def check_changed(before: Iterable[tuple[bytes, bytes]], after: Iterable[tuple[bytes, bytes]]) -> None:
-    """Hold what somebody made of a header to the rules for headers that are given: the Host stays as it is.
+    """Check the fields that an event hook added or changed. There must be one Host.
 
     Raises:
         InvalidRequest: see :func:`check`.
@@ -75,11 +75,11 @@ def check_changed(before: Iterable[tuple[bytes, bytes]], after: Iterable[tuple[b
         if (name.lower(), value) not in known:
             _check_field(name.decode("latin-1"), value.decode("latin-1"))
     if hosts != 1:
-        raise InvalidRequest("A request has one header Host, which is set by httpconn")
+        raise InvalidRequest("A request must have one header Host, which httpconn sets")
 
 
 def merge(*layers: Fields) -> Fields:
-    """Later layers win over earlier ones, by name."""
+    """Merge fields by name. Later fields replace earlier ones."""
     filled = [layer for layer in layers if layer]
     if len(filled) == 1:
         return filled[0]
@@ -87,25 +87,25 @@ def merge(*layers: Fields) -> Fields:
 
 
 def tokens(value: str) -> frozenset[str]:
-    """The tokens of a list such as Accept-Encoding's, lower case, without those of weight zero (RFC 9110 12.4.2)."""
+    """Return the tokens of a list in lower case, without those of weight 0 (RFC 9110 section 12.4.2)."""
     members = (each.partition(";") for each in value.lower().split(","))
     return frozenset(name.strip() for name, _, weight in members if not _ZERO.search(weight))
 
 
 def for_other_origin(fields: Fields, safe: frozenset[str]) -> Fields:
-    """What goes on when a redirect leaves the origin: never credentials, never what was not named safe."""
+    """Return the fields that a redirect to another origin carries: the safe ones, and never credentials."""
     allowed = CROSSES_ORIGINS | safe
     return tuple(each for each in fields if each[0].decode("ascii").lower() in allowed)
 
 
 def check_size(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Hold an answer's header to its limits.
+    """Check the header of a response against the limits.
 
     Raises:
-        HeaderTooLarge: too many fields, or too many bytes in them.
+        HeaderTooLarge: the header has too many fields or too many bytes.
     """
     count, size = len(fields), sum(map(len, chain.from_iterable(fields)))
     if count > limits.max_headers:
-        raise HeaderTooLarge(f"The answer has {count} header fields; {limits.max_headers} are allowed")
+        raise HeaderTooLarge(f"The response has {count} header fields; {limits.max_headers} are allowed")
     if size > limits.max_header_bytes:
-        raise HeaderTooLarge(f"The answer's header has {size} bytes; {limits.max_header_bytes} are allowed")
+        raise HeaderTooLarge(f"The header of the response has {size} bytes; {limits.max_header_bytes} are allowed")

@@ -1,4 +1,4 @@
-"""Hosts: one form in which they are resolved, compared and sent, or none at all."""
+"""Host names and addresses of URLs, in the one form in which they are compared, resolved and sent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MAX_NAME = 253  # RFC 1035 section 2.3.4, without the trailing dot
 
 
 def check_host(host: str) -> str:
-    """A host of a URL as A-labels in lower case, as a dotted quad, or as an IPv6 address without its brackets.
+    """Return a host as A-labels in lower case, as a dotted quad, or as an IPv6 address without brackets.
 
-    Names are of letters, digits, hyphens and underscores after IDNA 2008 (RFC 5891), which maps nothing but case: what
-    UTS 46 would turn into a digit or a dot is refused with the rest of its mappings. What some resolvers read as an
-    IPv4 address (``127.1``, ``0x7f.1``, ``017700000001``) is refused unless it is a canonical one.
+    A name has letters, digits, hyphens and underscores after IDNA 2008 (RFC 5891). IDNA 2008 maps only the case; the
+    mappings of UTS 46, which turn some characters into digits or dots, are refused. An IPv4 address must have its
+    usual form. Other forms that some resolvers accept (``127.1``, ``0x7f.1``, ``017700000001``) are refused.
 
     Raises:
-        InvalidURL: it is none of them.
+        InvalidURL: the host has none of these forms.
     """
     if host.startswith("["):
         return _ipv6(host)
@@ -34,22 +34,22 @@ def check_host(host: str) -> str:
     if not all(map(_LABEL.fullmatch, labels)) or len(name.removesuffix(".")) > _MAX_NAME:
         raise InvalidURL("The host of the URL has a label that is empty, too long, or not of letters and digits")
     if _NUMBER.fullmatch(labels[-1]) and not _QUAD.fullmatch(name):
-        raise InvalidURL("The host of the URL ends in a number and is no IPv4 address in its usual form")
+        raise InvalidURL("The host of the URL ends in a number but is not an IPv4 address in its usual form")
     return name
 
 
 def is_literal(host: str) -> bool:
-    """Whether a host that was checked is an address."""
+    """Return whether a checked host is an address."""
     return ":" in host or _QUAD.fullmatch(host) is not None
 
 
 def _ipv6(host: str) -> str:
     if not host.endswith("]") or "%" in host:
-        raise InvalidURL("The host of the URL is no IPv6 address without a zone")
+        raise InvalidURL("The host of the URL is not an IPv6 address without a zone")
     try:
         return IPv6Address(host[1:-1]).compressed
     except AddressValueError:
-        raise InvalidURL("The host of the URL is no IPv6 address") from None
+        raise InvalidURL("The host of the URL is not an IPv6 address") from None
 
 
 def _a_labels(host: str) -> str:
@@ -57,10 +57,10 @@ def _a_labels(host: str) -> str:
     if name.isascii() and "xn--" not in name:
         return name
     if len(name) > _MAX_NAME + 1 or _OTHER_DOTS.search(name):
-        raise InvalidURL("The host of the URL is too long, or has dots that are none")
+        raise InvalidURL("The host of the URL is too long, or contains a character that looks like a dot")
     try:
         encoded = name if name.isascii() else idna.encode(name).decode("ascii")
-        idna.decode(encoded)  # whole, as httpx does when somebody reads ``url.host``
-    except UnicodeError:  # idna's errors are
+        idna.decode(encoded)  # the whole name, because httpx decodes it for ``url.host``
+    except UnicodeError:  # the base class of idna's errors
         raise InvalidURL("The host of the URL is not valid by IDNA 2008") from None
     return encoded

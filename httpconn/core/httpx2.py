@@ -1,4 +1,4 @@
-"""Objects of httpx2, known without an import of it: the package is optional."""
+"""A type check for objects of httpx2, which is an optional package and is not imported here."""
 
 from __future__ import annotations
 

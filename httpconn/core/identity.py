@@ -1,4 +1,4 @@
-"""Whether two URLs lead to one resource, although a signature in them changes from call to call."""
+"""The identity of a resource. URLs that differ only in their signature lead to the same resource."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 
 from .urls import VettedURL
 
-# The parameters by which S3 (both versions of its signature), Google, CloudFront, Azure and OSS sign a URL, as far as
-# they are other ones at each signing. They say who may have a resource, not which one is meant.
+# The query parameters that change with each signature of a URL, for S3 (both versions of its signature), Google,
+# CloudFront, Azure and OSS. They authorize a request, and do not identify the resource.
 _SIGNATURE = re.compile(
     rb"x-(amz|goog)-(algorithm|credential|date|expires|signature|signedheaders|security-token)"
     rb"|(aws|oss)accesskeyid|googleaccessid|signature|expires|policy|key-pair-id|security-token"
@@ -18,8 +18,8 @@ _SIGNATURE = re.compile(
 
 
 def resource_key(url: VettedURL) -> str:
-    """Names the resource of a URL by 16 hexadecimal digits, from which no secret of the URL can be read."""
+    """Return the key of a URL's resource: 16 hexadecimal digits that reveal no secret of the URL."""
     path, _, query = url.target.partition(b"?")
-    meant = [each for each in query.split(b"&") if not _SIGNATURE.fullmatch(each.partition(b"=")[0])]
+    identifying = [each for each in query.split(b"&") if not _SIGNATURE.fullmatch(each.partition(b"=")[0])]
     origin = "{}://{}:{}".format(*url.origin).encode("ascii")
-    return hashlib.sha256(b"\n".join((origin, path, *meant))).hexdigest()[:16]
+    return hashlib.sha256(b"\n".join((origin, path, *identifying))).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Location values, read as browsers read them (WHATWG URL Standard, section 4.4)."""
+"""Location values of redirects, resolved as browsers do (WHATWG URL Standard, section 4.4)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _C0_AND_SPACE = bytes(range(0x21))
 _TAB_AND_NEWLINE = b"\t\n\r"
 _SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
 _ENCODED_DOT = re.compile(rb"%2e", re.I)
-# The percent-encode sets of section 1.3. A backslash after the path is encoded too: no request line may hold one.
+# The percent-encode sets of section 1.3. A backslash after the path is encoded too: a request line must not have one.
 _NOT_IN_PATH = re.compile(rb'[^!-~]|["<>^`{}]')
 _NOT_IN_QUERY = re.compile(rb"[^!-~]|[\"'<>\\]")
 _NOT_IN_FRAGMENT = re.compile(rb'[^!-~]|["<>`\\]')
 
 
 def resolve(base: VettedURL, location: bytes) -> VettedURL:
-    """Return the URL that a Location names (RFC 9110 section 10.2.2).
+    """Return the URL of a Location (RFC 9110 section 10.2.2).
 
     Args:
-        base: the URL of the request that was redirected.
-        location: the value of the field, in any encoding: bytes outside of ASCII are percent-encoded unchanged.
+        base: the URL of the redirected request.
+        location: the value of the field. Bytes outside of ASCII are percent-encoded, in any encoding.
 
     Raises:
         InvalidURL: the result is not a URL that :func:`httpconn.core.urls.vet` accepts.
@@ -33,7 +33,7 @@ def resolve(base: VettedURL, location: bytes) -> VettedURL:
     path, question_mark, query = reference.partition(b"?")
     origin, path = _split(base, path.replace(b"\\", b"/"))
     if origin is None and not path and not question_mark:
-        target = base.target  # the same URL again, byte for byte
+        target = base.target  # the same target, byte for byte
     else:
         target = _encoded(_NOT_IN_PATH, _absolute(base, path, is_relative=origin is None))
         target += question_mark + _encoded(_NOT_IN_QUERY, query)
@@ -42,13 +42,13 @@ def resolve(base: VettedURL, location: bytes) -> VettedURL:
 
 
 def _split(base: VettedURL, reference: bytes) -> tuple[str | None, bytes]:
-    """Return the scheme and authority that a reference names, or None, and the path behind them."""
+    """Return the scheme and authority of a reference, or None if it has no authority, and its path."""
     scheme, match = base.origin.scheme, _SCHEME.match(reference)
     if match is not None:
         named, reference = match[1].lower().decode("ascii"), reference[match.end() :]
         if named not in DEFAULT_PORTS:
             raise InvalidURL(WRONG_SCHEME)
-        # "https:path" is relative under https, and names the host "path" under http.
+        # "https:path" is a relative path if the base is https. If the base is http, "path" is the host.
         reference = reference if named == scheme else b"//" + reference
         scheme = named
     if not reference.startswith(b"//"):
@@ -90,7 +90,7 @@ def _origin(url: VettedURL) -> str:
 
 
 def _fragment(base: VettedURL, hash_mark: bytes, fragment: bytes) -> str:
-    """A reference without a fragment keeps the base's."""
+    """Return the fragment of a reference or, without one, of the base."""
     if not hash_mark:
         return f"#{base.fragment}" if base.fragment else ""
     return "#" + _encoded(_NOT_IN_FRAGMENT, fragment).decode("ascii")

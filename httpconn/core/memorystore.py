@@ -1,4 +1,4 @@
-"""A store of answers in memory."""
+"""A store of responses in memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .caching import SHARE, Record
 
 
 class MemoryStore:
-    """Holds the answers that were used last.
+    """A store of the most recently used responses.
 
     Args:
-        max_bytes: of all together.
+        max_bytes: bytes of all responses together.
     """
 
     is_on_disk: bool = False
@@ -26,12 +26,12 @@ class MemoryStore:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """In the child: a thread of the parent may hold the lock, in the midst of a change."""
+        """Renew the lock and the size in a child process, because a thread of the parent may be changing the store."""
         self._lock = threading.Lock()
         self._size = sum(record.cost for record in self._records.values())
 
     def get(self, key: str) -> Record | None:
-        """The record of a key, which is the last used then."""
+        """Return the record of a key, or None, and mark it as the most recently used."""
         with self._lock:
             record = self._records.get(key)
             if record is not None:
@@ -39,22 +39,22 @@ class MemoryStore:
             return record
 
     def put(self, key: str, record: Record) -> None:
-        """Keep a record in place of the last one, and let those go that were not used for the longest time."""
+        """Store a record in place of an older one, and remove the least recently used records."""
         with self._lock:
-            self._forget(key)
+            self._remove(key)
             if record.cost * SHARE > self._max:
                 return
             self._records[key] = record
             self._size += record.cost
             while self._size > self._max:
-                self._forget(next(iter(self._records)))
+                self._remove(next(iter(self._records)))
 
     def drop(self, key: str) -> None:
-        """Forget the record of a key."""
+        """Remove the record of a key."""
         with self._lock:
-            self._forget(key)
+            self._remove(key)
 
-    def _forget(self, key: str) -> None:
-        gone = self._records.pop(key, None)
-        if gone is not None:
-            self._size -= gone.cost
+    def _remove(self, key: str) -> None:
+        removed = self._records.pop(key, None)
+        if removed is not None:
+            self._size -= removed.cost

@@ -1,10 +1,11 @@
-"""Requests and responses as plain values, which flows, the pool and the connections pass on.
+"""Requests and responses, as the exchange, the pool and the connections pass them.
 
-httpx's objects are made of them where a caller gets to see one.
+They are converted to objects of httpx only where a caller uses one.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import httpx
@@ -12,16 +13,16 @@ import httpx
 from ..errors import MalformedRequest
 
 RawFields = list[tuple[bytes, bytes]]
-"""Header fields in their order, names in their case."""
+"""Header fields in their order. Names keep their case."""
 
 FieldValues = dict[bytes, bytes]
-"""Header fields by name in lower case; the lines of one name are joined (RFC 9110 section 5.3)."""
+"""Header fields by their name in lower case. Several lines of one name are joined (RFC 9110 section 5.3)."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
-    """An origin (RFC 6454 section 4); the host as A-labels, lower case, an IPv6 address without brackets."""
+    """An origin (RFC 6454 section 4). The host is in A-labels and lower case, or an IPv6 address without brackets."""
 
     scheme: str
     host: str
@@ -29,24 +30,24 @@ class Origin(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """Host and port as they stand in a URL and in the Host header (RFC 9110 section 7.2)."""
+        """The host and port as in a URL and in the Host header (RFC 9110 section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Request:
-    """A request, complete for the wire. It is never changed, but by the hooks of its caller before it is sent.
+    """A complete request. Only event hooks change it, before it is sent.
 
     Args:
-        origin: where it goes.
+        origin: the origin of the URL.
         target: the request target, as it is sent.
-        fields: the header, the Host included. Never changed: requests share one.
-        method: its method.
+        fields: the header, including the Host. It must not be changed, because requests share it.
+        method: the method.
         body: None, bytes, or an iterable of bytes that the runtime can iterate over.
-        server_name: the name for TLS, if it is another one than the host.
-        trace: is told of each step, as httpcore's ``trace`` extension.
-        fragment: of the URL; it is never sent.
-        made: the httpx.Request of which this one was made.
+        server_name: the name for TLS, if it differs from the host.
+        trace: a function that is called at each step, as httpcore's ``trace`` extension.
+        fragment: the fragment of the URL; it is never sent.
+        made: the httpx.Request from which this request was made, or None.
     """
 
     __slots__ = ("body", "fields", "fragment", "made", "method", "origin", "server_name", "target", "trace")
@@ -64,46 +65,38 @@ class Request:
         fragment: str = "",
         made: httpx.Request | None = None,
     ) -> None:
-        self.origin = origin
-        self.target = target
-        self.fields = fields
-        self.method = method
-        self.body = body
-        self.server_name = server_name
-        self.trace = trace
-        self.fragment = fragment
-        self.made = made
+        self.origin: Origin = origin
+        self.target: bytes = target
+        self.fields: RawFields = fields
+        self.method: str = method
+        self.body: Any = body
+        self.server_name: str | None = server_name
+        self.trace: Any = trace
+        self.fragment: str = fragment
+        self.made: httpx.Request | None = made
 
     @property
     def url(self) -> str:
-        """The URL, its target as it is sent."""
+        """The URL with the target as it is sent."""
         text = f"{self.origin.scheme}://{self.origin.netloc}{self.target.decode('ascii', 'replace')}"
         return f"{text}#{self.fragment}" if self.fragment else text
 
     def forwarded(self, fields: RawFields) -> Request:
-        """Return the request as it is sent to a proxy that forwards it (RFC 9112 section 3.2.2).
+        """Return the request in the form for a forwarding proxy (RFC 9112 section 3.2.2).
 
         Raises:
-            MalformedRequest: the target does not begin with a slash, so that it would change the host.
+            MalformedRequest: the target does not begin with a slash. Such a target would change the host.
         """
         if self.target[:1] not in (b"/", b"*"):
             raise MalformedRequest("The target of a request through a proxy must begin with /")
-        place = f"{self.origin.scheme}://{self.origin.netloc}".encode()
-        target = place if self.target == b"*" else place + self.target
-        return Request(
-            self.origin,
-            target,
-            fields,
-            method=self.method,
-            body=self.body,
-            server_name=self.server_name,
-            trace=self.trace,
-            fragment=self.fragment,
-            made=self.made,
-        )
+        origin = f"{self.origin.scheme}://{self.origin.netloc}".encode()
+        forwarded = copy(self)
+        forwarded.target = origin if self.target == b"*" else origin + self.target
+        forwarded.fields = fields
+        return forwarded
 
     def as_httpx(self) -> httpx.Request:
-        """The httpx.Request, made at the first look; the extension ``target`` holds what httpx would normalize."""
+        """Return the httpx.Request, which is made once. Its extension ``target`` is not normalized by httpx."""
         if self.made is None:
             extensions = {"target": self.target}
             self.made = httpx.Request(self.method, httpx.URL(self.url), headers=self.fields, extensions=extensions)
@@ -114,9 +107,11 @@ class Head(NamedTuple):
     """The head of a response.
 
     Attributes:
-        version: of HTTP, such as ``b"HTTP/1.1"``; empty if it is not known.
-        fields: names in their original case and order.
-        values: the same by name.
+        status: the status.
+        reason: the reason phrase; empty over HTTP/2.
+        version: the HTTP version, such as ``b"HTTP/1.1"``; empty if it is unknown.
+        fields: the header fields in their original order and case.
+        values: the header fields by name.
     """
 
     status: int
@@ -126,7 +121,7 @@ class Head(NamedTuple):
     values: FieldValues
 
     def field(self, name: str) -> str | None:
-        """Return the value of a field; the name in lower case."""
+        """Return the value of a field by its name in lower case, or None."""
         value = self.values.get(name.encode("ascii"))
         if value is None:
             return None
@@ -137,14 +132,14 @@ class Head(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A response without its body: a head, and the request that it belongs to."""
+    """The head of a response, and its request."""
 
     request: Request
     head: Head
 
     @property
     def status_code(self) -> int:
-        """The status."""
+        """The status code."""
         return self.head.status
 
     @property
@@ -153,7 +148,7 @@ class Response(NamedTuple):
         return self.head.reason.decode("ascii", "ignore")
 
     def as_httpx(self) -> httpx.Response:
-        """Make the httpx.Response; its body cannot be read."""
+        """Return the httpx.Response. Its body cannot be read."""
         request, head = self
         extensions = {"http_version": head.version, "reason_phrase": head.reason} if head.version else {}
         return httpx.Response(
@@ -162,7 +157,7 @@ class Response(NamedTuple):
 
 
 class _Closed(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of a response whose exchange is over."""
+    """The body of a response after the end of its exchange."""
 
     def __iter__(self) -> Any:
         raise httpx.StreamClosed

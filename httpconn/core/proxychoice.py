@@ -1,4 +1,4 @@
-"""Which proxy the environment names for an origin: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
+"""The choice of a proxy by the environment: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _SCHEMES = {"": None, "all": None, "http": "http", "https": "https"}
 
 
 class Variable(NamedTuple):
-    """A variable of the environment, with its name as it is spelled there."""
+    """A variable of the environment. The name keeps its case."""
 
     name: str
     value: str
 
 
 class Choice(NamedTuple):
-    """What the environment says about an origin.
+    """The proxy for an origin.
 
     Attributes:
         proxy: the variable that names the proxy, or None for a direct connection.
-        skipped: the invalid entries of NO_PROXY; none where no proxy was to be excepted from.
+        skipped: the invalid entries of NO_PROXY; empty if no variable names a proxy.
     """
 
     proxy: Variable | None
@@ -42,9 +42,9 @@ class Choice(NamedTuple):
 def choose(origin: Origin, environ: Mapping[str, str]) -> Choice:
     """Return the proxy for an origin.
 
-    A variable for the scheme wins over ALL_PROXY, and its spelling in lower case over any other, also when it is
-    empty. HTTP_PROXY in upper case does not count in a CGI script, where a client of the script sets it with a header
-    field named "Proxy". The value is not checked.
+    The variable for the scheme takes precedence over ALL_PROXY. A name in lower case takes precedence over other
+    spellings, also if its value is empty. HTTP_PROXY in upper case is ignored in a CGI script, because a client can set
+    it there by a header field named "Proxy". The value is not checked.
     """
     proxy = _variable(environ, origin.scheme) or _variable(environ, "all")
     if proxy is None:
@@ -80,7 +80,7 @@ class _Rule:
     port: int | None = None
 
     def covers(self, origin: Origin) -> bool:
-        """Return whether requests to the origin go past the proxy."""
+        """Return whether the entry excludes an origin from the proxy."""
         if self.scheme not in (None, origin.scheme) or self.port not in (None, origin.port):
             return False
         if isinstance(self.hosts, str):
@@ -94,14 +94,14 @@ class _Rule:
 
 @lru_cache(maxsize=16)
 def _rules(text: str) -> tuple[tuple[_Rule, ...], tuple[str, ...]]:
-    """Return what the entries of NO_PROXY say, and the invalid entries."""
+    """Return the rules of NO_PROXY, and its invalid entries."""
     entries = [entry for entry in _SEPARATORS.split(text) if entry]
     rules = {entry: _rule(entry) for entry in entries}
     return tuple(rule for rule in rules.values() if rule), tuple(entry for entry, rule in rules.items() if not rule)
 
 
 def _rule(entry: str) -> _Rule | None:
-    """Return what an entry says, or None if it is invalid."""
+    """Return the rule of an entry, or None if it is invalid."""
     scheme, mark, rest = entry.lower().rpartition("://")
     try:
         host, port = _split(rest.removesuffix("/") if mark else rest)
@@ -111,7 +111,7 @@ def _rule(entry: str) -> _Rule | None:
 
 
 def _split(text: str) -> tuple[str, int | None]:
-    """Return host and port; raises ValueError."""
+    """Split an entry into host and port. Raise ValueError if the port is invalid."""
     host, colon, port = text.rpartition(":")
     if not colon or _network(text) is not None:
         return text, None
@@ -121,7 +121,7 @@ def _split(text: str) -> tuple[str, int | None]:
 
 
 def _hosts(text: str) -> Network | str:
-    """Return the network or the name; raises InvalidURL."""
+    """Return the network or the name of an entry. Raise InvalidURL if it is neither."""
     if text == "*":
         return ""
     network = _network(text)
@@ -132,7 +132,7 @@ def _hosts(text: str) -> Network | str:
 
 
 def _network(text: str) -> Network | None:
-    """Return an address, bracketed or not, or a network in CIDR notation; IPv4-mapped ones as IPv4."""
+    """Return an address, with or without brackets, or a network in CIDR notation; IPv4-mapped ones as IPv4."""
     bracketed = _BRACKETED.fullmatch(text)
     try:
         return network_of(ip_network("".join(bracketed.groups("")) if bracketed else text, strict=False))

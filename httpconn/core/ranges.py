@@ -1,4 +1,4 @@
-"""Ranges: what to ask for when a part of a file is there, and what an answer then means (RFC 9110 section 14)."""
+"""Range requests that resume a download: the request, and the use of its response (RFC 9110 section 14)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ..errors import InvalidRequest
 from .dates import timestamp
 from .headers import Fields
 
-# An opaque tag in quotes (RFC 9110 section 8.8.3); what begins with W/ is weak, and proves no byte.
-# Other bytes than ASCII's would be allowed, but no two parties read them alike.
+# An opaque tag in quotes (RFC 9110 section 8.8.3). A tag that begins with W/ is weak and does not identify the bytes.
+# RFC 9110 also allows bytes outside of ASCII, but servers and clients interpret them differently.
 _STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
 _DATE = re.compile(r"[A-Za-z0-9,:+ -]{1,64}")
 _CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
-UNASKED_PART = "The server sent a part of the file where all of it was requested"
+UNASKED_PART = "The server sent a part of the file in response to a request for the whole file"
 
 STRONG_AFTER = 60.0
-"""Seconds after which a modification can no longer hide behind the same date (RFC 9110 section 8.8.2.2)."""
+"""Seconds after which a Last-Modified is a strong validator (RFC 9110 section 8.8.2.2)."""
 
 
 class ReceivedBytes(NamedTuple):
-    """What there is of a file.
+    """The received bytes of a file.
 
     Attributes:
-        size: bytes from its beginning on.
-        total: bytes of the whole, or None where nobody said.
-        validator: names the version they are of, strongly; see :func:`validator`.
-        provable: the caller gave a digest, so that even unnamed versions cannot be mixed unnoticed.
-        beyond: bytes behind a gap.
-        gap_end: offset of the first byte behind the first gap, or None if no byte is.
+        size: the number of bytes from the start of the file.
+        total: the size of the whole file in bytes, or None if it is unknown.
+        validator: the strong validator of their version, or None; see :func:`validator`.
+        provable: whether the caller gave a digest. A digest detects bytes of different versions without a validator.
+        beyond: the number of bytes after the first gap.
+        gap_end: the offset of the first byte after the first gap, or None if there is none.
     """
 
     size: int = 0
@@ -43,23 +43,26 @@ class ReceivedBytes(NamedTuple):
 
     @property
     def resumable(self) -> bool:
-        """Whether the rest may be asked for alone."""
+        """Whether the missing bytes can be requested alone."""
         return self.size + self.beyond > 0 and (self.validator is not None or self.provable)
 
     @property
     def first(self) -> int:
-        """The byte to ask from. Of a complete file the last one: past it even the right version answers 416."""
+        """The first byte to request. For a complete file, its last byte: a range after it fails with 416."""
         return self.size if self.total is None else min(self.size, self.total - 1)
 
 
 class RangeResponse(NamedTuple):
-    """The header of an answer, as far as it decides how a download goes on.
+    """The parts of a response head that decide how a download continues.
 
     Attributes:
-        status: 200, 206, 412, 416 or another success.
+        status: the status.
         asked: whether the request had a Range.
-        length: the Content-Length.
-        encoded: the body has a content coding, so that its bytes are not those of the file.
+        content_range: the Content-Range, or None.
+        length: the Content-Length, or None.
+        etag: the ETag, or None.
+        last_modified: the Last-Modified, or None.
+        encoded: whether the body has a content coding, so that its bytes are not those of the file.
     """
 
     status: int
@@ -72,7 +75,7 @@ class RangeResponse(NamedTuple):
 
 
 class ContentRange(NamedTuple):
-    """``bytes first-last/total``; first and last are None in ``bytes */total``, total in ``bytes first-last/*``."""
+    """A Content-Range: ``bytes first-last/total``. The fields are None for ``*``."""
 
     first: int | None
     last: int | None
@@ -80,17 +83,17 @@ class ContentRange(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Bytes of the part."""
+        """The number of bytes in the range."""
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
     @property
     def is_slice(self) -> bool:
-        """Whether this names bytes, and not all of them."""
+        """Whether the range is a proper part of the file."""
         return self.first is not None and self.length != self.total
 
 
 class Continue(NamedTuple):
-    """The body follows on what there is, once its first ``discard`` bytes are dropped."""
+    """The body continues the received bytes, after its first ``discard`` bytes are dropped."""
 
     discard: int
     length: int
@@ -98,68 +101,68 @@ class Continue(NamedTuple):
 
 
 class Restart(NamedTuple):
-    """The body is the whole file: what there was is void."""
+    """The body is the whole file. The received bytes are no longer used."""
 
 
 class Complete(NamedTuple):
-    """Nothing is missing."""
+    """The received bytes are the whole file."""
 
 
 class RequestWhole(NamedTuple):
-    """The body is of no use; ask for the whole file."""
+    """The body cannot be used. Request the whole file."""
 
     reason: str
 
 
 class Refuse(NamedTuple):
-    """The answer breaks the protocol, and asking again would not mend it."""
+    """The response violates HTTP, and another request would not help."""
 
     reason: str
 
 
 class Fail(NamedTuple):
-    """The status is an error like any other."""
+    """The status is an error that does not concern the range."""
 
 
 Decision = Continue | Restart | Complete | RequestWhole | Refuse | Fail
 
 
 def is_strong(etag: str | None) -> bool:
-    """Whether an entity tag names the very bytes (RFC 9110 section 8.8.1)."""
+    """Return whether an entity tag identifies the exact bytes (RFC 9110 section 8.8.1)."""
     return etag is not None and _STRONG.fullmatch(etag) is not None
 
 
 def validator(etag: str | None, last_modified: str | None, date: str | None) -> str | None:
-    """What If-Range may name (RFC 9110 section 13.1.5): a strong ETag, or a strong date where there is no ETag."""
+    """Return the value for If-Range (RFC 9110 section 13.1.5): a strong ETag or, without an ETag, a strong date."""
     if is_strong(etag):
         return etag
-    modified, answered = timestamp(last_modified), timestamp(date)
-    if etag is not None or modified is None or answered is None or answered - modified < STRONG_AFTER:
+    modified, responded = timestamp(last_modified), timestamp(date)
+    if etag is not None or modified is None or responded is None or responded - modified < STRONG_AFTER:
         return None
     return last_modified if is_validator(last_modified) else None
 
 
 def is_validator(value: str | None) -> bool:
-    """Whether it has the form of one that :func:`validator` gives; a file may hold anything."""
+    """Return whether a value, such as one read from a file, has the form of a strong ETag or a date."""
     if value is None or is_strong(value):
         return value is not None
     return _DATE.fullmatch(value) is not None and timestamp(value) is not None
 
 
 def version(etag: str | None, last_modified: str | None) -> str | None:
-    """What names a version well enough to ask whether it is still the newest; here a weak tag will do."""
+    """Return the ETag or Last-Modified for a conditional request. A weak tag is sufficient."""
     return next((each for each in (etag, last_modified) if each is not None and _names_a_version(each)), None)
 
 
 def conditions(known: str | None, modified: float) -> Fields:
-    """The fields that ask for a file only if it is no longer the version that is there (RFC 9110 section 13.1).
+    """Return the fields that request a file only if its version changed (RFC 9110 section 13.1).
 
     Args:
-        known: what :func:`version` gave for it, or None.
-        modified: when the file was modified, in seconds since the epoch; asked about where nothing better is known.
+        known: the result of :func:`version`, or None.
+        modified: the modification time in seconds since the epoch. It is used if ``known`` is None.
 
     Raises:
-        InvalidRequest: what is said to be known is no ETag and no date.
+        InvalidRequest: ``known`` is neither an ETag nor a date.
     """
     if known is None:
         return ((b"If-Modified-Since", formatdate(modified, usegmt=True).encode("ascii")),)
@@ -181,12 +184,12 @@ def fields(held: ReceivedBytes) -> Fields:
     if not held.resumable:
         return ()
     last = b"" if held.gap_end is None else b"%d" % (held.gap_end - 1)
-    asked = ((b"Range", b"bytes=%d-%b" % (held.first, last)),)
-    return asked if held.validator is None else (*asked, (b"If-Range", held.validator.encode("ascii")))
+    requested = ((b"Range", b"bytes=%d-%b" % (held.first, last)),)
+    return requested if held.validator is None else (*requested, (b"If-Range", held.validator.encode("ascii")))
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:
-    """A Content-Range (RFC 9110 section 14.4), or None where it is missing, invalid or of another unit."""
+    """Parse a Content-Range (RFC 9110 section 14.4). Return None if it is missing, invalid or not in bytes."""
     match = _CONTENT_RANGE.fullmatch(value.strip()) if value else None
     if match is None:
         return None
@@ -197,7 +200,7 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def holds_all(content_range: str | None, length: int | None) -> bool:
-    """Whether a 206 response holds all bytes of a file (RFC 9110 section 15.3.7).
+    """Return whether a 206 response has all bytes of a file (RFC 9110 section 15.3.7).
 
     Args:
         content_range: the Content-Range.
@@ -208,7 +211,7 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
 
 
 def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
-    """What an answer means for what there is: the one place where bytes are joined to others, or are not."""
+    """Decide how to use a response. No other function decides whether bytes are joined to received ones."""
     if head.status == 206:
         return _part(held, head)
     if head.status == 416:
@@ -219,8 +222,8 @@ def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
         return Fail()
     part = parse_content_range(head.content_range)
     if part is not None and part.is_slice:
-        # Some caches answer 200 with what they hold of the file.
-        return _unless_asked_whole(head, "a part came as if it were the whole")
+        # Some caches send the part that they have with status 200.
+        return _unless_asked_whole(head, "the server sent a part with a status for the whole file")
     return Restart()
 
 
@@ -229,23 +232,23 @@ def _part(held: ReceivedBytes, head: RangeResponse) -> Decision:
     if not head.asked:
         return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
     if head.encoded:
-        return RequestWhole("the part is encoded")
-    if part is None or part.first is None or part.last is None:  # multipart/byteranges has none, either
-        return RequestWhole("the part does not say which it is")
+        return RequestWhole("the part has a content coding")
+    if part is None or part.first is None or part.last is None:  # multipart/byteranges has no Content-Range either
+        return RequestWhole("the part has no Content-Range")
     total = held.total if part.total is None else part.total
     flaw = _flaw(held, head, part, total)
     if flaw is not None or total is None:
-        return RequestWhole(flaw or "the part does not say of how much")
+        return RequestWhole(flaw or "the part does not name the size of the file")
     return Continue(held.size - part.first, part.length, total)
 
 
 def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: int | None) -> str | None:
-    """What keeps a part from following on what there is."""
+    """Return the reason why a part cannot continue the received bytes, or None."""
     first, last = part.first or 0, part.last or 0
     if held.total is not None and total != held.total:
         return "the part is of a file of another size"
     if first > held.size or (last < held.size and last + 1 != total):
-        return "the part is not the one asked for"
+        return "the part is not the requested one"
     if total is not None and held.size > total:
         return "the part is of a shorter file"
     if head.length is not None and head.length != part.length:
@@ -254,7 +257,7 @@ def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: i
 
 
 def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
-    """A 206 has to repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
+    """Compare the version. A 206 must repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
     if held.validator is None:
         return held.provable
     if is_strong(held.validator):
@@ -265,18 +268,18 @@ def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
 def _unsatisfiable(held: ReceivedBytes, head: RangeResponse) -> Decision:
     part = parse_content_range(head.content_range)
     is_all = part is not None and part.first is None and part.total == held.size and not held.beyond
-    # Nothing is all there can be of an empty object; some servers refuse any GET of one.
+    # An empty file is complete without any byte. Some servers respond to every GET of an empty file with 416.
     if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
         return Complete()
-    return RequestWhole("there is no such part") if head.asked else Fail()
+    return RequestWhole("the server does not have the requested part") if head.asked else Fail()
 
 
 def _names_version(held: ReceivedBytes, head: RangeResponse) -> bool:
-    """Here nothing that is merely left out counts as equal: the size alone proves no version."""
+    """Compare the version in a 416. A missing field is not equal, because a size does not prove a version."""
     if held.provable:
         return True
     return held.validator is not None and held.validator in (head.etag, head.last_modified)
 
 
 def _unless_asked_whole(head: RangeResponse, reason: str) -> Decision:
-    return RequestWhole(reason) if head.asked else Refuse(f"The server's answer is of no use: {reason}")
+    return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")
