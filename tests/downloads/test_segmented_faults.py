@@ -92,7 +92,7 @@ def test_whatever_fails_the_file_is_right_and_nothing_comes_twice(
     budget = ByteBudget(100 * SIZE)
     options = {"segments": segments, "retries": RetryPolicy(attempts=tries, backoff=0), "budget": budget}
     with tempfile.TemporaryDirectory() as folder, ScriptedServer(Paced(BODY, faults=list(faults))) as server:
-        connection = HTTPConnection(timeout=Timeouts(read=0.1), limits=Limits(speed_window=0.1))
+        connection = HTTPConnection(timeout=Timeouts(read=0.2), limits=Limits(speed_window=0.2))
         target = Path(folder, "file")
         try:
             while not target.exists():
