@@ -1,4 +1,4 @@
-"""Redirects: where the next hop leads, and what it may carry (RFC 9110 section 15.4)."""
+"""Redirects: the next URL, and the header fields that are sent to it (RFC 9110 section 15.4)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .locations import resolve
 from .messages import Origin
 from .requestbuilder import RequestBuilder, RequestSpec
 
-# 304 is about the stored response, 305 and 306 are about proxies. Every request is a GET, so 303 is like the others.
+# 304 concerns a stored response, and 305 and 306 concern proxies. Every request is a GET, so 303 is not special.
 STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 
 def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the Location of a redirect, or None without one. Identical fields count once.
+    """Return the Location of a redirect, or None if it has none. Identical fields count as one.
 
     Raises:
         RedirectRefused: there are several fields with different values.
@@ -33,12 +33,14 @@ def locations_of(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
 
 
 class Trail:
-    """The redirects of one attempt. A loop ends at the same limit as an endless chain.
+    """The redirects of one attempt. Loops and endless chains end at the same limit.
 
     Some sites redirect to the same URL once and respond differently the second time.
 
     Args:
-        hops: redirects that were followed before.
+        policy: the rules for redirects.
+        builder: the request builder, which checks each URL against the access policy.
+        hops: the number of redirects that were followed before.
     """
 
     def __init__(self, policy: RedirectPolicy, builder: RequestBuilder, hops: int = 0) -> None:
@@ -51,8 +53,8 @@ class Trail:
 
         Raises:
             TooManyRedirects: the limit is reached.
-            RedirectRefused: the Location names no http or https URL, or leads from https to http.
-            AccessDenied: the access policy forbids the URL.
+            RedirectRefused: the Location is not an http or https URL, or leads from https to http.
+            AccessDenied: the access policy denies the URL.
         """
         following = self._next(spec, location)
         self._hops += 1
@@ -64,7 +66,7 @@ class Trail:
         try:
             url = resolve(spec.url, location)
         except InvalidURL as error:
-            raise RedirectRefused(f"The redirect leads to no usable URL: {error.message}") from error
+            raise RedirectRefused(f"The redirect leads to an invalid URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
             raise RedirectRefused(f"The redirect falls from https to http: {url.redacted}")
         self._builder.admit(url)
@@ -77,5 +79,5 @@ class Trail:
 
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:
-    """The same host on its usual ports, now encrypted: credentials are safer there than where they came from."""
+    """Return whether a redirect only adds TLS: the same host, on the default ports. It keeps the credentials."""
     return old.host == new.host and (old.scheme, old.port, new.scheme, new.port) == ("http", 80, "https", 443)

@@ -1,4 +1,4 @@
-"""Which of many results are handed out next, and how many may be under way."""
+"""A reorder buffer for the results of concurrent calls."""
 
 from __future__ import annotations
 
@@ -9,53 +9,53 @@ R = TypeVar("R")
 
 
 class ReorderBuffer(Generic[R]):
-    """Results as they finish, or in the order in which they were begun.
+    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers.
 
     Args:
-        size: how many may be begun and not handed out.
-        ordered: hand them out in order.
+        size: the maximum number of calls that were started and whose results were not yet returned.
+        ordered: whether to return the results in the order of the numbers.
     """
 
     def __init__(self, size: int, *, ordered: bool) -> None:
         self._size = size
         self._ordered = ordered
-        self._begun = 0
-        self._released = 0
-        self._handed_out = 0
+        self._started = 0
+        self._next = 0
+        self._returned = 0
         self._held: dict[int, R] = {}
         self._ready: deque[R] = deque()
 
     @property
     def room(self) -> int:
-        """How many more may be begun."""
-        return self._size - (self._begun - self._handed_out)
+        """The number of further calls that may start."""
+        return self._size - (self._started - self._returned)
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that were begun were handed out."""
-        return self._begun == self._handed_out
+        """Whether the results of all started calls were returned."""
+        return self._started == self._returned
 
     @property
     def is_ready(self) -> bool:
-        """Whether one can be handed out."""
+        """Whether a result can be returned now."""
         return bool(self._ready)
 
     def begin(self) -> int:
-        """Its number, from 0 on."""
-        self._begun += 1
-        return self._begun - 1
+        """Count a started call and return its number, from 0."""
+        self._started += 1
+        return self._started - 1
 
     def finish(self, number: int, result: R) -> None:
-        """It is there; where order counts, the others may have to come first."""
+        """Add the result of a call. In order, it waits for the results of earlier calls."""
         if not self._ordered:
             self._ready.append(result)
             return
         self._held[number] = result
-        while self._released in self._held:
-            self._ready.append(self._held.pop(self._released))
-            self._released += 1
+        while self._next in self._held:
+            self._ready.append(self._held.pop(self._next))
+            self._next += 1
 
     def pop(self) -> R:
-        """The next one, which is ready."""
-        self._handed_out += 1
+        """Return the next result. Call this only if ``is_ready``."""
+        self._returned += 1
         return self._ready.popleft()

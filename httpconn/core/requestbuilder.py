@@ -1,4 +1,4 @@
-"""The request builder: the one place where requests are made."""
+"""The request builder, which makes all requests."""
 
 from __future__ import annotations
 
@@ -9,25 +9,41 @@ from ..access import AccessPolicy
 from ..errors import AccessDenied
 from . import headers
 from .messages import Origin, RawFields, Request
-from .urls import URL, VettedURL, redact, vet
+from .urls import URL, VettedURL, vet
 
 _MAX_HOSTS = 1024
 
 
 class RequestSpec(NamedTuple):
-    """A request that may be sent: a vetted URL, checked header fields, the codings its answer may have."""
+    """A request that passed all checks.
+
+    Attributes:
+        url: the URL.
+        fields: the header fields, without the Host.
+        codings: the content codings that the response may have.
+    """
 
     url: VettedURL
     fields: headers.Fields
     codings: frozenset[str]
 
     def with_fields(self, fields: headers.Fields) -> RequestSpec:
-        """The same request with further header fields."""
+        """Return the request with further header fields."""
         return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
 
 
 class RequestBuilder:
-    """Makes requests for one connection object; what does not change from call to call is made ready once."""
+    """A builder of the requests of one connection object.
+
+    Args:
+        user_agent: the User-Agent.
+        accept_encoding: the Accept-Encoding.
+        headers_given: the headers of the connection object, or None.
+        access: the access policy.
+
+    Raises:
+        InvalidRequest: see :func:`httpconn.core.headers.check`.
+    """
 
     def __init__(
         self,
@@ -45,27 +61,27 @@ class RequestBuilder:
         self._headers: dict[bytes, RawFields] = {}
 
     def spec(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
-        """Vet a URL and merge the headers of a call, which win over the connection's.
+        """Check a URL, and merge the headers of a call with those of the connection object. The former take precedence.
 
         Raises:
             InvalidURL: see :func:`httpconn.core.urls.vet`.
-            AccessDenied: the access policy forbids the URL.
+            AccessDenied: the access policy denies the URL.
             InvalidRequest: see :func:`httpconn.core.headers.check`.
         """
         vetted = self.admit(vet(url))
         if extra_headers is None and vetted.authorization is None:
             return RequestSpec(vetted, self.fields, self._codings)
         fields = headers.merge(self.fields, self._credentials(vetted), headers.check(extra_headers))
-        return RequestSpec(vetted, fields, self._asked_for(fields))
+        return RequestSpec(vetted, fields, self._codings_of(fields))
 
     def unencoded(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
-        """The same for a file, whose bytes are wanted as they are; a server that encodes them anyway is borne."""
+        """Return a request for a file without a content coding. A coding that the server applies anyway is decoded."""
         spec = self.spec(url, extra_headers)
         fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))
         return RequestSpec(spec.url, fields, self._codings)
 
-    def _asked_for(self, fields: headers.Fields) -> frozenset[str]:
-        """A coding that the request did not offer is not decoded; a caller may offer fewer than could be."""
+    def _codings_of(self, fields: headers.Fields) -> frozenset[str]:
+        """Return the codings that the request offers. No other coding is decoded."""
         if fields is self.fields:
             return self._codings
         return next(
@@ -74,24 +90,24 @@ class RequestBuilder:
         )
 
     def admit(self, url: VettedURL) -> VettedURL:
-        """The access policy's say on a URL, first or redirected.
+        """Check a URL of a caller or of a redirect against the access policy.
 
         Raises:
-            AccessDenied: it is forbidden; ``url`` names it.
+            AccessDenied: the policy denies the URL. The attribute ``url`` of the error names it.
         """
-        place = url.origin, url.has_userinfo, url.has_backslash
-        if place not in self._admitted:
-            self._judge(url)
+        key = url.origin, url.has_userinfo, url.has_backslash
+        if key not in self._admitted:
+            self._check(url)
             if len(self._admitted) >= _MAX_HOSTS:
                 self._admitted.clear()
-            self._admitted.add(place)
+            self._admitted.add(key)
         return url
 
-    def _judge(self, url: VettedURL) -> None:
+    def _check(self, url: VettedURL) -> None:
         try:
             self._access.judge_url(*url.origin, userinfo=url.has_userinfo, backslash=url.has_backslash)
         except AccessDenied as error:
-            error.url = redact(url.text)
+            error.url = url.redacted
             raise
 
     @staticmethod
@@ -99,7 +115,7 @@ class RequestBuilder:
         return ((b"Authorization", url.authorization.encode("ascii")),) if url.authorization else ()
 
     def build(self, spec: RequestSpec) -> Request:
-        """Make the request, with the Host first (RFC 9110 section 7.2); the usual header of a host is made once."""
+        """Make the request, with the Host first (RFC 9110 section 7.2). The default header of a host is cached."""
         url = spec.url
         header = self._headers.get(url.netloc) if spec.fields is self.fields else None
         if header is None:

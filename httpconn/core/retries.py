@@ -1,4 +1,4 @@
-"""Retries: which failure is worth another attempt, and when."""
+"""Retries: the failures that are retried, and the wait before a retry."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .dates import timestamp
 
 
 class RetryDecision(NamedTuple):
-    """What a failure leads to.
+    """The decision after a failed attempt.
 
     Attributes:
         retry: whether another attempt follows.
-        reason: why, in a few words.
+        reason: the reason, in a few words.
     """
 
     retry: bool
@@ -22,37 +22,50 @@ class RetryDecision(NamedTuple):
 
 
 def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str = "GET") -> RetryDecision:
-    """Whether attempt number ``attempt`` (1 is the first), which failed, is followed by another one."""
+    """Decide whether a failed attempt is retried.
+
+    Args:
+        policy: the rules for retries.
+        error: the error of the attempt.
+        attempt: the number of the attempt; the first is 1.
+        method: the method of the request.
+    """
     if isinstance(error, StatusError):
-        passes, what = error.status_code in policy.statuses, f"status {error.status_code}"
+        is_transient, name = error.status_code in policy.statuses, f"status {error.status_code}"
     else:
-        passes, what = error.retryable, type(error).__name__
-    if not passes:
-        return RetryDecision(False, f"{what} is final")
+        is_transient, name = error.retryable, type(error).__name__
+    if not is_transient:
+        return RetryDecision(False, f"{name} is final")
     if method not in policy.methods:
         return RetryDecision(False, f"{method} is not made again")
     if attempt >= policy.attempts:
         return RetryDecision(False, "no attempt is left")
-    return RetryDecision(True, f"{what} may pass")
+    return RetryDecision(True, f"{name} may pass")
 
 
 def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
-    """Seconds to wait after attempt number ``attempt``, or None when the server asks for more than may be waited.
+    """Return the seconds to wait before a retry, or None if the Retry-After is too long.
 
-    ``chance`` is drawn evenly from 0 to 1: full jitter keeps clients that failed together from coming back together.
+    Args:
+        policy: the rules for retries.
+        attempt: the number of the failed attempt; the first is 1.
+        retry_after: the server's Retry-After in seconds, or None.
+        chance: a random number from 0 to 1. Full jitter spreads the retries of clients that failed together.
     """
     if retry_after is not None and policy.obey_retry_after:
         return retry_after if retry_after <= policy.max_retry_after else None
-    # An exponent beyond 60 could overflow; the maximum is long reached by then.
+    # A larger exponent could overflow. The maximum is reached long before.
     longest = min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
     return chance * longest if policy.jitter else longest
 
 
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
-    """Retry-After in seconds, from either of its forms (RFC 9110 section 10.2.3); None where it says nothing.
+    """Return a Retry-After in seconds (RFC 9110 section 10.2.3), or None if it is missing or invalid.
 
-    A date is compared with the answer's own Date, so that a server's wrong clock does no harm; without one with
-    ``now``, in seconds since the epoch.
+    Args:
+        value: the Retry-After: seconds or a date.
+        date: the Date of the response. A date in Retry-After is compared with it, in case the server's clock is wrong.
+        now: the present time in seconds since the epoch, for a response without a Date.
     """
     if value is None:
         return None
@@ -62,5 +75,5 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     moment = timestamp(value)
     if moment is None:
         return None
-    answered = timestamp(date)
-    return max(0.0, moment - (now if answered is None else answered))
+    responded = timestamp(date)
+    return max(0.0, moment - (now if responded is None else responded))

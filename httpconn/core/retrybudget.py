@@ -1,17 +1,17 @@
-"""The retry budget: many calls together do not bury a host that is down under retries."""
+"""The retry budget, which protects a failing host from the retries of many calls."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
 RATE = 10.0
-"""Retries per second that a host always has."""
+"""Retries per second that each host has without successful requests."""
 
 RESERVE = 100.0
-"""Of these, those that are saved up while none is needed."""
+"""The maximum number of these retries that accumulate."""
 
 MAX_EARNED = 1000.0
-"""Earned retries that are kept."""
+"""The maximum number of retries that accumulate by successful requests."""
 
 MAX_HOSTS = 1024
 
@@ -26,22 +26,28 @@ class _Budget:
 
 
 class RetryBudget:
-    """A budget for each host, shared by threads and tasks.
+    """The retry budgets of all hosts, shared by threads and tasks.
 
-    Without a lock, which every request would pay for: two threads at once may earn, or spend, as much as one.
+    There is no lock, because it would slow down every request. If two threads change a budget at the same moment, one
+    change can be lost.
     """
 
     def __init__(self) -> None:
         self._budgets: dict[Hashable, _Budget] = {}
 
     def earn(self, host: Hashable, retries: float) -> None:
-        """A request went well."""
+        """Add retries to the budget of a host after a successful request."""
         budget = self._budgets.get(host) or self._new(host)
         if budget.earned < MAX_EARNED:
             budget.earned += retries
 
     def take(self, host: Hashable, now: float) -> bool:
-        """Spend a retry, if there is one; ``now`` in seconds of a monotonic clock."""
+        """Take one retry from the budget of a host. Return False if it has none.
+
+        Args:
+            host: the host.
+            now: the present time of a monotonic clock, in seconds.
+        """
         budget = self._budgets.get(host) or self._new(host)
         waited = 0.0 if budget.at is None else max(0.0, now - budget.at)
         budget.reserve = min(RESERVE, budget.reserve + waited * RATE)
@@ -56,10 +62,10 @@ class RetryBudget:
 
     def _new(self, host: Hashable) -> _Budget:
         if len(self._budgets) >= MAX_HOSTS:
-            self._forget()
+            self._remove()
         return self._budgets.setdefault(host, _Budget())
 
-    def _forget(self) -> None:
-        """The hosts that needed no retry; where too few are, those that have been known longest."""
+    def _remove(self) -> None:
+        """Remove the hosts without a retry, and the oldest other hosts if more than half of ``MAX_HOSTS`` had one."""
         spent = [(host, budget) for host, budget in list(self._budgets.items()) if budget.at is not None]
         self._budgets = dict(spent[-(MAX_HOSTS // 2) :])

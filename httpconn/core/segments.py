@@ -1,4 +1,4 @@
-"""Segments: which bytes of a file come on which connection, and how many connections are worth it."""
+"""Segments of a download: the bytes that each connection receives, and the number of connections."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MIN_SEGMENT = 1024 * 1024
-"""Bytes below which a segment is not worth a question of its own."""
+"""The smallest segment that gets its own request, in bytes."""
 
 MIN_REMAINING = 32 * 1024 * 1024
-"""Bytes still to come below which nobody but the caller asks for more than one connection."""
+"""The missing bytes below which one connection is used, unless the caller sets the number of segments."""
 
 STEP, MAX_AUTOMATIC = 4, 16
-"""Connections, once one turns out to be slow, and at most."""
+"""The connections to add in one step, and the maximum, if the caller does not set the number."""
 
 MAX_REQUESTED = 64
-"""Connections that a caller may ask for."""
+"""The maximum number of segments that a caller can set."""
 
 MEASURE_SECONDS = 1.0
-"""Seconds after which the speed is looked at, for the first time and again."""
+"""Seconds between two measurements of the speed."""
 
 MIN_SECONDS = 2.0
-"""Seconds still to come at the present speed that are worth more connections."""
+"""The remaining seconds below which no connections are added."""
 
 MIN_SPEEDUP = 1.1
-"""What more connections must have made of the speed for still more."""
+"""The factor by which the last added connections must have raised the speed to add more."""
 
 
 class Segment:
-    """A part of a file that one connection brings, from its beginning to its end.
+    """A part of a file that one connection receives from start to end.
 
     Attributes:
-        start: its first byte.
-        position: the next byte to be put on disk.
-        reach: where what is being received now will end; a later byte may be taken away from it.
-        end: the byte after its last one.
-        continues: its connection would bring what follows, too.
+        start: the offset of the first byte.
+        position: the offset of the next byte to write to disk.
+        reserved: the end of the bytes that are being received. Later bytes can be given to another connection.
+        end: the offset after the last byte.
+        continues: whether the connection also receives the bytes after the segment, up to the end of the file.
     """
 
     __slots__ = ("continues", "end", "position", "reserved", "start")
@@ -50,14 +50,15 @@ class Segment:
 
 
 class SegmentPlan:
-    """The segments of one file, shared by those who fetch them, be they threads or tasks.
+    """The segments of one file, shared by the threads or tasks that receive them.
 
     Args:
-        total: bytes of the file.
-        done: the ranges that are on disk, as (start, end).
+        total: the size of the file in bytes.
+        done: the ranges on disk, as (start, end).
 
     Attributes:
-        used: segments that bytes were received for at once, at most so far.
+        total: the size of the file in bytes.
+        used: the maximum number of segments so far that received bytes at the same time.
     """
 
     def __init__(self, total: int, done: Iterable[tuple[int, int]]) -> None:
@@ -68,12 +69,15 @@ class SegmentPlan:
         self._lock = threading.Lock()
 
     def first(self) -> Segment:
-        """The first bytes that are missing, for the connection that there is already."""
+        """Return the first missing segment, for the connection that is already open."""
         with self._lock:
             return self._take(Segment(*self._gaps()[0], continues=True))
 
     def take(self) -> Segment | None:
-        """The largest part that nobody fetches, or else the second half of what the slowest has left."""
+        """Return the largest missing range, or else the second half of the segment with the most missing bytes.
+
+        Return None if there is no segment of a sufficient size.
+        """
         with self._lock:
             gap = max(self._gaps(), key=_size, default=None)
             return self._split() if gap is None else self._take(Segment(*gap))
@@ -83,78 +87,83 @@ class SegmentPlan:
         return segment
 
     def _split(self) -> Segment | None:
-        victim = max(self._taken, key=_left, default=None)
-        if victim is None or _left(victim) < 2 * MIN_SEGMENT:
+        largest = max(self._taken, key=_missing, default=None)
+        if largest is None or _missing(largest) < 2 * MIN_SEGMENT:
             return None
-        middle, end = victim.reserved + _left(victim) // 2, victim.end
-        victim.end = middle
+        middle, end = largest.reserved + _missing(largest) // 2, largest.end
+        largest.end = middle
         return self._take(Segment(middle, end))
 
     def reserve(self, segment: Segment, most: int) -> int:
-        """Bytes that may be received next, for nobody else will; 0 at the segment's end."""
+        """Reserve the next bytes of a segment. Return their number; 0 at the end of the segment."""
         with self._lock:
             if segment.continues and segment.position == segment.end:
-                # Who took this part over has given it back.
+                # The connection that took over the following bytes has released them.
                 segment.end = dict(self._gaps()).get(segment.end, segment.end)
             segment.reserved = min(segment.position + most, segment.end)
             self.used = max(self.used, sum(each.reserved > each.start for each in self._taken))
             return segment.reserved - segment.position
 
     def advance(self, segment: Segment, count: int) -> None:
-        """So many bytes more are on disk."""
+        """Count bytes of a segment that were written to disk."""
         with self._lock:
             segment.position += count
 
     def release(self, segment: Segment) -> None:
-        """Nobody fetches it any more; what is missing of it is for others."""
+        """Release a segment. Other connections can take its missing bytes."""
         with self._lock:
             self._taken.remove(segment)
             self._done = merged([*self._done, (segment.start, segment.position)])
 
     @property
     def done(self) -> list[tuple[int, int]]:
-        """The ranges that are on disk, in their order; never two that touch."""
+        """The ranges on disk, sorted and merged."""
         with self._lock:
             return self._covered()
 
     @property
     def has_more(self) -> bool:
-        """Whether another connection would find something to do."""
+        """Whether another connection could take a segment."""
         with self._lock:
-            return bool(self._gaps()) or any(_left(each) >= 2 * MIN_SEGMENT for each in self._taken)
+            return bool(self._gaps()) or any(_missing(each) >= 2 * MIN_SEGMENT for each in self._taken)
 
     def _covered(self) -> list[tuple[int, int]]:
         return merged([*self._done, *((each.start, each.position) for each in self._taken)])
 
     def _gaps(self) -> list[tuple[int, int]]:
-        """What is neither on disk nor being fetched."""
-        claimed = merged([*self._done, *((each.start, each.end) for each in self._taken)])
-        starts = [0, *(end for _, end in claimed)]
-        ends = [*(start for start, _ in claimed), self.total]
+        """Return the ranges that are neither on disk nor part of a segment."""
+        covered = merged([*self._done, *((each.start, each.end) for each in self._taken)])
+        starts = [0, *(end for _, end in covered)]
+        ends = [*(start for start, _ in covered), self.total]
         return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
 class Parallelism(NamedTuple):
-    """How many connections there should be, where the caller leaves that to the speed.
+    """The number of connections, if it depends on the speed.
 
     Attributes:
-        connections: now.
-        speed: bytes per second before the last of them were added.
-        is_final: more did not make it faster.
+        connections: the present number of connections.
+        speed: bytes per second before the last connections were added.
+        is_final: whether the last connections did not raise the speed. No more are added.
     """
 
     connections: int = 1
     speed: float = 0.0
     is_final: bool = False
 
-    def after(self, speed: float, rest: int) -> Parallelism:
-        """The pace from now on.
+    def after(self, speed: float, remaining: int) -> Parallelism:
+        """Return the number of connections after a measurement.
 
         Args:
-            speed: bytes per second that the present connections bring.
-            rest: bytes to come.
+            speed: bytes per second of the present connections.
+            remaining: the missing bytes.
         """
-        if self.is_final or self.connections >= MAX_AUTOMATIC or rest < MIN_REMAINING or rest < MIN_SECONDS * speed:
+        if (
+            self.is_final
+            or self.connections >= MAX_AUTOMATIC
+            or remaining < MIN_REMAINING
+            or remaining < MIN_SECONDS * speed
+        ):
             return self
         if speed < MIN_SPEEDUP * self.speed:
             return self._replace(is_final=True)
@@ -162,7 +171,7 @@ class Parallelism(NamedTuple):
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same bytes in as few ranges as there can be, in their order."""
+    """Return ranges sorted, with those merged that touch or overlap."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if start == end:
@@ -178,5 +187,5 @@ def _size(gap: tuple[int, int]) -> int:
     return gap[1] - gap[0]
 
 
-def _left(segment: Segment) -> int:
+def _missing(segment: Segment) -> int:
     return segment.end - segment.reserved

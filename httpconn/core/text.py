@@ -1,4 +1,4 @@
-"""Text and JSON out of bytes."""
+"""Decoding of text and JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 from ..errors import InvalidJSON
 from .charsets import REPLACEMENT, codec_of
 
-# RFC 9110 section 5.6. Possessive, so that no input takes more than one pass; an open quote runs to the end.
+# RFC 9110 section 5.6. The quantifiers are possessive, so that no input backtracks. An open quote extends to the end.
 _MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
 _PARAMETER = re.compile(r'(?:[^;"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
-# UTF-32 before UTF-16, whose little-endian mark it begins with.
+# UTF-32 before UTF-16: the mark of UTF-32-LE begins with the mark of UTF-16-LE.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -30,7 +30,7 @@ _MARKS = (
 def charset_of(content_type: str | None) -> str | None:
     """Return Python's name for the charset that a Content-Type declares (RFC 9110 section 8.3).
 
-    None where it declares none, or one that is not known to be text.
+    Return None if there is no charset, or if it is unknown.
     """
     charset = _declared(content_type)
     return None if charset == REPLACEMENT else charset
@@ -64,9 +64,9 @@ def _label(parameters: str) -> str | None:
 
 
 def decode_text(body: bytes, content_type: str | None) -> str:
-    """Return the text of a body: by its byte order mark, else by its declared charset, else as UTF-8.
+    """Return the text of a body. Its byte order mark decides the charset, then its Content-Type, then UTF-8.
 
-    Bytes that make no text become U+FFFD; the mark is removed.
+    Invalid bytes become U+FFFD. The mark is removed.
     """
     mark, charset = _marked(body)
     charset = charset or _declared(content_type) or "utf-8"
@@ -76,12 +76,12 @@ def decode_text(body: bytes, content_type: str | None) -> str:
 
 
 def _marked(body: bytes) -> tuple[bytes, str | None]:
-    """The byte order mark, and what it stands for."""
+    """Return the byte order mark of a body and its charset."""
     return next((each for each in _MARKS if body.startswith(each[0])), (b"", None))
 
 
 class _Replacement(codecs.IncrementalDecoder):
-    """The replacement encoding: one U+FFFD for all bytes."""
+    """A decoder of the replacement encoding, which decodes all bytes to one U+FFFD."""
 
     _text = "\ufffd"
 
@@ -94,7 +94,7 @@ _LONGEST_MARK = max(len(mark) for mark, _ in _MARKS)
 
 
 class TextDecoder:
-    """:func:`decode_text`, for a body that comes in pieces."""
+    """An incremental decoder with the rules of :func:`decode_text`."""
 
     def __init__(self, content_type: str | None) -> None:
         self._content_type = content_type
@@ -102,7 +102,7 @@ class TextDecoder:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def decode(self, data: bytes, final: bool = False) -> str:
-        """The text of the next piece; nothing as long as it may begin with a mark."""
+        """Return the text of the next chunk. The first bytes are kept until they cannot be part of a mark."""
         if self._decoder is None:
             data = self._held = self._held + data
             if len(data) < _LONGEST_MARK and not final:
@@ -112,7 +112,7 @@ class TextDecoder:
             data = data[len(mark) :]
         try:
             return self._decoder.decode(data, final)
-        except UnicodeError:  # Python's own for ISO 2022 give up on a sequence that never ends
+        except UnicodeError:  # Python's decoders of ISO 2022 raise this for an unterminated escape sequence
             self._decoder.reset()
             return "\ufffd"
 
@@ -122,7 +122,7 @@ def _decoder(charset: str) -> codecs.IncrementalDecoder:
 
 
 class _NotJSON(ValueError):
-    """NaN and Infinity, which Python's decoder takes for JSON."""
+    """NaN or Infinity, which Python's decoder accepts."""
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -133,9 +133,11 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def parse_json(body: bytes, **options: Any) -> Any:
-    """The value of a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32; a byte order mark is ignored.
+    """Parse a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32. A byte order mark is ignored.
 
-    ``options`` are those of ``json.JSONDecoder``.
+    Args:
+        body: the text.
+        options: the arguments of ``json.JSONDecoder``.
 
     Raises:
         InvalidJSON: the body is not JSON, or is nested deeper or has longer integers than Python can read.
@@ -145,12 +147,12 @@ def parse_json(body: bytes, **options: Any) -> Any:
         return decoder.decode(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError) as error:
         reason = _reason(error, body)
-    # Raised out here so that the error below, which holds the whole body, does not go along as its context.
+    # Raised outside of the except block, because the context of the error would hold the whole body.
     raise InvalidJSON(reason)
 
 
 def _reason(error: ValueError | RecursionError, body: bytes) -> str:
-    """What and where, in at most 200 characters."""
+    """Return the error and its position in at most 200 characters."""
     if not body:
         return "The body is empty, which is not JSON"
     if isinstance(error, UnicodeDecodeError):
@@ -166,18 +168,18 @@ def _beyond_python(error: ValueError | RecursionError, text: str) -> str:
     if isinstance(error, RecursionError):
         return f"it is nested too deeply: {_excerpt(text, 0)}"
     position = _number_or_constant(text)
-    what = str(error) if isinstance(error, _NotJSON) else "an integer has too many digits"
-    return f"{what} (character {position}): {_excerpt(text, position)}"
+    problem = str(error) if isinstance(error, _NotJSON) else "an integer has too many digits"
+    return f"{problem} (character {position}): {_excerpt(text, position)}"
 
 
 def _number_or_constant(text: str) -> int:
-    """Where the long integer or the constant begins that ended the parse: all before it is sound JSON."""
+    """Return the position of the long integer or the constant that ended the parse. All JSON before it is valid."""
     fits = sys.get_int_max_str_digits() or ""
-    sound = rf'(?:[^".\dIN]++|"(?:[^"\\]++|\\.)*+"|\.\d++|\d{{1,{fits}}}+(?!\d))*+'
-    match = re.match(sound, text, re.DOTALL | re.ASCII)
+    valid = rf'(?:[^".\dIN]++|"(?:[^"\\]++|\\.)*+"|\.\d++|\d{{1,{fits}}}+(?!\d))*+'
+    match = re.match(valid, text, re.DOTALL | re.ASCII)
     return match.end() if match else 0
 
 
 def _excerpt(around: str | bytes, position: int) -> str:
-    """What surrounds a position, with everything escaped that could forge a line of a log."""
+    """Return the text around a position, escaped so that it cannot forge a line of a log."""
     return repr(around[max(position - 10, 0) : position + 20])

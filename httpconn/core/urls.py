@@ -1,4 +1,4 @@
-"""URLs: parsed once, vetted, kept as they were written, and redacted for people to read."""
+"""URLs: one parser with strict checks, and redaction for logs and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_LENGTH = 65_536
 _LONGEST_ORIGIN = 300
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
-# What needs no second look: most URLs. Its target may stand in a request line as it is.
+# Most URLs match this pattern and need no further checks. The target needs no escaping.
 _PLAIN = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -38,16 +38,16 @@ _PORT = re.compile(r"[0-9]{0,9}")
 
 @dataclass(slots=True)
 class VettedURL:
-    """A URL that may be sent; nobody changes it.
+    """A URL that passed all checks. It must not be changed.
 
     Attributes:
-        origin: scheme, host as A-labels, port.
-        netloc: host and port as they stand in the Host header (RFC 9110 section 7.2).
-        target: what stands in the request line (RFC 9112 section 3.2.1), byte for byte as it was given.
+        origin: the scheme, the host as A-labels, and the port.
+        netloc: the host and port as in the Host header (RFC 9110 section 7.2).
+        target: the request target (RFC 9112 section 3.2.1), byte for byte as given.
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
-        fragment: as it was given, without its "#"; it is never sent, but a redirect may inherit it.
-        has_userinfo: whether an "@" stood before the host, be it after nothing.
-        has_backslash: whether a redirect named it with a backslash, which parsers read in two ways.
+        fragment: the fragment as given, without "#". It is never sent, but a redirect can inherit it.
+        has_userinfo: whether there is an "@" before the host, also after an empty userinfo.
+        has_backslash: whether the URL comes from a redirect with a backslash, which parsers interpret differently.
     """
 
     origin: Origin
@@ -60,32 +60,32 @@ class VettedURL:
 
     @property
     def url(self) -> httpx.URL:
-        """Without its userinfo, normalised as httpx does: for reading."""
+        """The URL without userinfo, as normalized by httpx."""
         return httpx.URL(self.text)
 
     @property
     def text(self) -> str:
-        """The URL with the target as it was given."""
+        """The URL without userinfo, with the target as given."""
         origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"
         return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
 
     @property
     def redacted(self) -> str:
-        """As :func:`redact` gives it."""
-        return _hidden(self.text)
+        """The redacted URL; see :func:`redact`."""
+        return _redacted(self.text)
 
 
 def vet(url: URL) -> VettedURL:
-    """Parse a URL once and refuse what cannot be fetched safely.
+    """Parse and check a URL.
 
     Raises:
-        InvalidURL: it is no URL, has another scheme than http and https, a host that :func:`check_host` refuses,
-            a bad port, a backslash, a control character or a lone surrogate, or is longer than 65,536 characters.
+        InvalidURL: the text is not an http or https URL; its host (see :func:`check_host`) or port is invalid; it
+            contains a backslash, a control character or a lone surrogate; or it has more than 65,536 characters.
     """
     plain = _PLAIN.fullmatch(url) if isinstance(url, str) and len(url) <= MAX_LENGTH else None
     if plain is not None:
         scheme, hostport, target = plain.groups("/")
-        return VettedURL(*_place(scheme, hostport), target.encode("ascii"), None, "")
+        return VettedURL(*_origin_of(scheme, hostport), target.encode("ascii"), None, "")
     return _vetted(_text_of(url))
 
 
@@ -95,7 +95,7 @@ def _vetted(text: str) -> VettedURL:
         raise InvalidURL(_why_no_match(text))
     scheme, authority, target, fragment = parts.groups()
     userinfo, at, hostport = authority.rpartition("@")
-    origin, netloc = _place(scheme, hostport)
+    origin, netloc = _origin_of(scheme, hostport)
     if "@" in userinfo:
         raise InvalidURL("The URL has more than one @ before its host")
     vetted = VettedURL(origin, netloc, _wire_target(target), _basic(userinfo), fragment or "", bool(at))
@@ -104,8 +104,8 @@ def _vetted(text: str) -> VettedURL:
 
 
 @lru_cache(maxsize=1024)
-def _place(scheme: str, hostport: str) -> tuple[Origin, bytes]:
-    """Where a URL leads: worked out once for the many that lead there."""
+def _origin_of(scheme: str, hostport: str) -> tuple[Origin, bytes]:
+    """Return the origin and the netloc of a URL."""
     host, port = _split(hostport)
     scheme = scheme.lower()
     origin = Origin(scheme, check_host(host), _port_of(port, scheme))
@@ -130,7 +130,7 @@ def _text_of(url: URL) -> str:
 
 
 def is_url(value: object) -> bool:
-    """Return whether a value is of a type that URLs can have."""
+    """Return whether a value has one of the types of URLs."""
     return isinstance(value, (str, httpx.URL)) or is_of_httpx2(value, "URL")
 
 
@@ -141,7 +141,7 @@ def _why_no_match(text: str) -> str:
 
 
 def _split(hostport: str) -> tuple[str, str]:
-    """Host, in its brackets where it has some, and digits of the port."""
+    """Return the host, with its brackets, and the digits of the port."""
     host, bracket, port = hostport.rpartition("]")
     host, colon, port = (host + bracket, port[:1], port[1:]) if bracket else hostport.partition(":")
     if not host:
@@ -152,7 +152,7 @@ def _split(hostport: str) -> tuple[str, str]:
 
 
 def _port_of(digits: str, scheme: str) -> int:
-    """An empty one is the scheme's (RFC 3986 section 3.2.3); zero cannot be dialled."""
+    """Return the port. An empty port is the default of the scheme (RFC 3986 section 3.2.3). Port 0 is invalid."""
     port = int(digits) if digits else DEFAULT_PORTS[scheme]
     if not 0 < port < 65_536:
         raise InvalidURL("The port of the URL is out of range")
@@ -160,14 +160,14 @@ def _port_of(digits: str, scheme: str) -> int:
 
 
 def _wire_target(target: str) -> bytes:
-    """Everything stays as it was given but what cannot stand in a request line: spaces and non-ASCII."""
+    """Return the request target. Only spaces and non-ASCII characters are escaped."""
     if not target.startswith("/"):
         target = f"/{target}"
     return _NOT_ON_THE_WIRE.sub(lambda match: quote(match[0], safe=""), target).encode("ascii")
 
 
 def _check_length(url: VettedURL) -> None:
-    """Once more, for what was escaped: httpx takes no longer URL than we do."""
+    """Check the length after escaping, because httpx has the same limit."""
     if len(url.target) + len(url.fragment) > MAX_LENGTH - _LONGEST_ORIGIN and len(str(url.text)) > MAX_LENGTH:
         raise InvalidURL(f"The URL is longer than {MAX_LENGTH} characters")
 
@@ -182,28 +182,28 @@ def _basic(userinfo: str) -> str | None:
 
 _CREDENTIALS = re.compile(r"^(https?:/*)?[^?#]*@", re.I)
 _READS_AS_URL = re.compile(r"https?://[^/:]*(:[0-9]*)?(/.*)?", re.I | re.S)
-_SHOWN = 300
+_MAX_REDACTED = 300
 
 
 def redact(url: URL) -> str:
-    """A URL as it may be logged: no userinfo, no fragment, no values in the query, no control characters.
+    """Return a URL for logs and errors: without userinfo, fragment, values of the query and control characters.
 
-    Text that may not be a URL loses everything up to its last ``@``: a password may hold a slash.
+    The text can be an invalid URL. Everything up to its last ``@`` is removed, because a password can contain a slash.
     """
-    return _hidden(_without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b"")))
+    return _redacted(_without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b"")))
 
 
-def _hidden(text: str) -> str:
-    """Without the fragment and the values of the query."""
+def _redacted(text: str) -> str:
+    """Remove the fragment and the values of the query."""
     head, mark, query = text.partition("#")[0].partition("?")
-    shown = "&".join(map(_without_value, query.split("&")))
-    return printable(f"{head}{mark}{shown if mark else ''}", _SHOWN)
+    names = "&".join(map(_without_value, query.split("&")))
+    return printable(f"{head}{mark}{names if mark else ''}", _MAX_REDACTED)
 
 
 def _without_userinfo(text: str) -> str:
     text = _CREDENTIALS.sub(r"\1", text)
     head = re.split("[?#]", text, maxsplit=1)[0]
-    if "@" in text and not _READS_AS_URL.fullmatch(head):  # a password that holds a question mark
+    if "@" in text and not _READS_AS_URL.fullmatch(head):  # a password that contains a question mark
         return f"***{text[len(head) :]}"
     return text
 
