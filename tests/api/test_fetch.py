@@ -1,4 +1,4 @@
-"""Fetching from servers that answer every byte they are told to, on sync, asyncio and trio."""
+"""Bytes, text, JSON and responses from scripted servers, on sync, asyncio and trio."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AT_ONCE = RetryPolicy(backoff=0)
 ONCE = RetryPolicy(attempts=1)
 
 
-class TestARealApplication:
-    """uvicorn."""
+class TestRealApplication:
+    """An ASGI application under uvicorn."""
 
     def test_bytes_text_and_json(self, face, connect, application):
         connection = connect()
@@ -34,13 +34,13 @@ class TestARealApplication:
     def test_redirects_are_followed(self, face, connect, application):
         assert face.get_json(connect(), f"{application}/redirect/5") == DOCUMENT
 
-    def test_the_user_agent_is_ours_unless_told_otherwise(self, face, connect, application):
+    def test_the_user_agent_can_be_set(self, face, connect, application):
         url = f"{application}/echo-headers"
         assert face.get_json(connect(), url)["user-agent"] == f"httpconn/{httpconn.__version__}"
         assert face.get_json(connect(user_agent="vLLM/0.12"), url)["user-agent"] == "vLLM/0.12"
         assert face.get_json(connect(), url, extra_headers={"User-Agent": "mine"})["user-agent"] == "mine"
 
-    def test_headers_of_a_call_win_over_those_of_the_connection(self, face, connect, application):
+    def test_headers_of_a_call_override_those_of_the_connection(self, face, connect, application):
         connection = connect(headers={"X-A": "1", "X-B": "1"})
         headers = face.get_json(connection, f"{application}/echo-headers", extra_headers={"x-b": "2"})
         assert (headers["x-a"], headers["x-b"]) == ("1", "2")
@@ -51,8 +51,8 @@ class TestARealApplication:
         assert (answer.http_version, answer.content) == ("HTTP/2", pattern(100_000))
 
 
-class TestTheWire:
-    """What the server sees."""
+class TestRequests:
+    """The requests that a server receives."""
 
     @pytest.mark.parametrize(
         "target",
@@ -66,7 +66,7 @@ class TestTheWire:
             "/?",
         ],
     )
-    def test_the_target_arrives_byte_for_byte(self, face, connect, scripted, target):
+    def test_the_server_gets_the_path_and_query_unchanged(self, face, connect, scripted, target):
         server = scripted(response(body=b"ok"))
         face.get_bytes(connect(), server.url_for(target))
         assert server.requests[0].target == target.encode()
@@ -96,7 +96,7 @@ class TestTheWire:
             face.get_bytes(connection, server.url)
         assert server.connections == 1
 
-    def test_no_cookie_is_kept(self, face, connect, scripted):
+    def test_cookies_are_not_stored(self, face, connect, scripted):
         server = scripted(response(headers={"Set-Cookie": "a=b; Path=/"}))
         connection = connect()
         face.get_bytes(connection, server.url)
@@ -113,7 +113,7 @@ class TestTheWire:
 
 
 class TestRedirects:
-    """Ours, not httpx's."""
+    """httpconn follows redirects itself; httpx does not."""
 
     def test_per_call_headers_stay_on_their_origin(self, face, connect, scripted):
         away = scripted(response(body=b"ok"))
@@ -129,13 +129,13 @@ class TestRedirects:
         server = scripted({"/a": endless, "/b": response(body=b"ok")})
         assert face.get_bytes(connect(), server.url_for("/a")) == b"ok"
 
-    def test_the_history_and_the_final_url_are_told(self, face, connect, scripted):
+    def test_the_response_has_the_history_and_the_final_url(self, face, connect, scripted):
         server = scripted(in_turn(response(301, {"Location": "/b"}), response(body=b"ok")))
         answer = face.get_response(connect(), server.url_for("/a#part"))
         assert [hop.status_code for hop in answer.history] == [301]
         assert str(answer.url) == server.url_for("/b#part")
 
-    def test_a_redirect_that_is_not_followed_is_an_answer_but_no_content(self, face, connect, scripted):
+    def test_a_redirect_that_is_not_followed_is_a_response_without_content(self, face, connect, scripted):
         server = scripted(response(302, {"Location": "/b"}, body=b"not content"))
         connection = connect()
         assert face.get_response(connection, server.url, allow_redirects=False).status_code == 302
@@ -154,7 +154,7 @@ class TestRedirects:
         assert face.get_bytes(connect(), server.url_for("/a")) == b"ok"
         assert [request.target for request in server.requests] == [b"/a", b"/a"]
 
-    def test_https_does_not_fall_to_http(self, face, connect, scripted, certificates):
+    def test_a_redirect_from_https_to_http_is_refused(self, face, connect, scripted, certificates):
         plain = scripted(response(body=b"secret"))
         server = scripted(response(302, {"Location": plain.url}), tls=certificates.good)
         with pytest.raises(httpconn.RedirectRefused):
@@ -163,7 +163,7 @@ class TestRedirects:
 
 
 class TestBodies:
-    """Whole, bounded and decoded; or an error."""
+    """A body is complete, limited and decoded, or the call raises an error."""
 
     @pytest.mark.parametrize("framing", ["length", "chunked"])
     def test_a_body_cut_at_any_byte_is_never_returned(self, face, connect, scripted, framing):
@@ -176,7 +176,7 @@ class TestBodies:
                 face.get_bytes(connection, server.url_for(f"/{length}"))
             assert isinstance(caught.value, (httpconn.ReadFailed, httpconn.TruncatedBody)), length
 
-    def test_a_reset_in_mid_body_is_tried_again(self, face, connect, scripted):
+    def test_a_reset_in_the_body_is_retried(self, face, connect, scripted):
         broken = [response(headers={"Content-Length": "10"}, body=b"half"), Reset()]
         server = scripted(in_turn(broken, broken, response(body=b"0123456789")))
         assert face.get_bytes(connect(retries=AT_ONCE), server.url) == b"0123456789"
@@ -192,7 +192,7 @@ class TestBodies:
     @pytest.mark.parametrize(
         ("coding", "packed"),
         [
-            ("gzip", gzip.compress(b"hello" * 1000, mtime=0)),  # or each run would name its tests anew
+            ("gzip", gzip.compress(b"hello" * 1000, mtime=0)),  # without mtime=0, each run would have other test names
             ("x-gzip", gzip.compress(b"hello" * 1000, mtime=0)),
             ("deflate", zlib.compress(b"hello" * 1000)),
             ("deflate", zlib.compress(b"hello" * 1000)[2:-4]),
@@ -217,7 +217,7 @@ class TestBodies:
         with pytest.raises(httpconn.DecodingError):
             face.get_bytes(connect(), server.url)
 
-    def test_a_bomb_ends_at_the_ratio(self, face, connect, scripted):
+    def test_a_compression_bomb_stops_at_the_ratio(self, face, connect, scripted):
         server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb("gzip")))
         with pytest.raises(httpconn.LimitExceeded, match="times its size"):
             face.get_bytes(connect(), server.url)
@@ -252,7 +252,7 @@ class TestBodies:
             with pytest.raises(httpconn.LimitExceeded, match="header"):
                 face.get_bytes(connect(), server.url_for(path))
 
-    def test_a_part_that_nobody_asked_for_is_no_content(self, face, connect, scripted, tmp_path):
+    def test_an_unrequested_part_is_an_error(self, face, connect, scripted, tmp_path):
         parts = ["bytes 0-1/10", "bytes 0-1/*", "bytes 1-2/3", "bytes 0-2/3", "bytes */2", "items 0-1/2", ""]
         server = scripted(lambda request: response(206, {"Content-Range": parts[int(request.path[1:])]}, body=b"ab"))
         for number, part in enumerate(parts):
@@ -263,20 +263,20 @@ class TestBodies:
             assert list(tmp_path.iterdir()) == [], part
 
     @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-    def test_a_part_that_is_the_whole_is_content(self, face, connect, scripted, tmp_path, framing):
+    def test_an_unrequested_part_that_is_the_whole_file_is_content(self, face, connect, scripted, tmp_path, framing):
         server = scripted([response(206, {"Content-Range": "bytes 0-1/2"}, body=b"ab", framing=framing), Close()])
         assert face.get_bytes(connect(), server.url) == b"ab"
         assert face.download_file(connect(), server.url, tmp_path / "file").read_bytes() == b"ab"
 
     @pytest.mark.parametrize("body", [b"a", b"abc"])
-    def test_a_part_of_another_length_than_it_says_is_none(self, face, connect, scripted, body):
+    def test_a_part_of_another_length_than_its_content_range_is_an_error(self, face, connect, scripted, body):
         server = scripted(response(206, {"Content-Range": "bytes 0-1/2"}, body=body, framing="chunked"))
         with pytest.raises(httpconn.ProtocolError):
             face.get_bytes(connect(retries=0), server.url)
 
 
 class TestTime:
-    """No wait without an end."""
+    """Every wait ends."""
 
     @pytest.mark.parametrize(
         "answer",
@@ -294,7 +294,7 @@ class TestTime:
         with pytest.raises((httpconn.DeadlineExceeded, httpconn.ProtocolError)):
             face.get_bytes(connect(), scripted(answer).url, timeout=0.15)
 
-    def test_a_read_timeout_is_of_its_own_kind(self, face, connect, scripted):
+    def test_a_read_timeout_is_a_read_timed_out_error(self, face, connect, scripted):
         server = scripted([Stall()])
         with pytest.raises(httpconn.ReadTimedOut) as caught:
             face.get_bytes(connect(retries=ONCE), server.url, timeout=Timeouts(read=0.1))
@@ -306,27 +306,27 @@ class TestTime:
         with pytest.raises(httpconn.ReadTimedOut):
             face.get_bytes(connect(retries=ONCE), server.url, timeout=Timeouts(read=0.2, total=None))
 
-    def test_a_trickle_is_too_slow(self, face, connect, scripted):
+    def test_a_slow_body_is_an_error(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10000"}), Drip(b"x" * 10_000, every=0.02)])
         limits = Limits(min_speed=10_000, speed_window=0.2)
         with pytest.raises(httpconn.TooSlow):
             face.get_bytes(connect(limits=limits, retries=ONCE), server.url)
 
-    def test_a_timed_out_attempt_is_made_again(self, face, connect, scripted):
+    def test_a_timeout_is_retried(self, face, connect, scripted):
         server = scripted(in_turn([Stall()], response(body=b"ok")))
         assert face.get_bytes(connect(retries=AT_ONCE), server.url, timeout=Timeouts(read=0.2)) == b"ok"
 
 
 class TestRetries:
-    """GET is safe to repeat."""
+    """Retries of GET, which is safe to repeat (RFC 9110 section 9.2.2)."""
 
     @pytest.mark.parametrize("fault", [[Close()], [Reset()], [b"HTTP/1.1 2", Close()], response(503), response(429)])
-    def test_what_may_pass_is_tried_again(self, face, connect, scripted, fault):
+    def test_transient_failures_are_retried(self, face, connect, scripted, fault):
         server = scripted(in_turn(fault, fault, response(body=b"ok")))
         assert face.get_bytes(connect(retries=AT_ONCE), server.url) == b"ok"
         assert len(server.requests) == 3
 
-    def test_the_last_answer_of_get_response_is_returned(self, face, connect, scripted):
+    def test_get_response_returns_the_last_response(self, face, connect, scripted):
         server = scripted(response(503, body=b"busy"))
         answer = face.get_response(connect(retries=AT_ONCE), server.url)
         assert (answer.status_code, answer.content) == (503, b"busy")
@@ -334,7 +334,7 @@ class TestRetries:
         with pytest.raises(httpconn.StatusError):
             answer.raise_for_status()
 
-    def test_nobody_listening(self, face, connect, scripted):
+    def test_a_refused_connection_is_an_error(self, face, connect, scripted):
         with scripted(b"") as gone:
             url = gone.url
         with pytest.raises(httpconn.ConnectFailed) as caught:
@@ -347,7 +347,7 @@ class TestRetries:
 
 
 class TestOrder:
-    """The status is judged before the body is held against its limits."""
+    """The status is handled before the limits of the body."""
 
     @pytest.mark.parametrize(
         "busy", [response(503, body=b"x" * 5000), response(503, {"Content-Encoding": "unknown"}, body=b"x")]
@@ -373,7 +373,7 @@ class TestOrder:
 
 
 class TestText:
-    """No foreign exception, whatever the charset says."""
+    """Text and JSON in all charsets, without exceptions of codecs."""
 
     @pytest.mark.parametrize("charset", ["zip", "rot13", "idna", "utf-7", "\\x00", "undefined", "x" * 1000, ""])
     def test_an_unknown_charset_is_utf8(self, face, connect, scripted, charset):
@@ -387,12 +387,12 @@ class TestText:
         assert face.get_text(connect(), server.url) == "\u2460"
         assert face.get_response(connect(), server.url).text == "\u2460"
 
-    def test_what_cannot_be_decoded_is_replaced(self, face, connect, scripted):
+    def test_undecodable_bytes_are_replaced(self, face, connect, scripted):
         server = scripted(response(body=b"a\xff"))
         assert face.get_text(connect(), server.url) == "a\ufffd"
 
     @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[" * 100_000, b"1" * 5000, b"\xff\xfe", b'{"a": secret}'])
-    def test_what_is_no_json_is_one_error(self, face, connect, scripted, body):
+    def test_invalid_json_is_one_error(self, face, connect, scripted, body):
         server = scripted(response(body=body))
         with pytest.raises(httpconn.InvalidJSON) as caught:
             face.get_json(connect(), server.url)
@@ -407,7 +407,7 @@ class TestText:
 
 
 class TestResponses:
-    """An httpx.Response, and more."""
+    """The response, a subclass of httpx.Response."""
 
     def test_it_is_an_httpx_response(self, face, connect, scripted):
         server = scripted(response(404, {"X-A": "b", "Content-Type": "text/plain"}, body=b"no", reason="Nope"))
@@ -423,7 +423,7 @@ class TestResponses:
         with pytest.raises(httpx.HTTPStatusError):
             answer.raise_for_status()
 
-    def test_a_streamed_body_comes_when_asked_for(self, face, connect, scripted):
+    def test_a_streamed_body_is_received_on_demand(self, face, connect, scripted):
         packed = gzip.compress(b"0123456789" * 1000)
         server = scripted(response(headers={"Content-Encoding": "gzip"}, body=packed))
         connection = connect()
@@ -446,7 +446,7 @@ class TestResponses:
         assert list(face.iterate(answer, "iter_lines")) == ["ä", "b"]
 
     @pytest.mark.parametrize("stream", [True, False])
-    def test_text_comes_in_pieces_as_it_does_whole(self, face, connect, scripted, stream):
+    def test_streamed_text_equals_the_whole_text(self, face, connect, scripted, stream):
         marked, bare = "/marked", "/bare"
         header = {"Content-Type": "text/plain; charset=utf-16"}
         native = f"utf-16-{sys.byteorder[0]}e"  # utf-16 itself is refused by Python's incremental decoder
@@ -483,20 +483,20 @@ class TestResponses:
         with pytest.raises(httpconn.DeadlineExceeded):
             face.read(answer)
 
-    def test_a_slow_reader_is_no_slow_server(self, face, connect, scripted):
+    def test_a_slow_reader_does_not_cause_a_timeout(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "4"}, body=b"ha"), Pause(0.3), b"lf"])
         connection = connect(limits=Limits(min_speed=10**9, speed_window=0.1))
         assert face.read(face.get_response(connection, server.url, stream=True)) == b"half"
 
     @pytest.mark.parametrize("size", [0, -1, 2.5, True])
     @pytest.mark.parametrize("stream", [False, True])
-    def test_a_bad_size_of_pieces_is_refused(self, face, connect, scripted, size, stream):
+    def test_an_invalid_chunk_size_is_an_error(self, face, connect, scripted, size, stream):
         answer = face.get_response(connect(), scripted(response(body=b"x" * 5000)).url, stream=stream)
         with pytest.raises(httpconn.InvalidRequest):
             list(face.iterate(answer, "iter_bytes", size))
         face.close(answer)
 
-    def test_an_error_of_a_stream_says_where_it_happened(self, face, connect, scripted):
+    def test_an_error_of_a_stream_names_its_url(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Close()])
         answer = face.get_response(connect(), server.url_for("/?sig=secret"), stream=True)
         with pytest.raises(httpconn.TruncatedBody) as caught:
@@ -527,12 +527,12 @@ class TestResponses:
         answer = face.get_response(connect(), scripted(response(body=b"[1.5]")).url)
         assert answer.json(parse_float=str) == ["1.5"]
 
-    def test_it_can_be_pickled_and_copied_as_httpx_s_can(self, face, connect, scripted):
+    def test_a_response_can_be_pickled_and_copied(self, face, connect, scripted):
         answer = face.get_response(connect(), scripted(response(body=b"ok")).url)
         for again in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
             assert (again.status_code, again.content, again.text) == (200, b"ok", "ok")
 
-    def test_leaving_a_loop_over_a_stream_leaves_nothing_behind(self, face, connect, scripted):
+    def test_a_loop_over_a_stream_can_be_left(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
         answer = face.get_response(connect(), server.url, stream=True)
 
@@ -548,7 +548,7 @@ class TestResponses:
 
 
 class TestHooks:
-    """As in httpx."""
+    """Event hooks, as in httpx."""
 
     def test_hooks_see_every_hop(self, face, connect, scripted):
         seen = []

@@ -1,4 +1,4 @@
-"""Clients are made when they are needed, and none is left: loops, threads, forks, cancellation."""
+"""Clients are made at first use and closed: event loops, threads, forks, cancellation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.servers.scripted import Pause, Stall, response
 
 
 def numbered(request):
-    """The answer says which question it belongs to."""
+    """Return a response that names its request."""
     return response(body=request.target)
 
 
 class TestClients:
-    """The getters."""
+    """The methods that return clients."""
 
     def test_one_client_is_made_on_first_use_and_kept(self, face, connect):
         connection = connect()
@@ -74,7 +74,7 @@ class TestClients:
             face.get_response(connection, scripted(response(body=b"x" * 10)).url, stream=True, max_bytes=1)
         server.wait_for(lambda: server.open_connections == 0)
 
-    def test_a_closed_connection_opens_anew(self, face, connect, scripted):
+    def test_a_closed_connection_object_can_be_used_again(self, face, connect, scripted):
         server = scripted(response(body=b"ok"))
         connection = connect()
         for _ in range(2):
@@ -101,7 +101,7 @@ class TestClients:
 
 
 class TestEventLoops:
-    """One connection object, one loop after another."""
+    """One connection object in several event loops."""
 
     def test_asyncio_after_asyncio_after_trio(self, scripted):
         server = scripted(numbered)
@@ -120,7 +120,7 @@ class TestEventLoops:
         assert server.connections == 6
         connection.close()
 
-    def test_loops_in_many_threads_beside_threads(self, scripted):
+    def test_loops_in_threads_and_plain_threads_at_the_same_time(self, scripted):
         server = scripted(numbered)
 
         async def fetch():
@@ -138,7 +138,7 @@ class TestEventLoops:
             results = list(threads.map(in_thread, [0, 1, 2] * 4))
         assert results == [[f"/{number}".encode() for number in range(10)]] * 12
 
-    def test_a_loop_that_is_closed_without_ceremony_is_forgotten(self, scripted):
+    def test_the_client_of_a_closed_loop_is_removed(self, scripted):
         server = scripted(response(body=b"ok"))
         connection = HTTPConnection()
         loop = asyncio.new_event_loop()
@@ -149,7 +149,7 @@ class TestEventLoops:
         server.wait_for(lambda: server.open_connections == 0)
 
     @pytest.mark.parametrize("run", [lambda flow: asyncio.run(flow()), trio.run], ids=["asyncio", "trio"])
-    def test_the_global_connection_works_in_every_run(self, scripted, run):
+    def test_the_global_connection_works_in_each_loop(self, scripted, run):
         server = scripted(response(body=b"ok"))
 
         async def fetch():
@@ -180,10 +180,10 @@ class TestEventLoops:
         server.wait_for(lambda: server.open_connections == 0)
 
 
-class TestLeftOpen:
-    """What nobody closed is closed, and told."""
+class TestUnclosedConnections:
+    """Garbage collection closes clients and warns."""
 
-    def test_a_connection_that_is_dropped_warns_and_closes(self, scripted):
+    def test_an_unclosed_connection_object_warns_and_closes(self, scripted):
         server = scripted(response(body=b"ok"))
         connection = HTTPConnection()
         connection.get_bytes(server.url)
@@ -193,13 +193,13 @@ class TestLeftOpen:
             holder.clear()
         server.wait_for(lambda: server.open_connections == 0)
 
-    def test_one_that_was_not_used_is_dropped_in_silence(self):
+    def test_an_unused_connection_object_does_not_warn(self):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             HTTPConnection()
             gc.collect()
 
-    def test_an_asynchronous_one_is_closed_by_its_loop(self, scripted):
+    def test_the_loop_closes_an_asynchronous_client(self, scripted):
         server = scripted(response(body=b"ok"))
 
         async def fetch():
@@ -213,9 +213,9 @@ class TestLeftOpen:
 
 
 class TestThreads:
-    """One object, many threads."""
+    """One connection object in many threads."""
 
-    def test_every_thread_gets_its_own_answers(self, scripted):
+    def test_each_thread_gets_its_own_responses(self, scripted):
         server = scripted(numbered)
 
         def fetch(thread):
@@ -228,7 +228,7 @@ class TestThreads:
             assert all(threads.map(fetch, range(32)))
         assert server.connections <= 32
 
-    def test_a_crowd_queues_without_a_timeout_of_its_own(self, face, connect, scripted):
+    def test_many_calls_share_few_connections(self, face, connect, scripted):
         server = scripted(response(body=b"ok"))
         connection = connect(limits=Limits(max_connections=5))
         calls = [face.start(connection, "get_bytes", server.url) for _ in range(200)]
@@ -240,7 +240,7 @@ class TestThreads:
 class TestForks:
     """Parent and children never share a socket."""
 
-    def test_children_and_parent_get_their_own_answers(self, scripted):
+    def test_children_and_parent_get_their_own_responses(self, scripted):
         server = scripted(numbered)
         with HTTPConnection() as connection:
             connection.get_bytes(server.url_for("/warm"))
@@ -286,9 +286,9 @@ def _ask(connection, server, path):
 
 
 def _forked(job):
-    """The child's pid; it ends with 0 if the job is true, and is killed if it hangs."""
+    """Fork a child and return its pid. The child exits with 0 if the job is true; if it hangs, it is killed."""
     with warnings.catch_warnings():
-        # Python warns of forks in a process with threads, which is what is tested here.
+        # Python warns about forks in a process with threads. This test needs such a fork.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child:
@@ -301,10 +301,10 @@ def _forked(job):
 
 
 class TestCancellation:
-    """At any moment, and the pool stays whole."""
+    """Cancellation at any moment leaves the pool consistent."""
 
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-    def test_tasks_cancelled_at_random_moments_leave_every_slot(self, scripted, backend):
+    def test_tasks_cancelled_at_random_moments_release_their_connections(self, scripted, backend):
         server = scripted(lambda request: [Pause(0.005), response(body=request.target * 100)])
         dice = random.Random(7)
 

@@ -1,4 +1,4 @@
-"""Many URLs at once: what each came to, as it finishes or in order, in bounded memory, and nothing left running."""
+"""Many URLs at the same time: results in both orders, bounded memory, and no thread or task left running."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def urls(server, count):
 
 
 def collect(face, connection, *args, method="get_many", most=None, **options):
-    """All results, or the first ones; the block is left then."""
+    """Return all results or the first ones, and leave the block."""
     taken = []
     with face.enter(getattr(connection, f"async_{method}" if face.is_async else method)(*args, **options)) as results:
         if face.is_async:
@@ -85,7 +85,7 @@ def test_every_url_has_its_result(face, connect, scripted):
     assert server.connections <= 16
 
 
-def test_results_come_as_they_finish(face, connect, scripted):
+def test_results_come_in_order_of_completion(face, connect, scripted):
     late = threading.Event()
     server = scripted({"/0": [Until(late), response()], "/1": response(), "/2": response()})
 
@@ -98,7 +98,7 @@ def test_results_come_as_they_finish(face, connect, scripted):
         assert sorted(take(results)[:2]) == [1, 2]
 
 
-def test_results_come_in_order_where_that_is_asked_for(face, connect, scripted):
+def test_ordered_results_come_in_order(face, connect, scripted):
     late = threading.Event()
     script = {f"/{index}": response() for index in range(1, 12)}
     server = scripted(script | {"/0": [Until(late), response()]})
@@ -112,7 +112,7 @@ def test_results_come_in_order_where_that_is_asked_for(face, connect, scripted):
 
 
 class Reader:
-    """Asks for a result beside the test."""
+    """A reader that requests a result in another thread."""
 
     def __init__(self, results):
         self._results = results
@@ -125,7 +125,7 @@ class Reader:
 
 
 class results_of:
-    """Results of either face as a plain iterator, in their block."""
+    """Provide the results of any face as a plain iterator."""
 
     def __init__(self, face, connection, *args, method="get_many", **options):
         self._face = face
@@ -155,7 +155,7 @@ class results_of:
         return result
 
 
-def test_one_that_fails_does_not_stop_the_others(face, connect, scripted):
+def test_a_failing_url_does_not_stop_the_others(face, connect, scripted):
     server = scripted({"/ok": response(body=b"ok")})
     given = [server.url_for("/ok"), "ftp://example.com/", server.url_for("/missing"), "no url", server.url_for("/ok")]
     results = collect(face, connect(), given, ordered=True)
@@ -184,7 +184,7 @@ def test_the_options_are_those_of_each_call(face, connect, scripted):
     assert all((b"X-Team", b"blue") in request.headers for request in server.requests)
 
 
-def test_a_budget_is_one_for_all(face, connect, scripted):
+def test_all_urls_share_the_budget(face, connect, scripted):
     budget = ByteBudget(25)
     server = scripted(response(body=b"0123456789"))
     results = collect(face, connect(), urls(server, 5), concurrency=1, budget=budget)
@@ -212,13 +212,13 @@ def test_no_urls_have_no_results(face, connect):
         ([], {"retries": -1}),
     ],
 )
-def test_what_is_no_option_is_refused_at_once(face, connect, given, options):
+def test_an_invalid_option_is_an_error_at_once(face, connect, given, options):
     connection = connect()
     with pytest.raises(InvalidRequest):
         (connection.async_get_many if face.is_async else connection.get_many)(given, **options)
 
 
-def test_at_most_so_many_are_fetched_at_once(face, connect, scripted):
+def test_concurrency_limits_the_fetches(face, connect, scripted):
     opened = threading.Event()
     most = 0
 
@@ -237,7 +237,7 @@ def test_at_most_so_many_are_fetched_at_once(face, connect, scripted):
     assert most == 3
 
 
-def test_a_reader_who_is_slow_holds_the_source_up(face, connect, scripted):
+def test_a_slow_reader_slows_the_source(face, connect, scripted):
     taken = []
 
     def source():
@@ -264,7 +264,7 @@ def test_an_exception_of_the_source_ends_the_iteration(face, connect, scripted):
     await_no_crew()
 
 
-def test_leaving_the_block_stops_what_is_under_way(face, connect, scripted):
+def test_the_end_of_the_block_stops_the_fetches(face, connect, scripted):
     server = scripted(lambda request: response() if target(request) == "/0" else [Stall()])
     with results_of(face, connect(), urls(server, 500), concurrency=8) as results:
         next(results)
@@ -275,7 +275,7 @@ def test_leaving_the_block_stops_what_is_under_way(face, connect, scripted):
         next(results)
 
 
-def test_leaving_the_block_wakes_those_who_wait_for_a_connection(face, connect, scripted):
+def test_the_end_of_the_block_stops_waits_for_a_connection(face, connect, scripted):
     server = scripted([Stall()])
     connection = connect(limits=Limits(max_connections=1))
     with results_of(face, connection, urls(server, 500), concurrency=8) as results:
@@ -287,7 +287,7 @@ def test_leaving_the_block_wakes_those_who_wait_for_a_connection(face, connect, 
     await_no_crew()
 
 
-def test_leaving_the_block_leaves_other_calls_alone(face, connect, scripted):
+def test_the_end_of_the_block_does_not_stop_other_calls(face, connect, scripted):
     opened = threading.Event()
     server = scripted({"/other": [Until(opened), response(body=b"other")], "/0": response(), "/1": [Stall()]})
     connection = connect()
@@ -299,7 +299,7 @@ def test_leaving_the_block_leaves_other_calls_alone(face, connect, scripted):
     assert other.result(PATIENCE) == b"other"
 
 
-def test_an_exception_in_the_block_comes_out_as_it_is(face, connect, scripted):
+def test_an_exception_in_the_block_is_raised_unchanged(face, connect, scripted):
     server = scripted([Stall()])
     with pytest.raises(ZeroDivisionError), results_of(face, connect(), urls(server, 9)):
         raise ZeroDivisionError
@@ -313,7 +313,7 @@ def test_clients_that_are_not_reused_are_closed(face, connect, scripted):
     await_no_crew()
 
 
-def test_an_iterator_that_nobody_holds_ends_its_threads(scripted):
+def test_a_garbage_collected_iterator_stops_its_threads(scripted):
     server = scripted(lambda request: response() if target(request) == "/0" else [Stall()])
     with HTTPConnection() as connection:
         for each in connection.get_many(urls(server, 9)):
@@ -393,7 +393,7 @@ def test_an_exception_of_an_asynchronous_source_ends_the_iteration(face, connect
 
 
 @EVENT_LOOPS
-def test_cancellation_comes_through(face, connect, scripted):
+def test_a_cancelled_task_stops_the_fetches(face, connect, scripted):
     server, connection = scripted([Stall()]), connect()
 
     async def cancelled():
@@ -413,7 +413,7 @@ def test_cancellation_comes_through(face, connect, scripted):
 
 
 @EVENT_LOOPS
-def test_a_wait_for_a_result_may_be_given_up(face, connect, scripted):
+def test_a_wait_for_a_result_can_be_cancelled(face, connect, scripted):
     opened = threading.Event()
     server, connection = scripted([Until(opened), response(body=b"ok")]), connect()
 
@@ -428,7 +428,7 @@ def test_a_wait_for_a_result_may_be_given_up(face, connect, scripted):
 
 
 @EVENT_LOOPS
-def test_tasks_need_a_block_to_live_in(face, connect):
+def test_asynchronous_results_need_a_block(face, connect):
     connection = connect()
 
     async def without():
@@ -440,7 +440,7 @@ def test_tasks_need_a_block_to_live_in(face, connect):
 
 
 class CountedURL(str):
-    """Counts those that somebody holds."""
+    """A connection that counts its live results."""
 
     alive: ClassVar[WeakSet[CountedURL]] = WeakSet()
     most: ClassVar[int] = 0
@@ -471,7 +471,7 @@ def test_thousands_of_urls_need_no_more_memory_than_a_few(face, connect):
     assert CountedURL.most < 50
 
 
-def test_downloads_have_a_result_each(face, connect, scripted, tmp_path):
+def test_each_download_has_a_result(face, connect, scripted, tmp_path):
     server = scripted({f"/{index}": response(body=b"x" * index) for index in range(6)})
     items = [(url, tmp_path / str(index)) for index, url in enumerate(urls(server, 7))]
     results = collect(face, connect(), items, method="download_many", ordered=True)
@@ -482,7 +482,7 @@ def test_downloads_have_a_result_each(face, connect, scripted, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [str(index) for index in range(6)]
 
 
-def test_downloads_may_end_with_the_first_error(face, connect, scripted, tmp_path):
+def test_downloads_can_stop_at_the_first_error(face, connect, scripted, tmp_path):
     server = scripted({"/1": [Stall()]})
     items = [(url, tmp_path / str(index)) for index, url in enumerate(urls(server, 2))]
     with pytest.raises(StatusError):
@@ -491,12 +491,12 @@ def test_downloads_may_end_with_the_first_error(face, connect, scripted, tmp_pat
     await_no_crew()
 
 
-def test_downloads_want_pairs(face, connect):
+def test_downloads_need_pairs(face, connect):
     with pytest.raises(InvalidRequest, match="pair"):
         collect(face, connect(), ["https://example.com/file"], method="download_many")
 
 
-def test_a_download_that_is_stopped_leaves_no_file_and_no_claim(face, connect, scripted, tmp_path):
+def test_a_stopped_download_leaves_no_file_and_no_lock(face, connect, scripted, tmp_path):
     whole = b"0123456789"
     half = [response(headers={"Content-Length": "10"}, body=whole[:5]), Stall()]
     server = scripted({"/quick": response(), "/slow": in_turn(half, response(body=whole))})

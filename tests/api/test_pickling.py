@@ -1,4 +1,4 @@
-"""Connection objects go to other processes as their options, and open their own connections there."""
+"""Pickling of connection objects: the pickle holds the options, and the receiver opens its own connections."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_options_pickle(option):
     assert over(option) == option
 
 
-def test_a_connection_takes_its_options_along(scripted):
+def test_the_pickle_holds_the_options(scripted):
     server = scripted(response(body=b"ok"))
     options = {"user_agent": "worker/1", "headers": {"X-Team": "blue"}, "limits": Limits(max_bytes=2)}
     with HTTPConnection(event_hooks={"request": [pickled.hook]}, **options) as made, over(made) as other:
@@ -58,7 +58,7 @@ def test_a_connection_takes_its_options_along(scripted):
     assert (b"X-Team", b"blue") in request.headers
 
 
-def test_it_takes_along_what_it_was_made_with_whatever_became_of_that(scripted):
+def test_the_pickle_holds_the_original_values_of_options(scripted):
     server = scripted(response(body=b"ok"))
     headers, hooks, rates = httpx.Headers({"X-Team": "blue"}), {"request": [pickled.hook]}, [RateLimit(1e6)]
     with HTTPConnection(headers=headers, event_hooks=hooks, rate_limit=rates) as made:
@@ -70,7 +70,7 @@ def test_it_takes_along_what_it_was_made_with_whatever_became_of_that(scripted):
     assert server.requests[0].header("X-Team") == "blue"
 
 
-def test_a_subclass_keeps_what_it_holds(scripted):
+def test_a_subclass_keeps_its_attributes(scripted):
     server = scripted(response(body=b"ok"))
     with over(pickled.Tenant("blue")) as other:
         other.get_bytes(server.url)
@@ -79,7 +79,7 @@ def test_a_subclass_keeps_what_it_holds(scripted):
 
 
 def test_defaults_stay_defaults():
-    """A default timeout is none for files, which a given one of the same seconds is not."""
+    """A default timeout does not limit downloads. The same timeout given by the caller does."""
     made = over(HTTPConnection())
     assert made._calls.file_timeouts.total is None
     assert over(HTTPConnection(timeout=Timeouts()))._calls.file_timeouts.total == Timeouts().total
@@ -95,7 +95,7 @@ def test_no_connection_is_shared(scripted):
             assert server.connections == 3
 
 
-def test_the_shared_connection_pickles_as_any_other():
+def test_the_global_connection_can_be_pickled():
     assert over(global_http_connection) is not global_http_connection
 
 
@@ -104,7 +104,7 @@ class Branded(HTTPConnection):
         super().__init__(user_agent="brand/1", **options)
 
 
-def test_a_subclass_pickles_as_what_it_made_of_its_arguments(scripted):
+def test_a_subclass_with_other_arguments_can_be_pickled(scripted):
     server = scripted(response(body=b"ok"))
     with over(Branded(trust_env=False)) as made:
         made.get_bytes(server.url)
@@ -122,7 +122,7 @@ def test_a_subclass_pickles_as_what_it_made_of_its_arguments(scripted):
         ("async_transport", httpx.MockTransport(lambda request: httpx.Response(200))),
     ],
 )
-def test_what_cannot_be_pickled_is_named(name, option):
+def test_the_error_names_the_option_that_cannot_be_pickled(name, option):
     with pytest.raises(InvalidRequest, match=f"this {name}= cannot be pickled"):
         pickle.dumps(HTTPConnection(**{name: option}))
 

@@ -1,4 +1,4 @@
-"""Remote files: what a file object does, how little is fetched, and what happens when the server is not what it was."""
+"""Remote files: the methods of file objects, the number of requests, and servers that change or fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def connection():
 
 @pytest.fixture
 def remote(connection, scripted):
-    """Opens a file of the given content, and says what was asked of its server."""
+    """Return a function that opens a remote file and returns it with its server."""
     opened = []
 
     def open_it(content=CONTENT, block_size=KIB, **options):
@@ -44,15 +44,15 @@ def remote(connection, scripted):
 
 
 def asked_bytes(server):
-    """Bytes that were asked for."""
+    """Return the number of requested bytes."""
     ranges = [request.header("Range").removeprefix("bytes=").split("-") for request in server.requests]
     return sum(int(last) - int(first) + 1 for first, last in ranges)
 
 
 class TestFile:
-    """As local ones."""
+    """Remote files behave like local files."""
 
-    def test_the_same_as_a_local_file(self, remote):
+    def test_it_reads_like_a_local_file(self, remote):
         theirs, _ = remote()
         ours, chance = io.BytesIO(CONTENT), random.Random(2)
         for _ in range(300):
@@ -76,7 +76,7 @@ class TestFile:
         assert theirs.read() == ours.read()
         assert theirs.read() == theirs.read(5) == theirs.read1() == theirs.peek() == b""
 
-    def test_its_face(self, remote):
+    def test_its_attributes_and_methods(self, remote):
         file, _ = remote(modified="Mon, 05 Jan 2026 00:00:00 GMT")
         assert (file.size, file.etag, file.mode) == (len(CONTENT), '"v1"', "rb")
         assert file.last_modified == "Mon, 05 Jan 2026 00:00:00 GMT"
@@ -105,13 +105,13 @@ class TestFile:
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize(("offset", "whence"), [(-1, 0), (-400_000, 2), (-1, 1), (0, 3)])
-    def test_a_position_that_is_none(self, remote, offset, whence):
+    def test_an_invalid_position_is_an_error(self, remote, offset, whence):
         file, _ = remote()
         with pytest.raises(ValueError, match=r"seek position|whence"):
             file.seek(offset, whence)
         assert file.tell() == 0
 
-    def test_a_closed_one(self, remote):
+    def test_a_closed_file_raises_value_error(self, remote):
         file, server = remote()
         with file:
             pass
@@ -132,11 +132,11 @@ class TestFile:
         assert set(pieces) == {bytes(range(256))}
 
     @pytest.mark.parametrize("block_size", [0, -1, True, 1.5, None, 2**40])
-    def test_a_block_size_that_is_none(self, connection, block_size):
+    def test_an_invalid_block_size_is_an_error(self, connection, block_size):
         with pytest.raises(httpconn.InvalidRequest, match="block_size"):
             connection.open("http://example.com/", block_size=block_size)
 
-    def test_a_connection_that_keeps_no_client(self, scripted):
+    def test_a_connection_without_client_reuse(self, scripted):
         server = scripted(Served(CONTENT))
         with httpconn.HTTPConnection(reuse_client=False).open(server.url, block_size=KIB) as file:
             assert file.read() == CONTENT
@@ -144,20 +144,20 @@ class TestFile:
 
 
 class TestServers:
-    """Good ones and others."""
+    """Servers with and without faults."""
 
     def test_an_empty_file(self, remote):
         file, _ = remote(b"")
         assert (file.size, file.read(), file.seek(0, 2)) == (0, b"", 0)
 
-    def test_faults_are_survived(self, remote):
+    def test_faults_are_retried(self, remote):
         for faults in ([instead(Reset()), instead(response(503))], [cut(100), cut(0, Reset())]):
             file, server = remote(faults=list(faults))
             assert len(server.requests) == 3
             server._handler.faults.extend(faults)
             assert file.read() == CONTENT
 
-    def test_a_fault_that_stays_leaves_the_position(self, remote):
+    def test_an_error_does_not_change_the_position(self, remote):
         file, server = remote()
         file.seek(5000)
         server._handler.faults.extend([instead(response(500))] * 3)
@@ -167,7 +167,7 @@ class TestServers:
         assert file.read(10) == CONTENT[5000:5010]
 
     @pytest.mark.parametrize("change", [{"etag": '"v2"'}, {"body": CONTENT[:-1]}, {"body": b""}, {"etag": None}])
-    def test_a_file_that_changes(self, remote, change):
+    def test_a_changed_file_is_an_error(self, remote, change):
         file, server = remote()
         server._handler.faults.append(changed(**change))
         with pytest.raises(httpconn.FileChanged) as caught:
@@ -178,20 +178,20 @@ class TestServers:
         file.seek(0)
         assert file.read(10) == CONTENT[:10]
 
-    def test_an_unnamed_version_is_told_by_its_size(self, remote):
+    def test_without_validators_the_size_identifies_the_version(self, remote):
         file, server = remote(etag=None)
         assert file.read(5000) == CONTENT[:5000]
         server._handler.faults.append(changed(body=CONTENT + b"x"))
         with pytest.raises(httpconn.FileChanged):
             file.read()
 
-    def test_a_server_without_ranges_gives_small_files(self, remote):
+    def test_a_small_file_is_read_without_ranges(self, remote):
         file, server = remote(ranges=False)
         file.seek(-10, 2)
         assert file.read() == CONTENT[-10:]
         assert len(server.requests) == 1
 
-    def test_and_large_ones_not(self, connection, scripted):
+    def test_a_large_file_without_ranges_is_an_error(self, connection, scripted):
         server = scripted(response(headers={"Content-Length": str(9 * KIB * KIB)}))
         with pytest.raises(httpconn.RangesRefused):
             connection.open(server.url)
@@ -199,14 +199,14 @@ class TestServers:
         with pytest.raises(httpconn.RangesRefused):
             connection.open(server.url)
 
-    def test_a_server_that_gives_parts_no_more(self, remote):
+    def test_a_server_that_stops_supporting_ranges_is_an_error(self, remote):
         file, server = remote()
         server._handler.faults.append(changed(ranges=False))
         with pytest.raises(httpconn.RangesRefused):
             file.read()
 
     @pytest.mark.parametrize("headers", [{"Content-Range": "bytes 0-3/9"}, {}, {"Content-Encoding": "gzip"}])
-    def test_a_part_that_is_none(self, connection, scripted, headers):
+    def test_an_invalid_part_is_an_error(self, connection, scripted, headers):
         if "Content-Encoding" in headers:
             headers = {**headers, "Content-Range": "bytes 0-8/9"}
         server = scripted(response(206, headers, b"123456789"))
@@ -237,7 +237,7 @@ class TestServers:
             guarded.open("http://127.0.0.1:1/")
 
     @pytest.mark.parametrize(("limits", "refused"), [(None, True), (httpconn.Limits(max_bytes=2**60), False)])
-    def test_a_stranger_cannot_give_more_than_is_allowed(self, scripted, limits, refused):
+    def test_an_untrusted_file_above_the_limit_is_an_error(self, scripted, limits, refused):
         part = response(206, {"Content-Range": f"bytes 0-0/{2**40}"}, body=b"x")
         access = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"])
         with httpconn.HTTPConnection(access=access, limits=limits) as connection:
@@ -256,7 +256,7 @@ class TestServers:
 
 
 class TestReaders:
-    """What users give such files to, and how little of them is fetched."""
+    """Libraries that read remote files, and the number of bytes they fetch."""
 
     def test_a_member_of_a_zip_file(self, remote):
         packed = io.BytesIO()
@@ -290,7 +290,7 @@ class TestReaders:
         assert read.column("c").equals(table.column("c"))
         assert asked_bytes(server) < len(packed.getvalue()) / 3
 
-    def test_reading_on_takes_few_requests_and_no_byte_twice(self, remote):
+    def test_sequential_reading_takes_few_requests_and_no_byte_twice(self, remote):
         file, server = remote(block_size=4 * KIB)
         while file.read(1000):
             pass

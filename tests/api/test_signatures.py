@@ -1,4 +1,4 @@
-"""Each synchronous method and its twin take the same parameters, with the same defaults and types."""
+"""A synchronous method and its asynchronous version have the same parameters, defaults and types."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TWINS = {
 }
 
 
-# These return iterators; of the asynchronous ones, what is iterated over may be asynchronous too.
+# These return iterators. The asynchronous ones also accept asynchronous iterables.
 ITERATED = {"get_many": "async_get_many", "download_many": "async_download_many"}
 
 
 @pytest.mark.parametrize(("sync", "awaited"), ITERATED.items())
-def test_iterators_take_the_same(sync: str, awaited: str) -> None:
+def test_iterator_methods_have_one_signature(sync: str, awaited: str) -> None:
     one, other = (inspect.signature(getattr(HTTPConnection, name)).parameters.values() for name in (sync, awaited))
     assert [each.replace(annotation=None) for each in one] == [each.replace(annotation=None) for each in other]
     assert list(one)[2:] == list(other)[2:]
 
 
 @pytest.mark.parametrize(("sync", "awaited"), TWINS.items())
-def test_twins_have_one_signature(sync: str, awaited: str) -> None:
+def test_synchronous_and_asynchronous_methods_have_one_signature(sync: str, awaited: str) -> None:
     one, other = getattr(HTTPConnection, sync), getattr(HTTPConnection, awaited)
     assert inspect.signature(one).parameters == inspect.signature(other).parameters
     assert inspect.iscoroutinefunction(other)
@@ -41,12 +41,12 @@ def test_twins_have_one_signature(sync: str, awaited: str) -> None:
 
 
 @pytest.mark.parametrize(("sync", "awaited"), list(TWINS.items())[1:-1])
-def test_twins_return_the_same(sync: str, awaited: str) -> None:
+def test_synchronous_and_asynchronous_methods_return_the_same(sync: str, awaited: str) -> None:
     one, other = getattr(HTTPConnection, sync), getattr(HTTPConnection, awaited)
     assert inspect.signature(one).return_annotation == inspect.signature(other).return_annotation
 
 
-def test_every_public_method_has_a_twin() -> None:
+def test_every_public_method_has_an_asynchronous_version() -> None:
     # A file object is used by code that blocks; stats and proxy_for wait for nothing.
     twinless = {"open", "proxy_for", "stats"}
     public = {name for name, _ in inspect.getmembers(HTTPConnection, inspect.isfunction) if name[0] != "_"}

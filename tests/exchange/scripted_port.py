@@ -1,4 +1,4 @@
-"""A port whose world is a script: answers are lists of chunks, and time passes only when a flow waits."""
+"""A scripted port: responses are lists of chunks, and time passes only when a flow waits."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from httpconn.runtime.repeating import Repeated
 
 T = TypeVar("T")
 Step = bytes | float | HTTPConnError
-"""Bytes that come, seconds that pass, or an error that is raised."""
+"""Received bytes, seconds that pass, or an error to raise."""
 
 
 @dataclass
 class Reply:
-    """What the server does with one request."""
+    """The response to one request."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Reply:
 
 
 class ScriptedExchange:
-    """One reply, played step by step."""
+    """An exchange that plays a reply step by step."""
 
     def __init__(self, port: ScriptedPort, request: Request, reply: Reply) -> None:
         fields = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
@@ -51,11 +51,11 @@ class ScriptedExchange:
         self._steps = list(reply.body)
 
     def take(self) -> bytes:
-        """Nothing comes without waiting."""
+        """Return nothing: no bytes arrive with the head."""
         return b""
 
     async def receive(self) -> bytes:
-        """The next bytes of the script."""
+        """Return the next bytes of the script."""
         assert not self.closed, "a closed exchange was read"
         while self._steps:
             step = self._steps.pop(0)
@@ -69,12 +69,12 @@ class ScriptedExchange:
         return b""
 
     async def close(self) -> None:
-        """Count it."""
+        """Count the call."""
         self.closed += 1
 
 
 class ScriptedPort:
-    """Replies in order; everything that was done is there to be asserted."""
+    """A port that sends replies in order and records all calls."""
 
     def __init__(self, *replies: Reply | HTTPConnError) -> None:
         self._replies = list(replies)
@@ -85,24 +85,24 @@ class ScriptedPort:
         self.released = 0
 
     def now(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual time in seconds."""
         return self.clock
 
     def timestamp(self) -> float:
-        """1970-01-01, some minutes after midnight."""
+        """Return the virtual time as seconds since the epoch."""
         return self.clock
 
     def chance(self) -> float:
-        """The longest pause that jitter can draw, nearly."""
+        """Return 1, with which jitter gives the longest backoff."""
         return 1.0
 
     async def sleep(self, seconds: float) -> None:
-        """Time passes at once."""
+        """Advance the virtual time."""
         self.slept.append(seconds)
         self.clock += seconds
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
-        """The next reply."""
+        """Return the next reply, or raise the next error."""
         self.requests.append(request.as_httpx())
         reply = self._replies.pop(0)
         if isinstance(reply, HTTPConnError):
@@ -111,28 +111,28 @@ class ScriptedPort:
         return self.exchanges[-1]
 
     async def tell(self, hook: Callable[[object], object], event: object) -> None:
-        """At once."""
+        """Call the hook."""
         hook(event)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """At once."""
+        """Call the function."""
         return function(*args)
 
     def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
-        """In real time, of which little passes."""
+        """Repeat a function in real time."""
         return Repeated(function, seconds)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
-        """At once."""
+        """Call the function."""
         function()
 
     async def release(self) -> None:
-        """Count it."""
+        """Count the call."""
         self.released += 1
 
     @property
     def all_closed(self) -> bool:
-        """Whether every exchange was given back."""
+        """Whether all exchanges are closed."""
         return all(exchange.closed for exchange in self.exchanges)
 
 
@@ -150,7 +150,7 @@ def call(
     bandwidth: Bandwidth | None = None,
     **options: Any,
 ) -> Call:
-    """A call by rules that tests can set one by one."""
+    """Return a call with rules that tests can set."""
     builder = RequestBuilder(
         user_agent="test", accept_encoding="gzip, deflate", headers_given=None, access=AccessPolicy.anywhere()
     )

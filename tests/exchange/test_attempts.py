@@ -1,4 +1,4 @@
-"""One logical request: retries, redirects, the deadline, limits; on a scripted port with a virtual clock."""
+"""One logical request: retries, redirects, the deadline and limits, on a scripted port with a virtual clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ runner = RUNNERS["sync"]
 
 @pytest.fixture(params=RUNNERS, autouse=True)
 def _each_runtime(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A flow is the same on all runtimes: each test runs three times."""
+    """Run each test on all runtimes."""
     global runner
     runner = RUNNERS[request.param]
     yield
@@ -48,18 +48,18 @@ def test_a_body_is_joined_from_its_chunks() -> None:
     assert get_bytes(ScriptedPort(Reply(body=[b"ab", b"c"]))) == b"abc"
 
 
-def test_a_failed_attempt_is_made_again_after_a_growing_pause() -> None:
+def test_a_failed_attempt_is_retried_with_growing_backoff() -> None:
     port = ScriptedPort(errors.ConnectFailed("x"), Reply(503), Reply(body=[b"done"]))
     assert get_bytes(port) == b"done"
     assert port.slept == [1.0, 2.0]
 
 
-def test_a_body_that_breaks_is_fetched_again() -> None:
+def test_a_broken_body_is_retried() -> None:
     port = ScriptedPort(Reply(body=[b"half", errors.ReadFailed("reset")]), Reply(body=[b"whole"]))
     assert get_bytes(port) == b"whole"
 
 
-def test_a_short_body_is_fetched_again_and_never_returned() -> None:
+def test_a_short_body_is_retried_and_never_returned() -> None:
     short = Reply(headers={"Content-Length": "10"}, body=[b"short"])
     with pytest.raises(errors.TruncatedBody) as caught:
         get_bytes(ScriptedPort(short, short, short))
@@ -67,7 +67,7 @@ def test_a_short_body_is_fetched_again_and_never_returned() -> None:
     assert caught.value.elapsed == 3.0
 
 
-def test_the_last_failure_says_what_was_tried() -> None:
+def test_the_last_error_names_url_attempts_and_time() -> None:
     port = ScriptedPort(*[errors.ConnectFailed("no route")] * 3)
     with pytest.raises(errors.ConnectFailed) as caught:
         get_bytes(port, url="https://user:pw@example.com/x?sig=secret")
@@ -76,7 +76,7 @@ def test_the_last_failure_says_what_was_tried() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 410, 501, 505])
-def test_a_final_status_is_not_asked_for_again(status: int) -> None:
+def test_a_final_status_is_not_retried(status: int) -> None:
     with pytest.raises(errors.StatusError) as caught:
         get_bytes(ScriptedPort(Reply(status)))
     assert caught.value.status_code == caught.value.response.status_code == status
@@ -84,7 +84,7 @@ def test_a_final_status_is_not_asked_for_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 527])
-def test_a_status_that_may_pass_is_asked_for_again(status: int) -> None:
+def test_a_transient_status_is_retried(status: int) -> None:
     assert get_bytes(ScriptedPort(Reply(status), Reply(body=[b"ok"]))) == b"ok"
 
 
@@ -92,18 +92,18 @@ def test_a_status_that_may_pass_is_asked_for_again(status: int) -> None:
     "error",
     [errors.TLSFailed("x"), errors.ProtocolError("x"), errors.DecodingError("x"), errors.LimitExceeded("x")],
 )
-def test_a_final_error_is_not_tried_again(error: errors.HTTPConnError) -> None:
+def test_a_final_error_is_not_retried(error: errors.HTTPConnError) -> None:
     with pytest.raises(type(error)):
         get_bytes(ScriptedPort(error))
 
 
-def test_retry_after_is_waited_for() -> None:
+def test_the_retry_waits_for_retry_after() -> None:
     port = ScriptedPort(Reply(429, {"Retry-After": "7"}), Reply(body=[b"ok"]))
     get_bytes(port)
     assert port.slept == [7.0]
 
 
-def test_the_budget_is_asked_once_for_a_failure() -> None:
+def test_a_failure_takes_one_retry_from_the_budget() -> None:
     class Spent(RetryBudget):
         asked = 0
 
@@ -118,7 +118,7 @@ def test_the_budget_is_asked_once_for_a_failure() -> None:
         assert retry_budget.asked == len(caught.value.__notes__) == 1
 
 
-def test_retries_that_the_server_puts_off_cost_nothing() -> None:
+def test_retries_after_retry_after_cost_no_budget() -> None:
     busy = Reply(503, {"Retry-After": "1"})
     port = ScriptedPort(*[busy] * 300, Reply(body=[b"ok"]))
     policy = RetryPolicy(attempts=1000)
@@ -126,7 +126,7 @@ def test_retries_that_the_server_puts_off_cost_nothing() -> None:
     assert len(port.slept) == 300
 
 
-def test_a_retry_after_date_is_waited_for() -> None:
+def test_the_retry_waits_for_a_retry_after_date() -> None:
     port = ScriptedPort(Reply(503, {"Retry-After": "Thu, 01 Jan 1970 00:17:00 GMT"}), Reply(body=[b"ok"]))
     get_bytes(port)
     assert port.slept == [20.0]
@@ -139,7 +139,7 @@ def test_a_retry_after_past_the_deadline_fails_at_once() -> None:
     assert port.slept == []
 
 
-def test_no_attempt_is_made_when_the_deadline_would_come_first() -> None:
+def test_no_retry_is_made_if_the_backoff_passes_the_deadline() -> None:
     port = ScriptedPort(errors.ConnectFailed("x"), errors.ConnectFailed("x"))
     with pytest.raises(errors.ConnectFailed):
         get_bytes(port, timeouts=Timeouts(total=2.5))
@@ -154,13 +154,13 @@ def test_the_deadline_is_checked_at_every_chunk() -> None:
     assert port.exchanges[0].received == 3
 
 
-def test_a_trickle_is_cut_off() -> None:
+def test_a_body_below_the_least_speed_is_an_error() -> None:
     drip = [step for _ in range(100) for step in (0.9, b"x")]
     with pytest.raises(errors.TooSlow):
         get_bytes(ScriptedPort(Reply(body=drip)), retries=RetryPolicy(attempts=1))
 
 
-def test_redirects_are_followed_and_their_bodies_left_alone() -> None:
+def test_redirects_are_followed_without_reading_their_bodies() -> None:
     port = ScriptedPort(to("/b"), to("//other.com/c", 307), Reply(body=[b"there"]))
     assert get_bytes(port, url="https://example.com/a", extra_headers={"X-Key": "k"}) == b"there"
     assert [str(request.url) for request in port.requests] == [
@@ -172,44 +172,44 @@ def test_redirects_are_followed_and_their_bodies_left_alone() -> None:
     assert [exchange.received for exchange in port.exchanges] == [0, 0, 5]
 
 
-def test_a_new_attempt_begins_at_the_first_url() -> None:
+def test_a_retry_starts_at_the_first_url() -> None:
     port = ScriptedPort(to("https://cdn.com/"), Reply(503), to("https://cdn.com/"), Reply(body=[b"ok"]))
     assert get_bytes(port) == b"ok"
     assert [request.url.host for request in port.requests] == ["example.com", "cdn.com"] * 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_that_is_not_followed_is_a_status(status: int) -> None:
+def test_a_redirect_that_is_not_followed_is_a_status_error(status: int) -> None:
     with pytest.raises(errors.StatusError):
         get_bytes(ScriptedPort(to("/b", status)), follow=False)
 
 
 @pytest.mark.parametrize("status", [300, 301, 304, 308])
-def test_a_redirect_that_leads_nowhere_is_a_status(status: int) -> None:
+def test_a_redirect_without_location_is_a_status_error(status: int) -> None:
     with pytest.raises(errors.StatusError):
         get_bytes(ScriptedPort(Reply(status)))
 
 
-def test_a_refused_hop_names_itself() -> None:
+def test_the_error_of_a_refused_redirect_names_its_url() -> None:
     with pytest.raises(errors.RedirectRefused) as caught:
         get_bytes(ScriptedPort(to("https://b.com/?key=secret"), to("http://c.com/")))
     assert caught.value.url == "https://b.com/?key=***"
 
 
-def test_a_part_that_nobody_asked_for_is_no_content() -> None:
+def test_an_unrequested_part_is_an_error() -> None:
     with pytest.raises(errors.ProtocolError, match="part"):
         get_bytes(ScriptedPort(Reply(206, body=[b"part"])))
     assert get_bytes(ScriptedPort(Reply(206, body=[b"part"])), extra_headers={"Range": "bytes=0-3"}) == b"part"
 
 
-def test_a_declared_body_that_is_too_large_is_not_begun() -> None:
+def test_a_body_declared_too_large_is_not_read() -> None:
     port = ScriptedPort(Reply(headers={"Content-Length": "11"}, body=[b"x" * 11]))
     with pytest.raises(errors.LimitExceeded):
         get_bytes(port, max_bytes=10)
     assert port.exchanges[0].received == 0
 
 
-def test_a_bomb_stops_at_the_limit() -> None:
+def test_a_compression_bomb_stops_at_the_limit() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     port = ScriptedPort(Reply(headers={"Content-Encoding": "gzip"}, body=[bomb]))
     with pytest.raises(errors.LimitExceeded):
@@ -241,7 +241,7 @@ def test_bytes_of_failed_attempts_count_towards_a_budget() -> None:
     assert budget.left == 0
 
 
-def test_header_limits_hold_on_redirects_too() -> None:
+def test_header_limits_apply_to_redirects() -> None:
     port = ScriptedPort(Reply(302, {"Location": "/" + "a" * 70_000}))
     with pytest.raises(errors.LimitExceeded):
         get_bytes(port)
@@ -253,7 +253,7 @@ def test_the_rate_limit_spaces_requests_and_their_redirects() -> None:
     assert port.slept == [0.5]
 
 
-def test_a_turn_past_the_deadline_fails_at_once() -> None:
+def test_a_rate_limit_beyond_the_deadline_fails_at_once() -> None:
     limiter = RateLimiter(RateLimit(1, per=60))
     assert limiter.reserve("example.com", 1000.0, None)
     port = ScriptedPort()
@@ -263,7 +263,7 @@ def test_a_turn_past_the_deadline_fails_at_once() -> None:
 
 
 def paused(reply: Reply, policy: RetryPolicy) -> list[float]:
-    """How long another call waits after one that was told to come later."""
+    """Return the waits of another call after a call with a certain response."""
     limiter = RateLimiter(RateLimit(1000, burst=10))
     with pytest.raises(errors.StatusError):
         get_bytes(ScriptedPort(reply), rates=limiter, retries=policy)
@@ -273,26 +273,26 @@ def paused(reply: Reply, policy: RetryPolicy) -> list[float]:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_host_that_asks_for_a_pause_has_it_from_all_calls(status: int) -> None:
+def test_retry_after_delays_all_calls_to_a_host(status: int) -> None:
     assert paused(Reply(status, {"Retry-After": "7"}), RetryPolicy(attempts=1)) == [pytest.approx(7)]
 
 
-def test_a_pause_that_is_not_obeyed_is_asked_of_nobody() -> None:
+def test_an_ignored_retry_after_delays_no_call() -> None:
     assert paused(Reply(503, {"Retry-After": "7"}), RetryPolicy(attempts=1, obey_retry_after=False)) == []
     assert paused(Reply(404, {"Retry-After": "7"}), RetryPolicy(attempts=1)) == []
 
 
-def test_a_host_that_says_no_more_than_that_it_was_too_much_has_the_pause_of_the_call_from_all() -> None:
+def test_a_429_without_retry_after_delays_all_calls_by_the_backoff() -> None:
     policy = RetryPolicy(attempts=1, backoff=4, jitter=False)
     assert paused(Reply(429), policy) == [pytest.approx(4)]
     assert paused(Reply(503), policy) == []
 
 
-def test_no_host_can_ask_for_a_longer_pause_than_is_allowed() -> None:
+def test_max_retry_after_limits_the_delay_of_other_calls() -> None:
     assert paused(Reply(503, {"Retry-After": "86400"}), RetryPolicy(max_retry_after=20)) == [pytest.approx(20)]
 
 
-def test_bodies_come_as_slowly_as_the_bandwidth_says() -> None:
+def test_the_bandwidth_limits_the_speed_of_bodies() -> None:
     bandwidth = Bandwidth(100)
     for _ in range(2):
         port = ScriptedPort(Reply(body=[b"x" * 100] * 5))
@@ -300,12 +300,12 @@ def test_bodies_come_as_slowly_as_the_bandwidth_says() -> None:
     assert port.slept == [pytest.approx(6), *[pytest.approx(1)] * 4]
 
 
-def test_what_the_bandwidth_makes_slow_is_no_stall() -> None:
+def test_a_bandwidth_below_the_least_speed_is_no_error() -> None:
     port = ScriptedPort(Reply(body=[b"x" * 100] * 100))
     assert len(get_bytes(port, bandwidth=Bandwidth(10), timeouts=Timeouts(total=None))) == 10_000
 
 
-def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once() -> None:
+def test_a_bandwidth_too_low_for_the_deadline_fails_at_once() -> None:
     port = ScriptedPort(Reply(body=[b"x" * 100] * 5))
     with pytest.raises(errors.DeadlineExceeded):
         get_bytes(port, bandwidth=Bandwidth(10), timeouts=Timeouts(total=5))
@@ -313,13 +313,13 @@ def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once() -> None:
     assert port.all_closed
 
 
-def test_the_last_answer_is_handed_out_where_its_status_is_no_error() -> None:
+def test_get_response_returns_the_response_of_the_last_attempt() -> None:
     port = ScriptedPort(Reply(503), Reply(503), Reply(503, body=[b"busy"]))
     answer, body = runner(fetch.fetch_response(port, call()))
     assert (answer.head.status, body) == (503, b"busy")
 
 
-def test_strict_framing_refuses_what_only_the_connection_ends() -> None:
+def test_strict_framing_rejects_a_close_delimited_body() -> None:
     port = ScriptedPort(Reply(body=[b"x"]))
     port_send = port.send
 
@@ -333,7 +333,7 @@ def test_strict_framing_refuses_what_only_the_connection_ends() -> None:
         get_bytes(port, limits=Limits(strict_framing=True))
 
 
-def test_blocks_hand_over_what_came_before_they_break() -> None:
+def test_a_block_reader_returns_received_bytes_before_the_error() -> None:
     port = ScriptedPort(Reply(body=[b"abc", b"de", errors.ReadFailed("reset")]))
 
     counted: list[int] = []
@@ -351,7 +351,7 @@ def test_blocks_hand_over_what_came_before_they_break() -> None:
     assert counted == [3, 2]
 
 
-def test_a_flow_that_suspends_is_a_mistake_that_is_seen() -> None:
+def test_a_coroutine_that_suspends_raises_an_error() -> None:
     class Suspends:
         def __await__(self):  # type: ignore[no-untyped-def]
             yield

@@ -1,4 +1,4 @@
-"""A deadline that several calls share."""
+"""A deadline for several calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_calls_in_the_block_share_its_time(face, connect, scripted):
     assert caught.value.elapsed < 30
 
 
-def test_a_nearer_timeout_of_a_call_and_a_nearer_block_count(face, connect, scripted):
+def test_the_earliest_of_timeouts_and_blocks_applies(face, connect, scripted):
     server = scripted([Stall()])
     connection = connect(retries=0)
     with httpconn.deadline(60), pytest.raises(httpconn.DeadlineExceeded):
@@ -26,14 +26,14 @@ def test_a_nearer_timeout_of_a_call_and_a_nearer_block_count(face, connect, scri
         face.get_bytes(connection, server.url)
 
 
-def test_it_cuts_a_pause_between_attempts_short(face, connect, scripted):
+def test_a_deadline_ends_the_backoff(face, connect, scripted):
     server = scripted(response(503, {"Retry-After": "30"}))
     with httpconn.deadline(0.5), pytest.raises(httpconn.StatusError) as caught:
         face.get_bytes(connect(retries=3), server.url)
     assert caught.value.attempts == 1
 
 
-def test_after_the_block_calls_have_their_own_time_again(face, connect, scripted):
+def test_after_the_block_calls_have_their_own_timeout(face, connect, scripted):
     server = scripted(in_turn([Stall()], response(body=b"ok")))
     connection = connect(retries=0)
     with httpconn.deadline(0.1), pytest.raises(httpconn.DeadlineExceeded):
@@ -59,6 +59,6 @@ def test_tasks_started_in_the_block_inherit_it(backend):
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), "5", True, None])
-def test_it_takes_a_number_of_seconds(seconds):
+def test_a_deadline_needs_a_number_of_seconds(seconds):
     with pytest.raises(httpconn.InvalidRequest), httpconn.deadline(seconds):
         pass

@@ -23,7 +23,7 @@ def test_requests_are_spaced_out(face, connect, scripted, scope):
     assert time.monotonic() - began >= 5 / 50
 
 
-def test_threads_and_loops_share_the_turns(scripted):
+def test_threads_and_loops_share_the_rate_limit(scripted):
     server = scripted(response(body=b"x"))
     connection = httpconn.HTTPConnection(rate_limit=RateLimit(50))
     began = time.monotonic()
@@ -34,7 +34,7 @@ def test_threads_and_loops_share_the_turns(scripted):
     assert time.monotonic() - began >= 5 / 50
 
 
-def test_a_turn_that_comes_too_late_fails_at_once(face, connect, scripted):
+def test_a_reservation_after_the_deadline_fails_at_once(face, connect, scripted):
     server = scripted(response(body=b"x"))
     connection = connect(rate_limit=RateLimit(1, per=3600))
     face.get_bytes(connection, server.url)
@@ -43,7 +43,7 @@ def test_a_turn_that_comes_too_late_fails_at_once(face, connect, scripted):
     assert len(server.requests) == 1
 
 
-def test_a_full_line_refuses_at_once(face, connect, scripted):
+def test_a_full_wait_queue_fails_at_once(face, connect, scripted):
     server = scripted(response(body=b"x"))
     connection = connect(rate_limit=[RateLimit(1, per=0.5), RateLimit(100, scope="all")], limits=Limits(max_waiting=1))
     face.get_bytes(connection, server.url)
@@ -56,7 +56,7 @@ def test_a_full_line_refuses_at_once(face, connect, scripted):
 
 
 @pytest.mark.parametrize("name", ["asyncio", "trio"])
-def test_who_is_cancelled_leaves_the_turn_to_others(name, scripted):
+def test_a_cancelled_call_releases_its_reservation(name, scripted):
     server = scripted(response(body=b"x"))
     with open_face(name) as face:
         connection = httpconn.HTTPConnection(rate_limit=RateLimit(1, per=60))
@@ -73,7 +73,7 @@ def test_who_is_cancelled_leaves_the_turn_to_others(name, scripted):
         face.close(connection)
 
 
-def test_a_pause_that_a_host_asks_for_holds_for_all_calls(face, connect, scripted):
+def test_a_retry_after_field_delays_all_calls(face, connect, scripted):
     server = scripted(response(429, headers={"Retry-After": "60"}))
     connection = connect(rate_limit=RateLimit(1000), retries=0)
     with pytest.raises(httpconn.StatusError):
@@ -84,19 +84,19 @@ def test_a_pause_that_a_host_asks_for_holds_for_all_calls(face, connect, scripte
 
 
 @pytest.mark.parametrize("bad", [5, [5], "5"])
-def test_only_rate_limits_are_rate_limits(bad):
+def test_an_invalid_rate_limit_is_an_error(bad):
     with pytest.raises(httpconn.InvalidRequest):
         httpconn.HTTPConnection(rate_limit=bad)
 
 
 @pytest.mark.parametrize("bad", [0, -1, True, "5", float("nan")])
-def test_a_bandwidth_is_a_number_of_bytes(bad):
+def test_an_invalid_bandwidth_is_an_error(bad):
     with pytest.raises(httpconn.InvalidRequest):
         httpconn.HTTPConnection(bandwidth=bad)
 
 
 @pytest.mark.parametrize("size", [50_000, 1_000_000])
-def test_bodies_together_keep_to_the_bandwidth(face, connect, scripted, size):
+def test_concurrent_bodies_share_the_bandwidth(face, connect, scripted, size):
     server = scripted(response(body=b"x" * size))
     connection = connect(bandwidth=size * 10)
     began = time.monotonic()
@@ -105,7 +105,7 @@ def test_bodies_together_keep_to_the_bandwidth(face, connect, scripted, size):
     assert time.monotonic() - began >= 0.28
 
 
-def test_a_download_keeps_to_its_own_bandwidth(face, connect, scripted, tmp_path):
+def test_a_download_has_its_own_bandwidth(face, connect, scripted, tmp_path):
     server = scripted(response(body=b"x" * 500_000))
     connection = connect()
     began = time.monotonic()
@@ -114,13 +114,13 @@ def test_a_download_keeps_to_its_own_bandwidth(face, connect, scripted, tmp_path
     assert (tmp_path / "slow").read_bytes() == b"x" * 500_000
 
 
-def test_a_bandwidth_that_cannot_keep_the_deadline_fails_at_once(face, connect, scripted):
+def test_a_bandwidth_too_low_for_the_deadline_fails_at_once(face, connect, scripted):
     server = scripted(response(body=b"x" * 100_000))
     with httpconn.deadline(60), pytest.raises(httpconn.DeadlineExceeded):
         face.get_bytes(connect(bandwidth=1), server.url)
 
 
-def test_who_waits_longest_for_a_connection_has_the_next_one(face, connect, scripted):
+def test_a_free_connection_goes_to_the_first_waiter(face, connect, scripted):
     free = threading.Event()
     server = scripted([Until(free), response(body=b"x")])
     connection = connect(limits=Limits(max_connections=1))
