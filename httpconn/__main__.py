@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 
-from .starting import import_httpx, uncollected
+from .importing import import_httpx, without_collection
 
 
 def main() -> None:
-    """Run the command line, or say what it needs."""
+    """Run the command line, or print which packages it needs."""
     try:
-        with uncollected():
+        with without_collection():
             import_httpx()
             from .cli import cli
     except KeyboardInterrupt:  # importing takes long enough to be interrupted

@@ -44,7 +44,7 @@ RULES: dict[str, Rule] = {
         "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
     ),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
-    "starting": Rule("", WORLD, "it runs before anything else is imported"),
+    "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
         "access adapters.foreign api cache core exchange.requeststate hooks network.dns network.pins network.proxies"
@@ -87,7 +87,7 @@ RULES: dict[str, Rule] = {
     "testing": Rule("testing", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection core.digests core.accesschecks disk.partfile disk.targets downloads.downloaded"
-        " errors hooks options progress response starting network.explaining _version",
+        " errors hooks options progress response importing network.explaining _version",
         NO_IO,
         "it is built on the public interface",
     ),

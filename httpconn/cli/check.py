@@ -14,22 +14,22 @@ from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import HTTPConnError
 from ..network.explaining import explained
 from ..progress import printable
-from .ending import complain, exit_code, one_line_errors
+from .ending import exit_code, one_line_errors, print_error
 from .output import output_errors
 
 
-@click.command(short_help="Explain whether a URL may be fetched.")
+@click.command(short_help="Explain whether an access policy allows a URL.")
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option(
     "--access",
     type=click.Choice(["public", "anywhere"]),
     default="public",
     show_default=True,
-    help="Which addresses may be reached: public is for untrusted URLs.",
+    help="Access policy; public allows public addresses only.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON object for each URL, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per URL and line.")
 def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
-    """Explain whether an access policy allows each URL, and what its host leads to now. Nothing is fetched.
+    """Explain whether an access policy allows each URL and its host's current addresses. No request is sent.
 
     The exit code is that of the first URL that is not allowed.
 
@@ -38,7 +38,7 @@ def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
       0  allowed
       1  refused
       4  the host has no address
-      5  the resolver took too long
+      5  the resolver timed out
     """
     with one_line_errors():
         codes = [_explain(AccessPolicy.from_environment(access), url, as_json) for url in urls]
@@ -46,19 +46,15 @@ def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
 
 
 def _explain(access: AccessPolicy, url: str, as_json: bool) -> int:
-    """Write the verdict on a URL, and return its exit code."""
+    """Print the decision on a URL, and return its exit code."""
     try:
         checked = explained(access, url)
     except HTTPConnError as error:
-        complain(error)
+        print_error(error)
         return exit_code(error)
     with output_errors():
-        click.echo(_as_json(checked) if as_json else _as_text(checked), color=_colours())
+        click.echo(json.dumps(asdict(checked)) if as_json else _as_text(checked), color=_use_color())
     return 0 if checked.allowed else 1
-
-
-def _as_json(checked: Checked) -> str:
-    return json.dumps(asdict(checked))
 
 
 def _as_text(checked: Checked) -> str:
@@ -66,14 +62,13 @@ def _as_text(checked: Checked) -> str:
     return "\n".join([_line(checked.url, checked), *addresses])
 
 
-def _colours() -> bool | None:
-    """False where they are not wanted (no-color.org); otherwise click looks whether a terminal is written to."""
+def _use_color() -> bool | None:
+    """Return False if the environment disables colors (no-color.org). For None, click uses them on a terminal only."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
-def _line(text: str, verdict: Checked | CheckedAddress) -> str:
-    """With colours, which click leaves out where no terminal is written to."""
+def _line(text: str, checked: Checked | CheckedAddress) -> str:
     text = printable(text)
-    if verdict.allowed:
+    if checked.allowed:
         return f"{text}: {click.style('allowed', fg='green')}"
-    return f"{text}: {click.style('refused', fg='red')}, {verdict.rule}"
+    return f"{text}: {click.style('refused', fg='red')}, {checked.rule}"

@@ -10,14 +10,14 @@ from .output import output_errors
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 VARIABLE = "_HTTPCONN_COMPLETE"
-"""What click reads when a shell asks for completions."""
+"""Environment variable by which a shell asks click for completions."""
 
 
-@click.command(short_help="Write a completion script for a shell.")
+@click.command(short_help="Print a completion script for a shell.")
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Write a script that completes commands and options in SHELL.
+    """Print a script that completes commands and options in SHELL.
 
     \b
     In bash: eval "$(httpconn completion bash)"

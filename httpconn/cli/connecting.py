@@ -1,4 +1,4 @@
-"""The connection object that a command fetches with, made from its options."""
+"""The connection object of a command, with the shared options."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ from ..options import Timeouts
 Hooks = Mapping[str, list[Callable[..., Any]]]
 
 
-def connected(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **options: Any) -> HTTPConnection:
-    """Return a connection object with the options that all commands share.
+def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **options: Any) -> HTTPConnection:
+    """Return a connection object with the shared options.
 
     Args:
-        shared: see :data:`httpconn.cli.options.SHARED`.
-        hooks: event hooks besides those of ``--verbose``.
-        options: further ones of :class:`HTTPConnection`.
+        shared: values of the options in :data:`httpconn.cli.options.SHARED`.
+        hooks: event hooks in addition to those of ``--verbose``.
+        options: further options of :class:`HTTPConnection`.
+
+    Raises:
+        click.UsageError: two options contradict each other.
     """
-    access = policy_of(shared["access"])
-    _check(shared, access)
+    name = shared["access"]
+    access = access_of(os.environ) if name is None else AccessPolicy.from_environment(name)
+    if shared["insecure"] and shared["cacert"]:
+        raise click.UsageError("-k and --cacert cannot be combined: -k does not verify certificates")
+    if shared["proxy"] and access.public:
+        raise click.UsageError("--proxy needs --access anywhere: httpconn cannot check the addresses behind a proxy")
     if shared["timeout"] is not None or not access.public:
         options["timeout"] = Timeouts(total=shared["timeout"])
     if shared["insecure"] or shared["cacert"]:
@@ -35,30 +42,18 @@ def connected(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **option
         retries=shared["retries"],
         proxy=shared["proxy"],
         user_agent=shared["user_agent"],
-        event_hooks=_joined(hooks or {}, _verbose() if shared["verbose"] else {}),
+        event_hooks=_merged(hooks or {}, _verbose() if shared["verbose"] else {}),
         **options,
     )
 
 
-def policy_of(access: str | None) -> AccessPolicy:
-    """Return the policy of ``--access``, or else of HTTPCONN_ACCESS."""
-    return access_of(os.environ) if access is None else AccessPolicy.from_environment(access)
-
-
-def fields_of(shared: Mapping[str, Any]) -> dict[str, str]:
-    """Return the header fields of ``--header`` and ``--user``; those of ``--header`` win."""
+def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:
+    """Return the header fields of ``--header`` and ``--user``. ``--header`` takes precedence."""
     user = shared["user"]
     if user is None:
         return dict(shared["headers"])
     credentials = base64.b64encode(user.encode("utf-8", "surrogateescape")).decode("ascii")
     return {"Authorization": f"Basic {credentials}", **shared["headers"]}
-
-
-def _check(shared: Mapping[str, Any], access: AccessPolicy) -> None:
-    if shared["insecure"] and shared["cacert"]:
-        raise click.UsageError("-k verifies no certificate: give it without --cacert")
-    if shared["proxy"] and access.public:
-        raise click.UsageError("--proxy needs --access anywhere: the addresses behind a proxy cannot be checked")
 
 
 def _verbose() -> Hooks:
@@ -67,5 +62,5 @@ def _verbose() -> Hooks:
     return hooks()
 
 
-def _joined(*several: Hooks) -> Hooks:
+def _merged(*several: Hooks) -> Hooks:
     return {event: [hook for each in several for hook in each.get(event, ())] for each in several for event in each}

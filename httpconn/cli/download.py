@@ -12,16 +12,17 @@ import click
 
 from ..api.outcomes import Saved
 from ..connection import HTTPConnection
-from ..errors import HTTPConnError
+from ..core import digests
+from ..errors import HTTPConnError, IntegrityError
 from ..progress import rich_progress
 from . import options
-from .connecting import connected, fields_of
+from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
-from .output import create_folder, is_standard_output
+from .items import Item, ItemReader
+from .output import create_folder, is_standard_output, open_output
 from .summary import Summary
-from .targets import Item, Targets
 
-AT_ONCE = 4
+CONCURRENCY = 4
 
 
 def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
@@ -30,33 +31,46 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 
 @click.command(epilog=EPILOG, short_help="Download URLs to files.")
 @click.argument("urls", metavar="[URL]...", nargs=-1)
-@options.path("-o", "--output", metavar="FILE", help="Save as this file, for one URL; - is standard output.")
-@options.path("-d", "--folder", help="Save in this folder; files are named after their URLs.")
+@options.path("-o", "--output", metavar="FILE", help="File to write, for one URL; - is standard output.")
+@options.path("-d", "--folder", help="Folder for the files, which are named after their URLs.")
 @options.create_dirs
-@click.option("-J", "--remote-header-name", is_flag=True, help="Name files as the server does (Content-Disposition).")
-@options.input_file("A list: a URL on each line, or a URL and a path.")
-@options.concurrency(AT_ONCE, "Files at the same time.")
-@_on_existing("refresh", "refresh", "Fetch a file that exists if the server has another version: the default.")
-@_on_existing("overwrite", "replace", "Fetch and replace files that exist.")
-@_on_existing("skip-existing", "skip", "Keep files that exist, without a request.")
-@click.option("--no-remote-time", is_flag=True, help="Leave the time of download on files, not the server's.")
+@click.option(
+    "-J", "--remote-header-name", is_flag=True, help="Use the file name from the server (Content-Disposition)."
+)
+@options.input_file("File with a URL, or a URL and a path, per line.")
+@options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")
+@_on_existing("refresh", "refresh", "Download an existing file if the server has another version (default).")
+@_on_existing("overwrite", "replace", "Download and replace existing files.")
+@_on_existing("skip-existing", "skip", "Keep existing files, without a request.")
+@click.option("--no-remote-time", is_flag=True, help="Do not apply the server's modification time to files.")
 @click.option(
     "--digest",
     type=options.digest,
     metavar="ALGORITHM:HEX",
-    help="Expected digest of the file, such as sha256:HEX; for one URL.",
+    help="Expected digest of the file, such as sha256:HEX (one URL only).",
 )
-@click.option("--mirror", "mirrors", metavar="URL", multiple=True, help="Another URL of the file; needs --digest.")
+@click.option(
+    "--mirror",
+    "mirrors",
+    metavar="URL",
+    multiple=True,
+    help="Another URL of the same file; needs --digest; may be repeated.",
+)
 @click.option(
     "--segments",
-    type=options.whole(1, 64),
+    type=options.integer(1, 64),
     metavar="N",
-    help="Connections for each file; by default as many as make a large one faster, up to 16.",
+    help="Number of connections per file. Default: up to 16, as long as each addition makes a large file faster.",
 )
-@options.of_environment(
-    "--limit-rate", type=options.rate, metavar="SIZE", help="Bytes per second of all together, such as 500K or 2M."
+@options.env_option(
+    "--limit-rate",
+    type=options.rate,
+    metavar="SIZE",
+    help="Bytes per second for all downloads together, such as 500K or 2M.",
 )
-@click.option("--no-resume", is_flag=True, help="Start from the first byte, and leave no partial file after a failure.")
+@click.option(
+    "--no-resume", is_flag=True, help="Start from the first byte, and remove the partial file after a failure."
+)
 @options.jsonl
 @options.quiet
 @options.with_options
@@ -79,13 +93,13 @@ def download(
     quiet: bool,
     shared: dict[str, Any],
 ) -> None:
-    """Download each URL to a file, which appears once it is complete.
+    """Download each URL to a file, which appears when it is complete.
 
-    A file that exists is fetched only if the server has another version. One that fails does not stop the others; the
-    exit code is that of the first failure.
+    An existing file is downloaded again only if the server has another version. A download that fails does not stop the
+    others; the exit code is that of the first failure.
     """
     _check(urls, input_file, output, single=bool(digest or mirrors))
-    call: dict[str, Any] = {"extra_headers": fields_of(shared), "max_bytes": shared["max_bytes"]}
+    call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if is_standard_output(output):
         _check_stream(folder, jsonl, mirrors, remote_header_name)
         _stream(urls[0], digest, shared, limit_rate, call)
@@ -93,19 +107,19 @@ def download(
     call |= {"resume": not no_resume, "segments": segments, "existing": _existing(existing, remote_header_name)}
     call |= {"remote_time": not no_remote_time, "filename": "server" if remote_header_name else None}
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
-    again = "interrupted" if no_resume else "interrupted; run it again to go on, where the server allows that"
+    hint = "interrupted" if no_resume else "interrupted; run the same command to resume, if the server supports it"
     with (
-        one_line_errors(urls[0] if len(urls) == 1 else None, interrupted=again),
-        connected(shared, bandwidth=limit_rate) as connection,
-        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as face,
+        one_line_errors(urls[0] if len(urls) == 1 else None, interrupted=hint),
+        make_connection(shared, bandwidth=limit_rate) as connection,
+        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
     ):
-        targets = Targets(output, folder, server_names=remote_header_name, create_folders=create_dirs)
+        reader = ItemReader(output, folder, server_names=remote_header_name, create_folders=create_dirs)
         if folder is not None:
-            _require(folder, create_dirs)
-        items = targets.of_arguments(urls)
-        items += targets.of_list(input_file) if input_file is not None else []
-        summary = Summary(face, json=jsonl, skipped=call["existing"] == "skip")
-        call["progress"] = None if face is None else summary.progress
+            _require_folder(folder, create_dirs)
+        items = reader.from_arguments(urls)
+        items += reader.from_list(input_file) if input_file is not None else []
+        summary = Summary(display, json=jsonl, skip_existing=call["existing"] == "skip")
+        call["progress"] = None if display is None else summary.progress
         with closing(_saved(connection, items, concurrency, one, call)) as results:
             for item, saved in results:
                 summary.add(item, saved)
@@ -115,38 +129,58 @@ def download(
 
 def _check(urls: tuple[str, ...], input_file: TextIO | None, output: Path | None, *, single: bool) -> None:
     if not urls and input_file is None:
-        raise click.UsageError("Give a URL, or --input-file")
+        raise click.UsageError("Give a URL, or --input-file FILE")
     several = len(urls) != 1 or input_file is not None
     if output and several:
-        raise click.UsageError("-o goes with one URL: use -d FOLDER for several")
+        raise click.UsageError("-o accepts one URL only; use -d FOLDER for several")
     if single and several:
-        raise click.UsageError("--digest and --mirror go with one URL")
+        raise click.UsageError("--digest and --mirror accept one URL only")
 
 
-def _existing(given: str | None, remote_header_name: bool) -> str:
+def _existing(flag: str | None, remote_header_name: bool) -> str:
     if not remote_header_name:
-        return given or "refresh"
-    if given not in (None, "skip"):
+        return flag or "refresh"
+    if flag not in (None, "skip"):
         raise click.UsageError(
-            "-J goes without --refresh and --overwrite: the server must not choose which file is replaced"
+            "-J cannot be combined with --refresh or --overwrite: the server must not choose which file is replaced"
         )
     return "skip"
 
 
 def _check_stream(folder: Path | None, jsonl: bool, mirrors: tuple[str, ...], remote_header_name: bool) -> None:
     if folder or jsonl or mirrors or remote_header_name:
-        raise click.UsageError("-o - goes without -d, -J, --jsonl and --mirror")
+        raise click.UsageError("-o - cannot be combined with -d, -J, --jsonl or --mirror")
 
 
 def _stream(url: str, digest: str | None, shared: Mapping[str, Any], rate: int | None, call: Mapping[str, Any]) -> None:
-    from .streaming import stream
+    """Write a file to standard output, without resuming. A wrong digest is an error at the end only."""
+    expected = None if digest is None else digests.parse(digest)
+    actual = None if expected is None else digests.hasher(expected.algorithm)
+    options = {**call, "extra_headers": {"Accept-Encoding": "identity", **call["extra_headers"]}}
+    with (
+        one_line_errors(url),
+        make_connection(shared, bandwidth=rate) as connection,
+        open_output(None) as out,
+        connection.get_response(url, stream=True, **options) as response,
+    ):
+        response.raise_for_status()
+        for block in response.iter_bytes():
+            if actual is not None:
+                actual.update(block)
+            out(block)
+        if expected is not None and actual is not None:
+            _require_digest(expected, actual)
 
-    with one_line_errors(url), connected(shared, bandwidth=rate) as connection:
-        stream(connection, url, digest, call)
+
+def _require_digest(expected: digests.Expected, actual: digests.Hash) -> None:
+    if actual.hexdigest() != expected.value:
+        found = f"{expected.algorithm}:{actual.hexdigest()}"
+        message = f"The file has the digest {found}, not {expected}, which --digest expects"
+        raise IntegrityError(message, expected=str(expected), actual=found)
 
 
-def _require(folder: Path, create: bool) -> None:
-    """A missing folder is one error, not one for each file."""
+def _require_folder(folder: Path, create: bool) -> None:
+    """Check the folder first: a missing folder is one error, and not one error per file."""
     from ..disk.targets import check_folder
 
     if create:
@@ -157,20 +191,21 @@ def _require(folder: Path, create: bool) -> None:
 def _saved(
     connection: HTTPConnection, items: list[Item], concurrency: int, one: dict[str, Any], call: dict[str, Any]
 ) -> Generator[tuple[Item, Saved], None, None]:
-    """What each item came to; lines that are wrong come first."""
+    """Yield the result of each item; invalid lines come first."""
     for item in items:
         if item.error is not None:
             yield item, Saved(item.url, item.path, item.number, error=item.error)
-    good = [item for item in items if item.error is None]
-    if len(good) == len(items) == 1:
-        yield good[0], _alone(connection, good[0], {**one, **call})
+    valid = [item for item in items if item.error is None]
+    if len(valid) == len(items) == 1:
+        yield valid[0], _download_one(connection, valid[0], {**one, **call})
         return
-    with connection.download_many([(item.url, item.path) for item in good], concurrency=concurrency, **call) as results:
-        yield from ((good[saved.index], saved) for saved in results)
+    pairs = [(item.url, item.path) for item in valid]
+    with connection.download_many(pairs, concurrency=concurrency, **call) as results:
+        yield from ((valid[saved.index], saved) for saved in results)
 
 
-def _alone(connection: HTTPConnection, item: Item, call: dict[str, Any]) -> Saved:
-    """Only a download that is alone has a digest and mirrors."""
+def _download_one(connection: HTTPConnection, item: Item, call: dict[str, Any]) -> Saved:
+    """Download a single item, which can have a digest and mirrors."""
     try:
         return Saved(item.url, item.path, 0, connection.download(item.url, item.path, **call))
     except HTTPConnError as error:

@@ -1,4 +1,4 @@
-"""How a command ends: a line that says what is wrong, and a code that scripts can use."""
+"""The end of a command: one-line error messages on standard error, and exit codes for scripts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .. import errors
 from ..access import AccessPolicy
 from ..progress import ProgressDisplay, printable
 
-# The first class that fits counts; an error that none fits ends with 1.
+# The first matching class counts. Other errors end with 1.
 EXIT_CODES: tuple[tuple[type[errors.HTTPConnError], int, str], ...] = (
-    (errors.AccessDenied, 3, "the URL may not be fetched"),
-    (errors.InvalidRequest, 2, "the command is wrong, or the URL is not valid"),
-    (errors.TimedOut, 5, "it took too long"),
+    (errors.AccessDenied, 3, "the access policy does not allow the URL"),
+    (errors.InvalidRequest, 2, "invalid command or URL"),
+    (errors.TimedOut, 5, "timeout"),
     (errors.TransportError, 4, "the connection failed or broke"),
-    (errors.ResponseError, 6, "the response is an error, or is broken"),
-    (errors.LimitExceeded, 7, "the content is larger than allowed"),
-    (errors.IntegrityError, 8, "the content differs from what was promised"),
+    (errors.ResponseError, 6, "the response is an error or is broken"),
+    (errors.LimitExceeded, 7, "the content exceeds a limit"),
+    (errors.IntegrityError, 8, "the content does not have the expected digest"),
     (errors.StorageError, 9, "the file cannot be written"),
 )
 INTERRUPTED = 128 + signal.SIGINT
@@ -33,53 +33,65 @@ EPILOG = "\b\nExit codes:\n    0  success\n    1  another error\n" + "".join(
 
 
 def exit_code(error: errors.HTTPConnError) -> int:
-    """What the process ends with."""
+    """Return the exit code for an error."""
     return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def tell(line: str, face: ProgressDisplay | None = None) -> None:
-    """A line on standard error, above the bars if there are any; one that nobody can read is no error."""
+def print_message(line: str, display: ProgressDisplay | None = None) -> None:
+    """Print a line on standard error, above progress bars. A closed standard error is not an error."""
     with suppress(OSError):
-        if face is None:
+        if display is None:
             click.echo(printable(line), err=True)
         else:
-            face.say(line)
+            display.say(line)
 
 
-def complain(
+def print_error(
     error: errors.HTTPConnError,
-    face: ProgressDisplay | None = None,
+    display: ProgressDisplay | None = None,
     *,
     url: str | None = None,
     source: str | None = None,
 ) -> None:
-    """What is wrong, on standard error; with which URL, and with which line of a list."""
+    """Print an error with its URL on standard error.
+
+    Args:
+        error: the error.
+        display: running progress display, or None.
+        url: URL to name if the error has none.
+        source: line of a list that the URL comes from, such as "urls.txt line 7".
+    """
     if url is not None:
-        name(error, url)
-    where = f"{source}: " if source else ""
-    tell(f"httpconn: {where}{' '.join(str(error).split())}{_hint(error, url)}", face)
+        set_url(error, url)
+    prefix = f"{source}: " if source else ""
+    print_message(f"httpconn: {prefix}{' '.join(str(error).split())}{_hint(error, url)}", display)
 
 
-def name(error: errors.HTTPConnError, url: str) -> None:
-    """Have an error name the URL, without its secrets."""
+def set_url(error: errors.HTTPConnError, url: str) -> None:
+    """Add a URL, redacted, to an error that has none."""
     if error.url is None:
         error.url = AccessPolicy.anywhere().check(url).url
 
 
 def _hint(error: errors.HTTPConnError, url: str | None) -> str:
-    """What to do about a URL without a scheme."""
-    is_bare = isinstance(error, errors.InvalidURL) and url is not None and "://" not in url
-    return f"; add http:// in front: http://{error.url}" if is_bare else ""
+    """Return a hint for a URL without a scheme."""
+    has_no_scheme = isinstance(error, errors.InvalidURL) and url is not None and "://" not in url
+    return f"; add http:// in front: http://{error.url}" if has_no_scheme else ""
 
 
 @contextmanager
 def one_line_errors(url: str | None = None, *, interrupted: str = "interrupted") -> Iterator[None]:
-    """No traceback: a line, and a code; the line names the URL."""
+    """Turn an error into a line and an exit code, without a traceback.
+
+    Args:
+        url: URL to name if the error has none.
+        interrupted: message after Ctrl-C.
+    """
     try:
         yield
     except errors.HTTPConnError as error:
-        complain(error, url=url)
+        print_error(error, url=url)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
-        tell(f"httpconn: {interrupted}")
+        print_message(f"httpconn: {interrupted}")
         sys.exit(INTERRUPTED)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 import click
 
 from . import options
-from .connecting import Hooks, connected, fields_of
+from .connecting import Hooks, header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .jsonlines import line_of, urls_of
-from .output import Write, opened, standard_output, write
+from .output import Write, open_output, standard_output, write
 
 if TYPE_CHECKING:
     from ..api.outcomes import Fetched
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from ..response import Response
 
 
-@click.command(epilog=EPILOG, short_help="Write what URLs hold to standard output.")
+@click.command(epilog=EPILOG, short_help="Print the content of URLs, or write it to a file.")
 @click.argument("url", required=False)
-@options.path("-o", "--output", metavar="FILE", help="Write to this file; - is standard output, the default.")
+@options.path("-o", "--output", metavar="FILE", help="File to write; - is standard output, the default.")
 @options.create_dirs
-@click.option("-i", "--include", is_flag=True, help="Write the response's header before the body.")
-@click.option("-I", "--head", is_flag=True, help="Send HEAD, and write the response's header.")
-@options.input_file("With --jsonl: a list of URLs, one a line.")
+@click.option("-i", "--include", is_flag=True, help="Print the header of the response before the body.")
+@click.option("-I", "--head", is_flag=True, help="Send HEAD, and print the header of the response.")
+@options.input_file("File with one URL per line; needs --jsonl.")
 @options.jsonl
-@options.concurrency(16, "With --jsonl: URLs at the same time.")
+@options.concurrency(16, "Number of simultaneous requests, with --jsonl.")
 @options.quiet
 @options.with_options
 def get(
@@ -47,20 +47,20 @@ def get(
 ) -> None:
     """Write the body of URL to standard output, or to a file.
 
-    With --jsonl, many URLs: one that fails does not stop the others, and makes the exit code 1.
+    With --jsonl, the command accepts many URLs. A URL that fails does not stop the others; the exit code is then 1.
     """
     if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
-        raise click.UsageError("Give one URL, or --input-file with --jsonl")
+        raise click.UsageError("Give either one URL, or --input-file FILE with --jsonl")
     if jsonl and (output or include or head):
-        raise click.UsageError("--jsonl goes without -o, -i and -I")
+        raise click.UsageError("--jsonl cannot be combined with -o, -i or -I")
     if quiet and shared["verbose"]:
-        raise click.UsageError("-q goes without -v")
-    call = {"extra_headers": fields_of(shared), "max_bytes": shared["max_bytes"]}
-    with one_line_errors(url), connected(shared, hooks=_HEAD if head else None) as connection:
+        raise click.UsageError("-q and -v cannot be combined")
+    call = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
+    with one_line_errors(url), make_connection(shared, hooks=_HEAD if head else None) as connection:
         if jsonl:
             urls = [url] if url is not None else urls_of(input_file or ())
             sys.exit(_write_lines(standard_output(), connection.get_many(urls, concurrency=concurrency, **call)))
-        with opened(output, create_folders=create_dirs) as out:
+        with open_output(output, create_folders=create_dirs) as out:
             _write(connection, url or "", out, call, include=include, head=head)
 
 
@@ -83,15 +83,15 @@ def _head_of(response: Response) -> bytes:
     return b"\r\n".join([*lines, *(b"%b: %b" % field for field in response.headers.raw), b"", b""])
 
 
-def _as_head(request: Any) -> None:
+def _set_head(request: Any) -> None:
     request.method = "HEAD"
 
 
-_HEAD: Hooks = {"request": [_as_head]}
+_HEAD: Hooks = {"request": [_set_head]}
 
 
 def _write_lines(out: BinaryIO, results: Results[Fetched]) -> int:
-    """Write what each came to; 1 if any of them failed."""
+    """Print the result of each URL; return 1 if any of them failed."""
     failed = False
     with results:
         for fetched in results:

@@ -1,4 +1,4 @@
-"""The command that holds the others, each of which is imported when it is used."""
+"""The ``httpconn`` command, which imports each of its commands when that is used."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, cast
 import click
 
 from .._version import __version__
-from ..starting import uncollected
+from ..importing import without_collection
 from .ending import EPILOG, one_line_errors
 
 
 class Commands(Mapping[str, click.Command]):
-    """The commands by their names."""
+    """The commands by name."""
 
     NAMES = ("check", "completion", "download", "get")
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in self.NAMES:
             raise KeyError(name)
-        with one_line_errors(), uncollected():  # importing takes long enough to be interrupted
+        with one_line_errors(), without_collection():  # imports take long enough to be interrupted
             return cast(click.Command, getattr(import_module(f".{name}", __package__), name))
 
     def __iter__(self) -> Iterator[str]:
@@ -38,4 +38,4 @@ class Commands(Mapping[str, click.Command]):
 )
 @click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Fetch URLs, safely and whole."""
+    """Fetch URLs safely and completely."""

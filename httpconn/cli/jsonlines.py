@@ -1,4 +1,4 @@
-"""Results of many URLs as lines of JSON, for other programs."""
+"""Lists of URLs as input, and results of many URLs as lines of JSON."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
 
 
 def urls_of(lines: Iterable[str]) -> Iterator[str]:
-    """The URLs of a list, one a line, without comments and empty lines."""
+    """Return the URLs of a list with one URL per line, without comments and empty lines."""
     return (line for line in map(without_comment, lines) if line)
 
 
 def without_comment(line: str) -> str:
-    """Return a line of a list without its comment: what follows a ``#`` that is the first character or after a space.
+    """Return a line without its comment, which begins with a ``#`` at the start of the line or after a space.
 
-    A fragment of a URL stays, since nothing is between it and the URL.
+    The fragment of a URL is not a comment, because no space precedes it.
     """
     return _COMMENT.sub("", line).strip()
 
 
 def line_of(fetched: Fetched) -> str:
-    """What a URL came to, as one JSON object."""
+    """Return the result of a request as a JSON object."""
     content = fetched.content
-    found = _error(fetched.error) if content is None else _content(content)
-    return json.dumps({"url": str(fetched.url), **found})
+    values = _error(fetched.error) if content is None else _content(content)
+    return json.dumps({"url": str(fetched.url), **values})
 
 
 def saved_line(saved: Saved) -> str:
-    """What a download came to, as one JSON object."""
-    found = _error(saved.error) if saved.downloaded is None else _file(saved.downloaded)
-    return json.dumps({"url": str(saved.url), "path": os.fspath(saved.path), **found})
+    """Return the result of a download as a JSON object."""
+    values = _error(saved.error) if saved.downloaded is None else _file(saved.downloaded)
+    return json.dumps({"url": str(saved.url), "path": os.fspath(saved.path), **values})
 
 
 def _file(downloaded: Downloaded) -> dict[str, object]:
@@ -57,7 +57,7 @@ def _file(downloaded: Downloaded) -> dict[str, object]:
 
 
 def _content(content: bytes) -> dict[str, object]:
-    """As text where it is UTF-8."""
+    """Return the content as text if it is UTF-8, otherwise in Base64."""
     size = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     try:
         return {**size, "text": content.decode("utf-8")}
@@ -66,5 +66,5 @@ def _content(content: bytes) -> dict[str, object]:
 
 
 def _error(error: HTTPConnError | None) -> dict[str, object]:
-    told: dict[str, object] = {"error": type(error).__name__, "message": " ".join(str(error).split())}
-    return {**told, "status": error.status_code} if isinstance(error, StatusError) else told
+    values: dict[str, object] = {"error": type(error).__name__, "message": " ".join(str(error).split())}
+    return {**values, "status": error.status_code} if isinstance(error, StatusError) else values

@@ -1,4 +1,4 @@
-"""Values and options that commands share."""
+"""The types of option values, and the options that several commands share."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SHARED = (
     "user_agent",
     "verbose",
 )
-"""Names of the options of get and download that are about connections."""
+"""Names of the connection options of get and download."""
 
 
 def size(value: str) -> int:
-    """Bytes as people write them: 500, 10M (10,000,000), 1.5GiB (of 1024)."""
+    """Return the number of bytes in a size such as 500, 10M (10,000,000) or 1.5GiB (powers of 1024)."""
     match = _SIZE.fullmatch(value.strip())
     if match is None:
         raise click.BadParameter(f"{value!r} is not a size, such as 500, 10M or 1.5GiB")
@@ -46,45 +46,45 @@ def size(value: str) -> int:
 
 
 def rate(value: str) -> int:
-    """A size of at least one byte."""
-    given = size(value)
-    if given == 0:
-        _refuse("must be more than 0")
-    return given
+    """Return the number of bytes in a size of at least one byte."""
+    number = size(value)
+    if number == 0:
+        _fail("must be more than 0")
+    return number
 
 
 def seconds(value: str) -> float:
-    """A number of seconds."""
+    """Return a number of seconds."""
     try:
         number = float(value)
     except ValueError:
-        _refuse(f"{value!r} is not a number of seconds")
+        _fail(f"{value!r} is not a number of seconds")
     if not 0 < number <= _MAX_SECONDS:
-        _refuse(f"must be more than 0 and at most {_MAX_SECONDS:,} seconds")
+        _fail(f"must be more than 0 and at most {_MAX_SECONDS:,} seconds")
     return number
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return the type of a whole number in a range."""
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return the type of integers in a range."""
 
     def number(value: str) -> int:
         try:
-            given = int(value)
+            integer = int(value)
         except ValueError:
-            _refuse(f"{value!r} is not a valid integer")
-        if not least <= given <= most:
-            _refuse(f"must be from {least} to {most:,}")
-        return given
+            _fail(f"{value!r} is not an integer")
+        if not minimum <= integer <= maximum:
+            _fail(f"must be from {minimum} to {maximum:,}")
+        return integer
 
     return number
 
 
-def _refuse(why: str) -> NoReturn:
-    raise click.BadParameter(why)
+def _fail(message: str) -> NoReturn:
+    raise click.BadParameter(message)
 
 
 def digest(value: str) -> str:
-    """``algorithm:hex``."""
+    """Return a digest in the form ``algorithm:hex``."""
     try:
         return str(digests.parse(value))
     except InvalidRequest as error:
@@ -92,38 +92,38 @@ def digest(value: str) -> str:
 
 
 def header(value: str) -> list[tuple[str, str]]:
-    """``Name: value``, or ``@FILE`` for those of a file, which no list of processes shows."""
+    """Return a header field ``Name: value``, or those of ``@FILE``, which keeps secrets out of the process list."""
     if not value.startswith("@"):
         return [_field(value)]
     try:
         with click.open_file(value[1:], encoding="utf-8") as lines:
             return [_field(line) for line in lines if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "it is not UTF-8")
-        raise click.BadParameter(f"{value[1:]!r} cannot be read: {reason}") from error
+        reason = getattr(error, "strerror", "the file is not UTF-8")
+        raise click.BadParameter(f"cannot read {value[1:]!r}: {reason}") from error
 
 
 def _field(line: str) -> tuple[str, str]:
     name, colon, text = line.partition(":")
     if not colon or not name:
-        raise click.BadParameter("a header is given as 'Name: value'")  # without the text, which may be a secret
+        raise click.BadParameter("must be 'NAME: VALUE' or @FILE")  # without the value, which may be a secret
     return name, text.strip()
 
 
-def _joined(
-    _context: click.Context, _option: click.Parameter, given: Iterable[list[tuple[str, str]]]
+def _merged(
+    _context: click.Context, _option: click.Parameter, values: Iterable[list[tuple[str, str]]]
 ) -> dict[str, str]:
-    return dict(chain.from_iterable(given))
+    return dict(chain.from_iterable(values))
 
 
-def _user(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
-    if given is not None and ":" not in given:
-        raise click.BadParameter("must be USER:PASSWORD")  # without the text, which may be a secret
-    return given
+def _user(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and ":" not in value:
+        raise click.BadParameter("must be USER:PASSWORD")  # without the value, which may be a secret
+    return value
 
 
-def of_environment(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An option that a variable of the environment can give."""
+def env_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Return an option that an environment variable can set, such as HTTPCONN_TIMEOUT for ``--timeout``."""
     variable = f"HTTPCONN{names[-1][1:].replace('-', '_').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
@@ -131,32 +131,34 @@ def of_environment(*names: str, **attributes: Any) -> Callable[[Any], Any]:
 access = click.option(
     "--access",
     type=click.Choice(["public", "anywhere"]),
-    help="Which addresses may be reached: public is for untrusted URLs. The default is HTTPCONN_ACCESS, or anywhere.",
+    help="Access policy; public allows public addresses only. Default: HTTPCONN_ACCESS, or anywhere.",
 )
-create_dirs = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output.")
-jsonl = click.option("--jsonl", is_flag=True, help="Write a line of JSON for each URL, as they finish.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Write nothing but results and errors.")
+create_dirs = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output path.")
+jsonl = click.option("--jsonl", is_flag=True, help="Print one line of JSON per URL, as each finishes.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
 
 
 def input_file(help_text: str) -> Callable[[Any], Any]:
-    """The option that names a list of URLs."""
+    """Return the option for a list of URLs."""
     kind = click.File("r", "utf-8", "surrogateescape")
-    return click.option("--input-file", type=kind, metavar="FILE", help=f"{help_text} # starts a comment; - is stdin.")
+    return click.option(
+        "--input-file", type=kind, metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
+    )
 
 
 def concurrency(default: int, help_text: str) -> Callable[[Any], Any]:
-    """The option that bounds what is fetched at once."""
+    """Return the option for the number of simultaneous transfers."""
     return click.option(
-        "-j", "--concurrency", type=whole(1, 10_000), metavar="N", default=default, show_default=True, help=help_text
+        "-j", "--concurrency", type=integer(1, 10_000), metavar="N", default=default, show_default=True, help=help_text
     )
 
 
 def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of :data:`SHARED`, which the command gets as one mapping, ``shared``."""
+    """Add the options of :data:`SHARED` to a command, which receives them as one mapping, ``shared``."""
 
     @functools.wraps(command)
-    def run(**given: Any) -> Any:
-        return command(shared={name: given.pop(name) for name in SHARED}, **given)
+    def run(**values: Any) -> Any:
+        return command(shared={name: values.pop(name) for name in SHARED}, **values)
 
     for option in reversed(_shared()):
         run = option(run)
@@ -171,35 +173,39 @@ def _shared() -> tuple[Callable[[Any], Any], ...]:
             "headers",
             multiple=True,
             type=header,
-            callback=_joined,
+            callback=_merged,
             metavar="'NAME: VALUE'",
-            help="Send a header, or with @FILE those of a file; may be repeated.",
+            help="Header field to send, or @FILE with one per line; may be repeated.",
         ),
-        click.option("-A", "--user-agent", metavar="NAME", help="Send this User-Agent."),
-        click.option("-u", "--user", metavar="USER:PASSWORD", callback=_user, help="Log in with Basic authentication."),
-        of_environment("--timeout", type=seconds, metavar="SECONDS", help="Limit the whole transfer of each URL."),
-        of_environment(
+        click.option("-A", "--user-agent", metavar="NAME", help="User-Agent to send."),
+        click.option(
+            "-u", "--user", metavar="USER:PASSWORD", callback=_user, help="User and password for Basic authentication."
+        ),
+        env_option("--timeout", type=seconds, metavar="SECONDS", help="Time limit for each URL, retries included."),
+        env_option(
             "--retries",
-            type=whole(0, _MAX_RETRIES),
+            type=integer(0, _MAX_RETRIES),
             metavar="N",
             default=2,
             show_default=True,
-            help="Attempts after a failed one.",
+            help="Number of retries after a failed attempt.",
         ),
-        of_environment("--max-bytes", type=size, metavar="SIZE", help="Refuse anything larger, such as 10M or 1.5GiB."),
+        env_option("--max-bytes", type=size, metavar="SIZE", help="Size limit for each URL, such as 10M or 1.5GiB."),
         access,
-        click.option("--proxy", metavar="URL", help="Use this proxy for everything, such as http://proxy:3128."),
+        click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
         click.option(
             "--cacert",
             type=click.Path(exists=True, path_type=str),
             metavar="FILE",
-            help="Trust the certificate authorities of this PEM file or folder.",
+            help="PEM file or folder with the certificate authorities to trust.",
         ),
-        click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
-        click.option("-v", "--verbose", is_flag=True, help="Show connections, requests and responses."),
+        click.option("-k", "--insecure", is_flag=True, help="Do not verify the certificates of servers."),
+        click.option(
+            "-v", "--verbose", is_flag=True, help="Print connections, requests and responses, without secrets."
+        ),
     )
 
 
 def path(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An option that names a file or a folder."""
+    """Return an option for the path of a file or folder."""
     return click.option(*names, type=click.Path(path_type=Path), **attributes)

@@ -1,4 +1,4 @@
-"""Where bytes go: standard output, which may be closed, full, or a pipe whose reader has gone; or a file."""
+"""The output of a command: a file, or standard output, which may be closed, full or a broken pipe."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ def is_standard_output(path: Path | None) -> bool:
     return str(path) in STANDARD_OUTPUT
 
 
-def opened(path: Path | None, *, create_folders: bool = False) -> AbstractContextManager[Write]:
-    """Return what writes to a path, or to standard output; a file appears when the block ends without an error."""
+def open_output(path: Path | None, *, create_folders: bool = False) -> AbstractContextManager[Write]:
+    """Return a function that writes to a path, or to standard output.
+
+    A file appears at its path when the block ends without an error.
+    """
     if path is None or is_standard_output(path):
         return _standard_output()
     return _file(path, create_folders)
@@ -56,10 +59,10 @@ def _file(path: Path, create_folders: bool) -> Iterator[Write]:
 
 
 def create_folder(folder: Path) -> None:
-    """Create a folder and those that it is in.
+    """Create a folder and its missing parents.
 
     Raises:
-        StorageError: the system refuses.
+        StorageError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,14 +71,14 @@ def create_folder(folder: Path) -> None:
 
 
 def standard_output() -> BinaryIO:
-    """Where bytes go."""
+    """Return standard output for bytes."""
     if sys.stdout is None:
         raise errors.StorageError("Standard output is closed", errno=errno.EBADF)
     return sys.stdout.buffer
 
 
 def write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
-    """Write a block; whether all of it arrived is only known after a flush."""
+    """Write a block. Only a flush shows whether all bytes were written."""
     with output_errors():
         out.write(block)
         if flush:
@@ -84,12 +87,12 @@ def write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
 
 @contextmanager
 def output_errors() -> Iterator[None]:
-    """An output that cannot be written is told as any other error; a reader who has gone is none."""
+    """Raise a StorageError if standard output cannot be written. A broken pipe ends the command successfully."""
     try:
         yield
     except BrokenPipeError:
-        # Whoever read has seen enough, as `| head` does. Nothing may be flushed into the pipe at exit.
+        # The reader of the pipe has ended, as `| head` does. The flush at exit must not write to the pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        raise errors.StorageError(f"Standard output cannot be written: {error.strerror}", errno=error.errno) from error
+        raise errors.StorageError(f"Cannot write to standard output: {error.strerror}", errno=error.errno) from error

@@ -106,7 +106,7 @@ def test_an_interrupted_download_goes_on_when_it_is_run_again(scripted, tmp_path
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert (b"run it again" in told) is not bool(options)
+    assert (b"run the same command to resume" in told) is not bool(options)
     assert any(tmp_path.iterdir()) is not bool(options)
     done = run("download", server.url_for("/file"), cwd=tmp_path)
     assert (tmp_path / "file").read_bytes() == body

@@ -88,4 +88,4 @@ def test_several_urls_are_checked():
 @pytest.mark.parametrize("arguments", [["-i"], ["-I"], ["-o", "x"]])
 def test_lines_of_json_go_alone(arguments):
     done = run("get", "http://127.0.0.1:1/", "--jsonl", *arguments)
-    assert (done.returncode, b"--jsonl goes without" in done.stderr) == (2, True)
+    assert (done.returncode, b"--jsonl cannot be combined" in done.stderr) == (2, True)

@@ -1,0 +1,119 @@
+"""The URLs of a download command, and the path of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+from urllib.parse import unquote, urlsplit
+
+from .. import errors
+from .ending import set_url
+from .jsonlines import without_comment
+from .output import create_folder
+
+
+class Item(NamedTuple):
+    """A URL to download.
+
+    Attributes:
+        number: position among all URLs, from 0.
+        url: the URL.
+        path: path of the file; the folder if the server chooses the name.
+        source: line of the list, such as "urls.txt line 7"; None for the command line.
+        error: error in the line, or None.
+    """
+
+    number: int
+    url: str
+    path: Path
+    source: str | None = None
+    error: errors.HTTPConnError | None = None
+
+
+class ItemReader:
+    """Reads URLs from arguments and lists, and chooses their paths.
+
+    Args:
+        output: path of the file for a single URL, or None.
+        folder: folder of the files, or None for the current one.
+        server_names: the server chooses the names.
+        create_folders: create missing folders.
+    """
+
+    def __init__(
+        self, output: Path | None, folder: Path | None, *, server_names: bool = False, create_folders: bool = False
+    ) -> None:
+        self._output = output
+        self._folder = folder or Path()
+        self._server_names = server_names
+        self._create_folders = create_folders
+        self._urls: dict[Path, str] = {}
+        self._count = 0
+
+    def from_arguments(self, urls: Iterable[str]) -> list[Item]:
+        """Return the items of URLs on the command line.
+
+        Raises:
+            InvalidRequest: a URL contains no file name, or two URLs contain the same.
+            StorageError: a folder cannot be created.
+        """
+        return [self._from_argument(url) for url in urls]
+
+    def _from_argument(self, url: str) -> Item:
+        try:
+            return self._item(url, None, None)
+        except errors.HTTPConnError as error:
+            set_url(error, url)
+            raise
+
+    def from_list(self, lines: TextIO) -> Iterator[Item]:
+        """Yield the items of a list. Each line has a URL, or a URL and a path. An invalid line yields an error."""
+        name = "standard input" if lines.name == "<stdin>" else lines.name
+        for number, line in enumerate(lines, 1):
+            text = without_comment(line)
+            if text:
+                yield self._from_line(text, f"{name} line {number}")
+
+    def _from_line(self, text: str, source: str) -> Item:
+        url, *path = text.split(maxsplit=1)
+        try:
+            return self._item(url, path[0] if path else None, source)
+        except errors.HTTPConnError as error:
+            return Item(self._next_number(), url, Path(), source, error)
+
+    def _item(self, url: str, path: str | None, source: str | None) -> Item:
+        target = self._path(url, path)
+        if target is None:
+            return Item(self._next_number(), url, Path(), source)
+        if self._create_folders:
+            create_folder(self._folder if self._server_names else target.parent)
+        return Item(self._next_number(), url, target, source)
+
+    def _next_number(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def _path(self, url: str, path: str | None) -> Path | None:
+        """Return the path for a URL; None for an invalid URL, whose error message comes from the download."""
+        if not url.lower().startswith(("http://", "https://")):
+            return None
+        if self._server_names:
+            if path is not None:
+                raise errors.InvalidRequest(f"With -J the server names the file: remove the path {path} from the line")
+            return self._folder
+        target = self._folder / (path or self._output or _name(url))
+        if self._urls.setdefault(target, url) != url:
+            raise errors.InvalidRequest(f"Several URLs would be saved as {target}: give each its own path")
+        return target
+
+
+def _name(url: str) -> str:
+    """Return the last segment of the URL's path if it is a valid file name."""
+    try:
+        last = unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:  # an invalid URL, whose error message comes from the download
+        return "invalid"
+    if last in ("", ".", "..") or any(char in last for char in "/\\:\0") or not last.isprintable():
+        raise errors.InvalidRequest("The URL contains no file name: add -o FILE, or a path after the URL in a list")
+    return last
