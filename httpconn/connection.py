@@ -27,7 +27,7 @@ from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
 from .exchange.requeststate import Rules
 from .hooks import Hooks
-from .network.dns import NameResolver, Names
+from .network.dns import CachingResolver, NameResolver
 from .network.pins import Pinned
 from .network.proxies import ProxyLike, checked_proxy
 from .network.tlscontext import Certificate
@@ -156,7 +156,7 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
                 transport=as_sync_transport(transport),
                 async_transport=as_async_transport(async_transport),
                 access=access,
-                names=Names(resolver),
+                names=CachingResolver(resolver),
             ),
             reuse=reuse_client,
         )

@@ -12,7 +12,7 @@ from ..core.headers import check_changed
 from ..core.messages import Head, Request
 from ..errors import InvalidRequest
 from ..http.http1heads import by_name
-from .floattimeouts import Allowance
+from .floattimeouts import FloatTimeout
 from .messages import DirectBody
 from .translation import FOREIGN, translate
 
@@ -47,7 +47,7 @@ class Bridged(ABC):
     remaining: int = 0
     """Nor that."""
 
-    def __init__(self, response: httpx.Response, read: Allowance | None, deadline: Deadline) -> None:
+    def __init__(self, response: httpx.Response, read: FloatTimeout | None, deadline: Deadline) -> None:
         self.response: httpx.Response = response
         self._read = read
         self._deadline = deadline

@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Mapping
 
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 
 
-class Allowance(float):
+class FloatTimeout(float):
     """A timeout whose clock starts at its first use, and that never reaches past the call's deadline.
 
     It is a float because httpcore, which such transports use, hands the values of a request's ``timeout`` extension to
@@ -31,7 +31,7 @@ class Allowance(float):
     seconds: float | None
     _until: float | None
 
-    def __new__(cls, seconds: float | None, at: float = math.inf) -> Allowance:
+    def __new__(cls, seconds: float | None, at: float = math.inf) -> FloatTimeout:
         """Clip the seconds by the deadline."""
         left = max(0.0, at - time.monotonic())
         self = float.__new__(cls, left if seconds is None or left < seconds else seconds)
@@ -42,7 +42,7 @@ class Allowance(float):
 
     def restart(self) -> float:
         """Start the clock anew, and return its end."""
-        self._until = Waits(at=self.at).until(self.seconds)
+        self._until = AttemptTimeouts(at=self.at).until(self.seconds)
         return self._until
 
     @property
@@ -53,26 +53,26 @@ class Allowance(float):
 
 def until_of(timeout: float | None) -> float:
     """Return the end of a timeout; a plain float begins now."""
-    return timeout.until if isinstance(timeout, Allowance) else Waits().until(timeout)
+    return timeout.until if isinstance(timeout, FloatTimeout) else AttemptTimeouts().until(timeout)
 
 
-def allowances(waits: Waits) -> dict[str, Allowance | None]:
+def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:
     """Return the request extension ``timeout`` that says the same."""
     phases = {"connect": waits.connect, "read": waits.read, "write": waits.write, "pool": waits.pool}
     unbounded = waits.at == math.inf
     return {
-        name: None if seconds is None and unbounded else Allowance(seconds, waits.at)
+        name: None if seconds is None and unbounded else FloatTimeout(seconds, waits.at)
         for name, seconds in phases.items()
     }
 
 
-def waits_of(timeouts: Mapping[str, float | None]) -> Waits:
+def attempt_timeouts_of(timeouts: Mapping[str, float | None]) -> AttemptTimeouts:
     """Return what the request extension ``timeout`` says."""
     at, seconds = math.inf, dict[str, float | None]()
     for phase in ("connect", "read", "write", "pool"):
         given = timeouts.get(phase)
-        if isinstance(given, Allowance):
+        if isinstance(given, FloatTimeout):
             at = min(at, given.at)
             given = given.seconds
         seconds[phase] = given
-    return Waits(at=at, **seconds)
+    return AttemptTimeouts(at=at, **seconds)

@@ -13,7 +13,7 @@ from ..errors import HTTPConnError, InvalidRequest
 from ..http.connecting import Connector
 from ..http.engine import Engine
 from ..network.dial import Options
-from ..network.dns import NameResolver, Names
+from ..network.dns import CachingResolver, NameResolver
 from ..network.guard import Guard
 from ..network.proxies import ProxyLike, require_trusted
 from ..network.routes import Routing
@@ -21,7 +21,7 @@ from ..network.security import Security
 from ..options import Limits
 from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..stats import PoolStats
-from .floattimeouts import waits_of
+from .floattimeouts import attempt_timeouts_of
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
 
@@ -83,17 +83,17 @@ class Transport:
         )
         self.engine: Engine = Engine(runtime, limits, guard, connector, Routing.of(proxy), http2=http2)
 
-    def _names(self, resolver: NameResolver | None) -> Names:
-        return Names.of(resolver)  # or the Names that the transports of one connection object share
+    def _names(self, resolver: NameResolver | None) -> CachingResolver:
+        return CachingResolver.of(resolver)  # or the Names that the transports of one connection object share
 
     async def _exchange(self, request: Any) -> Any:
         library = self._library
         try:
             asked = request_of(request, library)
             self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
-            waits = waits_of(request.extensions.get("timeout", {}))
+            timeouts = attempt_timeouts_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
-            incoming = await self.engine.exchange(asked, waits, interruption)
+            incoming = await self.engine.exchange(asked, timeouts, interruption)
             tracer = None if asked.trace is None else Tracer(self._runtime, asked, incoming.head)
             return response_of(incoming, library, tracer)
         except (HTTPConnError, httpx.HTTPError) as error:
@@ -114,7 +114,7 @@ class SyncTransport(Transport):
 
     _runtime_type = BlockingRuntime
 
-    def _names(self, resolver: NameResolver | None) -> Names:
+    def _names(self, resolver: NameResolver | None) -> CachingResolver:
         names = super()._names(resolver)
         if names.is_awaited:
             raise InvalidRequest("resolver: a coroutine function is for asynchronous calls alone")

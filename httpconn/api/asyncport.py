@@ -17,7 +17,8 @@ from ..adapters.messages import DirectBody
 from ..adapters.translation import FOREIGN
 from ..core.deadlines import Deadline
 from ..hooks import Hook
-from ..runtime.tasks import TaskCrew
+from ..runtime.events import AnyioEvent
+from ..runtime.tasks import TaskWorkerGroup
 from ..runtime.threads import LOOK, CleanUp
 from .clients import running_loop
 from .sending import SendingPort
@@ -79,13 +80,13 @@ class AsyncPort(SendingPort):
         """The event loop."""
         return running_loop()
 
-    def signal(self) -> anyio.Event:
+    def make_event(self) -> AnyioEvent:
         """See :class:`httpconn.runtime.port.Port`."""
-        return anyio.Event()
+        return AnyioEvent()
 
-    async def wait(self, signal: anyio.Event, deadline: Deadline) -> None:
+    async def wait(self, event: AnyioEvent, deadline: Deadline) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
-        await _within(deadline, signal.wait())
+        await _within(deadline, event.wait(None))
 
     async def _call(self, hook: Hook, event: object) -> None:
         result = hook(event)
@@ -119,9 +120,9 @@ class AsyncPort(SendingPort):
                 await anyio.sleep(pause)
                 pause = min(2 * pause, LOOK)
 
-    def crew(self) -> TaskGathering:
+    def worker_group(self) -> TaskWorkers:
         """See :class:`httpconn.runtime.port.Port`."""
-        return TaskGathering(self)
+        return TaskWorkers(self)
 
     async def release(self) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
@@ -130,16 +131,16 @@ class AsyncPort(SendingPort):
                 await self._client.aclose()
 
 
-class TaskGathering:
+class TaskWorkers:
     """A crew that works as long as a block of a flow lasts."""
 
     def __init__(self, port: AsyncPort) -> None:
         self._port = port
-        self._crew = TaskCrew()
+        self._group = TaskWorkerGroup()
 
-    async def __aenter__(self) -> tuple[TaskCrew, AsyncPort]:
-        await self._crew.enter()
-        return self._crew, self._port
+    async def __aenter__(self) -> tuple[TaskWorkerGroup, AsyncPort]:
+        await self._group.enter()
+        return self._group, self._port
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._crew.leave()
+        await self._group.leave()

@@ -24,7 +24,7 @@ from ..core.messages import Origin
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..http.engine import Engine
-from ..network.dns import Names
+from ..network.dns import CachingResolver
 from ..network.environment import EnvironmentProxies, EnvironmentRouting, ProxyChoice
 from ..network.proxies import Proxy, proxy_of, require_trusted
 from ..network.routes import Routing
@@ -109,7 +109,7 @@ class ClientOptions:
     transport: httpx.BaseTransport | None
     async_transport: httpx.AsyncBaseTransport | None
     access: AccessPolicy
-    names: Names
+    names: CachingResolver
     environment: EnvironmentProxies = field(default_factory=EnvironmentProxies)
 
     def __post_init__(self) -> None:

@@ -16,14 +16,14 @@ from ..exchange import fetch
 from ..exchange.batch import Batch, Work
 from ..exchange.requeststate import Call
 from ..progress import ProgressCallback
-from ..runtime.port import Crew, Port
-from ..runtime.tasks import TaskCrew
-from ..runtime.threads import ThreadCrew
+from ..runtime.port import Port, WorkerGroup
+from ..runtime.tasks import TaskWorkerGroup
+from ..runtime.threads import ThreadWorkerGroup
 from .arguments import Filename, Headers, Retries, Timeout, require
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
-from .syncport import CrewPort
+from .syncport import WorkerPort
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -80,9 +80,9 @@ class ManyURLs(Runner):
             InvalidRequest: an option is not valid.
         """
         options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
-        crew = ThreadCrew()
-        work = self._fetch_work(partial(self._run_in, crew), *options)
-        return Results(_batch(crew, urls, Iterable, work, concurrency, ordered), crew)
+        group = ThreadWorkerGroup()
+        work = self._fetch_work(partial(self._run_in, group), *options)
+        return Results(_batch(group, urls, Iterable, work, concurrency, ordered), group)
 
     def async_get_many(
         self,
@@ -108,9 +108,9 @@ class ManyURLs(Runner):
         end of the block.
         """
         options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
-        crew = TaskCrew()
+        group = TaskWorkerGroup()
         work = self._fetch_work(self._await, *options)
-        return AsyncResults(_batch(crew, urls, Iterable | AsyncIterable, work, concurrency, ordered), crew)
+        return AsyncResults(_batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def download_many(
         self,
@@ -169,9 +169,9 @@ class ManyURLs(Runner):
             "progress": progress,
         }
         file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
-        crew = ThreadCrew()
-        work = self._download_work(partial(self._run_in, crew), stop_on_error, options, file_options)
-        return Results(_batch(crew, items, Iterable, work, concurrency, ordered), crew)
+        group = ThreadWorkerGroup()
+        work = self._download_work(partial(self._run_in, group), stop_on_error, options, file_options)
+        return Results(_batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
         self,
@@ -202,12 +202,12 @@ class ManyURLs(Runner):
             "progress": progress,
         }
         file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
-        crew = TaskCrew()
+        group = TaskWorkerGroup()
         work = self._download_work(self._await, stop_on_error, options, file_options)
-        return AsyncResults(_batch(crew, items, Iterable | AsyncIterable, work, concurrency, ordered), crew)
+        return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
-    def _run_in(self, crew: ThreadCrew, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
-        port = CrewPort(self._clients.sync_client(), crew, owned=not self._clients.reuse)
+    def _run_in(self, group: ThreadWorkerGroup, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
+        port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
         return fetch.run_call(port, call, flow(port, call, *args))
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL, Fetched]:
@@ -251,11 +251,13 @@ def _pair(item: Any) -> tuple[URL, Path]:
     return url, path
 
 
-def _batch(crew: Crew, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool) -> Batch[Any, R]:
+def _batch(
+    group: WorkerGroup, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool
+) -> Batch[Any, R]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
         raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MAX_CONCURRENCY:
         raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
     require(ordered=(ordered, bool))
     source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-    return Batch(crew, source, work, concurrency=concurrency, ordered=ordered)
+    return Batch(group, source, work, concurrency=concurrency, ordered=ordered)

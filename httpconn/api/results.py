@@ -9,8 +9,8 @@ from typing import Generic, Self, TypeVar
 from ..errors import InvalidRequest
 from ..exchange.batch import Batch, End
 from ..runtime.stepping import run_sync
-from ..runtime.tasks import TaskCrew
-from ..runtime.threads import CleanUp, Stopped, ThreadCrew
+from ..runtime.tasks import TaskWorkerGroup
+from ..runtime.threads import CleanUp, Stopped, ThreadWorkerGroup
 
 R = TypeVar("R")
 
@@ -22,11 +22,11 @@ class Results(Iterator[R], Generic[R]):
     the iterator is garbage-collected.
     """
 
-    def __init__(self, batch: Batch[object, R], crew: ThreadCrew) -> None:
+    def __init__(self, batch: Batch[object, R], group: ThreadWorkerGroup) -> None:
         self._batch = batch
-        self._crew = crew
-        self._stop = weakref.finalize(self, crew.stop)
-        crew.belong_to(self)
+        self._group = group
+        self._stop = weakref.finalize(self, group.stop)
+        group.belong_to(self)
 
     def __iter__(self) -> Self:
         return self
@@ -52,9 +52,9 @@ class Results(Iterator[R], Generic[R]):
             CleanUp(self._end).wait()
 
     def _end(self) -> None:
-        self._crew.stop()
+        self._group.stop()
         self._stop.detach()
-        self._crew.join()
+        self._group.join()
 
     def __enter__(self) -> Self:
         return self
@@ -73,9 +73,9 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
     code that started them, and a garbage-collected iterator could not wait for its tasks.
     """
 
-    def __init__(self, batch: Batch[object, R], crew: TaskCrew) -> None:
+    def __init__(self, batch: Batch[object, R], group: TaskWorkerGroup) -> None:
         self._batch = batch
-        self._crew = crew
+        self._group = group
         self._ended = False
 
     def __aiter__(self) -> Self:
@@ -84,7 +84,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
     async def __anext__(self) -> R:
         if self._ended:
             raise StopAsyncIteration
-        if not self._crew.is_at_work:
+        if not self._group.is_at_work:
             raise InvalidRequest("Results need a block: async with connection.async_get_many(...) as results")
         try:
             result = await self._batch.next()
@@ -97,12 +97,12 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
         return result
 
     async def __aenter__(self) -> Self:
-        if self._ended or self._crew.is_at_work:
+        if self._ended or self._group.is_at_work:
             raise InvalidRequest("Results can be used in one block only")
-        await self._crew.enter()
+        await self._group.enter()
         self._batch.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._ended = True
-        await self._crew.leave()
+        await self._group.leave()

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from ..adapters.bridge import Bridged, exchange_of, take_over
-from ..adapters.floattimeouts import allowances
+from ..adapters.floattimeouts import float_timeouts
 from ..adapters.translation import FOREIGN, translate
 from ..core.deadlines import Deadline
 from ..core.messages import Request
@@ -20,7 +20,7 @@ from ..options import Timeouts
 from ..runtime.clock import SystemClock
 from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 
 
 class SendingPort(SystemClock, ABC):
@@ -35,14 +35,14 @@ class SendingPort(SystemClock, ABC):
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         """See :class:`httpconn.runtime.port.Port`."""
         at = math.inf if deadline.at is None else deadline.at
-        waits = Waits(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
+        waits = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
         engine = self._client.engine_for(request.origin)
         if engine is None:
             return self._bridged(request, waits, deadline)
         exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, waits, self._interruption)
         return exchange
 
-    async def _bridged(self, request: Request, waits: Waits, deadline: Deadline) -> Exchange:
+    async def _bridged(self, request: Request, waits: AttemptTimeouts, deadline: Deadline) -> Exchange:
         hooks, sent = self._client.event_hooks, request.as_httpx()
         before = dict(sent.extensions)
         if hooks["request"]:
@@ -51,7 +51,7 @@ class SendingPort(SystemClock, ABC):
         transport = self._client.transport_for(request.origin)
         if self._keeps_time(transport):
             waits = waits._replace(at=math.inf)
-        limits = allowances(waits)
+        limits = float_timeouts(waits)
         sent.extensions = {**sent.extensions, **before, "timeout": limits}
         if self._interruption is not None:
             sent.extensions["interruption"] = self._interruption

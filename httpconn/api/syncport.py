@@ -19,10 +19,10 @@ from ..core.messages import Request
 from ..errors import ReadFailed
 from ..hooks import Hook, not_awaited
 from ..options import Timeouts
-from ..runtime.events import ThreadSignal, portions
+from ..runtime.events import ThreadEvent, portions
 from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
-from ..runtime.threads import LOOK, CleanUp, Stopped, ThreadCrew
+from ..runtime.threads import LOOK, CleanUp, Stopped, ThreadWorkerGroup
 from .clients import SyncClient
 from .sending import SendingPort
 
@@ -60,13 +60,13 @@ class SyncPort(SendingPort):
         """This process: what the parent of a fork had under way never ends in its child."""
         return os.getpid()
 
-    def signal(self) -> ThreadSignal:
+    def make_event(self) -> ThreadEvent:
         """See :class:`httpconn.runtime.port.Port`."""
-        return ThreadSignal()
+        return ThreadEvent()
 
-    async def wait(self, signal: ThreadSignal, deadline: Deadline) -> None:
+    async def wait(self, event: ThreadEvent, deadline: Deadline) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
-        while not signal.block(self._portion(deadline)):
+        while not event.block(self._portion(deadline)):
             self._look()
             deadline.check(self.now())
 
@@ -107,9 +107,9 @@ class SyncPort(SendingPort):
         """See :class:`httpconn.runtime.port.Port`. A second interruption, such as another Ctrl-C, does not stop it."""
         CleanUp(function).wait()
 
-    def crew(self) -> ThreadGathering:
+    def worker_group(self) -> ThreadWorkers:
         """See :class:`httpconn.runtime.port.Port`."""
-        return ThreadGathering(self._client)
+        return ThreadWorkers(self._client)
 
     async def release(self) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
@@ -117,14 +117,14 @@ class SyncPort(SendingPort):
             self._client.close()
 
 
-class CrewPort(SyncPort):
+class WorkerPort(SyncPort):
     """The world of a synchronous call of a crew, which another thread may stop."""
 
     _looks_often = True
 
-    def __init__(self, client: SyncClient, crew: ThreadCrew, *, owned: bool) -> None:
+    def __init__(self, client: SyncClient, group: ThreadWorkerGroup, *, owned: bool) -> None:
         super().__init__(client, owned=owned)
-        self._interruption: Interruption = crew.interruption
+        self._interruption: Interruption = group.interruption
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
@@ -142,35 +142,35 @@ class CrewPort(SyncPort):
             raise Stopped
         return super().send(request, timeouts, deadline)
 
-    def crew(self) -> ThreadGathering:
+    def worker_group(self) -> ThreadWorkers:
         """See :class:`httpconn.runtime.port.Port`; it is stopped with its own crew."""
-        return ThreadGathering(self._client, self._interruption)
+        return ThreadWorkers(self._client, self._interruption)
 
 
-class ThreadGathering:
+class ThreadWorkers:
     """A crew that works as long as a block of a flow lasts."""
 
     def __init__(self, client: SyncClient, outer: Interruption | None = None) -> None:
         self._client = client
         self._outer = outer
-        self._crew = ThreadCrew()
-        self._crew.belong_to(self)
+        self._group = ThreadWorkerGroup()
+        self._group.belong_to(self)
 
-    async def __aenter__(self) -> tuple[ThreadCrew, CrewPort]:
+    async def __aenter__(self) -> tuple[ThreadWorkerGroup, WorkerPort]:
         if self._outer is not None:
             if self._outer.is_requested:
                 raise Stopped
             try:
-                self._outer.hold(self._crew, self._crew.stop)
+                self._outer.attach(self._group, self._group.stop)
             except ReadFailed:
                 raise Stopped from None
-        return self._crew, CrewPort(self._client, self._crew, owned=False)
+        return self._group, WorkerPort(self._client, self._group, owned=False)
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._outer is not None:
-            self._outer.let_go(self._crew)
+            self._outer.detach(self._group)
         CleanUp(self._end).wait()
 
     def _end(self) -> None:
-        self._crew.stop()
-        self._crew.join()
+        self._group.stop()
+        self._group.join()

@@ -30,7 +30,7 @@ from ..exchange.body import BlockReader, BodySource
 from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head, validator_of
 from ..progress import Meter
-from ..runtime.port import Crew, Port, Repeated, Signal
+from ..runtime.port import Event, Port, Repeated, WorkerGroup
 from .downloadstate import DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
@@ -107,7 +107,7 @@ class SegmentedTransfer:
         self._attempts: list[int] = []
         self._working: set[object] = set()  # each change by a thread is atomic
         self._reported = self._measured = self._saved = state.partial.received
-        self._signal: Signal = state.port.signal()
+        self._event: Event = state.port.make_event()
         self._measured_at = state.port.now()
         self._incoming: dict[object, tuple[Segment, BlockReader]] = {}
 
@@ -124,7 +124,7 @@ class SegmentedTransfer:
             RangesRefused: the server does not send another range at the same time, or none at all.
         """
         try:
-            async with self._port.crew() as (workers, port):
+            async with self._port.worker_group() as (workers, port):
                 try:
                     self._partial.pending = bound(_pending, self._incoming)
                     self._start_worker(workers, port, self._response)
@@ -153,12 +153,12 @@ class SegmentedTransfer:
             raise _ranges_refused(self._errors[-1]) if self._limit > 1 else self._errors[-1]
         return False
 
-    def _start_worker(self, workers: Crew, port: Port, response: OpenResponse | None = None) -> None:
+    def _start_worker(self, workers: WorkerGroup, port: Port, response: OpenResponse | None = None) -> None:
         worker = object()
         self._working.add(worker)
         workers.start(self._work, port, worker, response)
 
-    def _add_workers(self, workers: Crew, port: Port) -> None:
+    def _add_workers(self, workers: WorkerGroup, port: Port) -> None:
         """Start workers up to the current number of connections, unless one has failed."""
         if self._errors:
             return
@@ -194,11 +194,11 @@ class SegmentedTransfer:
 
     async def _wait_for_worker(self, now: float) -> None:
         """Wait until a worker ends, at most for one tick."""
-        signal = self._signal = self._port.signal()
+        event = self._event = self._port.make_event()
         if self._is_finished():  # the last worker may have ended before the new signal existed
             return
         try:
-            await self._port.wait(signal, Deadline.after(TICK, now).sooner(self._request.deadline))
+            await self._port.wait(event, Deadline.after(TICK, now).sooner(self._request.deadline))
         except DeadlineExceeded:
             self._request.deadline.check(self._port.now())
 
@@ -216,7 +216,7 @@ class SegmentedTransfer:
             self._raised.append(error)
         finally:
             self._working.remove(worker)
-            self._signal.set()
+            self._event.set()
 
     async def _receive_first(self, port: Port, response: OpenResponse) -> None:
         """Receive the body of the open response. If it breaks, its remaining bytes become an ordinary segment."""

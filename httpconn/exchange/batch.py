@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
 from ..core.reorder import ReorderBuffer
-from ..runtime.port import Channel, Crew
+from ..runtime.port import Channel, WorkerGroup
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class Batch(Generic[Item, Result]):
     """The results of one function for each item of a source.
 
     Args:
-        crew: the worker group that runs the function.
+        group: the worker group that runs the function.
         source: the items. A worker reads an asynchronous source. ``next`` reads any other source.
         work: a coroutine function that gets the number of an item, from 0, and the item, and returns the result. An
             exception ends the batch.
@@ -55,28 +55,28 @@ class Batch(Generic[Item, Result]):
 
     def __init__(
         self,
-        crew: Crew,
+        group: WorkerGroup,
         source: Iterator[Item] | AsyncIterator[Item],
         work: Work[Item, Result],
         *,
         concurrency: int,
         ordered: bool,
     ) -> None:
-        self._crew = crew
+        self._group = group
         self._source: Iterator[Item] | None = source if isinstance(source, Iterator) else None
         self._stream: AsyncIterator[Item] | None = source if isinstance(source, AsyncIterator) else None
         self._work = work
         self._workers = concurrency
         self._buffer: ReorderBuffer[Result] = ReorderBuffer(2 * concurrency, ordered=ordered)
         self._exhausted = False
-        self._items: Channel[tuple[int, Item]] = crew.channel()
-        self._reports: Channel[Report[Result]] = crew.channel()
-        self._free: Channel[None] = crew.channel()
+        self._items: Channel[tuple[int, Item]] = group.channel()
+        self._reports: Channel[Report[Result]] = group.channel()
+        self._free: Channel[None] = group.channel()
 
     def start(self) -> None:
         """Start to read an asynchronous source."""
         if self._stream is not None:
-            self._crew.start(self._read, self._stream)
+            self._group.start(self._read, self._stream)
 
     async def next(self) -> Result | End:
         """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
@@ -124,7 +124,7 @@ class Batch(Generic[Item, Result]):
         number = self._buffer.begin()
         self._items.send((number, item))
         if number < self._workers:
-            self._crew.start(self._run_worker)
+            self._group.start(self._run_worker)
 
     async def _run_worker(self) -> None:
         while True:

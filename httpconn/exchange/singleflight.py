@@ -13,7 +13,7 @@ from weakref import ref
 
 from ..core.deadlines import Deadline
 from ..errors import DeadlineExceeded, HTTPConnError, StatusError
-from ..runtime.port import Port, Signal
+from ..runtime.port import Event, Port
 from .cached import obtain
 from .content import Content
 from .requeststate import Call, RequestState
@@ -33,12 +33,12 @@ class Transfer:
     """A transfer that equal calls share.
 
     Attributes:
-        done: a signal that is set at the end of the transfer.
+        done: an event that is set at the end of the transfer.
         leader: the call that makes the transfer.
         outcome: the content or the error, or None if the leader left before the end.
     """
 
-    done: Signal
+    done: Event
     leader: ref[Leader]
     outcome: Content | HTTPConnError | None = None
 
@@ -53,7 +53,7 @@ async def shared(port: Port, call: Call, transfers: Transfers) -> Content:
     key = port.place, *_key(call)
     while True:
         leader = Leader()
-        own = Transfer(port.signal(), ref(leader))
+        own = Transfer(port.make_event(), ref(leader))
         transfer = transfers.setdefault(key, own)
         if transfer is own:
             return await _lead(port, state, transfers, key, transfer)

@@ -10,7 +10,7 @@ from ..network.dial import Options, dial, dial_unix
 from ..network.race import interleaved
 from ..network.routes import Route
 from ..network.security import Security
-from ..network.stream import Wire
+from ..network.stream import SocketStream
 from ..options import Limits
 from ..runtime.runtimes import Runtime
 from .tracing import told, traced_timeout
@@ -68,7 +68,7 @@ class Connector:
             raise ConnectFailed(f"{error.message}; socks5h:// lets the proxy resolve names") from error.__cause__
         return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
 
-    async def dial(self, route: Route, end: float) -> Wire:
+    async def dial(self, route: Route, end: float) -> SocketStream:
         """Return a wire that is connected to the origin or its proxy.
 
         Errors as of :func:`httpconn.network.dial.dial`.
@@ -78,7 +78,7 @@ class Connector:
             sock = await dial_unix(self._runtime, self._uds, end, options)
         else:
             sock = await dial(self._runtime, route.dialled.host, route.dialled.port, end, options)
-        return Wire(sock, self._runtime)
+        return SocketStream(sock, self._runtime)
 
     def described(self, route: Route, end: float) -> tuple[str, dict[str, Any]]:
         """Return the event that reports dialling to a ``trace`` callback, and its values."""
@@ -90,11 +90,13 @@ class Connector:
         dialled = {"host": route.dialled.host, "port": route.dialled.port, "local_address": options.local_address}
         return f"{prefix}.connect_tcp", {**dialled, **info}
 
-    async def secure(self, wire: Wire, request: Request, route: Route, tunnel: Tunnel | None, end: float) -> bool:
+    async def secure(
+        self, socket_stream: SocketStream, request: Request, route: Route, tunnel: Tunnel | None, end: float
+    ) -> bool:
         """Make a connected wire one that the request can be sent on.
 
         Returns:
-            Whether it is one. If not, the tunnel needs another wire.
+            Whether it is one. If not, the tunnel needs another connection to the proxy.
 
         Raises:
             TLSFailed: a handshake failed.
@@ -104,25 +106,29 @@ class Connector:
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":
             security = proxy.security or self._to_proxies
-            await self._start_tls(wire, security, proxy.origin.host, end, request, "connection")
+            await self._start_tls(socket_stream, security, proxy.origin.host, end, request, "connection")
         prefix = "connection" if proxy is None else "socks" if proxy.is_socks else "proxy"
-        if tunnel is not None and not await self._opened(wire, tunnel, end, request, prefix):
+        if tunnel is not None and not await self._opened(socket_stream, tunnel, end, request, prefix):
             return False
         if origin.scheme == "https":
-            await self._start_tls(wire, self._security, request.server_name or origin.host, end, request, prefix)
+            await self._start_tls(
+                socket_stream, self._security, request.server_name or origin.host, end, request, prefix
+            )
         return True
 
     async def _start_tls(
-        self, wire: Wire, security: Security, name: str, end: float, request: Request, prefix: str
+        self, socket_stream: SocketStream, security: Security, name: str, end: float, request: Request, prefix: str
     ) -> None:
-        handshake = wire.start_tls(security, name, end)
+        handshake = socket_stream.start_tls(security, name, end)
         if request.trace is not None:
             info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
-            handshake = told(self._runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: wire)
+            handshake = told(self._runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream)
         await handshake
 
-    async def _opened(self, wire: Wire, tunnel: Tunnel, end: float, request: Request, prefix: str) -> bool:
-        opening = tunnel.open(wire, end)
+    async def _opened(
+        self, socket_stream: SocketStream, tunnel: Tunnel, end: float, request: Request, prefix: str
+    ) -> bool:
+        opening = tunnel.open(socket_stream, end)
         if request.trace is not None:
             event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
             opening = told(self._runtime, request, event, {"host": request.origin.host}, opening)

@@ -19,11 +19,11 @@ from ..errors import ConnectFailed, HTTPConnError
 from ..network.guard import Guard
 from ..network.routes import Route, Routes, Routing
 from ..options import Limits
-from ..runtime.events import LOOK, await_turn
+from ..runtime.events import LOOK, await_slot
 from ..runtime.forking import renew_in_child
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 from ..stats import PoolStats
 from .connecting import Connector
 from .forwarding import Forwarding
@@ -59,7 +59,7 @@ class Engine:
         runtime: waits.
         limits: of the pool, and of the heads of responses.
         guard: judges requests.
-        connector: makes wires.
+        connector: dials and secures connections.
         routing: chooses proxies.
         http2: whether TLS connections offer HTTP/2.
     """
@@ -118,13 +118,17 @@ class Engine:
         return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
     async def exchange(
-        self, request: Request, waits: Waits, interruption: Interruption | None = None, route: Route | None = None
+        self,
+        request: Request,
+        timeouts: AttemptTimeouts,
+        interruption: Interruption | None = None,
+        route: Route | None = None,
     ) -> Incoming:
         """Send a request and receive the head of its response; the body ends the exchange.
 
         Args:
             request: what is sent.
-            waits: how long each step may take.
+            timeouts: the limits of each step.
             interruption: ends what is waited for.
             route: the way of a request that was prepared for it.
 
@@ -141,7 +145,7 @@ class Engine:
                 guard.admit(request)
             route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
             if route.forwarder is not None:
-                return await self._forward(route, Forwarding(route.forwarder, request), waits, interruption)
+                return await self._forward(route, Forwarding(route.forwarder, request), timeouts, interruption)
         name = request.server_name
         lease: Lease[AnyConnection] = Lease(route.place if name is None else OtherName(route.place, name))
         if self._offers_http2:
@@ -151,13 +155,13 @@ class Engine:
             self._acquire(lease)
             while True:
                 if lease.stage is Stage.WAITING:
-                    await self._await_turn(lease, waits.until(waits.pool), interruption)
+                    await self._await_turn(lease, timeouts.until(timeouts.pool), interruption)
                 connection = lease.connection
                 if connection is None or not connection.is_fresh():
                     self._drop(lease)
-                    connection = await self._connect(lease, request, route, waits, interruption)
+                    connection = await self._connect(lease, request, route, timeouts, interruption)
                 try:
-                    return await connection.exchange(request, waits, partial(self.end, lease), interruption)
+                    return await connection.exchange(request, timeouts, partial(self.end, lease), interruption)
                 except Stale:  # the next one is new
                     self._drop(lease)
                 except Unprocessed as refusal:
@@ -171,11 +175,11 @@ class Engine:
             raise
 
     async def _forward(
-        self, route: Route, forwarding: Forwarding, waits: Waits, interruption: Interruption | None
+        self, route: Route, forwarding: Forwarding, timeouts: AttemptTimeouts, interruption: Interruption | None
     ) -> Incoming:
         """Send a request to a proxy that forwards it, once for each round of the authentication."""
         while True:
-            incoming = await self.exchange(forwarding.request(), waits, interruption, route)
+            incoming = await self.exchange(forwarding.request(), timeouts, interruption, route)
             if incoming.head.status != 407 or not forwarding.follow(incoming.head):
                 return incoming
             await incoming.discard()
@@ -196,7 +200,7 @@ class Engine:
                     lease.may_share = False
                 pool.acquire(lease, time.monotonic())
                 if lease.stage is Stage.WAITING:
-                    lease.waiter = self._runtime.signal()
+                    lease.waiter = self._runtime.make_event()
             finally:
                 self._is_changing = False
         if self._ended or pool.to_close or pool.to_wake:
@@ -205,8 +209,8 @@ class Engine:
     async def _await_turn(self, lease: Lease[AnyConnection], end: float, interruption: Interruption | None) -> None:
         try:
             if interruption is not None:
-                interruption.hold(lease, lease.waiter.set)
-            while not await await_turn(lease.waiter, end, LOOK):
+                interruption.attach(lease, lease.waiter.set)
+            while not await await_slot(lease.waiter, end, LOOK):
                 self._catch_up()
             self._require_open()
             if lease.stage is Stage.WAITING:
@@ -216,7 +220,7 @@ class Engine:
             raise
         finally:
             if interruption is not None:
-                interruption.let_go(lease)
+                interruption.detach(lease)
 
     def end(self, lease: Lease[AnyConnection], *, reusable: bool) -> None:
         """End an exchange, or the wait for one; once is enough."""
@@ -259,7 +263,7 @@ class Engine:
             elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not one of before a fork
                 if lease.connection is not None:
                     if lease.connection.interruption is not None:
-                        lease.connection.let_go()
+                        lease.connection.detach()
                     self._reused += lease.reused
                 pool.release(lease, now, reusable=reusable)
             else:
@@ -271,7 +275,7 @@ class Engine:
     def _drop(self, lease: Lease[AnyConnection]) -> None:
         """Close the connection of a lease, which may dial another one."""
         if lease.connection is not None:
-            lease.connection.let_go()
+            lease.connection.detach()
             self._pool.drop(lease)
             self._catch_up()
 
@@ -284,23 +288,23 @@ class Engine:
         if self._closed:
             raise ConnectFailed("The transport is closed")
 
-    # The wire.
+    # New connections.
 
     async def _connect(
         self,
         lease: Lease[AnyConnection],
         request: Request,
         route: Route,
-        waits: Waits,
+        timeouts: AttemptTimeouts,
         interruption: Interruption | None,
     ) -> AnyConnection:
         try:
-            connection = await self._secured(lease, request, route, waits, interruption)
+            connection = await self._secured(lease, request, route, timeouts, interruption)
         except HTTPConnError:
             if lease.may_share:  # whoever waits for this connection finds the same fault sooner alone
                 self._change(self._pool.dial_freely, lease)
             raise
-        if request.origin.scheme == "https" and connection.wire.protocol == "h2":
+        if request.origin.scheme == "https" and connection.socket_stream.protocol == "h2":
             return await self._shared(lease, connection, request)
         if lease.may_share:
             self._decline(lease)
@@ -311,21 +315,21 @@ class Engine:
         lease: Lease[AnyConnection],
         request: Request,
         route: Route,
-        waits: Waits,
+        timeouts: AttemptTimeouts,
         interruption: Interruption | None,
     ) -> Connection:
         self._require_open()
-        end = waits.until(waits.connect)
+        end = timeouts.until(timeouts.connect)
         tunnel = await self._connector.tunnel(route, end)
         while True:
             connecting = self._connected(lease, route, end)
             if request.trace is not None:
                 event, info = self._connector.described(route, end)
-                connecting = told(self._runtime, request, event, info, connecting, attrgetter("wire"))
+                connecting = told(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))
             connection = await connecting
             if interruption is not None:
-                connection.be_held(interruption)
-            if await self._connector.secure(connection.wire, request, route, tunnel, end):
+                connection.attach(interruption)
+            if await self._connector.secure(connection.socket_stream, request, route, tunnel, end):
                 break
             self._drop(lease)
         self._require_open()
@@ -343,9 +347,9 @@ class Engine:
     # HTTP/2. Which protocol a connection speaks is known after the TLS handshake.
 
     async def _shared(self, lease: Lease[AnyConnection], connection: Connection, request: Request) -> SharedConnection:
-        connection.let_go()
+        connection.detach()
         adjust = _weakly(self._adjust)
-        shared = SharedConnection(connection.wire, self._runtime, self._limits, self._lock, adjust)
+        shared = SharedConnection(connection.socket_stream, self._runtime, self._limits, self._lock, adjust)
         await shared.begin(request)
         self._declined.pop(lease.origin, None)
         self._change(self._pool.share, lease, shared, shared.limit)

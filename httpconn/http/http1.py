@@ -8,11 +8,11 @@ from typing import Any
 
 from ..core.messages import Head, Request
 from ..errors import ReadFailed, TruncatedBody, WriteFailed
-from ..network.stream import PORTION, Wire
+from ..network.stream import PORTION, SocketStream
 from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 from .http1body import READ_SIZE, GiveBack, HTTP1Incoming
 from .http1protocol import HTTP11Connection
 from .tracing import told, traced_head, traced_request
@@ -29,14 +29,14 @@ class Connection:
     """A wire, and the HTTP/1.1 that is spoken on it.
 
     Attributes:
-        wire: connected, with TLS where that is used.
+        socket_stream: the connected socket, with TLS where that is used.
         interruption: may end the request that uses it now.
     """
 
-    __slots__ = ("_http", "_is_used", "_runtime", "interruption", "wire")
+    __slots__ = ("_http", "_is_used", "_runtime", "interruption", "socket_stream")
 
-    def __init__(self, wire: Wire, runtime: Runtime, limits: Limits) -> None:
-        self.wire: Wire = wire
+    def __init__(self, socket_stream: SocketStream, runtime: Runtime, limits: Limits) -> None:
+        self.socket_stream: SocketStream = socket_stream
         self._runtime = runtime
         self._is_used = False
         self.interruption: Interruption | None = None
@@ -46,33 +46,33 @@ class Connection:
             strict=limits.strict_framing,
         )
 
-    def be_held(self, interruption: Interruption) -> None:
+    def attach(self, interruption: Interruption) -> None:
         """Let an interruption end the request that uses the connection now."""
         self.interruption = interruption
-        interruption.hold(self, self.wire.close)
+        interruption.attach(self, self.socket_stream.close)
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """End that: the request is over."""
         if self.interruption is not None:
-            self.interruption.let_go(self)
+            self.interruption.detach(self)
             self.interruption = None
 
     def is_fresh(self) -> bool:
         """Return whether the next request may be sent on it."""
-        return self._http.reusable and self.wire.is_fresh()
+        return self._http.reusable and self.socket_stream.is_fresh()
 
     def close(self) -> None:
         """Close it, and wake the caller that waits for it."""
-        self.wire.close()
+        self.socket_stream.close()
 
     async def exchange(
-        self, request: Request, waits: Waits, give_back: GiveBack, interruption: Interruption | None = None
+        self, request: Request, timeouts: AttemptTimeouts, give_back: GiveBack, interruption: Interruption | None = None
     ) -> HTTP1Incoming:
         """Send a request and receive the head of its response.
 
         Args:
             request: what is sent.
-            waits: how long each step may take.
+            timeouts: the limits of each step.
             give_back: is called at the end of the body.
             interruption: ends what is waited for.
 
@@ -81,73 +81,73 @@ class Connection:
         """
         kept, self._is_used = self._is_used, True
         if interruption is not None:
-            self.be_held(interruption)
+            self.attach(interruption)
         try:
             try:
                 is_traced = request.trace is not None
-                await (self._send_traced(request, waits) if is_traced else self._send(request, waits))
+                await (self._send_traced(request, timeouts) if is_traced else self._send(request, timeouts))
             except WriteFailed:
                 # A server may refuse early, and end its side before the request is whole: the response counts.
                 if request.body is None:
                     raise
-            head = await (self._receive_traced(request, waits) if is_traced else self._receive_head(waits))
+            head = await (self._receive_traced(request, timeouts) if is_traced else self._receive_head(timeouts))
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if kept and not self._http.answered and may_be_repeated(request):
                 raise Stale from error
             raise
-        return HTTP1Incoming(self.wire, self._http, head, waits, give_back)
+        return HTTP1Incoming(self.socket_stream, self._http, head, timeouts, give_back)
 
-    def _send_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, None]:
+    def _send_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, None]:
         """Send the head and the body apart, as they are reported."""
         info = {"request": traced_request(request)}
 
         async def send_head() -> None:
             head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
-            await self.wire.send(head, waits.until(waits.write))
+            await self.socket_stream.send(head, timeouts.until(timeouts.write))
 
         async def send() -> None:
             await told(self._runtime, request, "http11.send_request_headers", info, send_head())
-            body = self._send(request, waits, head_is_sent=True)
+            body = self._send(request, timeouts, head_is_sent=True)
             await told(self._runtime, request, "http11.send_request_body", info, body)
 
         return send()
 
-    def _receive_traced(self, request: Request, waits: Waits) -> Coroutine[Any, Any, Head]:
-        info, receiving = {"request": traced_request(request)}, self._receive_head(waits)
+    def _receive_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, Head]:
+        info, receiving = {"request": traced_request(request)}, self._receive_head(timeouts)
         return told(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
 
-    async def _send(self, request: Request, waits: Waits, *, head_is_sent: bool = False) -> None:
-        http, wire, body = self._http, self.wire, request.body
+    async def _send(self, request: Request, timeouts: AttemptTimeouts, *, head_is_sent: bool = False) -> None:
+        http, socket_stream, body = self._http, self.socket_stream, request.body
         if head_is_sent:
             head = b""
         else:
             head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
         if body is None:
-            rest = wire.send_at_once(head) if head else None
+            rest = socket_stream.send_at_once(head) if head else None
             if rest is not None:
-                await wire.send(rest, waits.until(waits.write))
+                await socket_stream.send(rest, timeouts.until(timeouts.write))
             return
         if isinstance(body, bytes):
-            await self._send_whole(head, http.send_body(body) + http.end_body(), waits)
+            await self._send_whole(head, http.send_body(body) + http.end_body(), timeouts)
             return
-        await wire.send(head, waits.until(waits.write))
+        await socket_stream.send(head, timeouts.until(timeouts.write))
         parts = self._runtime.parts(body)
         while (part := await self._runtime.next_part(parts)) is not None:
-            await wire.send_large(http.send_body(part), partial(waits.until, waits.write))
-        await wire.send(http.end_body(), waits.until(waits.write))
+            await socket_stream.send_large(http.send_body(part), partial(timeouts.until, timeouts.write))
+        await socket_stream.send(http.end_body(), timeouts.until(timeouts.write))
 
-    async def _send_whole(self, head: bytes, body: bytes, waits: Waits) -> None:
+    async def _send_whole(self, head: bytes, body: bytes, timeouts: AttemptTimeouts) -> None:
         if len(body) <= PORTION:
-            await self.wire.send(head + body, waits.until(waits.write))
+            await self.socket_stream.send(head + body, timeouts.until(timeouts.write))
             return
-        await self.wire.send(head, waits.until(waits.write))  # rather than hold all of it twice
-        await self.wire.send_large(body, partial(waits.until, waits.write))
+        await self.socket_stream.send(head, timeouts.until(timeouts.write))  # rather than hold all of it twice
+        await self.socket_stream.send_large(body, partial(timeouts.until, timeouts.write))
 
-    async def _receive_head(self, waits: Waits) -> Head:
-        http, end = self._http, waits.until(waits.read)
-        http.receive(await self.wire.receive_or_break(READ_SIZE, end, look=False))
+    async def _receive_head(self, timeouts: AttemptTimeouts) -> Head:
+        http, end = self._http, timeouts.until(timeouts.read)
+        http.receive(await self.socket_stream.receive_or_break(READ_SIZE, end, look=False))
         while http.head is None:
-            http.receive(await self.wire.receive_or_break(READ_SIZE, end))
+            http.receive(await self.socket_stream.receive_or_break(READ_SIZE, end))
         return http.head
 
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol, Self
 
 from ..core.messages import Head
 from ..errors import HeaderTooLarge, ProtocolError, ReadFailed, TransportError
-from ..network.stream import Wire
-from ..runtime.timeouts import Waits
+from ..network.stream import SocketStream
+from ..runtime.timeouts import AttemptTimeouts
 from . import http1protocol as http11
 
 READ_SIZE = 64 * 1024
@@ -34,10 +34,10 @@ class Incoming(ABC):
         closed: whether the connection was given back.
     """
 
-    __slots__ = ("_extensions", "_wire", "closed", "complete", "head")
+    __slots__ = ("_extensions", "_socket_stream", "closed", "complete", "head")
 
     _extensions: dict[str, Any] | None
-    _wire: Wire
+    _socket_stream: SocketStream
     closed: bool
     complete: bool
     head: Head
@@ -50,7 +50,7 @@ class Incoming(ABC):
             self._extensions = {
                 "http_version": head.version,
                 "reason_phrase": head.reason,
-                "network_stream": self._wire,  # not self: a response that is dropped frees its slot at once
+                "network_stream": self._socket_stream,  # not self: a response that is dropped frees its slot at once
             }
         return self._extensions
 
@@ -109,10 +109,10 @@ class HTTP1Incoming(Incoming):
     """A response whose body is still to come. At its end, or when it is closed, the connection goes back to the pool.
 
     Args:
-        wire: what the bytes come from.
+        socket_stream: the connection that the bytes come from.
         http: what is spoken on it.
         head: the head of the response.
-        waits: how long to wait for more.
+        timeouts: the read timeout applies to each wait for more.
         give_back: takes the connection at the end.
 
     Attributes:
@@ -121,14 +121,19 @@ class HTTP1Incoming(Incoming):
         closed: whether the connection was given back.
     """
 
-    __slots__ = ("_give_back", "_http", "_is_over", "_waits")
+    __slots__ = ("_give_back", "_http", "_is_over", "_timeouts")
 
     def __init__(
-        self, wire: Wire, http: http11.HTTP11Connection, head: Head, waits: Waits, give_back: GiveBack
+        self,
+        socket_stream: SocketStream,
+        http: http11.HTTP11Connection,
+        head: Head,
+        timeouts: AttemptTimeouts,
+        give_back: GiveBack,
     ) -> None:
-        self._wire = wire
+        self._socket_stream = socket_stream
         self._http = http
-        self._waits = waits
+        self._timeouts = timeouts
         self._give_back = give_back
         self._extensions: dict[str, Any] | None = None
         self._is_over = False
@@ -165,7 +170,7 @@ class HTTP1Incoming(Incoming):
         self._require_open()
         http = self._http
         try:
-            end = self._waits.until(self._waits.read)
+            end = self._timeouts.until(self._timeouts.read)
             while True:
                 data = http.take_body()
                 if data or http.complete:
@@ -185,7 +190,7 @@ class HTTP1Incoming(Incoming):
         try:
             # Given back at once: an error keeps this frame, and what views a buffer keeps it from being closed.
             with buffer[: self.remaining] as room:
-                count = await self._wire.receive_into(room, self._waits.until(self._waits.read))
+                count = await self._socket_stream.receive_into(room, self._timeouts.until(self._timeouts.read))
             self._count(self._http, count)
         except BaseException:
             self.abandon()
@@ -194,12 +199,12 @@ class HTTP1Incoming(Incoming):
         return count
 
     async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
-        wire = self._wire
+        socket_stream = self._socket_stream
         remaining = http.direct_remaining
         if remaining is None:
-            http.receive(await wire.receive_or_break(READ_SIZE, end))
+            http.receive(await socket_stream.receive_or_break(READ_SIZE, end))
             return b""
-        data = await wire.receive_or_break(min(READ_SIZE, remaining), end)
+        data = await socket_stream.receive_or_break(min(READ_SIZE, remaining), end)
         self._count(http, len(data))
         return data
 

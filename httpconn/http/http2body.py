@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.messages import Head
 from ..runtime.interruption import Interruption
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 from .http1body import GiveBack, Incoming
 from .http2 import Stream
 
@@ -19,29 +19,33 @@ class HTTP2Incoming(Incoming):
 
     Args:
         connection: carries the stream.
-        waits: how long each step may take.
+        timeouts: the limits of each step.
         give_back: is called at the end.
         interruption: ends what is waited for.
 
     Attributes:
         stream: None before the request is sent.
-        waits: the same.
+        timeouts: the same.
         has_sent_parts: whether a part of the request's body was sent that cannot be had again.
     """
 
-    __slots__ = ("_connection", "_give_back", "_interruption", "_is_over", "has_sent_parts", "stream", "waits")
+    __slots__ = ("_connection", "_give_back", "_interruption", "_is_over", "has_sent_parts", "stream", "timeouts")
 
     def __init__(
-        self, connection: SharedConnection, waits: Waits, give_back: GiveBack, interruption: Interruption | None
+        self,
+        connection: SharedConnection,
+        timeouts: AttemptTimeouts,
+        give_back: GiveBack,
+        interruption: Interruption | None,
     ) -> None:
         self.stream: Stream | None = None
-        self.waits = waits
+        self.timeouts = timeouts
         self.has_sent_parts = False
         self.head: Head = _NONE
         self.complete: bool = False
         self.closed: bool = False
         self._connection = connection
-        self._wire = connection.wire
+        self._socket_stream = connection.socket_stream
         self._give_back = give_back
         self._interruption = interruption
         self._extensions: dict[str, Any] | None = None
@@ -70,20 +74,20 @@ class HTTP2Incoming(Incoming):
         if interruption is None:
             await self._connection.progress(stream, end, None)
             return
-        interruption.hold(self, self._wake)
+        interruption.attach(self, self._wake)
         try:
             await self._connection.progress(stream, end, interruption)
         finally:
-            interruption.let_go(self)
+            interruption.detach(self)
 
     def _wake(self) -> None:
-        set_signal = getattr(self._opened.waiter, "set", None)
-        if set_signal is not None:
-            set_signal()
+        set_event = getattr(self._opened.waiter, "set", None)
+        if set_event is not None:
+            set_event()
 
     async def receive_head(self) -> Head:
         """Receive the head of the response."""
-        stream, end = self._opened, self.waits.until(self.waits.read)
+        stream, end = self._opened, self.timeouts.until(self.timeouts.read)
         while stream.head is None:
             if stream.error is not None:
                 raise stream.error
@@ -112,7 +116,7 @@ class HTTP2Incoming(Incoming):
         self._require_open()
         stream = self._opened
         try:
-            end = self.waits.until(self.waits.read)
+            end = self.timeouts.until(self.timeouts.read)
             while not (data := self._connection.take(stream)) and not stream.complete:
                 if stream.error is not None:
                     raise stream.error

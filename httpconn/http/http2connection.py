@@ -13,7 +13,7 @@ from ..core.messages import Request
 from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut, WriteTimedOut
 from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
-from ..runtime.timeouts import Waits
+from ..runtime.timeouts import AttemptTimeouts
 from .http1 import may_be_repeated
 from .http1body import GiveBack
 from .http2body import HTTP2Incoming
@@ -54,14 +54,14 @@ class SharedConnection(Multiplexer):
     """A wire, and the HTTP/2 that is spoken on it.
 
     Args:
-        wire: connected and secured.
+        socket_stream: the connected socket, secured by TLS.
         runtime: waits.
         limits: of the heads of responses.
         lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
         changed: is called when ``limit`` or ``is_closing`` may have changed.
 
     Attributes:
-        wire: the same.
+        socket_stream: the same.
         interruption: always None; an interruption ends a stream.
         error: why the connection is of no more use, or None.
     """
@@ -75,10 +75,10 @@ class SharedConnection(Multiplexer):
         """How many exchanges may use it at the same time."""
         return self._http.max_streams
 
-    def be_held(self, interruption: Interruption) -> None:
+    def attach(self, interruption: Interruption) -> None:
         """Do nothing: see ``interruption``."""
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """Do nothing."""
 
     def is_fresh(self) -> bool:
@@ -100,20 +100,20 @@ class SharedConnection(Multiplexer):
     # An exchange.
 
     async def exchange(
-        self, request: Request, waits: Waits, give_back: GiveBack, interruption: Interruption | None = None
+        self, request: Request, timeouts: AttemptTimeouts, give_back: GiveBack, interruption: Interruption | None = None
     ) -> HTTP2Incoming:
         """Send a request and receive the head of its response.
 
         Args:
             request: what is sent.
-            waits: how long each step may take.
+            timeouts: the limits of each step.
             give_back: is called at the end of the body.
             interruption: ends what is waited for.
 
         Raises:
             Unprocessed: the request may be sent again on another connection.
         """
-        incoming = HTTP2Incoming(self, waits, give_back, interruption)
+        incoming = HTTP2Incoming(self, timeouts, give_back, interruption)
         answers = self._answers
         try:
             self._look()
@@ -197,9 +197,9 @@ class SharedConnection(Multiplexer):
 
     async def _send_part(self, incoming: HTTP2Incoming, part: bytes, *, end: bool) -> None:
         """Send a part of a body, as far as the server still wants it."""
-        left, waits = memoryview(part), incoming.waits
+        left, timeouts = memoryview(part), incoming.timeouts
         while not incoming.is_ended:
-            wait_end = waits.until(waits.write)
+            wait_end = timeouts.until(timeouts.write)
             accepted = self.change(self._http.send_data, incoming.stream, left[: 4 * PORTION], end=end)
             self.flush()
             if self._unsent is not None:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
-from ..network.stream import BROKEN, Wire
+from ..network.stream import BROKEN, SocketStream
 from ..options import Limits
-from ..runtime.events import LOOK, Signal
+from ..runtime.events import LOOK
 from ..runtime.interruption import Interruption
+from ..runtime.port import Event
 from ..runtime.readiness import BLOCKED_READ
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
@@ -46,14 +47,14 @@ class Multiplexer:
     """A wire and the streams on it: their state, sending and receiving.
 
     Args:
-        wire: connected and secured.
+        socket_stream: the connected socket, secured by TLS.
         runtime: waits.
         limits: of the heads of responses.
         lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
         changed: is called with the connection when it may take more, fewer or no further streams.
 
     Attributes:
-        wire: the same.
+        socket_stream: the same.
         interruption: always None; an interruption ends a stream.
         error: why the connection is of no more use, or None.
     """
@@ -79,18 +80,18 @@ class Multiplexer:
         "_waiting",
         "error",
         "interruption",
-        "wire",
+        "socket_stream",
     )
 
     def __init__(
         self,
-        wire: Wire,
+        socket_stream: SocketStream,
         runtime: Runtime,
         limits: Limits,
         lock: threading.RLock,
         changed: Callable[[Any], None],
     ) -> None:
-        self.wire = wire
+        self.socket_stream = socket_stream
         self.error: HTTPConnError | None = None
         self.interruption: Interruption | None = None
         self._runtime = runtime
@@ -99,7 +100,7 @@ class Multiplexer:
         self._changed = changed
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._reader: Stream | None = None
-        self._waiting: dict[Stream, Signal] = {}
+        self._waiting: dict[Stream, Event] = {}
         self._left: deque[Stream] = deque()  # that are given up, and not yet cancelled
         self._unsent: bytes | memoryview | None = None  # what the socket does not take yet
         self._is_changing = self._is_draining = self._is_receiving = self._is_sending = False
@@ -177,9 +178,9 @@ class Multiplexer:
             self.error = error
             if not (self._is_torn or self._is_changing):
                 self._mark(self._failed(error))
-            for signal in self._waiting.values():
-                signal.set()
-        self.wire.close()
+            for event in self._waiting.values():
+                event.set()
+        self.socket_stream.close()
         self._changed(self)
 
     def take(self, stream: Stream) -> bytes:
@@ -206,9 +207,9 @@ class Multiplexer:
             if stream.head is not None and stream.waiter is not _PROGRESSED:
                 self._answers += 1
             stream.waiter = _PROGRESSED
-            signal = self._waiting.pop(stream, None)
-            if signal is not None:
-                signal.set()
+            event = self._waiting.pop(stream, None)
+            if event is not None:
+                event.set()
 
     # Sending. One thread at a time sends, and none while another one receives: that one sends afterwards.
 
@@ -243,7 +244,7 @@ class Multiplexer:
         rest = data
         while rest is not None:
             before = rest
-            rest = self.wire.send_at_once(before)
+            rest = self.socket_stream.send_at_once(before)
             if rest is not None and len(rest) == len(before):
                 return rest
         return None
@@ -253,7 +254,7 @@ class Multiplexer:
         while self._unsent is not None and not self._is_draining:
             self._is_draining = True
             try:
-                await self.wire.writable(min(end, until(RETRY)))
+                await self.socket_stream.writable(min(end, until(RETRY)))
             except WriteTimedOut:
                 if time.monotonic() >= end:
                     raise
@@ -279,9 +280,9 @@ class Multiplexer:
                 if self._reader is None:
                     self._reader = stream
                 if self._reader is not stream:
-                    stream.waiter = self._waiting[stream] = self._runtime.signal()
+                    stream.waiter = self._waiting[stream] = self._runtime.make_event()
             if stream.waiter is not None:
-                await self._await_signal(stream.waiter, end)
+                await self._await_event(stream.waiter, end)
             if self._reader is stream:
                 await self._read(stream, end, interruption)
             if interruption is not None and interruption.is_requested:
@@ -304,11 +305,11 @@ class Multiplexer:
             self._reader = stream
             self._waiting.pop(stream).set()
 
-    async def _await_signal(self, signal: Signal, end: float) -> None:
-        while not signal.is_set():
+    async def _await_event(self, event: Event, end: float) -> None:
+        while not event.is_set():
             try:
                 left = seconds_left(end)
-                await signal.wait(LOOK if left is None else min(LOOK, left))
+                await event.wait(LOOK if left is None else min(LOOK, left))
             except TimeoutError:
                 if time.monotonic() >= end:
                     raise ReadTimedOut("The server sent nothing in time") from None
@@ -323,7 +324,7 @@ class Multiplexer:
             elif interruption is not None:
                 portion = min(end, until(NOTICE))
             try:
-                await self.wire.receive_by(self._take, portion)
+                await self.socket_stream.receive_by(self._take, portion)
             except ReadTimedOut:
                 if portion == end or time.monotonic() >= end:
                     raise
@@ -344,7 +345,7 @@ class Multiplexer:
                 if self._reader is not None:
                     return
                 self._reader = visitor
-            if self.wire.is_readable():
+            if self.socket_stream.is_readable():
                 self._take()
         except BLOCKED_READ:
             pass
@@ -376,11 +377,11 @@ class Multiplexer:
         self._is_receiving = True
         try:
             while count < READ_SIZE:
-                received = self.wire.receive_now(self._buffer[count:])
+                received = self.socket_stream.receive_now(self._buffer[count:])
                 if not received:
                     return count, True
                 count += received
-                if count < BULK and not self.wire.has_pending():
+                if count < BULK and not self.socket_stream.has_pending():
                     break
         except (*BLOCKED_READ, ssl.SSLWantWriteError, *BROKEN):
             if not count:

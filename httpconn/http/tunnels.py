@@ -21,7 +21,7 @@ from ..errors import (
     printable,
 )
 from ..network.proxies import Proxy
-from ..network.stream import Wire
+from ..network.stream import SocketStream
 from ..options import Limits
 from .authorization import Authorization
 from .http1protocol import HTTP11Connection
@@ -37,11 +37,11 @@ _PHRASE = 60
 class Tunnel(Protocol):
     """The steps of one request on the way to its tunnel."""
 
-    async def open(self, wire: Wire, end: float) -> bool:
+    async def open(self, socket_stream: SocketStream, end: float) -> bool:
         """Make a wire to the proxy one to the origin.
 
         Returns:
-            Whether it is. If not, another wire to the proxy is needed.
+            Whether it is. If not, another connection to the proxy is needed.
 
         Raises:
             ProxyFailed: the proxy refuses, breaks its protocol, or ends the connection.
@@ -59,27 +59,27 @@ class ConnectTunnel:
         self._limits = limits
         self._authorization = Authorization(proxy.auth, "CONNECT", self._authority)
 
-    async def open(self, wire: Wire, end: float) -> bool:
+    async def open(self, socket_stream: SocketStream, end: float) -> bool:
         """See :class:`Tunnel`; the rounds of authentication use one connection for as long as the proxy keeps it."""
         limits = self._limits
         http = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
         while True:
             with _proxy_errors(self._authority):
-                head = await self._ask(wire, http, end)
+                head = await self._ask(socket_stream, http, end)
             if 200 <= head.status < 300:
                 if http.ahead:
                     raise ProxyFailed(f"The proxy sent data into the tunnel to {self._authority} before the client did")
                 return True
             if not self._authorization.follows(head):
                 raise self._refusal(head)
-            if not await _is_drained(wire, http, end):
+            if not await _is_drained(socket_stream, http, end):
                 return False
 
-    async def _ask(self, wire: Wire, http: HTTP11Connection, end: float) -> Head:
+    async def _ask(self, socket_stream: SocketStream, http: HTTP11Connection, end: float) -> Head:
         fields = self._authorization.added_to([], self._proxy.fields)
-        await wire.send(http.send_connect(self._authority.encode("ascii", "replace"), fields), end)
+        await socket_stream.send(http.send_connect(self._authority.encode("ascii", "replace"), fields), end)
         while http.head is None:
-            http.receive(await wire.receive_or_break(_READ_SIZE, end))
+            http.receive(await socket_stream.receive_or_break(_READ_SIZE, end))
         return http.head
 
     def _refusal(self, head: Head) -> ProxyFailed:
@@ -91,17 +91,17 @@ class ConnectTunnel:
         return ProxyFailed(f"The proxy refused to connect to {self._authority}: {answer}{advice}", status=head.status)
 
 
-async def _is_drained(wire: Wire, http: HTTP11Connection, end: float) -> bool:
+async def _is_drained(socket_stream: SocketStream, http: HTTP11Connection, end: float) -> bool:
     """Receive the rest of a response; return whether the connection can be used again after it."""
     try:
         for _ in range(MAX_READS):
             http.take_body()
             if http.complete or http.close_delimited:
                 break
-            http.receive(await wire.receive_or_break(_READ_SIZE, end))
+            http.receive(await socket_stream.receive_or_break(_READ_SIZE, end))
     except (TransportError, ProtocolError, HeaderTooLarge):
         return False
-    return http.reusable and wire.is_fresh()
+    return http.reusable and socket_stream.is_fresh()
 
 
 class SocksTunnel:
@@ -118,13 +118,13 @@ class SocksTunnel:
         self._port = port
         self._credentials = proxy.credentials
 
-    async def open(self, wire: Wire, end: float) -> bool:
+    async def open(self, socket_stream: SocketStream, end: float) -> bool:
         """See :class:`Tunnel`; one address is tried on each connection, since a proxy ends it after a failure."""
         host = self._hosts.popleft()
         share = self._share(end)
         try:
             with _proxy_errors(f"{host} port {self._port}"):
-                await self._shake_hands(wire, host, share)
+                await self._shake_hands(socket_stream, host, share)
         except (ProxyFailed, ConnectTimedOut) as error:
             if not self._hosts or not error.retryable:
                 raise
@@ -138,24 +138,24 @@ class SocksTunnel:
         now = time.monotonic()
         return now + (end - now) / (len(self._hosts) + 1)
 
-    async def _shake_hands(self, wire: Wire, host: str, end: float) -> None:
+    async def _shake_hands(self, socket_stream: SocketStream, host: str, end: float) -> None:
         steps = handshake(host, self._port, self._credentials)
         sent, count = next(steps)
         while True:
             if sent:
-                await wire.send(sent, end)
-            received = await _received(wire, count, end)
+                await socket_stream.send(sent, end)
+            received = await _received(socket_stream, count, end)
             try:
                 sent, count = steps.send(received)
             except StopIteration:
                 return
 
 
-async def _received(wire: Wire, count: int, end: float) -> bytes:
+async def _received(socket_stream: SocketStream, count: int, end: float) -> bytes:
     """Return exactly so many bytes."""
     received = b""
     while len(received) < count:
-        data = await wire.receive_or_break(count - len(received), end)
+        data = await socket_stream.receive_or_break(count - len(received), end)
         if not data:
             raise ProxyFailed("The proxy ended the connection during the SOCKS5 handshake")
         received += data

@@ -15,13 +15,13 @@ from ..access import AccessPolicy
 from ..errors import ConnectFailed, ConnectTimedOut, MalformedRequest, TransportError
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
-from .dns import Names
+from .dns import CachingResolver
 from .guard import Guard
 from .race import BROKEN, begin, interleaved, race
 
 
 def _unguarded() -> Guard:
-    return Guard(AccessPolicy.anywhere(), Names())
+    return Guard(AccessPolicy.anywhere(), CachingResolver())
 
 
 @dataclass(frozen=True, slots=True)

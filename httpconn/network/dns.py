@@ -27,7 +27,7 @@ MAX_ANSWERS = 256
 """Addresses that are taken from an answer: thousands would take time to judge, and memory to keep."""
 
 
-class Names:
+class CachingResolver:
     """The resolver of one connection object; for any thread and any event loop.
 
     Only answers are remembered, and only until none of their addresses could be reached.
@@ -58,9 +58,9 @@ class Names:
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
 
     @classmethod
-    def of(cls, resolver: NameResolver | Names | None) -> Names:
+    def of(cls, resolver: NameResolver | CachingResolver | None) -> CachingResolver:
         """Those that several transports share, or new ones."""
-        return resolver if isinstance(resolver, Names) else cls(resolver)
+        return resolver if isinstance(resolver, CachingResolver) else cls(resolver)
 
     async def addresses(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
         """What a name leads to, in the resolver's order.

@@ -8,7 +8,7 @@ from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..runtime.runtimes import BlockingRuntime
 from ..runtime.stepping import run_sync
 from ..runtime.timeouts import until
-from .dns import NameResolver, Names
+from .dns import CachingResolver, NameResolver
 from .guard import Guard
 
 
@@ -30,7 +30,7 @@ def explained(
     checked = access.check(url)
     if not checked.allowed:
         return checked
-    guard = Guard(access, Names(resolver))
+    guard = Guard(access, CachingResolver(resolver))
     try:
         found = run_sync(guard.found(BlockingRuntime(), checked.host, checked.port, until(seconds)))
     except (ConnectFailed, ConnectTimedOut) as error:

@@ -9,7 +9,7 @@ STINT = 0.005
 """Seconds after which they get it though it were fewer: small chunks, and what unpacks to much, take their time."""
 
 
-class Filling:
+class BufferFill:
     """Fills a buffer by many calls; only the last has a result, the others find nothing to receive any more."""
 
     __slots__ = ("_buffer", "_receive_into", "count")

@@ -15,7 +15,7 @@ from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
-from .dns import Names, literal
+from .dns import CachingResolver, literal
 
 _MAX_ORIGINS = 1024
 _DISCARD = 9  # the port of a datagram that is never sent
@@ -33,9 +33,9 @@ class Guard:
         judges_requests: whether any request could be forbidden.
     """
 
-    def __init__(self, access: AccessPolicy, names: Names) -> None:
+    def __init__(self, access: AccessPolicy, resolver: CachingResolver) -> None:
         self._access = access
-        self._names = names
+        self._resolver = resolver
         self.judges_requests: bool = access != AccessPolicy.anywhere()
         self._own_loopback = [network for network in map(network_of, access.allowed_networks) if network.is_loopback]
         self._admitted: set[tuple[str, Origin]] = set()
@@ -100,12 +100,12 @@ class Guard:
 
         "localhost" stands in the system's file of hosts, which holds names without it.
         """
-        whole = not self._names.is_systems or not self._access.judges_addresses or host == "localhost"
+        whole = not self._resolver.is_systems or not self._access.judges_addresses or host == "localhost"
         return host if whole or host.endswith(".") else f"{host}."
 
     async def _resolved(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         try:
-            found = await self._names.addresses(runtime, self._question(host), port, seconds_left(end))
+            found = await self._resolver.addresses(runtime, self._question(host), port, seconds_left(end))
         except TimeoutError as error:
             raise ConnectTimedOut(f"{host} was not resolved in time") from error
         except (OSError, ValueError) as error:
@@ -117,7 +117,7 @@ class Guard:
 
     def forget(self, host: str, port: int) -> None:
         """None of its addresses could be reached: the next connection asks again."""
-        self._names.forget(self._question(host), port)
+        self._resolver.forget(self._question(host), port)
 
     def judge(self, host: str, address: str) -> None:
         """Judge one address that a host leads to.

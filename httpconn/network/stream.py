@@ -28,9 +28,9 @@ from ..runtime.forking import in_child
 from ..runtime.readiness import BLOCKED_READ
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
-from .filling import STINT, Filling
+from .filling import STINT, BufferFill
 from .security import Security
-from .tlsstream import TLSLayer
+from .tlsstream import TLSStream
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
@@ -48,32 +48,32 @@ BROKEN = (OSError, ValueError)
 """What an operation raises when it fails. ValueError: Python's, for a TLS socket closed meanwhile, or a bad name."""
 
 
-class Wire:
+class SocketStream:
     """Sends and receives. What has to be waited for ends at a moment of ``time.monotonic()``; inf is no end."""
 
     __slots__ = (
         "_burst",
         "_closed",
         "_failure",
-        "_layer",
         "_poll",
+        "_readiness",
         "_receiving",
         "_runtime",
         "_sending",
         "_since",
         "_socket",
         "_tls",
+        "_transport",
         "_unsent",
-        "_watch",
     )
 
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
         self._socket = sock
-        self._tls: TLSLayer | None = None
-        self._layer: socket.socket | TLSLayer = sock
+        self._tls: TLSStream | None = None
+        self._transport: socket.socket | TLSStream = sock
         self._runtime = runtime
-        self._watch = runtime.watch(sock)
+        self._readiness = runtime.readiness(sock)
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
@@ -89,8 +89,8 @@ class Wire:
         try:
             seconds_left(end)
         except TimeoutError as error:
-            raise told(error, ReadTimedOut, ReadFailed) from error
-        return await self._received(partial(self._layer.recv, max_bytes), end, self._ready, look=True)
+            raise translated(error, ReadTimedOut, ReadFailed) from error
+        return await self._received(partial(self._transport.recv, max_bytes), end, self._ready, look=True)
 
     def receive_or_break(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """The same, faster, for who closes the wire when it is interrupted.
@@ -99,18 +99,18 @@ class Wire:
             look: whether something may have come already; False after a request, which is not answered at once.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
-        return self._received(partial(self._layer.recv, max_bytes), end, self._watch.result_of, look=look)
+        return self._received(partial(self._transport.recv, max_bytes), end, self._readiness.result_of, look=look)
 
     def receive_by(self, take: Callable[[], int], end: float) -> Coroutine[Any, Any, int]:
         """Have ``take`` receive once something has come, again and again while it raises BlockingIOError.
 
         ``take`` keeps what it receives itself, so that an interruption loses nothing.
         """
-        return self._received(take, end, self._watch.result_of, look=self.has_pending())
+        return self._received(take, end, self._readiness.result_of, look=self.has_pending())
 
     def receive_now(self, buffer: memoryview) -> int:
         """Receive what has come into a buffer; 0 at the end. Raises what a socket raises that does not block."""
-        return self._layer.recv_into(buffer)
+        return self._transport.recv_into(buffer)
 
     async def writable(self, end: float) -> None:
         """Wait until something can be sent.
@@ -119,15 +119,15 @@ class Wire:
             WriteTimedOut: the end has come.
         """
         try:
-            await self._watch.writable(seconds_left(end))
+            await self._readiness.writable(seconds_left(end))
         except BROKEN as error:
-            raise told(error, WriteTimedOut, WriteFailed) from error
+            raise translated(error, WriteTimedOut, WriteFailed) from error
 
     async def receive_into(self, buffer: memoryview, end: float) -> int:
         """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
         with buffer[:BURST] as room:
-            first: Callable[[], int] = partial(self._layer.recv_into, room)
-            count = await self._received(first, end, self._watch.result_of, look=True)
+            first: Callable[[], int] = partial(self._transport.recv_into, room)
+            count = await self._received(first, end, self._readiness.result_of, look=True)
             if not count:
                 return 0
             with room[count:] as rest:
@@ -135,11 +135,11 @@ class Wire:
 
     async def _fill(self, room: memoryview, end: float) -> int:
         """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
-        filling = Filling(self._layer.recv_into, room)
+        filling = BufferFill(self._transport.recv_into, room)
         try:
             if room:
                 soon = min(end, until(PATIENCE))
-                await self._received(filling, soon, self._watch.result_of, look=self.has_pending())
+                await self._received(filling, soon, self._readiness.result_of, look=self.has_pending())
         except ReadTimedOut:
             pass
         except ReadFailed as error:
@@ -156,7 +156,7 @@ class Wire:
         return None if self._tls is None else self._tls.tls.selected_alpn_protocol()
 
     async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
-        await self._watch.readable(seconds)
+        await self._readiness.readable(seconds)
         return take()
 
     async def _received(self, take: Callable[[], T], end: float, waiting: Waiting[T], *, look: bool) -> T:
@@ -181,9 +181,9 @@ class Wire:
                 except ssl.SSLWantWriteError:
                     look = not self._sending  # or else what is to be sent is sent there
                     if look:
-                        await self._watch.writable(seconds_left(end))
+                        await self._readiness.writable(seconds_left(end))
         except BROKEN as error:
-            raise told(error, ReadTimedOut, ReadFailed) from error
+            raise translated(error, ReadTimedOut, ReadFailed) from error
         finally:
             self._receiving = False
             if self._closed:
@@ -212,11 +212,11 @@ class Wire:
             if self._closed:
                 self._require_open()
             self._burst, self._since = 0, time.monotonic()
-            count = self._layer.send(memoryview(data))
+            count = self._transport.send(memoryview(data))
         except (*BLOCKED_READ, ssl.SSLWantWriteError):
             count = 0
         except BROKEN as error:
-            raise told(error, WriteTimedOut, WriteFailed) from error
+            raise translated(error, WriteTimedOut, WriteFailed) from error
         finally:
             self._sending = False
             if self._closed:
@@ -249,14 +249,14 @@ class Wire:
                 self._begin_burst()  # what passed since the last exchange was nobody's turn
             while unsent or (self._tls is not None and self._tls.has_unsent()):
                 try:
-                    count = self._layer.send(unsent)
+                    count = self._transport.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):
-                    await self._watch.writable(seconds_left(end))
+                    await self._readiness.writable(seconds_left(end))
                     self._begin_burst()
                 except ssl.SSLWantReadError:
                     if self._receiving:  # RFC 9113 section 9.2.1: HTTP/2, the one that does both at once, forbids it
                         raise OSError("The server wants to shake hands again") from None
-                    await self._watch.readable(seconds_left(end))
+                    await self._readiness.readable(seconds_left(end))
                     self._begin_burst()
                 else:
                     self._burst += count
@@ -264,7 +264,7 @@ class Wire:
                     if unsent:
                         await self._give_way()
         except BROKEN as error:
-            raise told(error, WriteTimedOut, WriteFailed) from error
+            raise translated(error, WriteTimedOut, WriteFailed) from error
         finally:
             self._sending = False  # before any call, in which a signal handler may raise
             if unsent:  # an empty view would keep what was sent
@@ -282,7 +282,7 @@ class Wire:
         try:
             context = await security.context(self._runtime, seconds_left(end))
             # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
-            tls = self._layer = self._tls = TLSLayer(self._layer, context, host and host.rstrip("."))
+            tls = self._transport = self._tls = TLSStream(self._transport, context, host and host.rstrip("."))
             self._require_open()  # it may have been closed meanwhile
             await self._shake_hands(tls, end)
             security.check(tls.tls)
@@ -296,14 +296,14 @@ class Wire:
         if self._closed:
             self._socket.close()
 
-    async def _shake_hands(self, tls: TLSLayer, end: float) -> None:
+    async def _shake_hands(self, tls: TLSStream, end: float) -> None:
         while True:
             try:
                 tls.do_handshake()
             except BLOCKED_READ:
-                await self._watch.readable(seconds_left(end))
+                await self._readiness.readable(seconds_left(end))
             except ssl.SSLWantWriteError:
-                await self._watch.writable(seconds_left(end))
+                await self._readiness.writable(seconds_left(end))
             else:
                 return
 
@@ -339,10 +339,10 @@ class Wire:
         another connection's at once, and the operation would go on there.
         """
         self._closed = True
-        self._watch.closing()
+        self._readiness.closing()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        if not (self._watch.blocks and (self._receiving or self._sending)):
+        if not (self._readiness.blocks and (self._receiving or self._sending)):
             self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:
@@ -362,7 +362,7 @@ class Wire:
         return None
 
 
-def told(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:
+def translated(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:
     """Return our error for the system's."""
     return (slow if isinstance(error, TimeoutError) else broken)(str(error) or type(error).__name__)
 

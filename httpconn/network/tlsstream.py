@@ -18,7 +18,7 @@ _PROTECTED = 4 * (5 + 2**14 + 256)
 _NOTHING = memoryview(b"")
 
 
-class TLSLayer:
+class TLSStream:
     """TLS over a connected socket, or over such a layer, as towards a server behind an https proxy.
 
     It offers what a wire asks of a socket, and raises what a TLS socket raises. Python's own would not do: it does not
@@ -33,7 +33,7 @@ class TLSLayer:
 
     __slots__ = ("_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
 
-    def __init__(self, under: socket.socket | TLSLayer, context: ssl.SSLContext, server_hostname: str | None) -> None:
+    def __init__(self, under: socket.socket | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self._under = under
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -47,11 +47,11 @@ class TLSLayer:
         """Whether something has come that the socket does not tell of any more."""
         if self.tls.pending() or self._incoming.pending:
             return True
-        return isinstance(self._under, TLSLayer) and self._under.has_pending()
+        return isinstance(self._under, TLSStream) and self._under.has_pending()
 
     def has_unsent(self) -> bool:
         """Whether something was taken that the socket could not take yet."""
-        return bool(self._unsent) or (isinstance(self._under, TLSLayer) and self._under.has_unsent())
+        return bool(self._unsent) or (isinstance(self._under, TLSStream) and self._under.has_unsent())
 
     def do_handshake(self) -> None:
         """Shake hands, and check the certificate."""
@@ -124,7 +124,7 @@ class TLSLayer:
             self._incoming.write_eof()
         while received:
             self._incoming.write(received)
-            received = self._under._rest() if isinstance(self._under, TLSLayer) else b""
+            received = self._under._rest() if isinstance(self._under, TLSStream) else b""
 
     def _rest(self) -> bytes:
         """Some more of what has come already; empty if that is none, or incomplete."""
@@ -144,5 +144,5 @@ class TLSLayer:
             except OSError:
                 self._unsent = _NOTHING  # nor does it hinder who looks whether an answer has come
                 raise
-        if isinstance(self._under, TLSLayer):
+        if isinstance(self._under, TLSStream):
             self._under.send(_NOTHING)

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from ..errors import PoolTimedOut
-from .looptimers import Alarms
+from .looptimers import LoopTimers
+from .port import Event
 from .timeouts import seconds_left
 
 if TYPE_CHECKING:
@@ -34,20 +35,7 @@ def portions(seconds: float | None) -> Iterator[float]:
     yield left
 
 
-class Signal(Protocol):
-    """An event, of threads or of tasks."""
-
-    def set(self) -> object:
-        """Wake whoever waits."""
-
-    def is_set(self) -> bool:
-        """Whether it was set."""
-
-    async def wait(self, seconds: float | None) -> None:
-        """Wait; TimeoutError when the seconds are over, None being no bound."""
-
-
-async def await_turn(turn: Signal, end: float, portion: float) -> bool:
+async def await_slot(event: Event, end: float, portion: float) -> bool:
     """Wait for a connection at most ``portion`` seconds, and return whether the wait is over.
 
     Raises:
@@ -55,11 +43,11 @@ async def await_turn(turn: Signal, end: float, portion: float) -> bool:
     """
     try:
         left = seconds_left(end)
-        await turn.wait(portion if left is None else min(portion, left))
+        await event.wait(portion if left is None else min(portion, left))
     except TimeoutError:
         if time.monotonic() >= end:
             raise PoolTimedOut("No connection came free in time") from None
-    return turn.is_set()
+    return event.is_set()
 
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
@@ -73,7 +61,7 @@ def running_asyncio() -> asyncio.AbstractEventLoop | None:
     return None if asyncio.current_task(loop) is None else loop
 
 
-class ThreadSignal:
+class ThreadEvent:
     """For threads: a plain lock, which whoever sets it never waits for.
 
     The garbage collector runs finalizers at any moment, also amid the waiting of the very thread that one of them
@@ -113,12 +101,12 @@ class ThreadSignal:
         return self._is_set
 
     async def wait(self, seconds: float | None) -> None:
-        """See :class:`Signal`."""
+        """See :class:`Event`."""
         if not self.block(seconds):
             raise TimeoutError("timed out")
 
 
-class AnyioSignal:
+class AnyioEvent:
     """For any event loop that anyio knows."""
 
     __slots__ = ("_event",)
@@ -140,13 +128,13 @@ class AnyioSignal:
             await self._event.wait()
 
 
-class AsyncioSignal:
+class AsyncioEvent:
     """For asyncio, at a fraction of the cost of those for all event loops."""
 
-    __slots__ = ("_alarms", "_is_set", "_waiter")
+    __slots__ = ("_is_set", "_timers", "_waiter")
 
-    def __init__(self, alarms: Alarms) -> None:
-        self._alarms = alarms
+    def __init__(self, timers: LoopTimers) -> None:
+        self._timers = timers
         self._is_set = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -162,7 +150,7 @@ class AsyncioSignal:
 
     def wait(self, seconds: float | None) -> Coroutine[Any, Any, None]:
         """Let other tasks run meanwhile."""
-        self._waiter = self._alarms.future()
+        self._waiter = self._timers.future()
         if self._is_set:
             self._waiter.set_result(None)
-        return self._alarms.wait(self._waiter, seconds)
+        return self._timers.wait(self._waiter, seconds)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 
 from ..errors import ReadFailed
-from .events import ThreadSignal
+from .events import ThreadEvent
 
 
 class Interruption:
@@ -23,21 +23,21 @@ class Interruption:
         # whether it has come. A finalizer may run meanwhile.
         self._lock = threading.RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
-        self._requested = ThreadSignal()
+        self._requested = ThreadEvent()
         self.is_requested: bool = False
 
     def within(self, seconds: float) -> bool:
         """Wait for it: whether it came."""
         return self._requested.block(seconds)
 
-    def hold(self, key: Hashable, end: Callable[[], object]) -> None:
+    def attach(self, key: Hashable, end: Callable[[], object]) -> None:
         """Something will be waited for, which ``end`` ends from any thread; ReadFailed if it has come."""
         self._ends[key] = end
         if self.is_requested:
-            self.let_go(key)
+            self.detach(key)
             raise ReadFailed("The request was interrupted")
 
-    def let_go(self, key: Hashable) -> None:
+    def detach(self, key: Hashable) -> None:
         """It will not be waited for any more, nor is it being ended: it may be another's next."""
         if self._ends.pop(key, None) is None:
             with self._lock:  # until all are ended

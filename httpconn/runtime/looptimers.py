@@ -12,7 +12,7 @@ TICK = 0.01
 """Seconds between two looks at those who wait: a timeout may come so much later."""
 
 
-class Alarms:
+class LoopTimers:
     """The futures that one event loop waits for, and when they are given up. It takes one timer, for the first.
 
     Nothing is kept of a wait that is over: what is kept for long is looked through again and again by the collector

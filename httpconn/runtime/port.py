@@ -45,11 +45,24 @@ class Exchange(Protocol):
         """Give the connection back, or close it if the body was not read to its end. Safe under cancellation."""
 
 
-class Signal(Protocol):
-    """An event, of threads or of tasks."""
+class Event(Protocol):
+    """An event that threads or tasks wait for."""
 
     def set(self) -> object:
-        """Wake whoever waits."""
+        """Wake all waiters. A finalizer may call this at any moment."""
+
+    def is_set(self) -> bool:
+        """Return whether the event was set."""
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until the event is set.
+
+        Args:
+            seconds: the limit of the wait; None waits without a limit.
+
+        Raises:
+            TimeoutError: the limit was reached.
+        """
 
 
 class Repeated(Protocol):
@@ -72,7 +85,7 @@ class Channel(Protocol[T]):
         """Wait for the next one."""
 
 
-class Crew(Protocol):
+class WorkerGroup(Protocol):
     """Flows that run beside each other: threads, or tasks."""
 
     def channel(self) -> Channel[Any]:
@@ -107,10 +120,10 @@ class Port(Protocol):
     def place(self) -> Hashable:
         """Where calls can wait for each other: among the threads of a process, or the tasks of an event loop."""
 
-    def signal(self) -> Signal:
+    def make_event(self) -> Event:
         """A new one, for this place."""
 
-    async def wait(self, signal: Any, deadline: Deadline) -> None:
+    async def wait(self, event: Any, deadline: Deadline) -> None:
         """Wait for one that this place made. Raises DeadlineExceeded."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
@@ -122,7 +135,7 @@ class Port(Protocol):
     async def clean_up(self, function: Callable[[], object]) -> None:
         """The same for what must be run even when the task is cancelled."""
 
-    def crew(self) -> AbstractAsyncContextManager[tuple[Crew, Port]]:
+    def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
         """A crew that works as long as the block lasts, and is stopped at its end; and the port of its members."""
 
     async def release(self) -> None:

@@ -27,7 +27,7 @@ BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 _BUSY = "another task waits for the socket"
 
 
-class Watch(ABC):
+class Readiness(ABC):
     """Waits raise TimeoutError when the seconds are over, None being no bound.
 
     They raise OSError once it is closed, and while another task waits for the same.
@@ -59,7 +59,7 @@ class Watch(ABC):
         """Wake whoever waits: the socket is about to be closed."""
 
 
-class BlockingWatch(Watch):
+class BlockingReadiness(Readiness):
     """For threads, of which one at a time waits to receive."""
 
     __slots__ = ("_incoming",)
@@ -123,18 +123,20 @@ def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list
     return []
 
 
-def loop_watch(sock: socket.socket) -> Watch:
+def loop_readiness(sock: socket.socket) -> Readiness:
     """The watch of the event loop that is running."""
     loop = running_asyncio()
     if loop is None:
-        return TrioWatch(sock)
+        return TrioReadiness(sock)
     import asyncio
 
     # Windows' own loop watches no sockets.
-    return (AnyioWatch if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioWatch)(sock, loop)
+    return (AnyioReadiness if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioReadiness)(
+        sock, loop
+    )
 
 
-class TrioWatch(Watch):
+class TrioReadiness(Readiness):
     """For trio itself: anyio's way to it costs as much as the rest of a wait. trio is there where it runs."""
 
     __slots__ = ("_trio",)
@@ -167,7 +169,7 @@ class TrioWatch(Watch):
         raise TimeoutError("timed out")
 
     def closing(self) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             self._trio.lowlevel.notify_closing(self._socket)
 
@@ -175,7 +177,7 @@ class TrioWatch(Watch):
 def _nothing() -> None: ...
 
 
-class AnyioWatch(Watch):
+class AnyioReadiness(Readiness):
     """For the loops of asyncio that watch no sockets."""
 
     __slots__ = ()
@@ -202,12 +204,12 @@ class AnyioWatch(Watch):
         raise TimeoutError("timed out")
 
     def closing(self) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             anyio.notify_closing(self._socket)
 
 
-class AsyncioWatch(Watch):
+class AsyncioReadiness(Readiness):
     """For asyncio, at a fraction of the cost: a socket stays registered, and a timeout between its waits."""
 
     __slots__ = ("_incoming", "_loop", "_outgoing")
@@ -234,7 +236,7 @@ class AsyncioWatch(Watch):
         return self._incoming.wait(take, seconds)
 
     def closing(self) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Readiness`."""
         self._incoming.close()
         if self._outgoing is not None:
             self._outgoing.close()

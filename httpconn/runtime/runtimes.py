@@ -12,9 +12,10 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from .events import AnyioSignal, AsyncioSignal, Signal, ThreadSignal, running_asyncio
-from .looptimers import Alarms
-from .readiness import BlockingWatch, Watch, block_for_any, loop_watch
+from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
+from .looptimers import LoopTimers
+from .port import Event
+from .readiness import BlockingReadiness, Readiness, block_for_any, loop_readiness
 from .resolver import Address, Answer, Resolver, found
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Runtime(Protocol):
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what reads files. Who is interrupted does not wait for its end."""
 
-    def watch(self, sock: socket.socket) -> Watch:
+    def readiness(self, sock: socket.socket) -> Readiness:
         """What waits for a socket."""
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
@@ -41,7 +42,7 @@ class Runtime(Protocol):
     async def pause(self) -> None:
         """Let others have their turn."""
 
-    def signal(self) -> Signal:
+    def make_event(self) -> Event:
         """A new event."""
 
     def parts(self, body: Any) -> Any:
@@ -74,9 +75,9 @@ class BlockingRuntime:
         """Call it."""
         return function(*args)
 
-    def watch(self, sock: socket.socket) -> Watch:
+    def readiness(self, sock: socket.socket) -> Readiness:
         """See :class:`Runtime`."""
-        return BlockingWatch(sock)
+        return BlockingReadiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
         """Block."""
@@ -85,9 +86,9 @@ class BlockingRuntime:
     async def pause(self) -> None:
         """The system sees to it."""
 
-    def signal(self) -> ThreadSignal:
+    def make_event(self) -> ThreadEvent:
         """A thread's event."""
-        return ThreadSignal()
+        return ThreadEvent()
 
     def parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
         """See :class:`Runtime`."""
@@ -106,7 +107,7 @@ class EventLoopRuntime:
     """For asyncio and trio; see :class:`Runtime`."""
 
     def __init__(self) -> None:
-        self._alarms: Alarms | None = None
+        self._timers: LoopTimers | None = None
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """The same, not in a thread of the event loop: these are few, and waited for when the loop ends."""
@@ -134,9 +135,9 @@ class EventLoopRuntime:
         """Call it in a thread."""
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
-    def watch(self, sock: socket.socket) -> Watch:
+    def readiness(self, sock: socket.socket) -> Readiness:
         """See :class:`Runtime`."""
-        return loop_watch(sock)
+        return loop_readiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
         """Let other tasks run meanwhile."""
@@ -158,11 +159,11 @@ class EventLoopRuntime:
         ready: list[socket.socket],
         others: anyio.CancelScope | None = None,
     ) -> None:
-        watch = self.watch(sock)
+        readiness = self.readiness(sock)
         try:
-            await watch.writable(seconds)
+            await readiness.writable(seconds)
         finally:
-            watch.closing()
+            readiness.closing()
         ready.append(sock)
         if others is not None:
             others.cancel()
@@ -171,14 +172,14 @@ class EventLoopRuntime:
         """Let other tasks run."""
         await anyio.lowlevel.checkpoint()
 
-    def signal(self) -> AsyncioSignal | AnyioSignal:
+    def make_event(self) -> AsyncioEvent | AnyioEvent:
         """A task's event."""
         loop = running_asyncio()
         if loop is None:
-            return AnyioSignal()
-        if self._alarms is None or not self._alarms.of(loop):
-            self._alarms = Alarms(loop)
-        return AsyncioSignal(self._alarms)
+            return AnyioEvent()
+        if self._timers is None or not self._timers.of(loop):
+            self._timers = LoopTimers(loop)
+        return AsyncioEvent(self._timers)
 
     def parts(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """See :class:`Runtime`."""

@@ -47,18 +47,18 @@ class TaskChannel(Generic[T]):
             raise
 
 
-class TaskCrew:
-    """See :class:`httpconn.runtime.port.Crew`; it works from ``enter`` to ``leave``, which one task calls."""
+class TaskWorkerGroup:
+    """See :class:`httpconn.runtime.port.WorkerGroup`; it works from ``enter`` to ``leave``, which one task calls."""
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
 
     def channel(self) -> TaskChannel[Any]:
-        """See :class:`httpconn.runtime.port.Crew`."""
+        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         return TaskChannel()
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """See :class:`httpconn.runtime.port.Crew`."""
+        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         if self._group is None:
             raise RuntimeError("The crew is not at work")
         self._group.start_soon(flow, *args)

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ..errors import InvalidRequest
-from .events import ThreadSignal
+from .events import ThreadEvent
 from .interruption import Interruption
 from .stepping import run_sync
 from .threadstart import start_thread
@@ -36,9 +36,9 @@ class Stopped(BaseException):
 class ThreadChannel(Generic[T]):
     """See :class:`httpconn.runtime.port.Channel`."""
 
-    def __init__(self, crew: ThreadCrew) -> None:
-        self._crew = crew
-        self._interruption = crew.interruption
+    def __init__(self, group: ThreadWorkerGroup) -> None:
+        self._group = group
+        self._interruption = group.interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
         # Not a method that calls it: items come and go by the million.
         self.send: Callable[[T | Stopped], None] = self._items.put
@@ -51,7 +51,7 @@ class ThreadChannel(Generic[T]):
             try:
                 item = self._items.get(timeout=portion)
             except Empty:
-                self._crew.look_for_owner()
+                self._group.look_for_owner()
                 continue
             if self._interruption.is_requested or isinstance(item, Stopped):
                 break
@@ -59,8 +59,8 @@ class ThreadChannel(Generic[T]):
         raise Stopped
 
 
-class ThreadCrew:
-    """See :class:`httpconn.runtime.port.Crew`.
+class ThreadWorkerGroup:
+    """See :class:`httpconn.runtime.port.WorkerGroup`.
 
     Attributes:
         interruption: ends what its members wait for.
@@ -69,7 +69,7 @@ class ThreadCrew:
     def __init__(self) -> None:
         self.interruption: Interruption = Interruption()
         self._channels: list[ThreadChannel[Any]] = []
-        self._threads: dict[threading.Thread, ThreadSignal] = {}
+        self._threads: dict[threading.Thread, ThreadEvent] = {}
         self._owner: weakref.ref[object] | None = None
 
     def belong_to(self, owner: object) -> None:
@@ -82,7 +82,7 @@ class ThreadCrew:
             self.stop()
 
     def channel(self) -> ThreadChannel[Any]:
-        """See :class:`httpconn.runtime.port.Crew`."""
+        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         channel: ThreadChannel[Any] = ThreadChannel(self)
         self._channels.append(channel)
         return channel
@@ -91,9 +91,9 @@ class ThreadCrew:
         """Where the system has no more threads, those that there are do the work. Raises Stopped once the crew was."""
         if self.interruption.is_requested:
             raise Stopped
-        run, ended = copy_context().run, ThreadSignal()
+        run, ended = copy_context().run, ThreadEvent()
         # Daemons: one that dials when the program ends does not hold it up.
-        thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-crew", daemon=True)
+        thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-worker", daemon=True)
         self._threads[thread] = ended  # before it starts: it looks then whether it was stopped, or is told
         try:
             start_thread(thread)
@@ -102,7 +102,7 @@ class ThreadCrew:
             if not self._threads:
                 raise InvalidRequest("No thread can be started") from error
 
-    def _run(self, ended: ThreadSignal, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    def _run(self, ended: ThreadEvent, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         try:
             if not self.interruption.is_requested:
                 with suppress(Stopped):
@@ -134,7 +134,7 @@ class CleanUp:
     def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
         self._raised: list[BaseException] = []
-        self._ended = ThreadSignal()
+        self._ended = ThreadEvent()
         try:
             start_thread(threading.Thread(target=self._run, name="httpconn-clean-up", daemon=False))
         except RuntimeError:  # no more threads, or the interpreter exits

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..options import MAX_SECONDS
 
 
-class Waits(NamedTuple):
+class AttemptTimeouts(NamedTuple):
     """The seconds of each phase, None for no bound, and the moment at which all of them end.
 
     Attributes:

@@ -65,13 +65,13 @@ def collect(face, connection, *args, method="get_many", most=None, **options):
     return taken
 
 
-def crews():
-    return [thread for thread in threading.enumerate() if thread.name == "httpconn-crew"]
+def worker_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
 
-def await_no_crew():
+def await_no_workers():
     end = time.monotonic() + PATIENCE
-    while crews():
+    while worker_threads():
         assert time.monotonic() < end
         time.sleep(0.005)
 
@@ -261,7 +261,7 @@ def test_an_exception_of_the_source_ends_the_iteration(face, connect, scripted):
     server = scripted({"/1": [Stall()]})
     with pytest.raises(KeyError, match="source"), results_of(face, connect(), source()) as results:
         list(results)
-    await_no_crew()
+    await_no_workers()
 
 
 def test_the_end_of_the_block_stops_the_fetches(face, connect, scripted):
@@ -270,7 +270,7 @@ def test_the_end_of_the_block_stops_the_fetches(face, connect, scripted):
         next(results)
         server.wait_for(lambda: len(server.requests) >= 8)
     server.wait_for(lambda: server.open_connections == 0)
-    await_no_crew()
+    await_no_workers()
     with pytest.raises(StopIteration):
         next(results)
 
@@ -284,7 +284,7 @@ def test_the_end_of_the_block_stops_waits_for_a_connection(face, connect, script
         if face.is_async:
             asking.cancel()
     server.wait_for(lambda: server.open_connections == 0)
-    await_no_crew()
+    await_no_workers()
 
 
 def test_the_end_of_the_block_does_not_stop_other_calls(face, connect, scripted):
@@ -310,7 +310,7 @@ def test_clients_that_are_not_reused_are_closed(face, connect, scripted):
     with results_of(face, connect(reuse_client=False), urls(server, 5)) as results:
         assert sum(each.content == b"" for each in (next(results), next(results), next(results), next(results))) == 4
     server.wait_for(lambda: server.open_connections == 0)
-    await_no_crew()
+    await_no_workers()
 
 
 def test_a_garbage_collected_iterator_stops_its_threads(scripted):
@@ -321,7 +321,7 @@ def test_a_garbage_collected_iterator_stops_its_threads(scripted):
             break
         del each
         gc.collect()
-        await_no_crew()
+        await_no_workers()
 
 
 def test_an_interrupt_while_results_are_awaited_stops_the_threads(scripted):
@@ -336,7 +336,7 @@ def test_an_interrupt_while_results_are_awaited_stops_the_threads(scripted):
         results = connection.get_many(source())
         with pytest.raises(KeyboardInterrupt):
             next(results)
-        await_no_crew()
+        await_no_workers()
         assert list(results) == []
 
 
@@ -488,7 +488,7 @@ def test_downloads_can_stop_at_the_first_error(face, connect, scripted, tmp_path
     with pytest.raises(StatusError):
         collect(face, connect(), items, method="download_many", stop_on_error=True)
     server.wait_for(lambda: server.open_connections <= 1)  # one may be kept for the next call
-    await_no_crew()
+    await_no_workers()
 
 
 def test_downloads_need_pairs(face, connect):

@@ -10,8 +10,8 @@ from concurrent.futures import CancelledError
 import pytest
 
 from httpconn import ByteBudget, DeadlineExceeded, InvalidJSON, LimitExceeded, StatusError
-from httpconn.runtime.events import ThreadSignal
-from tests.api.test_many import Reader, await_no_crew, results_of
+from httpconn.runtime.events import ThreadEvent
+from tests.api.test_many import Reader, await_no_workers, results_of
 from tests.servers.scripted import Until, response
 
 PATIENCE = 30.0
@@ -23,10 +23,10 @@ def waiters(connection):
 
 
 def _waiters_of(transfer):
-    if isinstance(transfer.done, ThreadSignal):
-        waits = [frame for frame in sys._current_frames().values() if frame.f_code is ThreadSignal.block.__code__]
+    if isinstance(transfer.done, ThreadEvent):
+        waits = [frame for frame in sys._current_frames().values() if frame.f_code is ThreadEvent.block.__code__]
         return sum(frame.f_locals["self"] is transfer.done for frame in waits)
-    return transfer.done.statistics().tasks_waiting
+    return transfer.done._event.statistics().tasks_waiting
 
 
 def await_waiters_of(connection, count):
@@ -196,7 +196,7 @@ def test_waiters_of_get_many_can_be_stopped(face, connect, gate):
         await_waiters_of(connection, 3)
         if face.is_async:
             asking.cancel()
-    await_no_crew()
+    await_no_workers()
     opened.set()
     assert leader.result(PATIENCE) == b'{"a": 1}'
     assert len(server.requests) == 1

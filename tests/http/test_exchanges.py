@@ -10,7 +10,7 @@ import threading
 import httpx
 import pytest
 
-from httpconn.adapters.floattimeouts import Allowance
+from httpconn.adapters.floattimeouts import FloatTimeout
 from httpconn.errors import InvalidRequest
 from httpconn.options import Limits
 from httpconn.runtime.stepping import run_sync
@@ -146,7 +146,7 @@ def test_a_read_allowance_bounds_the_whole_header(face, user, scripted):
     made = user()
 
     async def visit():
-        return await made.open(server.url, extensions={"timeout": {"read": Allowance(0.2)}})
+        return await made.open(server.url, extensions={"timeout": {"read": FloatTimeout(0.2)}})
 
     with pytest.raises(httpx.ReadTimeout):
         face.run(visit)
@@ -157,7 +157,7 @@ def test_an_allowance_that_is_used_up_fails_at_once(face, user, scripted):
     made = user()
 
     async def visit(phase):
-        return await made.open(server.url, extensions={"timeout": {phase: Allowance(10, at=0.0)}})
+        return await made.open(server.url, extensions={"timeout": {phase: FloatTimeout(10, at=0.0)}})
 
     for phase in ("connect", "write", "read"):
         with pytest.raises(httpx.TimeoutException):
@@ -312,7 +312,7 @@ def test_the_handshake_shares_the_time_for_connecting(face, user, scripted):
 
     async def visit():
         url = server.url.replace("http:", "https:")
-        return await made.open(url, extensions={"timeout": {"connect": Allowance(0.1)}})
+        return await made.open(url, extensions={"timeout": {"connect": FloatTimeout(0.1)}})
 
     with pytest.raises(httpx.ConnectTimeout):
         face.run(visit)

@@ -72,8 +72,8 @@ def test_the_values_of_events(face, user, scripted, certificates):
     dialled = info["connection.connect_tcp.started"]
     assert (dialled["host"], dialled["port"], dialled["local_address"]) == ("127.0.0.1", server.port, None)
     assert 0 < dialled["timeout"] <= 5
-    wire = info["connection.connect_tcp.complete"]["return_value"]
-    assert wire is info["connection.start_tls.complete"]["return_value"]
+    socket_stream = info["connection.connect_tcp.complete"]["return_value"]
+    assert socket_stream is info["connection.start_tls.complete"]["return_value"]
     assert info["connection.start_tls.started"]["server_hostname"] == "127.0.0.1"
     request = info["http11.send_request_headers.started"]["request"]
     assert (request.method, request.url.target) == (b"GET", b"/a?b=c")

@@ -12,7 +12,7 @@ from httpconn import Proxy, ProxyFailed
 from httpconn.core.messages import Origin
 from httpconn.errors import ConnectTimedOut
 from httpconn.http.tunnels import ConnectTunnel, SocksTunnel
-from httpconn.network.stream import Wire
+from httpconn.network.stream import SocketStream
 from httpconn.options import Limits
 from httpconn.runtime.runtimes import BlockingRuntime
 from httpconn.runtime.stepping import run_sync
@@ -45,13 +45,13 @@ def opened(tunnel, sent: bytes) -> bool | Exception:
     with theirs:
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
-        wire = Wire(ours, BlockingRuntime())
+        socket_stream = SocketStream(ours, BlockingRuntime())
         try:
-            return run_sync(tunnel.open(wire, time.monotonic() + 20))
+            return run_sync(tunnel.open(socket_stream, time.monotonic() + 20))
         except (ProxyFailed, ConnectTimedOut) as error:
             return error
         finally:
-            wire.close()
+            socket_stream.close()
 
 
 @given(st.lists(LINES | st.binary(max_size=20), max_size=8).map(b"".join))

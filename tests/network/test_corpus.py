@@ -10,7 +10,7 @@ import pytest
 
 from httpconn import AccessDenied, AccessPolicy, HTTPConnError, InvalidURL, errors
 from httpconn.core.hosts import is_literal
-from httpconn.network.dns import MAX_AGE, Names
+from httpconn.network.dns import MAX_AGE, CachingResolver
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.corpora.addresses import ADDRESSES
 from tests.corpora.dns import CASES, Case
@@ -46,7 +46,7 @@ def public(connect) -> Callable[[Any], Any]:
 def test_a_name_is_judged_by_each_answer_that_it_is_dialled_by(face, public, dials, case: Case) -> None:
     clock = count(0, MAX_AGE + 1)
     lookups = Lookups(*case.lookups)
-    connection = public(Names(lookups, clock=lambda: next(clock)))
+    connection = public(CachingResolver(lookups, clock=lambda: next(clock)))
     for number, addresses in enumerate(case.lookups):
         dials.clear()
         with pytest.raises((AccessDenied, errors.ConnectFailed, errors.TimedOut)) as caught:

@@ -9,7 +9,7 @@ import pytest
 from httpconn import ConnectFailed, ConnectTimedOut
 from httpconn.access import AccessPolicy
 from httpconn.network.dial import Options, dial
-from httpconn.network.dns import Names
+from httpconn.network.dns import CachingResolver
 from httpconn.network.guard import Guard
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.timeouts import until
@@ -21,7 +21,7 @@ def dialled(face):
     runtime = (EventLoopRuntime if face.is_async else BlockingRuntime)()
 
     def connect(lookups, port=80, host="name.example", allowance=10, **options):
-        guard = Guard(AccessPolicy.anywhere(), Names(lookups))
+        guard = Guard(AccessPolicy.anywhere(), CachingResolver(lookups))
         dialling = dial, runtime, host, port, until(allowance), Options(guard=guard, **options)
         with face.run(*dialling) as sock:
             return sock.getpeername()

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from httpconn import AccessPolicy, HTTPConnection, InvalidRequest, errors
-from httpconn.network.dns import MAX_AGE, MAX_ANSWERS, MAX_NAMES, Names
+from httpconn.network.dns import MAX_AGE, MAX_ANSWERS, MAX_NAMES, CachingResolver
 from httpconn.network.guard import Guard
 from httpconn.runtime.resolver import Resolver
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
@@ -39,7 +39,7 @@ def ask(face):
 
 def test_an_answer_is_remembered_for_a_moment(ask):
     lookups, clock = Lookups(["192.0.2.1"], ["192.0.2.2"]), Clock()
-    names = Names(lookups, clock=clock)
+    names = CachingResolver(lookups, clock=clock)
     assert [ask(names), ask(names)] == [["192.0.2.1"]] * 2
     clock.now = MAX_AGE
     assert ask(names) == ["192.0.2.2"]
@@ -48,21 +48,21 @@ def test_an_answer_is_remembered_for_a_moment(ask):
 
 def test_hosts_ports_and_resolvers_are_told_apart(ask):
     lookups = Lookups(["192.0.2.1"], ["192.0.2.2"], ["192.0.2.3"])
-    names = Names(lookups)
+    names = CachingResolver(lookups)
     assert ask(names, "a.example") + ask(names, "b.example") + ask(names, "a.example", 81) == [
         *("192.0.2.1", "192.0.2.2", "192.0.2.3")
     ]
-    assert ask(Names(Lookups(["192.0.2.4"])), "a.example") == ["192.0.2.4"]
+    assert ask(CachingResolver(Lookups(["192.0.2.4"])), "a.example") == ["192.0.2.4"]
 
 
 def test_no_answer_is_not_remembered(ask):
-    names = Names(Lookups([], ["192.0.2.1"]))
+    names = CachingResolver(Lookups([], ["192.0.2.1"]))
     assert [ask(names), ask(names)] == [[], ["192.0.2.1"]]
 
 
 def test_what_is_remembered_has_an_end(ask):
     lookups = Lookups(["192.0.2.1"])
-    names = Names(lookups)
+    names = CachingResolver(lookups)
     for number in range(MAX_NAMES + 1):
         ask(names, f"{number}.example")
     ask(names, "0.example")
@@ -75,14 +75,14 @@ def endless(host, port):
 
 
 def test_an_endless_answer_is_cut(ask):
-    assert len(ask(Names(endless))) == MAX_ANSWERS
+    assert len(ask(CachingResolver(endless))) == MAX_ANSWERS
 
 
 def test_so_is_a_long_one_of_the_system(ask):
     def look_up(host, port, **options):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))] * (MAX_ANSWERS + 1)
 
-    assert len(ask(Names(system=Resolver(look_up=look_up)))) == MAX_ANSWERS
+    assert len(ask(CachingResolver(system=Resolver(look_up=look_up)))) == MAX_ANSWERS
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_what_cannot_be_called_is_no_resolver():
 def test_one_question_for_a_new_connection_and_none_for_a_kept_one(face, connect, scripted):
     lookups, clock = Lookups(["127.0.0.1"]), Clock()
     transports = {
-        "transport": HTTPTransport(resolver=Names(lookups, clock=clock)),
-        "async_transport": AsyncHTTPTransport(resolver=Names(lookups, clock=clock)),
+        "transport": HTTPTransport(resolver=CachingResolver(lookups, clock=clock)),
+        "async_transport": AsyncHTTPTransport(resolver=CachingResolver(lookups, clock=clock)),
     }
     server = scripted({"/": response(body=b"ok"), "/last": [response(body=b"ok"), Close()]})
     connection = connect(**transports)
@@ -220,7 +220,7 @@ def test_search_domains_are_not_tried_where_addresses_are_judged(face, access, h
         questions.append(name)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))]
 
-    guard = Guard(access, Names(system=Resolver(look_up=look_up)))
+    guard = Guard(access, CachingResolver(system=Resolver(look_up=look_up)))
     runtime = (EventLoopRuntime if face.is_async else BlockingRuntime)()
     face.run(guard.found, runtime, host, 80, until(10))
     assert questions == [asked]

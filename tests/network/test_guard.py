@@ -17,7 +17,7 @@ import httpconn
 from httpconn import AccessDenied, AccessPolicy, HTTPConnection, InvalidRequest, Limits
 from httpconn.adapters.messages import request_of
 from httpconn.core.addresses import parse
-from httpconn.network.dns import MAX_AGE, Names
+from httpconn.network.dns import MAX_AGE, CachingResolver
 from httpconn.network.explaining import explained
 from httpconn.network.guard import Guard, can_be_bound, is_own
 from httpconn.runtime.resolver import Address
@@ -69,7 +69,7 @@ class TestAddresses:
     def test_a_name_that_leads_elsewhere_the_next_time(self, face, connect, way, dials):
         url, options = way
         clock = count(0, MAX_AGE + 1)
-        names = Names(Lookups(HERE, INSIDE), clock=lambda: next(clock))
+        names = CachingResolver(Lookups(HERE, INSIDE), clock=lambda: next(clock))
         own = {"access": OPEN, "resolver": names, "http2": options.get("http2", False)}
         own["ssl_context"] = options.get("verify")
         own["limits"] = Limits(max_keepalive_connections=0)
@@ -112,13 +112,13 @@ class TestAddresses:
         assert "10.0.0.1" not in caught.value.public_message
 
     def test_a_connection_that_ended_elsewhere(self):
-        guard = Guard(OPEN, Names())
+        guard = Guard(OPEN, CachingResolver())
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
             guard.judge_peer("name.example", Address(socket.AF_INET, server.getsockname()), sock)
             with pytest.raises(AccessDenied, match=r"ended at 127\.0\.0\.1, not at 127\.0\.0\.2"):
                 guard.judge_peer("name.example", Address(socket.AF_INET, ("127.0.0.2", 80)), sock)
             with pytest.raises(AccessDenied, match="loopback"):
-                Guard(PUBLIC, Names()).judge_peer("x", Address(socket.AF_INET, server.getsockname()), sock)
+                Guard(PUBLIC, CachingResolver()).judge_peer("x", Address(socket.AF_INET, server.getsockname()), sock)
 
 
 class TestOwnInterfaces:
@@ -134,7 +134,7 @@ class TestOwnInterfaces:
         own = source_of("192.0.2.77")
         assert is_own(parse(own))
         with pytest.raises(AccessDenied):
-            Guard(self.ACCESS, Names()).judge("name.example", own)
+            Guard(self.ACCESS, CachingResolver()).judge("name.example", own)
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "the first"])
     def test_so_is_what_a_socket_can_have_though_packets_to_it_start_from_another(self, address):
@@ -146,9 +146,11 @@ class TestOwnInterfaces:
         assert not can_be_bound(parse(address))
 
     def test_loopback_is_opened_by_its_name_alone(self):
-        Guard(OPEN, Names()).judge("name.example", "127.0.0.1")
+        Guard(OPEN, CachingResolver()).judge("name.example", "127.0.0.1")
         with pytest.raises(AccessDenied, match="this machine"):
-            Guard(AccessPolicy.public_internet(allowed_networks=["0.0.0.0/0"]), Names()).judge("x", "127.0.0.1")
+            Guard(AccessPolicy.public_internet(allowed_networks=["0.0.0.0/0"]), CachingResolver()).judge(
+                "x", "127.0.0.1"
+            )
 
 
 def source_of(address):
@@ -242,7 +244,7 @@ class TestRequests:
     @pytest.mark.parametrize(("suffix", "port"), [("", 80), (":80", 80), (":81", 81)])
     def test_a_host_may_hold_the_port_that_it_has_anyway(self, suffix, port):
         request = httpx.Request("GET", f"http://name.example:{port}/", headers={"Host": f"Name.Example{suffix}"})
-        Guard(PUBLIC, Names()).admit_foreign(request_of(request), userinfo=False)
+        Guard(PUBLIC, CachingResolver()).admit_foreign(request_of(request), userinfo=False)
 
     def test_the_policy_of_a_transport_counts_beside_that_of_the_connection(self, face, connect, dials):
         own = {"access": AccessPolicy.anywhere(ports=[443])}

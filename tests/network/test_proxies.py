@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from httpconn.adapters.floattimeouts import Allowance
+from httpconn.adapters.floattimeouts import FloatTimeout
 from httpconn.network.pins import Pinned, pin_of
 from httpconn.network.security import Security
 from httpconn.options import Limits
@@ -130,7 +130,7 @@ def test_a_silent_socks_proxy_is_not_waited_for_longer_than_the_timeouts_say(fac
 
     async def visit():
         # httpcore counts the handshake as connecting, httpcore2 as reading.
-        timeouts = {"connect": Allowance(0.1), "read": Allowance(0.1)}
+        timeouts = {"connect": FloatTimeout(0.1), "read": FloatTimeout(0.1)}
         return await made.open("http://anything.example/", extensions={"timeout": timeouts})
 
     with pytest.raises(httpx.TimeoutException):

@@ -14,7 +14,7 @@ import pytest
 
 from httpconn.errors import WriteFailed
 from httpconn.network.security import Security
-from httpconn.network.stream import BURST, STINT, Wire
+from httpconn.network.stream import BURST, STINT, SocketStream
 from httpconn.runtime.runtimes import BlockingRuntime
 from httpconn.runtime.stepping import run_sync
 from httpconn.runtime.timeouts import until
@@ -32,52 +32,52 @@ class InterruptedRuntime(BlockingRuntime):
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Wire, socket.socket]]:
+def ends() -> Iterator[tuple[SocketStream, socket.socket]]:
     ours, theirs = socket.socketpair()
     with theirs:
-        wire = Wire(ours, InterruptedRuntime())
-        yield wire, theirs
-        wire.close()
+        stream = SocketStream(ours, InterruptedRuntime())
+        yield stream, theirs
+        stream.close()
 
 
 def test_an_interruption_among_many_bytes_loses_none(ends):
-    wire, theirs = ends
+    stream, theirs = ends
     block = bytes(range(256)) * 64
     received = bytearray()
     turns = 0
     for _ in range(3 * BURST // len(block)):
         theirs.sendall(block)
         try:
-            received += run_sync(wire.receive(len(block), until(5)))
+            received += run_sync(stream.receive(len(block), until(5)))
         except Interrupted:
             turns += 1
-            received += run_sync(wire.receive(len(block), until(5)))
+            received += run_sync(stream.receive(len(block), until(5)))
     assert received == block * (3 * BURST // len(block))
     assert turns >= 2
 
 
 def test_few_bytes_that_take_long_give_way_too(ends):
-    wire, theirs = ends
+    stream, theirs = ends
     theirs.sendall(b"ab")
-    run_sync(wire.send(b"x", until(5)))
-    assert run_sync(wire.receive(1, until(5))) == b"a"
+    run_sync(stream.send(b"x", until(5)))
+    assert run_sync(stream.receive(1, until(5))) == b"a"
     worked_until = time.monotonic() + 2 * STINT
     while time.monotonic() < worked_until:
         pass
     with pytest.raises(Interrupted):
-        run_sync(wire.receive(1, until(5)))
+        run_sync(stream.receive(1, until(5)))
 
 
-def send_much(wire, theirs):
+def send_much(stream, theirs):
     for _ in range(3 * BURST // 4096):
-        run_sync(wire.send(bytes(4096), until(5), onward=True))
+        run_sync(stream.send(bytes(4096), until(5), onward=True))
         theirs.recv(4096)
 
 
 def test_who_sends_much_lets_others_have_their_turn(ends):
-    wire, theirs = ends
+    stream, theirs = ends
     with pytest.raises(Interrupted):
-        send_much(wire, theirs)
+        send_much(stream, theirs)
 
 
 def received(theirs: socket.socket, count: int) -> bytes:
@@ -93,29 +93,29 @@ def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     request = bytes(range(256)) * 256
     with theirs, ThreadPoolExecutor(1) as pool:
-        wire = Wire(ours, BlockingRuntime())
+        stream = SocketStream(ours, BlockingRuntime())
         before = ours.send(bytes(len(request))) if full else 0
-        rest = wire.send_at_once(request)
+        rest = stream.send_at_once(request)
         assert rest is not None
         assert (rest == request) is full
         arriving = pool.submit(received, theirs, before + len(request))
-        run_sync(wire.send(rest, until(5)))
+        run_sync(stream.send(rest, until(5)))
         assert arriving.result()[before:] == request
-        assert wire.send_at_once(b"next") is None
-        wire.close()
+        assert stream.send_at_once(b"next") is None
+        stream.close()
 
 
 def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
-    wire, theirs = ends
+    stream, theirs = ends
     block = bytes(range(256)) * 16
     turns = 0
     for _ in range(3 * BURST // len(block)):
         expected = block
         try:
-            run_sync(wire.send(block, until(5), onward=True))
+            run_sync(stream.send(block, until(5), onward=True))
         except Interrupted:
             turns += 1
-            run_sync(wire.send(b"next", until(5)))
+            run_sync(stream.send(b"next", until(5)))
             expected += b"next"
         assert received(theirs, len(expected)) == expected
     assert turns >= 2
@@ -125,19 +125,19 @@ class ClosingRuntime(BlockingRuntime):
     """Another thread closes the wire just then."""
 
     async def pause(self) -> None:
-        self.wire.close()
-        self.number = self.wire.get_extra_info("socket").fileno()
+        self.stream.close()
+        self.number = self.stream.get_extra_info("socket").fileno()
 
 
 def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
     ours, theirs = socket.socketpair()
     with theirs:
         runtime = ClosingRuntime()
-        wire = runtime.wire = Wire(ours, runtime)
+        stream = runtime.stream = SocketStream(ours, runtime)
         with pytest.raises(WriteFailed):
-            send_much(wire, theirs)
+            send_much(stream, theirs)
     assert runtime.number >= 0
-    assert wire.get_extra_info("socket").fileno() < 0
+    assert stream.get_extra_info("socket").fileno() < 0
 
 
 def secured(outer: ssl.SSLSocket, context: ssl.SSLContext) -> Callable[[int], bytes]:
@@ -162,7 +162,7 @@ def secured(outer: ssl.SSLSocket, context: ssl.SSLContext) -> Callable[[int], by
 def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates, layers):
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # less than what is encrypted at once
-    wire = Wire(ours, BlockingRuntime())
+    stream = SocketStream(ours, BlockingRuntime())
     data = bytes(range(256)) * 16384
     received = bytearray()
 
@@ -176,8 +176,8 @@ def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates
     with ThreadPoolExecutor(1) as pool:
         receiving = pool.submit(receive)
         for _ in range(layers):
-            run_sync(wire.start_tls(Security(certificates.trust()), "localhost", until(5)))
-        run_sync(wire.send(data, until(5)))
+            run_sync(stream.start_tls(Security(certificates.trust()), "localhost", until(5)))
+        run_sync(stream.send(data, until(5)))
         receiving.result()
-    wire.close()
+    stream.close()
     assert received == data

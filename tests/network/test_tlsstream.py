@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from httpconn.network.security import Security
-from httpconn.network.stream import Wire
-from httpconn.network.tlsstream import TLSLayer
+from httpconn.network.stream import SocketStream
+from httpconn.network.tlsstream import TLSStream
 from httpconn.runtime.readiness import BLOCKED_READ
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.stepping import run_sync
@@ -81,14 +81,14 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.fixture
-def secured(ends, certificates) -> tuple[TLSLayer, Server]:
+def secured(ends, certificates) -> tuple[TLSStream, Server]:
     """Two that have shaken hands."""
-    layer, server = TLSLayer(ends[0], certificates.trust(), "localhost"), Server(certificates.good, ends[1])
+    layer, server = TLSStream(ends[0], certificates.trust(), "localhost"), Server(certificates.good, ends[1])
     shake_hands(layer, server)
     return layer, server
 
 
-def shake_hands(layer: TLSLayer, server: Server) -> None:
+def shake_hands(layer: TLSStream, server: Server) -> None:
     for _ in range(5):
         try:
             layer.do_handshake()
@@ -100,7 +100,7 @@ def shake_hands(layer: TLSLayer, server: Server) -> None:
     raise AssertionError("the handshake does not come to its end")
 
 
-def send_all(layer: TLSLayer, data: bytes) -> int:
+def send_all(layer: TLSStream, data: bytes) -> int:
     """How much is taken until the socket is full."""
     taken = 0
     try:
@@ -134,7 +134,7 @@ def test_who_cannot_send_can_receive_what_was_answered_before(secured):
 
 
 def test_a_refused_certificate_is_told_to_its_server(ends, certificates):
-    layer, server = TLSLayer(ends[0], ssl.create_default_context(), "localhost"), Server(certificates.good, ends[1])
+    layer, server = TLSStream(ends[0], ssl.create_default_context(), "localhost"), Server(certificates.good, ends[1])
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(layer, server)
     with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
@@ -161,7 +161,7 @@ def test_an_end_stays_one_though_the_connection_stays_open(secured):
 @pytest.mark.parametrize("fault", ["closure alert", "broken record"])
 def test_what_ends_the_outer_layer_ends_the_inner_one(ends, certificates, secured, fault):
     outer, proxy = secured
-    layer, server = TLSLayer(outer, certificates.trust(), "localhost"), Server(certificates.good, Inside(proxy))
+    layer, server = TLSStream(outer, certificates.trust(), "localhost"), Server(certificates.good, Inside(proxy))
     shake_hands(layer, server)
     server.step(lambda: server.tls.write(b"last"))
     if fault == "closure alert":
@@ -174,7 +174,7 @@ def test_what_ends_the_outer_layer_ends_the_inner_one(ends, certificates, secure
 
 
 def test_who_sends_while_tls_shakes_hands_takes_part_in_it(ends, certificates):
-    layer, server = TLSLayer(ends[0], certificates.trust(), "localhost"), Server(certificates.good, ends[1])
+    layer, server = TLSStream(ends[0], certificates.trust(), "localhost"), Server(certificates.good, ends[1])
     for _ in range(3):
         try:
             layer.send(memoryview(b"request"))
@@ -191,7 +191,7 @@ def test_who_only_receives_answers_what_tls_asks(ends, certificates):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates.files.authority)
     context.load_cert_chain(certificates.files.server)
     context.verify_mode, context.post_handshake_auth = ssl.CERT_REQUIRED, True
-    layer, server = TLSLayer(ends[0], trust, "localhost"), Server(context, ends[1])
+    layer, server = TLSStream(ends[0], trust, "localhost"), Server(context, ends[1])
     shake_hands(layer, server)
     server.tls.verify_client_post_handshake()
     server.step(server.tls.do_handshake)
@@ -201,7 +201,7 @@ def test_who_only_receives_answers_what_tls_asks(ends, certificates):
     assert server.tls.getpeercert()
 
 
-def demand(layer: TLSLayer, sock: socket.socket, protection: Protection) -> None:
+def demand(layer: TLSStream, sock: socket.socket, protection: Protection) -> None:
     for _ in repeat(None, 10000):
         sock.sendall(protection.key_update())
         with pytest.raises((*BLOCKED_READ, ssl.SSLWantWriteError)):
@@ -212,7 +212,7 @@ def test_who_asks_of_tls_without_end_and_takes_nothing_is_left(ends, certificate
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     context.num_tickets, context.keylog_filename = 0, str(tmp_path / "keys")
-    layer, server = TLSLayer(ends[0], certificates.trust(), "localhost"), Server(context, ends[1])
+    layer, server = TLSStream(ends[0], certificates.trust(), "localhost"), Server(context, ends[1])
     shake_hands(layer, server)
     send_all(layer, DATA)
     protection = Protection(server.tls.cipher(), tmp_path / "keys")
@@ -223,14 +223,14 @@ def test_who_asks_of_tls_without_end_and_takes_nothing_is_left(ends, certificate
 class Sender:
     """Sends beside the test."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, stream: SocketStream) -> None:
+        self._stream = stream
 
     def send(self, data: bytes) -> None:
         run_sync(self.async_send(data))
 
     async def async_send(self, data: bytes) -> None:
-        await self._wire.send(data, until(5))
+        await self._stream.send(data, until(5))
 
 
 def exchange(context: ssl.SSLContext, sock: socket.socket, may_send: Callable[[], Any]) -> bytes:
@@ -247,33 +247,33 @@ def exchange(context: ssl.SSLContext, sock: socket.socket, may_send: Callable[[]
         return bytes(received)
 
 
-async def closed(wire: Wire) -> None:
-    wire.close()
+async def closed(stream: SocketStream) -> None:
+    stream.close()
 
 
-async def received(wire: Wire, count: int) -> bytes:
+async def received(stream: SocketStream, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        data += await wire.receive(65536, until(5))
+        data += await stream.receive(65536, until(5))
     return data
 
 
 def test_a_full_socket_keeps_nobody_from_receiving(face, certificates):
     ours, theirs = socket.socketpair()
 
-    async def connected() -> Wire:
-        wire = Wire(ours, EventLoopRuntime() if face.is_async else BlockingRuntime())
-        await wire.start_tls(Security(certificates.trust()), "localhost", until(5))
-        return wire
+    async def connected() -> SocketStream:
+        stream = SocketStream(ours, EventLoopRuntime() if face.is_async else BlockingRuntime())
+        await stream.start_tls(Security(certificates.trust()), "localhost", until(5))
+        return stream
 
     def is_full() -> bool:
         return not select.select([], [ours], [], 0)[1]
 
     with ThreadPoolExecutor(1) as pool:
         serving = pool.submit(exchange, certificates.good, theirs, is_full)
-        wire = face.run(connected)
-        sending = face.start(Sender(wire), "send", DATA)
-        assert face.run(received, wire, len(DATA)) == DATA
+        stream = face.run(connected)
+        sending = face.start(Sender(stream), "send", DATA)
+        assert face.run(received, stream, len(DATA)) == DATA
         sending.result()
         assert serving.result() == DATA
-        face.run(closed, wire)
+        face.run(closed, stream)

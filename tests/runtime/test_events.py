@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from httpconn.api.syncport import SyncPort
-from httpconn.runtime.events import ThreadSignal
+from httpconn.runtime.events import ThreadEvent
 from httpconn.runtime.runtimes import BlockingRuntime
 
 MOST = 100
 """Lines of Python that waiting may take."""
 
 
-@pytest.mark.parametrize("make", [BlockingRuntime().signal, lambda: SyncPort(None, owned=False).signal()])
-def test_a_finalizer_wakes_the_thread_that_it_interrupts(make: Callable[[], ThreadSignal]) -> None:
+@pytest.mark.parametrize("make", [BlockingRuntime().make_event, lambda: SyncPort(None, owned=False).make_event()])
+def test_a_finalizer_wakes_the_thread_that_it_interrupts(make: Callable[[], ThreadEvent]) -> None:
     """At whatever line that is: at a lock, the thread would wait for itself."""
     for line in range(MOST):
-        signal = make()
-        if not interrupted_at(line, lambda: signal.block(0), signal.set):  # noqa: B023 - called at once
+        event = make()
+        if not interrupted_at(line, lambda: event.block(0), event.set):  # noqa: B023 - called at once
             break
-        assert signal.is_set()
+        assert event.is_set()
     assert 0 < line < MOST - 1
 
 
@@ -51,14 +51,14 @@ def interrupted_at(line: int, step: Callable[[], object], interruption: Callable
 
 
 def test_it_wakes_all_who_wait_and_all_who_come_later() -> None:
-    signal, woken = ThreadSignal(), []
-    threads = [threading.Thread(target=lambda: woken.append(signal.block(30))) for _ in range(8)]
+    event, woken = ThreadEvent(), []
+    threads = [threading.Thread(target=lambda: woken.append(event.block(30))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    assert not signal.block(0)
-    signal.set()
-    signal.set()
+    assert not event.block(0)
+    event.set()
+    event.set()
     for thread in threads:
         thread.join()
     assert woken == [True] * 8
-    assert signal.block(None)
+    assert event.block(None)

@@ -45,7 +45,9 @@ def test_a_signal_that_ends_no_system_call_ends_a_wait(interrupt, seconds, way):
             while True:
                 ours.send(bytes(65536))
         runtime = BlockingRuntime()
-        waiting = runtime.watch(ours).readable if way == "readable" else lambda left: runtime.any_writable([ours], left)
+        waiting = (
+            runtime.readiness(ours).readable if way == "readable" else lambda left: runtime.any_writable([ours], left)
+        )
         interrupt.start()
         with pytest.raises(Interrupted):
             run_sync(waiting(seconds))
@@ -56,4 +58,4 @@ def test_a_signal_that_ends_no_system_call_ends_a_wait(interrupt, seconds, way):
 def test_a_wait_ends_with_its_time(seconds):
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(TimeoutError):
-        run_sync(BlockingRuntime().watch(ours).readable(seconds))
+        run_sync(BlockingRuntime().readiness(ours).readable(seconds))

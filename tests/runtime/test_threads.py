@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from httpconn.api.syncport import CrewPort
+from httpconn.api.syncport import WorkerPort
 from httpconn.core.deadlines import Deadline
 from httpconn.runtime.stepping import run_sync
-from httpconn.runtime.threads import Stopped, ThreadChannel, ThreadCrew
+from httpconn.runtime.threads import Stopped, ThreadChannel, ThreadWorkerGroup
 
 
 @pytest.fixture
-def crew():
-    made = ThreadCrew()
+def worker_group():
+    made = ThreadWorkerGroup()
     yield made
     made.stop()
     made.join()
@@ -29,61 +29,61 @@ async def pass_on(source: ThreadChannel[str], done: list[str]) -> None:
         done.append(await source.receive())
 
 
-def test_it_works(crew):
-    channel, done = crew.channel(), []
-    crew.start(pass_on, channel, done)
+def test_it_works(group):
+    channel, done = group.channel(), []
+    group.start(pass_on, channel, done)
     channel.send("one")
-    crew.start(note, done, "two")
+    group.start(note, done, "two")
     while len(done) < 2:
         threading.Event().wait(0.001)
     assert sorted(done) == ["one", "two"]
 
 
-def test_a_member_that_comes_late_does_not_begin(crew):
+def test_a_member_that_comes_late_does_not_begin(group):
     done: list[str] = []
-    crew.stop()
+    group.stop()
     with pytest.raises(Stopped):
-        crew.start(note, done, "late")
+        group.start(note, done, "late")
     assert not done
 
 
-def test_a_member_that_was_being_started_does_not_begin(crew, monkeypatch):
+def test_a_member_that_was_being_started_does_not_begin(group, monkeypatch):
     done: list[str] = []
     start = threading.Thread.start
 
     def stop_and_start(thread):
-        crew.stop()
+        group.stop()
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", stop_and_start)
-    crew.start(note, done, "late")
-    crew.join()
+    group.start(note, done, "late")
+    group.join()
     assert not done
 
 
-def test_what_is_left_to_do_is_left(crew):
-    channel, done = crew.channel(), []
+def test_what_is_left_to_do_is_left(group):
+    channel, done = group.channel(), []
     for item in "abc":
         channel.send(item)
-    crew.stop()
+    group.stop()
     with pytest.raises(Stopped):
         run_sync(pass_on(channel, done))
     assert not done
 
 
-def test_all_who_wait_are_woken(crew):
-    channels = [crew.channel() for _ in range(3)]
+def test_all_who_wait_are_woken(group):
+    channels = [group.channel() for _ in range(3)]
     for channel in channels:
-        crew.start(pass_on, channel, [])
-    crew.stop()
-    crew.join()
-    assert not [thread for thread in threading.enumerate() if thread.name == "httpconn-crew"]
+        group.start(pass_on, channel, [])
+    group.stop()
+    group.join()
+    assert not [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
 
-def test_a_member_that_waits_for_others_is_stopped_without_waking_them(crew):
-    port = CrewPort(None, crew, owned=False)
-    signal = port.signal()
-    crew.stop()
+def test_a_member_that_waits_for_others_is_stopped_without_waking_them(group):
+    port = WorkerPort(None, group, owned=False)
+    event = port.make_event()
+    group.stop()
     with pytest.raises(Stopped):
-        run_sync(port.wait(signal, Deadline()))
-    assert not signal.is_set()
+        run_sync(port.wait(event, Deadline()))
+    assert not event.is_set()

@@ -54,7 +54,7 @@ def actions(connection: HTTPConnection, url: str) -> list[Callable[[], object]]:
     return [lambda: connection.get_json(f"{url}/small", timeout=PATIENCE), read_stream, read_many, drop_stream]
 
 
-class Alarms:
+class LoopTimers:
     """SIGALRM at a moment of choice, of which only the action in hand hears."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ def settled(condition: Callable[[], bool]) -> bool:
 
 def workers() -> list[threading.Thread]:
     """The threads of ``get_many``."""
-    return [thread for thread in threading.enumerate() if thread.name == "httpconn-crew"]
+    return [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
 
 def descriptors() -> int:
@@ -134,7 +134,7 @@ def storm(count: int, seed: int) -> list[str]:
 
 
 def _run(count: int, chance: random.Random, server: ScriptedServer, wrong: Counter[str]) -> None:
-    alarms = Alarms()
+    alarms = LoopTimers()
     with alarms.handled(), HTTPConnection(limits=Limits(max_connections=4)) as connection:
         made = actions(connection, server.url)
         typical = {action: _seconds(action) for action in made}
