@@ -30,6 +30,7 @@
     │   │   ├── StreamReset
     │   │   └── TruncatedBody
     │   ├── RangesRefused                             a server without range requests
+    │   ├── UnexpectedContent                         a body that is not the file, as from a captive portal
     │   ├── DecodingError       (httpx.DecodingError)
     │   └── InvalidJSON         (ValueError)
     ├── LimitExceeded           (ValueError)              a response larger than allowed
@@ -88,6 +89,7 @@ __all__ = [
     "TooSlow",
     "TransportError",
     "TruncatedBody",
+    "UnexpectedContent",
     "WriteFailed",
     "WriteTimedOut",
 ]
@@ -300,6 +302,12 @@ class TruncatedBody(ProtocolError):
 
 class RangesRefused(ResponseError):
     """The server does not support range requests (RFC 9110 section 14.2), and the file is too large for memory."""
+
+
+class UnexpectedContent(ResponseError):
+    """The body is probably not the requested file: a captive portal or an error page took its place."""
+
+    retryable = True
 
 
 class DecodingError(ResponseError, httpx.DecodingError):

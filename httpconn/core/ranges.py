@@ -63,6 +63,8 @@ class RangeResponse(NamedTuple):
         etag: the ETag, or None.
         last_modified: the Last-Modified, or None.
         encoded: whether the body has a content coding, so that its bytes are not those of the file.
+        is_page: whether the body is HTML, and the name of the file is not that of a page.
+        if_range: whether the request had an If-Range.
     """
 
     status: int
@@ -72,6 +74,8 @@ class RangeResponse(NamedTuple):
     etag: str | None = None
     last_modified: str | None = None
     encoded: bool = False
+    is_page: bool = False
+    if_range: bool = False
 
 
 class ContentRange(NamedTuple):
@@ -114,6 +118,16 @@ class RequestWhole(NamedTuple):
     reason: str
 
 
+class RequestPlainRange(NamedTuple):
+    """The server ignores ranges with If-Range, though the version is the same. Request the range without If-Range."""
+
+
+class Suspect(NamedTuple):
+    """The body is probably not the file, as from a captive portal. Keep the received bytes and try again later."""
+
+    reason: str
+
+
 class Refuse(NamedTuple):
     """The response violates HTTP, and another request would not help."""
 
@@ -124,7 +138,7 @@ class Fail(NamedTuple):
     """The status is an error that does not concern the range."""
 
 
-Decision = Continue | Restart | Complete | RequestWhole | Refuse | Fail
+Decision = Continue | Restart | Complete | RequestWhole | RequestPlainRange | Suspect | Refuse | Fail
 
 
 def is_strong(etag: str | None) -> bool:
@@ -176,16 +190,23 @@ def _names_a_version(value: str) -> bool:
     return isinstance(value, str) and is_validator(value.removeprefix("W/"))
 
 
-def fields(held: ReceivedBytes) -> Fields:
+def fields(held: ReceivedBytes, *, if_range: bool = True) -> Fields:
     """Return the header fields that request the first missing bytes; none if only the whole file will do.
 
-    The range ends where bytes on disk follow, so that none of them is sent again.
+    The range ends where bytes on disk follow, so that none of them is sent again. A digest of the caller proves the
+    result, and then If-Range is not necessary: some servers send the whole file in response to it.
+
+    Args:
+        held: the received bytes.
+        if_range: let the server compare the version. Otherwise :func:`decide` compares the ETag of the response.
     """
     if not held.resumable:
         return ()
     last = b"" if held.gap_end is None else b"%d" % (held.gap_end - 1)
     requested = ((b"Range", b"bytes=%d-%b" % (held.first, last)),)
-    return requested if held.validator is None else (*requested, (b"If-Range", held.validator.encode("ascii")))
+    if held.validator is None or held.provable or not if_range:
+        return requested
+    return (*requested, (b"If-Range", held.validator.encode("ascii")))
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:
@@ -224,7 +245,21 @@ def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
     if part is not None and part.is_slice:
         # Some caches send the part that they have with status 200.
         return _unless_asked_whole(head, "the server sent a part with a status for the whole file")
+    return _whole(held, head) if head.asked else Restart()
+
+
+def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
+    """Decide how to use the response to a range request if it seems to be a whole file."""
+    kind = "an HTML page" if head.is_page else f"{head.length} bytes"
+    if head.is_page or (_is_much_smaller(held, head) and head.etag is None and head.last_modified is None):
+        return Suspect(f"{kind} arrived where the rest of a file of {held.total or 'unknown'} bytes was requested")
+    if head.if_range and not head.encoded and head.length == held.total and head.etag == held.validator is not None:
+        return RequestPlainRange()
     return Restart()
+
+
+def _is_much_smaller(held: ReceivedBytes, head: RangeResponse) -> bool:
+    return held.total is not None and head.length is not None and 2 * head.length < held.total
 
 
 def _part(held: ReceivedBytes, head: RangeResponse) -> Decision:
@@ -261,7 +296,7 @@ def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
     if held.validator is None:
         return held.provable
     if is_strong(held.validator):
-        return head.etag == held.validator
+        return head.etag == held.validator or (head.etag is None and held.provable)
     return head.last_modified in (None, held.validator)
 
 

@@ -25,6 +25,7 @@ from ..errors import (
     RangesRefused,
     StatusError,
     StorageError,
+    UnexpectedContent,
 )
 from ..exchange.attempts import run_attempts
 from ..exchange.requeststate import Call, OpenResponse, RequestState
@@ -106,6 +107,7 @@ class _Download:
         self._conditions = () if existing is None else existing.conditions
         self._range_fields: Fields = ()
         self._whole_only = False
+        self._uses_if_range = True
         self._has_renewed_url = False
         self._has_restarted = False
 
@@ -142,7 +144,8 @@ class _Download:
 
     def _prepare_request(self) -> None:
         """Set the range or the conditions of the next attempt."""
-        self._range_fields = () if self._whole_only else ranges.fields(self._partial.held)
+        held = self._partial.held
+        self._range_fields = () if self._whole_only else ranges.fields(held, if_range=self._uses_if_range)
         fields = self._range_fields if self._partial.received else self._conditions
         self._request.call = self._request.call._replace(spec=self._spec.with_fields(fields))
 
@@ -173,7 +176,9 @@ class _Download:
         if head.status in EXPIRED and self._partial.received and not self._has_renewed_url:
             self._has_renewed_url = True  # the original URL may redirect to a newly signed one
             return await self._request_again(response, f"the status is {head.status}")
-        match ranges.decide(self._partial.held, range_head(response, range_requested=bool(self._range_fields))):
+        requested, name = self._range_fields, self._state.target.name
+        facts = range_head(response, range_requested=bool(requested), if_range=len(requested) > 1, name=name)
+        match ranges.decide(self._partial.held, facts):
             case ranges.Continue() as part:
                 await self._writer.write_range(response, part)
             case ranges.Restart():
@@ -185,6 +190,11 @@ class _Download:
             case ranges.RequestWhole(reason):
                 self._whole_only = True
                 return await self._request_again(response, reason)
+            case ranges.RequestPlainRange():
+                self._uses_if_range = False
+                return await self._request_again(response, "the server ignores If-Range")
+            case ranges.Suspect(reason):
+                raise UnexpectedContent(f"{reason}. The received bytes are kept; resume=False discards them")
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():

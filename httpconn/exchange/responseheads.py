@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from ..core import ranges
 from ..core.filecodings import is_own_format
 from ..core.filenames import safe_name
@@ -9,10 +11,24 @@ from ..core.messages import Head
 from .body import expected_length
 from .requeststate import OpenResponse
 
+_PAGES = frozenset({"", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp", ".cgi"})
+"""Suffixes of file names that may belong to an HTML page."""
 
-def range_head(response: OpenResponse, *, range_requested: bool) -> ranges.RangeResponse:
-    """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs."""
+
+def range_head(
+    response: OpenResponse, *, range_requested: bool, if_range: bool = False, name: str = ""
+) -> ranges.RangeResponse:
+    """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs.
+
+    Args:
+        response: the response.
+        range_requested: whether the request had a Range.
+        if_range: whether the request had an If-Range.
+        name: name of the file, if its suffix tells whether the file may be an HTML page.
+    """
     head = response.head
+    kind = (head.field("content-type") or "").partition(";")[0].strip().lower()
+    is_html = kind in ("text/html", "application/xhtml+xml")
     return ranges.RangeResponse(
         head.status,
         range_requested,
@@ -21,6 +37,8 @@ def range_head(response: OpenResponse, *, range_requested: bool) -> ranges.Range
         head.field("etag"),
         head.field("last-modified"),
         response.body.is_encoded,
+        is_html and PurePath(name).suffix.lower() not in _PAGES,
+        if_range,
     )
 
 

@@ -23,6 +23,7 @@ PASSING = {
         "ConnectTimedOut",
     ),
     *("ReadTimedOut", "WriteTimedOut", "PoolTimedOut", "TooSlow", "StreamReset", "TruncatedBody"),
+    "UnexpectedContent",
 }
 FINAL = {
     *(

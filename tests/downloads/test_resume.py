@@ -252,7 +252,75 @@ def test_retries_are_not_earned_back_by_the_same_bytes_again(setting, scripted):
     server = scripted(Served(BODY, ranges=False, faults=[cut(HALF)] * 20))
     with pytest.raises(httpconn.TruncatedBody) as caught:
         setting.download(server.url)
-    assert caught.value.attempts == 3
+    assert caught.value.attempts == 4  # one of them repeats the range without If-Range
+
+
+class WithoutIfRange(Served):
+    """A server that sends the whole file in response to If-Range with an ETag, as some CDNs do."""
+
+    def first(self, request):
+        return None if (request.header("If-Range") or "").startswith('"') else super().first(request)
+
+
+@pytest.mark.parametrize("digest", [None, SHA256])
+def test_a_server_that_ignores_if_range_still_resumes(setting, scripted, digest):
+    step = 600_000
+    server = scripted(WithoutIfRange(BODY, faults=[cut(step)]))
+    result = setting.download(server.url, digest=digest)
+    assert setting.path.read_bytes() == BODY
+    assert server.requests[-1].header("Range") == f"bytes={step}-"
+    assert server.requests[-1].header("If-Range") is None
+    assert len(server.requests) == (3 if digest is None else 2)
+    assert result.size == SIZE
+
+
+def test_a_range_of_another_version_is_not_joined_without_if_range(setting, scripted):
+    served = WithoutIfRange(BODY, faults=[cut(HALF), lambda served, _: [response(200, served.fields(), served.body)]])
+    served.faults.append(changed(etag='"v2"', body=OTHER))
+    setting.download(scripted(served).url)
+    assert setting.path.read_bytes() == OTHER
+
+
+def test_a_range_without_an_etag_is_proven_by_the_digest(setting, scripted):
+    server = scripted(Served(BODY, faults=[cut(HALF), changed(etag=None)]))
+    setting.download(server.url, digest=SHA256)
+    assert setting.path.read_bytes() == BODY
+    assert setting.budget.used == SIZE
+
+
+PORTAL = response(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Please log in</html>")
+DATED_PORTAL = response(200, {"Content-Type": "TEXT/HTML", "ETag": '"p"', "Last-Modified": OLD}, b"<html>" + BODY)
+
+
+@pytest.mark.parametrize(
+    ("name", "portal"), [("file", PORTAL), ("model.bin", DATED_PORTAL), ("file", response(200, {}, b"{}"))]
+)
+def test_a_captive_portal_costs_no_received_byte(once, scripted, name, portal):
+    once.path = once.path.with_name(name)
+    served = Served(BODY, faults=[cut(HALF), instead(portal)])
+    server = scripted(served)
+    with pytest.raises(httpconn.TruncatedBody):
+        once.download(server.url)
+    with pytest.raises(httpconn.UnexpectedContent, match="resume=False") as caught:
+        once.download(server.url)
+    assert caught.value.retryable
+    assert not once.path.exists()
+    assert once.download(server.url).resumed == HALF
+    assert server.requests[-1].header("Range") == f"bytes={HALF}-"
+    assert once.path.read_bytes() == BODY
+
+
+def test_a_portal_that_goes_away_is_a_failed_attempt(setting, scripted):
+    server = scripted(Served(BODY, faults=[cut(HALF), instead(PORTAL)]))
+    setting.download(server.url)
+    assert setting.path.read_bytes() == BODY
+    assert ranges(server) == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
+
+
+def test_a_file_that_became_another_one_is_downloaded_whole(setting, scripted):
+    server = scripted(Served(BODY, faults=[cut(HALF), changed(etag='"v2"', body=OTHER[:1000])]))
+    setting.download(server.url)
+    assert setting.path.read_bytes() == OTHER[:1000]
 
 
 def test_no_retry_means_none(once, scripted):
