@@ -1,4 +1,4 @@
-"""The access policy: what it allows, what it says when it does not, and that it is a value."""
+"""The access policy: its rules, its messages, and its properties as a value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def builder(access: AccessPolicy) -> RequestBuilder:
 
 
 def reason_of(access: AccessPolicy, url: str) -> str | None:
-    """Why a policy denies a URL, or None."""
+    """Return the reason why a policy denies a URL, or None."""
     try:
         builder(access).spec(url)
     except AccessDenied as error:
@@ -36,13 +36,13 @@ def reason_of(access: AccessPolicy, url: str) -> str | None:
 
 
 @pytest.mark.parametrize(("url", "reason"), DENIED.items())
-def test_strangers_are_denied_what_leads_inside(url: str, reason: str) -> None:
+def test_untrusted_urls_cannot_reach_internal_addresses(url: str, reason: str) -> None:
     assert reason_of(PUBLIC, url) == reason
     assert reason_of(ANYWHERE, url) is None
 
 
 @pytest.mark.parametrize("url", READ)
-def test_anywhere_is_anywhere(url: str) -> None:
+def test_anywhere_allows_every_url(url: str) -> None:
     assert reason_of(ANYWHERE, url) is None
     assert not ANYWHERE.judges_addresses
 
@@ -50,7 +50,7 @@ def test_anywhere_is_anywhere(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://example.com/", "http://1.1.1.1:8080/", "https://[2606:4700::1]/", "http://a./"]
 )
-def test_strangers_may_have_what_is_public(url: str) -> None:
+def test_untrusted_urls_can_reach_public_addresses(url: str) -> None:
     assert reason_of(PUBLIC, url) is None
 
 
@@ -69,7 +69,7 @@ def denial(policy: AccessPolicy, *addresses: str) -> str | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.host)
-def test_one_forbidden_answer_refuses_them_all(case: Lookup) -> None:
+def test_one_denied_address_denies_the_host(case: Lookup) -> None:
     assert denial(PUBLIC, *case.lookups[0]) == case.reason
 
 
@@ -119,7 +119,7 @@ class TestHosts:
             ("*.com", ["example.com", "a.example.com"], ["com"]),
         ],
     )
-    def test_a_pattern_is_for_its_names(self, pattern: str, matches: list[str], others: list[str]) -> None:
+    def test_a_pattern_matches_its_names(self, pattern: str, matches: list[str], others: list[str]) -> None:
         for host in matches:
             assert reason_of(AccessPolicy(allowed_hosts=[pattern]), f"http://{host}/") is None
             assert reason_of(AccessPolicy(denied_hosts=[pattern]), f"http://{host}/") == "denied host"
@@ -127,12 +127,12 @@ class TestHosts:
             assert reason_of(AccessPolicy(allowed_hosts=[pattern]), f"http://{host}/") == "host not allowed"
             assert reason_of(AccessPolicy(denied_hosts=[pattern]), f"http://{host}/") is None
 
-    def test_denied_beats_allowed(self) -> None:
+    def test_denied_takes_precedence_over_allowed(self) -> None:
         policy = AccessPolicy(allowed_hosts=["*.example.com"], denied_hosts=["internal.example.com"])
         assert reason_of(policy, "http://www.example.com/") is None
         assert reason_of(policy, "http://internal.example.com/") == "denied host"
 
-    def test_an_allowed_host_still_leads_to_a_public_address(self) -> None:
+    def test_an_allowed_host_must_have_a_public_address(self) -> None:
         policy = AccessPolicy.public_internet(allowed_hosts=["127.0.0.1", "name.example"])
         assert reason_of(policy, "http://127.0.0.1/") == "loopback"
         assert denial(policy, "127.0.0.1") == "loopback"
@@ -165,19 +165,19 @@ class TestHosts:
         ],
     )
     @pytest.mark.parametrize("name", ["allowed_hosts", "denied_hosts"])
-    def test_what_is_no_host_is_refused(self, name: str, pattern: str) -> None:
+    def test_an_invalid_host_is_refused(self, name: str, pattern: str) -> None:
         with pytest.raises(InvalidRequest, match="AccessPolicy"):
             AccessPolicy(**{name: [pattern]})
 
 
 class TestNetworks:
-    def test_an_internal_range_can_be_opened(self) -> None:
+    def test_an_internal_network_can_be_allowed(self) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=["10.1.0.0/16", "fd12::/16"])
         assert denial(policy, "10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "fd12::1", "8.8.8.8") is None
         assert denial(policy, "10.2.0.0") == "private network"
         assert denial(policy, "fd13::1") == "unique local network"
 
-    def test_denied_beats_allowed(self) -> None:
+    def test_denied_takes_precedence_over_allowed(self) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=["10.0.0.0/8"], denied_networks=["10.1.0.0/16"])
         assert denial(policy, "10.0.0.1") is None
         assert denial(policy, "10.1.0.1") == denial(policy, "::ffff:10.1.0.1") == "denied network"
@@ -200,29 +200,29 @@ class TestNetworks:
             policy.judge_address("name.example", address)
         AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"]).judge_address("name.example", address)
 
-    def test_denied_networks_count_without_the_table(self) -> None:
+    def test_denied_networks_apply_without_public(self) -> None:
         policy = AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"])
         assert policy.judges_addresses
         assert denial(policy, "10.0.0.1") == "denied network"
         assert denial(policy, "127.0.0.1") is None
         assert denial(policy, "no address") == "no address"
 
-    def test_ipv6_as_a_whole_opens_no_ipv4_address(self) -> None:
+    def test_allowing_all_of_ipv6_allows_no_ipv4_address(self) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=["::/0"])
         assert denial(policy, "fd12::1") is None
         assert denial(policy, "::ffff:127.0.0.1") == denial(policy, "64:ff9b::127.0.0.1") == "loopback"
 
     @pytest.mark.parametrize("network", ["169.254.0.0/16", "169.254.169.254/31", "0.0.0.0/0"])
-    def test_a_range_does_not_open_the_metadata_in_it(self, network: str) -> None:
+    def test_a_network_does_not_allow_the_metadata_address_in_it(self, network: str) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=[network])
         assert denial(policy, "169.254.169.254") == denial(policy, "::ffff:169.254.169.254") == "cloud metadata"
         assert denial(policy, "169.254.169.255") is None
 
-    def test_metadata_is_opened_by_its_address(self) -> None:
+    def test_the_metadata_address_can_be_allowed_by_itself(self) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=["169.254.169.254", "fd00:ec2::254"])
         assert denial(policy, "169.254.169.254", "fd00:ec2::254") is None
 
-    def test_networks_for_no_table_are_refused(self) -> None:
+    def test_allowed_networks_need_public(self) -> None:
         with pytest.raises(InvalidRequest, match="allowed_networks"):
             AccessPolicy.anywhere(allowed_networks=["10.0.0.0/8"])
 
@@ -230,7 +230,7 @@ class TestNetworks:
         "bad", ["10.0.0.0/8", b"10.0.0.0", 5, None, ["10.0.0.1/8"], ["x"], [""], [10], [None], ["fe80::1%1"]]
     )
     @pytest.mark.parametrize("name", ["allowed_networks", "denied_networks"])
-    def test_what_is_no_network_is_refused(self, name: str, bad: Any) -> None:
+    def test_an_invalid_network_is_refused(self, name: str, bad: Any) -> None:
         with pytest.raises(InvalidRequest, match=name):
             AccessPolicy.public_internet(**{name: bad})
 
@@ -243,7 +243,7 @@ class TestTheRest:
         assert reason_of(policy, "http://example.com/") == reason_of(policy, "https://example.com:22/") == "port"
 
     @pytest.mark.parametrize("ports", [443, "443", [0], [65536], [-1], ["443"], [True], [443.0]])
-    def test_what_is_no_port_is_refused(self, ports: Any) -> None:
+    def test_an_invalid_port_is_refused(self, ports: Any) -> None:
         with pytest.raises(InvalidRequest, match=r"AccessPolicy\.ports"):
             AccessPolicy(ports=ports)
 
@@ -265,33 +265,33 @@ class TestTheRest:
                 PUBLIC.judge_method(method)
 
     @pytest.mark.parametrize("url", [None, 3, b"http://x/", ["http://x/"]])
-    def test_what_is_no_text_is_explained_as_no_url(self, url: Any) -> None:
+    def test_a_value_that_is_not_text_is_an_invalid_url(self, url: Any) -> None:
         checked = PUBLIC.check(url)
         assert (checked.allowed, checked.reason, checked.url) == (False, "invalid URL", "")
 
     @pytest.mark.parametrize("addresses", [None, 3, "10.0.0.1", b"10.0.0.1", [None], [b"10.0.0.1"]])
-    def test_only_text_is_explained_as_addresses(self, addresses: Any) -> None:
+    def test_addresses_must_be_text(self, addresses: Any) -> None:
         with pytest.raises(InvalidRequest, match="addresses"):
             PUBLIC.check("http://x.example/", addresses)
 
-    def test_own_interfaces_are_judged_where_they_are_known(self) -> None:
+    def test_a_policy_without_own_interfaces_checks_addresses(self) -> None:
         assert PUBLIC.judges_addresses
         assert AccessPolicy(own_interfaces=False).judges_addresses
 
     @pytest.mark.parametrize("value", [None, "", "anywhere", " Anywhere "])
-    def test_the_environment_says_nothing(self, value: str | None) -> None:
+    def test_without_a_variable_everything_is_allowed(self, value: str | None) -> None:
         assert AccessPolicy.from_environment(value) == ANYWHERE
 
     @pytest.mark.parametrize("value", ["public", "PUBLIC", "public "])
-    def test_the_environment_says_public(self, value: str) -> None:
+    def test_the_variable_can_be_public(self, value: str) -> None:
         assert AccessPolicy.from_environment(value) == PUBLIC
 
     @pytest.mark.parametrize("value", ["pubic", "1", "true", "none", " ", "public,anywhere"])
-    def test_what_the_environment_says_is_not_guessed(self, value: str) -> None:
+    def test_an_invalid_variable_is_an_error(self, value: str) -> None:
         with pytest.raises(InvalidRequest, match="HTTPCONN_ACCESS"):
             AccessPolicy.from_environment(value)
 
-    def test_strangers_get_less_by_default(self) -> None:
+    def test_a_public_policy_has_lower_defaults(self) -> None:
         timeouts, limits, redirects = PUBLIC.defaults
         assert (timeouts.total, limits.max_bytes, redirects.max_hops) == (30.0, 64 * 1024 * 1024, 5)
         assert ANYWHERE.defaults == (type(timeouts)(), type(limits)(), type(redirects)())
@@ -315,11 +315,11 @@ class TestTheValue:
             assert repr(again).startswith("AccessPolicy(")
         assert len({ANYWHERE, PUBLIC, self.FULL}) == 3
 
-    def test_it_is_made_out_of_another(self) -> None:
+    def test_it_can_be_changed_by_replace(self) -> None:
         assert dataclasses.replace(PUBLIC, ports={443}) == AccessPolicy.public_internet(ports=[443])
         assert dataclasses.replace(self.FULL) == self.FULL
 
-    def test_what_is_written_differently_is_the_same(self) -> None:
+    def test_equal_rules_in_other_spellings_are_equal(self) -> None:
         other = dataclasses.replace(
             self.FULL, allowed_hosts=("*.example.COM.",), denied_networks=[ip_network("10.1.0.0/16")]
         )
@@ -340,7 +340,7 @@ class TestTheError:
             builder(PUBLIC).spec("http://10.0.0.1/path?token=secret")
         return caught.value
 
-    def test_it_says_all_to_the_operator(self) -> None:
+    def test_the_message_for_the_operator_names_the_rule(self) -> None:
         error = self.error()
         assert error.rule == "private network 10.0.0.0/8 (RFC 1918)"
         assert error.reason == "private network"
@@ -348,7 +348,7 @@ class TestTheError:
         assert str(error).startswith("10.0.0.1 is forbidden: private network 10.0.0.0/8 (RFC 1918)")
         assert (error.fault, error.retryable) == ("caller", False)
 
-    def test_it_says_the_same_of_everything_to_a_stranger(self) -> None:
+    def test_the_public_message_is_always_the_same(self) -> None:
         policy = AccessPolicy.public_internet(ports={443, 80}, denied_hosts=["a.example"], schemes={"http"})
         urls = [
             "http://10.0.0.1/",
@@ -367,6 +367,6 @@ class TestTheError:
         again = pickle.loads(pickle.dumps(error))
         assert (again.rule, again.reason, again.url, str(again)) == (error.rule, error.reason, error.url, str(error))
 
-    def test_it_names_where_a_host_leads(self) -> None:
+    def test_it_names_the_address_of_the_host(self) -> None:
         with pytest.raises(AccessDenied, match=r"name\.example leads to ::1, forbidden: loopback ::1/128"):
             PUBLIC.judge_address("name.example", "::1")

@@ -1,4 +1,4 @@
-"""Options: refused when they are made, never when they are used."""
+"""Options: invalid values are refused when an option is created."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make(kind: type[Any], name: str, value: object) -> Any:
 
 
 def type_name(value: object) -> str:
-    """The id of a case whose value may have more digits than Python writes."""
+    """Return the id of a case. Its value can have more digits than Python prints."""
     return type(value).__name__
 
 
@@ -39,7 +39,7 @@ def of(*types: str) -> list[tuple[type[Any], str]]:
 
 
 @pytest.mark.parametrize(("kind", "name", "declared"), FIELDS)
-def test_none_is_for_the_fields_that_declare_it(kind: type[Any], name: str, declared: str) -> None:
+def test_none_is_accepted_where_it_is_declared(kind: type[Any], name: str, declared: str) -> None:
     if declared.endswith("| None"):
         assert getattr(make(kind, name, None), name) is None
         return
@@ -49,7 +49,7 @@ def test_none_is_for_the_fields_that_declare_it(kind: type[Any], name: str, decl
 
 @pytest.mark.parametrize("value", [*NEVER_RIGHT, True, False], ids=type_name)
 @pytest.mark.parametrize(("kind", "name"), of("float", "int"))
-def test_what_is_no_number_in_range_is_refused(kind: type[Any], name: str, value: object) -> None:
+def test_a_value_that_is_not_a_number_in_range_is_refused(kind: type[Any], name: str, value: object) -> None:
     with pytest.raises(errors.InvalidRequest, match=name):
         make(kind, name, value)
 
@@ -62,7 +62,7 @@ def test_a_flag_is_true_or_false(kind: type[Any], name: str, value: object) -> N
 
 
 @pytest.mark.parametrize(("kind", "name"), of("float"))
-def test_seconds_are_few_enough_for_the_waits_of_the_system(kind: type[Any], name: str) -> None:
+def test_seconds_are_limited_to_what_systems_can_wait(kind: type[Any], name: str) -> None:
     seconds = getattr(make(kind, name, 2e6), name)
     assert seconds <= threading.TIMEOUT_MAX
     with pytest.raises(errors.InvalidRequest, match="at most 2,000,000"):
@@ -87,7 +87,7 @@ ZEROS = {
 
 
 @pytest.mark.parametrize(("kind", "name"), of("float", "int"))
-def test_zero_is_for_the_fields_where_it_means_none(kind: type[Any], name: str) -> None:
+def test_zero_is_accepted_where_it_means_no_limit(kind: type[Any], name: str) -> None:
     if name in ZEROS:
         assert getattr(make(kind, name, 0), name) == 0
         return
@@ -118,7 +118,7 @@ def test_collections_are_frozen() -> None:
     assert policy.schemes == frozenset({"https"})
 
 
-def test_a_rate_that_is_next_to_nothing_is_refused() -> None:
+def test_a_rate_that_is_too_low_is_refused() -> None:
     with pytest.raises(errors.InvalidRequest, match=r"RateLimit\.rate"):
         RateLimit(1e-300)
 
@@ -129,7 +129,7 @@ def test_retries_are_a_policy_or_a_count(retries: Any) -> None:
         RetryPolicy.of(retries)
 
 
-def test_numbers_stand_for_options() -> None:
+def test_numbers_are_short_forms_of_options() -> None:
     assert Timeouts.of(5).total == 5
     assert RetryPolicy.of(0).attempts == 1
     assert RetryPolicy.of(3).attempts == 4

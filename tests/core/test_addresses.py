@@ -1,4 +1,4 @@
-"""The address table: each row to its last address, and the longest prefix for any address."""
+"""The address table: every row, and the longest prefix for any address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def bits(address: Address) -> str:
 
 
 def by_hand(address: Address) -> AddressClass:
-    """The table read row by row, in bits: slow, and with nothing of the way the library reads it."""
+    """Classify an address by comparing the bits of each row. It shares no code with the library."""
     if isinstance(address, IPv6Address) and bits(address)[:96] in (
         "0" * 80 + "1" * 16,
         f"{0x64:016b}{0xFF9B:016b}" + "0" * 64,
@@ -39,7 +39,7 @@ def by_hand(address: Address) -> AddressClass:
 
 
 def edges(row: AddressClass) -> list[Address]:
-    """The first and last address of a row, the neighbours before and after it, and one inside."""
+    """Return the first and last address of a row, their neighbours, and an address inside."""
     network = ip_network(row.network)
     first, last = int(network[0]), int(network[-1])
     numbers = {first - 1, first, (first + last) // 2, last, last + 1}
@@ -48,20 +48,20 @@ def edges(row: AddressClass) -> list[Address]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.network)
-def test_a_row_reaches_from_its_first_to_its_last_address(row: AddressClass) -> None:
+def test_a_row_covers_its_first_to_its_last_address(row: AddressClass) -> None:
     for address in edges(row):
         assert classify(address) == by_hand(address), address
         assert classify(str(address)) == by_hand(address), address
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.network)
-def test_a_row_decides_about_an_address_of_its_own(row: AddressClass) -> None:
+def test_a_row_decides_the_class_of_its_addresses(row: AddressClass) -> None:
     own = [address for address in edges(row) if address in ip_network(row.network) and by_hand(address) is row]
     assert own or row.network in STANDS_FOR_IPV4 or row.network == "0.0.0.0/0"
 
 
 @pytest.mark.parametrize("table", TABLES.values())
-def test_no_network_stands_twice(table: tuple[AddressClass, ...]) -> None:
+def test_no_network_is_listed_twice(table: tuple[AddressClass, ...]) -> None:
     networks = [ip_network(row.network) for row in table]
     assert len(set(networks)) == len(networks)
     assert all(row.reason and row.source for row in table)
@@ -74,13 +74,13 @@ def test_the_corpus(text: str, reason: str | None) -> None:
     assert verdict.reason == (reason or "public internet")
 
 
-def test_a_rule_says_what_a_network_is_and_who_says_so() -> None:
+def test_a_rule_names_the_purpose_and_the_source_of_a_network() -> None:
     assert classify("10.1.2.3").rule == "private network 10.0.0.0/8 (RFC 1918)"
     assert classify("::ffff:10.1.2.3").rule == "private network 10.0.0.0/8 (RFC 1918)"
 
 
 def any_address() -> st.SearchStrategy[Address]:
-    """Anywhere, and near the rows, where chance alone would never come."""
+    """Generate any addresses, and addresses near the rows of the table."""
     near = st.tuples(st.sampled_from(ROWS), st.integers(-3, 3), st.booleans()).map(lambda drawn: _near(*drawn))
     inside = st.sampled_from(ROWS).flatmap(lambda row: st.ip_addresses(network=row.network))
     mapped = st.ip_addresses(v=4).map(lambda inner: ip_address(f"::ffff:{inner}"))
@@ -95,18 +95,18 @@ def _near(row: AddressClass, distance: int, at_end: bool) -> Address:
 
 
 @given(any_address())
-def test_any_address_falls_to_the_longest_prefix_around_it(address: Address) -> None:
+def test_the_longest_prefix_decides_for_any_address(address: Address) -> None:
     assert classify(address) == classify(str(address)) == by_hand(address)
 
 
 @given(st.ip_addresses(v=4))
-def test_what_stands_for_an_ipv4_address_is_judged_as_it(address: IPv4Address) -> None:
+def test_an_address_that_embeds_an_ipv4_address_has_its_class(address: IPv4Address) -> None:
     assert classify(f"::ffff:{address}") == classify(f"64:ff9b::{address}") == classify(address)
 
 
 @given(any_address())
-def test_what_is_not_global_for_python_is_not_public(address: Address) -> None:
-    """The standard library's list is shorter than ours everywhere but for the forms that are unwrapped."""
+def test_addresses_that_python_calls_not_global_are_not_public(address: Address) -> None:
+    """The standard library's list is shorter, except for addresses that embed an IPv4 address."""
     if classify(address).public and getattr(address, "ipv4_mapped", None) is None:
         assert address.is_global
 
@@ -118,7 +118,9 @@ def test_any_text_is_an_address_or_not_public(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.ip_addresses(v=4), st.integers(0, 32)), max_size=8), st.ip_addresses(v=4))
-def test_ranges_find_the_longest_of_any_networks(rows: list[tuple[IPv4Address, int]], address: IPv4Address) -> None:
+def test_a_prefix_table_finds_the_longest_prefix_of_any_networks(
+    rows: list[tuple[IPv4Address, int]], address: IPv4Address
+) -> None:
     networks = [ip_network(f"{start}/{length}", strict=False) for start, length in rows]
     around = [each for each in networks if address in each]
     expected = max(around, key=lambda each: each.prefixlen, default=None)

@@ -1,4 +1,4 @@
-"""Blocks: whatever is read, the bytes are those of the file, and memory is bounded."""
+"""The block cache: reads return the bytes of the file, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def most_bytes(blocks):
     most=st.integers(2, 8),
     reads=st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(0, 500)), max_size=20),
 )
-def test_any_reads_give_the_bytes_of_the_file(size, most, reads):
+def test_reads_return_the_bytes_of_the_file(size, most, reads):
     blocks = BlockCache(len(CONTENT), size, most)
     for offset, count in reads:
         end = min(offset + count, len(CONTENT))
@@ -44,28 +44,28 @@ def test_any_reads_give_the_bytes_of_the_file(size, most, reads):
 
 
 @given(size=st.integers(1, 300), most=st.integers(2, 8), step=st.integers(1, 300))
-def test_reading_on_asks_for_each_byte_once(size, most, step):
+def test_sequential_reads_request_each_byte_once(size, most, step):
     blocks, asked = BlockCache(len(CONTENT), size, most), []
     for offset in range(0, len(CONTENT), step):
         read(blocks, offset, min(offset + step, len(CONTENT)), asked)
     assert sum(last - first + 1 for first, last in asked) == len(CONTENT)
 
 
-def test_reading_on_is_given_more_with_each_question():
+def test_sequential_reads_double_the_request():
     blocks, asked = BlockCache(1000, 10, 16), []
     for offset in range(0, 1000, 10):
         read(blocks, offset, offset + 10, asked)
     assert [last - first + 1 for first, last in asked[:5]] == [20, 30, 50, 90, 90]
 
 
-def test_reading_here_and_there_is_given_no_more_than_its_blocks():
+def test_random_reads_request_only_their_blocks():
     blocks, asked = BlockCache(1000, 10, 16), []
     for offset in (500, 100, 905, 300):
         read(blocks, offset, offset + 10, asked)
     assert asked == [(500, 509), (100, 109), (900, 919), (300, 309)]
 
 
-def test_what_was_used_longest_ago_goes_first():
+def test_the_least_recently_used_block_is_removed_first():
     blocks = BlockCache(1000, 10, 2)
     for first in (0, 100):
         blocks.keep(first, CONTENT[first : first + 10])

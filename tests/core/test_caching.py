@@ -22,19 +22,19 @@ REDIRECTS = [301, 302, 303, 307, 308]
 
 
 def at(seconds: float) -> str:
-    """An HTTP date, so many seconds from now."""
+    """Return the HTTP date of a time relative to ``NOW``."""
     return formatdate(NOW + seconds, usegmt=True)
 
 
 def head(status: int = 200, lines: list[tuple[str, str]] | None = None, **fields: str) -> Head:
-    """The head of a response with these fields."""
+    """Return the head of a response with these fields."""
     given = lines or [(name.replace("_", "-").title(), value) for name, value in fields.items()]
     raw = [(name.encode(), value.encode("latin-1")) for name, value in given]
     return Head(status, b"", b"HTTP/1.1", raw, by_name(raw))
 
 
 def kept(status: int = 200, *, asked_at: float = NOW, **fields: str) -> Record | None:
-    """What is stored of a response with these fields."""
+    """Return the record of a response with these fields, or None."""
     return caching.record_of(head(status, **fields), b"body", asked_at, NOW)
 
 
@@ -125,7 +125,7 @@ NOT_KEPT = [
 
 
 @pytest.mark.parametrize(("fields", "seconds"), FRESH_FOR)
-def test_an_answer_is_fresh_for_so_long(fields: dict[str, str], seconds: int) -> None:
+def test_a_response_is_fresh_for_its_lifetime(fields: dict[str, str], seconds: int) -> None:
     record = kept(**fields)
     assert record is not None
     assert caching.is_fresh(record, NOW)
@@ -134,7 +134,7 @@ def test_an_answer_is_fresh_for_so_long(fields: dict[str, str], seconds: int) ->
 
 
 @pytest.mark.parametrize("fields", NEVER_FRESH)
-def test_an_answer_is_asked_about_each_time(fields: dict[str, str]) -> None:
+def test_a_response_without_a_lifetime_is_validated_each_time(fields: dict[str, str]) -> None:
     record = kept(**fields)
     assert record is not None
     assert not caching.is_fresh(record, NOW)
@@ -142,18 +142,18 @@ def test_an_answer_is_asked_about_each_time(fields: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("fields", NOT_KEPT)
-def test_an_answer_is_not_kept(fields: dict[str, str]) -> None:
+def test_a_response_is_not_stored(fields: dict[str, str]) -> None:
     assert kept(**fields) is None
 
 
-def test_the_time_that_the_answer_took_is_part_of_its_age() -> None:
+def test_the_duration_of_the_request_is_part_of_the_age() -> None:
     record = kept(cache_control="max-age=60", asked_at=NOW - 30)
     assert record is not None
     assert caching.is_fresh(record, NOW + 29)
     assert not caching.is_fresh(record, NOW + 30)
 
 
-def test_a_clock_that_was_set_back_makes_nothing_fresh() -> None:
+def test_a_clock_that_was_set_back_makes_no_response_fresh() -> None:
     record = kept(cache_control="max-age=60")
     assert record is not None
     assert not caching.is_fresh(record, NOW - 5)
@@ -197,49 +197,49 @@ def test_all_forms_of_an_http_date_are_read(date: str) -> None:
 
 
 class TestStatuses:
-    """Which statuses are stored."""
+    """Responses of each status."""
 
     @pytest.mark.parametrize("status", [200, 203, 204, 299, *REDIRECTS, *ERRORS])
-    def test_with_a_lifetime_are_fresh_so_long(self, status: int) -> None:
+    def test_with_a_lifetime_are_fresh_for_it(self, status: int) -> None:
         record = stored(status, cache_control="max-age=600")
         assert caching.is_fresh(record, NOW + 599)
         assert not caching.is_fresh(record, NOW + 600)
 
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 522])
-    def test_that_may_pass_are_fresh_briefly(self, status: int) -> None:
+    def test_that_are_transient_are_fresh_for_a_minute(self, status: int) -> None:
         record = stored(status, cache_control="max-age=600")
         assert caching.is_fresh(record, NOW + BRIEF - 1)
         assert not caching.is_fresh(record, NOW + BRIEF)
 
     @pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
-    def test_may_be_guessed_fresh(self, status: int) -> None:
+    def test_have_a_heuristic_lifetime(self, status: int) -> None:
         assert caching.is_fresh(stored(status, last_modified=at(-DAY)), NOW)
 
     @pytest.mark.parametrize("status", [302, 303, 307, 400, 403, 500, 502, 503, 504, 599])
-    def test_may_not_be_guessed_fresh(self, status: int) -> None:
+    def test_have_no_heuristic_lifetime(self, status: int) -> None:
         assert kept(status, last_modified=at(-DAY)) is None
 
-    def test_may_be_guessed_fresh_if_they_are_public(self) -> None:
+    def test_have_a_heuristic_lifetime_if_they_are_public(self) -> None:
         assert caching.is_fresh(stored(599, last_modified=at(-DAY), cache_control="public"), NOW)
 
     @pytest.mark.parametrize("status", [201, 202])
-    def test_are_asked_about_where_nothing_may_be_guessed(self, status: int) -> None:
+    def test_are_validated_without_a_heuristic_lifetime(self, status: int) -> None:
         assert not caching.is_fresh(stored(status, last_modified=at(-DAY)), NOW)
 
     @pytest.mark.parametrize("status", [206, 304])
-    def test_of_a_part_are_never_stored(self, status: int) -> None:
+    def test_of_partial_responses_are_never_stored(self, status: int) -> None:
         assert kept(status, cache_control="max-age=600") is None
 
     @pytest.mark.parametrize("status", [404, 301])
-    def test_other_than_success_are_not_asked_about(self, status: int) -> None:
+    def test_other_than_success_are_not_validated(self, status: int) -> None:
         assert kept(status, etag='"a"') is None
         assert caching.conditions(stored(status, etag='"a"', cache_control="max-age=1")) == ()
 
-    def test_that_nobody_knows_must_be_understood_if_the_server_says_so(self) -> None:
+    def test_that_are_unknown_are_not_stored_with_must_understand(self) -> None:
         assert kept(599, cache_control="max-age=600, must-understand, no-store") is None
         assert kept(599, cache_control="max-age=600, must-understand") is None
 
-    def test_keep_the_header_of_an_error_without_that_of_the_connection(self) -> None:
+    def test_of_errors_keep_the_header_without_the_fields_of_the_connection(self) -> None:
         given = {"connection": "x-hop", "x_hop": "1", "keep_alive": "5", "x_error_code": "Gone\xe9"}
         record = stored(404, cache_control="max-age=600", age="5", **given)
         values = caching.head_of(record, NOW + 3).values
@@ -280,7 +280,7 @@ WANTED = [
 
 
 @pytest.mark.parametrize(("fields", "expected"), WANTED)
-def test_a_caller_says_what_is_wanted_of_the_cache(fields: dict[str, str], expected: RequestDirectives) -> None:
+def test_the_request_header_controls_the_cache(fields: dict[str, str], expected: RequestDirectives) -> None:
     assert caching.request_directives(spec(**fields)) == expected
 
 
@@ -298,7 +298,7 @@ def test_a_caller_says_what_is_wanted_of_the_cache(fields: dict[str, str], expec
         (RequestDirectives(max_stale=LONGEST), "no-cache", 0, False),
     ],
 )
-def test_a_stored_response_is_used_as_the_caller_wants(
+def test_a_stored_response_is_used_within_the_directives_of_the_request(
     wanted: RequestDirectives, control: str, after: int, usable: bool
 ) -> None:
     assert caching.is_usable(stored(cache_control=control, etag='"a"'), wanted, NOW + after) is usable
@@ -330,16 +330,18 @@ APART = [
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
-def test_requests_share_a_response_where_only_the_writing_differs(one: dict[str, str], other: dict[str, str]) -> None:
+def test_requests_whose_headers_differ_only_in_spelling_share_a_response(
+    one: dict[str, str], other: dict[str, str]
+) -> None:
     assert caching.key(spec(**one)) == caching.key(spec(**other))
 
 
 @pytest.mark.parametrize(("one", "other"), APART)
-def test_requests_with_another_header_share_no_response(one: dict[str, str], other: dict[str, str]) -> None:
+def test_requests_with_different_headers_share_no_response(one: dict[str, str], other: dict[str, str]) -> None:
     assert caching.key(spec(**one)) != caching.key(spec(**other))
 
 
-def test_requests_for_another_query_share_no_response() -> None:
+def test_requests_with_different_queries_share_no_response() -> None:
     urls = [
         "http://a.example/",
         "https://a.example/",
@@ -351,7 +353,7 @@ def test_requests_for_another_query_share_no_response() -> None:
 
 
 class TestA304:
-    """What it says of the answer that there is."""
+    """A 304 response to a validation."""
 
     def confirmed(self, record: Record | None, **fields: str) -> Record | None:
         assert record is not None
@@ -363,23 +365,23 @@ class TestA304:
         assert caching.is_fresh(record, NOW + 159)
         assert not caching.is_fresh(record, NOW + 160)
 
-    def test_says_how_long_from_now_on(self) -> None:
+    def test_can_set_a_new_lifetime(self) -> None:
         record = self.confirmed(kept(etag='"a"', cache_control="max-age=60"), cache_control="max-age=5")
         assert record is not None
         assert not caching.is_fresh(record, NOW + 105)
 
-    def test_makes_no_past_date_fresh(self) -> None:
+    def test_with_an_old_date_makes_nothing_fresh(self) -> None:
         record = self.confirmed(kept(etag='"a"', expires=at(60)))
         assert record is not None
         assert not caching.is_fresh(record, NOW + 100)
 
-    def test_leaves_the_type_of_the_body_as_it_was(self) -> None:
+    def test_keeps_the_content_type(self) -> None:
         record = self.confirmed(kept(etag='"a"', content_type="text/plain"), content_type="text/html")
         assert record is not None
         assert record.fields["content-type"] == "text/plain"
 
     @pytest.mark.parametrize(("ours", "theirs"), [('"a"', 'W/"a"'), ('W/"a"', '"a"')])
-    def test_may_name_the_version_weakly(self, ours: str, theirs: str) -> None:
+    def test_can_name_the_version_by_a_weak_tag(self, ours: str, theirs: str) -> None:
         assert self.confirmed(kept(etag=ours), etag=theirs) is not None
 
     def test_of_another_version_confirms_nothing(self) -> None:
@@ -396,7 +398,7 @@ class TestA304:
         ("no-cache, stale-if-error=60", 1, False),
     ],
 )
-def test_an_answer_stands_in_for_a_server_that_fails(ruled: str, after: int, may: bool) -> None:
+def test_a_stored_response_replaces_the_error_of_a_server(ruled: str, after: int, may: bool) -> None:
     record = kept(cache_control=ruled, etag='"a"')
     assert record is not None
     assert caching.may_replace_error(record, RequestDirectives(), NOW + after) is may
@@ -404,7 +406,7 @@ def test_an_answer_stands_in_for_a_server_that_fails(ruled: str, after: int, may
 
 
 @given(st.dictionaries(st.sampled_from([*caching.KEPT, "age", "vary"]), st.text(max_size=40)), st.text(max_size=40))
-def test_no_header_breaks_the_rules(header: dict[str, str], directives: str) -> None:
+def test_no_header_raises_an_error(header: dict[str, str], directives: str) -> None:
     values = {name.encode(): value.encode() for name, value in {**header, "cache-control": directives}.items()}
     response = Head(200, b"", b"HTTP/1.1", list(values.items()), values)
     record = caching.record_of(response, b"", NOW, NOW)
@@ -417,7 +419,7 @@ def test_no_header_breaks_the_rules(header: dict[str, str], directives: str) -> 
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 20_000))
-def test_an_answer_is_fresh_exactly_until_its_age_is_its_lifetime(lifetime: int, age: int, later: int) -> None:
+def test_a_response_is_fresh_until_its_age_equals_its_lifetime(lifetime: int, age: int, later: int) -> None:
     record = kept(cache_control=f"max-age={lifetime}", age=str(age), etag='"a"')
     assert record is not None
     assert caching.is_fresh(record, NOW + later) is (age + later < lifetime)

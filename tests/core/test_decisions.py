@@ -1,4 +1,4 @@
-"""Redirects, rates and limits: tables of decisions."""
+"""Redirects, body limits and deadlines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(spec: RequestSpec) -> set[str]:
 
 
 @pytest.mark.parametrize("location", ["/b", "//a.com/b", "b", "https://a.com/b", "https://a.com:443/b"])
-def test_a_hop_within_the_origin_keeps_its_headers(location: str) -> None:
+def test_a_redirect_within_the_origin_keeps_its_headers(location: str) -> None:
     hops, spec = trail("https://a.com/a")
     assert {"X-Key", "Authorization", "X-Conn"} <= names(hops.follow(spec, location.encode()))
 
@@ -38,18 +38,18 @@ def test_a_hop_within_the_origin_keeps_its_headers(location: str) -> None:
 @pytest.mark.parametrize(
     "location", ["https://b.com/", "https://a.com:444/", "//sub.a.com/", "https://a.com.evil.com/"]
 )
-def test_a_hop_to_another_origin_keeps_nothing_that_was_given(location: str) -> None:
+def test_a_redirect_to_another_origin_drops_the_headers_of_the_caller(location: str) -> None:
     hops, spec = trail("https://a.com/a")
     assert names(hops.follow(spec, location.encode())) == {"User-Agent", "Accept", "Accept-Encoding"}
 
 
-def test_the_way_back_does_not_bring_headers_back() -> None:
+def test_a_redirect_back_to_the_origin_does_not_restore_headers() -> None:
     hops, spec = trail("https://a.com/a")
     away = hops.follow(spec, b"https://b.com/")
     assert "Authorization" not in names(hops.follow(away, b"https://a.com/c"))
 
 
-def test_a_header_named_safe_goes_along() -> None:
+def test_a_safe_header_is_sent_to_another_origin() -> None:
     hops, spec = trail("https://a.com/a", RedirectPolicy(safe_headers=frozenset({"X-KEY"})))
     assert names(hops.follow(spec, b"https://b.com/")) == {"User-Agent", "Accept", "Accept-Encoding", "X-Key"}
 
@@ -62,12 +62,12 @@ def test_the_upgrade_of_one_host_keeps_headers() -> None:
 @pytest.mark.parametrize(
     ("url", "location"), [("http://a.com:8080/", "https://a.com/"), ("http://a.com/", "https://b.com/")]
 )
-def test_an_upgrade_elsewhere_does_not(url: str, location: str) -> None:
+def test_an_upgrade_to_another_host_or_port_drops_headers(url: str, location: str) -> None:
     hops, spec = trail(url)
     assert "Authorization" not in names(hops.follow(spec, location.encode()))
 
 
-def test_https_does_not_fall_to_http_unless_allowed() -> None:
+def test_a_redirect_from_https_to_http_must_be_allowed() -> None:
     hops, spec = trail("https://a.com/")
     with pytest.raises(errors.RedirectRefused, match="falls from https to http"):
         hops.follow(spec, b"http://a.com/")
@@ -75,7 +75,7 @@ def test_https_does_not_fall_to_http_unless_allowed() -> None:
     assert hops.follow(spec, b"http://a.com/").url.origin[0] == "http"
 
 
-def test_the_same_url_may_follow_again_until_the_limit() -> None:
+def test_a_redirect_to_the_same_url_is_followed_until_the_limit() -> None:
     hops, spec = trail("https://a.com/a", RedirectPolicy(max_hops=2))
     there = hops.follow(spec, b"/a")
     assert hops.follow(there, b"/a").url.target == b"/a"
@@ -83,7 +83,7 @@ def test_the_same_url_may_follow_again_until_the_limit() -> None:
         hops.follow(there, b"/a")
 
 
-def test_a_chain_ends() -> None:
+def test_a_chain_of_redirects_ends_at_the_limit() -> None:
     hops, spec = trail("https://a.com/0", RedirectPolicy(max_hops=3))
     for hop in range(1, 4):
         spec = hops.follow(spec, b"/%d" % hop)
@@ -92,7 +92,7 @@ def test_a_chain_ends() -> None:
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "data:,x", "gopher://a/", "https://", "//", "http:"])
-def test_a_hop_to_something_unusable_is_refused(location: str) -> None:
+def test_a_redirect_to_an_invalid_url_is_refused(location: str) -> None:
     hops, spec = trail("https://a.com/")
     with pytest.raises(errors.RedirectRefused):
         hops.follow(spec, location.encode())
@@ -106,21 +106,21 @@ def test_equal_locations_count_once() -> None:
         redirects.location_of([(b"Location", b"/a"), (b"Location", b"/b")])
 
 
-def test_a_body_stops_at_the_byte_that_is_too_many() -> None:
+def test_a_body_fails_at_the_first_byte_over_the_limit() -> None:
     counter = BodyCounter(max_bytes=10, limits=Limits(), budget=None)
     counter.add_wire(10)
     with pytest.raises(errors.LimitExceeded):
         counter.add_wire(1)
 
 
-def test_a_declared_body_that_is_too_large_is_not_begun() -> None:
+def test_a_declared_length_over_the_limit_fails_at_once() -> None:
     with pytest.raises(errors.LimitExceeded, match="declares 11 bytes"):
         BodyCounter(max_bytes=10, limits=Limits(), budget=None).expect(11)
     with pytest.raises(errors.LimitExceeded, match="budget has 5 left"):
         BodyCounter(max_bytes=None, limits=Limits(), budget=ByteBudget(5)).expect(6)
 
 
-def test_decoded_bytes_count_like_wire_bytes_but_not_twice() -> None:
+def test_the_budget_counts_the_larger_of_received_and_decoded_bytes() -> None:
     budget = ByteBudget(100)
     counter = BodyCounter(max_bytes=None, limits=Limits(), budget=budget)
     counter.add_wire(10)
@@ -132,7 +132,7 @@ def test_decoded_bytes_count_like_wire_bytes_but_not_twice() -> None:
         counter.add_decoded(21)
 
 
-def test_the_ratio_counts_beyond_its_grace() -> None:
+def test_the_ratio_applies_after_its_grace() -> None:
     counter = BodyCounter(max_bytes=None, limits=Limits(max_ratio=10, ratio_grace=1000), budget=None)
     counter.add_wire(10)
     counter.add_decoded(1000)
@@ -149,7 +149,7 @@ def test_a_body_of_another_length_than_declared_is_an_error(wire: int, error: ty
         counter.finish()
 
 
-def test_a_budget_is_one_for_many_threads() -> None:
+def test_threads_share_a_byte_budget() -> None:
     budget = ByteBudget(64_000)
 
     def spend() -> None:
@@ -172,7 +172,7 @@ def test_a_budget_is_a_number_of_bytes(total: object) -> None:
         ByteBudget(total)  # type: ignore[arg-type]
 
 
-def test_a_trickle_is_too_slow_and_a_pause_of_the_reader_is_not() -> None:
+def test_a_slow_server_is_an_error_and_a_slow_reader_is_not() -> None:
     floor = SpeedFloor(Limits(min_speed=100, speed_window=10))
     for _ in range(10):
         floor.check()
@@ -194,12 +194,12 @@ def test_a_content_length(value: str | None, length: int | None) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "+1", "5, 6", "1e3", "0x5", "", "٣", "9" * 30])
-def test_a_content_length_that_is_no_number_is_an_error(value: str) -> None:
+def test_an_invalid_content_length_is_an_error(value: str) -> None:
     with pytest.raises(errors.ProtocolError):
         declared_length(value, None)
 
 
-def test_a_content_length_beside_a_transfer_encoding_does_not_count() -> None:
+def test_transfer_encoding_overrides_content_length() -> None:
     assert declared_length("3", "chunked") is None
 
 

@@ -1,4 +1,4 @@
-"""Content codings: the same bytes however they come, an error for all that is not whole, and a bound on memory."""
+"""Content codings: the same bytes for any chunks, errors for incomplete bodies, and bounded memory."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ nested = pytest.mark.parametrize(("inner", "outer"), list(product(ENCODERS, repe
 
 
 def pieces_of(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
-    """The data cut at these sizes, over and over."""
+    """Split data into chunks of these sizes, repeatedly."""
     at = 0
     for size in cycle(sizes):
         if at >= len(data):
@@ -92,7 +92,7 @@ def outcome(coding: str, wire: bytes, sizes: Sequence[int] = (MIB,), limits: Seq
         return str(error)
 
 
-def test_what_is_offered_is_what_can_be_decoded() -> None:
+def test_the_offered_codings_can_be_decoded() -> None:
     assert offered() == "gzip, deflate, br, zstd"
 
 
@@ -100,20 +100,20 @@ def test_what_is_offered_is_what_can_be_decoded() -> None:
 @pytest.mark.parametrize(
     "more", ["", ", UTF-8", ", aws-chunked", ", none, binary, 8bit", ", x-foo;q=1", ", null\0" + "x" * 100_000]
 )
-def test_nothing_to_undo(coding: str | None, more: str) -> None:
+def test_a_body_without_a_coding_needs_no_decoder(coding: str | None, more: str) -> None:
     assert decoder_for(None if coding is None else coding + more, frozenset()) is None
 
 
 @single
 @pytest.mark.parametrize("body", [b"", b"a", BODY, os.urandom(300_000)], ids=["none", "one", "text", "noise"])
-def test_a_body_comes_back(coding: str, encode: Encode, body: bytes) -> None:
+def test_a_body_is_decoded(coding: str, encode: Encode, body: bytes) -> None:
     assert decode(coding, encode(body)) == body
     assert decode(f" ,{coding.upper()} ,identity", encode(body)) == body
     assert decode(f"utf-8,{coding};q=1.0,aws-chunked", encode(body)) == body
 
 
 @nested
-def test_two_layers_come_off_in_the_reverse_of_their_order(inner: str, outer: str) -> None:
+def test_two_codings_are_removed_in_reverse_order(inner: str, outer: str) -> None:
     (first, encode_first), (second, encode_second) = ENCODERS[inner], ENCODERS[outer]
     assert decode(f"{first}, {second}", encode_second(encode_first(BODY))) == BODY
 
@@ -138,18 +138,18 @@ def test_a_coding_that_is_refused(coding: str, asked: frozenset[str], words: str
 
 
 @pytest.mark.parametrize(("coding", "asked"), [("x-gzip", "gzip"), ("gzip", "x-gzip"), ("br", "*")])
-def test_a_coding_asked_for_by_another_name(coding: str, asked: str) -> None:
+def test_a_coding_can_be_requested_by_an_alias(coding: str, asked: str) -> None:
     assert decoder_for(coding, frozenset({asked})) is not None
 
 
 @single
-def test_no_bytes_at_all_are_an_empty_body(coding: str, encode: Encode) -> None:
+def test_a_body_without_bytes_is_empty(coding: str, encode: Encode) -> None:
     assert decode(coding, b"") == b""
     assert decode(f"{coding}, gzip", b"") == b""
 
 
 @single
-def test_a_layer_that_holds_nothing_of_the_next_is_truncated(coding: str, encode: Encode) -> None:
+def test_an_outer_coding_without_content_is_truncated(coding: str, encode: Encode) -> None:
     with pytest.raises(DecodingError, match="truncated"):
         decode(f"gzip, {coding}", encode(b""))
 
@@ -305,7 +305,7 @@ BOMBS: dict[str, tuple[str, bytes]] = {
 
 @pytest.mark.parametrize("limit", [PIECE, 4 * PIECE])
 @pytest.mark.parametrize(("coding", "wire"), BOMBS.values(), ids=BOMBS)
-def test_a_bomb_takes_no_memory(coding: str, wire: bytes, limit: int) -> None:
+def test_a_decompression_bomb_needs_little_memory(coding: str, wire: bytes, limit: int) -> None:
     decoder = decoder_for(coding, ALL)
     assert decoder is not None
     size = 0
@@ -329,7 +329,7 @@ def test_a_limit_of_one_byte_is_kept(coding: str, encode: Encode) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_that_would_be_none_is_refused(limit: int) -> None:
+def test_a_limit_below_one_is_refused(limit: int) -> None:
     decoder = decoder_for("gzip", ALL)
     assert decoder is not None
     with pytest.raises(ValueError, match="limit"):

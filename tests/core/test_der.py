@@ -1,4 +1,4 @@
-"""The public key of a certificate, as cryptography finds it."""
+"""The public key of a certificate, compared with cryptography."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def info_of(certificate):
 
 @st.composite
 def certificates(draw):
-    """With names and extensions of any size, so that lengths take one octet, two and three."""
+    """Generate certificates whose lengths have one, two and three octets."""
     signer = key(draw(st.integers(0, len(KEYS) - 1)))
     alphabet = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))
     names = [
@@ -55,7 +55,7 @@ def certificates(draw):
 
 @settings(max_examples=50)
 @given(certificates())
-def test_it_is_the_key_that_cryptography_finds(certificate):
+def test_the_key_is_the_same_as_by_cryptography(certificate):
     assert public_key_info(certificate) == info_of(certificate)
 
 

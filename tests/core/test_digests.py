@@ -1,4 +1,4 @@
-"""What can prove that a file is the right one."""
+"""Digests from the caller and from response headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def announced(*, partial: bool = False, **fields: str) -> Announced:
 
 
 @pytest.mark.parametrize("algorithm", BUILT_IN)
-def test_a_digest_is_given_by_its_algorithm_and_hexadecimal_digits(algorithm):
+def test_a_digest_has_an_algorithm_and_hexadecimal_digits(algorithm):
     value = hashlib.new(algorithm, DATA).hexdigest()
     expected = Expected(algorithm, value, "caller")
     assert digests.parse(f"{algorithm}:{value}") == expected
@@ -36,14 +36,14 @@ def test_a_digest_is_given_by_its_algorithm_and_hexadecimal_digits(algorithm):
     assert str(expected) == f"{algorithm}:{value}"
 
 
-def test_blake3_is_had_from_its_package():
+def test_blake3_needs_its_package():
     expected = digests.parse(f"blake3:{blake3.blake3(DATA).hexdigest()}")
     made = digests.hasher("blake3")
     made.update(DATA)
     assert made.hexdigest() == expected.value
 
 
-def test_names_with_a_hyphen_are_the_same():
+def test_algorithm_names_may_have_a_hyphen():
     assert digests.parse("sha-256:" + "0" * 64).algorithm == "sha256"
 
 
@@ -51,13 +51,13 @@ def test_names_with_a_hyphen_are_the_same():
     "text",
     ["", ":", "sha256", "sha256:", "sha256:xyz", "sha256:" + "0" * 63, "sha3:00", "0" * 64, None, 3, b"sha256:"],
 )
-def test_what_is_no_digest_is_refused_before_anything_is_sent(text):
+def test_an_invalid_digest_is_refused_before_a_request_is_sent(text):
     with pytest.raises(InvalidRequest):
         digests.parse(text)
 
 
 @pytest.mark.parametrize("algorithm", BUILT_IN)
-def test_a_hash_is_taken_in_pieces(algorithm):
+def test_a_hash_is_computed_in_chunks(algorithm):
     made = digests.hasher(algorithm)
     made.update(DATA[:3])
     made.update(DATA[3:])
@@ -103,11 +103,11 @@ def test_the_strongest_announced_digest_is_expected(fields, algorithm):
         ({"x_amz_checksum_crc64nvme": "AAAAAAAAAAA="}, ("x-amz-checksum-crc64nvme: crc64nvme",)),
     ],
 )
-def test_what_cannot_be_checked_is_told_and_matches_nothing(fields, unchecked):
+def test_digests_that_cannot_be_checked_are_listed(fields, unchecked):
     assert announced(**fields) == Announced(None, unchecked)
 
 
-def test_of_a_part_only_what_covers_the_whole_counts():
+def test_in_a_206_only_digests_of_the_whole_file_count():
     part = announced(partial=True, content_md5=encoded("md5"), x_amz_checksum_sha256=encoded("sha256"))
     assert part == Announced(None, ())
     whole = announced(partial=True, repr_digest=f"sha-256=:{encoded('sha256')}:")
@@ -115,7 +115,7 @@ def test_of_a_part_only_what_covers_the_whole_counts():
 
 
 @given(st.text())
-def test_any_header_is_borne(value):
+def test_any_header_is_accepted(value):
     for name in ("repr_digest", "content_md5", "x_goog_hash", "x_amz_checksum_sha256", "x_amz_checksum_type"):
         announced(**{name: value})
 

@@ -1,4 +1,4 @@
-"""Whatever a server says, its file gets a plain name in a folder."""
+"""File names from servers: any name becomes a safe name."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def named(disposition: str | None, url: str = "https://example.com/") -> str:
         ("attachment; filename*=UTF-8''my file.txt", "my file.txt"),
     ],
 )
-def test_a_name_that_is_given(disposition: str, name: str) -> None:
+def test_the_name_of_content_disposition(disposition: str, name: str) -> None:
     assert named(disposition) == name
 
 
 @pytest.mark.parametrize("disposition", [None, "", "attachment", "attachment; filename=", 'attachment; filename=".."'])
-def test_else_it_is_that_of_the_url(disposition: str | None) -> None:
+def test_without_a_valid_name_the_url_names_the_file(disposition: str | None) -> None:
     assert safe_name(disposition, URL) == "from url.txt"
 
 
@@ -95,21 +95,21 @@ def test_else_it_is_that_of_the_url(disposition: str | None) -> None:
         ("https://example.com/%ff", "\ufffd"),
     ],
 )
-def test_urls_are_trusted_no_more(url: str, name: str) -> None:
+def test_names_in_urls_are_made_safe_too(url: str, name: str) -> None:
     assert named(None, url) == name
 
 
 @pytest.mark.parametrize(
     ("long", "end"), [("a" * 300 + ".txt", ".txt"), ("é" * 300 + ".tar", ".tar"), ("a." + "b" * 300, "b")]
 )
-def test_a_long_name_is_cut_and_keeps_its_suffix(long: str, end: str) -> None:
+def test_a_long_name_is_shortened_and_keeps_its_suffix(long: str, end: str) -> None:
     name = named(f'attachment; filename="{long}"')
     assert NAME_BYTES - 1 <= len(name.encode()) <= NAME_BYTES
     assert name.endswith(end)
 
 
 @given(st.text())
-def test_no_text_leads_out_of_the_folder(text: str) -> None:
+def test_no_name_leaves_the_folder(text: str) -> None:
     for disposition in (text, f'attachment; filename="{text}"', f"attachment; filename={text}"):
         name = named(disposition)
         assert name

@@ -1,4 +1,4 @@
-"""What an answer to a question for a part is worth."""
+"""Responses to requests for a part of a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def head(status=206, content_range=None, length=None, etag=None, modified=None, 
     return RangeResponse(status, True, content_range, length, etag, modified, encoded)
 
 
-def test_the_fields_that_ask():
+def test_the_fields_of_a_range_request():
     assert FIRST.fields == ((b"Range", b"bytes=0-9"),)
     assert NAMED.fields == ((b"Range", b"bytes=10-19"), (b"If-Range", b'"a"'))
     assert DATED.fields[1] == (b"If-Range", MONDAY.encode())
@@ -46,7 +46,7 @@ def test_the_fields_that_ask():
         (NAMED, head(503), Fail()),
     ],
 )
-def test_what_is_of_use(wanted, answer, worth):
+def test_responses_that_can_be_used(wanted, answer, worth):
     assert decide(wanted, answer) == worth
 
 
@@ -67,7 +67,7 @@ def test_what_is_of_use(wanted, answer, worth):
         (UNNAMED, head(206, "bytes 10-19/99")),
     ],
 )
-def test_another_version(wanted, answer):
+def test_responses_of_another_version(wanted, answer):
     assert isinstance(decide(wanted, answer), Changed)
 
 
@@ -89,5 +89,5 @@ def test_another_version(wanted, answer):
         (NAMED, head(416, "bytes */100", etag='"a"')),
     ],
 )
-def test_no_parts(wanted, answer):
+def test_responses_without_the_requested_part(wanted, answer):
     assert isinstance(decide(wanted, answer), Refused)

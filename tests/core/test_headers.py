@@ -1,4 +1,4 @@
-"""Headers: refused before anything is sent, merged by name, kept on their origin."""
+"""Header fields: checks before a request, merging by name, and redirects."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_connection_refuses_bad_headers_when_it_is_made() -> None:
         HTTPConnection(user_agent="a\nb")
 
 
-def test_later_headers_win_whatever_their_case() -> None:
+def test_later_headers_replace_earlier_ones_in_any_case() -> None:
     spec = builder(**{"X-One": "1", "Accept": "text/html"}).spec(
         "https://example.com/", {"x-one": "2", "USER-AGENT": "me"}
     )
@@ -77,7 +77,7 @@ def test_a_request_carries_the_target_as_written_and_one_host() -> None:
     assert [value for name, value in request.fields if name == b"Host"] == [b"example.com:8443"]
 
 
-def test_a_header_of_the_call_wins_over_userinfo() -> None:
+def test_a_header_of_the_call_replaces_userinfo() -> None:
     spec = builder().spec("https://user:pw@example.com/", {"Authorization": "Bearer x"})
     assert [value for name, value in spec.fields if name == b"Authorization"] == [b"Bearer x"]
 
@@ -90,13 +90,13 @@ def test_only_codings_that_were_offered_are_decoded(accept: str, codings: set[st
     assert builder().spec("https://example.com/", {"Accept-Encoding": accept}).codings == codings
 
 
-def test_a_file_is_asked_for_as_it_is_but_borne_encoded() -> None:
+def test_a_file_is_requested_without_coding_and_accepted_with_one() -> None:
     spec = builder().unencoded("https://example.com/")
     assert (b"Accept-Encoding", b"identity") in spec.fields
     assert spec.codings == {"gzip", "deflate"}
 
 
-def test_only_harmless_headers_leave_their_origin() -> None:
+def test_only_safe_headers_are_sent_to_another_origin() -> None:
     given = headers.check(
         {"Authorization": "a", "Cookie": "b", "X-API-Key": "c", "Accept": "d", "User-Agent": "e", "X-Ok": "f"}
     )

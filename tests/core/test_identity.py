@@ -1,4 +1,4 @@
-"""A resource is named by its URL, without what changes from one signing to the next."""
+"""The key of a resource does not depend on the signature of its URL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def key(url: str) -> str:
         (f"{PLAIN}?sv=1&sr=b&se=a&sig=b", f"{PLAIN}?sv=1&sr=b&se=c&sig=d"),
     ],
 )
-def test_they_lead_to_one_resource(one: str, other: str) -> None:
+def test_urls_that_differ_in_their_signature_have_one_key(one: str, other: str) -> None:
     assert key(one) == key(other)
 
 
@@ -49,11 +49,11 @@ def test_they_lead_to_one_resource(one: str, other: str) -> None:
         f"{PLAIN}?token=a",
     ],
 )
-def test_each_is_another_resource(other: str) -> None:
+def test_urls_of_other_resources_have_other_keys(other: str) -> None:
     others = {key(PLAIN), key(f"{PLAIN}?id=3"), key(f"{PLAIN}?versionId=2&sig=a"), key(f"{PLAIN}?token=b")}
     assert key(other) not in others
 
 
-def test_a_key_is_short_and_shows_nothing() -> None:
+def test_a_key_is_short_and_reveals_no_secret() -> None:
     assert len(key(f"{PLAIN}?password=secret")) == 16
     assert int(key(PLAIN), 16)

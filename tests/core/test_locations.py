@@ -1,4 +1,4 @@
-"""Location values: the URL that a browser would ask for, or an error."""
+"""Location values: the URL that a browser requests, or an error."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_location_without_a_fragment_keeps_the_bases() -> None:
     assert resolve(base, b"/z#").fragment == ""
 
 
-def test_the_same_url_is_asked_for_byte_for_byte() -> None:
+def test_the_same_url_is_requested_byte_for_byte() -> None:
     base = vet("https://a.com/a/../{x}?{y}")
     assert resolve(base, b"").target == resolve(base, b"#f").target == base.target
 
@@ -112,13 +112,13 @@ def test_the_credentials_of_the_base_are_not_part_of_a_location() -> None:
         *(b"http://a%2eb/", b"http://a\x00b/", b"http://a:70000/", b"http://a@b@c/", b"/" + b"a" * 70_000),
     ],
 )
-def test_a_location_that_is_no_usable_url_is_refused(location: bytes) -> None:
+def test_a_location_with_an_invalid_url_is_refused(location: bytes) -> None:
     with pytest.raises(InvalidURL):
         resolve(vet(BASE), location)
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_lead_to_a_url_that_can_be_sent_or_nowhere(location: bytes) -> None:
+def test_any_location_is_a_valid_url_or_refused(location: bytes) -> None:
     for value in (location, b"//b.com/" + location, b"http://" + location):
         try:
             resolved = resolve(vet(BASE), value)

@@ -1,4 +1,4 @@
-"""The proxy that the environment names for an origin."""
+"""The proxy for an origin by the environment."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENTRIES = [
 
 
 @pytest.mark.parametrize(("url", "covering", "other"), ENTRIES)
-def test_an_entry_of_no_proxy_covers_what_it_names(url, covering, other):
+def test_an_entry_of_no_proxy_covers_its_hosts(url, covering, other):
     assert [entry for entry in covering.split() if not is_direct(url, entry)] == []
     assert [entry for entry in other.split() if is_direct(url, entry)] == []
 
@@ -63,7 +63,7 @@ def test_invalid_entries_are_skipped_and_named():
     assert choose(vet("http://c.example").origin, environ).proxy == Variable("ALL_PROXY", PROXY)
 
 
-def test_no_proxy_is_not_read_where_there_is_no_proxy():
+def test_no_proxy_is_ignored_without_a_proxy():
     assert choose(vet("http://b.example").origin, {"NO_PROXY": "a:b:c", "HTTPS_PROXY": PROXY}) == Choice(None)
 
 
@@ -82,6 +82,6 @@ def test_no_proxy_is_not_read_where_there_is_no_proxy():
         ({"TRAVIS_APT_PROXY": "a", "PROXY": "b", "_PROXY": "c"}, None, None),
     ],
 )
-def test_the_variable_that_counts(environ, http, https):
+def test_the_precedence_of_the_variables(environ, http, https):
     chosen = [choose(vet(url).origin, environ).proxy for url in ("http://a.example", "https://a.example")]
     assert [variable and variable.name for variable in chosen] == [http, https]

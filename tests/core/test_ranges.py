@@ -1,4 +1,4 @@
-"""What is asked for when a part of a file is there, and what an answer then means."""
+"""Range requests that resume a download, and their responses."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ ALL = ReceivedBytes(size=100, total=100, validator='"v1"')
         (None, None, LATER, None),
     ],
 )
-def test_only_what_names_the_very_bytes_is_a_validator(etag, modified, date, expected):
+def test_only_strong_values_are_validators(etag, modified, date, expected):
     assert ranges.validator(etag, modified, date) == expected
     assert expected is None or ranges.is_validator(expected)
 
 
 @pytest.mark.parametrize("value", [None, "", 'W/"v1"', '"v1"\r\nX: y', "\x00", '"a" "b"', "x" * 100])
-def test_a_file_may_claim_no_other_validator(value):
+def test_a_validator_from_a_file_is_checked(value):
     assert not ranges.is_validator(value)
 
 
@@ -71,7 +71,7 @@ def test_a_file_may_claim_no_other_validator(value):
         (ALL, ((b"Range", b"bytes=99-"), (b"If-Range", b'"v1"'))),
     ],
 )
-def test_the_rest_is_asked_for_where_it_can_be_joined(held, expected):
+def test_the_missing_bytes_are_requested_if_they_can_be_joined(held, expected):
     assert ranges.fields(held) == expected
 
 
@@ -121,7 +121,7 @@ def part(content_range="bytes 40-99/100", etag='"v1"', **fields):
         (PROVABLE, part(etag='W/"other"'), Continue(0, 60, 100)),
     ],
 )
-def test_a_part_follows_on_what_there_is(held, head, expected):
+def test_a_part_continues_the_received_bytes(held, head, expected):
     assert ranges.decide(held, head) == expected
 
 
@@ -155,7 +155,7 @@ def test_a_part_follows_on_what_there_is(held, head, expected):
         (HELD, RangeResponse(200, True, "bytes 0-39/*", etag='"v1"')),
     ],
 )
-def test_what_cannot_be_joined_is_asked_for_whole(held, head):
+def test_a_response_that_cannot_be_joined_leads_to_a_request_for_the_whole(held, head):
     assert isinstance(ranges.decide(held, head), RequestWhole)
 
 
@@ -191,11 +191,11 @@ def test_other_answers(held, head, expected):
         RangeResponse(200, False, "bytes 0-9/100"),
     ],
 )
-def test_a_part_that_nobody_asked_for_is_refused(head):
+def test_a_part_without_a_range_request_is_refused(head):
     assert isinstance(ranges.decide(ReceivedBytes(), head), Refuse)
 
 
-def test_a_part_that_is_the_whole_is_taken():
+def test_a_part_that_is_the_whole_file_is_accepted():
     assert ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
     assert ranges.decide(ReceivedBytes(40, 100, '"v1"'), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
     assert isinstance(ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 99)), Refuse)
@@ -220,7 +220,7 @@ tags = st.sampled_from(['"v1"', '"v2"', 'W/"v1"', None])
     st.one_of(st.none(), numbers),
     tags,
 )
-def test_bytes_are_joined_only_where_they_meet(held, status, asked, content_range, length, etag):
+def test_bytes_are_joined_only_if_they_are_adjacent(held, status, asked, content_range, length, etag):
     decision = ranges.decide(held, RangeResponse(status, asked, content_range, length, etag))
     assert asked or not isinstance(decision, RequestWhole)
     if isinstance(decision, Continue):

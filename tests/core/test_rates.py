@@ -1,4 +1,4 @@
-"""Whose turn it is, and when."""
+"""Rate limits and bandwidth limits."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def taken(limiter: RateLimiter, host: str = "a", now: float = 100.0) -> Reservat
     return reservation
 
 
-def test_turns_are_given_in_order_for_each_host() -> None:
+def test_requests_to_a_host_are_spaced_in_order() -> None:
     limiter = RateLimiter(RateLimit(10, per=1.0, burst=2))
     assert waits(limiter, 4) == pytest.approx([0, 0, 0.1, 0.2])
     assert waits(limiter, 1, "b") == [0]
     assert waits(limiter, 3, now=200.0) == pytest.approx([0, 0, 0.1])
 
 
-def test_a_limit_for_all_counts_every_host() -> None:
+def test_a_limit_for_all_hosts_counts_every_host() -> None:
     limiter = RateLimiter(RateLimit(10, scope="all"))
     assert [waits(limiter, 1, host)[0] for host in "abc"] == pytest.approx([0, 0.1, 0.2])
 
 
-def test_several_limits_hold_together() -> None:
+def test_several_limits_apply_together() -> None:
     limiter = RateLimiter(RateLimit(1), RateLimit(4, scope="all"))
     assert waits(limiter, 3, "a") == pytest.approx([0, 1, 2])
     assert waits(limiter, 2, "b") == pytest.approx([0.25, 1.25])
 
 
-def test_a_host_that_is_slow_leaves_the_turns_of_all_hosts_to_others() -> None:
+def test_a_host_with_a_low_limit_leaves_the_slots_of_all_hosts_to_others() -> None:
     limiter = RateLimiter(RateLimit(1), RateLimit(10, scope="all"))
     assert waits(limiter, 100)[-1] == 99
     assert waits(limiter, 1, "b") == pytest.approx([0.1])
 
 
-def test_calls_to_a_host_that_pauses_come_back_one_by_one() -> None:
+def test_calls_resume_one_by_one_after_a_pause() -> None:
     limiter = RateLimiter(RateLimit(10, scope="all"))
     limiter.pause("a", 160.0, 100.0)
     assert [wait for now in (100.0, 110.0, 120.0) for wait in waits(limiter, 1, "a", now)] == pytest.approx(
@@ -60,8 +60,8 @@ asking = st.lists(st.tuples(st.sampled_from("aab"), st.floats(0, 0.3), st.intege
 
 
 @given(asking)
-def test_whoever_comes_and_goes_no_limit_is_passed(asked: list[tuple[str, float, int]]) -> None:
-    """Each asks at some time after the last one; then one who has waited since as many turns ago leaves, if any."""
+def test_no_sequence_of_calls_and_cancellations_exceeds_a_limit(asked: list[tuple[str, float, int]]) -> None:
+    """Make calls at random times, and cancel some of the waiting calls."""
     limiter, now = RateLimiter(*LIMITS), 100.0
     reservations: list[tuple[str, float, Reservation]] = []
     for host, seconds, gone in asked:
@@ -77,15 +77,15 @@ def test_whoever_comes_and_goes_no_limit_is_passed(asked: list[tuple[str, float,
 
 
 def assert_kept(limit: RateLimit, moments: list[float]) -> None:
-    """No time sees more than the burst and what its length allows."""
+    """Assert that no period has more requests than the burst and the rate allow."""
     moments.sort()
     for first, begin in enumerate(moments):
         for last, end in enumerate(moments[first:], 1):
-            # A turn that is nearly there does not wait, and rounding takes a little.
+            # A reservation whose time is nearly reached does not wait, and times are rounded.
             assert last <= limit.burst + limit.rate * (end - begin + 0.002)
 
 
-def test_a_turn_that_comes_too_late_is_not_taken() -> None:
+def test_a_reservation_after_the_deadline_is_not_made() -> None:
     limiter = RateLimiter(RateLimit(1, per=10.0))
     assert waits(limiter, 1) == [0]
     assert [limiter.reserve("a", 100.0, 109.0) for _ in range(1000)] == [None] * 1000
@@ -94,7 +94,7 @@ def test_a_turn_that_comes_too_late_is_not_taken() -> None:
     assert reservation.wait_time(100.0) == 10
 
 
-def test_nobody_waits_for_a_turn_that_was_given_back() -> None:
+def test_a_released_slot_delays_no_later_call() -> None:
     limiter = RateLimiter(RateLimit(1, per=10.0, burst=2))
     assert waits(limiter, 2) == [0, 0]
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_nobody_waits_for_a_turn_that_was_given_back() -> None:
         limiter.release(reservation, used=False)
 
 
-def test_a_turn_given_back_from_the_middle_goes_to_who_asks_next() -> None:
+def test_a_released_slot_goes_to_the_next_caller() -> None:
     limiter = RateLimiter(RateLimit(1))
     reservations = [taken(limiter) for _ in range(4)]
     limiter.release(reservations[1], used=False)
@@ -111,32 +111,32 @@ def test_a_turn_given_back_from_the_middle_goes_to_who_asks_next() -> None:
     assert [reservation.wait_time(100.0) for reservation in reservations[2:]] == [2, 3]
 
 
-def test_a_turn_of_the_past_is_not_given_again() -> None:
+def test_a_slot_in_the_past_is_not_reused() -> None:
     limiter = RateLimiter(RateLimit(1))
     reservations = [taken(limiter) for _ in range(4)]
     limiter.release(reservations[1], used=False)
     assert waits(limiter, 1, now=102.5) == [1.5]
 
 
-def test_a_pause_puts_off_all_turns_in_their_order() -> None:
+def test_a_pause_delays_all_reservations_in_order() -> None:
     limiter = RateLimiter(RateLimit(1))
     reservations = [taken(limiter) for _ in range(3)]
     limiter.pause("a", 110.0, 100.0)
-    limiter.pause("a", 110.0, 100.0)  # many calls are told at once
+    limiter.pause("a", 110.0, 100.0)  # several calls get the same response
     assert [reservation.wait_time(100.0) for reservation in reservations[1:]] == [11, 12]
     assert waits(limiter, 2) == [13, 14]
     assert waits(limiter, 1, "b") == [0]
 
 
 @pytest.mark.parametrize("limit", [RateLimit(1, burst=5), RateLimit(1000, scope="all")])
-def test_a_host_that_is_idle_has_its_pause_too(limit: RateLimit) -> None:
+def test_an_idle_host_is_paused_too(limit: RateLimit) -> None:
     limiter = RateLimiter(limit)
     limiter.pause("a", 110.0, 100.0)
     assert min(waits(limiter, 3)) == pytest.approx(10)
     assert waits(limiter, 1, now=111.0) == [0] or limit.scope == "host"
 
 
-def test_as_many_wait_as_may() -> None:
+def test_the_number_of_waiting_calls_is_limited() -> None:
     limiter = RateLimiter(RateLimit(1), max_waiting=2)
     reservations = [taken(limiter) for _ in range(3)]
     with pytest.raises(QueueFull):
@@ -145,7 +145,7 @@ def test_as_many_wait_as_may() -> None:
     assert waits(limiter, 1, now=101.0) == [2]
 
 
-def test_only_so_many_hosts_are_remembered() -> None:
+def test_the_number_of_known_hosts_is_limited() -> None:
     limiter = RateLimiter(RateLimit(1, per=1000.0))
     for number in range(MAX_HOSTS * 2):
         limiter.reserve(f"host{number}", 100.0, None)
@@ -153,12 +153,12 @@ def test_only_so_many_hosts_are_remembered() -> None:
     assert waits(limiter, 1, f"host{MAX_HOSTS * 2 - 1}") == [1000]
 
 
-def test_bytes_are_paid_for_in_the_order_in_which_they_came() -> None:
+def test_receivers_wait_in_the_order_of_their_bytes() -> None:
     bandwidth = Bandwidth(1000)
     assert [bandwidth.spend(500, 100.0) for _ in range(3)] == pytest.approx([0.5, 1.0, 1.5])
     assert bandwidth.spend(500, 200.0) == pytest.approx(0.5)
 
 
-def test_small_debts_wait_until_they_are_worth_it() -> None:
+def test_short_waits_add_up() -> None:
     bandwidth = Bandwidth(1000)
     assert [bandwidth.spend(4, 100.0) for _ in range(3)] == pytest.approx([0, 0, 0.012])

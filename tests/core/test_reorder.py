@@ -1,4 +1,4 @@
-"""A buffer hands out each result once, in its order, and never lets more be begun than it is wide."""
+"""The reorder buffer returns each result once and in order, and limits the started calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from httpconn.core.reorder import ReorderBuffer
 
 
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 40), st.randoms(use_true_random=False))
-def test_results_come_out_once_and_in_order(size, ordered, count, chance):
+def test_each_result_is_returned_once_and_in_order(size, ordered, count, chance):
     buffer: ReorderBuffer[int] = ReorderBuffer(size, ordered=ordered)
     begun, under_way, finished, handed_out = 0, [], [], []
     while len(handed_out) < count:

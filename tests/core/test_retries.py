@@ -1,4 +1,4 @@
-"""Retries: which failure is worth another attempt, when, and how many there may be for one host."""
+"""Retries: the errors that are retried, the wait, and the budget of a host."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ FINAL = {
 TWICE = RetryPolicy(attempts=2)
 
 
-def test_there_is_a_verdict_on_every_error() -> None:
+def test_every_error_has_a_decision() -> None:
     assert PASSING | FINAL | {"StatusError"} == set(errors.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(PASSING))
-def test_what_may_pass_is_tried_again_while_an_attempt_is_left(name: str) -> None:
+def test_a_transient_error_is_retried_while_attempts_are_left(name: str) -> None:
     error = getattr(errors, name)("x")
     assert retries.decide(TWICE, error, 1) == (True, f"{name} may pass")
     assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
@@ -56,18 +56,18 @@ def test_what_may_pass_is_tried_again_while_an_attempt_is_left(name: str) -> Non
 
 @pytest.mark.parametrize("name", sorted(FINAL))
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_what_is_final_is_not(name: str, attempt: int) -> None:
+def test_a_permanent_error_is_not_retried(name: str, attempt: int) -> None:
     assert retries.decide(TWICE, getattr(errors, name)("x"), attempt) == (False, f"{name} is final")
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 508, 511, 519, 528])
-def test_other_statuses_are_final(status: int) -> None:
+def test_permanent_statuses_are_not_retried(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
     assert retries.decide(TWICE, error, 1) == (False, f"status {status} is final")
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, *range(520, 528)])
-def test_statuses_that_may_pass(status: int) -> None:
+def test_transient_statuses_are_retried(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
     assert retries.decide(TWICE, error, 1) == (True, f"status {status} may pass")
     assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
@@ -80,7 +80,7 @@ def test_the_policy_names_the_statuses() -> None:
 
 
 @pytest.mark.parametrize(("method", "again"), [("GET", True), ("HEAD", True), ("POST", False), ("PUT", False)])
-def test_what_might_do_something_twice_is_not_made_again(method: str, again: bool) -> None:
+def test_a_method_that_is_not_listed_is_not_retried(method: str, again: bool) -> None:
     assert retries.decide(TWICE, errors.ReadFailed("x"), 1, method).retry is again
 
 
@@ -88,11 +88,11 @@ def test_the_policy_names_the_methods() -> None:
     assert retries.decide(RetryPolicy(methods=frozenset({"PUT"})), errors.ReadFailed("x"), 1, "PUT").retry
 
 
-def test_an_error_that_says_of_itself_that_it_may_pass() -> None:
+def test_an_error_can_be_marked_retryable() -> None:
     assert retries.decide(TWICE, HTTPConnError("x", retryable=True), 1).retry
 
 
-def test_the_pause_doubles_up_to_its_maximum_and_is_jittered() -> None:
+def test_the_wait_doubles_up_to_its_maximum_with_jitter() -> None:
     policy = RetryPolicy(backoff=1.0, backoff_max=5.0)
     assert [retries.backoff(policy, attempt, None, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
     assert retries.backoff(policy, 3, None, 0.25) == 1.0
@@ -105,7 +105,7 @@ def test_retry_after_is_obeyed_or_ends_the_call() -> None:
     assert retries.backoff(RetryPolicy(obey_retry_after=False), 1, 7.0, 0.5) == 0.25
 
 
-def test_without_jitter_the_whole_pause_is_taken() -> None:
+def test_without_jitter_the_full_wait_is_used() -> None:
     assert retries.backoff(RetryPolicy(backoff=1.0, jitter=False), 2, None, 0.25) == 2.0
 
 
@@ -139,7 +139,7 @@ def spent(retry_budget: RetryBudget, host: str, now: float) -> int:
     return count
 
 
-def test_a_host_that_is_down_gets_few_retries() -> None:
+def test_a_failing_host_gets_few_retries() -> None:
     retry_budget = RetryBudget()
     assert spent(retry_budget, "down", 1000.0) == RESERVE
     assert spent(retry_budget, "down", 1001.0) == RATE
@@ -152,27 +152,27 @@ def test_each_host_has_a_budget_of_its_own() -> None:
     assert retry_budget.take("up", 1000.0)
 
 
-def test_what_went_well_earns_retries() -> None:
+def test_successful_requests_add_retries() -> None:
     retry_budget = RetryBudget()
     for _ in range(100):
         retry_budget.earn("host", 0.25)
     assert spent(retry_budget, "host", 1000.0) == RESERVE + 25
 
 
-def test_only_so_many_are_kept() -> None:
+def test_the_number_of_earned_retries_is_limited() -> None:
     retry_budget = RetryBudget()
     for _ in range(3 * int(MAX_EARNED)):
         retry_budget.earn("host", 1.0)
     assert spent(retry_budget, "host", 1000.0) == RESERVE + MAX_EARNED
 
 
-def test_a_clock_that_stands_earns_nothing() -> None:
+def test_a_stopped_clock_adds_no_retries() -> None:
     retry_budget = RetryBudget()
     spent(retry_budget, "host", 1000.0)
     assert not retry_budget.take("host", 990.0)
 
 
-def test_only_so_many_hosts_are_remembered() -> None:
+def test_the_number_of_known_hosts_is_limited() -> None:
     retry_budget = RetryBudget()
     spent(retry_budget, "first", 1000.0)
     for number in range(MAX_HOSTS):
@@ -191,7 +191,7 @@ def test_threads_share_a_budget() -> None:
     assert RESERVE <= sum(taken) < 2 * RESERVE
 
 
-def test_a_host_that_is_down_does_not_begin_anew_because_there_are_many_others() -> None:
+def test_many_other_hosts_do_not_reset_the_budget_of_a_failing_host() -> None:
     retry_budget = RetryBudget()
     spent(retry_budget, "down", 1000.0)
     for number in range(2 * MAX_HOSTS):

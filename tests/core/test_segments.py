@@ -1,4 +1,4 @@
-"""The plan of a file in segments: whoever takes, breaks and comes back, each byte is fetched, and once."""
+"""The segments of a download: every byte is received exactly once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 ranges = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted).map(tuple))
 
 
-def test_the_first_takes_all_and_others_half_of_the_largest():
+def test_the_first_connection_takes_all_and_others_half_of_the_largest_segment():
     plan = SegmentPlan(16 * MIB, [])
     first = plan.first()
     assert (first.start, first.end) == (0, 16 * MIB)
@@ -34,7 +34,7 @@ def test_the_first_takes_all_and_others_half_of_the_largest():
     assert (third.start, third.end, first.end) == (4 * MIB, 8 * MIB, 4 * MIB)
 
 
-def test_whoever_receives_is_counted_and_who_is_refused_is_not():
+def test_only_segments_that_received_bytes_are_counted():
     plan = SegmentPlan(16 * MIB, [])
     first, second, refused = plan.first(), plan.take(), plan.take()
     assert plan.reserve(first, MIB) == plan.reserve(second, MIB) == MIB
@@ -44,7 +44,7 @@ def test_whoever_receives_is_counted_and_who_is_refused_is_not():
     assert plan.used == 2
 
 
-def test_what_is_being_received_is_not_taken_away():
+def test_bytes_that_are_being_received_stay_with_their_segment():
     plan = SegmentPlan(4 * MIB, [])
     first = plan.first()
     assert plan.reserve(first, 3 * MIB) == 3 * MIB
@@ -53,7 +53,7 @@ def test_what_is_being_received_is_not_taken_away():
     assert (first.position, first.end) == (1, 4 * MIB)
 
 
-def test_what_is_left_behind_is_taken_first():
+def test_released_bytes_are_taken_first():
     plan = SegmentPlan(100 * MIB, [])
     first, second = plan.first(), plan.take()
     plan.advance(second, MIB)
@@ -64,7 +64,7 @@ def test_what_is_left_behind_is_taken_first():
     assert first.end == 50 * MIB
 
 
-def test_a_resumed_file_begins_with_its_gaps():
+def test_a_resumed_download_starts_with_its_gaps():
     plan = SegmentPlan(10, [(0, 2), (5, 7)])
     assert [(each.start, each.end) for each in (plan.first(), plan.take(), plan.take()) if each] == [(2, 5), (7, 10)]
     assert not plan.has_more
@@ -80,7 +80,7 @@ def test_merged_ranges_hold_the_same_bytes_and_never_touch(given_ranges):
 
 
 @given(st.integers(1, 40 * MIN_SEGMENT), st.data())
-def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
+def test_every_byte_is_received_exactly_once(total, data):
     plan = SegmentPlan(total, [])
     seen = bytearray(total // 997 + 1)
     working: list[Segment] = [plan.first()]
@@ -119,9 +119,9 @@ def test_whatever_is_done_each_byte_comes_once_and_all_come(total, data):
         (Parallelism(8, 10.0, is_final=True), 90.0, MIN_REMAINING, 8),
     ],
 )
-def test_more_connections_are_opened_while_they_help(pace, speed, rest, connections):
+def test_connections_are_added_while_they_raise_the_speed(pace, speed, rest, connections):
     assert pace.after(speed, rest).connections == connections
 
 
-def test_what_did_not_help_is_not_tried_again():
+def test_connections_are_not_added_after_a_step_without_effect():
     assert Parallelism(4, 10.0).after(10.0, MIN_REMAINING).after(100.0, MIN_REMAINING).connections == 4

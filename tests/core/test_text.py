@@ -1,4 +1,4 @@
-"""Text and JSON: the right charset, a harmless one for a hostile name, and one error for all that is not JSON."""
+"""Text and JSON: charsets, safe handling of unknown charsets, and one error for invalid JSON."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_parameters_are_parsed(content_type: str | None, charset: str | None) ->
 
 
 @pytest.mark.parametrize("part", [";", ",", "a/b,", '"', "\\", '"\\', 'a"b"', "; a=", ' ;"', "="])
-def test_a_long_and_broken_content_type_is_borne(part: str) -> None:
+def test_a_long_and_invalid_content_type_is_accepted(part: str) -> None:
     assert charset_of("text/html;" + part * 100_000) is None
 
 
@@ -123,14 +123,14 @@ MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_U
 
 
 @given(st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "gb18030"]), st.text())
-def test_text_comes_back(name: str, text: str) -> None:
+def test_encoded_text_is_decoded(name: str, text: str) -> None:
     body = text.encode(name)
     assume(not body.startswith(MARKS))
     assert decode_text(body, f"text/plain; charset={name}") == text
 
 
 @given(st.sampled_from(CHARSETS), st.lists(st.binary(max_size=8) | st.sampled_from([mark for mark, _ in _MARKS])))
-def test_pieces_make_the_same_text(name: str, pieces: list[bytes]) -> None:
+def test_chunks_decode_to_the_same_text(name: str, pieces: list[bytes]) -> None:
     content_type = f"text/plain; charset={name}"
     decoder = TextDecoder(content_type)
     text = "".join(map(decoder.decode, pieces)) + decoder.decode(b"", final=True)
@@ -138,7 +138,7 @@ def test_pieces_make_the_same_text(name: str, pieces: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 10])
-def test_a_sequence_without_end_is_no_foreign_error(pieces: int) -> None:
+def test_an_unterminated_sequence_raises_no_foreign_error(pieces: int) -> None:
     body = bytes.fromhex("1b24ff2800bfffbb7ebb")
     decoder = TextDecoder("text/plain; charset=iso2022_jp_2")
     text = "".join(decoder.decode(body[at : at + 10 // pieces]) for at in range(0, 10, 10 // pieces))
@@ -168,7 +168,7 @@ def test_a_sequence_without_end_is_no_foreign_error(pieces: int) -> None:
         (codecs.BOM_UTF8, "text/plain; charset=latin-1", ""),
     ],
 )
-def test_the_mark_wins_then_the_header_then_utf8(body: bytes, content_type: str | None, text: str) -> None:
+def test_the_mark_decides_then_the_header_then_utf8(body: bytes, content_type: str | None, text: str) -> None:
     assert decode_text(body, content_type) == text
 
 
@@ -181,12 +181,12 @@ values = st.recursive(
 
 
 @given(values, st.sampled_from(ENCODINGS), st.booleans())
-def test_json_comes_back_in_every_encoding(value: Any, encoding: str, escaped: bool) -> None:
+def test_json_is_decoded_in_every_encoding(value: Any, encoding: str, escaped: bool) -> None:
     assert parse_json(json.dumps(value, ensure_ascii=escaped).encode(encoding)) == value
 
 
 def refused(body: bytes) -> str:
-    """The message, after what is true of every refusal."""
+    """Return the message, after checks that apply to every error."""
     with pytest.raises(InvalidJSON) as caught:
         parse_json(body)
     error = caught.value
@@ -225,28 +225,28 @@ def refused(body: bytes) -> str:
         ("\u202e\u2028\U000e0001 ".encode() * 50, "Expecting value (character 0)"),
     ],
 )
-def test_what_is_not_json_is_refused(body: bytes, words: str) -> None:
+def test_invalid_json_is_an_error(body: bytes, words: str) -> None:
     assert words in refused(body)
 
 
-def test_the_message_holds_a_short_excerpt_of_the_place() -> None:
+def test_the_message_contains_a_short_excerpt() -> None:
     message = refused(b'["' + b"secret" * 1000 + b'", oops, "' + b"secret" * 1000 + b'"]')
     assert "oops" in message
     assert message.count("secret") <= 4
 
 
 @pytest.mark.parametrize("digits", [1, 100, sys.int_info.default_max_str_digits])
-def test_long_integers_are_read_up_to_pythons_bound(digits: int) -> None:
+def test_long_integers_are_read_up_to_pythons_limit(digits: int) -> None:
     assert parse_json(b"9" * digits) == 10**digits - 1
 
 
-def test_a_refusal_is_a_value_error_of_ours() -> None:
+def test_the_error_is_a_value_error_of_httpconn() -> None:
     assert issubclass(InvalidJSON, ValueError)
     assert issubclass(InvalidJSON, HTTPConnError)
 
 
 def is_json(body: bytes) -> bool:
-    """By the standard library, told to refuse NaN, and surrogates, which no encoding has."""
+    """Parse by the standard library, without NaN and lone surrogates."""
     try:
         json.loads(body, parse_constant=int)
         body.decode(json.detect_encoding(body))

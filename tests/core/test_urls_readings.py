@@ -1,4 +1,4 @@
-"""One reading of a URL: by the corpus, and against the other parsers that a URL meets on its way."""
+"""Every accepted URL has one reading: tests by a corpus, and against other parsers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN = re.compile(r"[!-~]*")
 
 
 @pytest.mark.parametrize(("rule", "url"), [(rule, url) for rule, group in REFUSED.items() for url in group])
-def test_what_is_read_in_several_ways_is_refused(rule: str, url: str) -> None:
+def test_a_url_with_several_readings_is_refused(rule: str, url: str) -> None:
     with pytest.raises(InvalidURL):
         vet(url)
 
@@ -35,7 +35,7 @@ def test_a_redirect_to_it_is_refused_or_read_as_browsers_read_it(rule: str, url:
 
 
 @pytest.mark.parametrize(("url", "expected"), READ.items(), ids=lambda each: ascii(each)[:60])
-def test_what_is_read_is_read_in_one_way(url: str, expected: tuple[str, int, bytes]) -> None:
+def test_an_accepted_url_has_one_reading(url: str, expected: tuple[str, int, bytes]) -> None:
     vetted = vet(url)
     assert (vetted.origin.host, vetted.origin.port, vetted.target) == expected
     agrees_with_the_others(vetted)
@@ -49,7 +49,7 @@ def vetted_or_none(url: str) -> VettedURL | None:
 
 
 def agrees_with_the_others(url: VettedURL) -> None:
-    """httpx, urllib and a second look of our own find the same origin in what is sent."""
+    """Assert that httpx, urllib and httpconn find the same origin in the sent URL."""
     again = vet(url.text)
     assert (again.origin, again.netloc, again.target, again.fragment) == (
         url.origin,
@@ -67,14 +67,14 @@ def agrees_with_the_others(url: VettedURL) -> None:
 
 
 @given(urls())
-def test_a_url_is_refused_or_every_parser_goes_to_the_same_host(url: str) -> None:
+def test_every_parser_finds_the_same_host_in_an_accepted_url(url: str) -> None:
     vetted = vetted_or_none(url)
     if vetted is not None:
         agrees_with_the_others(vetted)
 
 
 @given(urls())
-def test_what_httpx_makes_of_the_url_as_it_was_given_is_no_other_host(url: str) -> None:
+def test_httpx_finds_the_same_host_in_the_given_url(url: str) -> None:
     vetted = vetted_or_none(url)
     if vetted is None:
         return
@@ -85,7 +85,7 @@ def test_what_httpx_makes_of_the_url_as_it_was_given_is_no_other_host(url: str) 
 
 
 @given(urls())
-def test_the_target_is_the_bytes_that_were_given(url: str) -> None:
+def test_the_target_has_the_given_bytes(url: str) -> None:
     vetted = vetted_or_none(url)
     if vetted is None:
         return
@@ -96,7 +96,7 @@ def test_the_target_is_the_bytes_that_were_given(url: str) -> None:
 
 
 @given(urls())
-def test_a_location_is_vetted_as_a_url_is(url: str) -> None:
+def test_a_location_is_checked_like_a_url(url: str) -> None:
     vetted = vetted_or_none(url)
     if vetted is not None:
         base = vet("https://start.example/")
@@ -108,7 +108,7 @@ def bracketed(host: str) -> str:
 
 
 @given(st.one_of(hosts, st.text(max_size=40), st.from_regex(r"(xn--[a-z0-9-]{0,30}\.?){1,3}", fullmatch=True)))
-def test_a_host_is_refused_or_stays_what_it_became(host: str) -> None:
+def test_an_accepted_host_is_stable(host: str) -> None:
     try:
         checked = check_host(host)
     except InvalidURL:
