@@ -12,7 +12,7 @@ import pytest
 
 from tests.attacks.bombs import MIB, PACK, bomb, dust
 from tests.servers.faces import FACES
-from tests.servers.scripted import Answer, Forever, ScriptedServer, Stall, response
+from tests.servers.scripted import Forever, ScriptedResponse, ScriptedServer, Stall, response
 
 ROOT = Path(__file__).parents[2]
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -21,13 +21,13 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 GROWTH = 64 * MIB
 
 
-def coded(coding: str, body: bytes, head: bytes = HEAD) -> Answer:
+def coded(coding: str, body: bytes, head: bytes = HEAD) -> ScriptedResponse:
     lines = b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (coding.encode(), len(body))
     return [head + lines, body]
 
 
 @cache
-def attacks() -> dict[str, tuple[Answer, set[str]]]:
+def attacks() -> dict[str, tuple[ScriptedResponse, set[str]]]:
     """Map each path to its answer, and to the results that it may have; what is below /slow never ends."""
     return {
         **{f"/bomb/{coding}": (coded(coding, bomb(coding)), {"LimitExceeded"}) for coding in PACK},
