@@ -28,6 +28,7 @@ class Response(httpx.Response):
     ``aiter_raw`` return the bytes before content decoding, and ``read`` and ``aread`` return the whole decoded body.
     """
 
+    is_closed: bool
     is_stream_consumed: bool
     _open_response: OpenResponse | None = None
     _port: Port | None = None

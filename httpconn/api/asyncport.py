@@ -19,7 +19,7 @@ from ..core.deadlines import Deadline
 from ..hooks import Hook
 from ..runtime.events import AnyioEvent
 from ..runtime.tasks import TaskWorkerGroup
-from ..runtime.threads import LOOK, CleanUp
+from ..runtime.threads import CHECK_INTERVAL, CleanUp
 from .clients import running_loop
 from .sending import SendingPort
 
@@ -118,7 +118,7 @@ class AsyncPort(SendingPort):
         with anyio.CancelScope(shield=True):
             while not step.has_ended():
                 await anyio.sleep(pause)
-                pause = min(2 * pause, LOOK)
+                pause = min(2 * pause, CHECK_INTERVAL)
 
     def worker_group(self) -> TaskWorkers:
         """See :class:`httpconn.runtime.port.Port`."""

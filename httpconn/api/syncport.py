@@ -22,7 +22,7 @@ from ..options import Timeouts
 from ..runtime.events import ThreadEvent, portions
 from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
-from ..runtime.threads import LOOK, CleanUp, Stopped, ThreadWorkerGroup
+from ..runtime.threads import CHECK_INTERVAL, CleanUp, Stopped, ThreadWorkerGroup
 from .clients import SyncClient
 from .sending import SendingPort
 
@@ -72,7 +72,7 @@ class SyncPort(SendingPort):
 
     def _portion(self, deadline: Deadline) -> float | None:
         """Seconds of one wait. Python acts on a signal that comes just before a main thread's wait only after it."""
-        longest = LOOK if self._looks_often or threading.current_thread() is threading.main_thread() else None
+        longest = CHECK_INTERVAL if self._looks_often or threading.current_thread() is threading.main_thread() else None
         if deadline.at is None:
             return longest
         left = max(0.0, deadline.at - self.now())

@@ -1,4 +1,4 @@
-"""The machine's own time and chance, which both ports offer to flows."""
+"""The clock and the random numbers of the system, and the deadline of a block."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from .repeating import Repeated
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Let all calls in the block end within so many seconds from its beginning.
+    """Set a deadline for all calls in a block, in seconds from its start.
 
-    Each call's own timeout holds as well, and so does the deadline of a block around this one: the nearest counts. It
-    reaches every wait of a call: for a name, a connection, an answer, between two attempts. Tasks that are started
-    in the block inherit it; threads do not, but for those of ``get_many`` and ``download_many``. It works in
-    synchronous and asynchronous functions alike, in a plain ``with``::
+    The timeout of each call and the deadline of an outer block also apply. The earliest one counts. The deadline limits
+    every wait of a call: for a name, for a connection, for a response and between two attempts.
+
+    Tasks that start in the block inherit the deadline. Threads do not inherit it, except the threads of ``get_many``
+    and ``download_many``. Use a plain ``with`` in synchronous and in asynchronous functions::
 
         with httpconn.deadline(5):
             index = connection.get_json("https://example.com/index.json")
             image = connection.get_bytes(index["image"])
 
     Args:
-        seconds: more than 0.
+        seconds: a number greater than 0.
 
     Raises:
-        InvalidRequest: ``seconds`` is no such number.
+        InvalidRequest: ``seconds`` is not a number greater than 0.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= MAX_SECONDS:
-        raise InvalidRequest("A deadline needs a number of seconds, more than 0")
+        raise InvalidRequest("A deadline must be a number of seconds greater than 0")
     token = SHARED.set(Deadline.after(seconds, time.monotonic()).sooner(SHARED.get()))
     try:
         yield
@@ -42,14 +43,14 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 class SystemClock:
-    """See :class:`httpconn.runtime.port.Port`."""
+    """The methods of :class:`httpconn.runtime.port.Port` for time and random numbers."""
 
     def now(self) -> float:
-        """A monotonic clock, in seconds."""
+        """Return the time of a monotonic clock in seconds."""
         return time.monotonic()
 
     def timestamp(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
@@ -57,5 +58,5 @@ class SystemClock:
         return Repeated(function, seconds)
 
     def chance(self) -> float:
-        """Drawn evenly from 0 to 1."""
+        """Return a random number from 0 to 1."""
         return random.random()  # noqa: S311 - jitter, not a secret

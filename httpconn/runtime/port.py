@@ -1,4 +1,4 @@
-"""What a flow may ask of the world. A flow awaits these and nothing else."""
+"""The interface between flows and the runtime. A flow awaits only the methods of these protocols."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ T = TypeVar("T")
 
 
 class Exchange(Protocol):
-    """One request on the wire, from its header to its closing."""
+    """A request on a connection and its response."""
 
     @property
     def head(self) -> Head:
-        """The head of the response; the body comes through ``receive`` alone."""
+        """The head of the response."""
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What httpx calls the extensions of a response."""
+        """The extensions of the response, as in httpx."""
 
     @property
     def complete(self) -> bool:
-        """Whether all of the body was received, and nothing is left to close; where False, ``receive`` may tell."""
+        """Whether all of the body was received and the connection released. If False, call ``receive`` to find out."""
 
     def take(self) -> bytes:
-        """What has come of the body already, if that can be had without waiting; to be asked for at its beginning."""
+        """Return the bytes of the body that arrived with the head, without waiting. Call it before ``receive``."""
 
     @property
     def remaining(self) -> int:
-        """Bytes of the body that are still to come and that ``receive_into`` can take; 0 where it is not known."""
+        """Bytes of the body that ``receive_into`` can still receive. 0 if the number is not known."""
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """The same as ``receive``, into a buffer, while there is a rest: the number of bytes, at least 1."""
+        """Receive the next bytes into a buffer, while ``remaining`` is positive. Return their number, at least 1."""
 
     async def receive(self) -> bytes:
-        """The next bytes of the body as the server sent them, transfer coding removed; empty at its end."""
+        """Return the next bytes of the body before content decoding, or ``b""`` at its end."""
 
     async def close(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end. Safe under cancellation."""
+        """Release the connection, or close it if the body was not read to its end. Cancellation does not stop this."""
 
 
 class Event(Protocol):
@@ -66,77 +66,88 @@ class Event(Protocol):
 
 
 class Repeated(Protocol):
-    """A function that is called from time to time."""
+    """A function that a thread calls at intervals."""
 
     def soon(self) -> None:
-        """Have it called at once."""
+        """Call the function as soon as possible."""
 
     def check(self) -> None:
-        """Raise what it raised."""
+        """Raise the exception of the function, if any."""
 
 
 class Channel(Protocol[T]):
-    """What the members of a crew hand to each other."""
+    """A queue between the workers of a group."""
 
     def send(self, item: T) -> None:
-        """Leave it for whoever receives next; who sends sees to it that these do not become too many."""
+        """Queue an item for the next receive. The sender limits how many items can queue."""
 
     async def receive(self) -> T:
-        """Wait for the next one."""
+        """Wait for the next item and return it."""
 
 
 class WorkerGroup(Protocol):
-    """Flows that run beside each other: threads, or tasks."""
+    """A group of workers, which are threads or tasks."""
 
     def channel(self) -> Channel[Any]:
-        """A new one."""
+        """Return a new channel for the group."""
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Run a flow; when the crew is stopped, so is the flow, wherever it waits."""
+        """Run a flow in a worker. The end of the group stops the flow at any wait."""
 
 
 class Port(Protocol):
-    """The world of one call: a client, a clock, a place for blocking work."""
+    """The runtime of one call: a client, a clock, events, worker threads."""
 
     def now(self) -> float:
-        """A monotonic clock, in seconds."""
+        """Return the time of a monotonic clock in seconds."""
 
     def timestamp(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
 
     def chance(self) -> float:
-        """Drawn evenly from 0 to 1."""
+        """Return a random number from 0 to 1."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
 
     async def tell(self, hook: Callable[..., Any], event: object) -> None:
-        """Call an event hook. What it raises goes out as it is, an error of our tree as :class:`HookRaised`."""
+        """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
-        """Send a request and receive the head of its response. Raises errors of our tree only."""
+        """Send a request and receive the head of its response.
+
+        Raises:
+            HTTPConnError: the request failed.
+        """
 
     @property
     def place(self) -> Hashable:
-        """Where calls can wait for each other: among the threads of a process, or the tasks of an event loop."""
+        """An identifier of the threads or tasks that can wait for each other: a process or an event loop."""
 
     def make_event(self) -> Event:
-        """A new one, for this place."""
+        """Return a new event for this place."""
 
     async def wait(self, event: Any, deadline: Deadline) -> None:
-        """Wait for one that this place made. Raises DeadlineExceeded."""
+        """Wait for an event of this place.
+
+        Raises:
+            DeadlineExceeded: the deadline has passed.
+        """
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Run file work where it does not hold up an event loop; it is always run to its end."""
+        """Run blocking file work, in a worker thread if there is an event loop. It always runs to its end."""
 
     def repeat(self, function: Callable[[], object], seconds: float) -> AbstractContextManager[Repeated]:
-        """Have a function called in another thread every so many seconds while the block lasts, whatever waits."""
+        """Return a context manager in which a thread calls a function at an interval of ``seconds``."""
 
     async def clean_up(self, function: Callable[[], object]) -> None:
-        """The same for what must be run even when the task is cancelled."""
+        """Run blocking file work to its end even if the task is cancelled."""
 
     def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
-        """A crew that works as long as the block lasts, and is stopped at its end; and the port of its members."""
+        """Return a context manager that provides a worker group and the port of its workers.
+
+        The end of the block stops the workers.
+        """
 
     async def release(self) -> None:
-        """The call is over: close the client if it was made for this call alone. Safe under cancellation."""
+        """Close a client that was made for this call only. Cancellation does not stop this."""

@@ -1,7 +1,7 @@
-"""Functions that a thread calls from time to time, however long a transfer stalls.
+"""Functions that a thread calls at intervals, even if a transfer stalls.
 
-One thread serves all transfers of the process. It starts with the first one, and ends when its next call is due and no
-transfer is left.
+One thread serves all transfers of the process. It starts with the first transfer. It ends if no transfer is left when
+its next call is due.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _thread: threading.Thread | None = None
 
 
 class Repeated:
-    """A function that is called again and again while a block lasts, and once more if the program exits meanwhile.
+    """A function that a thread calls at intervals during a block, and once if the program exits in the block.
 
     Args:
-        function: is called in another thread, one call at a time. It must bear a call after the block has ended.
-        seconds: between two calls.
+        function: a function without arguments. Calls do not overlap. A call may come after the end of the block.
+        seconds: interval in seconds.
 
     Attributes:
-        error: what the function raised; it is not called again then.
+        error: the exception of the function, or None. After an exception, it is not called again.
     """
 
     __slots__ = ("__weakref__", "_due", "_function", "_seconds", "error")
@@ -42,7 +42,7 @@ class Repeated:
         self._due = time.monotonic() + seconds
 
     def __enter__(self) -> Self:
-        # A weak reference: an exception of a signal handler may come between here and the block, which then never ends.
+        # A weak reference, because a signal handler may raise before the block begins. Then __exit__ is never called.
         _entries[id(self)] = ref(self)
         if _thread is None:
             _start()
@@ -52,17 +52,17 @@ class Repeated:
         _entries.pop(id(self), None)
 
     def soon(self) -> None:
-        """Have the function called at once."""
+        """Call the function as soon as possible."""
         self._due = 0.0
         _wake.set()
 
     def check(self) -> None:
-        """Raise what the function raised."""
+        """Raise the exception of the function, if any."""
         if self.error is not None:
             raise self.error
 
     def _call(self, now: float) -> float:
-        """Call the function if it is due; return when it is due next."""
+        """Call the function if it is due, and return the time of its next call."""
         if self._due <= now and self.error is None:
             self._due = now + self._seconds
             self._finish()
@@ -71,7 +71,7 @@ class Repeated:
     def _finish(self) -> None:
         try:
             self._function()
-        except Exception as error:  # noqa: BLE001 - raised where the transfer is waited for
+        except Exception as error:  # noqa: BLE001 - ``check`` raises it
             self.error = error
 
 
@@ -81,7 +81,7 @@ def _start() -> None:
         if _thread is None:
             thread = threading.Thread(target=_run, name="httpconn-timer", daemon=True)
             start_thread(thread)
-            _thread = thread  # at the end: a thread that an exception has kept from being noted here ends itself
+            _thread = thread  # last: if an exception prevents this line, the thread ends itself
 
 
 def _run() -> None:
@@ -100,7 +100,7 @@ def _run() -> None:
 
 
 def _alive() -> list[Repeated]:
-    """What is to be called; entries whose block was never left are forgotten."""
+    """Return the active entries, and remove those whose objects were destroyed."""
     found = {key: reference() for key, reference in list(_entries.items())}
     for key, entry in found.items():
         if entry is None:
@@ -110,7 +110,7 @@ def _alive() -> list[Repeated]:
 
 @atexit.register
 def _finish_all() -> None:
-    """Before the program exits: transfers in other threads, and in event loops that were left, end without notice."""
+    """Call all functions before the program exits. Transfers in other threads and event loops end without notice."""
     for entry in _alive():
         entry._finish()
 

@@ -1,4 +1,4 @@
-"""A crew of tasks, in a task group of their own."""
+"""A worker group of tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class TaskChannel(Generic[T]):
-    """See :class:`httpconn.runtime.port.Channel`; nothing is waited for where an item is there."""
+    """See :class:`httpconn.runtime.port.Channel`. ``receive`` does not suspend if an item is queued."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -48,7 +48,7 @@ class TaskChannel(Generic[T]):
 
 
 class TaskWorkerGroup:
-    """See :class:`httpconn.runtime.port.WorkerGroup`; it works from ``enter`` to ``leave``, which one task calls."""
+    """See :class:`httpconn.runtime.port.WorkerGroup`. The same task calls ``enter`` and ``leave``."""
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
@@ -60,22 +60,22 @@ class TaskWorkerGroup:
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """See :class:`httpconn.runtime.port.WorkerGroup`."""
         if self._group is None:
-            raise RuntimeError("The crew is not at work")
+            raise RuntimeError("The worker group is not running")
         self._group.start_soon(flow, *args)
 
     async def enter(self) -> None:
-        """Begin."""
+        """Start the group."""
         self._group = await anyio.create_task_group().__aenter__()
 
     async def leave(self) -> None:
-        """Cancel the members, and wait until they have ended."""
+        """Cancel the workers and wait for their end."""
         group, self._group = self._group, None
         if group is not None:
             group.cancel_scope.cancel()
-            # What the caller's block raised is none of the group's business, which would wrap it.
+            # Do not pass the exception of the caller's block: the task group would wrap it in an exception group.
             await group.__aexit__(None, None, None)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it was entered, and not left."""
+        """Whether the group has been started and not ended."""
         return self._group is not None

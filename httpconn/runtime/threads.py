@@ -1,4 +1,4 @@
-"""A crew of threads."""
+"""Worker groups of threads, and clean-up in threads."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .threadstart import start_thread
 
 T = TypeVar("T")
 
-PATIENCE = 1.0
-"""Seconds for which a crew that is stopped is waited for: what still dials ends by itself."""
+JOIN_TIMEOUT = 1.0
+"""Seconds to wait for the end of stopped workers. A worker that is connecting ends later by itself."""
 
-LOOK = 0.05
-"""Seconds after which a thread that waits for others looks whether something else has happened."""
+CHECK_INTERVAL = 0.05
+"""Seconds between two checks of a waiting thread for other events, such as signals."""
 
-PORTION = 0.5
-"""Seconds for which a worker waits at once, until it looks whether somebody still wants its work."""
+WORKER_CHECK_INTERVAL = 0.5
+"""Seconds between two checks of a waiting worker that the owner of its group still exists."""
 
 
 class Stopped(BaseException):
-    """The crew was stopped; no error of a flow, so that nothing tries again."""
+    """The signal that the worker group was stopped. It is not an Exception, so that no flow handles or retries it."""
 
 
 class ThreadChannel(Generic[T]):
@@ -40,18 +40,18 @@ class ThreadChannel(Generic[T]):
         self._group = group
         self._interruption = group.interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
-        # Not a method that calls it: items come and go by the million.
+        # The bound method instead of an own method saves a call per item.
         self.send: Callable[[T | Stopped], None] = self._items.put
 
     async def receive(self) -> T:
-        """Block. Whoever is stopped takes nothing more, whatever there is."""
-        # Python acts on a signal that comes just before a wait of the main thread only after it.
-        portion = LOOK if threading.current_thread() is threading.main_thread() else PORTION
+        """Block until an item is queued. Raise Stopped if the group was stopped, even if items are queued."""
+        # Python handles a signal that comes just before a wait of the main thread only after the wait.
+        portion = CHECK_INTERVAL if threading.current_thread() is threading.main_thread() else WORKER_CHECK_INTERVAL
         while not self._interruption.is_requested:
             try:
                 item = self._items.get(timeout=portion)
             except Empty:
-                self._group.look_for_owner()
+                self._group.check_owner()
                 continue
             if self._interruption.is_requested or isinstance(item, Stopped):
                 break
@@ -63,7 +63,7 @@ class ThreadWorkerGroup:
     """See :class:`httpconn.runtime.port.WorkerGroup`.
 
     Attributes:
-        interruption: ends what its members wait for.
+        interruption: ends the waits of the workers.
     """
 
     def __init__(self) -> None:
@@ -73,11 +73,11 @@ class ThreadWorkerGroup:
         self._owner: weakref.ref[object] | None = None
 
     def belong_to(self, owner: object) -> None:
-        """Stop when the owner is destroyed, even if a signal handler has interrupted what stops the crew."""
+        """Stop the group when the owner is destroyed. A signal handler may have interrupted the regular stop."""
         self._owner = weakref.ref(owner)
 
-    def look_for_owner(self) -> None:
-        """Stop if the owner was destroyed."""
+    def check_owner(self) -> None:
+        """Stop the group if the owner was destroyed."""
         if self._owner is not None and self._owner() is None:
             self.stop()
 
@@ -88,13 +88,18 @@ class ThreadWorkerGroup:
         return channel
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Where the system has no more threads, those that there are do the work. Raises Stopped once the crew was."""
+        """Run a flow in a new thread. Without a new thread, the existing threads do the work.
+
+        Raises:
+            Stopped: the group was stopped.
+            InvalidRequest: the system cannot start the first thread.
+        """
         if self.interruption.is_requested:
             raise Stopped
         run, ended = copy_context().run, ThreadEvent()
-        # Daemons: one that dials when the program ends does not hold it up.
+        # A daemon thread that is connecting does not delay the exit of the program.
         thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-worker", daemon=True)
-        self._threads[thread] = ended  # before it starts: it looks then whether it was stopped, or is told
+        self._threads[thread] = ended  # before the start, so that stop() reaches the thread
         try:
             start_thread(thread)
         except RuntimeError as error:
@@ -111,15 +116,15 @@ class ThreadWorkerGroup:
             ended.set()
 
     def stop(self) -> None:
-        """End all waits of its members; safe where nothing may be waited for."""
+        """End all waits of the workers. This never blocks."""
         self.interruption.request()
         for channel in self._channels:
             for _ in range(len(self._threads)):
                 channel.send(Stopped())
 
     def join(self) -> None:
-        """Wait for them, a moment."""
-        end = time.monotonic() + PATIENCE
+        """Wait for the end of the workers, up to JOIN_TIMEOUT."""
+        end = time.monotonic() + JOIN_TIMEOUT
         for thread, ended in list(self._threads.items()):
             if ended.block(max(0.0, end - time.monotonic())) and thread.is_alive():
                 thread.join(max(0.0, end - time.monotonic()))
@@ -157,5 +162,5 @@ class CleanUp:
 
     def wait(self) -> None:
         """Block until the function has returned."""
-        while not self.has_ended(LOOK):
+        while not self.has_ended(CHECK_INTERVAL):
             pass
