@@ -1,4 +1,4 @@
-"""A crew of threads that was stopped does nothing more, whoever still hands it work at that moment."""
+"""Worker groups of threads: a stopped group starts no more work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from httpconn.runtime.threads import Stopped, ThreadChannel, ThreadWorkerGroup
 
 
 @pytest.fixture
-def worker_group():
+def group():
     made = ThreadWorkerGroup()
     yield made
     made.stop()
@@ -29,7 +29,7 @@ async def pass_on(source: ThreadChannel[str], done: list[str]) -> None:
         done.append(await source.receive())
 
 
-def test_it_works(group):
+def test_workers_run_flows(group):
     channel, done = group.channel(), []
     group.start(pass_on, channel, done)
     channel.send("one")
@@ -39,7 +39,7 @@ def test_it_works(group):
     assert sorted(done) == ["one", "two"]
 
 
-def test_a_member_that_comes_late_does_not_begin(group):
+def test_a_stopped_group_starts_no_worker(group):
     done: list[str] = []
     group.stop()
     with pytest.raises(Stopped):
@@ -47,7 +47,7 @@ def test_a_member_that_comes_late_does_not_begin(group):
     assert not done
 
 
-def test_a_member_that_was_being_started_does_not_begin(group, monkeypatch):
+def test_a_worker_that_starts_during_the_stop_does_nothing(group, monkeypatch):
     done: list[str] = []
     start = threading.Thread.start
 
@@ -61,7 +61,7 @@ def test_a_member_that_was_being_started_does_not_begin(group, monkeypatch):
     assert not done
 
 
-def test_what_is_left_to_do_is_left(group):
+def test_queued_items_are_left_after_the_stop(group):
     channel, done = group.channel(), []
     for item in "abc":
         channel.send(item)
@@ -71,7 +71,7 @@ def test_what_is_left_to_do_is_left(group):
     assert not done
 
 
-def test_all_who_wait_are_woken(group):
+def test_the_stop_wakes_all_waiting_workers(group):
     channels = [group.channel() for _ in range(3)]
     for channel in channels:
         group.start(pass_on, channel, [])
@@ -80,7 +80,7 @@ def test_all_who_wait_are_woken(group):
     assert not [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
 
-def test_a_member_that_waits_for_others_is_stopped_without_waking_them(group):
+def test_a_stopped_worker_does_not_wake_other_waiters(group):
     port = WorkerPort(None, group, owned=False)
     event = port.make_event()
     group.stop()
