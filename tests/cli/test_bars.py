@@ -1,4 +1,4 @@
-"""Bars on a terminal: read by an emulator, so that a row that is left behind or drawn over another is seen."""
+"""Bars on a terminal emulator, which shows rows that are left behind or overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PART = re.compile(r"\x1b\[[?\d;]*[a-zA-Z]|\r|\n|[^\x1b\r\n]")
 
 
 class Screen:
-    """What a terminal of some rows and columns shows, and the lines that have left it at the top."""
+    """A terminal with its rows, and the lines that have scrolled off at the top."""
 
     def __init__(self, text: str, rows: int, columns: int) -> None:
         self.lines = [""]

@@ -1,4 +1,4 @@
-"""The command line: as a shell runs it where the process matters, and else in the process of the tests."""
+"""The command line, in a process of its own where that matters, otherwise in the process of the tests."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 def run(
     *arguments: object, cwd: Path | None = None, text: bytes = b"", **environ: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Call the command in this process, which is twenty times as fast as to start one."""
+    """Call the command in this process, twenty times faster than in a new one."""
     streams = {name: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for name in ("stdout", "stderr")}
     streams["stdin"] = io.TextIOWrapper(named := io.BytesIO(text), "utf-8")
     named.name = "<stdin>"
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd or Path()):
-        patch.setattr(gc, "freeze", lambda: None)  # here it would also keep what the tests hold
+        patch.setattr(gc, "freeze", lambda: None)  # it would also freeze the objects of the tests
         for name, stream in streams.items():
             patch.setattr(sys, name, stream)
         for variable, value in {"COLUMNS": "100", **environ}.items():
@@ -75,7 +75,7 @@ def test_get_writes_the_body_as_it_is(application):
         (["http://localhost/"], 1, "http://localhost/: refused, loopback"),
     ],
 )
-def test_check_explains_the_verdict(arguments, code, line):
+def test_check_explains_the_decision(arguments, code, line):
     done = run("check", *arguments)
     assert (done.returncode, done.stderr) == (code, b"")
     assert done.stdout.decode().startswith(line)
@@ -98,7 +98,7 @@ def test_check_writes_json():
     ],
 )
 @pytest.mark.parametrize("command", [["get"], ["get", "--jsonl"], ["download", "-qo", "file"]], ids=" ".join)
-def test_the_environment_says_what_may_be_fetched(scripted, tmp_path, command, value, code, line):
+def test_the_environment_sets_the_access_policy(scripted, tmp_path, command, value, code, line):
     server = scripted(response(body=b"secret"))
     done = run(*command, server.url, cwd=tmp_path, HTTPCONN_ACCESS=value)
     lines = "--jsonl" in command
@@ -121,7 +121,7 @@ def test_headers_are_read_from_a_file(scripted, tmp_path):
 
 
 @pytest.mark.parametrize(("given", "line"), [("secret", b"'NAME: VALUE'"), ("@missing", b"No such file")])
-def test_a_header_that_is_none_is_not_shown(tmp_path, given, line):
+def test_an_invalid_header_is_not_printed(tmp_path, given, line):
     done = run("get", "http://127.0.0.1:1/", "-H", given, cwd=tmp_path)
     assert (done.returncode, line in done.stderr, b"secret" in done.stderr) == (2, True, False)
 
@@ -167,14 +167,14 @@ def test_two_urls_with_one_name_do_not_overwrite_each_other(application, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_told_once(application, tmp_path):
+def test_a_missing_folder_is_reported_once(application, tmp_path):
     done = run("download", f"{application}/bytes/10", f"{application}/bytes/11", "-d", "missing", cwd=tmp_path)
     assert done.returncode == 9
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_on_a_terminal_results_and_failures_stay_above_the_bars(application, tmp_path):
-    """What a person sees at the end, on a real pseudo-terminal."""
+    """Return the final screen of a real pseudo-terminal."""
     leader, follower = pty.openpty()
     command = [*COMMAND, "download", f"{application}/bytes/300000", f"{application}/status/404"]
     environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "160"}
@@ -234,7 +234,7 @@ def test_one_failure_does_not_stop_the_others(application, tmp_path):
         (["unknown"], 2),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_a_code(arguments, code):
+def test_an_error_is_one_line_and_an_exit_code(arguments, code):
     done = run(*arguments)
     assert done.returncode == code, done.stderr
     assert done.stdout == b""
@@ -254,7 +254,7 @@ def test_what_goes_wrong_is_one_line_and_a_code(arguments, code):
     ],
 )
 @pytest.mark.parametrize("command", ["get", "download"])
-def test_an_answer_that_is_none_has_its_code(scripted, tmp_path, command, answer, options, code):
+def test_an_invalid_response_has_its_exit_code(scripted, tmp_path, command, answer, options, code):
     done = run(command, scripted(answer).url_for("/file"), "--retries", 0, *options, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -265,7 +265,7 @@ def test_retries(scripted):
     assert run("get", server.url, "--retries", "2").stdout == b"ok"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(scripted):
+def test_a_closed_pipe_is_no_error(scripted):
     server = scripted([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(chunked(b"x" * 5000)[:-5])])
     with subprocess.Popen(
         [*COMMAND, "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
@@ -280,9 +280,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(scripted):
     ("command", "closed", "code"),
     [("get", ">&-", 9), ("get", ">/dev/full", 9), ("download", ">/dev/full", 9), ("download", "2>&-", 0)],
 )
-def test_an_output_that_cannot_be_written_is_told_and_unread_progress_is_no_error(
-    application, tmp_path, command, closed, code
-):
+def test_an_unwritable_output_is_an_error_and_unread_progress_is_not(application, tmp_path, command, closed, code):
     line = f'exec "$0" -m httpconn {command} "$1" {closed}'
     done = subprocess.run(
         ["sh", "-c", line, sys.executable, f"{application}/bytes/10"],
@@ -296,7 +294,7 @@ def test_an_output_that_cannot_be_written_is_told_and_unread_progress_is_no_erro
     assert b"Traceback" not in done.stderr
 
 
-def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
+def test_an_interrupt_has_its_exit_code_and_leaves_no_file(scripted, tmp_path):
     half = response(headers={"Content-Length": "5000000"}, body=b"x" * 2_000_000)
     server = scripted([half, Drip(b"x" * 100, every=0.01), Stall()])
     command = [*COMMAND, "download", server.url_for("/file")]
@@ -309,13 +307,13 @@ def test_an_interrupt_ends_with_its_code_and_leaves_nothing(scripted, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_while_it_is_starting_ends_with_the_same_code(tmp_path):
+def test_an_interrupt_during_the_start_has_the_same_exit_code(tmp_path):
     (tmp_path / "anyio.py").write_text("raise KeyboardInterrupt")
     done = run_process("get", "http://127.0.0.1:1/", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"httpconn: interrupted\n")
 
 
-def test_help_and_version_tell(tmp_path):
+def test_help_and_version(tmp_path):
     assert run("--version").stdout.decode() == f"httpconn {httpconn.__version__}\n"
     for arguments in (["--help"], ["get", "--help"], ["download", "-h"]):
         done = run(*arguments)
@@ -323,7 +321,7 @@ def test_help_and_version_tell(tmp_path):
         assert b"Exit codes:" in done.stdout
 
 
-def test_without_its_packages_it_says_what_it_needs(tmp_path):
+def test_missing_packages_are_named(tmp_path):
     for package in ("click", "rich"):
         (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no', name={package!r})")
     done = run_process("--version", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")

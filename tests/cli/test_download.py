@@ -1,4 +1,4 @@
-"""``httpconn download`` beyond a URL and a file: digests, mirrors, lists, and what an interrupt leaves."""
+"""``httpconn download`` with digests, mirrors, lists and interrupts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BODY = bytes(range(256)) * 8_000
 DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
-def test_a_digest_is_checked_and_told(scripted, tmp_path):
+def test_a_digest_is_checked_and_reported(scripted, tmp_path):
     url = scripted(Served(BODY)).url_for("/file")
     done = run("download", url, "--digest", DIGEST, cwd=tmp_path)
     assert (done.returncode, (tmp_path / "file").read_bytes()) == (0, BODY)
@@ -36,7 +36,7 @@ def test_a_refresh_leaves_the_newest_file_alone(scripted, tmp_path):
     assert json.loads(told.stdout)["unmodified"]
 
 
-def test_who_named_a_digest_is_told(scripted, tmp_path):
+def test_the_source_of_a_digest_is_reported(scripted, tmp_path):
     announced = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
     url = scripted(response(200, {"Repr-Digest": f"sha-256=:{announced}:"}, BODY)).url_for("/file")
     done = run("download", url, cwd=tmp_path)
@@ -49,7 +49,7 @@ def test_another_digest_leaves_no_file(scripted, tmp_path):
     assert (done.returncode, (tmp_path / "file").exists()) == (8, False)
 
 
-def test_a_mirror_helps_out(scripted, tmp_path):
+def test_a_mirror_is_used(scripted, tmp_path):
     broken, whole = scripted(response(404)), scripted(Served(BODY))
     mirror = whole.url_for("/elsewhere")
     done = run("download", broken.url_for("/file"), "--mirror", mirror, "--digest", DIGEST, cwd=tmp_path)
@@ -66,7 +66,7 @@ def test_a_list_holds_urls_and_paths(scripted, tmp_path):
     assert found == {"one": b"1", "a name": b"22"}
 
 
-def test_lines_of_json_tell_of_each(scripted, tmp_path):
+def test_json_lines_report_each_file(scripted, tmp_path):
     server = scripted({"/one": response(body=b"1")})
     one, two = server.url_for("/one"), server.url_for("/two")
     done = run("download", one, two, "--jsonl", "-q", cwd=tmp_path)
@@ -91,13 +91,13 @@ def test_the_exit_code_is_that_of_the_first_failure_in_order(scripted, tmp_path)
         ["http://localhost/a", "--digest", "sha256"],
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments, tmp_path):
+def test_contradictory_options_are_refused(arguments, tmp_path):
     assert run("download", *arguments, cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize("options", [[], ["--no-resume"]])
-def test_an_interrupted_download_goes_on_when_it_is_run_again(scripted, tmp_path, options):
-    body = bytes(24_000_000)  # a tenth of it, which is told first, is more than one block on disk
+def test_an_interrupted_download_resumes(scripted, tmp_path, options):
+    body = bytes(24_000_000)  # the first tenth, which is reported first, is more than one block
     half = cut(response(200, {"ETag": '"v1"'}, body), len(body) // 2, Stall())
     server = scripted(Served(body, faults=[lambda served, request: half]))
     command = [*COMMAND, "download", server.url_for("/file"), *options]

@@ -1,4 +1,4 @@
-"""The options of ``httpconn get`` that people know from curl."""
+"""The options of ``httpconn get`` that curl has, too."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_error_is_written_with_its_header_and_has_its_code(scripted):
     )
 
 
-def test_the_header_alone_is_asked_for_by_head(scripted):
+def test_head_requests_the_header_only(scripted):
     server = scripted(b'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nETag: "a"\r\n\r\n')
     done = run("get", "-I", server.url)
     assert (done.returncode, server.requests[0].method) == (0, "HEAD")
@@ -48,7 +48,7 @@ def test_a_user_agent_and_a_user_are_sent(scripted):
     assert server.requests[0].header("Authorization") == "Basic am9lOnBhc3M6d29yZA=="
 
 
-def test_what_is_shown_holds_no_secret(scripted):
+def test_verbose_output_contains_no_secret(scripted):
     secrets = {"Set-Cookie": "sid=secret", "X-Amz-Security-Token": "secret", "Server": "demo"}
     location = {"Location": "/next?token=secret&x", **secrets}
     server = scripted({"/": response(302, location), "/next": response(200, secrets, b"body")})
@@ -62,7 +62,7 @@ def test_what_is_shown_holds_no_secret(scripted):
 
 @pytest.mark.parametrize(("policy", "code"), [("public", 3), ("anywhere", 0)])
 @pytest.mark.parametrize("command", [["get"], ["download", "-qo", "file"]], ids=" ".join)
-def test_the_policy_can_be_named(scripted, tmp_path, command, policy, code):
+def test_an_access_policy_can_be_chosen(scripted, tmp_path, command, policy, code):
     server = scripted(response())
     assert run(*command, server.url, "--access", policy, cwd=tmp_path, HTTPCONN_ACCESS="").returncode == code
 
@@ -86,6 +86,6 @@ def test_several_urls_are_checked():
 
 
 @pytest.mark.parametrize("arguments", [["-i"], ["-I"], ["-o", "x"]])
-def test_lines_of_json_go_alone(arguments):
+def test_json_lines_exclude_other_outputs(arguments):
     done = run("get", "http://127.0.0.1:1/", "--jsonl", *arguments)
     assert (done.returncode, b"--jsonl cannot be combined" in done.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""Many URLs on the command line: a line of JSON for each."""
+"""Many URLs on the command line, with a line of JSON each."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_url_may_be_given_alone(server):
 @pytest.mark.parametrize(
     "arguments", [[], ["http://localhost/", "--input-file", "-"], ["-j", "0", "http://localhost/"]]
 )
-def test_what_makes_no_sense_is_refused(arguments):
+def test_contradictory_options_are_refused(arguments):
     assert run(*arguments).returncode == 2
 
 

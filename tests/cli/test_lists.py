@@ -1,4 +1,4 @@
-"""``httpconn download`` on lists, run once and again, and what it does with files that exist."""
+"""``httpconn download`` with lists, repeated runs and existing files."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_bad_line_is_reported_and_the_others_are_fetched(server, files):
     assert b"2 complete (2.0 kB), 5 failed" in done.stderr
 
 
-def test_a_second_run_asks_and_fetches_nothing(server, files):
+def test_a_second_run_sends_conditional_requests_only(server, files):
     run("download", "--input-file", "urls.txt", cwd=files)
     assert os.stat(files / "a").st_mtime == 946_684_800
     done = run("download", "--input-file", "urls.txt", "-q", cwd=files)
@@ -106,7 +106,7 @@ def test_the_server_names_the_file_and_replaces_none(scripted, tmp_path):
     assert again.stdout == f"{tmp_path}/my report.pdf (7 bytes, skipped)\n".encode()
 
 
-def test_folders_are_created_where_that_is_asked_for(server, tmp_path):
+def test_create_dirs_creates_folders(server, tmp_path):
     (tmp_path / "urls").write_text(f"{server.url_for('/a')} deep/er/a.bin\n")
     assert run("download", "--input-file", "urls", "-d", "new", "--create-dirs", cwd=tmp_path).returncode == 0
     assert (tmp_path / "new" / "deep" / "er" / "a.bin").exists()
@@ -156,7 +156,7 @@ def test_lines_of_json_say_what_is_wrong_with_a_line(files):
         ["-u", "secret"],
     ],
 )
-def test_an_option_that_cannot_be_is_named(arguments):
+def test_an_invalid_option_is_named(arguments):
     done = CliRunner().invoke(cli, ["download", "http://127.0.0.1:1/a", *arguments])
     told = done.stderr
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""What people see: help, completion, colours, and bars on terminals of any width."""
+"""Output for people: help, completion, colours, and bars on terminals of any width."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = (ROOT / "docs" / "how-to" / "command-line.md").read_text("utf-8")
 def on_terminal(
     *arguments: object, cwd: Path, width: int = 80, height: int = 24, **environment: str
 ) -> tuple[int, str]:
-    """The exit code and the screen's bytes, of a real pseudo-terminal."""
+    """Return the exit code and the output bytes of a real pseudo-terminal."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
@@ -45,7 +45,7 @@ def test_bars_fit_the_terminal(application, tmp_path, width):
     code, screen = on_terminal("download", f"{application}/bytes/300000", "-o", name, cwd=tmp_path, width=width)
     assert code == 0
     bars = [line for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen).replace("\r", "\n").split("\n") if line]
-    # Not quite: where a terminal has room for the ^C that it echoes, the bar is drawn over it and not below.
+    # Room for the ^C that the terminal echoes: without it, the bar would wrap.
     assert all(len(line) <= width - len("^C") for line in bars if "verified" not in line)
 
 
@@ -86,7 +86,7 @@ def test_help_fits(name, width):
     assert max(map(len, prose)) <= max(width, 50)
 
 
-def test_the_page_knows_each_option_and_no_other():
+def test_the_page_documents_each_option_and_no_other():
     table = PAGE.partition("## Options")[2].partition("## Exit codes")[0]
     documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", "".join(re.findall(r"^\| (.+?) \|", table, re.M))))
     assert documented == {"--help", "-h", "--version"} | {name for option in options() for name in option.opts}

@@ -1,4 +1,4 @@
-"""Folders that are brought to the disk for several files at once."""
+"""Folder flushes that several renames share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from httpconn.disk.folders import Folder, FolderFlush, flush_folder
 
 
 class Disk:
-    """Counts flushes, and does something within the next one."""
+    """A disk that counts flushes and calls a function within the next one."""
 
     def __init__(self) -> None:
         self.flushes = 0
@@ -25,7 +25,7 @@ class Disk:
         raise OSError(errno.EIO, "Input/output error")
 
 
-def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
+def test_callers_before_a_flush_share_it(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
     for asked in [folder.request() for _ in range(3)]:
@@ -33,7 +33,7 @@ def test_all_who_ask_before_a_flush_begins_share_it(tmp_path: Path) -> None:
     assert disk.flushes == 1
 
 
-def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) -> None:
+def test_a_running_flush_does_not_cover_a_later_rename(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
     asked_within: list[FolderFlush] = []
@@ -43,7 +43,7 @@ def test_a_flush_that_has_begun_is_not_taken_for_a_later_rename(tmp_path: Path) 
     assert disk.flushes == 2
 
 
-def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
+def test_a_failed_flush_is_an_error_for_all_its_callers(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.request(), folder.request()
@@ -52,13 +52,13 @@ def test_whoever_shares_a_flush_that_fails_is_told(tmp_path: Path) -> None:
         folder.wait(one)
     disk.within = lambda: None
     later = folder.request()
-    folder.wait(later)  # says nothing of what was lost before
+    folder.wait(later)  # does not report the earlier failure
     with pytest.raises(OSError, match="Input/output error") as caught:
         folder.wait(other)
     assert caught.value.errno == errno.EIO
 
 
-def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -> None:
+def test_a_later_failed_flush_is_no_error_for_earlier_callers(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.request(), folder.request()
@@ -69,7 +69,7 @@ def test_whose_names_are_kept_is_told_nothing_of_a_later_flush(tmp_path: Path) -
     folder.wait(other)
 
 
-def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path: Path) -> None:
+def test_another_caller_runs_an_interrupted_flush(tmp_path: Path) -> None:
     disk = Disk()
     folder = Folder(str(tmp_path), disk.flush)
     one, other = folder.request(), folder.request()
@@ -86,7 +86,7 @@ def test_a_flush_that_was_interrupted_is_made_by_another_who_shares_it(tmp_path:
     assert disk.flushes == 2
 
 
-def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     flush_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         flush_folder(tmp_path / "missing")

@@ -1,4 +1,4 @@
-"""Disks that cannot flush, targets that cannot be replaced, and errors that name what the caller knows."""
+"""Disks that cannot flush, targets that cannot be replaced, and errors that name the target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refuse(number: int):
 
 @pytest.fixture
 def irreplaceable(monkeypatch):
-    """A target that is a mount point, as the system tells of it when the file is renamed."""
+    """Make a target behave as a mount point: a rename over it fails."""
 
     def make(number: int) -> None:
         replace = os.replace
@@ -40,7 +40,7 @@ def irreplaceable(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
-def test_a_disk_that_cannot_flush_keeps_the_file_and_the_result_says_so(
+def test_a_file_on_a_disk_that_cannot_flush_is_reported_as_not_flushed(
     face, connect, scripted, tmp_path, monkeypatch, number
 ):
     for name in ("fsync", "fdatasync"):
@@ -52,7 +52,7 @@ def test_a_disk_that_cannot_flush_keeps_the_file_and_the_result_says_so(
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_what_was_flushed_is_said_to_be(face, connect, scripted, tmp_path):
+def test_a_flushed_file_is_reported_as_flushed(face, connect, scripted, tmp_path):
     server = scripted(response(body=b"content"))
     assert face.call(connect(), "download", f"{server.url}/f", tmp_path / "file").flushed
 
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_replaced_is_whole_until_the_new_content_is_verifi
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
-def test_what_is_written_in_place_is_flushed(tmp_path, irreplaceable):
+def test_a_file_written_in_place_is_flushed(tmp_path, irreplaceable):
     (tmp_path / "file").write_bytes(b"old")
     irreplaceable(errno.EBUSY)
     flushed: list[int] = []
@@ -113,7 +113,7 @@ def test_what_is_written_in_place_is_flushed(tmp_path, irreplaceable):
 
 
 def test_a_rename_that_fails_for_another_reason_is_an_error(tmp_path, irreplaceable):
-    irreplaceable(errno.EBUSY)  # nothing is there that could be written in place
+    irreplaceable(errno.EBUSY)  # no file exists to write in place
     part = PartFile(tmp_path / "file")
     part.open()
     part.write([b"new"])
@@ -153,12 +153,12 @@ def test_an_ordinary_file_is_no_mount_point(tmp_path):
     assert not targets._is_mount_point(str(tmp_path / "file"))
 
 
-def test_the_mount_of_a_file_is_told_by_the_system():
+def test_the_mount_of_a_file_is_read_from_the_system():
     assert targets._mount_id(targets.open_path("/proc")) != targets._mount_id(targets.open_path("/"))
 
 
 @pytest.mark.parametrize("kind", ["fifo", "null", "socket", "link"])
-def test_no_server_is_asked_for_what_is_to_replace_a_device(face, connect, scripted, tmp_path, kind):
+def test_no_request_is_sent_if_the_target_is_a_device(face, connect, scripted, tmp_path, kind):
     target = tmp_path / "file"
     if kind == "fifo":
         os.mkfifo(target)
@@ -186,8 +186,8 @@ def test_no_server_is_asked_for_what_is_to_replace_a_device(face, connect, scrip
         (errno.EMFILE, "target"),
     ],
 )
-def test_an_error_names_what_the_caller_knows(face, connect, scripted, tmp_path, monkeypatch, number, named):
-    """The hidden file beside the target says nothing to the caller."""
+def test_an_error_names_the_target_and_no_hidden_file(face, connect, scripted, tmp_path, monkeypatch, number, named):
+    """The caller does not know the hidden file beside the target."""
     opening = os.open
 
     def fail(path, *args):

@@ -1,4 +1,4 @@
-"""A download can be interrupted at any moment: no lock is held then, and no partial file is left that nothing names."""
+"""Interruptions of a download at any moment: its lock is released, and every partial file is named by another file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.runtime.test_interruption import interrupted
 from tests.servers.files import Served
 from tests.torture.storm import left_behind, wait_until
 
-# A coroutine that has not begun, or a socket that was just made, can be dropped: Python closes both.
+# An interruption can drop a coroutine before its start, or a new socket. Python closes both.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -19,7 +19,7 @@ pytestmark = [
 
 BODY = random.Random(0).randbytes(100_003)
 STEP = 23
-"""Of the moments of a download, one in so many is tried."""
+"""Number of moments of a download for each one that is tested."""
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["new", "replaced"])

@@ -1,4 +1,4 @@
-"""A partial file has one owner at a time; where nothing can tell, no byte of one gets into the file of another."""
+"""Ownership of a partial file: one owner at a time. Without locks, owners never mix their bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other(target):
-    """Another process that has the file, at work until it is killed."""
+    """Start another process that holds the lock until it is killed."""
     command = [sys.executable, "-c", OWNER, str(target)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
@@ -63,7 +63,7 @@ def parts(target: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", ["file", "link"])
-def test_who_waits_hears_what_the_owner_has_made_though_he_is_gone(target, name):
+def test_a_waiter_learns_what_an_ended_owner_has_downloaded(target, name):
     (target.parent / "link").symlink_to("file")
     owner, waiting = begun(target), PartFile(target.with_name(name))
     waiting.watch()
@@ -76,7 +76,7 @@ def test_who_waits_hears_what_the_owner_has_made_though_he_is_gone(target, name)
     waiting.discard()
 
 
-def test_it_is_the_last_owner_who_is_heard(target):
+def test_a_waiter_learns_what_the_last_owner_has_downloaded(target):
     owner, waiting = begun(target), PartFile(target)
     waiting.watch()
     owner.publish(Transfer("another", 1, None))
@@ -95,7 +95,7 @@ NESTED = "[" * 20_000 + "]" * 20_000
 @pytest.mark.parametrize(
     "text", ["", "[", "[1, 2, 3]", '["key", "7", null]', '["key", 7]', '{"key": 1}', "\xff" * 9, NESTED], ids=range(8)
 )
-def test_what_no_owner_would_tell_is_not_heard(target, text):
+def test_invalid_content_of_a_lock_file_is_ignored(target, text):
     owner, waiting = begun(target), PartFile(target)
     lock = next(target.parent.glob(".*lock"))
     with lock.open("a", encoding="latin-1") as file:
@@ -105,7 +105,7 @@ def test_what_no_owner_would_tell_is_not_heard(target, text):
     owner.discard()
 
 
-def test_who_gives_up_watches_no_more(target):
+def test_close_ends_a_watch(target):
     owner, waiting = begun(target), PartFile(target)
     before = waiting.watch()
     owner.write([b"one"])
@@ -114,10 +114,10 @@ def test_who_gives_up_watches_no_more(target):
     with pytest.raises(StorageError):
         waiting.watch()
     owner.discard()
-    PartFile(target).watch()  # there is no owner
+    PartFile(target).watch()  # no owner: an empty result
 
 
-def test_one_process_keeps_the_other_out_until_it_is_killed(target, other):
+def test_a_process_holds_the_lock_until_it_is_killed(target, other):
     part = PartFile(target)
     with pytest.raises(InUse):
         part.open()
@@ -130,7 +130,7 @@ def test_one_process_keeps_the_other_out_until_it_is_killed(target, other):
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_one_thread_keeps_the_other_out(target):
+def test_a_thread_holds_the_lock_against_another(target):
     first, second = begun(target), PartFile(target)
     with pytest.raises(InUse):
         second.open()
@@ -140,13 +140,13 @@ def test_one_thread_keeps_the_other_out(target):
     assert first.commit().read_bytes() == b"x"
 
 
-def test_what_is_over_leaves_the_next_one_alone(target):
+def test_a_closed_partial_file_does_not_affect_the_next_owner(target):
     first = begun(target)
     first.commit()
     second = begun(target)
     second.checkpoint(NOTE)
     draft = target.with_name(".file.httpconn-draft")
-    draft.touch()  # as if the second one were just writing it
+    draft.touch()  # as if the second owner were writing it
     first.discard()
     first.close()
     assert draft.exists()
@@ -154,14 +154,14 @@ def test_what_is_over_leaves_the_next_one_alone(target):
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_what_is_over_is_not_opened_again(target):
+def test_a_closed_partial_file_cannot_be_opened_again(target):
     first = begun(target)
     first.commit()
     with pytest.raises(StorageError):
         first.open()
 
 
-def test_by_another_name_it_is_the_same_target(target):
+def test_a_link_and_its_target_share_a_lock(target):
     target.with_name("link").symlink_to(target)
     first = begun(target.with_name("link"))
     with pytest.raises(InUse):
@@ -169,7 +169,7 @@ def test_by_another_name_it_is_the_same_target(target):
     first.discard()
 
 
-def test_a_lock_file_that_was_removed_lets_nobody_in(target, other):
+def test_a_removed_lock_file_does_not_end_the_lock(target, other):
     target.with_name(".file.httpconn-lock").unlink()
     part = PartFile(target)
     for _ in range(2):
@@ -183,7 +183,7 @@ def test_a_lock_file_that_was_removed_lets_nobody_in(target, other):
 
 
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_no_part_in_it(target):
+def test_a_forked_child_cannot_use_a_partial_file(target):
     part = begun(target)
     part.write([b"x"])
 
@@ -200,19 +200,19 @@ def test_a_forked_child_has_no_part_in_it(target):
     assert part.commit().read_bytes() == b"x"
 
 
-def test_a_child_does_not_keep_what_its_parent_died_with(target):
+def test_a_child_does_not_keep_the_lock_of_a_dead_parent(target):
     forking = OWNER.replace("sys.stdin.read()", "import os; os.fork() or (os.close(1), sys.stdin.read())")
     command = [sys.executable, "-c", forking, str(target)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
-        process.stdout.read()  # the child is up, and the parent has ended
+        process.stdout.read()  # the child runs, and the parent has ended
         part = PartFile(target)
         process.wait()
         assert part.open() == NOTE
         part.discard()
 
 
-def test_without_locks_the_file_of_another_is_copied_and_left_alone(target):
+def test_without_locks_another_owners_file_is_copied_and_kept(target):
     first = begun(target, locking=without_locks)
     first.write([b"one"])
     first.checkpoint(NOTE)
@@ -225,7 +225,7 @@ def test_without_locks_the_file_of_another_is_copied_and_left_alone(target):
     assert first.commit().read_bytes() == b"oneXXXX"
 
 
-def test_without_locks_a_file_that_is_old_is_removed(target):
+def test_without_locks_a_stale_file_is_removed(target):
     first = begun(target, locking=without_locks)
     first.write([b"one"])
     first.checkpoint(NOTE)
@@ -244,7 +244,7 @@ def of_another_kernel(target: Path) -> None:
     state.write_text(json.dumps({**json.loads(state.read_text()), "kernel": "another"}))
 
 
-def test_what_another_kernel_left_is_copied(target):
+def test_a_file_from_another_kernel_is_copied(target):
     part = begun(target)
     part.write([b"one"])
     part.checkpoint(NOTE)
@@ -271,7 +271,7 @@ part.close()
 """
 
 
-def test_where_a_copy_finds_no_space_it_begins_anew(target):
+def test_a_copy_without_space_starts_again(target):
     part = begun(target)
     part.write([bytes(1_000_000)])
     part.checkpoint(Sidecar(url="", committed=1_000_000))

@@ -1,4 +1,4 @@
-"""The partial file: on a real disk, links, limits and permissions among it."""
+"""The partial file on a real disk, with links, limits and permissions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fail(_: object) -> None:
 
 
 def failure_of_commit(target: Path, flushing: FlushFunctions) -> StorageError:
-    """Of new content, whose partial file is then discarded."""
+    """Return the error of a commit, and discard the partial file."""
     part = begun(target, b"new", flushing=flushing)
     with pytest.raises(StorageError) as caught:
         part.commit()
@@ -47,8 +47,8 @@ def failure_of_commit(target: Path, flushing: FlushFunctions) -> StorageError:
     return caught.value
 
 
-def test_an_interruption_at_any_line_of_a_step_holds_up_nobody(tmp_path: Path) -> None:
-    """Who is interrupted gives up the file, and would wait for himself."""
+def test_an_interruption_at_any_line_releases_the_lock(tmp_path: Path) -> None:
+    """Interrupt methods at every line. The lock must be free afterwards."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -67,7 +67,7 @@ def test_an_interruption_at_any_line_of_a_step_holds_up_nobody(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:
+def test_the_target_appears_complete_and_without_hidden_files(tmp_path: Path) -> None:
     part = begun(tmp_path / "file", b"one ", b"two")
     assert not (tmp_path / "file").exists()
     assert part.commit() == tmp_path / "file"
@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: Path) -> None:
+def test_a_flush_after_a_failed_flush_fails(tmp_path: Path) -> None:
     answers = iter([OSError(errno.EIO, "broken"), None, None])
 
     def flush(_: int) -> None:
@@ -119,12 +119,12 @@ def test_what_a_system_says_after_it_failed_to_flush_is_not_believed(tmp_path: P
     assert not (tmp_path / "file").exists()
 
 
-def test_a_name_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_fails_to_flush_is_an_error(tmp_path: Path) -> None:
     assert failure_of_commit(tmp_path / "file", FlushFunctions(folder=fail)).errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_folder_that_cannot_be_opened_now_is_an_error_that_says_what_is_there(tmp_path: Path) -> None:
+def test_an_unopened_folder_is_an_error_that_names_the_complete_file(tmp_path: Path) -> None:
     def starve(folder: Path) -> None:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_opened_now_is_an_error_that_says_what_is_there(
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
+def test_discard_keeps_the_old_target(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     part = begun(tmp_path / "file", b"new")
     part.discard()
@@ -148,7 +148,7 @@ def test_what_is_discarded_leaves_the_old_target(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_discarding_what_was_never_opened_or_is_committed_does_nothing(tmp_path: Path) -> None:
+def test_discard_before_open_or_after_commit_does_nothing(tmp_path: Path) -> None:
     PartFile(tmp_path / "file").discard()
     part = begun(tmp_path / "file")
     part.commit()
@@ -156,7 +156,7 @@ def test_discarding_what_was_never_opened_or_is_committed_does_nothing(tmp_path:
     assert (tmp_path / "file").exists()
 
 
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real")
     assert written(tmp_path / "link", b"new") == tmp_path / "link"
@@ -170,14 +170,14 @@ def test_the_permissions_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
-def test_what_others_may_not_read_they_may_not_read_in_between(tmp_path: Path) -> None:
+def test_a_partial_file_is_as_private_as_its_target(tmp_path: Path) -> None:
     (tmp_path / "file").touch(0o600)
     part = begun(tmp_path / "file")
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     part.discard()
 
 
-def test_a_new_file_has_the_permissions_that_new_files_have(tmp_path: Path) -> None:
+def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     written(tmp_path / "file", b"new")
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
@@ -187,13 +187,13 @@ NOTE = Sidecar(url="https://example.com/file", key="1" * 16, validator='"v1"', t
 
 
 def left(target: Path, note: Sidecar = NOTE, data: bytes = b"one") -> None:
-    """An owner that has gone away in the middle."""
+    """Leave a partial file, as an owner that was interrupted does."""
     part = begun(target, data)
     part.checkpoint(note)
     part.close()
 
 
-def test_what_is_left_is_taken_up(tmp_path: Path) -> None:
+def test_a_partial_file_is_resumed(tmp_path: Path) -> None:
     left(tmp_path / "file")
     part = PartFile(tmp_path / "file")
     assert part.open() == NOTE
@@ -203,13 +203,13 @@ def test_what_is_left_is_taken_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_without_a_checkpoint_nothing_is_left(tmp_path: Path) -> None:
+def test_without_a_checkpoint_no_file_is_left(tmp_path: Path) -> None:
     part = begun(tmp_path / "file", b"one")
     part.close()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_came_after_the_last_checkpoint_does_not_count(tmp_path: Path) -> None:
+def test_bytes_after_the_last_checkpoint_are_not_resumed(tmp_path: Path) -> None:
     part = begun(tmp_path / "file", b"one")
     part.checkpoint(NOTE)
     part.write([b"lost"])
@@ -220,7 +220,7 @@ def test_what_came_after_the_last_checkpoint_does_not_count(tmp_path: Path) -> N
     again.discard()
 
 
-def test_a_restart_forgets_what_was_left(tmp_path: Path) -> None:
+def test_a_restart_discards_the_partial_file(tmp_path: Path) -> None:
     left(tmp_path / "file")
     part = begun(tmp_path / "file")
     part.restart()
@@ -230,13 +230,13 @@ def test_a_restart_forgets_what_was_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_discarding_removes_what_was_left(tmp_path: Path) -> None:
+def test_discard_removes_the_partial_file(tmp_path: Path) -> None:
     left(tmp_path / "file")
     begun(tmp_path / "file").discard()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parts_may_come_in_any_order(tmp_path: Path) -> None:
+def test_parts_can_be_written_in_any_order(tmp_path: Path) -> None:
     note = replace(NOTE, committed=2, parts=((4, 6, 2), (6, 7, 0)))
     part = begun(tmp_path / "file")
     part.write_at(4, [b"t", b"w"])
@@ -250,7 +250,7 @@ def test_parts_may_come_in_any_order(tmp_path: Path) -> None:
     assert again.commit().read_bytes() == b"one two"
 
 
-def test_space_that_is_reserved_is_given_back(tmp_path: Path) -> None:
+def test_reserved_space_is_freed(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     part.reserve(1_000_000)
     part.write([b"one"])
@@ -259,7 +259,7 @@ def test_space_that_is_reserved_is_given_back(tmp_path: Path) -> None:
     assert sum(each.stat().st_size for each in tmp_path.iterdir()) < 1000
 
 
-def test_what_was_reserved_cannot_be_read(tmp_path: Path) -> None:
+def test_reserved_space_cannot_be_read(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     part.reserve(100)
     part.write([b"one"])
@@ -268,19 +268,19 @@ def test_what_was_reserved_cannot_be_read(tmp_path: Path) -> None:
     part.discard()
 
 
-def test_the_time_of_a_file_can_be_given(tmp_path: Path) -> None:
+def test_commit_sets_the_modification_time(tmp_path: Path) -> None:
     assert begun(tmp_path / "file").commit(946_684_800.0).stat().st_mtime == 946_684_800.0
     begun(tmp_path / "other").commit(1e300)
 
 
-def test_the_name_may_be_another_one_that_nothing_has(tmp_path: Path) -> None:
+def test_commit_can_use_another_free_name(tmp_path: Path) -> None:
     part = begun(tmp_path / "key", b"x")
     assert part.commit(name="file") == tmp_path / "file"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_what_has_the_other_name_is_left_alone(tmp_path: Path, kind: str) -> None:
+def test_commit_does_not_replace_a_file_of_another_name(tmp_path: Path, kind: str) -> None:
     {
         "file": lambda path: path.write_bytes(b"old"),
         "link": lambda path: path.symlink_to("nowhere"),
@@ -295,7 +295,7 @@ def test_what_has_the_other_name_is_left_alone(tmp_path: Path, kind: str) -> Non
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_file_that_somebody_removed_is_not_committed(tmp_path: Path) -> None:
+def test_a_removed_partial_file_is_not_committed(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     next(tmp_path.glob(".*part")).unlink()
     with pytest.raises(StorageError):
@@ -307,7 +307,7 @@ def test_a_file_that_somebody_removed_is_not_committed(tmp_path: Path) -> None:
 
 
 def plant(path: Path, kind: str) -> None:
-    """Something that is not a plain file of one's own, at the name of one."""
+    """Create an entry that is not a regular file of the user."""
     outside = path.parent / "outside"
     outside.write_bytes(b"mine")
     path.unlink()
@@ -320,7 +320,7 @@ def plant(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
 @pytest.mark.parametrize("which", ["part", "state"])
-def test_what_is_planted_is_neither_read_nor_written(tmp_path: Path, kind: str, which: str) -> None:
+def test_planted_files_are_neither_read_nor_written(tmp_path: Path, kind: str, which: str) -> None:
     left(tmp_path / "file")
     plant(next(tmp_path.glob(f".*{which}")), kind)
     part = PartFile(tmp_path / "file")
@@ -331,7 +331,7 @@ def test_what_is_planted_is_neither_read_nor_written(tmp_path: Path, kind: str, 
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_lock_that_is_planted_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_planted_lock_file_is_refused(tmp_path: Path, kind: str) -> None:
     lock = tmp_path / ".file.httpconn-lock"
     lock.touch()
     plant(lock, kind)
@@ -342,9 +342,9 @@ def test_a_lock_that_is_planted_is_refused(tmp_path: Path, kind: str) -> None:
     assert (tmp_path / "outside").read_bytes() == b"mine"
 
 
-def test_a_folder_that_is_not_to_be_written_is_told(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    # Whoever runs as root may write everywhere, but where the kernel has the say.
+    # Root may write to every folder except those of the kernel.
     folder = Path("/proc/self") if os.access(tmp_path, os.W_OK) else tmp_path
     with pytest.raises(StorageError) as caught:
         PartFile(folder / "file").open()
@@ -352,7 +352,7 @@ def test_a_folder_that_is_not_to_be_written_is_told(tmp_path: Path) -> None:
     assert caught.value.errno in (errno.EACCES, errno.ENOENT, errno.EPERM)
 
 
-def test_nothing_is_done_after_discarding(tmp_path: Path) -> None:
+def test_methods_fail_after_discard(tmp_path: Path) -> None:
     part = PartFile(tmp_path / "file")
     part.discard()
     steps = (lambda: part.write([b"x"]), lambda: part.reserve(1), part.restart, lambda: part.checkpoint(NOTE))
@@ -362,7 +362,7 @@ def test_nothing_is_done_after_discarding(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_discarding_waits_for_what_still_runs(tmp_path: Path) -> None:
+def test_discard_waits_for_running_methods(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     discarding = threading.Thread(target=part.discard)
 
@@ -388,11 +388,11 @@ def test_a_reserved_file_has_the_size_that_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "a" * 240])
-def test_a_long_name_is_no_trouble(tmp_path: Path, name: str) -> None:
+def test_a_long_name_works(tmp_path: Path, name: str) -> None:
     assert written(tmp_path / name, b"x").read_bytes() == b"x"
 
 
-def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         check_target(tmp_path / ("a" * 256))
     assert caught.value.errno == errno.ENAMETOOLONG
@@ -411,7 +411,7 @@ def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
         ("link-to-pipe", errno.EINVAL),
     ],
 )
-def test_a_target_that_cannot_be_is_told(tmp_path: Path, path: str, number: int) -> None:
+def test_an_impossible_target_is_an_error(tmp_path: Path, path: str, number: int) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link-to-folder").symlink_to(tmp_path)
     (tmp_path / "link-to-nowhere").symlink_to(tmp_path / "missing" / "file")
@@ -426,12 +426,12 @@ def test_a_target_that_cannot_be_is_told(tmp_path: Path, path: str, number: int)
 
 
 @pytest.mark.parametrize("path", [None, 3, b"file", "a\0b", Path("a\0b"), "\ud800"])
-def test_what_is_no_path_is_refused(path: object) -> None:
+def test_a_value_that_is_not_a_path_is_refused(path: object) -> None:
     with pytest.raises(InvalidRequest):
         check_target(path)  # type: ignore[arg-type]
 
 
-def test_a_folder_has_to_be_one(tmp_path: Path) -> None:
+def test_check_folder_requires_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert check_folder(str(tmp_path)) == tmp_path
     for path, number in (("file", errno.ENOTDIR), ("missing", errno.ENOENT)):
@@ -440,13 +440,13 @@ def test_a_folder_has_to_be_one(tmp_path: Path) -> None:
         assert caught.value.errno == number
 
 
-def test_long_names_do_not_meet(tmp_path: Path) -> None:
+def test_long_names_stay_distinct(tmp_path: Path) -> None:
     one, other = begun(tmp_path / ("a" * 254 + "b")), begun(tmp_path / ("a" * 254 + "c"))
     one.discard()
     other.discard()
 
 
-def test_a_missing_folder_at_the_end_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_at_commit_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     part = begun(tmp_path / "folder" / "file")
     (tmp_path / "folder").rename(tmp_path / "moved")
@@ -456,7 +456,7 @@ def test_a_missing_folder_at_the_end_is_told(tmp_path: Path) -> None:
     assert caught.value.errno == errno.ENOENT
 
 
-# A limit on the size of files stands for a full disk: the kernel says so at the same system calls.
+# A limit on file sizes simulates a full disk: the same system calls fail.
 FULL = """
 import resource, signal, sys
 from pathlib import Path
@@ -475,7 +475,7 @@ except DiskFull as error:
 
 
 @pytest.mark.parametrize("step", ["part.reserve(8192)", "part.write([bytes(2048)] * 4)"])
-def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, step: str) -> None:
+def test_a_full_disk_is_an_error_and_no_file_is_left(tmp_path: Path, step: str) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
     command = [sys.executable, "-c", FULL.format(step=step), str(target)]

@@ -1,4 +1,4 @@
-"""Answers in a folder: bounded, each whole or not there at all, whoever writes beside us."""
+"""Stored responses in a folder: limited in size and never partial, also with concurrent writers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> MemoryStore | Folde
 
 
 class TestBothStores:
-    """In memory and in a folder."""
+    """A store in memory, and one in a folder."""
 
     def test_give_what_was_put(self, store: MemoryStore | FolderStore) -> None:
         assert store.get(key(1)) is None
@@ -53,7 +53,7 @@ class TestBothStores:
 
     def test_keep_what_was_used_last(self, store: MemoryStore | FolderStore, tmp_path: Path) -> None:
         for number in range(1, 200):
-            for each in tmp_path.iterdir():  # file systems whose clock is coarse
+            for each in tmp_path.iterdir():  # some file systems have a coarse clock
                 os.utime(each, ns=(0, each.stat().st_mtime_ns - 10**9))
             store.put(key(number), sized(4 * KIB))
             assert store.get(key(1)) is not None
@@ -101,7 +101,7 @@ WRITTEN = encode(RECORD)
         WRITTEN.replace(b'{"etag": "\\"a\\""}', b"[]"),
     ],
 )
-def test_a_file_that_is_no_answer_is_removed(tmp_path: Path, text: bytes) -> None:
+def test_an_invalid_file_is_removed(tmp_path: Path, text: bytes) -> None:
     store = FolderStore(tmp_path, 100 * KIB)
     store.put(key(1), RECORD)
     (file,) = tmp_path.iterdir()
@@ -111,11 +111,11 @@ def test_a_file_that_is_no_answer_is_removed(tmp_path: Path, text: bytes) -> Non
 
 
 @pytest.mark.parametrize("cut", range(0, len(WRITTEN), 7))
-def test_half_an_answer_is_none(cut: int) -> None:
+def test_a_truncated_record_is_ignored(cut: int) -> None:
     assert decode(WRITTEN[:cut]) is None
 
 
-def test_what_is_not_ours_is_neither_read_nor_removed(tmp_path: Path) -> None:
+def test_files_of_others_are_neither_read_nor_removed(tmp_path: Path) -> None:
     folder, other = tmp_path / "folder", tmp_path / "other"
     store = FolderStore(folder, 100 * KIB)
     store.put(key(1), RECORD)
@@ -132,7 +132,7 @@ def test_what_is_not_ours_is_neither_read_nor_removed(tmp_path: Path) -> None:
     assert decode(other.read_bytes()) == RECORD
 
 
-def test_what_a_killed_writer_left_goes_in_its_turn(tmp_path: Path) -> None:
+def test_drafts_of_a_killed_writer_are_evicted(tmp_path: Path) -> None:
     left = tmp_path / f"{key(1)}.answer-0123456789abcdef"
     left.write_bytes(bytes(50 * KIB))
     os.utime(left, (0, 0))
@@ -142,7 +142,7 @@ def test_what_a_killed_writer_left_goes_in_its_turn(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_a_folder_that_cannot_be_written_still_serves(tmp_path: Path) -> None:
+def test_a_read_only_folder_still_serves(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "file" / "folder", 100 * KIB)
     (tmp_path / "file").touch()
     store.put(key(1), RECORD)

@@ -1,4 +1,4 @@
-"""The sidecar's file may hold anything: what is not its own is nothing."""
+"""Sidecar files: valid ones are read, and any other content is ignored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ notes = st.builds(Sidecar, url=st.text(), key=st.text(), digest=texts, validator
 
 
 @given(st.builds(SidecarRecord, token=st.just(TOKEN), kernel=st.text(), sidecar=notes))
-def test_what_is_written_is_read(record: SidecarRecord) -> None:
+def test_encoded_records_are_decoded(record: SidecarRecord) -> None:
     assert decode(encode(record)) == record
 
 
@@ -33,7 +33,7 @@ def test_parts_are_read_as_they_were_written() -> None:
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_garbage_is_nothing(text: bytes) -> None:
+def test_garbage_is_ignored(text: bytes) -> None:
     assert decode(text) is None
 
 
@@ -51,7 +51,7 @@ def test_garbage_is_nothing(text: bytes) -> None:
         {"sidecar": {"url": "x"}},
     ],
 )
-def test_a_record_with_a_flaw_is_nothing(change: dict[str, Any]) -> None:
+def test_an_invalid_record_is_ignored(change: dict[str, Any]) -> None:
     assert decode(json.dumps({**json.loads(encode(RECORD)), **change}).encode()) is None
 
 
@@ -77,13 +77,13 @@ def test_a_record_with_a_flaw_is_nothing(change: dict[str, Any]) -> None:
         {"more": 1},
     ],
 )
-def test_a_sidecar_with_a_flaw_is_nothing(change: dict[str, Any]) -> None:
+def test_an_invalid_sidecar_is_ignored(change: dict[str, Any]) -> None:
     data = json.loads(encode(RECORD))
     data["sidecar"] |= change
     assert decode(json.dumps(data).encode()) is None
 
 
-def test_deep_nesting_and_long_numbers_are_nothing() -> None:
+def test_deep_nesting_and_long_numbers_are_ignored() -> None:
     assert decode(b"[" * 100_000) is None
     assert decode(b"9" * 10_000) is None
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert load(tmp_path / "file") is None
 
 
-def test_it_is_replaced_as_a_whole_and_for_its_owners_eyes(tmp_path: Path) -> None:
+def test_a_sidecar_is_replaced_atomically_and_private(tmp_path: Path) -> None:
     (tmp_path / "draft").symlink_to("elsewhere")
     for _ in range(2):
         save(tmp_path / "file", tmp_path / "draft", RECORD)

@@ -1,4 +1,4 @@
-"""What dead owners have left in a folder is removed by the next download into it; what can be resumed stays."""
+"""A download removes the files of dead owners from its folder, and keeps resumable ones."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_no_lock_and_no_sidecar_names_is_removed(tmp_path):
+def test_files_without_lock_and_sidecar_are_removed(tmp_path):
     for name in (ORPHAN, ".other.httpconn-draft", ".another.0123456789abcdef.httpconn-part", ".other.httpconn-state"):
         (tmp_path / name).write_bytes(b"x")
     begun(tmp_path / "file").commit()
-    # What stands under a sidecar's name and is no sidecar of ours names nothing.
+    # An invalid sidecar names no partial file.
     assert names(tmp_path) == [".other.httpconn-state", "file"]
 
 
-def test_what_can_be_resumed_stays(tmp_path):
+def test_resumable_files_stay(tmp_path):
     left = begun(tmp_path / "other")
     left.checkpoint(NOTE)
     left.close()
@@ -59,7 +59,7 @@ def test_what_can_be_resumed_stays(tmp_path):
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_what_a_live_owner_has_stays(tmp_path, locks):
+def test_files_of_a_live_owner_stay(tmp_path, locks):
     options = {} if locks else {"locking": without_locks}
     owner = begun(tmp_path / "other", **options)
     begun(tmp_path / "file", **options).commit()
@@ -78,7 +78,7 @@ def test_without_locks_age_decides(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["link", "folder", "other name"])
-def test_what_is_no_partial_file_of_ours_stays(tmp_path, name):
+def test_other_files_stay(tmp_path, name):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     if name == "link":
@@ -93,7 +93,7 @@ def test_what_is_no_partial_file_of_ours_stays(tmp_path, name):
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_name_that_is_long_is_found(tmp_path):
+def test_files_with_long_names_are_found(tmp_path):
     left = begun(tmp_path / ("x" * 255))
     left.checkpoint(NOTE)
     left.close()
@@ -125,7 +125,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_what_a_killed_process_left_without_a_lock_is_removed(tmp_path):
+def test_files_of_a_killed_process_without_a_lock_file_are_removed(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "other")], cwd=ROOT, check=False)
     assert names(tmp_path)
     begun(tmp_path / "file").commit()
@@ -133,7 +133,7 @@ def test_what_a_killed_process_left_without_a_lock_is_removed(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["file", "another"])
-def test_what_is_dropped_gives_up_its_lock_and_is_removed_by_the_next_one(tmp_path, target):
+def test_a_dropped_partial_file_is_unlocked_and_removed_by_the_next_owner(tmp_path, target):
     before = set(os.listdir("/proc/self/fd"))
     part = begun(tmp_path / "file")
     del part
@@ -142,7 +142,7 @@ def test_what_is_dropped_gives_up_its_lock_and_is_removed_by_the_next_one(tmp_pa
     assert names(tmp_path) == [target]
 
 
-def test_what_is_dropped_after_a_checkpoint_is_resumed(tmp_path):
+def test_a_partial_file_dropped_after_a_checkpoint_is_resumed(tmp_path):
     part = begun(tmp_path / "file")
     part.checkpoint(NOTE)
     del part

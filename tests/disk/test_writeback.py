@@ -1,4 +1,4 @@
-"""Bytes that are brought to the disk while more of them come."""
+"""Early writeback of bytes during a transfer."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def begun(*writes: tuple[int, int]) -> list[tuple[int, int]]:
     ],
     ids=["too little", "at once", "in a row", "twice", "two in turn", "a gap"],
 )
-def test_a_stretch_begins_its_way_once_it_is_long(writes, ranges) -> None:
+def test_writeback_starts_for_long_stretches(writes, ranges) -> None:
     assert begun(*writes) == ranges
 
 
-def test_what_is_on_its_way_reads_as_it_was_written(tmp_path: Path) -> None:
+def test_bytes_in_writeback_read_as_written(tmp_path: Path) -> None:
     one, other = (bytes([value]) * (3 * BLOCK) for value in (1, 2))
     part = PartFile(tmp_path / "file")
     part.open()

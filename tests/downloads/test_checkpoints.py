@@ -1,4 +1,4 @@
-"""What a transfer has brought is on disk while it still runs, so that a killed process loses little of it."""
+"""Checkpoints of a running transfer, so that a killed process loses little."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _often(monkeypatch):
 
 
 def proven(target):
-    """Bytes that the sidecar says are on disk."""
+    """Return the bytes that are on disk according to the sidecar."""
     record = load(HiddenNames(str(target)).sidecar)
     return 0 if record is None else sum(end - start for start, end in record.sidecar.ranges)
 
@@ -44,8 +44,8 @@ def wait_for(condition):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_transfer_that_stalls_is_kept_to_its_last_byte(face, connect, scripted, tmp_path, count):
-    """On one connection, and on several of which each has stalled in the middle of a block."""
+def test_a_stalled_transfer_is_saved_to_its_last_byte(face, connect, scripted, tmp_path, count):
+    """A transfer on one connection, or on several, each stalled within a block."""
     served = Served(BODY, faults=[cut(SENT if count == 1 else 300_007, Stall())] * count)
     server, target = scripted(served), tmp_path / "file"
     connection = connect(retries=0)
@@ -58,7 +58,7 @@ def test_a_transfer_that_stalls_is_kept_to_its_last_byte(face, connect, scripted
     face.close(connection)
 
 
-def test_a_long_transfer_is_kept_by_bytes_too(face, connect, scripted, tmp_path, monkeypatch):
+def test_a_long_transfer_is_saved_by_bytes_too(face, connect, scripted, tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "CHECKPOINT_EVERY", 3600.0)
     monkeypatch.setattr(saving, "CHECKPOINT_BYTES", 1024 * 1024)
     served = Served(BODY, faults=[cut(SENT, Stall())])
@@ -75,7 +75,7 @@ httpconn.HTTPConnection(retries=0).download(sys.argv[1], sys.argv[2], timeout=60
 """
 
 
-def test_a_process_that_is_killed_while_it_stalls_has_lost_nothing(scripted, tmp_path):
+def test_a_process_killed_during_a_stall_loses_no_byte(scripted, tmp_path):
     server, target = scripted(Served(BODY, faults=[cut(SENT, Stall())])), tmp_path / "file"
     command = [sys.executable, "-c", CHILD, f"{server.url}/f", str(target)]
     with subprocess.Popen(command, cwd=ROOT) as process:

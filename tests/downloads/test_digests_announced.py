@@ -1,4 +1,4 @@
-"""A file appears under its name only if it is the promised one, and its result says what was found to be right."""
+"""Digests of a download: a wrong file never appears, and the result names the verified properties."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_file_with_another_digest_never_appears(download, scripted, tmp_path):
 
 
 @pytest.mark.parametrize("digest", ["sha256:00", "crc32:00000000", "nonsense", 3])
-def test_what_is_no_digest_is_refused_before_anything_is_sent(download, scripted, digest):
+def test_an_invalid_digest_is_refused_before_a_request(download, scripted, digest):
     server = scripted(response())
     with pytest.raises(httpconn.InvalidRequest):
         download(server.url, digest=digest)
@@ -68,18 +68,18 @@ def test_a_digest_that_the_server_announces_is_checked(download, scripted, heade
     assert (result.verified, result.digest_source) == ({"length", algorithm}, source)
 
 
-def test_an_announced_digest_that_is_another_one_is_an_error(download, scripted):
+def test_another_announced_digest_is_an_error(download, scripted):
     server = scripted(response(200, {"Repr-Digest": f"sha-256=:{WRONG}:"}, BODY))
     with pytest.raises(httpconn.IntegrityError, match="announced in repr-digest"):
         download(server.url)
 
 
-def test_the_callers_digest_stands_above_an_announced_one(download, scripted):
+def test_the_callers_digest_takes_precedence(download, scripted):
     server = scripted(response(200, {"Repr-Digest": f"sha-256=:{WRONG}:"}, BODY))
     assert download(server.url, digest=f"md5:{hashlib.md5(BODY).hexdigest()}").verified == {"length", "md5"}
 
 
-def test_what_cannot_be_checked_is_told(download, scripted):
+def test_digests_that_cannot_be_checked_are_reported(download, scripted):
     headers = {"x-goog-hash": "crc32c=AAAAAA==", "Content-MD5": "nonsense"}
     result = download(scripted(response(200, headers, BODY)).url)
     assert result.verified == {"length"}
@@ -87,7 +87,7 @@ def test_what_cannot_be_checked_is_told(download, scripted):
     assert result.unchecked == ("x-goog-hash: crc32c", "content-md5: malformed")
 
 
-def test_an_announced_digest_of_an_encoded_body_is_of_other_bytes(download, scripted):
+def test_an_announced_digest_is_not_of_the_decoded_body(download, scripted):
     headers = {"Content-Encoding": "gzip", "Repr-Digest": f"sha-256=:{WRONG}:"}
     result = download(scripted(response(200, headers, gzip.compress(BODY))).url)
     assert (result.size, result.verified) == (len(BODY), {"length"})
@@ -100,7 +100,7 @@ def test_the_end_of_a_connection_proves_nothing(download, scripted, framing, ver
     assert (result.size, result.verified) == (len(BODY), verified)
 
 
-def test_the_end_of_a_connection_is_refused_where_framing_is_strict(download, scripted):
+def test_strict_framing_refuses_a_body_ended_by_the_connection(download, scripted):
     server = scripted([response(body=BODY, framing="close"), Close()])
     with pytest.raises(httpconn.ProtocolError):
         download(server.url, limits=Limits(strict_framing=True))
@@ -120,7 +120,7 @@ def test_the_result_says_where_the_file_came_from(download, scripted):
     assert (result.content_type, result.validator, result.attempts) == ("image/png", 'W/"v1"', 1)
 
 
-def test_what_is_broken_is_kept_and_what_is_wrong_is_not(download, scripted, tmp_path):
+def test_broken_downloads_are_kept_and_wrong_ones_are_not(download, scripted, tmp_path):
     served = Served(BODY, faults=[cut(1000)])
     server = scripted(served)
     with pytest.raises(httpconn.TruncatedBody):

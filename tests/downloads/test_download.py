@@ -1,4 +1,4 @@
-"""Files: complete under their name, or not there at all."""
+"""Downloads: a file appears complete at its path, or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.servers.scripted import Close, Drip, Reset, Stall, in_turn, response
 SIZE = 5_000_001
 
 
-def test_a_file_arrives_whole_and_alone(face, connect, application, tmp_path):
+def test_a_file_is_complete_and_without_hidden_files(face, connect, application, tmp_path):
     path = face.download_file(connect(), f"{application}/bytes/{SIZE}", tmp_path / "file")
     assert path == tmp_path / "file"
     assert path.read_bytes() == pattern(SIZE)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_who_wait_for_the_target_hear_which_version_it_is(face, connect, scripted, tmp_path):
+def test_waiters_learn_the_version_of_the_file(face, connect, scripted, tmp_path):
     waiting = PartFile(tmp_path / "file")
 
     def answer(_):
@@ -43,13 +43,13 @@ def test_a_path_may_be_text(face, connect, application, tmp_path):
     assert path == tmp_path / "file"
 
 
-def test_a_file_is_asked_for_as_it_is(face, connect, scripted, tmp_path):
+def test_identity_coding_is_requested(face, connect, scripted, tmp_path):
     server = scripted(response(body=b"ok"))
     face.download_file(connect(), server.url, tmp_path / "file")
     assert server.requests[0].header("Accept-Encoding") == "identity"
 
 
-def test_a_server_that_encodes_it_anyway_is_borne(face, connect, scripted, tmp_path):
+def test_an_encoded_response_is_decoded(face, connect, scripted, tmp_path):
     server = scripted(response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(pattern(SIZE))))
     assert face.download_file(connect(), server.url, tmp_path / "file").read_bytes() == pattern(SIZE)
 
@@ -74,7 +74,7 @@ def test_a_file_whose_format_is_its_coding_is_stored_as_sent(face, connect, scri
     assert result.verified == {"length"}
 
 
-def test_so_is_one_that_only_the_first_or_the_last_url_names(face, connect, scripted, tmp_path):
+def test_a_coded_format_is_known_from_the_first_or_last_url(face, connect, scripted, tmp_path):
     away = scripted(response(headers={"Content-Encoding": "gzip"}, body=b"packed"))
     moved = {"/a": response(302, {"Location": away.url_for("/1.gz")}), "/b.gz": response(302, {"Location": away.url})}
     server, connection = scripted(moved), connect()
@@ -82,7 +82,7 @@ def test_so_is_one_that_only_the_first_or_the_last_url_names(face, connect, scri
         assert face.download_file(connection, server.url_for(path), tmp_path / "file").read_bytes() == b"packed"
 
 
-def test_so_is_one_that_its_server_names(face, connect, scripted, tmp_path):
+def test_a_coded_format_is_known_from_the_servers_name(face, connect, scripted, tmp_path):
     named = {"Content-Encoding": "gzip", "Content-Disposition": 'attachment; filename="a.gz"'}
     server = scripted(response(headers=named, body=b"packed"))
     face.call(connect(), "download", server.url, tmp_path, filename="server")
@@ -116,7 +116,7 @@ def test_the_old_file_survives_every_failure(face, connect, scripted, tmp_path, 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_broken_download_is_made_again(face, connect, scripted, tmp_path):
+def test_a_broken_download_is_retried(face, connect, scripted, tmp_path):
     broken = [response(headers={"Content-Length": str(SIZE)}, body=pattern(SIZE // 2)), Close()]
     server = scripted(in_turn(broken, broken, response(body=pattern(SIZE))))
     path = face.download_file(connect(retries=RetryPolicy(backoff=0)), server.url, tmp_path / "file")
@@ -126,9 +126,7 @@ def test_a_broken_download_is_made_again(face, connect, scripted, tmp_path):
 @pytest.mark.parametrize(
     ("path", "number"), [(".", errno.EISDIR), ("missing/file", errno.ENOENT), ("file/below", errno.ENOTDIR)]
 )
-def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
-    face, connect, scripted, tmp_path, path, number
-):
+def test_a_path_that_cannot_be_written_is_refused_before_a_request(face, connect, scripted, tmp_path, path, number):
     (tmp_path / "file").write_bytes(b"old")
     server = scripted(response())
     with pytest.raises(httpconn.StorageError) as caught:
@@ -138,20 +136,20 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("path", [3, None, b"bytes", "a\x00b"])
-def test_a_path_that_is_none(face, connect, scripted, path):
+def test_invalid_paths(face, connect, scripted, path):
     server = scripted(response())
     with pytest.raises(httpconn.HTTPConnError):
         face.download_file(connect(), server.url, path)
     assert server.connections == 0
 
 
-def test_the_mode_is_that_of_any_new_file(face, connect, scripted, tmp_path):
+def test_the_mode_is_that_of_a_new_file(face, connect, scripted, tmp_path):
     path = face.download_file(connect(), scripted(response(body=b"x")).url, tmp_path / "file")
     (tmp_path / "other").touch()
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
 
 
-def test_progress_is_told_from_beginning_to_end(face, connect, scripted, tmp_path):
+def test_progress_is_reported_from_start_to_end(face, connect, scripted, tmp_path):
     seen: list[Progress] = []
     server = scripted(response(body=pattern(SIZE)))
     face.download_file(connect(), server.url_for("/f?sig=secret"), tmp_path / "file", progress=seen.append)
@@ -160,12 +158,12 @@ def test_progress_is_told_from_beginning_to_end(face, connect, scripted, tmp_pat
     assert not any("secret" in event.url for event in seen)
 
 
-def test_progress_is_told_while_a_slow_file_comes_but_rarely(face, connect, scripted, tmp_path):
+def test_progress_of_a_slow_file_is_reported_rarely(face, connect, scripted, tmp_path):
     seen: list[Progress] = []
     server = scripted([response(headers={"Content-Length": "600"}), Drip(b"x" * 600, every=0.001)])
     face.download_file(connect(), server.url, tmp_path / "file", progress=seen.append)
     assert seen[0].received == 0
-    assert len({event.received for event in seen}) > 3  # though all of it is one block on disk
+    assert len({event.received for event in seen}) > 3  # although the file is one block on disk
     assert len(seen) < 200
 
 

@@ -1,4 +1,4 @@
-"""What ``download`` does with a file that is there: replace it, skip it, refresh it, or raise an error."""
+"""``download`` with an existing file: replace, skip, refresh or error."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_skipped_file_costs_no_request(download, scripted, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_an_error_is_raised_before_anything_is_sent(download, scripted, tmp_path, kind):
+def test_existing_error_is_raised_before_a_request(download, scripted, tmp_path, kind):
     server, path = scripted(Served(BODY)), tmp_path / "file"
     path.write_bytes(b"old") if kind == "file" else path.symlink_to("elsewhere")
     with pytest.raises(httpconn.StorageError) as caught:
@@ -60,7 +60,7 @@ def test_an_error_is_raised_before_anything_is_sent(download, scripted, tmp_path
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_file_that_appears_meanwhile_is_an_error_too(download, scripted, tmp_path):
+def test_a_file_created_during_the_download_is_an_error_too(download, scripted, tmp_path):
     def answer(_request):
         (tmp_path / "file").write_bytes(b"of another program")
         return [response(body=BODY)]
@@ -76,7 +76,7 @@ def test_a_refresh_asks_by_the_etag_of_the_earlier_download(download, scripted):
     assert server.requests[1].header("If-None-Match") == '"v1"'
 
 
-def test_what_was_noted_of_a_file_does_not_count_once_it_is_changed(download, scripted, tmp_path):
+def test_the_stored_version_of_a_changed_file_is_ignored(download, scripted, tmp_path):
     server = scripted(Served(BODY, etag='"v1"'))
     download(server.url, existing="refresh")
     (tmp_path / "file").write_bytes(b"edited")
@@ -84,8 +84,8 @@ def test_what_was_noted_of_a_file_does_not_count_once_it_is_changed(download, sc
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_an_incomplete_file_of_another_program_is_not_taken_for_the_newest(download, scripted, tmp_path):
-    def answer(request):  # as servers do, which compare the dates
+def test_an_incomplete_file_of_another_program_is_replaced(download, scripted, tmp_path):
+    def answer(request):  # compares the dates, as servers do
         return [response(304)] if request.header("If-Modified-Since") else [response(headers={}, body=BODY)]
 
     (tmp_path / "file").write_bytes(BODY[:100])
@@ -100,13 +100,13 @@ def test_the_file_of_another_url_is_replaced(download, scripted, tmp_path):
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_a_server_that_ignores_conditions_is_understood_by_date_and_size(download, scripted):
+def test_without_conditions_date_and_size_are_compared(download, scripted):
     server = scripted(response(headers={"Last-Modified": OLD}, body=BODY))
     assert [download(server.url, existing="refresh").unmodified for _ in range(2)] == [False, True]
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_another_size_under_the_same_date_is_a_new_file(download, scripted, tmp_path, size):
+def test_another_size_with_the_same_date_is_a_new_version(download, scripted, tmp_path, size):
     server = scripted(Served(BODY, etag=None, modified=OLD, faults=[]))
     download(server.url, existing="refresh")
     server = scripted(response(headers={"Last-Modified": OLD}, body=BODY[size:]))
@@ -117,7 +117,7 @@ def test_another_size_under_the_same_date_is_a_new_file(download, scripted, tmp_
 @pytest.mark.parametrize(
     ("existing", "given", "is_remote"), [(None, None, False), (None, True, True), ("refresh", False, False)]
 )
-def test_the_modification_time_is_the_servers_where_it_is_asked_for(download, scripted, existing, given, is_remote):
+def test_remote_time_sets_the_modification_time(download, scripted, existing, given, is_remote):
     path = download(scripted(Served(BODY, modified=OLD)).url, existing=existing, remote_time=given).path
     assert (os.stat(path).st_mtime == 946_684_800) is is_remote
 
@@ -141,7 +141,7 @@ def test_the_servers_name_can_be_skipped(download, scripted, tmp_path):
         {"remote_time": 1},
     ],
 )
-def test_what_cannot_be_is_refused(download, scripted, options):
+def test_invalid_options_are_refused(download, scripted, options):
     server = scripted(Served(BODY))
     with pytest.raises(httpconn.InvalidRequest):
         download(server.url, **options)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, as long as it ends: the result is the file, and no byte that was kept is fetched again."""
+"""Random faults: the download ends with the right file, and no kept byte is transferred again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BODY = bytes(number * number % 251 for number in range(SIZE))
 OTHER = bytes(reversed(BODY))
 DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 RETRIES = RetryPolicy(attempts=20, backoff=0)
-SHARE = settings().max_examples // 10  # few, since each downloads a file; the profile "fuzz" has more of all
+SHARE = settings().max_examples // 10  # few, because each downloads a file; the profile "fuzz" has more
 
 sizes = st.integers(0, SIZE)
 breaks = st.builds(cut, sizes, st.sampled_from([Close(), Reset()])) | st.builds(cut, sizes, st.just(Stall()))
@@ -45,13 +45,13 @@ partial = st.sampled_from(
 
 
 def only_for_parts(fault: Fault) -> Fault:
-    """These are answers to a Range; to another request they would be errors that stay."""
+    """Responses to a Range request; to other requests they would be final errors."""
     return lambda served, request: fault(served, request) if request.header("Range") else served.answer(request)
 
 
 @pytest.fixture(params=FACES, scope="module")
 def face(request: pytest.FixtureRequest) -> Iterator[Face]:
-    """One for all examples."""
+    """One face for all examples."""
     with open_face(request.param) as opened:
         yield opened
 
@@ -71,13 +71,13 @@ def fetch(face: Face, served: Served, **options: object) -> ByteBudget:
 @settings(max_examples=2 * SHARE, deadline=None)
 @given(st.lists(breaks | refusals, max_size=6))
 @example([cut(SIZE - 1), cut(0), cut(1, Reset())])
-def test_no_byte_is_fetched_twice_while_the_file_stays_the_same(face, faults):
+def test_no_byte_of_an_unchanged_file_is_transferred_twice(face, faults):
     assert fetch(face, Served(BODY, faults=faults)).used == SIZE
 
 
 @settings(max_examples=2 * SHARE, deadline=None)
 @given(st.lists(breaks | refusals | voids | partial.map(only_for_parts), max_size=6))
-def test_what_is_void_is_fetched_again_and_nothing_else(face, faults):
+def test_only_invalid_bytes_are_transferred_again(face, faults):
     again = len(faults)
     assert SIZE <= fetch(face, Served(BODY, faults=faults)).used <= (again + 1) * SIZE
 
@@ -88,6 +88,6 @@ def test_what_is_void_is_fetched_again_and_nothing_else(face, faults):
     st.integers(0, SIZE - 1),
     st.sampled_from([None, '"v1"', 'W/"v1"']),
 )
-def test_with_a_digest_even_an_unnamed_change_is_found(face, faults, size, etag):
+def test_a_digest_detects_a_change_without_a_validator(face, faults, size, etag):
     served = Served(OTHER, etag=etag, faults=[cut(size), changed(body=BODY, etag=etag), *faults])
     fetch(face, served, digest=DIGEST)

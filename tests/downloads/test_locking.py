@@ -1,4 +1,4 @@
-"""Several downloads of one target: one is made, the others wait for it and take what it made."""
+"""Several downloads of one target: the first one runs, the others wait for it and use its file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WHOLE = Reply(200, {"ETag": '"v1"', "Content-Length": str(len(BODY))}, [BODY])
 
 
 class Waiting(ScriptedPort):
-    """While the flow waits, something else happens."""
+    """A port that calls a function while the flow waits."""
 
     def __init__(self, meanwhile: Callable[[], object], *replies: Reply) -> None:
         super().__init__(*replies)
@@ -45,7 +45,7 @@ class Waiting(ScriptedPort):
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[PartFile]:
-    """Another download of the same target, which is under way."""
+    """Another running download of the same target."""
     part = PartFile(tmp_path / "file")
     part.open()
     part.publish(Transfer(NOTE.key, NOTE.total, NOTE.validator))
@@ -64,7 +64,7 @@ def download(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Do
     return run
 
 
-def test_what_the_other_one_made_is_taken_if_it_is_the_newest(download, owner):
+def test_another_downloads_file_is_used_if_it_is_current(download, owner):
     port = Waiting(owner.commit, Reply(304, {"ETag": '"v1"'}))
     result = download(port)
     assert port.requests[0].headers["If-None-Match"] == '"v1"'
@@ -72,37 +72,37 @@ def test_what_the_other_one_made_is_taken_if_it_is_the_newest(download, owner):
     assert port.slept == sorted(port.slept)
 
 
-def test_a_server_that_ignores_the_question_answers_it_by_its_header(download, owner):
+def test_a_server_that_ignores_conditions_shows_the_version_by_its_fields(download, owner):
     port = Waiting(owner.commit, WHOLE)
     assert download(port).unmodified
     assert port.exchanges[0].received == 0
 
 
-def test_with_a_digest_nobody_has_to_be_asked(download, owner):
+def test_another_downloads_file_with_the_digest_needs_no_request(download, owner):
     port = Waiting(owner.commit)
     result = download(port, digest=DIGEST)
     assert (result.unmodified, result.verified, port.requests) == (True, {"sha256"}, [])
 
 
-def test_what_it_made_of_another_url_does_not_count(download, owner):
+def test_another_downloads_file_of_another_url_is_replaced(download, owner):
     port = Waiting(owner.commit, WHOLE)
     assert not download(port, url="https://example.com/other").unmodified
     assert "If-None-Match" not in port.requests[0].headers
 
 
-def test_what_has_another_digest_does_not_count(download, owner):
+def test_another_downloads_file_with_another_digest_is_replaced(download, owner):
     port = Waiting(owner.commit, Reply(body=[b"another"]))
     result = download(port, digest=parse(f"md5:{hashlib.md5(b'another').hexdigest()}"))
     assert result.path.read_bytes() == b"another"
     assert "If-None-Match" not in port.requests[0].headers
 
 
-def test_one_that_changed_meanwhile_is_fetched(download, owner):
+def test_a_file_that_changed_meanwhile_is_downloaded(download, owner):
     port = Waiting(owner.commit, Reply(200, {"ETag": '"v2"'}, [b"newer"]))
     assert download(port).path.read_bytes() == b"newer"
 
 
-def test_what_the_other_one_has_left_is_taken_up(download, owner):
+def test_another_downloads_partial_file_is_resumed(download, owner):
     def give_up():
         owner.checkpoint(replace(NOTE, total=2 * len(BODY), committed=len(BODY)))
         owner.close()
@@ -113,14 +113,14 @@ def test_what_the_other_one_has_left_is_taken_up(download, owner):
     assert (result.resumed, result.path.read_bytes()) == (len(BODY), BODY + BODY)
 
 
-def test_an_old_file_is_not_taken_for_what_the_other_one_failed_to_make(download, owner, tmp_path):
+def test_an_old_file_is_not_taken_for_a_failed_downloads_file(download, owner, tmp_path):
     (tmp_path / "file").write_bytes(b"old one")
     port = Waiting(owner.discard, WHOLE)
     assert not download(port).unmodified
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_waiting_ends_with_the_call(download, owner):
+def test_waiting_ends_at_the_deadline(download, owner):
     port = Waiting(lambda: None)
     with pytest.raises(errors.DeadlineExceeded):
         download(port, timeouts=Timeouts(total=20))
@@ -128,7 +128,7 @@ def test_waiting_ends_with_the_call(download, owner):
     assert owner.commit().read_bytes() == BODY
 
 
-def test_an_owner_that_does_nothing_for_an_hour_is_not_waited_for_any_longer(owner, tmp_path):
+def test_waiting_ends_if_the_owner_is_idle_for_an_hour(owner, tmp_path):
     port = ScriptedPort()
     began = port.now()
     with pytest.raises(errors.StorageError):

@@ -1,4 +1,4 @@
-"""Several URLs of one file: the next one goes on where the last one failed."""
+"""Mirrors: the next URL resumes where the last one failed."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ def download(face, connect, tmp_path):
 
 
 @pytest.mark.parametrize("fault", [response(404), response(503), [Close()], response(body=b"wrong")])
-def test_the_next_one_is_asked_when_one_fails(download, scripted, fault):
+def test_the_next_mirror_is_used_after_a_failure(download, scripted, fault):
     mirror = scripted(Served(BODY))
     result = download(scripted(fault).url, digest=DIGEST, mirrors=[mirror.url_for("/a")])
     assert result.path.read_bytes() == BODY
     assert result.url == mirror.url_for("/a")
 
 
-def test_it_goes_on_where_the_last_one_broke(download, scripted):
+def test_the_next_mirror_resumes(download, scripted):
     first, second = scripted(Served(BODY, faults=[cut(HALF)])), scripted(Served(BODY, etag='"x"'))
     budget = ByteBudget(10 * len(BODY))
     result = download(first.url, digest=DIGEST, mirrors=[second.url], budget=budget)
     assert result.path.read_bytes() == BODY
     assert budget.used == len(BODY)
-    assert second.requests[0].header("If-Range") is None  # the first one's name for the version
+    assert second.requests[0].header("If-Range") is None  # it would name the version of the first server
 
 
-def test_a_mirror_of_another_file_is_found_out(download, scripted):
+def test_a_mirror_with_another_file_is_detected(download, scripted):
     first, second = scripted(Served(BODY, faults=[cut(HALF)])), scripted(Served(b"x" * len(BODY)))
     third = scripted(Served(BODY))
     result = download(first.url, digest=DIGEST, mirrors=[second.url, third.url])
     assert result.path.read_bytes() == BODY
 
 
-def test_the_last_failure_is_told(download, scripted):
+def test_the_last_failure_is_raised(download, scripted):
     with pytest.raises(httpconn.StatusError) as caught:
         download(scripted(response(404)).url, digest=DIGEST, mirrors=[scripted(response(410)).url])
     assert caught.value.status_code == 410
 
 
 @pytest.mark.parametrize("options", [{}, {"max_bytes": 10, "digest": DIGEST}])
-def test_no_mirror_is_asked_where_none_could_help(download, scripted, options):
+def test_no_mirror_is_used_if_none_can_help(download, scripted, options):
     mirror = scripted(Served(BODY))
     with pytest.raises(httpconn.HTTPConnError):
         download(scripted(Served(BODY)).url, mirrors=[mirror.url], **options)
@@ -72,7 +72,7 @@ def test_the_headers_of_a_call_stay_on_the_origin_of_its_url(download, scripted)
 
 
 @pytest.mark.parametrize("mirrors", [["ftp://example.com/"], "http://example.com", [3], 3])
-def test_mirrors_are_vetted_before_anything_is_sent(download, scripted, mirrors):
+def test_mirrors_are_checked_before_a_request(download, scripted, mirrors):
     server = scripted(Served(BODY))
     with pytest.raises(httpconn.InvalidRequest):
         download(server.url, digest=DIGEST, mirrors=mirrors)

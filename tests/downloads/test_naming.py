@@ -1,4 +1,4 @@
-"""A server's name for a file counts where it is asked for, and then within the folder alone."""
+"""File names from the server: used on request only, and inside the folder only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_file_gets_the_servers_name(download, scripted, tmp_path):
     assert list(tmp_path.iterdir()) == [result.path]
 
 
-def test_without_one_it_is_that_of_the_first_url(download, scripted, tmp_path):
+def test_without_a_servers_name_the_first_url_names_the_file(download, scripted, tmp_path):
     server = scripted({"/weights.bin": response(302, {"Location": "/blob/123"}), "/blob/123": response(body=BODY)})
     assert download(server.url_for("/weights.bin?x=1")).path == tmp_path / "weights.bin"
 
@@ -48,7 +48,7 @@ def test_it_goes_on_where_it_broke(download, scripted, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_what_has_the_name_is_left_alone(download, scripted, tmp_path, kind):
+def test_an_existing_file_of_the_name_is_kept(download, scripted, tmp_path, kind):
     path = tmp_path / "file.bin"
     path.write_bytes(b"old") if kind == "file" else path.symlink_to("elsewhere")
     with pytest.raises(httpconn.StorageError) as caught:
@@ -63,13 +63,13 @@ def test_an_empty_file_has_a_name_too(download, scripted, tmp_path):
     assert download(server.url_for("/empty")).path == tmp_path / "empty"
 
 
-def test_it_does_not_count_unless_it_is_asked_for(face, connect, scripted, tmp_path):
+def test_the_servers_name_is_ignored_by_default(face, connect, scripted, tmp_path):
     server = scripted(Served(BODY, headers=NAMED))
     assert face.call(connect(), "download", server.url, tmp_path / "mine").path == tmp_path / "mine"
 
 
 @pytest.mark.parametrize("options", [{"filename": "mine"}, {"filename": True}, {"refresh": True}])
-def test_what_cannot_be_is_refused_before_anything_is_sent(download, scripted, options):
+def test_invalid_options_are_refused_before_a_request(download, scripted, options):
     server = scripted(Served(BODY))
     with pytest.raises(httpconn.InvalidRequest):
         download(server.url, **options)

@@ -1,4 +1,4 @@
-"""A refresh fetches a file only if there is a newer one."""
+"""A refresh downloads a file only if the server has a newer version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refresh(face, connect, tmp_path):
     return call
 
 
-def test_a_file_that_is_not_there_is_fetched(refresh, scripted, tmp_path):
+def test_a_missing_file_is_downloaded(refresh, scripted, tmp_path):
     server = scripted(Served(b"new", modified=OLD))
     result = refresh(server.url, validator='"v1"')
     assert not result.unmodified
@@ -29,7 +29,7 @@ def test_a_file_that_is_not_there_is_fetched(refresh, scripted, tmp_path):
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_whoever_wants_the_path_alone_may_ask_for_it_too(face, connect, scripted, tmp_path):
+def test_download_file_can_refresh_too(face, connect, scripted, tmp_path):
     server = scripted(Served(b"content", modified=OLD))
     path = tmp_path / "file"
     for _ in range(2):
@@ -39,7 +39,7 @@ def test_whoever_wants_the_path_alone_may_ask_for_it_too(face, connect, scripted
 
 
 @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', None])
-def test_the_newest_file_stays_as_it_is(refresh, scripted, tmp_path, etag):
+def test_a_current_file_stays(refresh, scripted, tmp_path, etag):
     server = scripted(Served(b"content", etag=etag, modified=OLD))
     first = refresh(server.url)
     before = first.path.stat()
@@ -50,7 +50,7 @@ def test_the_newest_file_stays_as_it_is(refresh, scripted, tmp_path, etag):
     assert list(tmp_path.iterdir()) == [again.path]
 
 
-def test_the_modification_time_is_the_servers_and_is_asked_about(refresh, scripted):
+def test_the_modification_time_is_the_servers_and_a_condition(refresh, scripted):
     server = scripted(Served(b"content", modified=OLD))
     path = refresh(server.url).path
     assert path.stat().st_mtime == parsedate_to_datetime(OLD).timestamp()
@@ -68,7 +68,7 @@ def test_a_newer_file_replaces_the_old_one(refresh, scripted):
     assert again.path.stat().st_mtime == parsedate_to_datetime(NEW).timestamp()
 
 
-def test_what_was_left_of_a_newer_file_is_taken_up(refresh, scripted):
+def test_a_partial_newer_file_is_resumed(refresh, scripted):
     served = Served(b"old", modified=OLD)
     server = scripted(served)
     refresh(server.url)
@@ -79,14 +79,14 @@ def test_what_was_left_of_a_newer_file_is_taken_up(refresh, scripted):
     assert (again.resumed, again.path.read_bytes()) == (500, b"n" * 1000)
 
 
-def test_the_question_goes_along_with_a_redirect_to_another_origin(refresh, scripted):
+def test_conditions_follow_a_redirect_to_another_origin(refresh, scripted):
     files = scripted(Served(b"content"))
     server = scripted(response(302, {"Location": files.url}))
     first = refresh(server.url)
     assert refresh(server.url, validator=first.validator).unmodified
 
 
-def test_a_304_that_nobody_asked_for_is_an_error(face, connect, scripted, tmp_path):
+def test_an_unrequested_304_is_an_error(face, connect, scripted, tmp_path):
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(httpconn.StatusError):
         face.call(connect(), "download", scripted(response(304)).url, tmp_path / "file")
@@ -94,7 +94,7 @@ def test_a_304_that_nobody_asked_for_is_an_error(face, connect, scripted, tmp_pa
 
 
 @pytest.mark.parametrize("validator", ["v1", '"v1"\r\nX: y', "", 3, '"a", "b"'])
-def test_what_is_no_validator_is_refused_before_anything_is_sent(refresh, scripted, tmp_path, validator):
+def test_an_invalid_validator_is_refused_before_a_request(refresh, scripted, tmp_path, validator):
     (tmp_path / "file").write_bytes(b"old")
     server = scripted(response())
     with pytest.raises(httpconn.InvalidRequest):
@@ -102,7 +102,7 @@ def test_what_is_no_validator_is_refused_before_anything_is_sent(refresh, script
     assert server.connections == 0
 
 
-def test_a_validator_alone_asks_for_nothing(face, connect, scripted, tmp_path):
+def test_a_validator_needs_refresh(face, connect, scripted, tmp_path):
     server = scripted(response())
     with pytest.raises(httpconn.InvalidRequest):
         face.call(connect(), "download", server.url, tmp_path / "file", validator='"v1"')

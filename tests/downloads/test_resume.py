@@ -1,4 +1,4 @@
-"""A download that breaks goes on where it broke, and never joins what does not belong together."""
+"""A broken download resumes where it broke, and never mixes versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT_ONCE = RetryPolicy(backoff=0)
 
 @dataclass
 class Setting:
-    """A connection, a target and a budget that counts what came."""
+    """A connection, a target, and a budget that counts the received bytes."""
 
     face: object
     connection: object
@@ -47,7 +47,7 @@ def setting(face, connect, tmp_path):
 
 @pytest.fixture
 def once(face, connect, tmp_path):
-    """The same without a second attempt."""
+    """The same setting without retries."""
     return Setting(face, connect(retries=0), tmp_path / "file", ByteBudget(100 * SIZE))
 
 
@@ -67,7 +67,7 @@ def test_it_goes_on_where_it_broke(setting, scripted, end, read):
     assert setting.left() == []
 
 
-def test_a_date_that_is_old_enough_names_the_version(setting, scripted):
+def test_an_old_date_is_a_validator(setting, scripted):
     served = Served(BODY, etag=None, modified=OLD, headers={"Date": NOW}, faults=[cut(HALF)])
     server = scripted(served)
     setting.download(server.url)
@@ -76,14 +76,14 @@ def test_a_date_that_is_old_enough_names_the_version(setting, scripted):
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"v1"', "v1"])
-def test_without_a_strong_validator_it_starts_anew(setting, scripted, etag):
+def test_without_a_strong_validator_it_restarts(setting, scripted, etag):
     server = scripted(Served(BODY, etag=etag, faults=[cut(HALF)]))
     setting.download(server.url)
     assert ranges(server) == [None, None]
     assert setting.path.read_bytes() == BODY
 
 
-def test_a_digest_proves_what_no_validator_names(setting, scripted):
+def test_a_digest_allows_resuming_without_a_validator(setting, scripted):
     server = scripted(Served(BODY, etag=None, faults=[cut(HALF)]))
     result = setting.download(server.url, digest=SHA256)
     assert setting.budget.used == SIZE
@@ -91,19 +91,19 @@ def test_a_digest_proves_what_no_validator_names(setting, scripted):
     assert (result.digest, result.verified) == (SHA256, {"length", "sha256"})
 
 
-def test_what_the_digest_disproves_is_fetched_anew(setting, scripted):
+def test_a_file_with_a_wrong_digest_is_downloaded_again(setting, scripted):
     served = Served(OTHER, etag=None, faults=[cut(HALF), changed(body=BODY)])
     setting.download(scripted(served).url, digest=SHA256)
     assert setting.path.read_bytes() == BODY
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_anew(setting, scripted):
+def test_a_file_that_changed_meanwhile_is_downloaded_again(setting, scripted):
     served = Served(OTHER, faults=[cut(HALF), changed(body=BODY[:-1], etag='"v2"')])
     setting.download(scripted(served).url)
     assert setting.path.read_bytes() == BODY[:-1]
 
 
-def test_a_server_without_ranges_is_borne(setting, scripted):
+def test_a_server_without_ranges_works(setting, scripted):
     server = scripted(Served(BODY, ranges=False, faults=[cut(HALF)]))
     setting.download(server.url)
     assert setting.path.read_bytes() == BODY
@@ -131,7 +131,7 @@ def wrong(first, last=None, **headers):
         instead(response(412, body=b"no")),
     ],
 )
-def test_a_part_that_does_not_fit_is_never_joined(setting, scripted, fault):
+def test_an_unsuitable_range_is_never_used(setting, scripted, fault):
     server = scripted(Served(BODY, faults=[cut(HALF), fault]))
     setting.download(server.url)
     assert setting.path.read_bytes() == BODY
@@ -139,12 +139,12 @@ def test_a_part_that_does_not_fit_is_never_joined(setting, scripted, fault):
 
 
 @pytest.mark.parametrize("first", [0, 1, HALF - 1])
-def test_an_overlap_is_dropped(setting, scripted, first):
+def test_overlapping_bytes_are_discarded(setting, scripted, first):
     setting.download(scripted(Served(BODY, faults=[cut(HALF), wrong(first)])).url)
     assert setting.path.read_bytes() == BODY
 
 
-def test_a_server_may_give_the_rest_in_parts(setting, scripted):
+def test_a_server_may_send_shorter_ranges(setting, scripted):
     def little(served, request):
         first = served.first(request)
         return [served.part(first, min(first + 99_999, SIZE - 1))]
@@ -155,7 +155,7 @@ def test_a_server_may_give_the_rest_in_parts(setting, scripted):
     assert setting.budget.used == SIZE
 
 
-def test_a_part_of_a_few_bytes_is_a_failure_though_they_count(once, scripted):
+def test_a_range_of_a_few_bytes_is_a_failure_and_its_bytes_count(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF), wrong(HALF, HALF + 9)]))
     for _ in range(2):
         with pytest.raises(httpconn.TruncatedBody):
@@ -165,7 +165,7 @@ def test_a_part_of_a_few_bytes_is_a_failure_though_they_count(once, scripted):
 
 
 @pytest.mark.parametrize("change", [-1, 1])
-def test_a_part_that_has_another_length_than_it_says(setting, scripted, change):
+def test_a_range_with_another_length_than_declared(setting, scripted, change):
     def lies(served, request):
         first = served.first(request)
         head, blank, body = served.part(first).partition(b"\r\n\r\n")
@@ -183,7 +183,7 @@ def test_a_part_that_has_another_length_than_it_says(setting, scripted, change):
             setting.download(scripted(served).url)
 
 
-def test_another_call_takes_up_what_one_has_left(once, scripted):
+def test_another_call_resumes(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url)
@@ -195,7 +195,7 @@ def test_another_call_takes_up_what_one_has_left(once, scripted):
     assert once.left() == []
 
 
-def test_an_announced_digest_covers_what_another_call_has_left(once, scripted):
+def test_an_announced_digest_covers_resumed_bytes(once, scripted):
     served = Served(BODY, faults=[cut(HALF)])
     server = scripted(served)
     with pytest.raises(httpconn.TruncatedBody):
@@ -206,14 +206,14 @@ def test_an_announced_digest_covers_what_another_call_has_left(once, scripted):
     assert once.left() == []
 
 
-def test_it_can_be_told_to_keep_nothing(once, scripted):
+def test_without_resume_no_byte_is_kept(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url, resume=False)
     assert once.left() == []
 
 
-def test_what_another_url_has_left_is_not_taken_up(once, scripted):
+def test_a_partial_file_of_another_url_is_not_resumed(once, scripted):
     server = scripted(lambda request: served[request.path](request))
     served = {"/a": Served(OTHER, faults=[cut(HALF)]), "/b": Served(BODY)}
     with pytest.raises(httpconn.TruncatedBody):
@@ -222,7 +222,7 @@ def test_what_another_url_has_left_is_not_taken_up(once, scripted):
     assert once.path.read_bytes() == BODY
 
 
-def test_another_signature_is_the_same_url_and_no_file_knows_it(once, scripted):
+def test_another_signature_is_the_same_url_and_is_in_no_file(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url_for("/f?sig=secret"))
@@ -231,7 +231,7 @@ def test_another_signature_is_the_same_url_and_no_file_knows_it(once, scripted):
 
 
 @pytest.mark.parametrize("face", ["asyncio", "trio"], indirect=True)
-def test_a_cancelled_download_can_be_taken_up(face, setting, scripted):
+def test_a_cancelled_download_can_be_resumed(face, setting, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF, Stall())]))
     seen = []
     call = face.start(setting.connection, "download", server.url, setting.path, progress=seen.append)
@@ -330,7 +330,7 @@ def test_no_retry_means_none(once, scripted):
     assert len(server.requests) == 1
 
 
-def test_a_signed_url_that_expired_is_resolved_again(setting, scripted):
+def test_an_expired_signed_url_is_renewed(setting, scripted):
     signed = Served(BODY, faults=[cut(HALF), instead(response(403))])
     to = in_turn(*[response(302, {"Location": f"/signed?{number}"}) for number in range(3)])
     server = scripted(lambda request: to(request) if request.path == "/" else signed(request))
@@ -339,14 +339,14 @@ def test_a_signed_url_that_expired_is_resolved_again(setting, scripted):
     assert setting.budget.used == SIZE
 
 
-def test_one_that_stays_forbidden_is_asked_for_once_more(setting, scripted):
+def test_a_forbidden_url_is_requested_once_more(setting, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF), *[instead(response(403))] * 9]))
     with pytest.raises(httpconn.StatusError):
         setting.download(server.url)
     assert len(server.requests) == 3
 
 
-def test_an_encoded_body_starts_anew_and_is_decoded(setting, scripted):
+def test_an_encoded_body_restarts_and_is_decoded(setting, scripted):
     packed = gzip.compress(BODY)
     served = Served(packed, headers={"Content-Encoding": "gzip"}, faults=[cut(len(packed) // 2)])
     server = scripted(served)
@@ -363,7 +363,7 @@ def test_a_file_whose_format_is_its_coding_is_stored_as_sent_and_resumed(setting
     assert setting.path.read_bytes() == BODY
 
 
-def test_a_coding_that_comes_in_mid_file(setting, scripted):
+def test_a_coding_that_appears_during_a_transfer(setting, scripted):
     def coded(served, _request):
         return [response(200, {"ETag": '"v1"', "Content-Encoding": "gzip"}, gzip.compress(BODY))]
 
@@ -371,13 +371,13 @@ def test_a_coding_that_comes_in_mid_file(setting, scripted):
     assert setting.path.read_bytes() == BODY
 
 
-def test_the_limit_is_on_the_file_whatever_the_parts(setting, scripted):
+def test_the_limit_applies_to_the_whole_file(setting, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     setting.download(server.url, max_bytes=SIZE)
     assert setting.path.read_bytes() == BODY
 
 
-def test_a_limit_holds_for_what_was_left(once, scripted):
+def test_the_limit_includes_resumed_bytes(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url)
@@ -385,7 +385,7 @@ def test_a_limit_holds_for_what_was_left(once, scripted):
         once.download(server.url, max_bytes=SIZE - 1)
 
 
-def test_progress_rewinds_when_the_download_does(setting, scripted):
+def test_progress_restarts_with_the_download(setting, scripted):
     seen: list[Progress] = []
     served = Served(BODY, faults=[cut(HALF), changed(etag='"v2"'), cut(HALF)])
     setting.download(scripted(served).url, progress=seen.append)
@@ -395,7 +395,7 @@ def test_progress_rewinds_when_the_download_does(setting, scripted):
     assert all(event.speed >= 0 for event in seen)
 
 
-def test_a_range_of_the_callers_own_is_refused(setting, scripted):
+def test_a_range_header_of_the_caller_is_refused(setting, scripted):
     server = scripted(Served(BODY))
     with pytest.raises(httpconn.InvalidRequest):
         setting.download(server.url, extra_headers={"range": "bytes=0-1"})
@@ -421,14 +421,14 @@ def test_another_query_is_another_file_unless_the_digest_is_the_same(once, scrip
     assert once.path.read_bytes() == BODY
 
 
-def test_a_digest_that_was_not_meant_proves_nothing(once, scripted):
+def test_the_digest_of_another_download_proves_nothing(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url_for("/?id=1"), digest="sha256:" + "0" * 64)
     assert once.download(server.url_for("/?id=2"), digest=SHA256).resumed == 0
 
 
-def test_space_for_the_rest_is_reserved_before_it_comes(once, scripted):
+def test_space_is_reserved_before_the_remaining_bytes(once, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF)]))
     with pytest.raises(httpconn.TruncatedBody):
         once.download(server.url)
@@ -443,7 +443,7 @@ def test_space_for_the_rest_is_reserved_before_it_comes(once, scripted):
     assert sizes[0] == (SIZE if sys.platform == "linux" else HALF)
 
 
-def test_what_could_not_get_its_name_is_not_fetched_again(once, scripted):
+def test_a_file_that_failed_to_commit_is_not_transferred_again(once, scripted):
     served = Served(BODY)
 
     def answer(request):

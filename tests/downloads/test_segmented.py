@@ -1,4 +1,4 @@
-"""A file on several connections: as whole and as sure as on one."""
+"""Downloads over several connections: as correct as over one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PIECE = 128 * 1024
 
 @dataclass
 class Slow(Served):
-    """A server whose responses wait for each other.
+    """A server with responses that wait for each other.
 
     Attributes:
         breaks: after how many bytes the response of a number ends, and how.
@@ -78,7 +78,7 @@ def asked(server):
     return [request.header("Range") for request in server.requests]
 
 
-def test_it_comes_on_several_connections(download, scripted, tmp_path):
+def test_several_connections(download, scripted, tmp_path):
     server = scripted(Slow(BODY, together=4))
     done = download(server.url, digest=SHA256)
     assert (tmp_path / "file").read_bytes() == BODY
@@ -91,7 +91,7 @@ def test_it_comes_on_several_connections(download, scripted, tmp_path):
 
 
 @pytest.mark.parametrize("segments", [1, None])
-def test_one_is_enough_where_nothing_else_is_asked_for(download, scripted, segments, tmp_path):
+def test_one_connection_by_default(download, scripted, segments, tmp_path):
     server = scripted(Slow(BODY, headers={"Accept-Ranges": "bytes"}))
     assert download(server.url, segments=segments).connections == 1
     assert asked(server) == [None]
@@ -102,7 +102,7 @@ def test_one_is_enough_where_nothing_else_is_asked_for(download, scripted, segme
     [Slow(BODY, etag='W/"v1"'), Slow(BODY, etag=None), Slow(BODY[: 2 * MIB - 1])],
     ids=["weak", "none", "small"],
 )
-def test_what_cannot_be_proven_or_is_small_comes_on_one(download, scripted, served, tmp_path):
+def test_small_files_and_files_without_validator_use_one_connection(download, scripted, served, tmp_path):
     server = scripted(served)
     assert download(server.url).connections == 1
     assert (tmp_path / "file").read_bytes() == served.body
@@ -111,7 +111,7 @@ def test_what_cannot_be_proven_or_is_small_comes_on_one(download, scripted, serv
 
 @pytest.mark.parametrize("end", [Close(), Reset()], ids=["fin", "rst"])
 @pytest.mark.parametrize("numbers", [(0,), (1,), (2, 3), (0, 1, 2, 3, 4, 5)])
-def test_connections_that_break_cost_nothing_that_came(download, scripted, end, numbers, tmp_path):
+def test_broken_connections_lose_no_byte(download, scripted, end, numbers, tmp_path):
     server = scripted(Slow(BODY, breaks=dict.fromkeys(numbers, (MIB + 5, end)), together=4))
     budget = ByteBudget(10 * SIZE)
     download(server.url, budget=budget)
@@ -120,20 +120,20 @@ def test_connections_that_break_cost_nothing_that_came(download, scripted, end, 
         assert budget.used == SIZE
 
 
-def test_a_connection_that_stalls_holds_nobody_up(download, scripted, tmp_path):
+def test_a_stalled_connection_does_not_block_the_others(download, scripted, tmp_path):
     server = scripted(Slow(BODY, breaks={2: (MIB, Stall())}, together=3))
     download(server.url, timeout=Timeouts(read=0.2))
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_a_server_that_ignores_ranges_gives_it_on_one(download, scripted, tmp_path):
+def test_a_server_that_ignores_ranges_uses_one_connection(download, scripted, tmp_path):
     server = scripted(Slow(BODY, ranges=False))
     download(server.url, retries=0)
     assert (tmp_path / "file").read_bytes() == BODY
 
 
 @pytest.mark.parametrize("status", [403, 429, 503])
-def test_a_server_that_wants_no_more_connections_has_no_more(download, scripted, tmp_path, status):
+def test_a_server_can_refuse_further_connections(download, scripted, tmp_path, status):
     served = Slow(BODY)
     open_ones: list[int] = []
 
@@ -150,7 +150,7 @@ def test_a_server_that_wants_no_more_connections_has_no_more(download, scripted,
 
 @dataclass(frozen=True)
 class Seated:
-    """An answer that takes up a place of its server until it has ended."""
+    """A response that occupies a place of the server until it ends."""
 
     steps: list[Any]
     places: threading.Semaphore
@@ -174,7 +174,7 @@ class Seated:
     ],
     ids=["no range", "429", "503", "later", "fin"],
 )
-def test_from_the_fifth_on_they_are_refused_and_four_go_on(download, scripted, tmp_path, refusal, retries):
+def test_four_connections_continue_if_the_fifth_is_refused(download, scripted, tmp_path, refusal, retries):
     served, places, refused = Slow(BODY, together=99), threading.Semaphore(4), []
 
     def answer(request):
@@ -195,7 +195,7 @@ def test_from_the_fifth_on_they_are_refused_and_four_go_on(download, scripted, t
 
 @dataclass(frozen=True)
 class Bound:
-    """No more than 1.6 MiB/s on a connection, until the event is set."""
+    """Limit each connection to 1.6 MiB/s until the event is set."""
 
     body: bytes
     free: threading.Event
@@ -206,7 +206,7 @@ class Bound:
             link.pause(0 if self.free.is_set() else 0.08)
 
 
-def test_there_are_more_connections_while_each_is_slow(download, scripted, tmp_path):
+def test_connections_are_added_while_each_is_slow(download, scripted, tmp_path):
     body, many = pattern(48 * MIB), threading.Event()
     served, came = Served(body, headers={"Accept-Ranges": "bytes"}), set()
 
@@ -235,26 +235,26 @@ def changing(served, after):
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4])
-def test_one_version_comes_and_never_a_mixture(download, scripted, tmp_path, after):
+def test_versions_are_never_mixed(download, scripted, tmp_path, after):
     done = download(scripted(changing(Slow(BODY), after)).url)
     assert (tmp_path / "file").read_bytes() == {'"v1"': BODY, '"v2"': OTHER}[done.validator]
 
 
-def test_one_who_joins_and_meets_another_version_costs_nothing(download, scripted, tmp_path):
+def test_another_version_on_a_new_connection_loses_no_byte(download, scripted, tmp_path):
     server = scripted(changing(Slow(BODY), 1))
     budget = ByteBudget(2 * SIZE)
     assert download(server.url, segments=2, budget=budget).validator == '"v1"'
     assert budget.used == SIZE
 
 
-def test_where_the_old_version_is_no_more_the_new_one_comes(download, scripted, tmp_path):
+def test_the_new_version_replaces_the_old_one(download, scripted, tmp_path):
     broken = dict.fromkeys(range(6), (MIB, Close()))
     done = download(scripted(changing(Slow(BODY, breaks=broken), 3)).url)
     assert (tmp_path / "file").read_bytes() == OTHER
     assert done.validator == '"v2"'
 
 
-def test_a_file_that_changes_all_the_time_ends(download, scripted, tmp_path):
+def test_a_file_that_changes_constantly_ends(download, scripted, tmp_path):
     served = Slow(BODY)
 
     def answer(request):
@@ -265,7 +265,7 @@ def test_a_file_that_changes_all_the_time_ends(download, scripted, tmp_path):
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_a_later_download_asks_for_what_is_missing_alone(download, scripted, tmp_path):
+def test_a_later_download_requests_only_missing_bytes(download, scripted, tmp_path):
     broken = dict.fromkeys(range(5), (MIB // 2 + 1, Close()))
     server = scripted(Slow(BODY, breaks=broken, together=4))
     budget = ByteBudget(10 * SIZE)
@@ -279,7 +279,7 @@ def test_a_later_download_asks_for_what_is_missing_alone(download, scripted, tmp
     assert budget.used == SIZE
 
 
-def test_on_one_connection_too(download, scripted, tmp_path):
+def test_missing_bytes_on_one_connection(download, scripted, tmp_path):
     server = scripted(Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close())), together=4))
     budget = ByteBudget(10 * SIZE)
     with pytest.raises(httpconn.HTTPConnError):
@@ -289,7 +289,7 @@ def test_on_one_connection_too(download, scripted, tmp_path):
     assert budget.used == SIZE
 
 
-def test_a_mirror_goes_on_whatever_it_calls_the_version(download, scripted, tmp_path):
+def test_a_mirror_with_another_validator_continues(download, scripted, tmp_path):
     broken = Slow(BODY, breaks=dict.fromkeys(range(5), (MIB // 2 + 1, Close())))
     first = scripted(lambda request: broken(request) if broken.count < 5 else [response(404)])
     mirror = scripted(Slow(BODY, etag='"another name"'))
@@ -300,7 +300,7 @@ def test_a_mirror_goes_on_whatever_it_calls_the_version(download, scripted, tmp_
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_who_is_cancelled_leaves_what_came(scripted, tmp_path, backend):
+def test_a_cancelled_download_keeps_its_bytes(scripted, tmp_path, backend):
     server = scripted(Slow(BODY, pause=0.01))
 
     async def main():
@@ -326,7 +326,7 @@ def test_the_wrong_content_never_appears(download, scripted, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_limits_hold_for_all_together(download, scripted, tmp_path):
+def test_limits_apply_to_all_connections_together(download, scripted, tmp_path):
     with pytest.raises(httpconn.LimitExceeded):
         download(scripted(Slow(BODY)).url, max_bytes=SIZE - 1)
     with pytest.raises(httpconn.LimitExceeded):
@@ -353,20 +353,20 @@ def test_a_gap_is_requested_without_the_bytes_on_disk_behind_it(download, script
     assert budget.used == len(gaps)
 
 
-def test_the_deadline_ends_all(download, scripted, tmp_path):
+def test_the_deadline_ends_all_connections(download, scripted, tmp_path):
     server = scripted(Slow(BODY, breaks=dict.fromkeys(range(100), (MIB, Stall()))))
     with pytest.raises(httpconn.DeadlineExceeded):
         download(server.url, timeout=0.3)
     server.wait_for(lambda: server.open_connections == 0)
 
 
-def test_no_more_than_the_pool_allows(download, scripted, tmp_path):
+def test_connections_respect_the_pool_limit(download, scripted, tmp_path):
     server = scripted(Slow(BODY))
     assert download(server.url, limits=Limits(max_per_host=2), segments=8).connections == 2
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
+def test_progress_of_all_connections_never_falls(download, scripted, tmp_path):
     seen = []
     download(scripted(Slow(BODY, pause=0.02)).url, progress=seen.append)
     received = [event.received for event in seen]
@@ -376,7 +376,7 @@ def test_progress_is_that_of_all_and_never_falls(download, scripted, tmp_path):
 
 
 @pytest.mark.parametrize("segments", [0, 65, -1, 1.5, True, "4"])
-def test_a_number_of_segments_is_a_number(download, segments):
+def test_segments_must_be_a_valid_number(download, segments):
     with pytest.raises(InvalidRequest):
         download("http://127.0.0.1:9/", segments=segments)
 
@@ -389,7 +389,7 @@ with httpconn.HTTPConnection() as connection:
 """
 
 
-def test_a_process_that_is_killed_leaves_nothing_wrong(scripted, tmp_path):
+def test_a_killed_process_leaves_no_wrong_byte(scripted, tmp_path):
     served = Slow(BODY, together=99, wait_at=2 * MIB)
     server = scripted(served)
     target = tmp_path / "file"

@@ -1,4 +1,4 @@
-"""A file on several connections, whatever goes wrong with them: it is whole in the end, and no byte comes twice."""
+"""Random faults on several connections: the file is complete in the end, and no byte is transferred twice."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MIB = 1024 * 1024
 SIZE = 8 * MIB + 7
 BODY = pattern(SIZE)
 PIECE = 128 * 1024
-SHARE = settings().max_examples // 10  # few, since each downloads a file; the profile "fuzz" has more of all
+SHARE = settings().max_examples // 10  # few, because each downloads a file; the profile "fuzz" has more
 
 
 class Paced(Served):
-    """Its answers come in pieces, so that others can join."""
+    """A server that sends responses in pieces, so that further connections can start."""
 
     def __call__(self, request: Received) -> list[Step]:
         steps: list[Step] = []
@@ -42,12 +42,12 @@ def _pieces(data: bytes) -> Iterator[Step]:
 
 
 def right(served: Served, request: Received) -> Sequence[Step]:
-    """No fault."""
+    """Return the right response."""
     return served.answer(request)
 
 
 def trickle(size: int) -> Fault:
-    """The right answer, whose body comes slower than is allowed from some byte on."""
+    """Return the right response, too slow from some byte on."""
 
     def answer(served: Served, request: Received) -> Sequence[Step]:
         head, blank, body = served.answer(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
@@ -57,7 +57,7 @@ def trickle(size: int) -> Fault:
 
 
 def busy(size: int) -> Fault:
-    """One who asks for all of the rest gets some of it; one who asks for a part is sent away."""
+    """Send some bytes of an open-ended range, and 503 for a bounded range."""
 
     def answer(served: Served, request: Received) -> Sequence[Step]:
         has_end = not (request.header("Range") or "-").endswith("-")
@@ -74,7 +74,7 @@ faults_of_any_kind = st.just(right) | cuts | sizes.map(busy) | statuses.map(inst
 
 @pytest.fixture(params=FACES, scope="module")
 def face(request: pytest.FixtureRequest) -> Iterator[Face]:
-    """One for all examples."""
+    """One face for all examples."""
     with open_face(request.param) as opened:
         yield opened
 
@@ -86,7 +86,7 @@ def face(request: pytest.FixtureRequest) -> Iterator[Face]:
 @example([cut(MIB, Reset())] * 12, 6, 3)
 @example([right, trickle(0), trickle(MIB)], 4, 1)
 @example([*[cut(MIB)] * 5, *[busy(PIECE)] * 12], 4, 1)
-def test_whatever_fails_the_file_is_right_and_nothing_comes_twice(
+def test_after_any_faults_the_file_is_right_and_no_byte_comes_twice(
     face: Face, faults: list[Fault], segments: int, tries: int
 ) -> None:
     budget = ByteBudget(100 * SIZE)
