@@ -19,10 +19,12 @@ EMPTY_LINES = rb"(?:\r?\n){0,8}+"
 _empty_lines = re.compile(EMPTY_LINES).match
 _field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
 
-head_begins = re.compile(EMPTY_LINES + rb"\r?(?:HTTP/|(?:H(?:T(?:TP?)?)?)?\Z)").match
+head_begins: Callable[[bytes | bytearray], object] = re.compile(
+    EMPTY_LINES + rb"\r?(?:HTTP/|(?:H(?:T(?:TP?)?)?)?\Z)"
+).match
 """Match bytes that begin as the head of a response, or may do so with the next bytes."""
 
-anything = re.compile(rb"").match
+anything: Callable[[bytes | bytearray], object] = re.compile(rb"").match
 """Match any bytes."""
 
 

@@ -39,8 +39,8 @@ class HTTP2Incoming(Incoming):
         interruption: Interruption | None,
     ) -> None:
         self.stream: Stream | None = None
-        self.timeouts = timeouts
-        self.has_sent_parts = False
+        self.timeouts: AttemptTimeouts = timeouts
+        self.has_sent_parts: bool = False
         self.head: Head = _NONE
         self.complete: bool = False
         self.closed: bool = False

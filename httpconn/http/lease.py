@@ -89,14 +89,14 @@ class Host(Generic[C]):
     __slots__ = ("blocked", "claimed", "idle", "may_share", "open", "origin", "retired", "shared")
 
     def __init__(self, origin: Hashable) -> None:
-        self.origin = origin
-        self.open = 0
-        self.claimed = 0
+        self.origin: Hashable = origin
+        self.open: int = 0
+        self.claimed: int = 0
         self.idle: deque[C] = deque()
         self.blocked: WaitQueue[Lease[C]] = WaitQueue()
-        self.may_share = False
+        self.may_share: bool = False
         self.shared: C | None = None
-        self.retired = 0
+        self.retired: int = 0
 
 
 class Share(Generic[C]):
@@ -112,7 +112,7 @@ class Share(Generic[C]):
     __slots__ = ("host", "is_retired", "leases", "limit")
 
     def __init__(self, host: Host[C], limit: int) -> None:
-        self.host = host
-        self.limit = limit
-        self.leases = 1
-        self.is_retired = False
+        self.host: Host[C] = host
+        self.limit: int = limit
+        self.leases: int = 1
+        self.is_retired: bool = False

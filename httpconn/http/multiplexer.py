@@ -91,7 +91,7 @@ class Multiplexer:
         lock: threading.RLock,
         changed: Callable[[Any], None],
     ) -> None:
-        self.socket_stream = socket_stream
+        self.socket_stream: SocketStream = socket_stream
         self.error: HTTPConnError | None = None
         self.interruption: Interruption | None = None
         self._runtime = runtime

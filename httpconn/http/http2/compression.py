@@ -98,7 +98,7 @@ class FieldDecoder:
         self._limit = TABLE_SIZE
         self._max_size = max_size
         self._size = 0
-        self.changes = 0
+        self.changes: int = 0
 
     def decode(self, block: bytes) -> list[Field]:
         """Return the fields of a block.

@@ -82,7 +82,7 @@ class HTTP2Connection:
             frames.window_update(0, CONNECTION_WINDOW - INITIAL_WINDOW),
         )
         self.error: HTTPConnError | None = None
-        self.is_closing = False
+        self.is_closing: bool = False
 
     @property
     def max_streams(self) -> int:

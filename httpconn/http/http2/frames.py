@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 
 from .faults import ConnectionFault, ErrorCode
@@ -22,7 +22,7 @@ MAX_FRAME_SIZE = 2**24 - 1
 
 # The 24-bit length of a frame is read and written as its upper 16 bits and its lower 8.
 _header = Struct(">HBBBL")
-unpack_header = _header.unpack_from
+unpack_header: Callable[[bytes | memoryview, int], tuple[int, int, int, int, int]] = _header.unpack_from
 _setting = Struct(">HL")
 _number = Struct(">L")
 _two_numbers = Struct(">LL")

@@ -118,8 +118,8 @@ class ResponseReader:
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._max_fields = max_fields
         self._max_bytes = max_bytes
-        self.max_list = max_bytes + ENTRY_OVERHEAD * max_fields
-        self.max_block = _OVERSIZE * self.max_list
+        self.max_list: int = max_bytes + ENTRY_OVERHEAD * max_fields
+        self.max_block: int = _OVERSIZE * self.max_list
         self._decoder = FieldDecoder(self.max_block)
         self._changes = 0
         self._remembered: dict[bytes, Section] = {}

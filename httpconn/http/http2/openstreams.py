@@ -34,7 +34,7 @@ class OpenStreams:
         self.blocked: set[Stream] = set()
         self.output: list[bytes | memoryview] = []
         self.progressed: list[Stream] = []
-        self.idle_frames = 0
+        self.idle_frames: int = 0
         self._late = 0  # what the server may still send on streams that it may believe to be open
         self._next_id = 1
         self._replies = 0

@@ -49,10 +49,10 @@ class PeerSettings:
     __slots__ = ("initial_window", "max_frame", "max_streams", "received")
 
     def __init__(self) -> None:
-        self.max_streams = STREAMS_BEFORE_SETTINGS
-        self.initial_window = INITIAL_WINDOW
-        self.max_frame = frames.MIN_FRAME_SIZE
-        self.received = False
+        self.max_streams: int = STREAMS_BEFORE_SETTINGS
+        self.initial_window: int = INITIAL_WINDOW
+        self.max_frame: int = frames.MIN_FRAME_SIZE
+        self.received: bool = False
 
     def update(self, values: Iterable[tuple[int, int]]) -> None:
         """Apply a SETTINGS frame. Unknown settings are ignored.

@@ -70,22 +70,22 @@ class Stream:
         self.complete = False
         self.error: HTTPConnError | None = None
         self.answered = False
-        self.unprocessed = False
-        self.request_ended = ended
+        self.unprocessed: bool = False
+        self.request_ended: bool = ended
         self.waiter: Any = None
         self.is_noted = False
         self.chunks: list[bytes | bytearray | memoryview] = []
-        self.send_window = send_window
-        self.unsent = unsent  # bytes of the request's body; negative: not declared
-        self.without_body = without_body
+        self.send_window: int = send_window
+        self.unsent: int = unsent  # bytes of the request's body; negative: not declared
+        self.without_body: bool = without_body
         self.left = -1  # bytes of the response's body; negative: not declared
-        self.window = STREAM_WINDOW  # what the server may still send
-        self.window_size = STREAM_WINDOW
-        self.unacknowledged = 0  # bytes read since the last WINDOW_UPDATE
-        self.largest_read = 0
-        self.spare = SPARE
-        self.interim = 0
-        self.interim_size = 0
+        self.window: int = STREAM_WINDOW  # what the server may still send
+        self.window_size: int = STREAM_WINDOW
+        self.unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
+        self.largest_read: int = 0
+        self.spare: int = SPARE
+        self.interim: int = 0
+        self.interim_size: int = 0
 
     def receive_section(self, section: Section, max_interim_size: int, *, ends: bool) -> None:
         """Take a header section or the trailer section.
