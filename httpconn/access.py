@@ -30,7 +30,7 @@ _FLAGS = ("public", "userinfo", "own_interfaces", "trusted_proxy")
 
 
 class Defaults(NamedTuple):
-    """The options of a connection object whose caller gives no others."""
+    """The options that a connection object has by default."""
 
     timeouts: Timeouts
     limits: Limits

@@ -54,12 +54,12 @@ def check_fields(owner: Any, *may_be_zero: str) -> None:
 
 
 def _check_scalar(path: str, value: Any, kind: object, optional: bool, may_be_zero: bool) -> None:
-    types, words, most = _SCALARS[kind]
+    types, words, maximum = _SCALARS[kind]
     is_flag = isinstance(value, bool)
     if is_flag is not (kind is bool) or not any(isinstance(value, each) for each in types):
         raise InvalidRequest(f"{path} must be {words}{' or None' if optional else ''}")
-    if not is_flag and not (0 < value <= most or (may_be_zero and value == 0)):
-        raise InvalidRequest(f"{path} must be {'at least' if may_be_zero else 'more than'} 0 and at most {most:,}")
+    if not is_flag and not (0 < value <= maximum or (may_be_zero and value == 0)):
+        raise InvalidRequest(f"{path} must be {'at least' if may_be_zero else 'more than'} 0 and at most {maximum:,}")
 
 
 def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:

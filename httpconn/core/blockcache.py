@@ -14,13 +14,13 @@ class BlockCache:
     Args:
         total: bytes of the file.
         size: bytes of a block; the last block of a file may have fewer.
-        most: the maximum number of blocks in memory, at least 2.
+        max_blocks: the maximum number of blocks in memory, at least 2.
     """
 
-    def __init__(self, total: int, size: int, most: int) -> None:
+    def __init__(self, total: int, size: int, max_blocks: int) -> None:
         self.total = total
         self.size = size
-        self._most = most
+        self._max_blocks = max_blocks
         self._held: OrderedDict[int, bytes] = OrderedDict()
         self._ahead = 0
         self._next = 0
@@ -49,12 +49,12 @@ class BlockCache:
         first = offset // self.size
         needed = (max(end, offset + 1) - 1) // self.size
         if first == self._next:
-            self._ahead = min(max(1, 2 * self._ahead), self._most // 2)
+            self._ahead = min(max(1, 2 * self._ahead), self._max_blocks // 2)
         else:
             self._ahead = 0
         last = first
-        most = min(needed + self._ahead, first + self._most - 1, (self.total - 1) // self.size)
-        while last < most and last + 1 not in self._held:
+        limit = min(needed + self._ahead, first + self._max_blocks - 1, (self.total - 1) // self.size)
+        while last < limit and last + 1 not in self._held:
             last += 1
         return first * self.size, min((last + 1) * self.size, self.total) - 1
 
@@ -64,6 +64,6 @@ class BlockCache:
             number = (first + start) // self.size
             self._held[number] = content[start : start + self.size]
             self._held.move_to_end(number)
-        while len(self._held) > self._most:
+        while len(self._held) > self._max_blocks:
             self._held.popitem(last=False)
         self._next = (first + len(content) + self.size - 1) // self.size

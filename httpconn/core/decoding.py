@@ -60,9 +60,9 @@ class _Layer(ABC):
         return True
 
     def feed(self, data: bytes) -> None:
-        rest = self._data[self._at :]
+        remaining = self._data[self._at :]
         self._passed += self._at
-        self._data = memoryview(bytes(rest) + data if rest else data)
+        self._data = memoryview(bytes(remaining) + data if remaining else data)
         self._at = 0
 
     def take(self, limit: int) -> bytes:
@@ -119,8 +119,8 @@ class _Zlib(_Layer):
         data = self._engine.decompress(piece, limit)
         self._ended = self._engine.eof
         # At the end of a stream, both can hold the remaining bytes.
-        rest = self._engine.unused_data if self._ended else self._engine.unconsumed_tail
-        self._at += len(piece) - len(rest)
+        remaining = self._engine.unused_data if self._ended else self._engine.unconsumed_tail
+        self._at += len(piece) - len(remaining)
         return data
 
     def _next_stream(self) -> None:

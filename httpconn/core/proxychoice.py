@@ -102,9 +102,9 @@ def _rules(text: str) -> tuple[tuple[_Rule, ...], tuple[str, ...]]:
 
 def _rule(entry: str) -> _Rule | None:
     """Return the rule of an entry, or None if it is invalid."""
-    scheme, mark, rest = entry.lower().rpartition("://")
+    scheme, mark, authority = entry.lower().rpartition("://")
     try:
-        host, port = _split(rest.removesuffix("/") if mark else rest)
+        host, port = _split(authority.removesuffix("/") if mark else authority)
         return _Rule(_hosts(host), host.startswith("*."), _SCHEMES[scheme], port)
     except (KeyError, InvalidURL, ValueError):
         return None

@@ -94,13 +94,13 @@ class SegmentPlan:
         largest.end = middle
         return self._take(Segment(middle, end))
 
-    def reserve(self, segment: Segment, most: int) -> int:
-        """Reserve the next bytes of a segment. Return their number; 0 at the end of the segment."""
+    def reserve(self, segment: Segment, max_bytes: int) -> int:
+        """Reserve up to ``max_bytes`` next bytes of a segment. Return their number; 0 at the end of the segment."""
         with self._lock:
             if segment.continues and segment.position == segment.end:
                 # The connection that took over the following bytes has released them.
                 segment.end = dict(self._gaps()).get(segment.end, segment.end)
-            segment.reserved = min(segment.position + most, segment.end)
+            segment.reserved = min(segment.position + max_bytes, segment.end)
             self.used = max(self.used, sum(each.reserved > each.start for each in self._taken))
             return segment.reserved - segment.position
 

@@ -28,7 +28,7 @@ def read(blocks, offset, end, asked):
 
 
 def most_bytes(blocks):
-    return blocks._most * blocks.size
+    return blocks._max_blocks * blocks.size
 
 
 @given(
