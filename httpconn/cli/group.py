@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import click
 
@@ -16,7 +16,7 @@ from .ending import EPILOG, one_line_errors
 class Commands(Mapping[str, click.Command]):
     """The commands by name."""
 
-    NAMES = ("check", "completion", "download", "get")
+    NAMES: ClassVar[tuple[str, ...]] = ("check", "completion", "download", "get")
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in self.NAMES:

@@ -67,7 +67,7 @@ class Rewinds:
 class Lines:
     """A display that writes a line for each tenth of a file, or for each 10 MB if the size is not known."""
 
-    STEP = 10_000_000
+    STEP: int = 10_000_000
     moves: bool = False
 
     def __init__(self, stream: TextIO) -> None:
