@@ -6,7 +6,7 @@ from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .openstreams import OpenStreams
 from .streams import Stream
-from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW, growth_of
+from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW, UPDATES, growth_of
 
 __all__ = ["BodyReceiver"]
 
@@ -118,6 +118,13 @@ class BodyReceiver:
             self._return_growth(stream)
         self._streams.note(stream)
 
+    def begin(self, stream: Stream) -> None:
+        """Open the window of a large body when its head arrives: a small window would cost it round trips."""
+        if stream.left > stream.window:
+            growth = growth_of(stream.window_size, 0, self._growth, stream.left)
+            if growth:
+                self._update_window(stream, growth)
+
     def take(self, stream: Stream) -> bytes:
         """Return the queued data, and open the window by as much."""
         chunks = stream.chunks
@@ -145,12 +152,9 @@ class BodyReceiver:
         stream.unacknowledged += size
         if 0 <= stream.left <= stream.window:
             return
-        is_half = 2 * stream.unacknowledged >= stream.window_size
-        # A large body grows its window with the first read: each round trip with a small window would delay it.
-        if is_half or stream.left > stream.window_size == STREAM_WINDOW:
+        if UPDATES * stream.unacknowledged >= stream.window_size:
             growth = growth_of(stream.window_size, stream.largest_read, self._growth, stream.left)
-            if is_half or growth:
-                self._update_window(stream, growth)
+            self._update_window(stream, growth)
 
     def _update_window(self, stream: Stream, growth: int) -> None:
         """Open the window by the data that was read and by its growth."""

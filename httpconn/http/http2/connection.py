@@ -279,6 +279,7 @@ class HTTP2Connection:
         if ends:
             self._bodies.end_response(stream)
         else:
+            self._bodies.begin(stream)
             streams.note(stream)
 
     def _skip_block(self, block: bytes) -> None:
