@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.messages import Head
+from ..errors import ReadTimedOut
+from ..network.stream import PATIENCE
 from ..runtime.interruption import Interruption
-from ..runtime.timeouts import AttemptTimeouts
+from ..runtime.timeouts import AttemptTimeouts, until
 from .http1body import GiveBack, Incoming
 from .http2 import Stream
 
 if TYPE_CHECKING:
     from .http2connection import SharedConnection
+
+
+ENOUGH = 128 * 1024
+"""Bytes that are worth the wake-up of a caller that receives into a buffer."""
 
 
 class HTTP2Incoming(Incoming):
@@ -53,8 +59,8 @@ class HTTP2Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        """Return 0: no body is received into a buffer, since the frames of all streams come in turn."""
-        return 0
+        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+        return 0 if self.closed or self.stream is None else max(0, self.stream.unread)
 
     @property
     def is_ended(self) -> bool:
@@ -128,8 +134,32 @@ class HTTP2Incoming(Incoming):
         return data
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Never called, since nothing is said to remain."""
-        raise NotImplementedError
+        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+        self._require_open()
+        try:
+            with buffer[: self.remaining] as room:
+                count = await self._fill(room)
+        except BaseException:
+            self.abandon()
+            raise
+        self._look_for_the_end()
+        return count
+
+    async def _fill(self, room: memoryview) -> int:
+        """Receive until there are enough bytes for a wake-up of the caller, or time has passed since it began."""
+        stream, wanted = self._opened, min(len(room), ENOUGH)
+        final = self.timeouts.until(self.timeouts.read)
+        end = min(final, until(PATIENCE))
+        while not (count := self._connection.take_into(stream, room, wanted)):
+            if stream.error is not None:
+                raise stream.error
+            try:
+                await self.progress(end)
+            except ReadTimedOut:
+                if end == final:
+                    raise
+                wanted, end = 1, final
+        return count
 
     def _look_for_the_end(self) -> None:
         stream = self._opened

@@ -22,19 +22,6 @@ from .tracing import told, traced_head, traced_request
 
 T = TypeVar("T")
 
-READ_SIZE = 64 * 1024
-"""Bytes of the buffer for received bytes."""
-
-RETRY = 0.05
-"""Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
-may wait for that before it reads."""
-
-NOTICE = 0.5
-"""Seconds after which a reader sees that it was interrupted."""
-
-_PROGRESSED = object()
-"""The ``waiter`` of a stream that progressed while its caller did not wait."""
-
 
 class Unprocessed(Exception):
     """The server did not process the request, so it is sent again on a connection that takes it.

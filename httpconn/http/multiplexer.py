@@ -156,14 +156,15 @@ class Multiplexer:
                 if self._is_torn:
                     self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
                 else:
-                    self._cancel(stream)
+                    self._step(self._http.cancel, stream)
                 self._left.popleft()
         self.flush()
 
-    def _cancel(self, stream: Stream) -> None:
+    def _step(self, step: Callable[[Any], T], arg: Any) -> T:
+        """Take a step of the protocol, also when the connection is of no more use."""
         try:
             self._is_changing = True
-            self._http.cancel(stream)
+            return step(arg)
         except BaseException:
             self._is_torn = True
             raise
@@ -177,7 +178,7 @@ class Multiplexer:
                 return
             self.error = error
             if not (self._is_torn or self._is_changing):
-                self._mark(self._failed(error))
+                self._mark(self._step(self._http.fail, error))
             for event in self._waiting.values():
                 event.set()
         self.socket_stream.close()
@@ -185,21 +186,17 @@ class Multiplexer:
 
     def take(self, stream: Stream) -> bytes:
         """Return what has come of a body, and open the windows by as much."""
-        data = self.change(self._http.take_data, stream)
+        return self._taken(self._http.take_data, stream)
+
+    def take_into(self, *args: Any) -> int:
+        """Move what has come of a body into a buffer: see ``HTTP2Connection.take_into``."""
+        return self._taken(self._http.take_into, *args)
+
+    def _taken(self, step: Callable[..., T], *args: Any) -> T:
+        taken = self.change(step, *args)
         if self._http.has_output:
             self.flush()
-        return data
-
-    def _failed(self, error: HTTPConnError) -> Any:
-        """Have the protocol end its streams."""
-        try:
-            self._is_changing = True
-            return self._http.fail(error)
-        except BaseException:
-            self._is_torn = True
-            raise
-        finally:
-            self._is_changing = False
+        return taken
 
     def _mark(self, streams: Any) -> None:
         """Wake the callers of streams that progressed."""

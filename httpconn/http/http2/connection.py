@@ -16,7 +16,7 @@ from ...errors import (
 from . import frames
 from .bodies import BodyReceiver
 from .compression import Field
-from .faults import ConnectionFault, ErrorCode, StreamFault, name_of
+from .faults import ConnectionFault, ErrorCode, StreamFault, name_of, require_connection, require_size
 from .messages import RequestWriter, ResponseReader
 from .openstreams import OpenStreams
 from .sending import BodySender
@@ -172,6 +172,10 @@ class HTTP2Connection:
         """Return the queued data of a response's body, and open the stream's window by as much."""
         return self._bodies.take(stream)
 
+    def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
+        """Move queued data into a buffer; return 0 while fewer than ``wanted`` bytes are queued and more may arrive."""
+        return self._bodies.take_into(stream, buffer, wanted)
+
     def receive(self, data: bytes) -> Sequence[Stream]:
         """Take bytes from the server; ``b""`` says that it sends no more. Return the streams that progressed.
 
@@ -294,7 +298,7 @@ class HTTP2Connection:
 
     def _receive_reset(self, _: int, stream_id: int, payload: bytes) -> None:
         """RST_STREAM, section 6.4."""
-        _require_size(payload, 4)
+        require_size(payload, 4)
         streams = self._streams
         streams.require_used(stream_id)
         code = frames.read_number(payload)
@@ -330,15 +334,15 @@ class HTTP2Connection:
 
     def _receive_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
         """PING, section 6.7."""
-        _require_size(payload, 8)
-        _require_connection(stream_id)
+        require_size(payload, 8)
+        require_connection(stream_id)
         self._streams.count_idle_frame()
         if not flags & frames.ACK:
             self._streams.reply(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _receive_goaway(self, _: int, stream_id: int, payload: bytes) -> None:
         """GOAWAY, section 6.8: streams up to the last one continue, later ones were not processed."""
-        _require_connection(stream_id)
+        require_connection(stream_id)
         if len(payload) < 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a GOAWAY frame of a wrong size")
         streams = self._streams
@@ -353,7 +357,7 @@ class HTTP2Connection:
 
     def _receive_window_update(self, _: int, stream_id: int, payload: bytes) -> None:
         """WINDOW_UPDATE, section 6.9."""
-        _require_size(payload, 4)
+        require_size(payload, 4)
         self._streams.count_idle_frame()
         self._sender.receive_window_update(stream_id, frames.read_number(payload) & frames.MAX_31_BITS)
 
@@ -388,14 +392,3 @@ _HANDLERS: dict[int, Callable[[HTTP2Connection, int, int, bytes], None]] = {
     frames.WINDOW_UPDATE: HTTP2Connection._receive_window_update,
     frames.CONTINUATION: HTTP2Connection._receive_continuation,
 }
-
-
-def _require_size(payload: bytes, size: int) -> None:
-    if len(payload) != size:
-        message = f"The server sends a frame of {len(payload)} bytes, not {size}"
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, message)
-
-
-def _require_connection(stream_id: int) -> None:
-    if stream_id:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a frame of the connection on a stream")

@@ -54,3 +54,16 @@ class ConnectionFault(_Fault):
 
 class StreamFault(_Fault):
     """A violation that ends one stream with a RST_STREAM frame (RFC 9113 section 5.4.2)."""
+
+
+def require_size(payload: bytes, size: int) -> None:
+    """Refuse a frame with another size than its kind has."""
+    if len(payload) != size:
+        message = f"The server sends a frame of {len(payload)} bytes, not {size}"
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, message)
+
+
+def require_connection(stream_id: int) -> None:
+    """Refuse a frame on a stream whose kind belongs to the connection."""
+    if stream_id:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a frame of the connection on a stream")

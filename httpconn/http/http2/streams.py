@@ -37,6 +37,8 @@ class Stream:
         unprocessed: whether the server is known not to have processed the request, so that any request may be sent
             again (RFC 9113 section 8.7).
         request_ended: whether no more of the request is to be sent.
+        queued: bytes of the body that have arrived and were not taken.
+        unread: bytes of the body that were not taken, whether they have arrived or not; 0 or less: not declared.
         waiter: the caller's own; the connection does not use it.
     """
 
@@ -52,13 +54,16 @@ class Stream:
         "is_noted",
         "largest_read",
         "left",
+        "queued",
         "request_ended",
         "send_window",
         "spare",
         "unacknowledged",
         "unprocessed",
+        "unread",
         "unsent",
         "waiter",
+        "wanted",
         "window",
         "window_size",
         "without_body",
@@ -83,6 +88,9 @@ class Stream:
         self.window_size: int = STREAM_WINDOW
         self.unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
         self.largest_read: int = 0
+        self.queued: int = 0
+        self.unread: int = 0
+        self.wanted: int = 1  # bytes that are queued before the stream counts as progressed
         self.spare: int = SPARE
         self.interim: int = 0
         self.interim_size: int = 0
@@ -100,6 +108,7 @@ class Stream:
             self.head = section.head
             # RFC 9110 section 6.4.1: these have no body, whatever the Content-Length says.
             self.left = 0 if self.without_body or status in _WITHOUT_BODY else section.length
+            self.unread = self.left
         elif status and not ends:
             self._skip_interim(section, max_interim_size)
         else:
@@ -120,6 +129,10 @@ class Stream:
         if self.interim_size > max_size:
             message = f"The interim responses have headers of more than {max_size:,} bytes"
             raise StreamFault(ErrorCode.CANCEL, HeaderTooLarge(message))
+
+    def expects(self, length: int) -> bool:
+        """Return whether a DATA frame of this length without flags breaks no rule and needs no other check."""
+        return SMALL <= length <= self.left and length <= self.window and self.spare == SPARE
 
     def receive_data_frame(self, length: int, size: int) -> None:
         """Take the header of a DATA frame.
@@ -153,6 +166,7 @@ class Stream:
 
     def add(self, data: bytes | memoryview) -> None:
         """Queue data of the body for the reader."""
+        self.queued += len(data)
         chunks = self.chunks
         if len(data) >= SMALL:
             chunks.append(data)

@@ -183,6 +183,36 @@ def test_no_window_is_opened_for_what_was_declared_and_fits():
     assert pair.client.take_output() == b""
 
 
+def test_a_stream_progresses_when_the_bytes_that_its_reader_wants_have_come():
+    connection = opened()
+    connection.receive(SETTINGS)
+    stream = get(connection)
+    connection.receive(head(OK, (b"content-length", b"5000")))
+    buffer = memoryview(bytearray(3000))
+    assert connection.take_into(stream, buffer, 2000) == 0
+    assert connection.receive(body(bytes(1999))) == []
+    assert connection.receive(body(b"x" * 1501)) == [stream]
+    assert connection.take_into(stream, buffer, 2000) == 3000
+    assert (bytes(buffer), stream.unread) == (bytes(1999) + b"x" * 1001, 2000)
+    assert connection.take_into(stream, buffer[:100], 1) == 100
+    assert connection.receive(body(b"y" * 1500, end=True)) == [stream]
+    assert connection.take_into(stream, buffer, 3000) == 1900
+    assert (bytes(buffer[:1900]), stream.unread) == (b"x" * 400 + b"y" * 1500, 0)
+
+
+def test_a_stream_progresses_when_it_is_reset_before_the_wanted_bytes():
+    connection = opened()
+    connection.receive(SETTINGS)
+    stream = get(connection)
+    connection.receive(head(OK, (b"content-length", b"5000")) + body(b"abc"))
+    buffer = memoryview(bytearray(3000))
+    assert connection.take_into(stream, buffer, 2000) == 0
+    assert connection.receive(reset(2)) == [stream]
+    assert connection.take_into(stream, buffer, 2000) == 3
+    assert connection.take_into(stream, buffer, 2000) == 0
+    assert isinstance(stream.error, StreamReset)
+
+
 def test_padding_opens_the_window_again():
     connection = opened()
     connection.receive(SETTINGS)
