@@ -1,4 +1,4 @@
-"""The client pair: made on first use, one for threads and one for each event loop, closed with what uses it."""
+"""The httpx clients of a connection object: one for all threads and one for each event loop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MAX_ORIGINS = 1024
 
 
 class _Routing(Generic[T]):
-    """The choice of a transport for each origin, made once."""
+    """A mixin that remembers the transport of each origin."""
 
     _transport_for_url: Callable[[httpx.URL], T]
     _by_origin: dict[Origin, T]
@@ -50,12 +50,12 @@ class _Routing(Generic[T]):
 
     @property
     def pools(self) -> list[PoolStats]:
-        """The connections of its transport, if it has a pool."""
+        """The metrics of the connection pool of the transport, if it has a pool."""
         stats = getattr(self._transport, "stats", None)
         return [stats] if isinstance(stats, PoolStats) else []
 
     def transport_for(self, origin: Origin) -> T:
-        """Return its transport, or the one that a library such as respx puts in its place."""
+        """Return the transport of an origin, which a library such as respx may have replaced."""
         found = self._by_origin.get(origin)
         if found is None:
             if len(self._by_origin) >= _MAX_ORIGINS:
@@ -65,7 +65,10 @@ class _Routing(Generic[T]):
         return found
 
     def engine_for(self, origin: Origin) -> Engine | None:
-        """The engine of its transport, where nobody but that has to see the request or the response."""
+        """Return the engine of the transport of an origin, or None.
+
+        It is None if httpx hooks or an instrumented transport have to see the request and the response.
+        """
         transport = self._by_origin.get(origin) or self.transport_for(origin)
         hooks = self._event_hooks
         if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
@@ -74,10 +77,10 @@ class _Routing(Generic[T]):
 
 
 class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
-    """An ``httpx.Client`` whose transports can also be used by themselves.
+    """An ``httpx.Client`` that also gives access to its transports.
 
-    A request that is handed to one goes as it is: no cookie jar, no auth flow, no redirects, no log line that holds
-    the URL's secrets.
+    A transport sends a request unchanged, without the cookies, the authentication flow and the redirects of httpx, and
+    without its log line, which would hold the secrets of the URL.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -86,7 +89,7 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
 
 
 class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
-    """The same for event loops."""
+    """An ``httpx.AsyncClient`` that also gives access to its transports."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -95,7 +98,7 @@ class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """What both clients are made of."""
+    """The options of both clients."""
 
     fields: Fields
     timeouts: Timeouts
@@ -118,17 +121,17 @@ class ClientOptions:
         for option, transport in (("transport", self.transport), ("async_transport", self.async_transport)):
             _require_guarded(option, transport, self.access)
         if self.proxy is not None and (self.transport or self.async_transport):
-            raise InvalidRequest("A transport of your own brings its own proxy: give transport= or proxy=, not both")
+            raise InvalidRequest("transport= and proxy= cannot be combined: a transport has its own proxy")
 
     def sync_client(self) -> SyncClient:
-        """A new client for threads."""
+        """Return a new client for threads."""
         transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
         return SyncClient(transport=transport, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
-        """A new client for one event loop."""
+        """Return a new client for one event loop."""
         transport = self.async_transport or AsyncHTTPTransport(proxy=self._routing(), **self._transport_options())
         hooks = {
             "request": [_awaitable(hook) for hook in self.hooks.request],
@@ -152,19 +155,19 @@ class ClientOptions:
         return self.proxy if choice is None else EnvironmentRouting(choice)
 
     def _choice(self) -> ProxyChoice | None:
-        """Return the environment's choice of proxies, or None where it does not count.
+        """Return the proxy choice of the environment, or None if it does not apply.
 
-        An explicit proxy counts alone, as in httpx. The environment's proxies were not set for untrusted URLs, so they
-        count only if the policy trusts proxies.
+        An explicit proxy replaces the proxies of the environment, as in httpx. The environment's proxies are not meant
+        for untrusted URLs, so they apply only if the access policy trusts proxies.
         """
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
         return self.environment.read(os.environ) if self.trust_env and self.proxy is None and trusted else None
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
-        """Return the proxy of an origin, or None for a direct connection or a transport of the caller's.
+        """Return the proxy of an origin, or None for a direct connection or a caller's transport.
 
         Raises:
-            InvalidRequest: the option or the variable does not hold the URL of a proxy.
+            InvalidRequest: the value of the option or of the variable is not the URL of a proxy.
         """
         if self.transport or self.async_transport:
             return None
@@ -175,7 +178,7 @@ class ClientOptions:
         return variable and proxy_of(variable)
 
     def _client_options(self) -> dict[str, Any]:
-        """What httpx itself is told: nothing of the environment, and a jar that stays empty."""
+        """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""
         phases = {
             "connect": self.timeouts.connect,
             "read": self.timeouts.read,
@@ -187,19 +190,25 @@ class ClientOptions:
 
 
 def _require_guarded(option: str, transport: object, access: AccessPolicy) -> None:
-    """A transport of the caller's dials what it likes, unless it says by its ``access`` that it judges addresses."""
+    """Require that a caller's transport checks addresses if the access policy does.
+
+    The attribute ``access`` of the transport shows its policy.
+
+    Raises:
+        InvalidRequest: the transport does not check addresses, or less strictly.
+    """
     if transport is None or not access.judges_addresses:
         return
     own = getattr(transport, "access", None)
     if not isinstance(own, AccessPolicy) or not own.judges_addresses or own.public < access.public:
         raise InvalidRequest(
-            f"{option}: the access policy cannot judge the addresses that it dials;"
-            " give an HTTPTransport or AsyncHTTPTransport that is made with the same access="
+            f"{option}= connects to addresses that the access policy cannot check;"
+            " give an HTTPTransport or AsyncHTTPTransport with the same access="
         )
 
 
 def _awaitable(hook: Hook) -> Callable[..., Awaitable[None]]:
-    """A plain function serves both clients."""
+    """Return a coroutine function that calls a hook, which may be a plain function."""
 
     async def called(message: Any) -> None:
         result = hook(message)
@@ -210,7 +219,7 @@ def _awaitable(hook: Hook) -> Callable[..., Awaitable[None]]:
 
 
 class Clients:
-    """Holds the clients of one connection object."""
+    """The clients of one connection object."""
 
     def __init__(self, options: ClientOptions, *, reuse: bool) -> None:
         self._options = options
@@ -224,7 +233,7 @@ class Clients:
         self._by_loop: dict[object, tuple[AsyncClient, AsyncGenerator[None, None]]] = {}
 
     def sync_client(self) -> SyncClient:
-        """The client for threads; a new one for each call when clients are not reused."""
+        """Return the client for threads, or a new one if clients are not reused."""
         if not self.reuse:
             return self._options.sync_client()
         if self._sync is None:
@@ -233,91 +242,97 @@ class Clients:
                     self._sync = self._options.sync_client()
         return self._sync
 
-    def held(self) -> AsyncClient | None:
-        """The client that the running event loop has already, if it is to be reused."""
-        held = self._by_loop.get(running_loop()) if self.reuse else None
-        return None if held is None else held[0]
+    def current(self) -> AsyncClient | None:
+        """Return the existing client of the running event loop, or None."""
+        entry = self._by_loop.get(running_loop()) if self.reuse else None
+        return None if entry is None else entry[0]
 
     async def async_client(self) -> AsyncClient:
-        """The client of the running event loop; a new one for each call when clients are not reused."""
+        """Return the client of the running event loop, or a new one if clients are not reused."""
         if not self.reuse:
             return self._options.async_client()
         token = running_loop()
-        held = self._by_loop.get(token)
-        if held is None:
+        entry = self._by_loop.get(token)
+        if entry is None:
             self._forget_closed_loops()
             client = self._options.async_client()
             lifetime = _until_the_loop_ends(client, weakref.ref(self), token)
-            held = self._by_loop[token] = client, lifetime
+            entry = self._by_loop[token] = client, lifetime
             await anext(lifetime)
-        return held[0]
+        return entry[0]
 
     def proxy_for(self, origin: Origin) -> str | None:
-        """Return the URL of an origin's proxy without its credentials; raises InvalidRequest."""
+        """Return the URL of the proxy of an origin without credentials, or None.
+
+        Raises:
+            InvalidRequest: the value of the option or of the variable is not the URL of a proxy.
+        """
         proxy = self._options.proxy_for(origin)
         return None if proxy is None else str(proxy.url)
 
     def pools(self) -> list[PoolStats]:
-        """The connections of all clients that are open."""
-        clients: list[SyncClient | AsyncClient] = [held[0] for held in list(self._by_loop.values())]
+        """Return the metrics of the connection pools of all open clients."""
+        clients: list[SyncClient | AsyncClient] = [entry[0] for entry in list(self._by_loop.values())]
         if self._sync is not None:
             clients.append(self._sync)
         return [pool for client in clients for pool in client.pools]
 
     def _forget_closed_loops(self) -> None:
-        """Loops that were closed without ending their generators, as ``loop.close()`` alone does."""
+        """Remove loops that were closed without closing their generators, as ``loop.close()`` does."""
         for token in list(self._by_loop):
             if getattr(token, "is_closed", bool)():
                 self._by_loop.pop(token, None)
 
     def forget(self, token: object) -> None:
-        """The loop has ended."""
+        """Remove the client of a loop that has ended."""
         self._by_loop.pop(token, None)
 
     @property
     def is_open(self) -> bool:
-        """Whether a client is held."""
+        """Whether a client is open."""
         return self._sync is not None or bool(self._by_loop)
 
     def close(self) -> None:
-        """Close the synchronous client; those of event loops are closed by their loops."""
+        """Close the synchronous client. Event loops close their own clients."""
         with self._lock:
             client, self._sync = self._sync, None
         if client is not None:
             client.close()
 
     async def aclose(self) -> None:
-        """Close the client of the running event loop, and the others as ``close`` does."""
-        held = self._by_loop.pop(running_loop(), None)
-        if held is not None:
-            await held[1].aclose()
+        """Close the client of the running event loop and the synchronous client."""
+        entry = self._by_loop.pop(running_loop(), None)
+        if entry is not None:
+            await entry[1].aclose()
         self.close()
 
     def after_fork(self) -> None:
-        """In the child: the parent's connections are not ours to use or to close; make new ones."""
+        """Drop the clients in the child of a fork. Their connections belong to the parent, so they are not closed."""
         _inherited.append((self._sync, self._by_loop))
         self._start()
 
     def __del__(self) -> None:
-        if getattr(self, "_by_loop", None) is not None and self.is_open:  # None: its making failed
+        if getattr(self, "_by_loop", None) is not None and self.is_open:  # None if __init__ has failed
             warnings.warn(
-                "An HTTPConnection was left open: close() it, or use it in a with block", ResourceWarning, stacklevel=2
+                "An HTTPConnection was left open: call close() or use it in a with block",
+                ResourceWarning,
+                stacklevel=2,
             )
             self.close()
 
 
 def running_loop() -> object:
-    """What stands for the event loop that is running."""
-    # anyio's token takes as long as reading a header.
+    """Return an object that identifies the running event loop."""
+    # The token of anyio takes as long as parsing a head.
     return running_asyncio() or sys.modules["trio"].lowlevel.current_trio_token()
 
 
 async def _until_the_loop_ends(
     client: AsyncClient, owner: weakref.ref[Clients], token: object
 ) -> AsyncGenerator[None, None]:
-    """Event loops end the generators that are still open when they end, asyncio's and trio's alike.
+    """Close a client at the end of its event loop.
 
-    So a client that a loop leaves behind is closed while its sockets can still be closed.
+    asyncio and trio close open generators at the end of the loop. At that time, sockets can still be closed.
     """
     try:
         yield
@@ -330,3 +345,4 @@ async def _until_the_loop_ends(
 
 
 _inherited: list[object] = []
+"""The clients of the parent process. This reference keeps them from being closed in the child."""

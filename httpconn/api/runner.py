@@ -28,7 +28,7 @@ class Runner:
         return SyncPort(self._clients.sync_client(), owned=not self._clients.reuse)
 
     async def _async_port(self) -> AsyncPort:
-        client = self._clients.held() or await self._clients.async_client()
+        client = self._clients.current() or await self._clients.async_client()
         return AsyncPort(client, owned=not self._clients.reuse)
 
     def _run(

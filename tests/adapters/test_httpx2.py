@@ -322,7 +322,7 @@ class TestUnderAConnection:
         assert face.get_bytes(connect(**{option: kind()}), server.url) == b"ok"
         with pytest.raises(httpconn.AccessDenied):
             face.get_bytes(connect(access=public, **{option: kind(access=public)}), server.url)
-        with pytest.raises(httpconn.InvalidRequest, match="cannot judge"):
+        with pytest.raises(httpconn.InvalidRequest, match="cannot check"):
             connect(access=public, **{option: httpx2.MockTransport(lambda _: httpx2.Response(200))})
 
     def test_errors_survive_a_wrapper(self, face, connect, scripted):
