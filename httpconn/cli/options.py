@@ -122,20 +122,24 @@ def _user(_context: click.Context, _option: click.Parameter, value: str | None) 
     return value
 
 
-def env_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+Option = Callable[[Any], Any]
+"""A decorator that adds an option to a command."""
+
+
+def env_option(*names: str, **attributes: Any) -> Option:
     """Return an option that an environment variable can set, such as HTTPCONN_TIMEOUT for ``--timeout``."""
     variable = f"HTTPCONN{names[-1][1:].replace('-', '_').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
-access = click.option(
+access: Option = click.option(
     "--access",
     type=click.Choice(["public", "anywhere"]),
     help="Access policy; public allows public addresses only. Default: HTTPCONN_ACCESS, or anywhere.",
 )
-create_dirs = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output path.")
-jsonl = click.option("--jsonl", is_flag=True, help="Print one line of JSON per URL, as each finishes.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+create_dirs: Option = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output path.")
+jsonl: Option = click.option("--jsonl", is_flag=True, help="Print one line of JSON per URL, as each finishes.")
+quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
 
 
 def input_file(help_text: str) -> Callable[[Any], Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from functools import partial
+from typing import Any, ClassVar
 from weakref import ref
 
 from ..runtime.forking import in_child
@@ -20,14 +21,14 @@ class OpenFile(io.FileIO):
     """An open file that closes without a warning when the last reference to it is dropped."""
 
     # C code, which no signal handler interrupts.
-    __del__ = io.FileIO.close
+    __del__: ClassVar[Any] = io.FileIO.close
 
 
 class Descriptor(int):
     """A descriptor of an open file or folder that closes when the last reference to it is dropped."""
 
     # The finalizer calls the inner partial, which is os.close of this number: again without Python code.
-    __del__ = property(partial(partial, os.close))
+    __del__: ClassVar[Any] = property(partial(partial, os.close))
 
 
 # A lock belongs to an open file, and a forked child shares its parent's open files. The child closes them, so that it

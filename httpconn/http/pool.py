@@ -259,7 +259,8 @@ class Pool(Placement[C]):
                 sharing = sum(each.connection is lease.connection for each in granted)
                 self._count_shared(lease.connection, host, shared, sharing)
         self._hosts, self._idle, self._queue = hosts, idle, WaitQueue()
-        self.open, self.waiting = sum(host.open for host in hosts.values()), 0
+        self.open: int = sum(host.open for host in hosts.values())
+        self.waiting: int = 0
 
     def _count_shared(self, connection: C | None, host: Host[C], shared: dict[C, Share[C]], leases: int) -> None:
         """Count the leases of a connection if it is a shared one. If a lease was lost, it takes no more of them."""

@@ -70,20 +70,20 @@ class Stream:
     )
 
     def __init__(self, stream_id: int, send_window: int, unsent: int, *, without_body: bool, ended: bool) -> None:
-        self.id = stream_id
+        self.id: int = stream_id
         self.head: Head | None = None
-        self.complete = False
+        self.complete: bool = False
         self.error: HTTPConnError | None = None
-        self.answered = False
+        self.answered: bool = False
         self.unprocessed: bool = False
         self.request_ended: bool = ended
         self.waiter: Any = None
-        self.is_noted = False
+        self.is_noted: bool = False
         self.chunks: list[bytes | bytearray | memoryview] = []
         self.send_window: int = send_window
         self.unsent: int = unsent  # bytes of the request's body; negative: not declared
         self.without_body: bool = without_body
-        self.left = -1  # bytes of the response's body; negative: not declared
+        self.left: int = -1  # bytes of the response's body; negative: not declared
         self.window: int = STREAM_WINDOW  # what the server may still send
         self.window_size: int = STREAM_WINDOW
         self.unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
