@@ -125,16 +125,16 @@ class Tracer:
         self._runtime = runtime
         self._request = request
         self._prefix = "http2" if head.version == b"HTTP/2" else "http11"
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     async def begin(self) -> None:
         """Report that the body is read."""
-        await self.tell("receive_response_body.started", {"request": traced_request(self._request)})
+        await self.report("receive_response_body.started", {"request": traced_request(self._request)})
 
-    async def tell(self, event: str, info: dict[str, Any]) -> None:
+    async def report(self, event: str, info: dict[str, Any]) -> None:
         """Report an event."""
-        if event not in self._told:
-            self._told.add(event)
+        if event not in self._reported:
+            self._reported.add(event)
             await self._runtime.trace(self._request.trace, f"{self._prefix}.{event}", info)
 
 
@@ -150,7 +150,7 @@ class TracedBody(Body):
             await self._tracer.begin()
             data = await self._received()
             if not data:
-                await self._tracer.tell("receive_response_body.complete", {"return_value": None})
+                await self._tracer.report("receive_response_body.complete", {"return_value": None})
         except BaseException:
             self.incoming.abandon()
             raise
@@ -160,16 +160,16 @@ class TracedBody(Body):
         try:
             return await super()._receive()
         except Exception as error:
-            await self._tracer.tell("receive_response_body.failed", {"exception": error})
+            await self._tracer.report("receive_response_body.failed", {"exception": error})
             raise
 
     async def aclose(self) -> None:
         """Give the connection back."""
         try:
-            await self._tracer.tell("response_closed.started", {})
+            await self._tracer.report("response_closed.started", {})
         finally:
             self.incoming.abandon()
-        await self._tracer.tell("response_closed.complete", {"return_value": None})
+        await self._tracer.report("response_closed.complete", {"return_value": None})
 
     def close(self) -> None:
         """Give the connection back."""

@@ -28,7 +28,7 @@ T = TypeVar("T")
 CLOSING = 5.0
 """Seconds that closing may take in a task that is already cancelled."""
 
-SHORTEST_LOOK = 0.0005
+SHORTEST_CHECK = 0.0005
 """Seconds between the first two looks whether a clean-up has ended."""
 
 
@@ -113,7 +113,7 @@ class AsyncPort(SendingPort):
         """See :class:`httpconn.runtime.port.Port`."""
         step, pause = (
             CleanUp(function),
-            SHORTEST_LOOK,
+            SHORTEST_CHECK,
         )  # begun before anything is awaited: a task may be cancelled twice
         with anyio.CancelScope(shield=True):
             while not step.has_ended():

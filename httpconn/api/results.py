@@ -26,7 +26,7 @@ class Results(Iterator[R], Generic[R]):
         self._batch = batch
         self._group = group
         self._stop = weakref.finalize(self, group.stop)
-        group.belong_to(self)
+        group.stop_with(self)
 
     def __iter__(self) -> Self:
         return self
@@ -84,7 +84,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
     async def __anext__(self) -> R:
         if self._ended:
             raise StopAsyncIteration
-        if not self._group.is_at_work:
+        if not self._group.is_running:
             raise InvalidRequest("Results need a block: async with connection.async_get_many(...) as results")
         try:
             result = await self._batch.next()
@@ -97,7 +97,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
         return result
 
     async def __aenter__(self) -> Self:
-        if self._ended or self._group.is_at_work:
+        if self._ended or self._group.is_running:
             raise InvalidRequest("Results can be used in one block only")
         await self._group.enter()
         self._batch.start()

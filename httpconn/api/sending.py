@@ -70,9 +70,9 @@ class SendingPort(SystemClock, ABC):
 
     async def _show(self, message: object, hooks: Sequence[Hook]) -> None:
         for hook in hooks:
-            await self.tell(hook, message)
+            await self.notify(hook, message)
 
-    async def tell(self, hook: Hook, event: object) -> None:
+    async def notify(self, hook: Hook, event: object) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
         try:
             await self._call(hook, event)

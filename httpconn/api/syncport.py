@@ -48,7 +48,7 @@ class SyncExchange(Bridged):
 class SyncPort(SendingPort):
     """The world of a synchronous call."""
 
-    _looks_often = False
+    _checks_often = False
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
@@ -67,18 +67,20 @@ class SyncPort(SendingPort):
     async def wait(self, event: ThreadEvent, deadline: Deadline) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
         while not event.block(self._portion(deadline)):
-            self._look()
+            self._check_stopped()
             deadline.check(self.now())
 
     def _portion(self, deadline: Deadline) -> float | None:
         """Seconds of one wait. Python acts on a signal that comes just before a main thread's wait only after it."""
-        longest = CHECK_INTERVAL if self._looks_often or threading.current_thread() is threading.main_thread() else None
+        longest = (
+            CHECK_INTERVAL if self._checks_often or threading.current_thread() is threading.main_thread() else None
+        )
         if deadline.at is None:
             return longest
         left = max(0.0, deadline.at - self.now())
         return left if longest is None else min(left, longest)
 
-    def _look(self) -> None:
+    def _check_stopped(self) -> None:
         """What happens now and then in a wait for others."""
 
     async def _call(self, hook: Hook, event: object) -> None:
@@ -120,7 +122,7 @@ class SyncPort(SendingPort):
 class WorkerPort(SyncPort):
     """The world of a synchronous call of a crew, which another thread may stop."""
 
-    _looks_often = True
+    _checks_often = True
 
     def __init__(self, client: SyncClient, group: ThreadWorkerGroup, *, owned: bool) -> None:
         super().__init__(client, owned=owned)
@@ -128,10 +130,10 @@ class WorkerPort(SyncPort):
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
-        if self._interruption.within(seconds):
+        if self._interruption.wait(seconds):
             raise Stopped
 
-    def _look(self) -> None:
+    def _check_stopped(self) -> None:
         """Others wait for the same signal, and are not to be woken by it when this crew is stopped."""
         if self._interruption.is_requested:
             raise Stopped
@@ -154,7 +156,7 @@ class ThreadWorkers:
         self._client = client
         self._outer = outer
         self._group = ThreadWorkerGroup()
-        self._group.belong_to(self)
+        self._group.stop_with(self)
 
     async def __aenter__(self) -> tuple[ThreadWorkerGroup, WorkerPort]:
         if self._outer is not None:

@@ -60,7 +60,7 @@ async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downlo
         error.url = error.url or call.spec.url.redacted
         raise
     for hook in call.rules.hooks.download:
-        await port.tell(hook, downloaded)
+        await port.notify(hook, downloaded)
     return downloaded
 
 

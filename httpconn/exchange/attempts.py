@@ -112,7 +112,7 @@ async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, w
     url = state.call.spec.url.redacted
     logger.info("Attempt %d for %s failed; the next attempt starts in %.2f s", state.attempts, url, wait)
     for hook in state.call.rules.hooks.retry:
-        await port.tell(hook, RetryEvent(url, state.attempts, error, wait))
+        await port.notify(hook, RetryEvent(url, state.attempts, error, wait))
 
 
 async def _follow(port: Port, state: RequestState) -> OpenResponse:
@@ -140,7 +140,7 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         await exchange.close()
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            await port.tell(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
+            await port.notify(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
 
 
 def _body(port: Port, exchange: Exchange, state: RequestState, spec: RequestSpec) -> Body:

@@ -56,7 +56,7 @@ async def _look_up(port: Port, store: Store, state: RequestState, directives: Re
         state.call = state.call._replace(spec=following)
         state.stored_redirects += 1
         for hook in state.call.rules.hooks.redirect:
-            await port.tell(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
+            await port.notify(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
     return None  # a loop of stored redirects: the server may have sent them at different times
 
 

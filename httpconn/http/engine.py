@@ -19,7 +19,7 @@ from ..errors import ConnectFailed, HTTPConnError
 from ..network.guard import Guard
 from ..network.routes import Route, Routes, Routing
 from ..options import Limits
-from ..runtime.events import LOOK, await_slot
+from ..runtime.events import CHECK_INTERVAL, await_slot
 from ..runtime.forking import renew_in_child
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
@@ -210,7 +210,7 @@ class Engine:
         try:
             if interruption is not None:
                 interruption.attach(lease, lease.waiter.set)
-            while not await await_slot(lease.waiter, end, LOOK):
+            while not await await_slot(lease.waiter, end, CHECK_INTERVAL):
                 self._catch_up()
             self._require_open()
             if lease.stage is Stage.WAITING:

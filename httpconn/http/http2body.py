@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.messages import Head
 from ..errors import ReadTimedOut
-from ..network.stream import PATIENCE
+from ..network.stream import FILL_WAIT
 from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts, until
 from .http1body import GiveBack, Incoming
@@ -149,7 +149,7 @@ class HTTP2Incoming(Incoming):
         """Receive until there are enough bytes for a wake-up of the caller, or time has passed since it began."""
         stream, wanted = self._opened, min(len(room), ENOUGH)
         final = self.timeouts.until(self.timeouts.read)
-        end = min(final, until(PATIENCE))
+        end = min(final, until(FILL_WAIT))
         while not (count := self._connection.take_into(stream, room, wanted)):
             if stream.error is not None:
                 raise stream.error

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
 from ..network.stream import BROKEN, SocketStream
 from ..options import Limits
-from ..runtime.events import LOOK
+from ..runtime.events import CHECK_INTERVAL
 from ..runtime.interruption import Interruption
 from ..runtime.port import Event
 from ..runtime.readiness import BLOCKED_READ
@@ -306,7 +306,7 @@ class Multiplexer:
         while not event.is_set():
             try:
                 left = seconds_left(end)
-                await event.wait(LOOK if left is None else min(LOOK, left))
+                await event.wait(CHECK_INTERVAL if left is None else min(CHECK_INTERVAL, left))
             except TimeoutError:
                 if time.monotonic() >= end:
                     raise ReadTimedOut("The server sent nothing in time") from None

@@ -16,7 +16,7 @@ __all__ = ["MAX_ROUNDS", "PasswordCredentials", "ProxyAuth", "Rounds"]
 
 
 Rounds = Generator[str | None, Sequence[str], None]
-"""Yields values of Proxy-Authorization and receives the Proxy-Authenticate fields of the 407 that each one met."""
+"""A generator of Proxy-Authorization values. It receives the Proxy-Authenticate fields of the 407 response to each."""
 
 MAX_ROUNDS = 5
 """Requests that one exchange may spend on authentication."""
@@ -31,8 +31,8 @@ class ProxyAuth(Protocol):
     def authenticate(self, method: str, target: str) -> Rounds:
         """Yield the value of Proxy-Authorization for each attempt at a request; None sends none.
 
-        The generator receives the Proxy-Authenticate fields of the proxy's 407, and returns to give up. It is closed
-        when the proxy accepts, and after 5 rounds.
+        The generator receives the Proxy-Authenticate fields of each 407 response. It returns when it has no further
+        value. It is closed when the proxy accepts a value, and after 5 rounds.
 
         Args:
             method: the request's, ``CONNECT`` for a tunnel.
@@ -62,7 +62,9 @@ class PasswordCredentials:
 
     def __init__(self, user: str, password: str) -> None:
         if ":" in user or any(character < " " or character == "\x7f" for character in user + password):
-            raise InvalidRequest("proxy: a user name holds no colon, and neither it nor a password control characters")
+            raise InvalidRequest(
+                "proxy: the user name contains a colon, or the user name or password a control character"
+            )
         self._user = user
         self._password = password
         self._digest: Digest | None = None
@@ -76,7 +78,7 @@ class PasswordCredentials:
         """See :class:`ProxyAuth`."""
         digest = self._digest
         challenges = yield digest.response(method, target) if digest else self._basic
-        for _ in range(2):  # the second answers a nonce that has gone stale meanwhile
+        for _ in range(2):  # the second round replaces a nonce that has become stale
             chosen = self._strongest(challenges)
             if chosen is None or (digest is not None and not chosen.follows(digest)):
                 return

@@ -1,6 +1,6 @@
-"""Dialling: from a host's name to a connected socket, the same for all runtimes.
+"""Connections: from a host name to a connected socket, for all runtimes.
 
-There is no other place where the library opens a connection.
+The library opens all its connections in this module.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def _unguarded() -> Guard:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How sockets are made, and to where.
+    """Options of new sockets.
 
     Attributes:
-        local_address: to bind to.
-        socket_options: as ``setsockopt`` takes them.
-        guard: resolves names, and judges what they lead to.
+        local_address: the address to bind to, or None.
+        socket_options: the arguments of one ``setsockopt`` call each.
+        guard: resolves names and checks their addresses.
     """
 
     local_address: str | None = None
@@ -40,20 +40,27 @@ class Options:
 
 
 async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:
-    """Resolve the host once, judge its addresses, and connect to the first of them that answers.
+    """Resolve the host once, check its addresses, and connect to the first one that accepts.
+
+    Args:
+        runtime: waits for the sockets.
+        host: a name or an address.
+        port: 1 to 65535. Some resolvers would take a larger one modulo 65536.
+        end: the end of the attempt, as of ``time.monotonic()``.
+        options: of the socket.
 
     Raises:
-        AccessDenied: one of the addresses is forbidden; none is dialled.
-        MalformedRequest: the port is not from 1 to 65535; some resolvers would take it modulo 65536.
-        ConnectFailed: no address, or none that answers; the OSError is its cause.
-        ConnectTimedOut: the end has come.
+        AccessDenied: an address is forbidden. No address is connected to then.
+        MalformedRequest: the port is out of range.
+        ConnectFailed: the name has no address, or no address accepts. The OSError is the cause.
+        ConnectTimedOut: ``end`` has passed.
     """
     if not 0 < port < 65_536:
         raise MalformedRequest(f"The port {port} of {host} is not from 1 to 65535")
     guard = options.guard
-    vetted = interleaved(await guard.addresses(runtime, host, port, end))
+    checked = interleaved(await guard.addresses(runtime, host, port, end))
     try:
-        address, sock = await _connect(runtime, f"{host} port {port}", vetted, end, options)
+        address, sock = await _connect(runtime, f"{host} port {port}", checked, end, options)
     except TransportError:
         guard.forget(host, port)
         raise
@@ -80,7 +87,7 @@ async def _connect(
     try:
         return await race(runtime, addresses, end, partial(begin, prepare=partial(_prepare, options=options)))
     except TimeoutError as error:
-        raise ConnectTimedOut(f"{peer} did not answer in time") from error
+        raise ConnectTimedOut(f"{peer} did not accept a connection in time") from error
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConnectFailed(f"No connection to {peer}: {reason}") from error

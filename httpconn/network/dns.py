@@ -1,4 +1,4 @@
-"""What names lead to: asked of the system, or of a resolver of the caller's, and remembered for a moment."""
+"""Name resolution by the system or by a resolver of the caller, with a cache of 10 seconds."""
 
 from __future__ import annotations
 
@@ -15,30 +15,34 @@ from ..runtime.resolver import SHARED, Address, Resolver
 from ..runtime.runtimes import Runtime
 
 NameResolver = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
-"""Host and port to addresses; called in a thread, or awaited in the event loop if it is a coroutine function."""
+"""A function from host and port to addresses. Runs in a thread, or in the event loop if it is a coroutine function."""
 
 MAX_NAMES = 256
-"""Names that one connection object remembers."""
+"""Limit of the cached names of one connection object."""
 
 MAX_AGE = 10.0
-"""Seconds that a name is remembered."""
+"""Seconds for which a result is cached."""
 
-MAX_ANSWERS = 256
-"""Addresses that are taken from an answer: thousands would take time to judge, and memory to keep."""
+MAX_ADDRESSES = 256
+"""Limit of the addresses of one name: thousands would cost time to check, and memory."""
 
 
 class CachingResolver:
-    """The resolver of one connection object; for any thread and any event loop.
+    """The resolver of one connection object, for any thread and any event loop.
 
-    Only answers are remembered, and only until none of their addresses could be reached.
+    Failed lookups are not cached. A result is removed from the cache when none of its addresses accepts a connection.
 
     Args:
-        resolver: asked in place of the system's.
-        system: the system's.
-        clock: in seconds.
+        resolver: used instead of the system's resolver.
+        system: the system's resolver.
+        clock: a monotonic clock, in seconds.
+
+    Attributes:
+        is_systems: whether the system resolves names.
+        is_awaited: whether the caller's resolver is a coroutine function.
 
     Raises:
-        InvalidRequest: the resolver cannot be called.
+        InvalidRequest: the resolver is not callable.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class CachingResolver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if resolver is not None and not callable(resolver):
-            raise InvalidRequest("resolver must be a function of a host and a port")
+            raise InvalidRequest("resolver must be a function with the parameters host and port")
         self.is_systems: bool = resolver is None
         self.is_awaited: bool = _is_awaited(resolver)
         self._given: Any = resolver
@@ -59,20 +63,20 @@ class CachingResolver:
 
     @classmethod
     def of(cls, resolver: NameResolver | CachingResolver | None) -> CachingResolver:
-        """Those that several transports share, or new ones."""
+        """Return a resolver that several transports share, or a new one."""
         return resolver if isinstance(resolver, CachingResolver) else cls(resolver)
 
     async def addresses(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
-        """What a name leads to, in the resolver's order.
+        """Return the addresses of a name, in the order of the resolver.
 
         Raises:
-            TimeoutError: it was not resolved in so many seconds.
-            OSError: it was not resolved.
+            TimeoutError: the lookup takes longer than ``seconds``.
+            OSError: the lookup failed.
         """
         known = self._known.get((host, port))
         if known is not None and self._clock() - known[0] < MAX_AGE:
             return known[1]
-        found = (await self._ask(runtime, host, port, seconds))[:MAX_ANSWERS]
+        found = (await self._resolve(runtime, host, port, seconds))[:MAX_ADDRESSES]
         if found:
             if len(self._known) >= MAX_NAMES:
                 self._known.clear()
@@ -80,12 +84,12 @@ class CachingResolver:
         return found
 
     def forget(self, host: str, port: int) -> None:
-        """Ask again the next time."""
+        """Remove a name from the cache."""
         self._known.pop((host, port), None)
 
-    async def _ask(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
+    async def _resolve(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
         if self.is_awaited:
-            return await runtime.within(self._await(host, port), seconds)
+            return await runtime.wait_for(self._await(host, port), seconds)
         return await runtime.resolve(self._resolver, host, port, seconds)
 
     async def _await(self, host: str, port: int) -> list[Address]:
@@ -95,7 +99,7 @@ class CachingResolver:
             raise _failed(error) from error
 
     def _look_up(self, host: bytes, port: int, **_: Any) -> list[Any]:
-        """As ``socket.getaddrinfo``."""
+        """Call the caller's resolver, with the interface of ``socket.getaddrinfo``."""
         try:
             found = _addresses(self._given(host.decode("ascii"), port), port)
         except Exception as error:
@@ -104,7 +108,7 @@ class CachingResolver:
 
 
 def literal(host: str, port: int) -> Address | None:
-    """The address that a host is itself."""
+    """Return the address that a host text denotes, or None if it is a name."""
     address = parse(host)
     if address is None:
         return None
@@ -119,15 +123,15 @@ def _is_awaited(resolver: Any) -> bool:
 
 def _addresses(given: Iterable[str], port: int) -> list[Address]:
     if isinstance(given, (str, bytes)):
-        raise TypeError("it gave text, not a list of addresses")
-    return [_address(text, port) for text in islice(given, MAX_ANSWERS)]
+        raise TypeError("it returned text, not a list of addresses")
+    return [_address(text, port) for text in islice(given, MAX_ADDRESSES)]
 
 
 def _address(text: str, port: int) -> Address:
-    """Never another name: that would be resolved by whoever connects, and led past everything that judges."""
+    """Return an address. A name is rejected: ``connect`` would resolve it, and the access policy would not see that."""
     address = literal(text, port) if isinstance(text, str) else None
     if address is None:
-        raise TypeError("it gave what is no address")
+        raise TypeError("it returned a value that is not an IP address")
     return address
 
 

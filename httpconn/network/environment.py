@@ -1,4 +1,4 @@
-"""The proxies that the environment names."""
+"""The proxies of the environment variables."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ProxyChoice = Callable[[Origin], Variable | None]
 
 
 class EnvironmentRouting(Routing):
-    """The proxies that the environment named when this was made; each is checked when it is first used.
+    """The proxies of the environment at the time of creation. Each is checked at its first use.
 
     Args:
-        choice: the variable that names the proxy of an origin.
+        choice: returns the variable that names the proxy of an origin.
     """
 
     def __init__(self, choice: ProxyChoice) -> None:
@@ -34,18 +34,18 @@ class EnvironmentRouting(Routing):
         if variable is None:
             return None
         known = self._made.get(variable.value)
-        # Of several threads that make one, all use the first.
+        # setdefault: if several threads create a proxy, all use the same one.
         return self._made.setdefault(variable.value, proxy_of(variable)) if known is None else known
 
 
 class EnvironmentProxies:
-    """Reads the environment once for each client, and warns once of each list of invalid entries in NO_PROXY."""
+    """A reader of the environment for new clients. It logs each list of invalid NO_PROXY entries once."""
 
     def __init__(self) -> None:
         self._warned: dict[tuple[str, ...], object] = {}
 
     def read(self, environ: Mapping[str, str]) -> ProxyChoice:
-        """Return the choice that the environment makes now."""
+        """Return a choice that uses a copy of the environment."""
         known = dict(environ)
 
         def proxy_for(origin: Origin) -> Variable | None:
@@ -57,6 +57,6 @@ class EnvironmentProxies:
 
     def _warn(self, skipped: tuple[str, ...]) -> None:
         mine = object()
-        if skipped and self._warned.setdefault(skipped, mine) is mine:  # of several threads, one warns
+        if skipped and self._warned.setdefault(skipped, mine) is mine:  # only one of several threads logs it
             entries = " ".join(map(redact, skipped))
-            logger.warning("NO_PROXY: skipped what is not a host, an address or a network: %s", entries)
+            logger.warning("NO_PROXY: ignored entries that are not a host, an address or a network: %s", entries)

@@ -1,4 +1,4 @@
-"""What an access policy makes of a URL, and of what its host leads to now; nothing is dialled."""
+"""Explanation of an access policy's decision on a URL and on the current addresses of its host."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from .guard import Guard
 def explained(
     access: AccessPolicy, url: str, *, resolver: NameResolver | None = None, seconds: float = 10.0
 ) -> Checked:
-    """Explain the verdict on a URL; its host is resolved if its text is allowed.
+    """Explain the decision of an access policy on a URL.
+
+    If the URL is allowed, its host is resolved. No connection is made.
 
     Args:
         access: the policy.
-        url: which may be no valid URL at all.
-        resolver: in place of the system's.
-        seconds: for the resolver.
+        url: any text. An invalid URL is a denied one.
+        resolver: used instead of the system's resolver.
+        seconds: the limit of the lookup.
 
     Raises:
-        ConnectFailed: the name leads nowhere.
-        ConnectTimedOut: the resolver is too slow.
+        ConnectFailed: the name has no address.
+        ConnectTimedOut: the lookup takes longer than ``seconds``.
     """
     checked = access.check(url)
     if not checked.allowed:
@@ -36,10 +38,10 @@ def explained(
     except (ConnectFailed, ConnectTimedOut) as error:
         error.url = checked.url
         raise
-    return checked.with_addresses(_judged(guard, checked.host, str(address.name[0])) for address in found)
+    return checked.with_addresses(_checked_address(guard, checked.host, str(address.name[0])) for address in found)
 
 
-def _judged(guard: Guard, host: str, address: str) -> CheckedAddress:
+def _checked_address(guard: Guard, host: str, address: str) -> CheckedAddress:
     try:
         guard.judge(host, address)
     except AccessDenied as error:

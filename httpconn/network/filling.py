@@ -1,16 +1,16 @@
-"""Receiving into a buffer until it is full."""
+"""Receives that fill a buffer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-STINT = 0.005
-"""Seconds after which they get it though it were fewer: small chunks, and what unpacks to much, take their time."""
+FILL_TIME = 0.005
+"""Longest time, in seconds, before other tasks run. Many small receives take long for few bytes."""
 
 
 class BufferFill:
-    """Fills a buffer by many calls; only the last has a result, the others find nothing to receive any more."""
+    """A receive operation that fills a buffer, over several calls if the socket has no more data in between."""
 
     __slots__ = ("_buffer", "_receive_into", "count")
 
@@ -20,8 +20,12 @@ class BufferFill:
         self.count: int = 0
 
     def __call__(self) -> int:
-        """The bytes in the buffer once it is full, no more come, or others are due; else what the socket raises."""
-        end = time.monotonic() + STINT
+        """Receive until the buffer is full, the stream ends, or 5 ms have passed; return the bytes in the buffer.
+
+        Raises:
+            BlockingIOError: the socket has no more data yet. The next call continues.
+        """
+        end = time.monotonic() + FILL_TIME
         while self.count < len(self._buffer) and time.monotonic() < end:
             with self._buffer[self.count :] as room:
                 received = self._receive_into(room)

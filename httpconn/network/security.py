@@ -89,7 +89,7 @@ class Security:
         elif now - self._checked >= self._check_every:
             self._checked = now  # first: connections that are dialled meanwhile use the context that there is
             renewing = runtime.blocking(self._renewed, self._source, self._context)
-            self._context = await runtime.within(renewing, seconds)
+            self._context = await runtime.wait_for(renewing, seconds)
         return self._context
 
     def _renewed(self, recipe: Recipe, known: ssl.SSLContext) -> ssl.SSLContext:

@@ -28,14 +28,14 @@ from ..runtime.forking import in_child
 from ..runtime.readiness import BLOCKED_READ
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
-from .filling import STINT, BufferFill
+from .filling import FILL_TIME, BufferFill
 from .security import Security
 from .tlsstream import TLSStream
 
 BURST = 1024 * 1024
 """Bytes after which others get their turn though more could be received at once."""
 
-PATIENCE = 0.1
+FILL_WAIT = 0.1
 """Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
 
 PORTION = 64 * 1024
@@ -138,7 +138,7 @@ class SocketStream:
         filling = BufferFill(self._transport.recv_into, room)
         try:
             if room:
-                soon = min(end, until(PATIENCE))
+                soon = min(end, until(FILL_WAIT))
                 await self._received(filling, soon, self._readiness.result_of, look=self.has_pending())
         except ReadTimedOut:
             pass
@@ -163,7 +163,7 @@ class SocketStream:
         if self._failure:
             raise ReadFailed(self._failure)
         if look:
-            await self._give_way()
+            await self._yield_if_due()
         self._receiving = True
         try:
             if self._closed:
@@ -193,9 +193,9 @@ class SocketStream:
         self._burst += received if isinstance(received, int) else len(received)
         return received
 
-    async def _give_way(self) -> None:
+    async def _yield_if_due(self) -> None:
         """Before more is received: an interruption meanwhile would lose what was received."""
-        if self._burst > BURST or time.monotonic() - self._since > STINT:
+        if self._burst > BURST or time.monotonic() - self._since > FILL_TIME:
             try:
                 await self._runtime.pause()
             finally:
@@ -244,7 +244,7 @@ class SocketStream:
             self._require_open()
             seconds_left(end)  # a used-up time is told though nothing has to be waited for
             if onward:
-                await self._give_way()
+                await self._yield_if_due()
             else:
                 self._begin_burst()  # what passed since the last exchange was nobody's turn
             while unsent or (self._tls is not None and self._tls.has_unsent()):
@@ -262,7 +262,7 @@ class SocketStream:
                     self._burst += count
                     unsent = unsent[count:]
                     if unsent:
-                        await self._give_way()
+                        await self._yield_if_due()
         except BROKEN as error:
             raise translated(error, WriteTimedOut, WriteFailed) from error
         finally:
@@ -339,7 +339,7 @@ class SocketStream:
         another connection's at once, and the operation would go on there.
         """
         self._closed = True
-        self._readiness.closing()
+        self._readiness.notify_closing()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         if not (self._readiness.blocks and (self._receiving or self._sending)):

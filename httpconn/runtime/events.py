@@ -1,4 +1,4 @@
-"""Events, of which each is waited for once: by a thread, by a task of asyncio, or by one of any event loop."""
+"""Events for threads, for asyncio, and for any event loop."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .timeouts import seconds_left
 if TYPE_CHECKING:
     import asyncio
 
-LOOK = 5.0
-"""Seconds after which a call that waits checks the pool: an interrupted call may have left a slot to be freed."""
+CHECK_INTERVAL = 5.0
+"""Seconds between two checks of the pool by a waiting call: an interrupted call may have left a slot in use."""
 
 _PORTION = 0.5
-"""Seconds that a thread waits at once. A signal that comes just before a wait is only seen when that is over."""
+"""Longest single wait of a thread, in seconds. Python runs a signal handler only between two such waits."""
 
 
 def portions(seconds: float | None) -> Iterator[float]:
-    """Return the portions in which a thread waits so many seconds, None being no bound."""
+    """Split a wait of a thread into portions of at most 0.5 seconds; None means a wait without a limit."""
     left = math.inf if seconds is None else seconds
     while left > _PORTION:
         yield _PORTION
@@ -36,10 +36,18 @@ def portions(seconds: float | None) -> Iterator[float]:
 
 
 async def await_slot(event: Event, end: float, portion: float) -> bool:
-    """Wait for a connection at most ``portion`` seconds, and return whether the wait is over.
+    """Wait at most ``portion`` seconds for a slot of the pool.
+
+    Args:
+        event: set when the slot is free.
+        end: the end of the whole wait, as of ``time.monotonic()``.
+        portion: the longest single wait, in seconds.
+
+    Returns:
+        Whether the slot is free.
 
     Raises:
-        PoolTimedOut: the end has come.
+        PoolTimedOut: ``end`` has passed.
     """
     try:
         left = seconds_left(end)
@@ -51,8 +59,8 @@ async def await_slot(event: Event, end: float, portion: float) -> bool:
 
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
-    """The event loop of asyncio whose task this is; trio may run as a guest of one."""
-    import asyncio  # not before there is a loop: threads alone, as in a command, do without
+    """Return the asyncio loop of the current task, or None. A loop that hosts trio in guest mode does not count."""
+    import asyncio  # here, because synchronous programs do not need it and start faster without it
 
     try:
         loop = asyncio.get_running_loop()
@@ -62,10 +70,10 @@ def running_asyncio() -> asyncio.AbstractEventLoop | None:
 
 
 class ThreadEvent:
-    """For threads: a plain lock, which whoever sets it never waits for.
+    """An event for threads, on a plain lock. Setting it never blocks.
 
-    The garbage collector runs finalizers at any moment, also amid the waiting of the very thread that one of them
-    wakes; ``threading.Event`` holds a lock there, at which that thread would wait for itself for ever.
+    The garbage collector can run a finalizer that sets the event in the middle of ``wait``, in the same thread.
+    ``threading.Event`` holds a lock at that point, so the thread would wait for itself forever.
     """
 
     __slots__ = ("_closed", "_is_set")
@@ -76,20 +84,20 @@ class ThreadEvent:
         self._closed.acquire()
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake all waiters."""
         self._is_set = True
         self._open()
 
     def _open(self) -> None:
-        with suppress(RuntimeError):  # it is open
+        with suppress(RuntimeError):  # the lock is already open
             self._closed.release()
 
     def is_set(self) -> bool:
-        """Whether it was set."""
+        """Return whether the event was set."""
         return self._is_set
 
     def block(self, seconds: float | None) -> bool:
-        """Wait: whether it was set before the seconds were over."""
+        """Wait at most so many seconds (None: without a limit); return whether the event was set."""
         for portion in portions(seconds):
             if self._is_set:
                 break
@@ -97,17 +105,17 @@ class ThreadEvent:
                 self._closed.acquire(timeout=portion)
             finally:
                 if self._is_set:
-                    self._open()  # for the next one
+                    self._open()  # for the next waiter
         return self._is_set
 
     async def wait(self, seconds: float | None) -> None:
-        """See :class:`Event`."""
+        """See :class:`httpconn.runtime.port.Event`."""
         if not self.block(seconds):
             raise TimeoutError("timed out")
 
 
 class AnyioEvent:
-    """For any event loop that anyio knows."""
+    """An event for any event loop that anyio supports."""
 
     __slots__ = ("_event",)
 
@@ -115,21 +123,21 @@ class AnyioEvent:
         self._event = anyio.Event()
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake all waiters."""
         self._event.set()
 
     def is_set(self) -> bool:
-        """Whether it was set."""
+        """Return whether the event was set."""
         return self._event.is_set()
 
     async def wait(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`httpconn.runtime.port.Event`."""
         with anyio.fail_after(seconds):
             await self._event.wait()
 
 
 class AsyncioEvent:
-    """For asyncio, at a fraction of the cost of those for all event loops."""
+    """An event for one task of asyncio, at a fraction of the cost of anyio's."""
 
     __slots__ = ("_is_set", "_timers", "_waiter")
 
@@ -139,17 +147,17 @@ class AsyncioEvent:
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Wake it."""
+        """Wake the waiter."""
         self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def is_set(self) -> bool:
-        """Whether it was set."""
+        """Return whether the event was set."""
         return self._is_set
 
     def wait(self, seconds: float | None) -> Coroutine[Any, Any, None]:
-        """Let other tasks run meanwhile."""
+        """See :class:`httpconn.runtime.port.Event`."""
         self._waiter = self._timers.future()
         if self._is_set:
             self._waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""Interrupting threads: what they wait for is ended by another thread."""
+"""Interruption of threads: one thread ends the waits of others."""
 
 from __future__ import annotations
 
@@ -10,41 +10,52 @@ from .events import ThreadEvent
 
 
 class Interruption:
-    """The request extension ``interruption``: ends the waits of the requests that carry it.
+    """An order to stop, which ends the waits of all requests that carry it as the extension ``interruption``.
 
-    A thread that dials or resolves a name is not woken, and comes to its end at its own timeout.
+    A thread that connects or resolves a name is not woken. It stops at its own timeout.
 
     Attributes:
-        is_requested: whether it has come.
+        is_requested: whether the interruption was requested.
     """
 
     def __init__(self) -> None:
-        # Held by who requests it, and who meets that: others change the dictionary in single steps, and look afterwards
-        # whether it has come. A finalizer may run meanwhile.
+        # ``request`` holds the lock, and ``detach`` waits for it. All other changes of the dictionary are atomic, and
+        # check ``is_requested`` afterwards, because a finalizer can call ``request`` between any two steps.
         self._lock = threading.RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
         self._requested = ThreadEvent()
         self.is_requested: bool = False
 
-    def within(self, seconds: float) -> bool:
-        """Wait for it: whether it came."""
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so many seconds for the interruption; return whether it was requested."""
         return self._requested.block(seconds)
 
     def attach(self, key: Hashable, end: Callable[[], object]) -> None:
-        """Something will be waited for, which ``end`` ends from any thread; ReadFailed if it has come."""
+        """Register a wait.
+
+        Args:
+            key: identifies the wait.
+            end: ends the wait; called in any thread.
+
+        Raises:
+            ReadFailed: the interruption was requested already.
+        """
         self._ends[key] = end
         if self.is_requested:
             self.detach(key)
             raise ReadFailed("The request was interrupted")
 
     def detach(self, key: Hashable) -> None:
-        """It will not be waited for any more, nor is it being ended: it may be another's next."""
+        """Remove a wait, and return only when no other thread is ending it.
+
+        The connection of the wait can then serve another request, which must not be ended.
+        """
         if self._ends.pop(key, None) is None:
-            with self._lock:  # until all are ended
+            with self._lock:  # ``request`` holds it until it has ended all waits
                 pass
 
     def request(self) -> None:
-        """End all waits, and let nothing new begin."""
+        """End all registered waits, and reject new ones."""
         with self._lock:
             self.is_requested = True
             self._requested.set()

@@ -1,4 +1,7 @@
-"""Timeouts by the thousand, of which hardly one comes to pass: asyncio's own cost a quarter of a request each."""
+"""Timeouts of asyncio futures that share one timer.
+
+Almost no timeout ever fires. A timeout of asyncio's own costs a quarter of a request.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ if TYPE_CHECKING:
     import asyncio
 
 TICK = 0.01
-"""Seconds between two looks at those who wait: a timeout may come so much later."""
+"""Shortest time between two checks of the waits, in seconds. A timeout can fire late by this much."""
 
 
 class LoopTimers:
-    """The futures that one event loop waits for, and when they are given up. It takes one timer, for the first.
+    """The waits of one event loop, each with its end. One timer of the loop serves the earliest end.
 
-    Nothing is kept of a wait that is over: what is kept for long is looked through again and again by the collector
-    of garbage.
+    A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
     """
 
     __slots__ = ("_ends", "_loop", "_timer")
@@ -27,15 +29,19 @@ class LoopTimers:
         self._timer: asyncio.TimerHandle | None = None
 
     def of(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this is their loop."""
+        """Return whether these are the timers of a loop."""
         return self._loop is loop
 
     def future(self) -> asyncio.Future[Any]:
-        """A new one of the loop."""
+        """Return a new future of the loop."""
         return self._loop.create_future()
 
     async def wait(self, future: asyncio.Future[Any], seconds: float | None) -> None:
-        """Await a future; TimeoutError when the seconds are over, None being no bound."""
+        """Await a future at most so many seconds; None waits without a limit.
+
+        Raises:
+            TimeoutError: the limit was reached.
+        """
         if seconds is None:
             await future
             return
@@ -50,9 +56,9 @@ class LoopTimers:
     def _set(self, end: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(end, self._ring)
+        self._timer = self._loop.call_at(end, self._expire)
 
-    def _ring(self) -> None:
+    def _expire(self) -> None:
         self._timer = None
         now = self._loop.time()
         first = math.inf

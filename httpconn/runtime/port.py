@@ -110,7 +110,7 @@ class Port(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds."""
 
-    async def tell(self, hook: Callable[..., Any], event: object) -> None:
+    async def notify(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:

@@ -1,4 +1,4 @@
-"""Waiting for one socket: threads poll, asyncio's loop calls back, trio waits by anyio."""
+"""Waits for one socket: threads poll, asyncio calls back, and trio has its own functions."""
 
 from __future__ import annotations
 
@@ -22,45 +22,48 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
-"""What a socket raises that has nothing to receive yet."""
+"""Exceptions of a non-blocking receive while there is nothing to receive."""
 
-_BUSY = "another task waits for the socket"
+_BUSY = "another task is waiting for the socket"
 
 
 class Readiness(ABC):
-    """Waits raise TimeoutError when the seconds are over, None being no bound.
+    """Waits for one socket.
 
-    They raise OSError once it is closed, and while another task waits for the same.
+    ``seconds`` limits a wait; None means no limit. A wait raises TimeoutError at its limit. It raises OSError if the
+    socket is closed, or if another task waits for the same direction.
+
+    Attributes:
+        blocks: whether waits block a thread. Another thread can then close the socket in the middle of an operation.
     """
 
     __slots__ = ("_socket",)
 
     blocks: ClassVar[bool] = False
-    """Whether a thread waits, or is in the midst of an operation, while another one closes the socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
     @abstractmethod
     async def readable(self, seconds: float | None) -> None:
-        """Wait until there is something to receive."""
+        """Wait until the socket is readable."""
 
     @abstractmethod
     async def writable(self, seconds: float | None) -> None:
-        """Wait until something can be sent."""
+        """Wait until the socket is writable."""
 
     async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
-        """Wait until there is something, and take it off. What comes while the wait is interrupted may be lost."""
+        """Wait until the socket is readable, and return the result of ``take``. An interruption can lose it."""
         await self.readable(seconds)
         return take()
 
     @abstractmethod
-    def closing(self) -> None:
-        """Wake whoever waits: the socket is about to be closed."""
+    def notify_closing(self) -> None:
+        """Wake all waiters before the socket is closed."""
 
 
 class BlockingReadiness(Readiness):
-    """For threads, of which one at a time waits to receive."""
+    """Waits of threads. One thread at a time can wait until the socket is readable."""
 
     __slots__ = ("_incoming",)
 
@@ -71,20 +74,20 @@ class BlockingReadiness(Readiness):
         self._incoming = _poll(sock, "in")
 
     async def readable(self, seconds: float | None) -> None:
-        """Block."""
+        """See :class:`Readiness`."""
         _block(self._socket, self._incoming, "in", seconds)
 
     async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
-        """Block."""
+        """See :class:`Readiness`."""
         _block(self._socket, self._incoming, "in", seconds)
         return take()
 
     async def writable(self, seconds: float | None) -> None:
-        """Block."""
+        """See :class:`Readiness`."""
         _block(self._socket, _poll(self._socket, "out"), "out", seconds)
 
-    def closing(self) -> None:
-        """Nothing: that the wire shuts it down wakes a thread that is blocked in a poll."""
+    def notify_closing(self) -> None:
+        """Do nothing: the shutdown of the socket wakes a thread that is blocked in a poll."""
 
 
 def _poll(sock: socket.socket, direction: str) -> Any:
@@ -113,7 +116,7 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Wind
 
 
 def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list[Any]:
-    """Wait until something can be sent on one of the sockets; those that are ready, none when the seconds are over."""
+    """Block until a socket is writable; return all that are, none if the limit was reached."""
     with _Selector() as selector:
         for sock in socks:
             selector.register(sock, selectors.EVENT_WRITE)
@@ -124,20 +127,20 @@ def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list
 
 
 def loop_readiness(sock: socket.socket) -> Readiness:
-    """The watch of the event loop that is running."""
+    """Return the waits of a socket in the running event loop."""
     loop = running_asyncio()
     if loop is None:
         return TrioReadiness(sock)
     import asyncio
 
-    # Windows' own loop watches no sockets.
+    # The proactor loop of Windows has no add_reader.
     return (AnyioReadiness if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioReadiness)(
         sock, loop
     )
 
 
 class TrioReadiness(Readiness):
-    """For trio itself: anyio's way to it costs as much as the rest of a wait. trio is there where it runs."""
+    """Waits of trio, without anyio, whose layer costs as much as the wait itself."""
 
     __slots__ = ("_trio",)
 
@@ -146,15 +149,15 @@ class TrioReadiness(Readiness):
         self._trio: Any = sys.modules["trio"]
 
     async def readable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
@@ -168,7 +171,7 @@ class TrioReadiness(Readiness):
                 raise OSError(_BUSY) from None
         raise TimeoutError("timed out")
 
-    def closing(self) -> None:
+    def notify_closing(self) -> None:
         """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             self._trio.lowlevel.notify_closing(self._socket)
@@ -178,7 +181,7 @@ def _nothing() -> None: ...
 
 
 class AnyioReadiness(Readiness):
-    """For the loops of asyncio that watch no sockets."""
+    """Waits of asyncio loops without ``add_reader``."""
 
     __slots__ = ()
 
@@ -186,11 +189,11 @@ class AnyioReadiness(Readiness):
         super().__init__(sock)
 
     async def readable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         await self._wait(anyio.wait_readable, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         await self._wait(anyio.wait_writable, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], seconds: float | None) -> None:
@@ -203,14 +206,14 @@ class AnyioReadiness(Readiness):
                 raise OSError(_BUSY) from None
         raise TimeoutError("timed out")
 
-    def closing(self) -> None:
+    def notify_closing(self) -> None:
         """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             anyio.notify_closing(self._socket)
 
 
 class AsyncioReadiness(Readiness):
-    """For asyncio, at a fraction of the cost: a socket stays registered, and a timeout between its waits."""
+    """Waits of asyncio at a fraction of the usual cost: socket and timer stay registered between two waits."""
 
     __slots__ = ("_incoming", "_loop", "_outgoing")
 
@@ -218,24 +221,24 @@ class AsyncioReadiness(Readiness):
         super().__init__(sock)
         self._loop = loop
         self._incoming = _Direction(sock.fileno(), loop, loop.add_reader, loop.remove_reader)
-        self._outgoing: _Direction | None = None  # few connections ever wait for it
+        self._outgoing: _Direction | None = None  # few connections ever wait to send
 
     async def readable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         await self._incoming.once(seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """Let other tasks run meanwhile."""
+        """See :class:`Readiness`."""
         if self._outgoing is None:
             loop = self._loop
             self._outgoing = _Direction(self._socket.fileno(), loop, loop.add_writer, loop.remove_writer)
         await self._outgoing.once(seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        """It is taken off by the loop's call, which is thereby not made a second time for it."""
+        """See :class:`Readiness`. The loop's callback calls ``take``, so the loop is not polled a second time."""
         return self._incoming.wait(take, seconds)
 
-    def closing(self) -> None:
+    def notify_closing(self) -> None:
         """See :class:`Readiness`."""
         self._incoming.close()
         if self._outgoing is not None:
@@ -243,12 +246,13 @@ class AsyncioReadiness(Readiness):
 
 
 class _Direction:
-    """One direction of a socket, with at most one task that waits for it.
+    """One direction of a socket. At most one task waits for it.
 
-    The alarm of a wait is left to ring: mostly a later wait has long taken its place, which then sets it anew.
+    The timer of a finished wait is not cancelled. Usually a later wait has replaced it when the timer fires, and the
+    timer is then set again for that wait.
     """
 
-    __slots__ = ("_act", "_add", "_alarm", "_closed", "_end", "_fd", "_loop", "_registered", "_remove", "_waiter")
+    __slots__ = ("_act", "_add", "_closed", "_end", "_fd", "_loop", "_registered", "_remove", "_timer", "_waiter")
 
     def __init__(
         self,
@@ -265,24 +269,24 @@ class _Direction:
         self._registered = False
         self._waiter: asyncio.Future[Any] | None = None
         self._act: Callable[[], Any] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._end = math.inf
 
     async def once(self, seconds: float | None) -> None:
-        """Wait until it is ready."""
+        """Wait until the socket is ready."""
         try:
             await self.wait(None, seconds)
         finally:
             self._unregister()
 
     async def wait(self, act: Callable[[], Any] | None, seconds: float | None) -> Any:
-        """Wait until it is ready, and ``act`` has a result."""
+        """Wait until the socket is ready and ``act`` has returned; return its result."""
         if self._closed:
             raise OSError("the socket is closed")
         if self._waiter is not None:
             raise OSError(_BUSY)
         self._waiter, self._act = self._loop.create_future(), act
-        self._set_alarm(seconds)
+        self._set_timer(seconds)
         if not self._registered:
             self._add(self._fd, self._ready)
             self._registered = True
@@ -294,15 +298,15 @@ class _Direction:
     def _ready(self) -> None:
         waiter = self._waiter
         if waiter is None:
-            self._unregister()  # else the loop would call again at once, and again
+            self._unregister()  # otherwise the loop would call again and again
         elif not waiter.done():
             try:
                 result = None if self._act is None else self._act()
             except BLOCKED_READ:
                 return
-            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            except Exception as error:  # noqa: BLE001 - raised in the waiting task
                 waiter.set_exception(error)
-                waiter = None  # or the error would keep this frame, and this frame the error
+                waiter = None  # breaks a reference cycle of the error and this frame
             else:
                 waiter.set_result(result)
 
@@ -311,31 +315,31 @@ class _Direction:
             self._registered = False
             self._remove(self._fd)
 
-    def _set_alarm(self, seconds: float | None) -> None:
+    def _set_timer(self, seconds: float | None) -> None:
         self._end = math.inf if seconds is None else self._loop.time() + seconds
-        alarm = self._alarm
-        if alarm is not None and alarm.when() > self._end:
-            alarm.cancel()
-            alarm = None
-        if alarm is None and seconds is not None:
-            self._alarm = self._loop.call_at(self._end, self._ring)
+        timer = self._timer
+        if timer is not None and timer.when() > self._end:
+            timer.cancel()
+            timer = None
+        if timer is None and seconds is not None:
+            self._timer = self._loop.call_at(self._end, self._expire)
 
-    def _ring(self) -> None:
-        self._alarm = None
+    def _expire(self) -> None:
+        self._timer = None
         waiter = self._waiter
         if waiter is None or waiter.done() or self._end == math.inf:
             return
         if self._loop.time() < self._end:
-            self._alarm = self._loop.call_at(self._end, self._ring)
+            self._timer = self._loop.call_at(self._end, self._expire)
         else:
             waiter.set_exception(TimeoutError("timed out"))
 
     def close(self) -> None:
-        """Wake whoever waits; after this the number of the socket may be another's."""
+        """Wake the waiter, and release the descriptor: the system may give its number to another socket."""
         self._closed = True
         self._unregister()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(OSError("the socket is closed"))

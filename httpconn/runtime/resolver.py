@@ -1,4 +1,4 @@
-"""Names to addresses, in threads of their own: the system's resolver can be left alone, but not be stopped."""
+"""Name resolution in separate threads, because a lookup of the operating system cannot be cancelled."""
 
 from __future__ import annotations
 
@@ -11,83 +11,93 @@ from weakref import ref
 from .forking import renew_in_child
 from .threadstart import start_thread
 
-MAX_QUESTIONS = 256
-"""Names that are being resolved at once, by all transports of the process."""
+MAX_LOOKUPS = 256
+"""Limit of simultaneous lookups by all transports of the process."""
 
 
 class Address(NamedTuple):
-    """What a socket connects to."""
+    """An address that a socket can connect to.
+
+    Attributes:
+        family: such as ``socket.AF_INET6``.
+        name: the argument of ``socket.connect``.
+    """
 
     family: int
     name: Any
 
 
-Answer = list[Address] | Exception
+LookupResult = list[Address] | Exception
 LookUp = Callable[..., list[Any]]
 
 
-class _Place:
-    """One of the look-ups that may run at once. Its destruction frees it."""
+class _Slot:
+    """The right to run one lookup. Its destruction frees the right."""
 
     __slots__ = ("__weakref__",)
 
 
 class Resolver:
-    """Asks the system, in daemon threads: a slow name holds up no other, nor the end of the process.
+    """A resolver that runs each lookup in a daemon thread. A slow lookup delays no other, nor the end of the process.
 
     Args:
-        limit: questions at once.
-        look_up: as ``socket.getaddrinfo``.
+        limit: the number of simultaneous lookups.
+        look_up: a function with the parameters and the result of ``socket.getaddrinfo``.
     """
 
-    def __init__(self, limit: int = MAX_QUESTIONS, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, limit: int = MAX_LOOKUPS, look_up: LookUp = socket.getaddrinfo) -> None:
         self._limit = limit
         self._look_up = look_up
         self.after_fork()
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """In the child: the threads are the parent's."""
-        self._places: set[ref[_Place]] = set()
+        """Forget the lookups in the child process: their threads exist only in the parent."""
+        self._slots: set[ref[_Slot]] = set()
 
-    def ask(self, host: str, port: int, tell: Callable[[Answer], object]) -> None:
-        """Ask once; ``tell`` is called in the other thread, be the answer still wanted or not.
+    def start(self, host: str, port: int, report: Callable[[LookupResult], object]) -> None:
+        """Start a lookup.
+
+        Args:
+            host: the name to resolve.
+            port: the port of the addresses.
+            report: called once with the result, in the thread of the lookup, even if nobody waits for it any more.
 
         Raises:
-            OSError: too many are being asked for.
+            OSError: too many lookups are running, or the system has no more threads.
         """
-        places = self._places
-        holder = [_Place()]
+        places = self._slots
+        holder = [_Slot()]
         places.add(ref(holder[0], places.discard))
         if len(places) > self._limit:
             holder.clear()
             raise OSError("too many names are being resolved at once")
-        arguments = (holder, host, port, tell)
+        arguments = (holder, host, port, report)
         try:
-            start_thread(threading.Thread(target=self._answer, args=arguments, name="httpconn-resolve", daemon=True))
-        except RuntimeError as error:  # the system gives no more threads
+            start_thread(threading.Thread(target=self._run, args=arguments, name="httpconn-resolve", daemon=True))
+        except RuntimeError as error:  # the system has no more threads
             holder.clear()
             raise OSError(str(error)) from error
 
-    def _answer(self, holder: list[_Place], host: str, port: int, tell: Callable[[Answer], object]) -> None:
-        answer: Answer
+    def _run(self, holder: list[_Slot], host: str, port: int, report: Callable[[LookupResult], object]) -> None:
+        result: LookupResult
         try:
-            # As bytes: text would be encoded once more, by the outdated rules of IDNA 2003.
+            # As bytes, because Python would encode text again, by the obsolete rules of IDNA 2003.
             found = self._look_up(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-            answer = [Address(family, name) for family, _, _, _, name in found]
-        except Exception as error:  # noqa: BLE001 - raised again by whoever asked
-            answer = error
-        except BaseException as error:  # noqa: BLE001 - which would end this thread, and nobody would be told
-            answer = OSError(f"the resolver ended with {type(error).__name__}")
-        holder.clear()  # first: telling may wait for an event loop that has stopped
-        tell(answer)
+            result = [Address(family, name) for family, _, _, _, name in found]
+        except Exception as error:  # noqa: BLE001 - raised in the thread or task that waits
+            result = error
+        except BaseException as error:  # noqa: BLE001 - a thread that ends without a report leaves its caller waiting
+            result = OSError(f"the resolver ended with {type(error).__name__}")
+        holder.clear()  # first, because the report can block on an event loop that has stopped
+        report(result)
 
 
-def found(answer: Answer) -> list[Address]:
-    """The addresses; raises what the look-up raised."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+def addresses_of(result: LookupResult) -> list[Address]:
+    """Return the addresses of a lookup; an exception of the lookup is raised."""
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 SHARED = Resolver()

@@ -1,4 +1,4 @@
-"""What the transports ask of their runtime: waiting. Threads wait by blocking, tasks by anyio."""
+"""The runtimes of transports: blocking waits for threads, and anyio for tasks of asyncio and trio."""
 
 from __future__ import annotations
 
@@ -16,63 +16,66 @@ from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
 from .port import Event
 from .readiness import BlockingReadiness, Readiness, block_for_any, loop_readiness
-from .resolver import Address, Answer, Resolver, found
+from .resolver import Address, LookupResult, Resolver, addresses_of
 
 T = TypeVar("T")
 
 
 class Runtime(Protocol):
-    """Blocking or awaited. Waits raise TimeoutError when the seconds are over; None is no bound."""
+    """The waits of a transport, blocking or awaited.
+
+    ``seconds`` limits a wait; None means no limit. A wait that reaches its limit raises TimeoutError.
+    """
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask a resolver once. Raises OSError."""
+        """Resolve a name; raises OSError if that fails."""
 
-    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
-        """Await what the runtime has no part in."""
+    async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
+        """Await a step. The blocking runtime cannot limit it."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call what reads files. Who is interrupted does not wait for its end."""
+        """Call a function that reads files, in a thread if there is an event loop. Cancellation ends the wait."""
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        """What waits for a socket."""
+        """Return the object that waits for a socket."""
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Wait until something can be sent on one of them: those that are ready, none when the seconds are over."""
+        """Wait until a socket is writable; return all that are, none if the limit was reached."""
 
     async def pause(self) -> None:
-        """Let others have their turn."""
+        """Let other tasks run."""
 
     def make_event(self) -> Event:
-        """A new event."""
+        """Return a new event."""
 
     def parts(self, body: Any) -> Any:
-        """An iterator over the body of a request."""
+        """Return an iterator over the body of a request."""
 
     async def next_part(self, parts: Any) -> bytes | None:
-        """Its next item, or None at its end."""
+        """Return the next part of a body, or None at its end."""
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """Tell the ``trace`` extension of a request."""
+        """Call the ``trace`` callback of a request."""
 
 
 class BlockingRuntime:
-    """For threads; see :class:`Runtime`."""
+    """The runtime of threads; see :class:`Runtime`."""
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Ask a resolver; an answer that comes too late is dropped, since the question cannot be withdrawn."""
-        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        resolver.ask(host, port, answers.put)
+        """Resolve a name. A lookup cannot be cancelled; a result that arrives too late is dropped."""
+        results: queue.SimpleQueue[LookupResult] = queue.SimpleQueue()
+        resolver.start(host, port, results.put)
         try:
-            return found(answers.get(timeout=seconds))
+            return addresses_of(results.get(timeout=seconds))
         except queue.Empty:
             raise TimeoutError("timed out") from None
 
-    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
-        """What blocks cannot be given up."""
+    async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
+        """Run the step to its end: a blocking call cannot be abandoned."""
         return await step
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call it."""
+        """Call the function in this thread."""
         return function(*args)
 
     def readiness(self, sock: socket.socket) -> Readiness:
@@ -80,14 +83,14 @@ class BlockingRuntime:
         return BlockingReadiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Block."""
+        """See :class:`Runtime`."""
         return block_for_any(socks, seconds)
 
     async def pause(self) -> None:
-        """The system sees to it."""
+        """Do nothing: the operating system schedules threads."""
 
     def make_event(self) -> ThreadEvent:
-        """A thread's event."""
+        """See :class:`Runtime`."""
         return ThreadEvent()
 
     def parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
@@ -104,35 +107,35 @@ class BlockingRuntime:
 
 
 class EventLoopRuntime:
-    """For asyncio and trio; see :class:`Runtime`."""
+    """The runtime of asyncio and trio; see :class:`Runtime`."""
 
     def __init__(self) -> None:
         self._timers: LoopTimers | None = None
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
-        """The same, not in a thread of the event loop: these are few, and waited for when the loop ends."""
-        from anyio.from_thread import run_sync  # a tenth of the time that a command takes to start
+        """Resolve a name. The event loop's own threads are few, and the loop waits for them when it ends."""
+        from anyio.from_thread import run_sync  # here, because the import takes a tenth of the start of a command
 
-        answers: list[Answer] = []
-        told, loop = anyio.Event(), anyio.lowlevel.current_token()
+        results: list[LookupResult] = []
+        done, loop = anyio.Event(), anyio.lowlevel.current_token()
 
-        def tell(answer: Answer) -> None:
-            answers.append(answer)
-            with suppress(RuntimeError):  # the loop is gone
-                run_sync(told.set, token=loop)
+        def report(result: LookupResult) -> None:
+            results.append(result)
+            with suppress(RuntimeError):  # the loop was closed
+                run_sync(done.set, token=loop)
 
-        resolver.ask(host, port, tell)
+        resolver.start(host, port, report)
         with anyio.fail_after(seconds):
-            await told.wait()
-        return found(answers[0])
+            await done.wait()
+        return addresses_of(results[0])
 
-    async def within(self, step: Awaitable[T], seconds: float | None) -> T:
-        """Let other tasks run meanwhile."""
+    async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
+        """See :class:`Runtime`."""
         with anyio.fail_after(seconds):
             return await step
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call it in a thread."""
+        """Call the function in a worker thread of anyio."""
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
     def readiness(self, sock: socket.socket) -> Readiness:
@@ -140,10 +143,10 @@ class EventLoopRuntime:
         return loop_readiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Let other tasks run meanwhile."""
+        """See :class:`Runtime`."""
         ready: list[socket.socket] = []
         with suppress(TimeoutError):
-            if len(socks) == 1:  # mostly, and a fraction of the cost
+            if len(socks) == 1:  # the usual case, at a fraction of the cost
                 await self._writable(socks[0], seconds, ready)
                 return ready
             with anyio.fail_after(seconds):
@@ -163,7 +166,7 @@ class EventLoopRuntime:
         try:
             await readiness.writable(seconds)
         finally:
-            readiness.closing()
+            readiness.notify_closing()
         ready.append(sock)
         if others is not None:
             others.cancel()
@@ -173,7 +176,7 @@ class EventLoopRuntime:
         await anyio.lowlevel.checkpoint()
 
     def make_event(self) -> AsyncioEvent | AnyioEvent:
-        """A task's event."""
+        """See :class:`Runtime`."""
         loop = running_asyncio()
         if loop is None:
             return AnyioEvent()

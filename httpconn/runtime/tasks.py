@@ -76,6 +76,6 @@ class TaskWorkerGroup:
             await group.__aexit__(None, None, None)
 
     @property
-    def is_at_work(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the group has been started and not ended."""
         return self._group is not None

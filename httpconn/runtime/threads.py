@@ -34,7 +34,7 @@ class Stopped(BaseException):
 
 
 class ThreadChannel(Generic[T]):
-    """See :class:`httpconn.runtime.port.Channel`."""
+    """A queue between threads; see :class:`httpconn.runtime.port.Channel`."""
 
     def __init__(self, group: ThreadWorkerGroup) -> None:
         self._group = group
@@ -60,7 +60,7 @@ class ThreadChannel(Generic[T]):
 
 
 class ThreadWorkerGroup:
-    """See :class:`httpconn.runtime.port.WorkerGroup`.
+    """A worker group of threads; see :class:`httpconn.runtime.port.WorkerGroup`.
 
     Attributes:
         interruption: ends the waits of the workers.
@@ -72,7 +72,7 @@ class ThreadWorkerGroup:
         self._threads: dict[threading.Thread, ThreadEvent] = {}
         self._owner: weakref.ref[object] | None = None
 
-    def belong_to(self, owner: object) -> None:
+    def stop_with(self, owner: object) -> None:
         """Stop the group when the owner is destroyed. A signal handler may have interrupted the regular stop."""
         self._owner = weakref.ref(owner)
 
@@ -131,9 +131,9 @@ class ThreadWorkerGroup:
 
 
 class CleanUp:
-    """A function in a thread of its own, where no signal handler raises an exception and nothing is cancelled.
+    """A function that runs in its own thread, where no signal handler raises and no cancellation arrives.
 
-    If the wait for it is interrupted, it goes on, and the interpreter does not exit before it has returned.
+    If the wait for the function is interrupted, the function continues. The interpreter exits only after it returned.
     """
 
     def __init__(self, function: Callable[[], object]) -> None:
@@ -142,19 +142,19 @@ class CleanUp:
         self._ended = ThreadEvent()
         try:
             start_thread(threading.Thread(target=self._run, name="httpconn-clean-up", daemon=False))
-        except RuntimeError:  # no more threads, or the interpreter exits
+        except RuntimeError:  # the system has no more threads, or the interpreter exits
             self._run()
 
     def _run(self) -> None:
         try:
             self._function()
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+        except BaseException as error:  # noqa: BLE001 - ``has_ended`` raises it
             self._raised.append(error)
         finally:
             self._ended.set()
 
     def has_ended(self, seconds: float = 0.0) -> bool:
-        """Wait so many seconds for the function; whether it has returned. Raises what the function raised."""
+        """Wait at most so many seconds; return whether the function has ended. Raises an exception of the function."""
         ended = self._ended.block(seconds)
         if ended and self._raised:
             raise self._raised.pop()

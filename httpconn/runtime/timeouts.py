@@ -1,4 +1,4 @@
-"""How long the steps of an exchange may wait. The end of a wait is a moment of ``time.monotonic()``."""
+"""Timeouts of the steps of an attempt. The end of a wait is a time of ``time.monotonic()``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..options import MAX_SECONDS
 
 
 class AttemptTimeouts(NamedTuple):
-    """The seconds of each phase, None for no bound, and the moment at which all of them end.
+    """The timeouts of one attempt in seconds, None for no limit, and the deadline of the call.
 
     Attributes:
-        connect: for resolving, connecting and the TLS handshake together.
-        read: for the head of a response, and for each wait for more of its body.
-        write: for each portion of a request.
-        pool: for a connection to come free.
-        at: the deadline of the call.
+        connect: for name resolution, connection and TLS handshake together.
+        read: for the head of the response, and for each wait for more of the body.
+        write: for each portion of the request.
+        pool: for a free connection of the pool.
+        at: the deadline, as of ``time.monotonic()``; infinity for none.
     """
 
     connect: float | None = None
@@ -27,7 +27,7 @@ class AttemptTimeouts(NamedTuple):
     at: float = math.inf
 
     def until(self, seconds: float | None) -> float:
-        """Return the end of a wait that begins now."""
+        """Return the end of a wait that starts now: after so many seconds, but not after the deadline."""
         if seconds is None:
             return self.at
         end = time.monotonic() + seconds
@@ -35,15 +35,15 @@ class AttemptTimeouts(NamedTuple):
 
 
 def until(seconds: float | None) -> float:
-    """Return the end of a wait of so many seconds; None means without end."""
+    """Return the end of a wait of so many seconds; None means no limit, and returns infinity."""
     return math.inf if seconds is None else time.monotonic() + seconds
 
 
 def seconds_left(until: float) -> float | None:
-    """Return the seconds until a moment; None if that is further away than systems can wait.
+    """Return the seconds until a time; None if they exceed the longest wait that systems support.
 
     Raises:
-        TimeoutError: none are left.
+        TimeoutError: the time has passed.
     """
     seconds = until - time.monotonic()
     if seconds <= 0:

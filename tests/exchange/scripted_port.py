@@ -110,7 +110,7 @@ class ScriptedPort:
         self.exchanges.append(ScriptedExchange(self, request, reply))
         return self.exchanges[-1]
 
-    async def tell(self, hook: Callable[[object], object], event: object) -> None:
+    async def notify(self, hook: Callable[[object], object], event: object) -> None:
         """Call the hook."""
         hook(event)
 

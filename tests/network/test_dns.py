@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from httpconn import AccessPolicy, HTTPConnection, InvalidRequest, errors
-from httpconn.network.dns import MAX_AGE, MAX_ANSWERS, MAX_NAMES, CachingResolver
+from httpconn.network.dns import MAX_ADDRESSES, MAX_AGE, MAX_NAMES, CachingResolver
 from httpconn.network.guard import Guard
 from httpconn.runtime.resolver import Resolver
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
@@ -75,14 +75,14 @@ def endless(host, port):
 
 
 def test_an_endless_answer_is_cut(ask):
-    assert len(ask(CachingResolver(endless))) == MAX_ANSWERS
+    assert len(ask(CachingResolver(endless))) == MAX_ADDRESSES
 
 
 def test_so_is_a_long_one_of_the_system(ask):
     def look_up(host, port, **options):
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))] * (MAX_ANSWERS + 1)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))] * (MAX_ADDRESSES + 1)
 
-    assert len(ask(CachingResolver(system=Resolver(look_up=look_up)))) == MAX_ANSWERS
+    assert len(ask(CachingResolver(system=Resolver(look_up=look_up)))) == MAX_ADDRESSES
 
 
 @pytest.mark.parametrize(

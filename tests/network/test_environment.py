@@ -87,5 +87,5 @@ def test_invalid_entries_of_no_proxy_cause_one_warning(caplog):
             assert choice(vet("http://b.example").origin) is not None
             assert choice(vet("http://c.example").origin) is None
     assert [record.getMessage() for record in caplog.records] == [
-        "NO_PROXY: skipped what is not a host, an address or a network: a:b:c http://h"
+        "NO_PROXY: ignored entries that are not a host, an address or a network: a:b:c http://h"
     ]

@@ -14,7 +14,7 @@ import pytest
 
 from httpconn.errors import WriteFailed
 from httpconn.network.security import Security
-from httpconn.network.stream import BURST, STINT, SocketStream
+from httpconn.network.stream import BURST, FILL_TIME, SocketStream
 from httpconn.runtime.runtimes import BlockingRuntime
 from httpconn.runtime.stepping import run_sync
 from httpconn.runtime.timeouts import until
@@ -61,7 +61,7 @@ def test_few_bytes_that_take_long_give_way_too(ends):
     theirs.sendall(b"ab")
     run_sync(stream.send(b"x", until(5)))
     assert run_sync(stream.receive(1, until(5))) == b"a"
-    worked_until = time.monotonic() + 2 * STINT
+    worked_until = time.monotonic() + 2 * FILL_TIME
     while time.monotonic() < worked_until:
         pass
     with pytest.raises(Interrupted):
