@@ -311,7 +311,7 @@ class TestOtherWays:
         own = {"transport": HTTPTransport, "async_transport": AsyncHTTPTransport}[option]
         weaker = own(access=AccessPolicy.anywhere(own_interfaces=False))
         for transport in (mock, own(), own(access=AccessPolicy.anywhere(ports=[80])), weaker):
-            with pytest.raises(InvalidRequest, match=f"^{option}: .*access="):
+            with pytest.raises(InvalidRequest, match=f"^{option}= .*access="):
                 HTTPConnection(access=PUBLIC, **{option: transport})
             HTTPConnection(access=AccessPolicy.anywhere(ports=[80]), **{option: transport})
         HTTPConnection(access=PUBLIC, **{option: own(access=PUBLIC)})
