@@ -31,12 +31,12 @@ SYSTEM = "system calls: send, receive, wait"
 CALLS = re.compile(r"\b(send|recv|recv_into|select|poll|register|modify|epoll_wait)\(")
 # The first pattern that matches a path counts: inside the package, and then packages beside it.
 PARTS = {
-    r"httpconn/(transport|http)/(http1|http11|messages|blocks|chunked|incoming)\.": "HTTP/1.1: heads and bodies",
-    r"httpconn/(transport|http)/(pool|placement|lease|waitqueue)\.": "pool",
-    r"httpconn/(transport|network|runtime)/(wire|layer|watches|signals|runtimes|alarms|timers|sockets|events)\.": (
+    r"httpconn/http/(http1|headerblock|chunked)": "HTTP/1.1: heads and bodies",
+    r"httpconn/http/(pool|placement|lease|waitqueue)\.": "pool",
+    r"httpconn/(network/(tls)?stream|runtime/(readiness|events|runtimes|looptimers|timeouts))\.": (
         "sockets, waiting, timeouts"
     ),
-    r"httpconn/(transport|http|network|adapters)/": "engine: from the request to the wire and back",
+    r"httpconn/(http|network|adapters)/": "engine: from the request to the socket and back",
     r"httpconn/core": "decisions: URLs, headers, redirects, retries, limits",
     r"httpconn/": "flows, ports and methods",
     r"tests/benchmarks": "the benchmark's own loop",
