@@ -28,7 +28,8 @@ VERSION_DEPENDENT = [
 # The small, fast tests that most mistakes fail.
 QUICK = [
     "tests/core",
-    "tests/http",
+    "tests/http/http2",
+    "tests/http/test_http1protocol.py",
     "tests/exchange",
     "tests/api/test_fetch.py",
     "tests/downloads/test_download.py",
