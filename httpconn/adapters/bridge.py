@@ -99,4 +99,4 @@ def exchange_of(bridged: Bridged) -> Any:
     response = bridged.response
     if not isinstance(response.stream, DirectBody) or response.is_stream_consumed:
         return bridged
-    return response.stream.incoming.shown_as(bridged.head, response.extensions)
+    return response.stream.incoming.with_head(bridged.head, response.extensions)

@@ -1,6 +1,6 @@
-"""The connections of a transport: requests get them from a pool, and they make the exchanges.
+"""The engine of a transport: exchanges over pooled connections.
 
-Written once: it waits by its runtime alone, which blocks for threads and awaits for tasks.
+The same code serves threads and tasks: only its runtime waits, by blocking or by awaiting.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from .http1 import Connection, Stale
 from .http1body import Incoming
 from .http2connection import SharedConnection, Unprocessed
 from .pool import Lease, Pool, Stage
-from .tracing import told
+from .tracing import trace_step
 
 MAX_DECLINED = 1024
-"""Origins that are known not to speak HTTP/2."""
+"""Maximum number of origins remembered as not supporting HTTP/2."""
 
 MAX_UNPROCESSED = 100
-"""How often a request is sent again that servers say they have not processed."""
+"""Maximum number of times to resend a request that servers did not process."""
 
-UNANSWERED = 25
-"""What counts for as many of these: the connection carried no other response meanwhile."""
+NO_RESPONSE_COST = 25
+"""Resends to count if the connection carried no other response in the meantime."""
 
 AnyConnection = Connection | SharedConnection
 
 
-class OtherName(NamedTuple):
-    """An origin whose server has another name for TLS. No connection that was verified for one serves the other."""
+class NamedPlace(NamedTuple):
+    """An origin with another server name for TLS. A connection verified for one name does not serve another."""
 
     place: Hashable
     server_name: str
 
 
 class Engine:
-    """All connections of one transport.
+    """The connections of one transport and their exchanges.
 
     Args:
-        runtime: waits.
-        limits: of the pool, and of the heads of responses.
-        guard: judges requests.
+        runtime: performs the waits.
+        limits: the limits of the pool and of response heads.
+        guard: checks requests against the access policy.
         connector: dials and secures connections.
         routing: chooses proxies.
         http2: whether TLS connections offer HTTP/2.
@@ -102,7 +102,7 @@ class Engine:
         )
 
     def after_fork(self) -> None:
-        """Start with an empty pool in the child: the connections, and a lock that is held, belong to the parent."""
+        """Start with an empty pool and a new lock in a forked child: the connections belong to the parent."""
         self._start()
 
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ class Engine:
 
     @property
     def stats(self) -> PoolStats:
-        """Its connections."""
+        """Counters of the connections and of the requests that wait."""
         pool = self._pool
         with self._lock:
             if not self._is_changing:
@@ -124,20 +124,20 @@ class Engine:
         interruption: Interruption | None = None,
         route: Route | None = None,
     ) -> Incoming:
-        """Send a request and receive the head of its response; the body ends the exchange.
+        """Send a request and receive the head of its response. The exchange lasts until the end of the body.
 
         Args:
-            request: what is sent.
-            timeouts: the limits of each step.
-            interruption: ends what is waited for.
-            route: the way of a request that was prepared for it.
+            request: the request.
+            timeouts: the time limits of each step, in seconds.
+            interruption: can interrupt the exchange.
+            route: the route of a request that has already been admitted and prepared for a forwarding proxy.
 
         Raises:
-            AccessDenied: the access policy forbids the request, or an address that it leads to.
-            MalformedRequest: it cannot be sent as HTTP.
-            TransportError: the way there or back broke, or took too long.
-            ProtocolError: the response breaks HTTP.
-            HeaderTooLarge: its head is larger than allowed.
+            AccessDenied: the access policy forbids the request or the address of its host.
+            MalformedRequest: the request cannot be encoded as HTTP.
+            TransportError: the connection failed, or a step timed out.
+            ProtocolError: the response violates HTTP.
+            HeaderTooLarge: the response head exceeds its limits.
         """
         if route is None:
             guard = self._guard
@@ -147,7 +147,7 @@ class Engine:
             if route.forwarder is not None:
                 return await self._forward(route, Forwarding(route.forwarder, request), timeouts, interruption)
         name = request.server_name
-        lease: Lease[AnyConnection] = Lease(route.place if name is None else OtherName(route.place, name))
+        lease: Lease[AnyConnection] = Lease(route.place if name is None else NamedPlace(route.place, name))
         if self._offers_http2:
             lease.may_share = request.origin.scheme == "https"
         unprocessed = 0
@@ -155,39 +155,39 @@ class Engine:
             self._acquire(lease)
             while True:
                 if lease.stage is Stage.WAITING:
-                    await self._await_turn(lease, timeouts.until(timeouts.pool), interruption)
+                    await self._await_grant(lease, timeouts.until(timeouts.pool), interruption)
                 connection = lease.connection
                 if connection is None or not connection.is_fresh():
                     self._drop(lease)
                     connection = await self._connect(lease, request, route, timeouts, interruption)
                 try:
                     return await connection.exchange(request, timeouts, partial(self.end, lease), interruption)
-                except Stale:  # the next one is new
+                except Stale:  # the next connection is new, so this cannot repeat
                     self._drop(lease)
                 except Unprocessed as refusal:
-                    unprocessed += 1 if refusal.answered else UNANSWERED
+                    unprocessed += 1 if refusal.answered else NO_RESPONSE_COST
                     if unprocessed > MAX_UNPROCESSED:
                         raise refusal.error from None
                     self._acquire(lease)
         except BaseException:
-            self._ended.append((lease, False))  # here, since a signal handler could interrupt a call of ``end``
+            self._ended.append((lease, False))  # not by ``end``: a signal handler could interrupt the call
             self._catch_up()
             raise
 
     async def _forward(
         self, route: Route, forwarding: Forwarding, timeouts: AttemptTimeouts, interruption: Interruption | None
     ) -> Incoming:
-        """Send a request to a proxy that forwards it, once for each round of the authentication."""
+        """Send a request to a forwarding proxy, once for each round of the authentication."""
         while True:
             incoming = await self.exchange(forwarding.request(), timeouts, interruption, route)
-            if incoming.head.status != 407 or not forwarding.follow(incoming.head):
+            if incoming.head.status != 407 or not forwarding.continues_after(incoming.head):
                 return incoming
             await incoming.discard()
 
-    # The pool. It is locked while it changes; what it leaves to close and to wake is done outside the lock.
+    # The pool. The engine holds the lock while the pool changes, but not while it closes connections and wakes leases.
     #
-    # The lock is entered by ``with`` on the lock itself, and never in a Python function of ours: a signal handler
-    # cannot raise between the two steps of that, and so cannot leave the lock held.
+    # Always enter the lock by ``with`` on the lock itself, not through a Python function. A signal handler cannot raise
+    # between acquiring the lock and entering the block, so it cannot leave the lock held.
 
     def _acquire(self, lease: Lease[AnyConnection]) -> None:
         pool = self._pool
@@ -206,7 +206,7 @@ class Engine:
         if self._ended or pool.to_close or pool.to_wake:
             self._catch_up()
 
-    async def _await_turn(self, lease: Lease[AnyConnection], end: float, interruption: Interruption | None) -> None:
+    async def _await_grant(self, lease: Lease[AnyConnection], end: float, interruption: Interruption | None) -> None:
         try:
             if interruption is not None:
                 interruption.attach(lease, lease.waiter.set)
@@ -216,22 +216,22 @@ class Engine:
             if lease.stage is Stage.WAITING:
                 raise ConnectFailed("The request was interrupted")
         except BaseException:
-            self._ended.append((lease, True))  # if its turn has come, its connection is unused
+            self._ended.append((lease, True))  # a connection granted in the meantime is unused, so reusable
             raise
         finally:
             if interruption is not None:
                 interruption.detach(lease)
 
     def end(self, lease: Lease[AnyConnection], *, reusable: bool) -> None:
-        """End an exchange, or the wait for one; once is enough."""
+        """End an exchange or the wait for a connection. Further calls have no effect."""
         self._ended.append((lease, reusable))
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """End the leases that are to end, and do what the pool leaves to do.
+        """Release the ended leases, wake waiters and close connections.
 
-        The garbage collector can run a finalizer at any moment, also while the same thread changes the pool. A lease
-        that it ends is left to the next call.
+        The garbage collector can run a finalizer at any moment, even while the same thread changes the pool. A lease
+        that a finalizer ends then waits for the next call.
         """
         with self._lock:
             if not self._is_changing:
@@ -260,27 +260,27 @@ class Engine:
             lease, reusable = ended[0]
             if lease.stage is Stage.WAITING:
                 pool.cancel(lease, now)
-            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not one of before a fork
+            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not from before a fork
                 if lease.connection is not None:
                     if lease.connection.interruption is not None:
                         lease.connection.detach()
                     self._reused += lease.reused
                 pool.release(lease, now, reusable=reusable)
             else:
-                pool.recount()  # an earlier end may have been interrupted
+                pool.recount()  # a signal handler may have interrupted an earlier release
             ended.popleft()
         if self._closed:
             pool.shut()
 
     def _drop(self, lease: Lease[AnyConnection]) -> None:
-        """Close the connection of a lease, which may dial another one."""
+        """Close the connection of a lease. The lease keeps its slot and may dial again."""
         if lease.connection is not None:
             lease.connection.detach()
             self._pool.drop(lease)
             self._catch_up()
 
     def close(self) -> None:
-        """Close all connections, be they in use, and make no more."""
+        """Close all connections, including those in use, and refuse new exchanges."""
         self._closed = True
         self._catch_up()
 
@@ -301,7 +301,7 @@ class Engine:
         try:
             connection = await self._secured(lease, request, route, timeouts, interruption)
         except HTTPConnError:
-            if lease.may_share:  # whoever waits for this connection finds the same fault sooner alone
+            if lease.may_share:  # requests that wait for this connection dial their own instead
                 self._change(self._pool.dial_freely, lease)
             raise
         if request.origin.scheme == "https" and connection.socket_stream.protocol == "h2":
@@ -324,8 +324,8 @@ class Engine:
         while True:
             connecting = self._connected(lease, route, end)
             if request.trace is not None:
-                event, info = self._connector.described(route, end)
-                connecting = told(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))
+                event, info = self._connector.dial_event(route, end)
+                connecting = trace_step(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))
             connection = await connecting
             if interruption is not None:
                 connection.attach(interruption)
@@ -336,15 +336,15 @@ class Engine:
         return connection
 
     async def _connected(self, lease: Lease[AnyConnection], route: Route, end: float) -> Connection:
-        """One that belongs to its lease as soon as it is there, whatever the ``trace`` of a request then raises."""
+        """Dial, and assign the connection to its lease at once, so that it is closed if a ``trace`` callback raises."""
         connection = Connection(await self._connector.dial(route, end), self._runtime, self._limits)
         self._pool.dialled(lease, connection)
         with self._lock:
             self._made += 1
-        self._require_open()  # after that: ``close`` closes the connections that it finds in the pool
+        self._require_open()  # check last: ``close`` closes only connections that the pool knows
         return connection
 
-    # HTTP/2. Which protocol a connection speaks is known after the TLS handshake.
+    # HTTP/2. The TLS handshake selects the protocol of a connection.
 
     async def _shared(self, lease: Lease[AnyConnection], connection: Connection, request: Request) -> SharedConnection:
         connection.detach()
@@ -356,21 +356,21 @@ class Engine:
         return shared
 
     def _adjust(self, connection: SharedConnection) -> None:
-        """Tell the pool how many exchanges a connection takes."""
+        """Update the number of exchanges that a shared connection takes."""
         if connection.is_closing:
             self._change(self._pool.retire, connection)
         else:
             self._change(self._pool.set_limit, connection, connection.limit)
 
     def _decline(self, lease: Lease[AnyConnection]) -> None:
-        """Note that an origin does not speak HTTP/2. The requests that wait for it dial on their own."""
+        """Remember that an origin does not support HTTP/2, and let the requests that wait for it dial."""
         if len(self._declined) >= MAX_DECLINED:
             self._declined.clear()
         self._declined[lease.origin] = None
         self._change(self._pool.dial_freely, lease)
 
     def _change(self, step: Callable[..., None], *args: object) -> None:
-        """Change the pool. Within another change, as in a finalizer, it is left as it is."""
+        """Change the pool, unless the same thread is changing it already, as a finalizer may find."""
         with self._lock:
             if self._is_changing:
                 return
@@ -383,7 +383,7 @@ class Engine:
 
 
 def _weakly(method: Callable[[SharedConnection], None]) -> Callable[[SharedConnection], None]:
-    """Return a function that calls a method while its object exists: no cycle, so a dropped engine is freed at once."""
+    """Return a function that calls a method while its object exists. It avoids a cycle with the engine."""
     reference = WeakMethod(method)
 
     def call(connection: SharedConnection) -> None:

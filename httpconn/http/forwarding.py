@@ -1,30 +1,84 @@
-"""Requests to a proxy that forwards them, and its authentication."""
+"""Requests to a proxy: Proxy-Authorization and the request form for forwarding proxies."""
 
 from __future__ import annotations
 
 from ..core.messages import Head, RawFields, Request
+from ..errors import InvalidRequest
+from ..network.credentials import MAX_ROUNDS, ProxyAuth
 from ..network.proxies import Proxy
-from .authorization import Authorization
+
+
+class Authorization:
+    """The Proxy-Authorization values of one exchange with a proxy.
+
+    Args:
+        auth: the authentication scheme; None sends no credentials.
+        method: the method of the request.
+        target: the request target as sent to the proxy.
+
+    Attributes:
+        value: the field value for the next request; None sends no field.
+    """
+
+    def __init__(self, auth: ProxyAuth | None, method: str, target: str) -> None:
+        self._rounds = None if auth is None else auth.authenticate(method, target)
+        self._rounds_left = MAX_ROUNDS
+        self.value: bytes | None = None if self._rounds is None else _encoded(next(self._rounds, None))
+
+    def continues_after(self, head: Head) -> bool:
+        """Compute the next value from the challenges of a response; return whether to send the request again."""
+        self._rounds_left -= 1
+        if head.status != 407 or self._rounds is None or not self._rounds_left:
+            return False
+        challenges = [value.decode("latin-1") for name, value in head.fields if name.lower() == b"proxy-authenticate"]
+        try:
+            self.value = _encoded(self._rounds.send(challenges))
+        except StopIteration:
+            self._rounds = None
+            return False
+        return True
+
+    def add_to(self, fields: RawFields, proxy_fields: RawFields) -> RawFields:
+        """Return ``fields`` with those for the proxy added. A field of the request replaces the proxy's of that name.
+
+        The value of the scheme replaces a Proxy-Authorization field of the request.
+        """
+        if not proxy_fields and self.value is None:
+            return fields
+        if self.value is None:
+            names = {name.lower() for name, _ in fields}
+            return fields + [field for field in proxy_fields if field[0].lower() not in names]
+        kept = [field for field in fields if field[0].lower() != b"proxy-authorization"]
+        names = {name.lower() for name, _ in kept} | {b"proxy-authorization"}
+        added = [field for field in proxy_fields if field[0].lower() not in names]
+        return [*kept, *added, (b"Proxy-Authorization", self.value)]
+
+
+def _encoded(value: str | None) -> bytes | None:
+    """Encode a field value as UTF-8, as curl encodes the user names of Digest."""
+    if not isinstance(value, str | None):
+        raise InvalidRequest(f"proxy: auth must yield str or None, not {type(value).__name__}")
+    return None if value is None else value.encode()
 
 
 class Forwarding:
-    """One request as it is sent to a proxy, once for each round of the authentication."""
+    """One request to a forwarding proxy, sent once for each round of the authentication."""
 
     def __init__(self, proxy: Proxy, request: Request) -> None:
-        self._own: RawFields = proxy.fields
+        self._proxy_fields: RawFields = proxy.fields
         self._request = request
         self._plain = request.forwarded(request.fields)
         self._authorization = Authorization(proxy.auth, request.method, self._plain.target.decode("latin-1"))
 
     def request(self) -> Request:
         """Return the request for the next round."""
-        fields = self._authorization.added_to(self._request.fields, self._own)
+        fields = self._authorization.add_to(self._request.fields, self._proxy_fields)
         return self._plain if fields is self._request.fields else self._request.forwarded(fields)
 
-    def follow(self, head: Head) -> bool:
-        """Return whether another round follows a response, for which the body of the request has to be there yet.
+    def continues_after(self, head: Head) -> bool:
+        """Return whether to send the request again after a response, which a streamed body rules out.
 
-        A proxy that answers 407 has not forwarded the request, so the method does not matter.
+        A proxy that sends 407 has not forwarded the request, so any method can be sent again.
         """
         body = self._request.body
-        return (body is None or isinstance(body, bytes)) and self._authorization.follows(head)
+        return (body is None or isinstance(body, bytes)) and self._authorization.continues_after(head)

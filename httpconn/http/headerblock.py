@@ -1,20 +1,20 @@
-"""Field blocks, counted while they arrive: the head of a message and the trailer section of a chunked body."""
+"""Buffers for header blocks: the head of a message, or the trailer section of a chunked body."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from .faults import HeaderTooLarge, RemoteProtocolError
+from ..errors import HeaderTooLarge, ProtocolError
 
-__all__ = ["EMPTY_LINES", "TOKEN", "FieldBlock", "anything", "head_begins"]
+__all__ = ["EMPTY_LINES", "TOKEN", "FieldBlock", "head_begins", "match_any"]
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-"""RFC 9110 section 5.6.2, as the source of a regular expression."""
+"""The regular expression of a token (RFC 9110 section 5.6.2)."""
 
-# RFC 9112 section 2.2: empty lines before a start line are ignored. Old servers send one after a body.
+# RFC 9112 section 2.2: a recipient ignores empty lines before a start line. Old servers send one after a body.
 EMPTY_LINES = rb"(?:\r?\n){0,8}+"
-"""Empty lines before a start line, as the source of a regular expression."""
+"""The regular expression of up to eight empty lines before a start line."""
 
 _empty_lines = re.compile(EMPTY_LINES).match
 _field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
@@ -22,9 +22,9 @@ _field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
 head_begins: Callable[[bytes | bytearray], object] = re.compile(
     EMPTY_LINES + rb"\r?(?:HTTP/|(?:H(?:T(?:TP?)?)?)?\Z)"
 ).match
-"""Match bytes that begin as the head of a response, or may do so with the next bytes."""
+"""Match bytes that begin like the head of a response, or that may do so with the next bytes."""
 
-anything: Callable[[bytes | bytearray], object] = re.compile(rb"").match
+match_any: Callable[[bytes | bytearray], object] = re.compile(rb"").match
 """Match any bytes."""
 
 
@@ -40,9 +40,9 @@ class FieldBlock:
     A line ends in CRLF or, as RFC 9112 section 2.2 allows, in LF.
 
     Args:
-        begins: matches the bytes with which a block can begin.
-        max_fields: the number of fields allowed. A folded field is one.
-        max_bytes: the size allowed, in bytes, with line ends, start line and empty lines before it.
+        begins: a pattern function that matches the first bytes of a valid block.
+        max_fields: maximum number of fields. A folded field counts once.
+        max_bytes: maximum size in bytes, including line ends, the start line and empty lines before it.
     """
 
     __slots__ = ("_begins", "_fields", "_max_bytes", "_max_fields", "_pending")
@@ -56,17 +56,18 @@ class FieldBlock:
 
     @property
     def pending(self) -> bytes:
-        """The bytes received so far of a block that has not ended."""
+        """The bytes received so far of an incomplete block."""
         return bytes(self._pending)
 
     def gather(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take bytes, and return the block through its empty line and the bytes after it.
+        """Add received bytes to the block.
 
         Returns:
-            Empty bytes as the block, until its end has arrived.
+            The block through its empty line, and the bytes after it. Both are empty until the block is complete.
 
         Raises:
-            RemoteProtocolError: the block is too large, or begins as no block does.
+            ProtocolError: the first bytes cannot begin a block.
+            HeaderTooLarge: the block exceeds its limits.
         """
         pending = self._pending
         held = len(pending)
@@ -75,9 +76,9 @@ class FieldBlock:
             pending += data
             text = pending
         start = _start_line(text) if text[:1] in b"\r\n" else 0
-        since, most = max(start, held - 2), self._max_bytes
-        end = text.find(b"\n\r\n", since, most) + 3
-        bare = text.find(b"\n\n", since, most if end < 3 else end)
+        since, limit = max(start, held - 2), self._max_bytes
+        end = text.find(b"\n\r\n", since, limit) + 3
+        bare = text.find(b"\n\n", since, limit if end < 3 else end)
         if bare >= 0:
             end = bare + 2
         if end < 3:
@@ -105,7 +106,7 @@ class FieldBlock:
 
     def _check(self, block: bytes | bytearray, fields: int) -> None:
         if not self._begins(block):
-            raise RemoteProtocolError("no HTTP/1 message")
+            raise ProtocolError("the received bytes are not an HTTP/1 message")
         if fields > self._max_fields:
             raise HeaderTooLarge("The response has too many header fields")
         if len(block) > self._max_bytes:

@@ -13,24 +13,24 @@ from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
-from .http1body import READ_SIZE, GiveBack, HTTP1Incoming
+from .http1body import READ_SIZE, HTTP1Incoming, Release
 from .http1protocol import HTTP11Connection
-from .tracing import told, traced_head, traced_request
+from .tracing import trace_step, traced_head, traced_request
 
-# RFC 9110 section 9.2.2: sent twice, these do what they do once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""The idempotent methods (RFC 9110 section 9.2.2)."""
 
 
 class Stale(Exception):
-    """A kept connection ended before a byte of the response came, so the server need not have seen the request."""
+    """A reused connection ended before any byte of the response. The server may not have seen the request."""
 
 
 class Connection:
-    """A wire, and the HTTP/1.1 that is spoken on it.
+    """A connected socket stream and its HTTP/1.1 state.
 
     Attributes:
-        socket_stream: the connected socket, with TLS where that is used.
-        interruption: may end the request that uses it now.
+        socket_stream: the connected socket, with or without TLS.
+        interruption: can interrupt the current request; None if nothing can.
     """
 
     __slots__ = ("_http", "_is_used", "_runtime", "interruption", "socket_stream")
@@ -47,39 +47,42 @@ class Connection:
         )
 
     def attach(self, interruption: Interruption) -> None:
-        """Let an interruption end the request that uses the connection now."""
+        """Close the connection if ``interruption`` interrupts the current request."""
         self.interruption = interruption
         interruption.attach(self, self.socket_stream.close)
 
     def detach(self) -> None:
-        """End that: the request is over."""
+        """Undo ``attach`` when the request has ended."""
         if self.interruption is not None:
             self.interruption.detach(self)
             self.interruption = None
 
     def is_fresh(self) -> bool:
-        """Return whether the next request may be sent on it."""
+        """Return whether the connection can take the next request."""
         return self._http.reusable and self.socket_stream.is_fresh()
 
     def close(self) -> None:
-        """Close it, and wake the caller that waits for it."""
+        """Close the connection, and wake the caller that waits for it."""
         self.socket_stream.close()
 
     async def exchange(
-        self, request: Request, timeouts: AttemptTimeouts, give_back: GiveBack, interruption: Interruption | None = None
+        self, request: Request, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None = None
     ) -> HTTP1Incoming:
         """Send a request and receive the head of its response.
 
         Args:
-            request: what is sent.
-            timeouts: the limits of each step.
-            give_back: is called at the end of the body.
-            interruption: ends what is waited for.
+            request: the request.
+            timeouts: the time limits of each step, in seconds.
+            release: called at the end of the body.
+            interruption: can interrupt the exchange.
 
         Raises:
-            Stale: the request may be sent again on another connection.
+            Stale: the connection was stale. The request may be sent again on another connection.
+            TransportError: the connection failed or a step timed out.
+            ProtocolError: the response violates HTTP.
+            HeaderTooLarge: the response head exceeds its limits.
         """
-        kept, self._is_used = self._is_used, True
+        is_reused, self._is_used = self._is_used, True
         if interruption is not None:
             self.attach(interruption)
         try:
@@ -87,18 +90,18 @@ class Connection:
                 is_traced = request.trace is not None
                 await (self._send_traced(request, timeouts) if is_traced else self._send(request, timeouts))
             except WriteFailed:
-                # A server may refuse early, and end its side before the request is whole: the response counts.
+                # A server may respond and stop reading before it has the whole body. Receive that response.
                 if request.body is None:
                     raise
             head = await (self._receive_traced(request, timeouts) if is_traced else self._receive_head(timeouts))
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
-            if kept and not self._http.answered and may_be_repeated(request):
+            if is_reused and not self._http.has_response and may_be_repeated(request):
                 raise Stale from error
             raise
-        return HTTP1Incoming(self.socket_stream, self._http, head, timeouts, give_back)
+        return HTTP1Incoming(self.socket_stream, self._http, head, timeouts, release)
 
     def _send_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, None]:
-        """Send the head and the body apart, as they are reported."""
+        """Send the head and the body in separate steps, as trace callbacks expect."""
         info = {"request": traced_request(request)}
 
         async def send_head() -> None:
@@ -106,15 +109,15 @@ class Connection:
             await self.socket_stream.send(head, timeouts.until(timeouts.write))
 
         async def send() -> None:
-            await told(self._runtime, request, "http11.send_request_headers", info, send_head())
+            await trace_step(self._runtime, request, "http11.send_request_headers", info, send_head())
             body = self._send(request, timeouts, head_is_sent=True)
-            await told(self._runtime, request, "http11.send_request_body", info, body)
+            await trace_step(self._runtime, request, "http11.send_request_body", info, body)
 
         return send()
 
     def _receive_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, Head]:
         info, receiving = {"request": traced_request(request)}, self._receive_head(timeouts)
-        return told(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
+        return trace_step(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
 
     async def _send(self, request: Request, timeouts: AttemptTimeouts, *, head_is_sent: bool = False) -> None:
         http, socket_stream, body = self._http, self.socket_stream, request.body
@@ -123,9 +126,9 @@ class Connection:
         else:
             head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
         if body is None:
-            rest = socket_stream.send_at_once(head) if head else None
-            if rest is not None:
-                await socket_stream.send(rest, timeouts.until(timeouts.write))
+            unsent = socket_stream.send_at_once(head) if head else None
+            if unsent is not None:
+                await socket_stream.send(unsent, timeouts.until(timeouts.write))
             return
         if isinstance(body, bytes):
             await self._send_whole(head, http.send_body(body) + http.end_body(), timeouts)
@@ -140,7 +143,9 @@ class Connection:
         if len(body) <= PORTION:
             await self.socket_stream.send(head + body, timeouts.until(timeouts.write))
             return
-        await self.socket_stream.send(head, timeouts.until(timeouts.write))  # rather than hold all of it twice
+        await self.socket_stream.send(
+            head, timeouts.until(timeouts.write)
+        )  # joining head and body would copy a large body
         await self.socket_stream.send_large(body, partial(timeouts.until, timeouts.write))
 
     async def _receive_head(self, timeouts: AttemptTimeouts) -> Head:
@@ -152,5 +157,5 @@ class Connection:
 
 
 def may_be_repeated(request: Request) -> bool:
-    """Return whether a request may be sent again though the server may have processed it (RFC 9110 section 9.2.2)."""
+    """Return whether a request may be sent again even if the server processed it (RFC 9110 section 9.2.2)."""
     return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

@@ -1,4 +1,4 @@
-"""A response over HTTP/1.1, whose body comes from its connection."""
+"""Responses whose bodies still arrive: the interface, and its HTTP/1.1 implementation."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ..runtime.timeouts import AttemptTimeouts
 from . import http1protocol as http11
 
 READ_SIZE = 64 * 1024
-"""Bytes received at once: more would be allocated anew by the system each time."""
+"""Maximum bytes of one read. The allocator maps larger buffers from the system on each read, which is slower."""
 
 MAX_DISCARDED_READS = 4
-"""Reads of a body that nobody needs."""
+"""Maximum number of reads that discard the remaining body to keep a connection usable."""
 
 
-class GiveBack(Protocol):
-    """What ends an exchange."""
+class Release(Protocol):
+    """A function that ends an exchange and releases its connection."""
 
     def __call__(self, *, reusable: bool) -> None:
-        """Take the connection back, and whether it can serve another exchange."""
+        """Release the connection; ``reusable`` says whether it can serve another exchange."""
 
 
 class Incoming(ABC):
-    """A response whose body is still to come.
+    """A response with a received head and a body that still arrives.
 
     Attributes:
         head: the head of the response.
-        complete: whether the end of the body was received.
-        closed: whether the connection was given back.
+        complete: whether the end of the body has arrived.
+        closed: whether the response has released its connection.
     """
 
     __slots__ = ("_extensions", "_socket_stream", "closed", "complete", "head")
@@ -44,52 +44,57 @@ class Incoming(ABC):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What httpx calls the extensions of a response."""
+        """The response extensions of httpx."""
         if self._extensions is None:
             head = self.head
             self._extensions = {
                 "http_version": head.version,
                 "reason_phrase": head.reason,
-                "network_stream": self._socket_stream,  # not self: a response that is dropped frees its slot at once
+                # Not self: without a reference cycle, a dropped response frees its slot at once.
+                "network_stream": self._socket_stream,
             }
         return self._extensions
 
-    def shown_as(self, head: Head, extensions: dict[str, Any]) -> Self:
-        """The same under a head that somebody may have changed."""
+    def with_head(self, head: Head, extensions: dict[str, Any]) -> Self:
+        """Replace the head and the extensions, which a hook may have changed, and return the response."""
         self.head, self._extensions = head, extensions
         return self
 
     @property
     @abstractmethod
     def remaining(self) -> int:
-        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
 
     @abstractmethod
     def take(self) -> bytes:
-        """What has come already, mostly with the header; errors as of ``receive``."""
+        """Return the bytes that arrived already, often with the head. Raises the errors of ``receive``."""
 
     @abstractmethod
     async def receive(self) -> bytes:
-        """Return the next bytes, transfer coding removed; empty at the end.
+        """Return the next bytes of the body without transfer coding, or empty bytes at its end.
 
         Raises:
             ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: nothing came in time.
-            ProtocolError: the body breaks HTTP, or ended too early.
+            ReadTimedOut: no bytes arrived within the read timeout.
+            ProtocolError: the body violates HTTP.
+            TruncatedBody: the connection ended before the body.
         """
 
     @abstractmethod
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+        """Receive up to ``remaining`` bytes into a buffer, and return their number, at least 1.
+
+        Raises the errors of ``receive``.
+        """
 
     async def discard(self) -> None:
-        """Receive the rest of a body that nobody needs, if it is short, so that the connection can be used again."""
+        """Receive and drop a short remaining body, so that the connection can be reused. Close after a long one."""
         try:
             for _ in range(MAX_DISCARDED_READS):
                 if not await self.receive():
                     return
         except (TransportError, ProtocolError, HeaderTooLarge):
-            pass  # the connection is closed already
+            pass  # the error has closed the connection
         self.abandon()
 
     def _require_open(self) -> None:
@@ -98,30 +103,30 @@ class Incoming(ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Close; it never waits."""
+        """Close the response without waiting."""
 
     async def close(self) -> None:
-        """The same; it never waits."""
+        """Close the response. An alias of ``abandon`` that callers can await."""
         self.abandon()
 
 
 class HTTP1Incoming(Incoming):
-    """A response whose body is still to come. At its end, or when it is closed, the connection goes back to the pool.
+    """A response over HTTP/1.1. Its connection returns to the pool at the end of the body or on close.
 
     Args:
-        socket_stream: the connection that the bytes come from.
-        http: what is spoken on it.
+        socket_stream: the source of the body's bytes.
+        http: the protocol state of the connection.
         head: the head of the response.
-        timeouts: the read timeout applies to each wait for more.
-        give_back: takes the connection at the end.
+        timeouts: time limits in seconds. The read timeout applies to each wait for bytes.
+        release: called once at the end.
 
     Attributes:
-        head: the same.
-        complete: whether the end of the body was received.
-        closed: whether the connection was given back.
+        head: the head of the response.
+        complete: whether the end of the body has arrived.
+        closed: whether the response has released its connection.
     """
 
-    __slots__ = ("_give_back", "_http", "_is_over", "_timeouts")
+    __slots__ = ("_http", "_is_over", "_release", "_timeouts")
 
     def __init__(
         self,
@@ -129,12 +134,12 @@ class HTTP1Incoming(Incoming):
         http: http11.HTTP11Connection,
         head: Head,
         timeouts: AttemptTimeouts,
-        give_back: GiveBack,
+        release: Release,
     ) -> None:
         self._socket_stream = socket_stream
         self._http = http
         self._timeouts = timeouts
-        self._give_back = give_back
+        self._release = release
         self._extensions: dict[str, Any] | None = None
         self._is_over = False
         self.head: Head = head
@@ -143,11 +148,11 @@ class HTTP1Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
         return 0 if self.closed else self._http.direct_remaining or 0
 
     def take(self) -> bytes:
-        """What has come already, mostly with the header; errors as of ``receive``."""
+        """Return the bytes that arrived already, often with the head. Raises the errors of ``receive``."""
         if self.closed:
             self._require_open()
         http = self._http
@@ -158,12 +163,13 @@ class HTTP1Incoming(Incoming):
         return data
 
     async def receive(self) -> bytes:
-        """Return the next bytes, transfer coding removed; empty at the end.
+        """Return the next bytes of the body without transfer coding, or empty bytes at its end.
 
         Raises:
             ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: nothing came in time.
-            ProtocolError: the body breaks HTTP, or ended too early.
+            ReadTimedOut: no bytes arrived within the read timeout.
+            ProtocolError: the body violates HTTP.
+            TruncatedBody: the connection ended before the body.
         """
         if self.complete:
             return b""
@@ -181,21 +187,24 @@ class HTTP1Incoming(Incoming):
         except BaseException:
             self.abandon()
             raise
-        self._look_for_the_end(http)
+        self._close_if_complete(http)
         return data
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+        """Receive up to ``remaining`` bytes into a buffer, and return their number, at least 1.
+
+        Raises the errors of ``receive``.
+        """
         self._require_open()
         try:
-            # Given back at once: an error keeps this frame, and what views a buffer keeps it from being closed.
+            # Release the view now: a traceback keeps this frame, and a live view prevents the buffer from closing.
             with buffer[: self.remaining] as room:
                 count = await self._socket_stream.receive_into(room, self._timeouts.until(self._timeouts.read))
             self._count(self._http, count)
         except BaseException:
             self.abandon()
             raise
-        self._look_for_the_end(self._http)
+        self._close_if_complete(self._http)
         return count
 
     async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
@@ -215,14 +224,16 @@ class HTTP1Incoming(Incoming):
         else:
             http.receive(b"")
 
-    def _look_for_the_end(self, http: http11.HTTP11Connection) -> None:
+    def _close_if_complete(self, http: http11.HTTP11Connection) -> None:
         if http.complete:
             self.complete = True
             self.abandon()
 
     def abandon(self) -> None:
-        """Close; a connection whose response was not read to its end is of no further use."""
+        """Close the response. A connection with an unread body cannot be reused, so it closes too."""
         if not self._is_over:
             self.closed = True
-            self._give_back(reusable=self._http.reusable)
-            self._is_over = True  # only now: a signal handler may interrupt the call before
+            self._release(reusable=self._http.reusable)
+            self._is_over = (
+                True  # set last: a signal handler may interrupt the call above, and the next abandon repeats it
+            )

@@ -1,7 +1,7 @@
-"""The heads of HTTP/1.1 messages: write those of requests, read those of responses, and decide their framing.
+"""Heads and framing of HTTP/1.1 messages: writes the heads of requests and reads the heads of responses.
 
-A response that can be read in only one way is delivered, even if its form is irregular. Its head and its framing name
-the irregularity, so that the connection is not reused.
+A response with only one possible meaning is delivered even if its form is irregular. The functions report the
+irregularity, and the connection is not reused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..core.messages import FieldValues, Head
-from .faults import LocalProtocolError, RemoteProtocolError
+from ..errors import MalformedRequest, ProtocolError
 from .headerblock import EMPTY_LINES, TOKEN
 
 __all__ = [
@@ -22,11 +22,11 @@ __all__ = [
     "RequestFields",
     "are_fields",
     "by_name",
+    "normalize_lines",
     "read_fields",
     "read_framing",
     "read_head",
-    "reframed",
-    "unfolded",
+    "with_regular_framing",
     "write_connect_line",
     "write_fields",
     "write_request_line",
@@ -38,19 +38,19 @@ _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 _request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
 _field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullmatch
 _each_field = re.compile(rb"(?<=\n)(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")\r\n").findall
-# RFC 9112 section 4: the reason may be empty, and servers drop the space before it as well.
+# RFC 9112 section 4: the reason may be empty. Some servers then omit the space before it.
 _status_line = re.compile(rb"HTTP/(1\.[01]|2(?:\.0)?) ([1-9][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
 _empty_lines = re.compile(EMPTY_LINES).match
 _line_end = re.compile(rb"\r?\n")
-# White space before the line end belongs to the fold. It is tried from its first byte only, or long rows of it would
-# take quadratic time.
+# White space before the line end belongs to the fold. The pattern matches from the first byte of a run of white space
+# only: trying every byte of a long run would take quadratic time.
 _fold = re.compile(rb"(?:(?<![ \t])[ \t]++)?+\r\n[ \t]++")
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
-_MAX_REMEMBERED_LINE = 64
+_MAX_CACHED_LINE = 64
 
 
 class Framing(NamedTuple):
-    """How a body ends: after ``length`` bytes, with its last chunk, or (neither) with the connection.
+    """The end of a body: after ``length`` bytes, after the last chunk, or (neither) at the end of the connection.
 
     Attributes:
         irregular: the irregularity of the framing fields, or an empty string.
@@ -63,7 +63,7 @@ class Framing(NamedTuple):
 
 
 class RequestFields(NamedTuple):
-    """The field lines of a request as bytes, through the empty line, and the framing they declare."""
+    """The encoded field lines of a request through the empty line, and the framing that they declare."""
 
     block: bytes
     framing: Framing
@@ -73,22 +73,23 @@ def read_head(block: bytes) -> tuple[Head, str]:
     """Read the head of a response, from its first byte through its empty line.
 
     Returns:
-        The head, whose version is that by which the response is read, HTTP/1.0 or HTTP/1.1; and the irregularity of
-        its form, or an empty string.
+        The head, and the irregularity of its form or an empty string. The head's version is HTTP/1.0 or HTTP/1.1, the
+        version whose rules apply to the response.
 
     Raises:
-        RemoteProtocolError: the head is malformed (RFC 9112 sections 4 and 5): a bare CR or another control
+        ProtocolError: the head is malformed (RFC 9112 sections 4 and 5): it has a bare CR or another control
             character, an invalid name, white space before a colon, or a line without a field.
     """
     irregular = ""
     fields = read_fields(block)
     if fields is None:
-        block, irregular = unfolded(block)
+        block, irregular = normalize_lines(block)
         fields = read_fields(block)
     line = block[: block.find(b"\r\n")]
-    version, status, reason, unusual = (_remembered if len(line) <= _MAX_REMEMBERED_LINE else _read_status_line)(line)
+    read_line = _cached_status_line if len(line) <= _MAX_CACHED_LINE else _read_status_line
+    version, status, reason, unusual = read_line(line)
     if fields is None:
-        raise RemoteProtocolError("the header is malformed: a line is not a field")
+        raise ProtocolError("the header is malformed: a line is not a field")
     return Head(status, reason, version, fields, by_name(fields)), irregular or unusual
 
 
@@ -99,26 +100,26 @@ def read_fields(block: bytes) -> Fields | None:
         The fields, or None if a line is not a field that ends in CRLF.
     """
     fields: Fields = _each_field(block, block.find(b"\r\n") + 1)
-    # Each field is a line of its own. If there are as many fields as lines, no line hides between them.
+    # Each field occupies one line. Equal counts of fields and lines prove that every line is a field.
     if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
         return None
-    if b" \r" in block or b"\t\r" in block:  # RFC 9112 section 5.1: white space around a value is not part of it
+    if b" \r" in block or b"\t\r" in block:  # RFC 9112 section 5.1: the value excludes surrounding white space
         fields = [(name, value.rstrip(b" \t")) for name, value in fields]
     return fields
 
 
-def unfolded(block: bytes) -> tuple[bytes, str]:
-    """Rewrite an irregular block in the regular form of RFC 9112, as its sections 2.2 and 5.2 ask of a client.
+def normalize_lines(block: bytes) -> tuple[bytes, str]:
+    """Rewrite the lines of an irregular block in the form that RFC 9112 sections 2.2 and 5.2 describe.
 
-    Empty lines before the start line are dropped, a line end without CR gets one, and a fold becomes a space.
+    The function drops empty lines before the start line, ends each line in CRLF, and replaces each fold by a space.
 
     Returns:
-        The rewritten block, which may still be malformed, and the irregularity.
+        The rewritten block, which may still be malformed, and the name of the irregularity.
     """
     leading = _empty_lines(block)
     plain = _line_end.sub(b"\r\n", block[leading.end() if leading else 0 :])
     start, end, fields = plain.partition(b"\r\n")
-    # White space before the first field has no meaning that all readers share (RFC 9112 section 2.2).
+    # Recipients disagree about white space before the first field (RFC 9112 section 2.2), so it stays and is rejected.
     regular = start + end + (_fold.sub(b" ", fields) if fields[:1] not in (b" ", b"\t") else fields)
     if block[:1] in b"\r\n":
         return regular, "an empty line before the status line"
@@ -126,7 +127,7 @@ def unfolded(block: bytes) -> tuple[bytes, str]:
 
 
 def by_name(fields: Fields) -> FieldValues:
-    """Fields by name in lower case; the lines of one name are joined in their order (RFC 9110 section 5.3)."""
+    """Map lower-case names to values, and join the values of repeated fields in order (RFC 9110 section 5.3)."""
     values = {name.lower(): value for name, value in fields}
     if len(values) < len(fields):
         values.clear()
@@ -139,26 +140,26 @@ def by_name(fields: Fields) -> FieldValues:
 def _read_status_line(line: bytes) -> tuple[bytes, int, bytes, str]:
     match = _status_line(line)
     if match is None:
-        raise RemoteProtocolError("the status line is malformed, or its version or status unknown")
+        raise ProtocolError("the status line is malformed, or has an unknown version or status")
     version, status, reason = match.groups()
-    if status == b"101":  # RFC 9110 section 7.8: only an Upgrade that was asked for can be granted
-        raise RemoteProtocolError("the server switches protocols unasked")
+    if status == b"101":  # RFC 9110 section 7.8: no request asks for an Upgrade
+        raise ProtocolError("the server switches protocols, which the request did not ask for")
     irregular = ""
-    if version[:1] == b"2":  # written by servers behind a proxy that speaks HTTP/2
+    if version[:1] == b"2":  # some servers behind an HTTP/2 proxy write this
         version, irregular = b"1.1", "a version of HTTP/2 in a status line"
-    elif status >= b"600":  # RFC 9110 section 15: a client handles it as 5xx
+    elif status >= b"600":  # RFC 9110 section 15: a client treats it as 5xx
         irregular = f"the status {int(status)}"
     return b"HTTP/" + version, int(status), reason or b"", irregular
 
 
-_remembered = lru_cache(maxsize=128)(_read_status_line)
+_cached_status_line = lru_cache(maxsize=128)(_read_status_line)
 
 
 def read_framing(version: bytes, values: FieldValues) -> Framing:
-    """Decide the end of a body (RFC 9112 section 6.3) and of the connection (section 9.3) by the header fields.
+    """Decide where a body ends (RFC 9112 section 6.3) and whether the connection persists (section 9.3).
 
     Raises:
-        RemoteProtocolError: two readers could understand the fields differently.
+        ProtocolError: two recipients could read the fields differently.
     """
     length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
     keep_alive = version == b"HTTP/1.1" and (options is None or not _says_close(options))
@@ -173,16 +174,17 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
 
 
 def _is_chunked(coding: bytes) -> bool:
-    """Whether a Transfer-Encoding says chunked, once or more often, rather than that no coding was applied.
+    """Return whether a Transfer-Encoding names chunked, at least once, rather than no coding.
 
     Raises:
-        RemoteProtocolError: it says something else. No TE is sent, so that nothing else may be (RFC 9112 section 7.4).
+        ProtocolError: it names another coding. Requests have no TE field, so a server must not apply another coding
+            (RFC 9112 section 7.4).
     """
     if coding == b"chunked":
         return True
-    codings = {*_members(coding)} - {b""}
+    codings = {*_list_members(coding)} - {b""}
     if not codings or codings - {b"chunked", b"identity"}:
-        raise RemoteProtocolError("the Transfer-Encoding is not chunked")
+        raise ProtocolError("the Transfer-Encoding is not chunked")
     return b"chunked" in codings
 
 
@@ -196,42 +198,42 @@ def _unlike_chunked(version: bytes, length: bytes | None, coding: bytes) -> str:
 
 
 def _repeated_length(value: bytes) -> int:
-    """Return the number of a Content-Length that is repeated without a difference (RFC 9112 section 6.3, rule 5)."""
-    lengths = _members(value)
+    """Return the number of a Content-Length that repeats the same value (RFC 9112 section 6.3, rule 5)."""
+    lengths = _list_members(value)
     if not all(each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS for each in lengths) or len({*map(int, lengths)}) > 1:
-        raise RemoteProtocolError("Content-Length is invalid, or repeated with a difference")
+        raise ProtocolError("Content-Length is invalid, or repeated with different values")
     return int(lengths[0])
 
 
-def _members(value: bytes) -> list[bytes]:
+def _list_members(value: bytes) -> list[bytes]:
     return [each.strip(b" \t") for each in value.lower().split(b",")]
 
 
 _FRAMING_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 
 
-def reframed(head: Head, framing: Framing) -> Head:
-    """Replace irregular framing fields by the one, if any, that was understood.
+def with_regular_framing(head: Head, framing: Framing) -> Head:
+    """Replace irregular framing fields by the one field, if any, that determines the framing.
 
-    RFC 9110 section 8.6 and RFC 9112 section 6.3 have a recipient do so before anybody else reads the fields.
+    RFC 9110 section 8.6 and RFC 9112 section 6.3 require this before a recipient passes the fields on.
     """
-    understood: dict[bytes, bytes] = {}
+    effective: dict[bytes, bytes] = {}
     if framing.chunked:
-        understood[b"transfer-encoding"] = b"chunked"
+        effective[b"transfer-encoding"] = b"chunked"
     elif framing.length is not None:
-        understood[b"content-length"] = b"%d" % framing.length
+        effective[b"content-length"] = b"%d" % framing.length
     fields = []
     for name, value in head.fields:
         key = name.lower()
         if key not in _FRAMING_FIELDS:
             fields.append((name, value))
-        elif key in understood:
-            fields.append((name, understood.pop(key)))
+        elif key in effective:
+            fields.append((name, effective.pop(key)))
     return head._replace(fields=fields, values=by_name(fields))
 
 
 def are_fields(fields: Fields) -> bool:
-    """Whether all are header fields by RFC 9110 section 5, whoever has read them."""
+    """Return whether all are valid header fields by RFC 9110 section 5."""
     return _is_block(_block(fields), len(fields))
 
 
@@ -240,41 +242,53 @@ def _block(fields: Fields) -> bytes:
 
 
 def _is_block(block: bytes, count: int) -> bool:
-    # As many lines as fields: so none of them hides another.
+    # Equal counts prove that no field contains a second line.
     return _field_lines(block) is not None and block.count(b"\n") == count
 
 
 def _says_close(value: bytes) -> bool:
-    return value != b"keep-alive" and b"close" in _members(value)
+    return value != b"keep-alive" and b"close" in _list_members(value)
 
 
 def write_request_line(method: bytes, target: bytes) -> bytes:
-    """The request line of RFC 9112 section 3. LocalProtocolError: it cannot be sent as one."""
+    """Encode the request line (RFC 9112 section 3).
+
+    Raises:
+        MalformedRequest: the method or the target is invalid.
+    """
     line = b"%b %b HTTP/1.1\r\n" % (method, target)
-    if not _request_line(line) or method == b"CONNECT":  # a tunnel is not an exchange
-        raise LocalProtocolError("the method or the target of the request is invalid")
+    if not _request_line(line) or method == b"CONNECT":  # send_connect opens tunnels
+        raise MalformedRequest("the method or the target of the request is invalid")
     return line
 
 
 def write_connect_line(authority: bytes) -> bytes:
-    """The request line for a tunnel. LocalProtocolError: the authority is no host and port."""
+    """Encode the request line of a CONNECT request.
+
+    Raises:
+        MalformedRequest: the authority is not a host and a port.
+    """
     line = b"CONNECT %b HTTP/1.1\r\n" % authority
     if not _request_line(line):
-        raise LocalProtocolError("the host of the request is invalid")
+        raise MalformedRequest("the host of the request is invalid")
     return line
 
 
 def write_fields(fields: Fields) -> RequestFields:
-    """The header of a request. LocalProtocolError: a field, the Host (section 3.2) or the framing is invalid."""
+    """Encode the header section of a request.
+
+    Raises:
+        MalformedRequest: a field, the Host field (RFC 9112 section 3.2) or the framing is invalid.
+    """
     block = _block(fields)
     if not _is_block(block, len(fields)):
-        raise LocalProtocolError("a header of the request is invalid")
+        raise MalformedRequest("a header of the request is invalid")
     if sum(name.lower() == b"host" for name, _ in fields) != 1:
-        raise LocalProtocolError("the request needs exactly one Host header")
+        raise MalformedRequest("the request needs exactly one Host header")
     try:
         framing = read_framing(b"HTTP/1.1", by_name(fields))
-    except RemoteProtocolError as error:
-        raise LocalProtocolError(f"the request's framing is invalid: {error}") from None
+    except ProtocolError as error:
+        raise MalformedRequest(f"the request's framing is invalid: {error}") from None
     if framing.irregular:
-        raise LocalProtocolError(f"the request's framing is invalid: it has {framing.irregular}")
+        raise MalformedRequest(f"the request's framing is invalid: it has {framing.irregular}")
     return RequestFields(block + b"\r\n", framing)

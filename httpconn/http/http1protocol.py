@@ -1,15 +1,22 @@
-"""The client's side of an HTTP/1.1 connection, without I/O: bytes to send out, bytes received in.
+"""The client side of an HTTP/1.1 connection, without I/O.
 
-A response's head is read in one piece. A body of known length is only counted, and may be received straight into a
-buffer of the caller's. A chunked body has its own decoder.
+The protocol collects a response's head until it is complete and parses it at once. It only counts a body of known
+length, so the caller may receive such a body directly into its own buffer. A decoder reads chunked bodies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import (
+    Disconnected,
+    HeaderTooLarge,
+    HTTPConnError,
+    MalformedRequest,
+    ProtocolError,
+    TruncatedBody,
+)
 from .chunked import ChunkedDecoder
-from .faults import Disconnected, HeaderTooLarge, LocalProtocolError, RemoteProtocolError, truncated
 from .headerblock import FieldBlock, head_begins
 from .http1heads import (
     Fields,
@@ -18,7 +25,7 @@ from .http1heads import (
     RequestFields,
     read_framing,
     read_head,
-    reframed,
+    with_regular_framing,
     write_connect_line,
     write_fields,
     write_request_line,
@@ -27,29 +34,31 @@ from .http1heads import (
 __all__ = ["HTTP11Connection", "Head"]
 
 MAX_INTERIM_RESPONSES = 64
+"""Maximum number of interim (1xx) responses to one request."""
 
 _TUNNEL = Framing(0, False, True, "")
 
 
 class HTTP11Connection:
-    """One connection, over as many exchanges as it lasts for. An exchange at a time; no pipelining.
+    """The state of one HTTP/1.1 connection, which carries one exchange at a time. It does not pipeline.
 
-    Call ``send_head``, ``send_body`` any number of times and ``end_body``, and send what they return; give what the
-    peer sends to ``receive``. The order of sending and receiving is free: an answer may come early.
+    For each request, call ``send_head``, then ``send_body`` for each part of the body, then ``end_body``, and send the
+    bytes that they return. Pass all received bytes to ``receive``, at any time: a response may arrive before the
+    request is complete.
 
     Args:
-        max_headers: the number of header fields, and of trailer fields, that an answer may have.
-        max_header_bytes: the size of an answer's head, of its trailer section, and of all interim heads before it, in
-            bytes.
-        strict: reject an irregular response. Without it the response is delivered, and its connection is not reused.
+        max_headers: maximum number of header fields in a response, and of trailer fields.
+        max_header_bytes: maximum size in bytes of a response's head, of its trailer section, and of all interim heads
+            before it.
+        strict: reject irregular responses. Otherwise they are delivered, and their connection is not reused.
 
     Attributes:
-        head: the head of the final answer, or None before it is there.
-        complete: whether no answer is outstanding.
-        ahead: whether bytes came behind an answer.
-        answered: whether any byte came since the request was begun.
-        chunked: whether the body of the answer is in chunks.
-        close_delimited: whether the end of the connection is the only end of the body, so that a cut is not noticed.
+        head: the head of the final response; None until it has arrived.
+        complete: whether no response is outstanding.
+        has_excess: whether bytes arrived after the end of a response.
+        has_response: whether any byte arrived since the request began.
+        chunked: whether the body of the response has the chunked transfer coding.
+        close_delimited: whether only the end of the connection ends the body, so that a truncation goes unnoticed.
     """
 
     __slots__ = (
@@ -68,11 +77,11 @@ class HTTP11Connection:
         "_step",
         "_strict",
         "_unsent",
-        "ahead",
-        "answered",
         "chunked",
         "close_delimited",
         "complete",
+        "has_excess",
+        "has_response",
         "head",
     )
 
@@ -89,35 +98,37 @@ class HTTP11Connection:
         self._parts: list[bytes] = []
         self._persistent = True
         self._remaining = 0
-        self._unsent: int | None = 0  # bytes of the request's body; None: chunked, and not ended
-        # A function of the class, not a bound method: no cycle, so that a dropped connection is freed at once.
-        self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unasked_bytes
-        self.ahead: bool = False
-        self.answered: bool = False
+        self._unsent: int | None = 0  # bytes of the request body; None: chunked and not ended
+        # A plain function instead of a bound method avoids a reference cycle, so a dropped connection is freed at once.
+        self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unexpected_bytes
         self.chunked: bool = False
         self.close_delimited: bool = False
         self.complete: bool = True
+        self.has_excess: bool = False
+        self.has_response: bool = False
         self.head: Head | None = None
 
     @property
     def reusable(self) -> bool:
-        """Whether the next request may be sent: both messages ended, and the connection persists.
+        """Whether the next request may be sent: both messages are complete, and the connection persists.
 
-        RFC 9112 section 9.3: no ``Connection: close`` in either, and HTTP/1.1. An answer that ends with the
-        connection, an irregular one, and bytes that came after a complete one, end it as well.
+        A connection persists if both messages have HTTP/1.1 and no ``Connection: close`` (RFC 9112 section 9.3). It
+        does not persist after a close-delimited or irregular response, or after bytes that follow a complete response.
         """
         return self.complete and self._persistent and self._unsent == 0
 
-    # The request.
+    # Sending requests.
 
     def send_head(self, method: bytes, target: bytes, headers: Fields) -> bytes:
-        """Begin an exchange: the head of its request.
+        """Begin an exchange, and return the encoded head of its request.
 
-        The framing of a body is what ``headers`` declare: Content-Length, ``Transfer-Encoding: chunked``, or no body.
-        LocalProtocolError: they or the rest are invalid, or the connection is not reusable.
+        The ``headers`` declare the framing of the body: Content-Length, ``Transfer-Encoding: chunked``, or no body.
+
+        Raises:
+            MalformedRequest: the method, the target or a field is invalid, or the connection is not reusable.
         """
         if not self.reusable:
-            raise LocalProtocolError("the connection cannot take another request")
+            raise MalformedRequest("the connection cannot take another request")
         line = write_request_line(method, target)
         fields = self._fields
         if fields is None or headers != self._fields_given:
@@ -129,66 +140,82 @@ class HTTP11Connection:
         return line + fields.block
 
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
-        """Begin the request for a tunnel (RFC 9110 section 9.3.6); the client sends first in one that was granted.
+        """Begin a CONNECT request, and return its encoded head. In the tunnel, the client sends first.
 
-        LocalProtocolError: as for ``send_head``.
+        See RFC 9110 section 9.3.6.
+
+        Raises:
+            MalformedRequest: the authority or a field is invalid, or the connection is not reusable.
         """
         if not self.reusable:
-            raise LocalProtocolError("the connection cannot take another request")
+            raise MalformedRequest("the connection cannot take another request")
         line = write_connect_line(authority)
         block = write_fields([(b"Host", authority), *headers]).block
         self.begin(b"CONNECT", keep_alive=True)
         return line + block
 
     def begin(self, method: bytes, *, keep_alive: bool) -> None:
-        """Begin an exchange whose request is written by somebody else."""
+        """Begin an exchange without encoding its request."""
         self._method = method
         self._persistent = keep_alive
         self._interim = self._interim_bytes = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
-        self.answered = self.chunked = self.close_delimited = self.complete = False
+        self.has_response = self.chunked = self.close_delimited = self.complete = False
         self.head = None
 
     def send_body(self, data: bytes) -> bytes:
-        """A part of the request's body. LocalProtocolError: more than the head declared."""
+        """Encode a part of the request body.
+
+        Raises:
+            MalformedRequest: the body exceeds the declared Content-Length.
+        """
         if self._unsent is None:
             return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty chunk would end the body
         if len(data) > self._unsent:
-            raise LocalProtocolError("the body of the request is longer than declared")
+            raise MalformedRequest("the body of the request is longer than declared")
         self._unsent -= len(data)
         return data
 
     def end_body(self) -> bytes:
-        """The end of the request's body. LocalProtocolError: less than the head declared was sent."""
+        """Encode the end of the request body.
+
+        Raises:
+            MalformedRequest: the body is shorter than the declared Content-Length.
+        """
         if self._unsent is None:
             self._unsent = 0
             return b"0\r\n\r\n"
         if self._unsent:
-            raise LocalProtocolError("the body of the request is shorter than declared")
+            raise MalformedRequest("the body of the request is shorter than declared")
         return b""
 
-    # The answer.
+    # Receiving responses.
 
     def receive(self, data: bytes) -> None:
-        """Take bytes from the peer; ``b""`` says that it sends no more.
+        """Process received bytes; ``b""`` means that the peer sends no more.
 
-        ProtocolError, HeaderTooLarge: they break HTTP; TruncatedBody, Disconnected: they end too early. What came of
-        the body before can still be taken.
+        ``take_body`` still returns the bytes of the body that arrived before an error.
+
+        Raises:
+            ProtocolError: the bytes violate HTTP.
+            HeaderTooLarge: the head or the trailer section exceeds a limit.
+            TruncatedBody: the connection ended within a response.
+            Disconnected: the connection ended before a response.
         """
         try:
             if data:
-                self.answered = True
+                self.has_response = True
                 self._step(self, data)
             else:
                 self._take_end()
-        except (RemoteProtocolError, HeaderTooLarge, Disconnected):
+        except (ProtocolError, HeaderTooLarge, Disconnected):
             self._persistent = False
             self._step = HTTP11Connection._broken_bytes
             raise
 
     def take_body(self) -> bytes:
-        """The bytes of the body that came since the last call."""
+        """Return the bytes of the body that arrived since the last call."""
         parts = self._parts
         if not parts:
             return b""
@@ -197,16 +224,16 @@ class HTTP11Connection:
 
     @property
     def direct_remaining(self) -> int | None:
-        """How many bytes the caller may receive straight into a buffer of its own, all of them body.
+        """The number of bytes of the body that the caller may receive directly into its own buffer.
 
-        None where the body's bytes must go through ``receive``. What has been received so far must be taken first.
+        None if all bytes must go through ``receive``. Call ``take_body`` for the bytes received so far first.
         """
         return self._remaining or None
 
     def received_direct(self, count: int) -> None:
-        """Say that ``count`` bytes of the body were received around ``receive``; not more than ``direct_remaining``."""
+        """Count bytes of the body that the caller received directly; at most ``direct_remaining``."""
         if not 0 <= count <= self._remaining:
-            raise LocalProtocolError("more was received than the body has")
+            raise MalformedRequest("more was received than the body has")
         self._remaining -= count
         if not self._remaining:
             self._finish()
@@ -217,11 +244,11 @@ class HTTP11Connection:
             if not block:
                 return
             head, irregular = read_head(block)
-            # RFC 9110 section 9.3.6: what frames a body has no meaning in a success to CONNECT.
+            # RFC 9110 section 9.3.6: a client ignores framing fields in a successful response to CONNECT.
             is_tunnel = self._method == b"CONNECT" and 200 <= head.status < 300
             framing = _TUNNEL if is_tunnel else read_framing(head.version, head.values)
             if framing.irregular:
-                head, irregular = reframed(head, framing), framing.irregular
+                head, irregular = with_regular_framing(head, framing), framing.irregular
             if irregular:
                 self._note_irregular(irregular)
             if head.status >= 200:
@@ -231,27 +258,25 @@ class HTTP11Connection:
                 return
             self._skip_interim(head, len(block))
 
-    def _note_irregular(self, what: str) -> None:
-        """Rule out that the connection is reused, or under strict framing reject the response."""
+    def _note_irregular(self, irregularity: str) -> None:
+        """Prevent reuse of the connection, or reject the response under strict framing."""
         if self._strict:
-            raise RemoteProtocolError(f"the response is irregular, which strict_framing rejects: {what}")
+            raise ProtocolError(f"the response is irregular, which strict_framing rejects: {irregularity}")
         self._persistent = False
 
     def _skip_interim(self, head: Head, size: int) -> None:
-        # RFC 9110 section 15.2: any number may precede the final response, and a client may ignore them. A limit
-        # keeps an endless row of them from passing for progress.
+        # RFC 9110 section 15.2: any number of interim responses may precede the final response, and a client may
+        # ignore them. The limits stop a server that sends interim responses without end.
         self._interim += 1
         self._interim_bytes += size
         if self._interim > MAX_INTERIM_RESPONSES:
-            raise RemoteProtocolError(
-                f"more than {MAX_INTERIM_RESPONSES} interim responses, the last with {head.status}"
-            )
+            raise ProtocolError(f"more than {MAX_INTERIM_RESPONSES} interim responses, the last with {head.status}")
         if self._interim_bytes > self._max_header_bytes:
             raise HeaderTooLarge("The interim responses are too large")
 
     def _begin_body(self, status: int, framing: Framing, data: bytes) -> None:
-        """Decide how the body ends, by the rules of RFC 9112 section 6.3 in their order."""
-        if self._method == b"HEAD" or status in (204, 304):  # rule 1; 1xx are skipped before
+        """Choose the framing of the body by the rules of RFC 9112 section 6.3, in their order."""
+        if self._method == b"HEAD" or status in (204, 304):  # rule 1; interim responses do not get here
             self._begin_counted(0, data)
         elif framing.chunked:  # rules 3 and 4
             self.chunked = True
@@ -270,7 +295,7 @@ class HTTP11Connection:
             return
         self._finish()
         if data:
-            self._unasked_bytes(data)
+            self._unexpected_bytes(data)
 
     def _continue_with(self, step: Callable[[HTTP11Connection, bytes], None], data: bytes) -> None:
         self._step = step
@@ -287,7 +312,7 @@ class HTTP11Connection:
         self._remaining = 0
         self._finish()
         if left:
-            self._unasked_bytes(data)
+            self._unexpected_bytes(data)
 
     def _chunked_bytes(self, data: bytes) -> None:
         chunks = self._chunks
@@ -296,33 +321,39 @@ class HTTP11Connection:
         if chunks.irregular:
             self._note_irregular(chunks.irregular)
         self._finish()
-        if chunks.rest:
-            self._unasked_bytes(chunks.rest)
+        if chunks.remaining:
+            self._unexpected_bytes(chunks.remaining)
 
     def _unbounded_bytes(self, data: bytes) -> None:
         self._parts.append(data)
 
-    def _unasked_bytes(self, _: bytes) -> None:
-        # Never the answer to a request that has yet to be sent: whatever it is, the connection is out of step.
-        self.ahead = True
+    def _unexpected_bytes(self, _: bytes) -> None:
+        # No request is outstanding, so these bytes belong to no response. The connection is out of sync.
+        self.has_excess = True
         self._persistent = False
 
     def _broken_bytes(self, _: bytes) -> None:
-        raise RemoteProtocolError("the connection is broken")
+        raise ProtocolError("the connection is broken")
 
     def _finish(self) -> None:
         self.complete = True
         self._chunks = None
-        self._step = HTTP11Connection._unasked_bytes
+        self._step = HTTP11Connection._unexpected_bytes
 
     def _take_end(self) -> None:
         self._persistent = False
         if self.complete:
             return
-        # RFC 9112 section 8: a message is incomplete unless its framing says that it has ended. A last chunk says
-        # so; the empty line after it, which careless servers forget, adds nothing.
+        # RFC 9112 section 8: a message is complete only if its framing says so. The last chunk is sufficient: some
+        # servers omit the empty line after it.
         if self._chunks is not None and self._chunks.may_end():
             self._note_irregular("no empty line after the last chunk")
         elif not self.close_delimited:
-            raise truncated(answered=self.answered)
+            raise self._early_end()
         self._finish()
+
+    def _early_end(self) -> HTTPConnError:
+        """Return the error for a connection that ended too early. Users know the messages from h11."""
+        if self.has_response:
+            return TruncatedBody("peer closed connection without sending complete message")
+        return Disconnected("Server disconnected without sending a response.")

@@ -9,7 +9,7 @@ from ..errors import ReadTimedOut
 from ..network.stream import FILL_WAIT
 from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts, until
-from .http1body import GiveBack, Incoming
+from .http1body import Incoming, Release
 from .http2 import Stream
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class HTTP2Incoming(Incoming):
     Args:
         connection: carries the stream.
         timeouts: the limits of each step.
-        give_back: is called at the end.
+        release: is called at the end.
         interruption: ends what is waited for.
 
     Attributes:
@@ -35,13 +35,13 @@ class HTTP2Incoming(Incoming):
         has_sent_parts: whether a part of the request's body was sent that cannot be had again.
     """
 
-    __slots__ = ("_connection", "_give_back", "_interruption", "_is_over", "has_sent_parts", "stream", "timeouts")
+    __slots__ = ("_connection", "_interruption", "_is_over", "_release", "has_sent_parts", "stream", "timeouts")
 
     def __init__(
         self,
         connection: SharedConnection,
         timeouts: AttemptTimeouts,
-        give_back: GiveBack,
+        release: Release,
         interruption: Interruption | None,
     ) -> None:
         self.stream: Stream | None = None
@@ -52,7 +52,7 @@ class HTTP2Incoming(Incoming):
         self.closed: bool = False
         self._connection = connection
         self._socket_stream = connection.socket_stream
-        self._give_back = give_back
+        self._release = release
         self._interruption = interruption
         self._extensions: dict[str, Any] | None = None
         self._is_over = False
@@ -173,7 +173,7 @@ class HTTP2Incoming(Incoming):
             self.closed = True
             if self.stream is not None:
                 self._connection.leave(self.stream)
-            self._give_back(reusable=not self._connection.is_closing)
+            self._release(reusable=not self._connection.is_closing)
             self._is_over = True  # only now: a signal handler may interrupt the call before
 
 

@@ -15,10 +15,10 @@ from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts
 from .http1 import may_be_repeated
-from .http1body import GiveBack
+from .http1body import Release
 from .http2body import HTTP2Incoming
 from .multiplexer import Multiplexer
-from .tracing import told, traced_head, traced_request
+from .tracing import trace_step, traced_head, traced_request
 
 T = TypeVar("T")
 
@@ -82,25 +82,25 @@ class SharedConnection(Multiplexer):
             self.flush()
         else:
             info = {"request": traced_request(request)}
-            await told(self._runtime, request, "http2.send_connection_init", info, _called(self.flush))
+            await trace_step(self._runtime, request, "http2.send_connection_init", info, _called(self.flush))
 
     # An exchange.
 
     async def exchange(
-        self, request: Request, timeouts: AttemptTimeouts, give_back: GiveBack, interruption: Interruption | None = None
+        self, request: Request, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None = None
     ) -> HTTP2Incoming:
         """Send a request and receive the head of its response.
 
         Args:
             request: what is sent.
             timeouts: the limits of each step.
-            give_back: is called at the end of the body.
+            release: is called at the end of the body.
             interruption: ends what is waited for.
 
         Raises:
             Unprocessed: the request may be sent again on another connection.
         """
-        incoming = HTTP2Incoming(self, timeouts, give_back, interruption)
+        incoming = HTTP2Incoming(self, timeouts, release, interruption)
         answers = self._answers
         try:
             self._look()
@@ -140,12 +140,12 @@ class SharedConnection(Multiplexer):
     async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
         info, runtime = {"request": traced_request(request)}, self._runtime
         sending = _called(self._send_head, request, incoming)
-        await told(runtime, request, "http2.send_request_headers", info, sending)
+        await trace_step(runtime, request, "http2.send_request_headers", info, sending)
         if request.body is not None:
             body = self._send_body(request, incoming)
-            await told(runtime, request, "http2.send_request_body", info, body)
+            await trace_step(runtime, request, "http2.send_request_body", info, body)
         receiving = incoming.receive_head()
-        await told(runtime, request, "http2.receive_response_headers", info, receiving, traced_head)
+        await trace_step(runtime, request, "http2.receive_response_headers", info, receiving, traced_head)
 
     def _send_head(self, request: Request, incoming: HTTP2Incoming) -> None:
         if not self.change(self._open, request, incoming):

@@ -1,4 +1,4 @@
-"""The client's side of a SOCKS5 handshake (RFC 1928, RFC 1929), without I/O."""
+"""The client side of a SOCKS5 handshake (RFC 1928, RFC 1929), without I/O."""
 
 from __future__ import annotations
 
@@ -33,18 +33,19 @@ _FINAL_REPLIES = {2, 7}
 
 
 def handshake(host: str, port: int, credentials: Credentials | None) -> Handshake:
-    """Yield pairs of the bytes to send and the number of bytes to receive then; send in exactly that many.
+    """Run a handshake as a generator.
 
-    The connection is a tunnel to the host when the generator returns. No byte of the tunnel is consumed.
+    The generator yields the bytes to send and the number of bytes to receive next. The caller sends exactly that many
+    received bytes into the generator. When it returns, the connection is a tunnel to the host. The handshake consumes
+    no byte of the tunnel.
 
     Args:
-        host: an address, or a name that the proxy resolves.
-        port: the host's port.
+        host: an address, or a name for the proxy to resolve.
+        port: the port of the host.
         credentials: None offers no authentication.
 
     Raises:
-        ProxyFailed: the proxy refuses, or what it sends is not SOCKS5. The message names the reason, never the
-            credentials.
+        ProxyFailed: the proxy refuses, or does not speak SOCKS5. The message contains the reason but no credentials.
     """
     methods = [_NO_AUTHENTICATION] if credentials is None else [_NO_AUTHENTICATION, _USER_AND_PASSWORD]
     version, method = yield bytes([5, len(methods), *methods]), 2
@@ -52,15 +53,15 @@ def handshake(host: str, port: int, credentials: Credentials | None) -> Handshak
     if method == _USER_AND_PASSWORD and credentials is not None:
         yield from _authenticate(*credentials)
     elif method == _NONE_ACCEPTED:
-        asked = "wants credentials" if credentials is None else "accepts neither no credentials nor a user name"
-        raise ProxyFailed(f"The SOCKS5 proxy {asked}", retryable=False)
+        demand = "requires credentials" if credentials is None else "offers no supported authentication method"
+        raise ProxyFailed(f"The SOCKS5 proxy {demand}", retryable=False)
     elif method != _NO_AUTHENTICATION:
         raise ProxyFailed("The SOCKS5 proxy chose an authentication method that was not offered", retryable=False)
     yield from _connect(_address(host) + port.to_bytes(2, "big"))
 
 
 def _authenticate(user: bytes, password: bytes) -> Handshake:
-    # RFC 1929 section 2: one byte states each length.
+    # RFC 1929 section 2: each length is one byte.
     if not 0 < len(user) < 256 or len(password) > 255:
         raise ProxyFailed(
             "SOCKS5 allows user names of 1 to 255 bytes and passwords of at most 255 bytes", retryable=False
@@ -77,7 +78,7 @@ def _connect(destination: bytes) -> Handshake:
     if reply:
         reason = _REPLIES.get(reply, f"reply code {reply}")
         raise ProxyFailed(f"The SOCKS5 proxy could not connect: {reason}", retryable=reply not in _FINAL_REPLIES)
-    # The address that the proxy connects from. Nobody needs it, but it is part of the reply.
+    # Receive the address that the proxy connects from. The client does not use it, but the reply contains it.
     if kind == _NAME:
         size = (yield b"", 1)[0]
     elif kind in _ADDRESS_SIZE:

@@ -1,4 +1,4 @@
-"""The ``trace`` extension of a request: steps are reported by httpcore's names and with its values."""
+"""The ``trace`` extension of requests. Events have the names and values of httpcore."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class TracedURL(NamedTuple):
-    """A URL as httpcore has it."""
+    """A URL with the attributes of httpcore's URL."""
 
     scheme: bytes
     host: bytes
@@ -23,7 +23,7 @@ class TracedURL(NamedTuple):
 
 
 class TracedRequest(NamedTuple):
-    """A request as httpcore has it."""
+    """A request with the attributes of httpcore's Request."""
 
     method: bytes
     url: TracedURL
@@ -32,7 +32,7 @@ class TracedRequest(NamedTuple):
 
 
 def traced_request(request: Request) -> TracedRequest:
-    """Return a request as trace callbacks know it."""
+    """Return a request in the form for trace callbacks."""
     scheme, host, port = request.origin
     url = TracedURL(scheme.encode("ascii"), host.encode("ascii"), port, request.target)
     method = request.method.encode("ascii", "replace")
@@ -40,32 +40,35 @@ def traced_request(request: Request) -> TracedRequest:
 
 
 def traced_head(head: Head) -> tuple[bytes, int, bytes, RawFields]:
-    """Return the head of an HTTP/1.1 response as trace callbacks know it."""
+    """Return the head of a response in the form for trace callbacks."""
     return head.version, head.status, head.reason, head.fields
 
 
 def traced_timeout(end: float) -> float | None:
-    """Return the seconds until the end of a step, or None if it has no end."""
+    """Return the seconds until ``end``, or None for no limit."""
     return None if end == math.inf else max(0.0, end - time.monotonic())
 
 
-async def told(
+async def trace_step(
     runtime: Runtime,
     request: Request,
     event: str,
     info: dict[str, Any],
     step: Coroutine[Any, Any, T],
-    show: Callable[[T], object] | None = None,
+    to_value: Callable[[T], object] | None = None,
 ) -> T:
-    """Take a step and report its start, and its result or its failure.
+    """Run a step, and report its start and its result or failure to the trace callback.
 
     Args:
         runtime: calls or awaits the callback.
-        request: it has the callback.
+        request: the request with the callback.
         event: the name of the step.
-        info: what the callback is given at the start.
-        step: the step.
-        show: makes the ``return_value`` of the result; without it, it is None.
+        info: the values for the started event.
+        step: the coroutine to run.
+        to_value: converts the result to the ``return_value`` of the complete event; None reports None.
+
+    Returns:
+        The result of the step.
     """
     trace = request.trace
     try:
@@ -78,5 +81,5 @@ async def told(
     except Exception as error:
         await runtime.trace(trace, f"{event}.failed", {"exception": error})
         raise
-    await runtime.trace(trace, f"{event}.complete", {"return_value": show and show(result)})
+    await runtime.trace(trace, f"{event}.complete", {"return_value": to_value and to_value(result)})
     return result

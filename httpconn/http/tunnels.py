@@ -1,4 +1,4 @@
-"""Tunnels through proxies: HTTP's CONNECT, and SOCKS5."""
+"""Tunnels through proxies, by HTTP CONNECT and SOCKS5."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..core.messages import Head, Origin
 from ..errors import (
     ConnectTimedOut,
     HeaderTooLarge,
-    HTTPConnError,
     ProtocolError,
     ProxyFailed,
     TimedOut,
@@ -23,34 +22,38 @@ from ..errors import (
 from ..network.proxies import Proxy
 from ..network.stream import SocketStream
 from ..options import Limits
-from .authorization import Authorization
+from .forwarding import Authorization
 from .http1protocol import HTTP11Connection
 from .socks5 import handshake
 
 MAX_READS = 16
-"""Reads of the body of a 407, which is not used, before its connection is given up instead."""
+"""Maximum reads that drain the body of a 407 response. A connection with a longer body closes."""
 
 _READ_SIZE = 4096
-_PHRASE = 60
+_MAX_REASON = 60
 
 
 class Tunnel(Protocol):
-    """The steps of one request on the way to its tunnel."""
+    """The state of opening one tunnel, over one or more connections to the proxy."""
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """Make a wire to the proxy one to the origin.
+        """Turn a connection to the proxy into a tunnel to the origin.
+
+        Args:
+            socket_stream: a connection to the proxy.
+            end: the monotonic time limit in seconds.
 
         Returns:
-            Whether it is. If not, another connection to the proxy is needed.
+            True if the tunnel is open. False if another connection to the proxy is needed.
 
         Raises:
-            ProxyFailed: the proxy refuses, breaks its protocol, or ends the connection.
-            ConnectTimedOut: the end has come.
+            ProxyFailed: the proxy refuses, violates its protocol, or ends the connection.
+            ConnectTimedOut: the time limit passed.
         """
 
 
 class ConnectTunnel:
-    """A tunnel by CONNECT (RFC 9110 section 9.3.6). None of the request's own header goes to the proxy."""
+    """A tunnel by CONNECT (RFC 9110 section 9.3.6). The proxy receives no header fields of the request."""
 
     def __init__(self, proxy: Proxy, origin: Origin, limits: Limits) -> None:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
@@ -60,39 +63,39 @@ class ConnectTunnel:
         self._authorization = Authorization(proxy.auth, "CONNECT", self._authority)
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """See :class:`Tunnel`; the rounds of authentication use one connection for as long as the proxy keeps it."""
+        """See :class:`Tunnel`. The rounds of authentication share a connection while the proxy keeps it open."""
         limits = self._limits
         http = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
         while True:
             with _proxy_errors(self._authority):
-                head = await self._ask(socket_stream, http, end)
+                head = await self._connect(socket_stream, http, end)
             if 200 <= head.status < 300:
-                if http.ahead:
+                if http.has_excess:
                     raise ProxyFailed(f"The proxy sent data into the tunnel to {self._authority} before the client did")
                 return True
-            if not self._authorization.follows(head):
+            if not self._authorization.continues_after(head):
                 raise self._refusal(head)
-            if not await _is_drained(socket_stream, http, end):
+            if not await _drain(socket_stream, http, end):
                 return False
 
-    async def _ask(self, socket_stream: SocketStream, http: HTTP11Connection, end: float) -> Head:
-        fields = self._authorization.added_to([], self._proxy.fields)
+    async def _connect(self, socket_stream: SocketStream, http: HTTP11Connection, end: float) -> Head:
+        fields = self._authorization.add_to([], self._proxy.fields)
         await socket_stream.send(http.send_connect(self._authority.encode("ascii", "replace"), fields), end)
         while http.head is None:
             http.receive(await socket_stream.receive_or_break(_READ_SIZE, end))
         return http.head
 
     def _refusal(self, head: Head) -> ProxyFailed:
-        answer = f"{head.status} {printable(head.reason.decode('ascii', 'replace'), _PHRASE)}".rstrip()
+        response = f"{head.status} {printable(head.reason.decode('ascii', 'replace'), _MAX_REASON)}".rstrip()
         advice = ""
         if head.status == 407:
             missing = self._proxy.auth is None
             advice = "; give user name and password in the proxy's URL" if missing else "; it rejected the credentials"
-        return ProxyFailed(f"The proxy refused to connect to {self._authority}: {answer}{advice}", status=head.status)
+        return ProxyFailed(f"The proxy refused to connect to {self._authority}: {response}{advice}", status=head.status)
 
 
-async def _is_drained(socket_stream: SocketStream, http: HTTP11Connection, end: float) -> bool:
-    """Receive the rest of a response; return whether the connection can be used again after it."""
+async def _drain(socket_stream: SocketStream, http: HTTP11Connection, end: float) -> bool:
+    """Receive the remaining response, and return whether the connection can be reused."""
     try:
         for _ in range(MAX_READS):
             http.take_body()
@@ -109,8 +112,8 @@ class SocksTunnel:
 
     Args:
         proxy: the proxy.
-        hosts: a name that the proxy resolves, or the addresses to try, in this order.
-        port: the origin's.
+        hosts: a name for the proxy to resolve, or the addresses to try in order.
+        port: the port of the origin.
     """
 
     def __init__(self, proxy: Proxy, hosts: Iterable[str], port: int) -> None:
@@ -119,7 +122,7 @@ class SocksTunnel:
         self._credentials = proxy.credentials
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """See :class:`Tunnel`; one address is tried on each connection, since a proxy ends it after a failure."""
+        """See :class:`Tunnel`. Each address needs its own connection, since a proxy closes it after a failure."""
         host = self._hosts.popleft()
         share = self._share(end)
         try:
@@ -132,7 +135,7 @@ class SocksTunnel:
         return True
 
     def _share(self, end: float) -> float:
-        """Return the end of this address's equal share of the time that is left."""
+        """Return the time limit of this address, which gets an equal share of the time left."""
         if end == math.inf:
             return end
         now = time.monotonic()
@@ -144,15 +147,15 @@ class SocksTunnel:
         while True:
             if sent:
                 await socket_stream.send(sent, end)
-            received = await _received(socket_stream, count, end)
+            received = await _receive_exactly(socket_stream, count, end)
             try:
                 sent, count = steps.send(received)
             except StopIteration:
                 return
 
 
-async def _received(socket_stream: SocketStream, count: int, end: float) -> bytes:
-    """Return exactly so many bytes."""
+async def _receive_exactly(socket_stream: SocketStream, count: int, end: float) -> bytes:
+    """Receive exactly ``count`` bytes."""
     received = b""
     while len(received) < count:
         data = await socket_stream.receive_or_break(count - len(received), end)
@@ -164,7 +167,7 @@ async def _received(socket_stream: SocketStream, count: int, end: float) -> byte
 
 @contextmanager
 def _proxy_errors(destination: str) -> Iterator[None]:
-    """Raise what goes wrong between client and proxy as errors of the connecting."""
+    """Translate errors between client and proxy to connection errors."""
     try:
         yield
     except TimedOut as error:
@@ -172,8 +175,4 @@ def _proxy_errors(destination: str) -> Iterator[None]:
     except ProxyFailed:
         raise
     except (TransportError, ProtocolError, HeaderTooLarge) as error:
-        raise _proxy_failed(destination, error) from error
-
-
-def _proxy_failed(destination: str, error: HTTPConnError) -> ProxyFailed:
-    return ProxyFailed(f"The proxy did not connect to {destination}: {error.message}")
+        raise ProxyFailed(f"The proxy did not connect to {destination}: {error.message}") from error

@@ -1,4 +1,4 @@
-"""A queue of waiters: first come, first served, left at any time, at constant cost."""
+"""A first-in, first-out queue of waiters, which can leave at any time at constant cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["WaitQueue"]
 
 
 class Waiter(Protocol):
-    """A waiter; ``number`` rises with the time of arrival."""
+    """An object that waits. Its ``number`` increases with its time of arrival."""
 
     @property
     def number(self) -> int: ...
@@ -23,10 +23,10 @@ W = TypeVar("W", bound=Waiter)
 class WaitQueue(Generic[W]):
     """Waiters in the order of their numbers.
 
-    The queue does not keep a waiter alive: one that its owner has dropped is passed over.
+    The queue holds weak references and skips a waiter that its owner has dropped.
 
-    Most waiters join at the end, which costs the same however long the queue is. A waiter that was held up elsewhere
-    joins at the position of its number, at the logarithm of the number of such waiters.
+    Most waiters join at the end, at constant cost. A waiter that comes from another queue joins at the position of its
+    number, at logarithmic cost in the number of such waiters.
     """
 
     __slots__ = ("_in_order", "_late", "_late_order")
@@ -34,13 +34,13 @@ class WaitQueue(Generic[W]):
     def __init__(self) -> None:
         self._in_order: OrderedDict[int, ref[W]] = OrderedDict()
         self._late: dict[int, ref[W]] = {}
-        self._late_order: list[int] = []  # a heap; it may hold numbers that have left
+        self._late_order: list[int] = []  # a heap, which may contain numbers of waiters that left
 
     def __len__(self) -> int:
         return len(self._in_order) + len(self._late)
 
     def join(self, waiter: W) -> None:
-        """Add a waiter at the end: no waiter in the queue arrived later."""
+        """Add a waiter that arrived after all others."""
         self._in_order[waiter.number] = ref(waiter)
 
     def join_late(self, waiter: W) -> None:
@@ -53,7 +53,7 @@ class WaitQueue(Generic[W]):
         return self._remove(waiter.number)
 
     def first(self) -> W | None:
-        """Return the waiter that has waited longest, or None."""
+        """Return the waiter with the lowest number, or None."""
         while (number := self._first_number()) is not None:
             waiter = (self._in_order.get(number) or self._late[number])()
             if waiter is not None:
@@ -79,7 +79,7 @@ class WaitQueue(Generic[W]):
             return True
         if self._late.pop(number, None) is None:
             return False
-        # Halved at the least, so that the cost is spread over as many departures.
+        # The rebuild at least halves the heap, so its amortized cost per departure is constant.
         if len(self._late_order) > 2 * len(self._late):
             self._late_order = list(self._late)
             heapify(self._late_order)

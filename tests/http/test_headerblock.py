@@ -10,7 +10,7 @@ from httpconn.http.headerblock import FieldBlock, head_begins
 STATUS, FIELD, END = b"HTTP/1.1 200 OK\r\n", b"A: x\r\n", b"\r\n"
 MOST_FIELDS, MOST_BYTES = 3, 60
 FAULTS = {
-    "opening, fields": (b"T" + STATUS + FIELD * 4 + END, "no HTTP/1 message"),
+    "opening, fields": (b"T" + STATUS + FIELD * 4 + END, "not an HTTP/1 message"),
     "fields": (STATUS + FIELD * 4 + END, "too many"),
     "fields that end in LF": (STATUS + b"A: x\n" * 4 + b"\n", "too many"),
     "size": (STATUS + b"A: " + b"x" * MOST_BYTES + END, "too large"),

@@ -165,7 +165,7 @@ def test_one_connection_serves_many_exchanges():
     for number, raw in enumerate([raw for raw, expected in GOOD.values() if expected.reusable] * 2):
         connection.send_head(b"GET", b"/%d" % number, HOST)
         assert not connection.complete
-        assert not connection.answered
+        assert not connection.has_response
         assert connection.head is None
         for piece in split(raw, [number, number * 7]):
             connection.receive(piece)
@@ -203,12 +203,12 @@ def test_whether_anything_was_answered():
     connection = asked()
     with pytest.raises(Disconnected):
         connection.receive(b"")
-    assert not connection.answered
+    assert not connection.has_response
     connection = asked()
     connection.receive(b"H")
     with pytest.raises(Truncated):
         connection.receive(b"")
-    assert connection.answered
+    assert connection.has_response
 
 
 def test_a_broken_connection_stays_broken():

@@ -56,7 +56,7 @@ def test_no_byte_of_the_tunnel_is_consumed(bound: bytes) -> None:
 @pytest.mark.parametrize(
     ("proxy", "message"),
     [
-        (b"\x05\xff", "wants credentials"),
+        (b"\x05\xff", "requires credentials"),
         (b"\x05\x02", "not offered"),
         (b"\x04\x00", "does not speak SOCKS5"),
         (b"HT", "does not speak SOCKS5"),
@@ -76,7 +76,7 @@ def test_a_refusal_is_an_error_with_its_reason(proxy: bytes, message: str) -> No
     ("credentials", "proxy", "message"),
     [
         ((b"user", b"secret"), b"\x05\x02\x01\x01", "rejected the user name or the password"),
-        ((b"user", b"secret"), b"\x05\xff", "accepts neither"),
+        ((b"user", b"secret"), b"\x05\xff", "no supported authentication"),
         ((b"", b"secret"), b"\x05\x02", "1 to 255 bytes"),
         ((b"user", b"s" * 256), b"\x05\x02", "255 bytes"),
     ],
