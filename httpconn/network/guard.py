@@ -1,4 +1,4 @@
-"""The access policy where requests are sent and addresses are dialled."""
+"""Enforcement of the access policy on requests and addresses."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from ..runtime.timeouts import seconds_left
 from .dns import CachingResolver, literal
 
 _MAX_ORIGINS = 1024
-_DISCARD = 9  # the port of a datagram that is never sent
-_NOBODYS: dict[int, IPAddress] = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8::1")}  # RFC 5737, RFC 3849
+_DISCARD = 9  # the port of a probe that is never sent
+# Addresses for documentation, which no machine has (RFC 5737, RFC 3849).
+_UNUSED_ADDRESSES: dict[int, IPAddress] = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8::1")}
 
 
 class Guard:
-    """Judges requests, resolves names once, and judges what they lead to.
+    """The check of requests, of resolved addresses and of connected peers.
 
     Args:
         access: the policy.
-        names: the resolver.
+        resolver: resolves each name once for a connection.
 
     Attributes:
-        judges_requests: whether any request could be forbidden.
+        judges_requests: whether the policy can forbid a request.
     """
 
     def __init__(self, access: AccessPolicy, resolver: CachingResolver) -> None:
@@ -41,11 +42,11 @@ class Guard:
         self._admitted: set[tuple[str, Origin]] = set()
 
     def admit(self, request: Request) -> None:
-        """Judge the method and the origin of a request, which are all that a request of the builder says.
+        """Check the method and the origin of a request that httpconn built. Nothing else in it names a server.
 
         Raises:
-            AccessDenied: it is forbidden; ``url`` names it.
-            InvalidURL: its host is none that could be judged.
+            AccessDenied: the request is forbidden; ``url`` is its URL.
+            InvalidURL: the host is not valid.
         """
         place = request.method, request.origin
         if place not in self._admitted:
@@ -55,7 +56,16 @@ class Guard:
             self._admitted.add(place)
 
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
-        """The same for a request of anybody, and whatever else in it names a server."""
+        """Check a request of an httpx client: method, origin, and every other part that names a server.
+
+        Args:
+            request: the request.
+            userinfo: whether its URL contains a user name or a password.
+
+        Raises:
+            AccessDenied: the request is forbidden, or its Host field, target or TLS name differs from its URL.
+            InvalidURL: the host is not valid.
+        """
         if not self.judges_requests:
             return
         self._judge(request, userinfo=userinfo)
@@ -76,12 +86,12 @@ class Guard:
             raise
 
     async def addresses(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
-        """What may be dialled for a host; one address that may not refuses them all.
+        """Return the addresses of a host. One forbidden address forbids the host.
 
         Raises:
             AccessDenied: an address is forbidden.
-            ConnectFailed: there is none.
-            ConnectTimedOut: the end has come.
+            ConnectFailed: the host has no address.
+            ConnectTimedOut: ``end`` has passed.
         """
         found = await self.found(runtime, host, port, end)
         if self._access.judges_addresses:
@@ -90,22 +100,22 @@ class Guard:
         return found
 
     async def found(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
-        """What a host leads to, unjudged, each address once; errors as in :meth:`addresses`."""
+        """Return the addresses of a host without a check, each once; errors as in :meth:`addresses`."""
         own = literal(host, port)
         found = [own] if own else await self._resolved(runtime, host, port, end)
         return list(dict.fromkeys(found))
 
-    def _question(self, host: str) -> str:
-        """Where it matters what a name leads to, no search domain is tried with it: the dot says that it is whole.
+    def _full_name(self, host: str) -> str:
+        """Return the name to resolve. If addresses are checked, a trailing dot excludes search domains.
 
-        "localhost" stands in the system's file of hosts, which holds names without it.
+        "localhost" has no dot, because the hosts file lists names without one.
         """
         whole = not self._resolver.is_systems or not self._access.judges_addresses or host == "localhost"
         return host if whole or host.endswith(".") else f"{host}."
 
     async def _resolved(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         try:
-            found = await self._resolver.addresses(runtime, self._question(host), port, seconds_left(end))
+            found = await self._resolver.addresses(runtime, self._full_name(host), port, seconds_left(end))
         except TimeoutError as error:
             raise ConnectTimedOut(f"{host} was not resolved in time") from error
         except (OSError, ValueError) as error:
@@ -116,14 +126,14 @@ class Guard:
         return found
 
     def forget(self, host: str, port: int) -> None:
-        """None of its addresses could be reached: the next connection asks again."""
-        self._resolver.forget(self._question(host), port)
+        """Remove a host from the cache of the resolver, because none of its addresses accepted a connection."""
+        self._resolver.forget(self._full_name(host), port)
 
     def judge(self, host: str, address: str) -> None:
-        """Judge one address that a host leads to.
+        """Check one address of a host.
 
         Raises:
-            AccessDenied: it is forbidden, or one of this machine's.
+            AccessDenied: the address is forbidden, or belongs to this machine.
         """
         self._access.judge_address(host, address)
         if not self._access.own_interfaces and self._is_own(address):
@@ -134,19 +144,19 @@ class Guard:
             )
 
     def _is_own(self, text: str) -> bool:
-        """Loopback that the policy opens as such is none of the machine's interfaces."""
+        """Return whether an address belongs to this machine. Loopback networks that the policy allows do not count."""
         address = parse(text)
         if address is None:
             return True
         inner = normalized(address)
         return is_own(inner) and not any(inner in network for network in self._own_loopback)
 
-    def judge_peer(self, host: str, vetted: Address, sock: socket.socket) -> None:
-        """Judge where a connection ended.
+    def judge_peer(self, host: str, checked: Address, sock: socket.socket) -> None:
+        """Check the peer address of a connection.
 
         Raises:
-            AccessDenied: not at the address that was vetted, or at one that is forbidden.
-            ConnectFailed: it is gone already.
+            AccessDenied: the peer is forbidden, or is not the address that was checked before.
+            ConnectFailed: the connection is closed already.
         """
         if not self._access.judges_addresses:
             return
@@ -155,29 +165,31 @@ class Guard:
         except OSError as error:
             raise ConnectFailed(f"No connection to {host}: {error.strerror}") from error
         self._access.judge_address(host, peer)
-        if _number(peer) != _number(str(vetted.name[0])):
+        if _number(peer) != _number(str(checked.name[0])):
             raise AccessDenied(
-                f"The connection to {host} ended at {peer}, not at {vetted.name[0]}", reason="peer", rule="vetted peer"
+                f"The connection to {host} ended at {peer}, not at {checked.name[0]}",
+                reason="peer",
+                rule="checked peer",
             )
 
     def judge_socket(self, path: str) -> None:
-        """Judge a Unix socket, behind which there is no address.
+        """Check a connection to a Unix socket.
 
         Raises:
-            AccessDenied: addresses are judged.
+            AccessDenied: the policy checks addresses, and a Unix socket has none.
         """
         if self._access.judges_addresses:
             raise AccessDenied(f"The Unix socket {path} is forbidden", reason="Unix socket", rule="Unix sockets")
 
 
 def _judge_names(request: Request) -> None:
-    """What a server, a proxy or TLS goes by besides the URL names the same server (RFC 9112 section 3.2)."""
+    """Require that the Host field, the target and the TLS name match the URL (RFC 9112 section 3.2)."""
     origin = request.origin
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     named = [value.decode("latin-1").lower() for name, value in request.fields if name.lower() == b"host"]
     if len(named) != 1 or named[0] not in (origin.netloc, f"{host}:{origin.port}"):
         raise _other_name("the header Host")
-    # A proxy would read the URL's authority on into any other target.
+    # A proxy would append any other target to the authority of the URL.
     if request.target != b"*" and request.target[:1] != b"/":
         raise _other_name("the request target")
     if request.server_name is not None:
@@ -185,33 +197,33 @@ def _judge_names(request: Request) -> None:
 
 
 def _other_name(what: str) -> AccessDenied:
-    return AccessDenied(f"The URL is not what {what} says", reason="another name", rule=f"{what} is the URL's")
+    return AccessDenied(f"The URL does not match {what}", reason="another name", rule=f"the URL matches {what}")
 
 
 def is_own(address: IPAddress) -> bool:
-    """Whether an address is one of this machine's. Nothing is sent."""
+    """Return whether an address belongs to this machine. No packet is sent."""
     if address.is_loopback or address.is_unspecified or _starts_from_itself(address):
         return True
-    # Linux lets packets to a further address of an interface start from its first one.
-    return can_be_bound(address) and not can_be_bound(_NOBODYS[address.version])
+    # Linux uses the first address of an interface as the source of packets to its other addresses.
+    return can_be_bound(address) and not can_be_bound(_UNUSED_ADDRESSES[address.version])
 
 
 def _starts_from_itself(address: IPAddress) -> bool:
-    """Whether packets to an address start from itself."""
+    """Return whether packets to an address have that address as their source."""
     try:
         with _probe(address) as probe:
             probe.connect((str(address), _DISCARD))
             return _number(probe.getsockname()[0]) == int(address)
-    except OSError:  # no way leads there from here
+    except OSError:  # there is no route to the address
         return False
 
 
 def can_be_bound(address: IPAddress) -> bool:
-    """Whether a socket may have it: where the system was told to let any be bound, nobody's, too."""
+    """Return whether a socket can bind to an address. A system with nonlocal binding allows any address."""
     try:
         with _probe(address) as probe:
             probe.bind((str(address), 0))
-            probe.connect((str(address), _DISCARD))  # a broadcast address refuses
+            probe.connect((str(address), _DISCARD))  # fails for a broadcast address
             return not address.is_multicast
     except OSError:
         return False
@@ -222,6 +234,6 @@ def _probe(address: IPAddress) -> socket.socket:
 
 
 def _number(text: str) -> int | None:
-    """An address without its zone, which has a name or a number."""
+    """Return an address as a number, without its zone, or None."""
     address = parse(text)
     return None if address is None else int(address)

@@ -1,4 +1,4 @@
-"""Pins: the public keys that a server may have."""
+"""Pinned public keys of servers."""
 
 from __future__ import annotations
 

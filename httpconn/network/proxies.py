@@ -27,15 +27,16 @@ _ALIASES = {"socks": "socks5h"}  # as GNOME and Clash write it
 
 
 class Proxy:
-    """A proxy, and what it needs beside its URL.
+    """A proxy, with its credentials, header fields and TLS context.
 
     Args:
         url: the URL of an http, https, socks5 or socks5h proxy. ``socks5`` resolves names on this machine, ``socks5h``
             and ``socks`` at the proxy. A user name and a password in it are percent-decoded, as UTF-8.
-        auth: a user name and a password, or an object for another scheme; see :class:`httpconn.ProxyAuth`. Takes the
-            place of those in the URL.
+        auth: a user name and a password, or an object for another scheme; see :class:`httpconn.ProxyAuth`.
+            Replaces the user name and the password of the URL.
         headers: header fields for an http or https proxy, with ``CONNECT`` and with each forwarded request.
-        ssl_context: TLS to an https proxy. None verifies as ``verify=True`` does, whatever is used for servers.
+        ssl_context: for TLS to an https proxy. None verifies the proxy as ``verify=True`` does. The ``verify`` of the
+            connection applies to servers only.
 
     Attributes:
         url: the URL without user name and password.
@@ -79,7 +80,7 @@ class Proxy:
             self.auth = _scheme(auth, option)
         self.fields: RawFields = list(check(headers))
         if self.is_socks and self.fields:
-            raise InvalidRequest(f"{option}: a SOCKS5 proxy takes no headers")
+            raise InvalidRequest(f"{option}: headers do not apply to a SOCKS5 proxy")
         self.security: Security | None = None if ssl_context is None else Security.of(ssl_context)
 
     def __repr__(self) -> str:
@@ -90,7 +91,7 @@ class Proxy:
 
     @property
     def resolves_names(self) -> bool:
-        """Whether it resolves the names of servers."""
+        """Whether the proxy resolves the names of servers."""
         return self.origin.scheme != "socks5"
 
 
@@ -107,7 +108,7 @@ def _made(
     ssl_context: ssl.SSLContext | None,
     option: str,
 ) -> Proxy:
-    """Make a proxy of an option or of a variable, which errors name."""
+    """Create a proxy from an option or a variable, whose name stands in errors."""
     proxy = Proxy.__new__(Proxy)
     proxy._set(url, auth, headers, ssl_context, option)
     return proxy
@@ -124,7 +125,7 @@ def _parsed(url: URL, option: str) -> httpx.URL:
     except httpx.InvalidURL:
         is_valid = False
     if not is_valid:
-        # Without the cause, whose text may quote the credentials.
+        # Without the cause, because its text may contain the credentials.
         raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
     return parsed
 
@@ -153,7 +154,7 @@ def _raw(auth: tuple[str, str] | ProxyAuth | None, option: str) -> tuple[bytes, 
 
 
 def checked_proxy(given: ProxyLike) -> Proxy:
-    """Return a proxy of any form that is accepted.
+    """Return the proxy that a value of any accepted type describes.
 
     Raises:
         InvalidRequest: it is not a proxy. The message does not quote the URL.
@@ -168,7 +169,7 @@ def checked_proxy(given: ProxyLike) -> Proxy:
 
 
 def proxy_of(variable: Variable) -> Proxy:
-    """Return the proxy that a variable names; a host without a scheme is an HTTP proxy.
+    """Return the proxy that a variable names. A host without a scheme means an http proxy.
 
     Raises:
         InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
@@ -178,10 +179,12 @@ def proxy_of(variable: Variable) -> Proxy:
 
 
 def require_trusted(access: AccessPolicy) -> None:
-    """A proxy resolves names itself, so that no address behind it can be judged.
+    """Require that the access policy allows a proxy, which resolves names itself and hides the addresses of servers.
 
     Raises:
-        InvalidRequest: the policy judges addresses, and does not declare proxies to be trusted.
+        InvalidRequest: the policy checks addresses and does not set ``trusted_proxy``.
     """
     if access.judges_addresses and not access.trusted_proxy:
-        raise InvalidRequest("proxy: the access policy cannot judge what is behind it, unless trusted_proxy=True")
+        raise InvalidRequest(
+            "proxy: the access policy cannot check the addresses behind a proxy; set trusted_proxy=True to allow it"
+        )

@@ -1,4 +1,4 @@
-"""Several addresses of one host: the first that answers is taken (RFC 8305)."""
+"""Parallel connection attempts to the addresses of one host (RFC 8305)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
 
 ATTEMPT_DELAY = 0.25
-"""Seconds that an address has to itself before the next one is tried as well (RFC 8305 section 5)."""
+"""Seconds between the starts of two attempts (RFC 8305 section 5)."""
 
 MAX_PARALLEL = 4
-"""Addresses of one host that are tried at the same time."""
+"""Limit of the simultaneous attempts for one host."""
 
 MAX_SILENCE = 10.0
-"""Seconds for which ``MAX_PARALLEL`` silent addresses keep the next one waiting, however long the timeout is."""
+"""Longest time, in seconds, for which ``MAX_PARALLEL`` attempts delay the next one."""
 
 BROKEN = (OSError, ValueError)
-"""What an attempt raises that fails. ValueError: Python's, for a name that is none."""
+"""Exceptions of a failed attempt. Python raises ValueError for an invalid address."""
 
 _PENDING = {0, errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)}
 
@@ -32,14 +32,14 @@ Begin = Callable[[Address], socket.socket]
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:
-    """Return all addresses in the resolver's order, but with the families in turn (RFC 8305 section 4)."""
+    """Return all addresses in the order of the resolver, with alternating families (RFC 8305 section 4)."""
     first = [address for address in addresses if address.family == addresses[0].family]
     other = [address for address in addresses if address.family != addresses[0].family]
     return [address for address in chain.from_iterable(zip_longest(first, other)) if address]
 
 
 def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.socket:
-    """A socket that connects; raises what is in BROKEN."""
+    """Return a socket whose connection attempt has started; raises an exception of ``BROKEN``."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         prepare(sock)
@@ -56,37 +56,37 @@ def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.
 async def race(
     runtime: Runtime, addresses: Iterable[Address], end: float, begin: Begin
 ) -> tuple[Address, socket.socket]:
-    """Connect to the first address that accepts; close the sockets of all others, whatever happens.
+    """Connect to the first address that accepts, and close all other sockets.
 
-    All addresses are tried within the time left, at most ``MAX_PARALLEL`` of them at the same time. Where that many
-    stay silent and another address waits, the attempt that has had the longest time makes room for it.
+    All addresses are tried within the time left, at most ``MAX_PARALLEL`` at the same time. If that many attempts get
+    no response and another address is due, the oldest attempt is closed.
 
     Args:
-        runtime: waits.
-        addresses: in the order in which they are tried.
-        end: the moment at which all of them are given up.
-        begin: makes a socket that connects, and becomes writable once it has or cannot.
+        runtime: waits for the sockets.
+        addresses: in the order of the attempts.
+        end: the end of all attempts, as of ``time.monotonic()``.
+        begin: returns a connecting socket, which becomes writable when it has connected or failed.
 
     Raises:
-        TimeoutError: the end has come.
-        OSError: none answers; why the last one does not.
+        TimeoutError: ``end`` has passed.
+        OSError: no address accepts. It is the error of the last attempt.
         ValueError: the same.
     """
-    runners = _Runners(addresses, begin)
+    attempts = _Attempts(addresses, begin)
     try:
         while True:
             left = seconds_left(end)
-            runners.start(left)
-            ready = await runtime.any_writable(runners.sockets, runners.patience(left))
-            winner = runners.winner(ready)
+            attempts.start(left)
+            ready = await runtime.any_writable(attempts.sockets, attempts.wait_time(left))
+            winner = attempts.winner(ready)
             if winner is not None:
                 return winner
     finally:
-        runners.close()
+        attempts.close()
 
 
-class _Runners:
-    """Attempts that are under way, oldest first, and addresses that have not been tried."""
+class _Attempts:
+    """The running attempts, oldest first, and the addresses that have not been tried."""
 
     def __init__(self, addresses: Iterable[Address], begin: Begin) -> None:
         self._waiting = deque(addresses)
@@ -97,11 +97,11 @@ class _Runners:
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """Those that connect."""
+        """The sockets of the running attempts."""
         return list(self._running)
 
     def start(self, left: float | None) -> None:
-        """Try the addresses that are due, and the next one at once if no attempt runs.
+        """Start the attempts that are due, and the next one at once if no attempt runs.
 
         Raises:
             OSError: every address has failed; the error of the last one.
@@ -120,29 +120,29 @@ class _Runners:
             raise self._failure
 
     def _interval(self, left: float | None) -> float:
-        """Return the seconds until the next address is tried: short while fewer than ``MAX_PARALLEL`` are.
+        """Return the seconds until the next attempt: 0.25 while fewer than ``MAX_PARALLEL`` run, else up to 10.
 
-        Every address that has not been tried gets an equal share of the time left.
+        Each untried address gets at least an equal share of the time left.
         """
         longest = ATTEMPT_DELAY if len(self._running) < MAX_PARALLEL else MAX_SILENCE
         return longest if left is None else min(longest, left / (len(self._waiting) + 1))
 
     def _make_room(self) -> None:
-        """Close the oldest attempt if as many run as may."""
+        """Close the oldest attempt if ``MAX_PARALLEL`` attempts run."""
         if len(self._running) == MAX_PARALLEL:
             oldest = next(iter(self._running))
             del self._running[oldest]
             oldest.close()
 
-    def patience(self, left: float | None) -> float | None:
-        """Seconds until something is due."""
+    def wait_time(self, left: float | None) -> float | None:
+        """Return the seconds until the next attempt is due, or until the end."""
         if not self._waiting:
             return left
         due = max(0.0, self._next_start - time.monotonic())
         return due if left is None else min(left, due)
 
     def winner(self, ready: Iterable[socket.socket]) -> tuple[Address, socket.socket] | None:
-        """The first that is connected; one that is not makes way for the next one at once."""
+        """Return the first connected socket, or None. After a failed attempt, the next one is due at once."""
         for sock in ready:
             address = self._running[sock]
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -155,6 +155,6 @@ class _Runners:
         return None
 
     def close(self) -> None:
-        """Nobody is waited for any more."""
+        """Close the sockets of all running attempts."""
         for sock in self._running:
             sock.close()

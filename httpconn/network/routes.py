@@ -1,4 +1,4 @@
-"""The way to an origin: direct, forwarded by a proxy, or through a tunnel."""
+"""Routes to origins: direct, forwarded by a proxy, or through a tunnel."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ProxyFor = Callable[[Origin], Proxy | None]
 
 
 class Route(NamedTuple):
-    """The way to an origin.
+    """The route to an origin.
 
     Attributes:
-        origin: where it leads.
+        origin: the origin.
         proxy: the proxy, or None for a direct connection.
-        forwarder: the proxy if it is sent the requests themselves, or None.
-        place: what the pool tells connections apart by.
+        forwarder: the proxy if it receives the requests themselves, or None.
+        place: the key of its connections in the pool.
     """
 
     origin: Origin
@@ -30,15 +30,15 @@ class Route(NamedTuple):
 
     @property
     def dialled(self) -> Origin:
-        """Where its connections are dialled to."""
+        """The origin that its connections connect to: of the proxy, or of the server."""
         return self.origin if self.proxy is None else self.proxy.origin
 
 
 class Routing:
-    """Chooses the proxy of each origin.
+    """The choice of a proxy for each origin.
 
     Args:
-        proxy_for: the choice.
+        proxy_for: returns the proxy of an origin, or None.
     """
 
     def __init__(self, proxy_for: ProxyFor) -> None:
@@ -46,7 +46,7 @@ class Routing:
 
     @classmethod
     def of(cls, proxy: ProxyLike | Routing | None) -> Routing:
-        """Itself, or one that uses the same proxy, or none, for all origins."""
+        """Return a routing unchanged, or a new one with the same proxy (or None) for all origins."""
         if isinstance(proxy, Routing):
             return proxy
         checked = None if proxy is None else checked_proxy(proxy)
@@ -54,11 +54,11 @@ class Routing:
 
 
 class Routes:
-    """The routes of one transport, each made once.
+    """The cached routes of one transport.
 
     Args:
         routing: chooses the proxies.
-        by_host: whether connections are limited by host. Those to a forwarding proxy then serve one origin each.
+        by_host: whether connections are limited per host. A connection to a forwarding proxy then serves one origin.
     """
 
     def __init__(self, routing: Routing, *, by_host: bool) -> None:
@@ -67,7 +67,7 @@ class Routes:
         self.known: dict[Origin, Route] = {}
 
     def find(self, origin: Origin) -> Route:
-        """Return the route to an origin; raises InvalidRequest if its proxy is not one."""
+        """Return the route to an origin; raises InvalidRequest if the URL of its proxy is invalid."""
         known = self.known.get(origin)
         if known is not None:
             return known
@@ -81,6 +81,6 @@ class Routes:
         if proxy is None:
             return Route(origin, None, None, origin)
         forwarder = None if proxy.is_socks or origin.scheme == "https" else proxy
-        # A connection to a proxy that forwards serves all origins.
+        # A connection to a forwarding proxy can serve all origins.
         is_shared = forwarder is not None and not self._by_host
         return Route(origin, proxy, forwarder, proxy if is_shared else (origin, proxy))

@@ -1,4 +1,4 @@
-"""How connections are secured: by a context that follows its files, and by pins."""
+"""TLS settings of connections: a context that is renewed when its files change, and pins."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_
 logger: logging.Logger = logging.getLogger("httpconn.tls")
 
 CHECK_EVERY = 1.0
-"""Seconds for which the files of a context are not looked at again."""
+"""Shortest time, in seconds, between two checks of the files of a context."""
 
 Verify = ssl.SSLContext | Pinned | str | bool
 
 
 class Security:
-    """What connections are secured with when they are dialled, for ``ssl_context`` of the transports.
+    """TLS settings for the ``ssl_context`` of the transports.
 
-    A file of the environment that cannot be used is an error of https requests only, because the context is then made
-    for the first TLS connection. The files of ``verify`` and ``cert`` are read at once.
+    The files of ``verify`` and ``cert`` are read at once. The files of the environment are read for the first TLS
+    connection, so that a bad file fails only https requests.
 
-    A context is made again when one of its files has changed. Open connections keep theirs. If the files cannot be
-    used, as between the replacement of a certificate and of its key, the last good context stays in use.
+    When a file changes, new connections use a new context. Open connections keep theirs. If the new files cannot be
+    used, for example between the replacement of a certificate and of its key, the last good context stays in use.
 
     Args:
         verify: as for :class:`httpconn.HTTPConnection`, :class:`httpconn.Pinned` included.
-        cert: the same.
+        cert: as for :class:`httpconn.HTTPConnection`.
         trust_env: whether the variables for authorities and SSLKEYLOGFILE count. They are read now, their files later.
-        http2: whether HTTP/2 will be offered on it.
-        check_every: seconds between two looks at the files, which happen only when a connection is made.
+        http2: whether the connections offer HTTP/2.
+        check_every: shortest time in seconds between two checks of the files. Only new connections check them.
 
     Raises:
-        InvalidRequest: a file of the options is missing or of no use, or the options do not go together.
+        InvalidRequest: a file of the options is missing or cannot be used, or the options contradict each other.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Security:
 
     @classmethod
     def of(cls, context: ssl.SSLContext | Security) -> Security:
-        """Itself, or one that uses the context as it is."""
+        """Return a Security unchanged, or a new one for a context."""
         return context if isinstance(context, Security) else cls(context)
 
     def set_alpn_protocols(self, protocols: Sequence[str]) -> None:
-        """Set what connections offer, the preferred protocol first (ALPN, RFC 7301)."""
+        """Set the protocols that connections offer, the preferred one first (ALPN, RFC 7301)."""
         self._alpn = list(protocols)
         if self._context is not None:
             self._context.set_alpn_protocols(self._alpn)
@@ -77,17 +77,17 @@ class Security:
         """Return the context for a new connection.
 
         Raises:
-            TimeoutError: the files are not read in so many seconds.
-            InvalidRequest: a file is missing or of no use, and no context was made before.
+            TimeoutError: reading the files takes longer than ``seconds``.
+            InvalidRequest: a file is missing or cannot be used, and there is no earlier context.
         """
         if isinstance(self._source, ssl.SSLContext):
             return self._source
         now = time.monotonic()
-        if self._context is None:  # made here: a hundred tasks that dial need one context, not a hundred threads
+        if self._context is None:  # without a thread: a hundred tasks that connect would start a hundred threads
             self._checked = now
             self._context = self._made(self._source)
         elif now - self._checked >= self._check_every:
-            self._checked = now  # first: connections that are dialled meanwhile use the context that there is
+            self._checked = now  # first, so that other new connections use the old context during the wait
             renewing = runtime.blocking(self._renewed, self._source, self._context)
             self._context = await runtime.wait_for(renewing, seconds)
         return self._context
@@ -96,7 +96,7 @@ class Security:
         try:
             return self._made(recipe)
         except InvalidRequest as error:
-            logger.warning("%s; the certificates that were loaded before stay in use", error)
+            logger.warning("%s; the certificates that were loaded before remain in use", error)
             return known
 
     def _made(self, recipe: Recipe) -> ssl.SSLContext:
@@ -106,13 +106,13 @@ class Security:
         return context
 
     def check(self, tls: ssl.SSLObject) -> None:
-        """Compare the server's key with the pins; raises SSLCertVerificationError."""
+        """Compare the public key of the server with the pins; raises SSLCertVerificationError."""
         if not self._pins:
             return
         try:
             pin = pin_of(tls.getpeercert(binary_form=True) or b"")
         except ValueError as error:
-            raise ssl.SSLCertVerificationError("the server's certificate holds no key that could be pinned") from error
+            raise ssl.SSLCertVerificationError("the server's certificate contains no public key") from error
         if pin not in self._pins:
             raise ssl.SSLCertVerificationError(f"the server's key {pin} is not a pinned one")
 

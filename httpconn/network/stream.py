@@ -1,13 +1,11 @@
-"""A connected socket, TLS or not, the same for all runtimes: it never blocks, and its runtime waits for it."""
+"""A stream over a connected socket, with or without TLS, for all runtimes."""
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import ssl
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -24,8 +22,8 @@ from ..errors import (
     WriteFailed,
     WriteTimedOut,
 )
-from ..runtime.forking import in_child
-from ..runtime.readiness import BLOCKED_READ
+from ..runtime.forking import close_in_child
+from ..runtime.readiness import BLOCKED_READ, poll_of
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
 from .filling import FILL_TIME, BufferFill
@@ -33,23 +31,31 @@ from .security import Security
 from .tlsstream import TLSStream
 
 BURST = 1024 * 1024
-"""Bytes after which others get their turn though more could be received at once."""
+"""Bytes after which other tasks run, even if the socket has more."""
 
 FILL_WAIT = 0.1
-"""Seconds until what has come of a bufferful is handed on: who counts it has limits to keep."""
+"""Longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far."""
 
 PORTION = 64 * 1024
-"""Bytes of a large body that have the whole write timeout to themselves."""
+"""Bytes of a large body for which the write timeout applies anew."""
 
 T = TypeVar("T", bytes, int)
 Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]
 
 BROKEN = (OSError, ValueError)
-"""What an operation raises when it fails. ValueError: Python's, for a TLS socket closed meanwhile, or a bad name."""
+"""Exceptions of a failed operation. Python raises ValueError for a closed TLS socket or an invalid server name."""
 
 
 class SocketStream:
-    """Sends and receives. What has to be waited for ends at a moment of ``time.monotonic()``; inf is no end."""
+    """A stream of bytes over a socket that never blocks. The runtime waits for the socket.
+
+    ``end`` is the end of a wait, as of ``time.monotonic()``; infinity means no limit. A method raises ReadTimedOut or
+    WriteTimedOut if ``end`` has passed, and ReadFailed or WriteFailed if the connection is broken or closed.
+
+    Args:
+        sock: connected.
+        runtime: waits for it.
+    """
 
     __slots__ = (
         "_burst",
@@ -78,14 +84,14 @@ class SocketStream:
         self._since = time.monotonic()
         self._closed = False
         self._failure: str = ""
-        self._poll = _poll(sock)
+        self._poll = poll_of(sock, "in")
         self._receiving = False
         self._sending = False
         self._unsent: bytes | memoryview = b""
-        _open.add(weakref.ref(sock, _open.discard))
+        close_in_child(sock)
 
     async def receive(self, max_bytes: int, end: float) -> bytes:
-        """What has come, or what comes next; empty at the end. An interruption loses nothing."""
+        """Return the next bytes, empty at the end of the stream. An interruption loses no bytes."""
         try:
             seconds_left(end)
         except TimeoutError as error:
@@ -93,48 +99,46 @@ class SocketStream:
         return await self._received(partial(self._transport.recv, max_bytes), end, self._ready, look=True)
 
     def receive_or_break(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
-        """The same, faster, for who closes the wire when it is interrupted.
+        """Return the next bytes at a lower cost. The caller must close the stream if the wait is interrupted.
 
         Args:
-            look: whether something may have come already; False after a request, which is not answered at once.
+            max_bytes: the limit of this receive.
+            end: the end of the wait.
+            look: whether to try a receive before the wait. False just after a request, when nothing has arrived yet.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
         return self._received(partial(self._transport.recv, max_bytes), end, self._readiness.result_of, look=look)
 
     def receive_by(self, take: Callable[[], int], end: float) -> Coroutine[Any, Any, int]:
-        """Have ``take`` receive once something has come, again and again while it raises BlockingIOError.
+        """Call ``take`` when the socket is readable, and again after each BlockingIOError.
 
-        ``take`` keeps what it receives itself, so that an interruption loses nothing.
+        ``take`` stores the received bytes itself, so that an interruption loses nothing.
         """
         return self._received(take, end, self._readiness.result_of, look=self.has_pending())
 
     def receive_now(self, buffer: memoryview) -> int:
-        """Receive what has come into a buffer; 0 at the end. Raises what a socket raises that does not block."""
+        """Receive into a buffer without waiting; return 0 at the end. Raises BlockingIOError and the like."""
         return self._transport.recv_into(buffer)
 
     async def writable(self, end: float) -> None:
-        """Wait until something can be sent.
-
-        Raises:
-            WriteTimedOut: the end has come.
-        """
+        """Wait until the socket is writable."""
         try:
             await self._readiness.writable(seconds_left(end))
         except BROKEN as error:
             raise translated(error, WriteTimedOut, WriteFailed) from error
 
     async def receive_into(self, buffer: memoryview, end: float) -> int:
-        """The same into a buffer, until it is full or time has passed: the bytes that came, 0 at the end."""
+        """Receive into a buffer until it is full or 0.1 seconds have passed; return the bytes, 0 at the end."""
         with buffer[:BURST] as room:
             first: Callable[[], int] = partial(self._transport.recv_into, room)
             count = await self._received(first, end, self._readiness.result_of, look=True)
             if not count:
                 return 0
-            with room[count:] as rest:
-                return count + await self._fill(rest, end)
+            with room[count:] as remaining:
+                return count + await self._fill(remaining, end)
 
     async def _fill(self, room: memoryview, end: float) -> int:
-        """Bytes that come after the first ones. What breaks then is told by the next call, since these count."""
+        """Receive more after the first bytes. The next call reports an error, because the received bytes are valid."""
         filling = BufferFill(self._transport.recv_into, room)
         try:
             if room:
@@ -147,7 +151,7 @@ class SocketStream:
         return filling.count
 
     def has_pending(self) -> bool:
-        """Whether something has come that is no event of the socket any more."""
+        """Return whether bytes were received that the readiness of the socket no longer reports."""
         return self._tls is not None and self._tls.has_pending()
 
     @property
@@ -179,7 +183,7 @@ class SocketStream:
                 except BLOCKED_READ:
                     look = False
                 except ssl.SSLWantWriteError:
-                    look = not self._sending  # or else what is to be sent is sent there
+                    look = not self._sending  # a concurrent send sends the output of TLS
                     if look:
                         await self._readiness.writable(seconds_left(end))
         except BROKEN as error:
@@ -188,13 +192,13 @@ class SocketStream:
             self._receiving = False
             if self._closed:
                 self._socket.close()
-        if self._closed:  # an end that close made is not the peer's, which may end a body
+        if self._closed:  # otherwise ``close`` would look like the end of the peer's body
             raise ReadFailed("The connection was closed")
         self._burst += received if isinstance(received, int) else len(received)
         return received
 
     async def _yield_if_due(self) -> None:
-        """Before more is received: an interruption meanwhile would lose what was received."""
+        """Let other tasks run after a burst. Call it before a receive, because an interruption loses received bytes."""
         if self._burst > BURST or time.monotonic() - self._since > FILL_TIME:
             try:
                 await self._runtime.pause()
@@ -206,7 +210,11 @@ class SocketStream:
         self._since = time.monotonic()
 
     def send_at_once(self, data: bytes | memoryview) -> bytes | memoryview | None:
-        """Send what can be sent without waiting: the rest for ``send``, empty if only TLS has some; None if all is."""
+        """Send as much as possible without waiting.
+
+        Returns:
+            None if everything was sent, else the remaining data for ``send``: empty if only TLS has unsent output.
+        """
         self._sending = True
         try:
             if self._closed:
@@ -226,27 +234,29 @@ class SocketStream:
         return data[count:]
 
     async def send_large(self, data: bytes, until: Callable[[], float]) -> None:
-        """Send all in portions, each of which has until the moment that is named when its turn comes."""
+        """Send all data in portions of 64 KiB; ``until`` returns the end of the wait for each."""
         view = memoryview(data)
         for start in range(0, len(data) or 1, PORTION):
             await self.send(view[start : start + PORTION], until(), onward=True)
 
     async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
-        """Send all. What an interruption leaves is sent by the next call: in HTTP/2 it may be another exchange's.
+        """Send all data. After an interruption, the next call sends the rest: HTTP/2 frames must stay complete.
 
         Args:
-            onward: whether it goes on what was just sent, so that others may be due for their turn.
+            data: to send.
+            end: the end of the wait.
+            onward: whether the data continues a body, so that other tasks may have to run first.
         """
         unsent = memoryview(b"".join((self._unsent, data)) if self._unsent else data)
         self._unsent = b""
         self._sending = True
         try:
             self._require_open()
-            seconds_left(end)  # a used-up time is told though nothing has to be waited for
+            seconds_left(end)  # raises TimeoutError after the end, even if the socket is writable
             if onward:
                 await self._yield_if_due()
             else:
-                self._begin_burst()  # what passed since the last exchange was nobody's turn
+                self._begin_burst()  # the time since the last exchange does not count
             while unsent or (self._tls is not None and self._tls.has_unsent()):
                 try:
                     count = self._transport.send(unsent)
@@ -254,8 +264,8 @@ class SocketStream:
                     await self._readiness.writable(seconds_left(end))
                     self._begin_burst()
                 except ssl.SSLWantReadError:
-                    if self._receiving:  # RFC 9113 section 9.2.1: HTTP/2, the one that does both at once, forbids it
-                        raise OSError("The server wants to shake hands again") from None
+                    if self._receiving:  # RFC 9113 section 9.2.1 forbids renegotiation in HTTP/2
+                        raise OSError("The server started a TLS renegotiation") from None
                     await self._readiness.readable(seconds_left(end))
                     self._begin_burst()
                 else:
@@ -266,8 +276,8 @@ class SocketStream:
         except BROKEN as error:
             raise translated(error, WriteTimedOut, WriteFailed) from error
         finally:
-            self._sending = False  # before any call, in which a signal handler may raise
-            if unsent:  # an empty view would keep what was sent
+            self._sending = False  # before any call, because a signal handler can raise in one
+            if unsent:  # an empty view would keep the sent data in memory
                 self._unsent = unsent
             if self._closed:
                 self._socket.close()
@@ -277,13 +287,20 @@ class SocketStream:
             raise OSError("The connection was closed")
 
     async def start_tls(self, security: Security, host: str | None, end: float) -> None:
-        """Shake hands; the wire is closed when that fails. The cause of the ConnectError is Python's SSLError."""
+        """Perform the TLS handshake, and close the stream if it fails.
+
+        Raises:
+            TLSFailed: the handshake failed; the SSLError is the cause.
+            ConnectFailed: the connection broke.
+            ConnectTimedOut: ``end`` has passed.
+            InvalidRequest: a file of the context cannot be used.
+        """
         self._sending = True
         try:
             context = await security.context(self._runtime, seconds_left(end))
-            # RFC 6066 section 3: the name for SNI and the certificate never ends in a dot.
+            # RFC 6066 section 3: the server name has no trailing dot.
             tls = self._transport = self._tls = TLSStream(self._transport, context, host and host.rstrip("."))
-            self._require_open()  # it may have been closed meanwhile
+            self._require_open()  # another thread may have closed it during the wait
             await self._shake_hands(tls, end)
             security.check(tls.tls)
         except BaseException as error:
@@ -308,9 +325,9 @@ class SocketStream:
                 return
 
     def is_fresh(self) -> bool:
-        """Whether nothing has come while it was idle: neither its end nor bytes that nobody asked for.
+        """Return whether an idle connection is usable: it has received neither its end nor unexpected bytes.
 
-        TLS 1.3 may send session tickets at any time; they are taken in, and no bytes for us.
+        TLS 1.3 session tickets may arrive at any time. They are processed here and are not data.
         """
         if not self.is_readable():
             return True
@@ -325,7 +342,7 @@ class SocketStream:
         return False
 
     def is_readable(self) -> bool:
-        """Whether a read would return at once, be it the end; so it would for a closed socket."""
+        """Return whether a receive would return at once, with data or the end. True for a closed socket."""
         if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):
             return True
         if self._poll is None:  # Windows
@@ -333,10 +350,10 @@ class SocketStream:
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
-        """Close, and wake whoever waits for it; nothing is sent but what TCP does.
+        """Close the connection, and wake all waiters. No TLS closure alert is sent.
 
-        A thread that is in the midst of an operation gives back the descriptor itself: the system may make its number
-        another connection's at once, and the operation would go on there.
+        If a thread is in the middle of an operation, that thread closes the descriptor. Otherwise the system could give
+        its number to a new connection, and the operation would continue there.
         """
         self._closed = True
         self._readiness.notify_closing()
@@ -346,7 +363,7 @@ class SocketStream:
             self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """``ssl_object``, ``socket``, ``client_addr``, ``server_addr`` and ``is_readable``, as in httpcore."""
+        """Return a value as httpcore's response extension ``network_stream`` does."""
         with suppress(OSError):  # a closed socket has no addresses
             match info:
                 case "ssl_object":
@@ -363,36 +380,15 @@ class SocketStream:
 
 
 def translated(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:
-    """Return our error for the system's."""
+    """Return an error of httpconn for an exception of the system: ``slow`` for a timeout, else ``broken``."""
     return (slow if isinstance(error, TimeoutError) else broken)(str(error) or type(error).__name__)
 
 
 def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
-    """Return our error for a TLS handshake that failed."""
+    """Return an error of httpconn for a failed TLS handshake."""
     if isinstance(error, TimeoutError):
         return ConnectTimedOut(f"{host} did not finish the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError):
         return TLSFailed(f"{host} ended the connection during the TLS handshake")
     kind = TLSFailed if isinstance(error, ssl.SSLError) else ConnectFailed
     return kind(f"The TLS handshake with {host} failed: {error}")
-
-
-def _poll(sock: socket.socket) -> Any:
-    if not hasattr(select, "poll"):
-        return None
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return poll
-
-
-_open: set[weakref.ref[socket.socket]] = set()
-
-
-@in_child
-def _abandon_in_child() -> None:
-    """Give back the descriptors, and leave the connections to the parent."""
-    for reference in list(_open):
-        sock = reference()
-        if sock is not None and sock.fileno() >= 0:
-            with suppress(OSError):
-                os.close(sock.detach())

@@ -1,4 +1,4 @@
-"""TLS contexts: made once per process and configuration, since making one takes 30 ms."""
+"""TLS contexts, created once per process and configuration, because the creation takes 30 ms."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from ..errors import InvalidRequest
 from ..runtime.forking import in_child
 
 Certificate = str | tuple[str, str] | tuple[str, str, str]
-"""A client's: a PEM file with certificate and key, or the two files, or these and the key's password."""
+"""A client certificate: a PEM file with certificate and key, or the two files, or these and the password of the key."""
 
 Stamp = tuple[tuple[int, int, int], ...]
-
+"""Modification time in ns, size and inode of each file."""
 
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""The variables that name authorities; the first that is not empty counts."""
+"""The variables that name certificate authorities. The first one that is not empty counts."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A path that certificates come from, and the name of the option or variable that holds it."""
+    """A path of certificates, and the option or variable that names it."""
 
     path: str
     option: str
 
     @property
     def paths(self) -> list[str]:
-        """The path, or the folders of SSL_CERT_DIR, which OpenSSL takes as a list."""
+        """The path, or the folders of SSL_CERT_DIR, which is a list in OpenSSL."""
         return self.path.split(os.pathsep) if self.option == "SSL_CERT_DIR" else [self.path]
 
     def stamp(self) -> Stamp:
-        """Return what changes when the file or a folder does; folders of a list may be missing, but not all.
+        """Return a value that changes with the file or a folder. Some folders of a list may be missing, but not all.
 
         Raises:
-            InvalidRequest: it cannot be read.
+            InvalidRequest: the path cannot be read.
         """
         present = [path for path in self.paths if os.path.exists(path)]
         try:
@@ -52,33 +52,41 @@ class _Source:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is one folder or several."""
+        """Whether the path is a folder or a list of folders."""
         return any(Path(path).is_dir() for path in self.paths)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a context is made of; contexts of equal recipes are one."""
+    """The configuration of a context. Equal recipes share one context.
+
+    Attributes:
+        verify: False, True, "system" or the path of the authorities.
+        authorities: the source of the certificate authorities, or None.
+        cert: the client certificate.
+        keylog: the path for TLS secrets, from SSLKEYLOGFILE.
+        http2: whether HTTP/2 is offered. ALPN is set on the context, so the two kinds cannot share one.
+    """
 
     verify: bool | str
     authorities: _Source | None
     cert: Certificate | None
     keylog: str | None
-    http2: bool  # ALPN is set on the context, so connections with and without HTTP/2 cannot share one
+    http2: bool
 
     def stamps(self) -> tuple[Stamp, ...]:
-        """Of all files; raises InvalidRequest where one is missing."""
+        """Return the stamps of all files; raises InvalidRequest if a file is missing."""
         own = [self.cert] if isinstance(self.cert, str) else list(self.cert or ())[:2]
         sources = [_Source(path, "cert") for path in own]
         return tuple(source.stamp() for source in [self.authorities, *sources] if source is not None)
 
     def without_environment(self) -> Recipe:
-        """Return the recipe that the caller's options alone ask for."""
+        """Return the recipe of the caller's options, without the environment."""
         given = self.authorities is None or self.authorities.option not in AUTHORITIES
         return replace(self, keylog=None, authorities=self.authorities if given else None)
 
     def make(self) -> ssl.SSLContext:
-        """A new context."""
+        """Return a new context; raises InvalidRequest if a file cannot be used."""
         context = _truststore_context() if self.verify == "system" else _verifying_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.verify is False:
@@ -99,21 +107,21 @@ _made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 @in_child
 def _after_fork_in_child() -> None:
-    """Another thread of the parent, which the child does not have, may have held the lock."""
+    """Replace the lock in the child process: a thread of the parent may have held it."""
     global _lock
     _lock = threading.Lock()
     _made.clear()
 
 
 def checked_context(context: ssl.SSLContext, cert: Certificate | None) -> ssl.SSLContext:
-    """Return a context of the caller's, which is used as it is; raises InvalidRequest if there is a certificate."""
+    """Return a caller's context unchanged; raises InvalidRequest if ``cert`` is given as well."""
     if cert is not None:
-        raise InvalidRequest("cert: load it into the SSLContext that is given as verify=")
+        raise InvalidRequest("cert: load the certificate into the SSLContext that is given as verify=")
     return context
 
 
 def shared_context(recipe: Recipe) -> ssl.SSLContext:
-    """The context of a recipe; the same one until a file changes. Raises InvalidRequest."""
+    """Return the context of a recipe, the same one until a file changes; raises InvalidRequest."""
     with _lock:
         stamps = recipe.stamps()
         known = _made.get(recipe)
@@ -130,14 +138,14 @@ def recipe_of(
     http2: bool,
     environ: Mapping[str, str] = os.environ,
 ) -> Recipe:
-    """Return what these options ask for. The environment is read now, the files are not.
+    """Return the recipe of these options. The environment is read now, the files later.
 
     Args:
-        verify: True for certifi's authorities, or those of the environment with ``trust_env``; the path of a PEM file
-            or a folder; "system" for the operating system's (extra ``truststore``); False for no verification.
-        cert: the client's own.
+        verify: True for the authorities of certifi, or of the environment with ``trust_env``; the path of a PEM file
+            or a folder; "system" for those of the operating system (extra ``truststore``); False for no verification.
+        cert: the client certificate.
         trust_env: whether the variables of ``AUTHORITIES`` and SSLKEYLOGFILE count.
-        http2: whether HTTP/2 will be offered on it.
+        http2: whether the context offers HTTP/2.
         environ: the environment.
 
     Raises:
@@ -162,7 +170,7 @@ def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | No
 
 
 def _paths(cert: Certificate | None) -> Certificate | None:
-    """As text, and of one of the three shapes."""
+    """Return the paths as text; raises InvalidRequest for any other form."""
     match cert:
         case None:
             return None
@@ -177,7 +185,7 @@ def _paths(cert: Certificate | None) -> Certificate | None:
 
 def _verifying_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if sys.version_info >= (3, 13):  # what ssl.create_default_context does, which also obeys SSLKEYLOGFILE
+    if sys.version_info >= (3, 13):  # as ssl.create_default_context, which would also read SSLKEYLOGFILE
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     return context
 
@@ -196,17 +204,17 @@ def _load_authorities(context: ssl.SSLContext, source: _Source) -> None:
         context.load_verify_locations(**{"capath" if source.is_folder else "cafile": source.path})
     except (OSError, ValueError) as error:
         raise InvalidRequest(
-            f"{source.option}: {source.path} holds no usable certificates: {_reason(error)}"
+            f"{source.option}: {source.path} contains no usable certificates: {_reason(error)}"
         ) from error
 
 
 def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
     certificate, key, password = (*((cert,) if isinstance(cert, str) else cert), None, None)[:3]
     try:
-        # An empty password, because without one OpenSSL would ask the terminal.
+        # An empty password, because OpenSSL asks on the terminal if there is none.
         context.load_cert_chain(certificate, key, password or "")
     except (OSError, ValueError, TypeError) as error:
-        raise InvalidRequest(f"cert: {certificate} holds no usable certificate and key: {_reason(error)}") from error
+        raise InvalidRequest(f"cert: {certificate} contains no usable certificate and key: {_reason(error)}") from error
 
 
 def _log_keys(context: ssl.SSLContext, path: str) -> None:
@@ -222,7 +230,7 @@ def _stamp_of(path: str) -> tuple[int, int, int]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason in words, without OpenSSL's codes and Python's line numbers."""
+    """Return the reason of an error, without the codes of OpenSSL and the line numbers of Python."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     return re.sub(r"^\[\w+\] | \(_ssl\.c:\d+\)$", "", getattr(error, "strerror", None) or str(error))

@@ -1,4 +1,4 @@
-"""TLS on a socket that does not block."""
+"""TLS over a non-blocking socket."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-_CLEAR = 4 * 2**14
-"""Bytes that a call encrypts: four records of the greatest size."""
+_MAX_PLAIN = 4 * 2**14
+"""Limit of the bytes that one call encrypts: four records of the largest size."""
 
-_PROTECTED = 4 * (5 + 2**14 + 256)
-"""Bytes that a call decrypts at most: as many with their headers and what encryption may add (RFC 8446 section 5.2)."""
+_MAX_ENCRYPTED = 4 * (5 + 2**14 + 256)
+"""Limit of the bytes that one call decrypts: four records with header and expansion (RFC 8446 section 5.2)."""
 
 _NOTHING = memoryview(b"")
 
 
 class TLSStream:
-    """TLS over a connected socket, or over such a layer, as towards a server behind an https proxy.
+    """TLS over a connected socket, or over another TLS stream, as for a server behind an https proxy.
 
-    It offers what a wire asks of a socket, and raises what a TLS socket raises. Python's own would not do: it does not
-    return while messages of TLS itself come, and a peer may send session tickets without end (RFC 8446 section 4.6.1).
+    It has the methods and the exceptions of an ``ssl.SSLSocket``. ``SSLSocket`` itself does not return while TLS
+    messages without data arrive, and a peer may send session tickets without end (RFC 8446 section 4.6.1).
 
-    RFC 9112 section 9.8: only a closure alert ends a message that has no other end, since anybody on the way can end
-    the connection. Its absence is an SSLEOFError.
+    Only a closure alert ends a body that has no length, because an attacker on the path can close the TCP connection
+    (RFC 9112 section 9.8). An end without the alert is an SSLEOFError.
+
+    Args:
+        under: the socket, or the TLS stream to the proxy.
+        context: the settings of TLS.
+        server_hostname: for SNI and the certificate.
 
     Attributes:
-        tls: tells of the handshake.
+        tls: Python's TLS object, with the result of the handshake.
     """
 
     __slots__ = ("_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
@@ -37,29 +42,29 @@ class TLSStream:
         self._under = under
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._lock = threading.Lock()  # HTTP/2 sends in one thread while another receives
+        self._lock = threading.Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()
 
     def has_pending(self) -> bool:
-        """Whether something has come that the socket does not tell of any more."""
+        """Return whether bytes were received that the readiness of the socket no longer reports."""
         if self.tls.pending() or self._incoming.pending:
             return True
         return isinstance(self._under, TLSStream) and self._under.has_pending()
 
     def has_unsent(self) -> bool:
-        """Whether something was taken that the socket could not take yet."""
+        """Return whether there is encrypted output that the socket did not accept yet."""
         return bool(self._unsent) or (isinstance(self._under, TLSStream) and self._under.has_unsent())
 
     def do_handshake(self) -> None:
-        """Shake hands, and check the certificate."""
+        """Perform the handshake, which verifies the certificate."""
         with self._lock:
             self._take(self.tls.do_handshake)
 
     def recv(self, max_bytes: int) -> bytes:
-        """Receive; empty at the proper end."""
+        """Receive data; empty after a closure alert."""
         try:
             with self._lock:
                 data: bytes = self._take(self.tls.read, max_bytes)
@@ -68,7 +73,7 @@ class TLSStream:
             return b""
 
     def recv_into(self, buffer: memoryview) -> int:
-        """The same into a buffer; 0 at the end."""
+        """Receive data into a buffer; return the number of bytes, 0 after a closure alert."""
         try:
             with self._lock:
                 count: int = self._take(self.tls.read, len(buffer), buffer)
@@ -77,12 +82,12 @@ class TLSStream:
             return 0
 
     def send(self, data: memoryview) -> int:
-        """Send, and say how much was taken; without data, send what was taken before."""
+        """Encrypt and send; return the number of accepted bytes. Empty data only sends the remaining output."""
         with self._lock:
             self._flush()
             if not data:
                 return 0
-            count = self._write(data[:_CLEAR])
+            count = self._write(data[:_MAX_PLAIN])
             with suppress(ssl.SSLWantWriteError):
                 self._flush()
             return count
@@ -90,14 +95,14 @@ class TLSStream:
     def _write(self, data: memoryview) -> int:
         try:
             return self.tls.write(data)
-        except ssl.SSLWantReadError:  # the peer wants to shake hands again (RFC 5246 section 7.4.1.1)
+        except ssl.SSLWantReadError:  # the peer started a renegotiation (RFC 5246 section 7.4.1.1)
             self._take(self.tls.do_handshake)
             return self.tls.write(data)
 
     def _take(self, step: Callable[..., Any], *args: Any) -> Any:
-        """Take a step with what there is, else with what the socket has at once; what TLS says to it is sent.
+        """Run a step of TLS, receive from the socket if it needs input, and send its output.
 
-        What cannot be sent yet hinders nobody from receiving: a peer may send before it receives.
+        Output that cannot be sent yet does not prevent a receive: the peer may send before it receives.
         """
         try:
             try:
@@ -106,7 +111,7 @@ class TLSStream:
                 self._receive()
             return step(*args)
         except ssl.SSLWantReadError:
-            self._flush()  # the peer may wait for it
+            self._flush()  # the peer may be waiting for the output
             raise
         finally:
             if self._outgoing.pending:
@@ -114,22 +119,22 @@ class TLSStream:
                     self._flush()
 
     def _receive(self) -> None:
-        if self._outgoing.pending > _PROTECTED:
-            raise OSError("The peer takes none of the answers that it asks for")
+        if self._outgoing.pending > _MAX_ENCRYPTED:
+            raise OSError("The peer does not read the TLS messages that it requests")
         try:
-            received = self._under.recv(_PROTECTED)
+            received = self._under.recv(_MAX_ENCRYPTED)
         except BlockingIOError:
             raise ssl.SSLWantReadError from None
         if not received:
             self._incoming.write_eof()
         while received:
             self._incoming.write(received)
-            received = self._under._rest() if isinstance(self._under, TLSStream) else b""
+            received = self._under._buffered() if isinstance(self._under, TLSStream) else b""
 
-    def _rest(self) -> bytes:
-        """Some more of what has come already; empty if that is none, or incomplete."""
-        with self._lock, suppress(ssl.SSLError):  # which the next call raises again
-            return self.tls.read(_PROTECTED)
+    def _buffered(self) -> bytes:
+        """Return more of the input that was received already; empty if there is no complete record."""
+        with self._lock, suppress(ssl.SSLError):  # the next call raises it again
+            return self.tls.read(_MAX_ENCRYPTED)
         return b""
 
     def _flush(self) -> None:
@@ -142,7 +147,7 @@ class TLSStream:
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 raise
             except OSError:
-                self._unsent = _NOTHING  # nor does it hinder who looks whether an answer has come
+                self._unsent = _NOTHING  # so that the response, which may have arrived before, can still be received
                 raise
         if isinstance(self._under, TLSStream):
             self._under.send(_NOTHING)

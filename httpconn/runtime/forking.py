@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 from weakref import ref
 
-__all__ = ["Renewable", "in_child", "renew_in_child"]
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ["Renewable", "close_in_child", "in_child", "renew_in_child"]
 
 
 class Renewable(Protocol):
@@ -39,3 +43,20 @@ def _renew() -> None:
         owner = reference()
         if owner is not None:
             owner.after_fork()
+
+
+def close_in_child(sock: socket.socket) -> None:
+    """Register a socket whose descriptor is closed in the child of each fork. The parent keeps the connection."""
+    _sockets.add(ref(sock, _sockets.discard))
+
+
+_sockets: set[ref[socket.socket]] = set()
+
+
+@in_child
+def _close_sockets() -> None:
+    for reference in list(_sockets):
+        sock = reference()
+        if sock is not None and sock.fileno() >= 0:
+            with suppress(OSError):
+                os.close(sock.detach())

@@ -71,7 +71,7 @@ class BlockingReadiness(Readiness):
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self._incoming = _poll(sock, "in")
+        self._incoming = poll_of(sock, "in")
 
     async def readable(self, seconds: float | None) -> None:
         """See :class:`Readiness`."""
@@ -84,13 +84,14 @@ class BlockingReadiness(Readiness):
 
     async def writable(self, seconds: float | None) -> None:
         """See :class:`Readiness`."""
-        _block(self._socket, _poll(self._socket, "out"), "out", seconds)
+        _block(self._socket, poll_of(self._socket, "out"), "out", seconds)
 
     def notify_closing(self) -> None:
         """Do nothing: the shutdown of the socket wakes a thread that is blocked in a poll."""
 
 
-def _poll(sock: socket.socket, direction: str) -> Any:
+def poll_of(sock: socket.socket, direction: str) -> Any:
+    """Return a poll object of one direction of a socket, or None on Windows and for a closed socket."""
     if not hasattr(select, "poll") or sock.fileno() < 0:
         return None
     poll = select.poll()

@@ -142,7 +142,7 @@ def test_what_is_of_no_use_is_refused_by_the_name_of_the_option(options, name):
         ({"SSL_CERT_FILE": "/nowhere"}, "SSL_CERT_FILE: /nowhere cannot be read: No such file or directory"),
         (
             {"CURL_CA_BUNDLE": __file__},
-            f"CURL_CA_BUNDLE: {__file__} holds no usable certificates: no certificate or crl",
+            f"CURL_CA_BUNDLE: {__file__} contains no usable certificates: no certificate or crl",
         ),
         ({"SSLKEYLOGFILE": "/nowhere/k"}, "SSLKEYLOGFILE: /nowhere/k cannot be written: No such file or directory"),
     ],

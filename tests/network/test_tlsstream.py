@@ -216,7 +216,7 @@ def test_who_asks_of_tls_without_end_and_takes_nothing_is_left(ends, certificate
     shake_hands(layer, server)
     send_all(layer, DATA)
     protection = Protection(server.tls.cipher(), tmp_path / "keys")
-    with pytest.raises(OSError, match="takes none of the answers"):
+    with pytest.raises(OSError, match="does not read the TLS messages"):
         demand(layer, ends[1], protection)
 
 
