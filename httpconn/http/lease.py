@@ -1,4 +1,4 @@
-"""Leases of connections, and what the pool knows of an origin."""
+"""Leases of connections, and the pool's records of origins and shared connections."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ C = TypeVar("C", bound=Hashable)
 
 
 class Stage(Enum):
-    """What a lease permits."""
+    """The state of a lease."""
 
     WAITING = auto()
-    """Nothing yet."""
+    """The lease waits for a connection or a slot."""
     GRANTED = auto()
-    """To use its connection or, where it has none, to dial one."""
+    """The lease may use its connection, or dial one if it has none."""
     ENDED = auto()
-    """Nothing: the pool does not know the lease yet, or does not know it any more."""
+    """The pool does not know the lease: it is new, released or cancelled."""
 
 
 class Lease(Generic[C]):
-    """A claim to a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
+    """The right to use a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
 
-    Most connections serve one lease at a time. A shared one serves several.
+    Most connections serve one lease at a time. A shared connection serves several.
 
-    A lease that is dropped before that frees its slot: the next operation of the pool closes its connection.
+    If the owner drops a lease without ending it, the next operation of the pool closes its connection and frees its
+    slot.
 
     Args:
-        origin: where the connection leads.
+        origin: the destination of the connection.
 
     Attributes:
-        origin: where the connection leads.
-        number: rises with the time of the claim.
-        stage: what it permits.
+        origin: the destination of the connection.
+        number: the rank of the lease; a later lease has a higher number.
+        stage: the state of the lease.
         connection: the connection; None before it is dialled.
         reused: whether the connection served another lease before.
-        waiter: an event or the like, set by the lease's owner while it waits. The pool does not touch it.
-        pool: where it comes from.
-        may_share: whether connections to the origin are shared, or that is not known yet; set by the lease's owner.
+        waiter: an event that the owner of a waiting lease assigns. The pool does not use it.
+        pool: the pool of the lease.
+        may_share: whether connections to the origin are shared, or may turn out to be; assigned by the owner.
     """
 
     __slots__ = (
@@ -74,24 +75,25 @@ class Lease(Generic[C]):
 
 
 class Host(Generic[C]):
-    """One origin: its slots, its idle connections (the last used at the right), the leases that wait for a slot.
+    """The pool's record of one origin.
 
     Attributes:
-        open: slots in use.
-        claimed: slots of its share that are kept for leases in the pool's queue.
-        idle: its idle connections.
-        blocked: the leases that wait for a slot of its share, or for the shared connection.
-        may_share: whether one connection is enough, so that a second one is dialled only if the first is not shared.
-        shared: the shared connection that takes further leases.
-        retired: its shared connections that take no more.
+        origin: the origin.
+        open: the number of slots in use.
+        reserved: the number of the origin's slots reserved for leases in the pool's queue.
+        idle: the idle connections; the last one was used last.
+        blocked: the leases that wait for a slot of the origin, or for the shared connection.
+        may_share: whether one connection may be enough. A second one is dialled only if the first is not shared.
+        shared: the shared connection that takes further leases, or None.
+        retired: the number of shared connections that take no more leases.
     """
 
-    __slots__ = ("blocked", "claimed", "idle", "may_share", "open", "origin", "retired", "shared")
+    __slots__ = ("blocked", "idle", "may_share", "open", "origin", "reserved", "retired", "shared")
 
     def __init__(self, origin: Hashable) -> None:
         self.origin: Hashable = origin
         self.open: int = 0
-        self.claimed: int = 0
+        self.reserved: int = 0
         self.idle: deque[C] = deque()
         self.blocked: WaitQueue[Lease[C]] = WaitQueue()
         self.may_share: bool = False
@@ -100,13 +102,13 @@ class Host(Generic[C]):
 
 
 class Share(Generic[C]):
-    """A connection that several leases use at the same time.
+    """The pool's record of a shared connection.
 
     Attributes:
-        host: its origin.
-        limit: how many leases may use it.
-        leases: how many use it; none if it is idle.
-        is_retired: whether it takes no more leases, and is closed when the last one ends.
+        host: the record of its origin.
+        limit: the maximum number of leases.
+        leases: the number of leases that use it; 0 if it is idle.
+        is_retired: whether it takes no more leases, and closes when the last one ends.
     """
 
     __slots__ = ("host", "is_retired", "leases", "limit")

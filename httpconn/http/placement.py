@@ -1,4 +1,4 @@
-"""Which lease uses, dials or waits for which connection: the moves that the pool's operations consist of."""
+"""The steps of the pool's operations: assigning connections and slots to leases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Placement"]
 
 
 class Placement(Generic[C]):
-    """The state of a pool, and the moves. See :class:`httpconn.http.pool.Pool`."""
+    """The state of a pool, and the steps that change it. See :class:`httpconn.http.pool.Pool`."""
 
     def __init__(
         self,
@@ -37,25 +37,27 @@ class Placement(Generic[C]):
         self._is_changing = False
         self._destroyed: deque[ref[Lease[C]]] = deque()
         self._note_destroyed = self._destroyed.append
-        # The facts.
-        self._leases: dict[int, ref[Lease[C]]] = {}  # that have not ended, by number
+        # The primary state.
+        self._leases: dict[int, ref[Lease[C]]] = {}  # by number, without ended leases
         self._used: set[C] = set()
-        self._idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()  # the longest idle first, with its time
+        self._idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()  # the longest idle first, with its start time
         self._shared: dict[C, Share[C]] = {}  # in use or idle
-        # What follows from them.
+        # The state that ``repair`` derives from the primary state.
         self._hosts: dict[Hashable, Host[C]] = {}
-        self._queue: WaitQueue[Lease[C]] = WaitQueue()  # waits for a slot of the pool, and has one of the host's share
-        self._expires_at = inf  # no idle connection does before
+        self._queue: WaitQueue[Lease[C]] = (
+            WaitQueue()
+        )  # leases with a reserved slot of the host that wait for one of the pool
+        self._expires_at = inf  # earliest expiry of an idle connection
         self.open: int = 0
         self.waiting: int = 0
 
     @property
     def idle(self) -> int:
-        """Connections that lie idle."""
+        """The number of idle connections."""
         return len(self._idle)
 
     def _place(self, lease: Lease[C]) -> None:
-        """Grant a lease, or let it wait."""
+        """Grant a lease, or add it to a queue."""
         host = self._hosts.get(lease.origin)
         if host is None:
             host = self._hosts[lease.origin] = Host(lease.origin)
@@ -71,9 +73,9 @@ class Placement(Generic[C]):
             if self._shared:
                 self._grant(lease, connection, host)
             del self._idle[connection]
-        elif not self._has_share(host):
+        elif not self._has_slot(host):
             self.waiting += 1
-            self._queue_up(lease, host.blocked)
+            self._enqueue(lease, host.blocked)
         elif self.open < self._max_connections:
             self._grant_slot(lease, host)
         elif self._idle:
@@ -81,17 +83,17 @@ class Placement(Generic[C]):
             self._grant_slot(lease, host)
         else:
             self.waiting += 1
-            host.claimed += 1
-            self._queue_up(lease, self._queue)
+            host.reserved += 1
+            self._enqueue(lease, self._queue)
 
-    def _queue_up(self, lease: Lease[C], queue: WaitQueue[Lease[C]]) -> None:
+    def _enqueue(self, lease: Lease[C], queue: WaitQueue[Lease[C]]) -> None:
         if lease.number == self._number:
             queue.join(lease)
-        else:  # it has returned
+        else:  # the lease was granted before
             queue.join_late(lease)
 
-    def _has_share(self, host: Host[C]) -> bool:
-        taken = host.open + host.claimed
+    def _has_slot(self, host: Host[C]) -> bool:
+        taken = host.open + host.reserved
         return taken < self._max_per_host and (not host.may_share or taken <= host.retired)
 
     def _has_stream(self, connection: C) -> bool:
@@ -99,7 +101,7 @@ class Placement(Generic[C]):
         return share.leases < share.limit
 
     def _grant(self, lease: Lease[C], connection: C, host: Host[C]) -> None:
-        """Give a lease a connection that was in use before."""
+        """Grant a lease an existing connection."""
         lease.connection = connection
         lease.reused = True
         lease.stage = Stage.GRANTED
@@ -114,21 +116,21 @@ class Placement(Generic[C]):
         lease.stage = Stage.GRANTED
 
     def _withdraw(self, lease: Lease[C]) -> None:
-        """End a lease that waits."""
+        """End a waiting lease."""
         lease.stage = Stage.ENDED
         del self._leases[lease.number]
         self.waiting -= 1
         host = self._hosts[lease.origin]
         if not host.blocked.leave(lease):
             self._queue.leave(lease)
-            host.claimed -= 1
+            host.reserved -= 1
             self._unblock(host)
         self._forget(host)
 
     # Shared connections.
 
     def _fill(self, host: Host[C]) -> None:
-        """Grant the leases that wait for the shared connection of a host, as far as it takes them."""
+        """Grant the shared connection of a host to waiting leases, up to its limit."""
         while host.shared is not None and self._has_stream(host.shared):
             lease = host.blocked.first()
             if lease is None:
@@ -156,10 +158,10 @@ class Placement(Generic[C]):
             self._close(connection, host)
         else:
             host.shared = None if host.shared is connection else host.shared
-            self._hand_on(connection, host, now)
+            self._reassign(connection, host, now)
 
-    def _hand_on(self, connection: C, host: Host[C], now: float) -> None:
-        """Give a connection to the waiter that is next, else let it lie idle."""
+    def _reassign(self, connection: C, host: Host[C], now: float) -> None:
+        """Give a connection to the next waiter, or keep it idle."""
         first, blocked = self._queue.first(), host.blocked.first()
         if blocked is not None and (first is None or blocked.number < first.number):
             host.blocked.leave(blocked)
@@ -170,7 +172,7 @@ class Placement(Generic[C]):
             self._close(connection, host)
         else:
             self._queue.leave(first)
-            host.claimed -= 1
+            host.reserved -= 1
             self._unblock(host)
             self._hand_over(connection, first, host)
 
@@ -200,7 +202,7 @@ class Placement(Generic[C]):
             self._evict()
 
     def _evict(self) -> None:
-        """Give up the connection that has been idle longest. No lease waits for its slot, or it would not be idle."""
+        """Close the connection that has been idle longest. No lease waits for its slot while it is idle."""
         connection, (host, _) = next(iter(self._idle.items()))
         self.to_close[connection] = None
         del self._idle[connection]
@@ -219,7 +221,7 @@ class Placement(Generic[C]):
         self._expires_at = inf
 
     def _free(self, host: Host[C]) -> None:
-        """Give a slot of ``host`` that came free to the waiter that is next."""
+        """Free a slot of ``host``, and grant it to the next waiter."""
         host.open -= 1
         self.open -= 1
         self._unblock(host)
@@ -227,7 +229,7 @@ class Placement(Generic[C]):
         self._advance()
 
     def _advance(self) -> None:
-        """Grant slots to the leases in the pool's queue, as far as there are any."""
+        """Grant free slots to the leases in the pool's queue."""
         while (lease := self._queue.first()) is not None:
             if self.open >= self._max_connections:
                 if not self._idle:
@@ -236,18 +238,18 @@ class Placement(Generic[C]):
             self._queue.leave(lease)
             self.waiting -= 1
             host = self._hosts[lease.origin]
-            host.claimed -= 1
+            host.reserved -= 1
             self._grant_slot(lease, host)
             self.to_wake[lease] = None
 
     def _unblock(self, host: Host[C]) -> None:
-        """Let the lease that has waited longest for a share of the host queue for a slot of the pool, if it may."""
-        lease = host.blocked.first() if self._has_share(host) else None
+        """If the host has a free slot, move its first blocked lease to the pool's queue."""
+        lease = host.blocked.first() if self._has_slot(host) else None
         if lease is not None:
             host.blocked.leave(lease)
-            host.claimed += 1
+            host.reserved += 1
             self._queue.join_late(lease)
 
     def _forget(self, host: Host[C]) -> None:
-        if not (host.open or host.claimed or host.blocked):
+        if not (host.open or host.reserved or host.blocked):
             del self._hosts[host.origin]

@@ -1,28 +1,29 @@
-"""A connection pool's bookkeeping: which lease may use or dial a connection. No I/O, no clock and no lock.
+"""The state of a connection pool: which lease may use or dial a connection. No I/O, no clock and no lock.
 
-Every operation decides at a cost that does not grow with the number of connections or waiters. It leaves connections in
-``to_close`` and waiters in ``to_wake``, for the caller to close and wake. A slot is counted for a lease from the
-permission to dial until the lease ends or its connection, lying idle, is closed.
+The cost of an operation does not grow with the number of connections or waiters. An operation puts connections into
+``to_close`` and waiters into ``to_wake``; the caller closes and wakes them. A lease takes a slot when it may dial. The
+slot is free again when the lease ends without an idle connection, or when its idle connection closes.
 
 The rules:
 
-- An idle connection to the same origin is taken first, the one that was used last: the others may then expire.
-- Otherwise a free slot permits to dial; in a full pool the idle connection that was used longest ago makes room.
-- Otherwise the lease waits. A free slot goes to the lease that has waited longest among those that can use it: a lease
-  that waits for a host at its limit holds up no lease for another host.
-- A connection that comes free goes to that waiter only if it leads to the right origin; otherwise it is closed for
-  the waiter's own. Were it kept for its own origin's later waiters, a busy origin could starve the others.
-- A shared connection (HTTP/2) has one slot, however many leases use it. While it takes further leases, and while the
-  first connection is dialled to an origin that may share, leases wait for it instead of dialling another one.
+- A lease gets the idle connection to its origin that was used last. The other idle connections may then expire.
+- Otherwise, if a slot is free, the lease may dial. A full pool closes the connection that has been idle longest.
+- Otherwise the lease waits. A free slot goes to the lease that has waited longest among those that can use it. A lease
+  that waits for a host at its limit does not block leases for other hosts.
+- A released connection goes to the first waiter if the origin is the same. Otherwise it closes, and the waiter dials.
+  If later waiters for the same origin got the connection, a busy origin could starve the others.
+- A shared connection (HTTP/2) has one slot for all its leases. Leases wait for a shared connection that takes further
+  leases, and for the first connection to an origin that may share, instead of dialling.
 
-**Interruption.** A signal handler can raise between any two steps of an operation, and a caller that is interrupted can
-drop its lease without ending it. So the counts are derived from objects:
+**Interruption.** A signal handler can raise between any two steps of an operation, and an interrupted caller can drop
+its lease without ending it. So the pool can rebuild its counts from the live objects:
 
-- The pool refers to a lease weakly. A lease that is destroyed before it ended is noted by a callback that runs no
-  Python code, so that nothing can interrupt it.
-- A connection is in use, idle or in ``to_close`` at every moment. It is added to the next before it leaves the last.
-- An operation sets a mark while it changes the pool. The next operation that finds the mark, or a destroyed lease,
-  counts again from the leases that are alive, and gives free slots to the waiters.
+- The pool holds weak references to leases. A callback that runs no Python code records a lease that is destroyed
+  before it ends, so nothing can interrupt the callback.
+- At every moment a connection is in use, idle or in ``to_close``. The pool adds it to one set before it removes it from
+  another.
+- An operation sets a flag while it changes the pool. If the next operation finds the flag or a destroyed lease, it
+  rebuilds the counts from the live leases, and grants free slots to the waiters.
 """
 
 from __future__ import annotations
@@ -41,30 +42,34 @@ __all__ = ["Lease", "Pool", "Stage"]
 
 
 class Pool(Placement[C]):
-    """Connections by origin.
+    """A pool of connections by origin.
 
     Args:
-        max_connections: slots in all; None: no limit.
-        max_per_host: slots of one origin; None: no limit but the other.
-        max_waiting: leases that may wait; None: no limit.
-        max_idle: idle connections that are kept; None: no limit.
-        expiry: seconds after which an idle connection is closed; None: never.
+        max_connections: maximum number of slots; None for no limit.
+        max_per_host: maximum number of slots of one origin; None for no limit per origin.
+        max_waiting: maximum number of waiting leases; None for no limit.
+        max_idle: maximum number of idle connections; None for no limit.
+        expiry: seconds after which an idle connection closes; None for never.
 
     Attributes:
-        open: slots in use, also by idle connections.
-        waiting: leases that wait.
-        to_close: connections that the caller closes; it removes each after that.
-        to_wake: leases whose wait is over; the caller wakes each, and removes it after that.
+        open: the number of slots in use, including those of idle connections.
+        waiting: the number of waiting leases.
+        to_close: connections to close. The caller removes each one after closing it.
+        to_wake: leases to wake. The caller removes each one after waking it.
     """
 
     def __repr__(self) -> str:
         return f"<Pool: {self.open} of {self._max_connections} open, {self.idle} idle, {self.waiting} waiting>"
 
     def acquire(self, lease: Lease[C], now: float) -> None:
-        """Grant a lease at ``now`` seconds, or let it wait. A lease that has ended may return: it keeps its turn.
+        """Grant a lease or let it wait. An ended lease may return, and keeps its position in the queues.
+
+        Args:
+            lease: a new or ended lease.
+            now: the monotonic time in seconds.
 
         Raises:
-            QueueFull: the lease would wait, and as many wait as may.
+            QueueFull: the lease would wait, and ``max_waiting`` leases wait already.
         """
         if self._destroyed or self._is_changing:
             self.repair()
@@ -85,14 +90,14 @@ class Pool(Placement[C]):
         self._is_changing = False
 
     def dialled(self, lease: Lease[C], connection: C) -> None:
-        """Give a lease the connection that it dialled."""
+        """Assign the connection that a lease has dialled."""
         self._require_granted(lease)
         self._used.add(connection)
         lease.connection = connection
         lease.reused = False
 
     def share(self, lease: Lease[C], connection: C, limit: int) -> None:
-        """Put a shared connection in the place of the one that a lease has dialled; ``limit`` leases may use it."""
+        """Replace the connection that a lease has dialled by a shared one, which up to ``limit`` leases may use."""
         self.recount()
         self._require_granted(lease)
         host = self._hosts[lease.origin]
@@ -108,7 +113,7 @@ class Pool(Placement[C]):
         self._is_changing = False
 
     def set_limit(self, connection: C, limit: int) -> None:
-        """Change how many leases may use a shared connection."""
+        """Change the maximum number of leases of a shared connection."""
         self.recount()
         share = self._shared.get(connection)
         if share is not None and share.limit != limit:
@@ -118,7 +123,7 @@ class Pool(Placement[C]):
             self._is_changing = False
 
     def retire(self, connection: C) -> None:
-        """Let a shared connection take no more leases. It is closed when the last one ends."""
+        """Retire a shared connection: it takes no more leases, and closes when the last one ends."""
         self.recount()
         share = self._shared.get(connection)
         if share is not None and not share.is_retired:
@@ -133,20 +138,20 @@ class Pool(Placement[C]):
             self._is_changing = False
 
     def dial_freely(self, lease: Lease[C]) -> None:
-        """Let the leases that wait for the first connection to an origin dial their own: it is not shared."""
+        """Let the leases that wait for the first connection to an origin dial, since it is not shared."""
         self.recount()
         self._require_granted(lease)
         self._is_changing = True
         lease.may_share = False
         host = self._hosts[lease.origin]
         host.may_share = False
-        while self._has_share(host) and host.blocked:
+        while self._has_slot(host) and host.blocked:
             self._unblock(host)
         self._advance()
         self._is_changing = False
 
     def drop(self, lease: Lease[C]) -> None:
-        """Give up the connection of a lease, which keeps its slot and may dial again."""
+        """Close the connection of a lease. The lease keeps its slot and may dial again."""
         connection = lease.connection
         if connection is not None:
             self.to_close[connection] = None
@@ -154,7 +159,7 @@ class Pool(Placement[C]):
             self._used.discard(connection)
 
     def release(self, lease: Lease[C], now: float, *, reusable: bool) -> None:
-        """End a granted lease, and keep its connection if it is ``reusable``."""
+        """End a granted lease, and keep its connection if ``reusable``."""
         if self._destroyed or self._is_changing:
             self.repair()
         self._require_granted(lease)
@@ -172,13 +177,13 @@ class Pool(Placement[C]):
         elif not reusable:
             self._close(connection, host)
         elif self.waiting:
-            self._hand_on(connection, host, now)
+            self._reassign(connection, host, now)
         else:
             self._keep(connection, host, now)
         self._is_changing = False
 
     def cancel(self, lease: Lease[C], now: float) -> None:
-        """End a lease that is not wanted any more, and whose connection, if it has one, is unused."""
+        """End a lease that did not use a connection. Its connection, if it has one, stays reusable."""
         self.recount()
         if lease.stage is not Stage.WAITING:
             self.release(lease, now, reusable=True)
@@ -190,12 +195,12 @@ class Pool(Placement[C]):
         self._is_changing = False
 
     def recount(self) -> None:
-        """Correct the counts, where an interruption or a dropped lease makes that necessary."""
+        """Correct the counts after an interruption or a dropped lease."""
         if self._destroyed or self._is_changing:
             self.repair()
 
     def check(self, now: float) -> None:
-        """Give up the connections that have been idle for too long at ``now``, and correct the counts."""
+        """Close expired connections at the time ``now`` in seconds, and correct the counts."""
         self.recount()
         if now >= self._expires_at:
             self._is_changing = True
@@ -203,7 +208,7 @@ class Pool(Placement[C]):
             self._is_changing = False
 
     def shut(self) -> None:
-        """Give up every connection, also those in use, and wake every lease that waits."""
+        """Close every connection, including those in use, and wake every waiting lease."""
         self.recount()
         self._is_changing = True
         while self._idle:
@@ -214,7 +219,7 @@ class Pool(Placement[C]):
         self._is_changing = False
 
     def repair(self) -> None:
-        """Count again, from the leases that are alive. A connection that cannot be placed for certain is closed."""
+        """Rebuild the counts from the live leases, and close every connection whose lease is lost."""
         self._is_changing = True
         self._destroyed.clear()
         alive = list(self._alive())
@@ -240,7 +245,7 @@ class Pool(Placement[C]):
         return [lease for lease in leases if lease is not None and lease.stage is not Stage.ENDED]
 
     def _count(self, granted: list[Lease[C]]) -> None:
-        """Count the slots of idle connections and granted leases; no lease is in a queue after that."""
+        """Count the slots of idle connections and granted leases, and clear the queues."""
         shared, self._shared = self._shared, {}
         hosts: dict[Hashable, Host[C]] = {}
         idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()
@@ -254,7 +259,7 @@ class Pool(Placement[C]):
         for lease in granted:
             host = hosts.setdefault(lease.origin, Host(lease.origin))
             host.may_share = lease.may_share
-            if lease.connection not in self._shared:  # else its slot is counted
+            if lease.connection not in self._shared:  # a shared connection counts once
                 host.open += 1
                 sharing = sum(each.connection is lease.connection for each in granted)
                 self._count_shared(lease.connection, host, shared, sharing)
@@ -263,7 +268,7 @@ class Pool(Placement[C]):
         self.waiting: int = 0
 
     def _count_shared(self, connection: C | None, host: Host[C], shared: dict[C, Share[C]], leases: int) -> None:
-        """Count the leases of a connection if it is a shared one. If a lease was lost, it takes no more of them."""
+        """Count the leases of a shared connection. Retire it if a lease was lost."""
         share = None if connection is None else shared.get(connection)
         if share is None or connection is None:
             return
@@ -277,4 +282,4 @@ class Pool(Placement[C]):
 
     def _require_granted(self, lease: Lease[C]) -> None:
         if lease.stage is not Stage.GRANTED:
-            raise RuntimeError(f"{lease!r} is out of turn")
+            raise RuntimeError(f"{lease!r} is not granted")
