@@ -61,7 +61,6 @@ class SocketStream:
         "_burst",
         "_closed",
         "_failure",
-        "_poll",
         "_readiness",
         "_receiving",
         "_runtime",
@@ -84,7 +83,6 @@ class SocketStream:
         self._since = time.monotonic()
         self._closed = False
         self._failure: str = ""
-        self._poll = poll_of(sock, "in")
         self._receiving = False
         self._sending = False
         self._unsent: bytes | memoryview = b""
@@ -286,8 +284,8 @@ class SocketStream:
         if self._closed:
             raise OSError("The connection was closed")
 
-    async def start_tls(self, security: Security, host: str | None, end: float) -> None:
-        """Perform the TLS handshake, and close the stream if it fails.
+    async def start_tls(self, security: Security, host: str | None, end: float, *, http2: bool = True) -> None:
+        """Perform the TLS handshake, and close the stream if it fails. ``http2``: whether HTTP/2 may be offered.
 
         Raises:
             TLSFailed: the handshake failed; the SSLError is the cause.
@@ -299,7 +297,8 @@ class SocketStream:
         try:
             context = await security.context(self._runtime, seconds_left(end))
             # RFC 6066 section 3: the server name has no trailing dot.
-            tls = self._transport = self._tls = TLSStream(self._transport, context, host and host.rstrip("."))
+            begin = partial(TLSStream, self._transport, context, host and host.rstrip("."))
+            tls = self._transport = self._tls = begin() if http2 else security.without_http2(context, begin)
             self._require_open()  # another thread may have closed it during the wait
             await self._shake_hands(tls, end)
             security.check(tls.tls)
@@ -345,9 +344,10 @@ class SocketStream:
         """Return whether a receive would return at once, with data or the end. True for a closed socket."""
         if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):
             return True
-        if self._poll is None:  # Windows
+        poll = poll_of(self._socket, "in")  # a new one, because two threads cannot use one at the same time
+        if poll is None:  # Windows
             return bool(select.select([self._socket], [], [], 0)[0])
-        return bool(self._poll.poll(0))
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Close the connection, and wake all waiters. No TLS closure alert is sent.

@@ -56,6 +56,18 @@ def test_an_interruption_among_many_bytes_loses_none(ends):
     assert turns >= 2
 
 
+def test_two_threads_can_ask_at_the_same_time_whether_something_came(ends):
+    stream, theirs = ends
+
+    def ask(_: int) -> set[bool]:
+        return {stream.is_readable() for _ in range(5000)}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set().union(*pool.map(ask, range(4))) == {False}
+        theirs.sendall(b"x")
+        assert set().union(*pool.map(ask, range(4))) == {True}
+
+
 def test_few_bytes_that_take_long_give_way_too(ends):
     stream, theirs = ends
     theirs.sendall(b"ab")
