@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from ..core.messages import Request
@@ -15,6 +16,19 @@ from ..options import Limits
 from ..runtime.runtimes import Runtime
 from .tracing import trace_step, traced_timeout
 from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
+
+MAX_REMEMBERED = 1024
+"""Origins that are known not to speak HTTP/2."""
+
+
+class Remembered(set[Hashable]):
+    """A set that begins again when it is full."""
+
+    def add(self, item: Hashable) -> None:
+        """Add an item."""
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        super().add(item)
 
 
 class Connector:
@@ -30,6 +44,9 @@ class Connector:
         origin_options: socket options for connections to origins.
         proxy_options: socket options for connections to proxies.
         uds: the path of a Unix domain socket to dial instead of the host, or None.
+
+    Attributes:
+        without_http2: the origins to which HTTP/2 is not offered.
     """
 
     def __init__(
@@ -49,6 +66,7 @@ class Connector:
         self._origin_options = origin_options
         self._proxy_options = proxy_options
         self._uds = uds
+        self.without_http2 = Remembered()
 
     async def tunnel(self, route: Route, end: float) -> Tunnel | None:
         """Return the tunnel that a new connection needs, or None.
@@ -113,15 +131,15 @@ class Connector:
         if tunnel is not None and not await self._open_tunnel(socket_stream, tunnel, end, request, prefix):
             return False
         if origin.scheme == "https":
-            await self._start_tls(
-                socket_stream, self._security, request.server_name or origin.host, end, request, prefix
-            )
+            name = request.server_name or origin.host
+            await self._start_tls(socket_stream, self._security, name, end, request, prefix)
         return True
 
     async def _start_tls(
         self, socket_stream: SocketStream, security: Security, name: str, end: float, request: Request, prefix: str
     ) -> None:
-        handshake = socket_stream.start_tls(security, name, end)
+        http2 = request.origin not in self.without_http2
+        handshake = socket_stream.start_tls(security, name, end, http2=http2)
         if request.trace is not None:
             info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
             handshake = trace_step(

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from weakref import WeakMethod
 
-from ..core.messages import Request
+from ..core.messages import Origin, Request
 from ..errors import ConnectFailed, HTTPConnError
 from ..network.guard import Guard
 from ..network.routes import Route, Routes, Routing
@@ -25,16 +25,13 @@ from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
 from ..stats import PoolStats
-from .connecting import Connector
+from .connecting import Connector, Remembered
 from .forwarding import Forwarding
 from .http1 import Connection, Stale
 from .http1body import Incoming
 from .http2connection import SharedConnection, Unprocessed
 from .pool import Lease, Pool, Stage
 from .tracing import trace_step
-
-MAX_DECLINED = 1024
-"""Maximum number of origins remembered as not supporting HTTP/2."""
 
 MAX_UNPROCESSED = 100
 """Maximum number of times to resend a request that servers did not process."""
@@ -81,7 +78,7 @@ class Engine:
         self._routes = Routes(routing, by_host=limits.max_per_host is not None)
         self._routes_by_origin = self._routes.known
         self._offers_http2 = http2
-        self._declined: dict[Hashable, None] = {}
+        self._declined = Remembered()
         self._closed = False
         self._made = 0
         self._reused = 0
@@ -168,6 +165,8 @@ class Engine:
                     unprocessed += 1 if refusal.answered else NO_RESPONSE_COST
                     if unprocessed > MAX_UNPROCESSED:
                         raise refusal.error from None
+                    if refusal.requires_http1:
+                        self._require_http1(lease, connection, request.origin)
                     self._acquire(lease)
         except BaseException:
             self._ended.append((lease, False))  # not by ``end``: a signal handler could interrupt the call
@@ -351,7 +350,7 @@ class Engine:
         adjust = _weakly(self._adjust)
         shared = SharedConnection(connection.socket_stream, self._runtime, self._limits, self._lock, adjust)
         await shared.begin(request)
-        self._declined.pop(lease.origin, None)
+        self._declined.discard(lease.origin)
         self._change(self._pool.share, lease, shared, shared.limit)
         return shared
 
@@ -364,10 +363,14 @@ class Engine:
 
     def _decline(self, lease: Lease[AnyConnection]) -> None:
         """Remember that an origin does not support HTTP/2, and let the requests that wait for it dial."""
-        if len(self._declined) >= MAX_DECLINED:
-            self._declined.clear()
-        self._declined[lease.origin] = None
+        self._declined.add(lease.origin)
         self._change(self._pool.dial_freely, lease)
+
+    def _require_http1(self, lease: Lease[AnyConnection], connection: AnyConnection, origin: Origin) -> None:
+        """Use HTTP/1.1 for an origin that wants it (RFC 9113 section 7, HTTP_1_1_REQUIRED)."""
+        self._connector.without_http2.add(origin)
+        self._declined.add(lease.origin)
+        self._change(self._pool.retire, connection)
 
     def _change(self, step: Callable[..., None], *args: object) -> None:
         """Change the pool, unless the same thread is changing it already, as a finalizer may find."""

@@ -29,12 +29,14 @@ class Unprocessed(Exception):
     Attributes:
         error: what to raise if it cannot be sent again.
         answered: whether the server sent other responses on the connection in the meantime.
+        requires_http1: whether the request is to be sent over HTTP/1.1.
     """
 
-    def __init__(self, error: HTTPConnError, *, answered: bool) -> None:
+    def __init__(self, error: HTTPConnError, *, answered: bool, requires_http1: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
         self.answered = answered
+        self.requires_http1 = requires_http1
 
 
 class SharedConnection(Multiplexer):
@@ -130,12 +132,13 @@ class SharedConnection(Multiplexer):
         if stream is None or error is not stream.error:
             return
         # As a kept connection of HTTP/1.1, which may end while the next request is sent.
-        is_stale = answers > 0 and not stream.answered and self._http.error is not None
+        is_stale = (answers > 0 or stream.requires_http1) and not stream.answered and self._http.error is not None
         if not stream.unprocessed and not (is_stale and may_be_repeated(request)):
             return
         if incoming.has_sent_parts:
             raise Disconnected(f"{error.message}; its body cannot be sent again") from error
-        raise Unprocessed(error, answered=self._answers > answers) from error
+        answered, requires_http1 = self._answers > answers, stream.requires_http1
+        raise Unprocessed(error, answered=answered, requires_http1=requires_http1) from error
 
     async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
         info, runtime = {"request": traced_request(request)}, self._runtime
@@ -148,7 +151,13 @@ class SharedConnection(Multiplexer):
         await trace_step(runtime, request, "http2.receive_response_headers", info, receiving, traced_head)
 
     def _send_head(self, request: Request, incoming: HTTP2Incoming) -> None:
-        if not self.change(self._open, request, incoming):
+        try:
+            is_open = self.change(self._open, request, incoming)
+        except HTTPConnError as error:
+            if self.error is None:
+                raise
+            raise Unprocessed(error, answered=False) from error  # it broke after the pool had granted it
+        if not is_open:
             self._changed(self)  # another thread may be about to say so
             raise Unprocessed(ConnectFailed("The server accepts no more requests"), answered=not self.is_closing)
         self.flush()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ..errors import InvalidRequest
 from ..runtime.runtimes import Runtime
 from .pins import Pinned, pin_of
 from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_context
+
+T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("httpconn.tls")
 
@@ -72,6 +75,20 @@ class Security:
         self._alpn = list(protocols)
         if self._context is not None:
             self._context.set_alpn_protocols(self._alpn)
+
+    def without_http2(self, context: ssl.SSLContext, begin: Callable[[], T]) -> T:
+        """Begin a TLS connection that does not offer HTTP/2; the context's next connections do.
+
+        Python has no offer of a single connection. If another thread begins a connection at the same moment, one of the
+        two offers what was meant for the other one, and both remain usable.
+        """
+        if self._alpn is None:
+            return begin()
+        try:
+            context.set_alpn_protocols(["http/1.1"])
+            return begin()
+        finally:
+            context.set_alpn_protocols(self._alpn)
 
     async def context(self, runtime: Runtime, seconds: float | None) -> ssl.SSLContext:
         """Return the context for a new connection.

@@ -53,11 +53,11 @@ def streams_of(received: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def serving(certificates, meet: Callable[[ssl.SSLSocket], None]) -> Iterator[str]:
+def serving(certificates, meet: Callable[[ssl.SSLSocket], None], *protocols: str) -> Iterator[str]:
     """The URL of a server that meets each client once TLS is there."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([*protocols] or ["h2"])
 
     def secure(sock):
         with context.wrap_socket(sock, server_side=True) as client:
@@ -72,16 +72,21 @@ def answering_http2_peer(certificates, first: bytes, answer: Callable[[Send, int
     """The URL; each request is answered by calling ``answer`` with what sends on its connection, and its stream."""
 
     def meet(client):
-        client.sendall(first)
-        received, known = b"", 0
-        while data := client.recv(10_000):
-            received += data
-            for stream in [*streams_of(received)][known:]:
-                known += 1
-                answer(client.sendall, stream)
+        answer_streams(client, first, answer)
 
     with serving(certificates, meet) as url:
         yield url
+
+
+def answer_streams(client: ssl.SSLSocket, first: bytes, answer: Callable[[Send, int], None]) -> None:
+    """Send the first bytes, and answer each request of a connection until the client closes it."""
+    client.sendall(first)
+    received, known = b"", 0
+    while data := client.recv(10_000):
+        received += data
+        for stream in [*streams_of(received)][known:]:
+            known += 1
+            answer(client.sendall, stream)
 
 
 @contextmanager

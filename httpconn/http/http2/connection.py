@@ -26,6 +26,9 @@ from .windows import CONNECTION_WINDOW, INITIAL_WINDOW
 
 __all__ = ["HTTP2Connection"]
 
+RESENT = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.HTTP_1_1_REQUIRED})
+"""The codes of resets that mean that the request was not processed (sections 7 and 8.7)."""
+
 
 class HTTP2Connection:
     """One connection and its streams.
@@ -308,8 +311,9 @@ class HTTP2Connection:
         elif stream.complete:  # section 8.1: the server does not want the rest of the request
             streams.forget(stream)
             streams.note(stream)
-        elif code == ErrorCode.REFUSED_STREAM and not stream.answered:  # section 8.7
-            streams.end_unprocessed(stream, "The server refused the request unprocessed")
+        elif code in RESENT and not stream.answered:
+            stream.requires_http1 = code == ErrorCode.HTTP_1_1_REQUIRED
+            streams.end_unprocessed(stream, f"The server did not process the request: {name_of(code)}")
         else:
             streams.end_with_error(stream, StreamReset(f"The server reset the stream: {name_of(code)}"))
 
@@ -349,10 +353,11 @@ class HTTP2Connection:
         streams.count_idle_frame()
         last, self._reason = frames.read_goaway(payload)
         self.is_closing = True
-        for stream in [each for each in streams.by_id.values() if each.id > last]:
-            if not stream.answered:
+        for stream in [*streams.by_id.values()]:
+            stream.requires_http1 = self._reason == ErrorCode.HTTP_1_1_REQUIRED and not stream.answered
+            if stream.id > last and not stream.answered:
                 streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
-            elif self._reason and not stream.complete:
+            elif stream.id > last and self._reason and not stream.complete:
                 streams.end_with_error(stream, self._closed_with_reason())
 
     def _receive_window_update(self, _: int, stream_id: int, payload: bytes) -> None:

@@ -36,6 +36,7 @@ class Stream:
         answered: whether the server sent anything on the stream.
         unprocessed: whether the server is known not to have processed the request, so that any request may be sent
             again (RFC 9113 section 8.7).
+        requires_http1: whether the server wants the request over HTTP/1.1.
         request_ended: whether no more of the request is to be sent.
         queued: bytes of the body that have arrived and were not taken.
         unread: bytes of the body that were not taken, whether they have arrived or not; 0 or less: not declared.
@@ -56,6 +57,7 @@ class Stream:
         "left",
         "queued",
         "request_ended",
+        "requires_http1",
         "send_window",
         "spare",
         "unacknowledged",
@@ -76,6 +78,7 @@ class Stream:
         self.error: HTTPConnError | None = None
         self.answered: bool = False
         self.unprocessed: bool = False
+        self.requires_http1: bool = False
         self.request_ended: bool = ended
         self.waiter: Any = None
         self.is_noted: bool = False
