@@ -1,1 +1,1 @@
-"""The borders to httpx and httpx2: transports for their clients, and their transports for ours."""
+"""Adapters: transports for clients of httpx and httpx2, and use of transports made for them."""

@@ -1,4 +1,4 @@
-"""The bridge to httpx's objects: transports of callers, instrumented ones, and event hooks."""
+"""Requests and responses as httpx objects: for transports of the caller, instrumentation and event hooks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from .translation import FOREIGN, translate
 
 
 def take_over(request: Request, made: httpx.Request) -> None:
-    """Have what hooks made of a request be sent; it is held to the rules for what callers give.
+    """Apply the changes of event hooks to a request.
+
+    Args:
+        request: the request that is sent.
+        made: the same request as the hooks left it.
 
     Raises:
-        InvalidRequest: the URL is another one, or a header field is one that nobody may give.
+        InvalidRequest: a hook changed the URL, or set a header field that callers cannot set.
     """
     if made.url != httpx.URL(request.url):
         raise InvalidRequest("An event hook cannot change the URL of a request")
@@ -39,13 +43,11 @@ def head_of(response: httpx.Response) -> Head:
 
 
 class Bridged(ABC):
-    """One request over any transport of httpx's; see :class:`httpconn.runtime.port.Exchange`."""
+    """A request over any httpx transport; see :class:`httpconn.runtime.port.Exchange`."""
 
+    # A transport of httpx reports neither.
     complete: bool = False
-    """The transport does not say."""
-
     remaining: int = 0
-    """Nor that."""
 
     def __init__(self, response: httpx.Response, read: FloatTimeout | None, deadline: Deadline) -> None:
         self.response: httpx.Response = response
@@ -53,11 +55,11 @@ class Bridged(ABC):
         self._deadline = deadline
         self._stream: Any = response.stream
         if response.is_stream_consumed:
-            self._give_again()
+            self._replay_body()
         self.head: Head = head_of(response)
 
-    def _give_again(self) -> None:
-        """A hook has read the body, by httpx's own rules and without a bound: what it got is there, and is decoded."""
+    def _replay_body(self) -> None:
+        """Provide the body that a hook has read. httpx has already decoded it, without a limit of httpconn."""
         response = self.response
         self._stream = httpx.ByteStream(response.content)
         for name in ("content-encoding", "transfer-encoding"):
@@ -70,11 +72,11 @@ class Bridged(ABC):
         return self.response.extensions
 
     def take(self) -> bytes:
-        """Nothing is had without waiting."""
+        """Return nothing: every receive can wait."""
         return b""
 
     async def receive(self) -> bytes:
-        """Each wait for more has the read timeout to itself."""
+        """See :class:`httpconn.runtime.port.Exchange`. The read timeout restarts with each call."""
         if self._read is not None:
             self._read.restart()
         try:
@@ -83,7 +85,7 @@ class Bridged(ABC):
             raise translate(error, self._deadline) from error
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Never called, since nothing is said to remain."""
+        """Raise NotImplementedError: ``remaining`` is 0, so no caller uses this method."""
         raise NotImplementedError
 
     @abstractmethod
@@ -95,7 +97,7 @@ class Bridged(ABC):
 
 
 def exchange_of(bridged: Bridged) -> Any:
-    """Return the exchange itself, or that of our engine, if nobody has changed or read its body."""
+    """Return the engine's own exchange if its body is unchanged and unread, else the bridged one."""
     response = bridged.response
     if not isinstance(response.stream, DirectBody) or response.is_stream_consumed:
         return bridged

@@ -1,4 +1,4 @@
-"""Requests, responses and bodies of one library as those of the other."""
+"""Conversion of requests, responses and bodies between httpx and httpx2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encodin
 
 
 class translated:  # noqa: N801 - read as a statement
-    """Raise the errors of one library, and ours, as those of another."""
+    """A context that raises errors of one library, and of httpconn, as errors of another library."""
 
     __slots__ = ("_source", "_target")
 
@@ -43,7 +43,7 @@ def response_for(library: Library, response: Any, source: Library) -> Any:
     """Return a response of one library as one of another."""
     fields, stream = response.headers.raw, response.stream
     if response.is_stream_consumed and not isinstance(stream, source.module.ByteStream):
-        # It was read by a wrapper of the transport, and decoded by that.
+        # A wrapper of the transport has read and decoded the body.
         stream = source.module.ByteStream(response.content)
         fields = [(name, value) for name, value in fields if name.lower() not in _FRAMING]
     return library.module.Response(
@@ -62,13 +62,13 @@ def _stream_for(library: Library, stream: Any, source: Library) -> Any:
 
 @lru_cache
 def _stream_type(library: Library) -> Any:
-    """Return the class of a body that the library takes for one of its own."""
+    """Return a body class that is a stream type of the library."""
     bases = (_Body, library.module.SyncByteStream, library.module.AsyncByteStream)
     return type("TranslatedBody", bases, {})
 
 
 class _Body:
-    """A body of another library: an iterator, so that leaving a loop over it leaves no generator behind."""
+    """A body of another library. It is an iterator, because a loop that ends early would leave a generator open."""
 
     def __init__(self, stream: Any, errors: translated) -> None:
         self._stream = stream
@@ -86,7 +86,7 @@ class _Body:
             yield part
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._parts is None:  # an iterator is asked for itself again by each loop over it
+        if self._parts is None:  # each loop calls ``__aiter__`` again
             with self._errors:
                 self._parts = aiter(self._stream)
         return self
@@ -95,7 +95,7 @@ class _Body:
         with self._errors:
             part: bytes | None = await anext(self._parts, None)
         if part is None:
-            self._parts = None  # a request that is sent again has its body read again
+            self._parts = None  # a repeated request reads the body again
             raise StopAsyncIteration
         return part
 
@@ -105,7 +105,7 @@ class _Body:
             self._stream.close()
 
     async def aclose(self) -> None:
-        """Close the body, and a generator that was left half-way."""
+        """Close the body, and its generator if the body was not read to its end."""
         with self._errors:
             if isinstance(self._parts, AsyncGenerator):
                 await self._parts.aclose()

@@ -1,4 +1,4 @@
-"""Timeouts as callers' transports hand them on: floats that know of their call's deadline."""
+"""Timeouts for transports of the caller: floats that carry the deadline of the call."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..runtime.timeouts import AttemptTimeouts
 
 
 class FloatTimeout(float):
-    """A timeout whose clock starts at its first use, and that never reaches past the call's deadline.
+    """A timeout that starts at its first use and never ends after the deadline of the call.
 
-    It is a float because httpcore, which such transports use, hands the values of a request's ``timeout`` extension to
-    its network streams unchanged, once for a whole body; these streams ask how much is left at every single operation.
-    Its value as a float is the seconds at the time of its making; inf stands for no bound.
+    Transports hand the values of the ``timeout`` extension on unchanged, once for a whole body. A transport of httpconn
+    that receives one reads the deadline and the seconds from it. Any other transport uses its value as a float: the
+    seconds that were left at its creation; infinity means no limit.
 
     Args:
-        seconds: how long, or None for no bound of its own.
+        seconds: the timeout, or None for the deadline alone.
         at: the deadline, as of ``time.monotonic()``.
 
     Attributes:
-        seconds: the same.
-        at: the same.
+        seconds: the timeout, or None.
+        at: the deadline.
     """
 
     __slots__ = ("_until", "at", "seconds")
@@ -32,7 +32,7 @@ class FloatTimeout(float):
     _until: float | None
 
     def __new__(cls, seconds: float | None, at: float = math.inf) -> FloatTimeout:
-        """Clip the seconds by the deadline."""
+        """Limit the seconds to the time left until the deadline."""
         left = max(0.0, at - time.monotonic())
         self = float.__new__(cls, left if seconds is None or left < seconds else seconds)
         self.seconds = seconds
@@ -41,23 +41,23 @@ class FloatTimeout(float):
         return self
 
     def restart(self) -> float:
-        """Start the clock anew, and return its end."""
+        """Restart the timeout, and return its end."""
         self._until = AttemptTimeouts(at=self.at).until(self.seconds)
         return self._until
 
     @property
     def until(self) -> float:
-        """The end of the time."""
+        """The end of the timeout, as of ``time.monotonic()``. The first use starts it."""
         return self.restart() if self._until is None else self._until
 
 
 def until_of(timeout: float | None) -> float:
-    """Return the end of a timeout; a plain float begins now."""
+    """Return the end of a timeout. A plain float starts now."""
     return timeout.until if isinstance(timeout, FloatTimeout) else AttemptTimeouts().until(timeout)
 
 
 def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:
-    """Return the request extension ``timeout`` that says the same."""
+    """Return the request extension ``timeout`` for the timeouts of an attempt."""
     phases = {"connect": waits.connect, "read": waits.read, "write": waits.write, "pool": waits.pool}
     unbounded = waits.at == math.inf
     return {
@@ -67,7 +67,7 @@ def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:
 
 
 def attempt_timeouts_of(timeouts: Mapping[str, float | None]) -> AttemptTimeouts:
-    """Return what the request extension ``timeout`` says."""
+    """Return the timeouts of an attempt from the request extension ``timeout``."""
     at, seconds = math.inf, dict[str, float | None]()
     for phase in ("connect", "read", "write", "pool"):
         given = timeouts.get(phase)

@@ -1,4 +1,4 @@
-"""Transports of httpx2 in the place of httpx's, for ``HTTPConnection(transport=...)``."""
+"""httpx2 transports behind the interface of httpx, for ``HTTPConnection(transport=...)``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
 
 
 def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
-    """Return the transport that a caller gave as one of httpx; raises InvalidRequest."""
+    """Return the ``transport`` option as an httpx transport; raises InvalidRequest for any other type."""
     if transport is None or isinstance(transport, httpx.BaseTransport):
         return transport
     if is_of_httpx2(transport, "BaseTransport"):
@@ -34,7 +34,7 @@ def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
 
 
 def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
-    """Return the same for asynchronous calls."""
+    """Return the ``async_transport`` option as an httpx transport; raises InvalidRequest for any other type."""
     if transport is None or isinstance(transport, httpx.AsyncBaseTransport):
         return transport
     if is_of_httpx2(transport, "AsyncBaseTransport"):
@@ -43,7 +43,7 @@ def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
 
 
 class _Foreign:
-    """A transport of httpx2; its access policy, its engine and its counters are those of the wrapped transport."""
+    """A wrapped httpx2 transport, with the access policy, the engine and the statistics of that transport."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
@@ -51,19 +51,19 @@ class _Foreign:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine of a transport of httpconn, unless instrumentation has to see its requests."""
+        """The engine of an httpconn transport, or None. An instrumented transport must receive each request."""
         transport = self._transport
         engine = getattr(transport, "engine", None)
         return engine if isinstance(engine, Engine) and OBSERVED.isdisjoint(vars(transport)) else None
 
     @property
     def access(self) -> object:
-        """Its access policy, or None."""
+        """The access policy of the transport, or None."""
         return getattr(self._transport, "access", None)
 
     @property
     def stats(self) -> object:
-        """Its connections, or None."""
+        """The statistics of its connection pool, or None."""
         return getattr(self._transport, "stats", None)
 
     def _sent(self, request: httpx.Request) -> Any:
@@ -78,7 +78,7 @@ class _Foreign:
 
 
 class ForeignTransport(_Foreign, httpx.BaseTransport):
-    """A transport of httpx2 for threads."""
+    """An httpx2 transport for synchronous calls."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; raises exceptions of httpx."""
@@ -91,7 +91,7 @@ class ForeignTransport(_Foreign, httpx.BaseTransport):
 
 
 class AsyncForeignTransport(_Foreign, httpx.AsyncBaseTransport):
-    """A transport of httpx2 for tasks."""
+    """An httpx2 transport for asynchronous calls."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; raises exceptions of httpx."""

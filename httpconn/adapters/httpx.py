@@ -1,4 +1,4 @@
-"""The pair of transports for httpx's clients."""
+"""Transports for clients of httpx."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class HTTPTransport(SyncTransport, httpx.BaseTransport):
     """A transport for ``httpx.Client``.
 
     Args:
-        ssl_context: for all connections; None for the verifying context that the process shares, kept up to date.
-        limits: connections at once, idle ones, and how long these are kept.
+        ssl_context: for all connections. None verifies servers with a context that the process shares and renews.
+        limits: of all connections, of idle connections and of the time that they stay open.
         http2: offer HTTP/2 on TLS connections. Requests to one origin then share a connection, which counts once for
-            ``max_connections`` and ``max_per_host``; as many run at once as the server allows, up to 256.
+            ``max_connections`` and ``max_per_host``. Up to 256 requests share it, or fewer if the server limits them.
         proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.
-        uds: path of a Unix socket, dialled instead of any host.
+        uds: the path of a Unix socket that replaces every host.
         local_address: the address to connect from.
-        socket_options: as ``socket.setsockopt`` takes them.
-        trust_env: honour the variables for authorities and SSLKEYLOGFILE where a context has to be made.
-        access: which URLs may be asked for, and which addresses dialled; None for all.
-        resolver: a function of a host and a port that gives the addresses to connect to, in place of the system's
-            resolver; it is called in a thread of its own. What it gives is judged by ``access``.
+        socket_options: the arguments of one ``socket.setsockopt`` call each.
+        trust_env: use the environment variables for certificate authorities and SSLKEYLOGFILE for a new context.
+        access: the policy for URLs and addresses; None allows all.
+        resolver: a function from host and port to addresses, used instead of the system's resolver. It runs in its own
+            thread. ``access`` checks the addresses.
 
     Raises:
         InvalidRequest: the proxy is not valid, ``access`` does not trust proxies, or an optional package is missing.
@@ -33,26 +33,30 @@ class HTTPTransport(SyncTransport, httpx.BaseTransport):
     _library = HTTPX
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return when the head of the response is there.
+        """Send a request, and return its response when the head has arrived.
 
-        Raises ``httpx.TransportError`` and ``AccessDenied``.
+        Raises:
+            httpx.TransportError: the request failed.
+            AccessDenied: the access policy forbids the request.
         """
         response: httpx.Response = run_sync(self._exchange(request))
         return response
 
 
 class AsyncHTTPTransport(AsyncTransport, httpx.AsyncBaseTransport):
-    """For ``httpx.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`.
+    """A transport for ``httpx.AsyncClient`` on asyncio and trio. Each event loop needs its own.
 
-    ``resolver`` may be a coroutine function.
+    The options are those of :class:`HTTPTransport`. ``resolver`` may be a coroutine function.
     """
 
     _library = HTTPX
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return when the head of the response is there.
+        """Send a request, and return its response when the head has arrived.
 
-        Raises ``httpx.TransportError`` and ``AccessDenied``.
+        Raises:
+            httpx.TransportError: the request failed.
+            AccessDenied: the access policy forbids the request.
         """
         response: httpx.Response = await self._exchange(request)
         return response

@@ -1,4 +1,4 @@
-"""The pair of transports for httpx2's clients."""
+"""Transports for clients of httpx2."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ _HTTPX2 = Library(httpx2)
 
 
 class HTTPTransport(SyncTransport, httpx2.BaseTransport):
-    """For ``httpx2.Client``. Options as of :class:`httpconn.transport.HTTPTransport`."""
+    """A transport for ``httpx2.Client``, with the options of :class:`httpconn.transport.HTTPTransport`."""
 
     _library = _HTTPX2
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request and return when the head of the response is there.
+        """Send a request, and return its response when the head has arrived.
 
-        Raises ``httpx2.TransportError``; an error of httpconn, such as ``AccessDenied``, is its ``__cause__``.
+        Raises:
+            httpx2.TransportError: the request failed. The error of httpconn, such as ``AccessDenied``, is its cause.
         """
         response: httpx2.Response = run_sync(self._exchange(request))
         return response
 
 
 class AsyncHTTPTransport(AsyncTransport, httpx2.AsyncBaseTransport):
-    """For ``httpx2.AsyncClient``, on asyncio and trio; one for each event loop. See :class:`HTTPTransport`.
+    """A transport for ``httpx2.AsyncClient`` on asyncio and trio. Each event loop needs its own.
 
-    ``resolver`` may be a coroutine function.
+    The options are those of :class:`HTTPTransport`. ``resolver`` may be a coroutine function.
     """
 
     _library = _HTTPX2
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request and return when the head of the response is there.
+        """Send a request, and return its response when the head has arrived.
 
-        Raises ``httpx2.TransportError``; an error of httpconn, such as ``AccessDenied``, is its ``__cause__``.
+        Raises:
+            httpx2.TransportError: the request failed. The error of httpconn, such as ``AccessDenied``, is its cause.
         """
         response: httpx2.Response = await self._exchange(request)
         return response

@@ -1,4 +1,4 @@
-"""httpx and httpx2 as values: two libraries with the same names, neither of which takes the objects of the other."""
+"""httpx and httpx2 as values. The libraries have the same names, but reject each other's objects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import httpx
 
 from ..errors import HTTPConnError, InvalidRequest
 
-# The first class that an error belongs to decides. An error of ours can belong to several:
-# Disconnected is a ReadError and a RemoteProtocolError, and the libraries themselves raise the latter.
+# The first matching class decides. An error of httpconn can match several: Disconnected is a ReadError and a
+# RemoteProtocolError. The libraries raise RemoteProtocolError in that case.
 _NAMES = (
     "ConnectTimeout",
     "ReadTimeout",
@@ -29,7 +29,7 @@ _NAMES = (
     "TooManyRedirects",
     "InvalidURL",
 )
-# These take no message.
+# The constructors of these take no message.
 _STREAM_NAMES = ("StreamConsumed", "StreamClosed", "RequestNotRead", "ResponseNotRead")
 
 
@@ -37,11 +37,11 @@ class Library:
     """A library of the httpx family.
 
     Args:
-        module: httpx, or httpx2.
+        module: httpx or httpx2.
 
     Attributes:
-        module: the same.
-        errors: the base classes of what its transports raise.
+        module: httpx or httpx2.
+        errors: the base classes of the exceptions of its transports.
     """
 
     def __init__(self, module: ModuleType) -> None:
@@ -53,15 +53,14 @@ class Library:
         )
 
     def raise_own(self, error: Exception, source: Library) -> None:
-        """Raise the exception of this library that an error of another one, or of httpconn, stands for.
+        """Raise an error of another library, or of httpconn, as the equivalent exception of this library.
+
+        The original error becomes the cause. An error of httpconn that was translated for another library before is
+        raised itself. If ``source`` is this library, the function returns, and the caller raises the error unchanged.
 
         Args:
-            error: it becomes the cause. If it was itself made of an error of httpconn, that is raised instead, so
-                that an error survives the way through a transport of another library.
+            error: the original error.
             source: the library of the error.
-
-        Returns:
-            If the error may pass as it is.
         """
         if source.module is self.module:
             return

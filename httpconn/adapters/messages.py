@@ -38,7 +38,7 @@ def request_of(request: Any, library: Library = HTTPX) -> Request:
 
 
 def _body_of(request: Any, library: Library) -> object:
-    """Return None where the header declares no body and there is none."""
+    """Return the body, or None if it is empty and the header declares none."""
     if not isinstance(request.stream, library.module.ByteStream):
         return request.stream
     content = b"".join(request.stream)
@@ -55,7 +55,7 @@ def origin_of(url: Any) -> Origin:
 
 
 def response_of(incoming: Incoming, library: Library = HTTPX, tracer: Tracer | None = None) -> Any:
-    """Return a response as one of a library, its body still to come; a tracer reports how the body is received."""
+    """Return a response of a library, whose body is not received yet. A tracer reports the receipt of the body."""
     head = incoming.head
     if tracer is None:
         body = _body_type(library, DirectBody)(incoming, library)
@@ -66,17 +66,18 @@ def response_of(incoming: Incoming, library: Library = HTTPX, tracer: Tracer | N
 
 @lru_cache
 def _body_type(library: Library, kind: type[Body]) -> Any:
-    """Return the class of a body that the library takes for one of its own."""
+    """Return a body class that is a stream type of the library."""
     return type(kind.__name__, (kind, library.module.SyncByteStream, library.module.AsyncByteStream), {})
 
 
 class Body:
-    """A body for threads and tasks: an iterator, so that leaving a loop over it leaves no generator behind.
+    """The body of a response for threads and tasks.
 
-    It closes itself at its end; closing never waits.
+    It is an iterator, because a loop that ends early would leave a generator open. It closes itself at its end. Closing
+    never waits.
 
     Attributes:
-        incoming: what it comes from.
+        incoming: the response of the engine.
     """
 
     def __init__(self, incoming: Incoming, library: Library) -> None:
@@ -107,19 +108,19 @@ class Body:
 
 
 class DirectBody(Body):
-    """A body that nobody observes."""
+    """A body without a trace callback."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self.incoming.abandon()
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self.incoming.abandon()
 
 
 class Tracer:
-    """Reports the end of an exchange to the ``trace`` callback of its request, each event once."""
+    """A reporter of body events to the ``trace`` callback of a request. It reports each event once."""
 
     def __init__(self, runtime: Runtime, request: Request, head: Head) -> None:
         self._runtime = runtime
@@ -128,7 +129,7 @@ class Tracer:
         self._reported: set[str] = set()
 
     async def begin(self) -> None:
-        """Report that the body is read."""
+        """Report that the receipt of the body has started."""
         await self.report("receive_response_body.started", {"request": traced_request(self._request)})
 
     async def report(self, event: str, info: dict[str, Any]) -> None:
@@ -139,7 +140,7 @@ class Tracer:
 
 
 class TracedBody(Body):
-    """A body that reports to a trace callback. What the callback raises closes the body."""
+    """A body with a trace callback. An exception of the callback closes the body."""
 
     def __init__(self, incoming: Incoming, library: Library, tracer: Tracer) -> None:
         super().__init__(incoming, library)
@@ -164,7 +165,7 @@ class TracedBody(Body):
             raise
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         try:
             await self._tracer.report("response_closed.started", {})
         finally:
@@ -172,5 +173,5 @@ class TracedBody(Body):
         await self._tracer.report("response_closed.complete", {"return_value": None})
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         run_sync(self.aclose())

@@ -1,4 +1,4 @@
-"""Foreign exceptions become ours here, and nowhere else."""
+"""Translation of exceptions of httpx and the system into errors of httpconn. No other module translates them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FOREIGN = (
     anyio.ClosedResourceError,
     anyio.EndOfStream,
 )
-"""What a transport may raise. Anything else is a mistake in code that is not ours, and passes as it is."""
+"""Exceptions that a transport may raise. Any other exception is a programming error, and is not translated."""
 
-# The first base that fits decides; a subclass stands before its base.
+# The first matching class decides, so a subclass stands before its base.
 _BY_TYPE: tuple[tuple[type[BaseException], type[errors.HTTPConnError]], ...] = (
     (httpx.ConnectTimeout, errors.ConnectTimedOut),
     (httpx.ReadTimeout, errors.ReadTimedOut),
@@ -42,23 +42,23 @@ _BY_TYPE: tuple[tuple[type[BaseException], type[errors.HTTPConnError]], ...] = (
     (ssl.SSLError, errors.TLSFailed),
 )
 
-# h11's words for an answer that ended too early, which may be whole the next time.
-_NO_ANSWER = "Server disconnected"
+# Messages of h11 for a response that ended too early. A retry may receive all of it.
+_NO_RESPONSE = "Server disconnected"
 _CUT = ("peer closed connection", "peer unexpectedly closed connection")
 
-# A timer may fire a little before its time.
+# A timer may fire a little early. In seconds.
 _SLACK = 0.005
 
 
 def translate(error: Exception, deadline: Deadline) -> errors.HTTPConnError:
-    """Our error for a foreign one; to be raised from it."""
+    """Return the error of httpconn for a foreign exception. Raise it from that exception."""
     if isinstance(error, errors.HTTPConnError):
         return error
     if isinstance(error, (httpx.TimeoutException, TimeoutError)) and _is_over(deadline):
         return deadline.exceeded()
     translated = _kind(error)(_text(error))
     if isinstance(translated, errors.ProxyFailed) and _text(error).startswith("4"):
-        translated.retryable = False  # the proxy's status: it will refuse the next time, too
+        translated.retryable = False  # a 4xx status of the proxy; a retry would get it again
     return translated
 
 
@@ -68,7 +68,7 @@ def _is_over(deadline: Deadline) -> bool:
 
 def _kind(error: Exception) -> type[errors.HTTPConnError]:
     kind = next((ours for foreign, ours in _BY_TYPE if isinstance(error, foreign)), errors.ReadFailed)
-    if kind is errors.ProtocolError and str(error).startswith(_NO_ANSWER):
+    if kind is errors.ProtocolError and str(error).startswith(_NO_RESPONSE):
         return errors.ReadFailed
     if kind is errors.ProtocolError and str(error).startswith(_CUT):
         return errors.TruncatedBody

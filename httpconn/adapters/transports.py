@@ -1,4 +1,4 @@
-"""What all transports do, of whichever library."""
+"""The base classes of the transports for httpx and httpx2."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple
 """The arguments of ``socket.setsockopt``."""
 
 ALPN = ("h2", "http/1.1")
-"""The protocols that are offered with ``http2``, the preferred one first (RFC 7301)."""
+"""The protocols that ``http2=True`` offers, the preferred one first (ALPN, RFC 7301)."""
 
 OBSERVED = frozenset({"handle_request", "handle_async_request"})
-"""Instrumentation replaces one of these methods, of the one object that it observes."""
+"""Methods that instrumentation replaces on a single transport object."""
 
 
 class Transport:
-    """The options, and the way that they lead.
+    """A transport of either library.
 
     Attributes:
-        access: the policy that is kept.
-        engine: what sends.
+        access: the access policy.
+        engine: sends the requests.
     """
 
     _library: ClassVar[Library]
@@ -61,9 +61,9 @@ class Transport:
         resolver: NameResolver | None = None,
     ) -> None:
         self.access: AccessPolicy = access or AccessPolicy.anywhere()
-        names = self._names(resolver)
-        guard = self._guard = Guard(self.access, names)
-        to_proxies = Guard(AccessPolicy.anywhere(), names)  # their own addresses were chosen by the caller
+        host_resolver = self._host_resolver(resolver)
+        guard = self._guard = Guard(self.access, host_resolver)
+        to_proxies = Guard(AccessPolicy.anywhere(), host_resolver)  # the caller chose the addresses of the proxies
         if proxy is not None:
             require_trusted(self.access)
         limits = limits or Limits()
@@ -83,18 +83,18 @@ class Transport:
         )
         self.engine: Engine = Engine(runtime, limits, guard, connector, Routing.of(proxy), http2=http2)
 
-    def _names(self, resolver: NameResolver | None) -> CachingResolver:
-        return CachingResolver.of(resolver)  # or the Names that the transports of one connection object share
+    def _host_resolver(self, resolver: NameResolver | None) -> CachingResolver:
+        return CachingResolver.of(resolver)
 
     async def _exchange(self, request: Any) -> Any:
         library = self._library
         try:
-            asked = request_of(request, library)
-            self._guard.admit_foreign(asked, userinfo=bool(request.url.userinfo))
+            plain = request_of(request, library)
+            self._guard.admit_foreign(plain, userinfo=bool(request.url.userinfo))
             timeouts = attempt_timeouts_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
-            incoming = await self.engine.exchange(asked, timeouts, interruption)
-            tracer = None if asked.trace is None else Tracer(self._runtime, asked, incoming.head)
+            incoming = await self.engine.exchange(plain, timeouts, interruption)
+            tracer = None if plain.trace is None else Tracer(self._runtime, plain, incoming.head)
             return response_of(incoming, library, tracer)
         except (HTTPConnError, httpx.HTTPError) as error:
             library.raise_own(error, HTTPX)
@@ -102,7 +102,7 @@ class Transport:
 
     @property
     def stats(self) -> PoolStats:
-        """The connections that it holds."""
+        """The statistics of the connection pool."""
         return self.engine.stats
 
     def __repr__(self) -> str:
@@ -110,26 +110,26 @@ class Transport:
 
 
 class SyncTransport(Transport):
-    """A transport for threads, of whichever library."""
+    """A transport for threads."""
 
     _runtime_type = BlockingRuntime
 
-    def _names(self, resolver: NameResolver | None) -> CachingResolver:
-        names = super()._names(resolver)
-        if names.is_awaited:
-            raise InvalidRequest("resolver: a coroutine function is for asynchronous calls alone")
-        return names
+    def _host_resolver(self, resolver: NameResolver | None) -> CachingResolver:
+        host_resolver = super()._host_resolver(resolver)
+        if host_resolver.is_awaited:
+            raise InvalidRequest("resolver: a coroutine function works in asynchronous calls only")
+        return host_resolver
 
     def close(self) -> None:
-        """Close all connections, also those in use. Later requests are refused."""
+        """Close all connections, also those in use. Later requests raise an error."""
         self.engine.close()
 
 
 class AsyncTransport(Transport):
-    """A transport for the tasks of one event loop, of whichever library."""
+    """A transport for the tasks of one event loop."""
 
     _runtime_type = EventLoopRuntime
 
     async def aclose(self) -> None:
-        """Close all connections, also those in use and in a cancelled task. Later requests are refused."""
+        """Close all connections, also those in use. It works in a cancelled task. Later requests raise an error."""
         self.engine.close()

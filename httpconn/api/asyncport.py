@@ -1,4 +1,4 @@
-"""The asynchronous port: asyncio and trio, by anyio."""
+"""The asynchronous port, for asyncio and trio."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .sending import SendingPort
 T = TypeVar("T")
 
 CLOSING = 5.0
-"""Seconds that closing may take in a task that is already cancelled."""
+"""Limit, in seconds, of a close in a cancelled task."""
 
 SHORTEST_CHECK = 0.0005
-"""Seconds between the first two looks whether a clean-up has ended."""
+"""Seconds between the first two checks that a clean-up has ended."""
 
 
 async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
-    """Await a step no longer than the deadline, whatever its transport thinks of timeouts."""
+    """Await a step until the deadline, also if a transport ignores timeouts; raises DeadlineExceeded."""
     if deadline.at is None:
         return await step
     with anyio.move_on_after(deadline.at - time.monotonic()):
@@ -42,7 +42,7 @@ async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
 
 
 class AsyncExchange(Bridged):
-    """One request over an ``httpx.AsyncClient``."""
+    """A request over a transport of an ``httpx.AsyncClient``."""
 
     _chunks: AsyncIterator[bytes] | None = None
 
@@ -59,17 +59,17 @@ class AsyncExchange(Bridged):
 
     async def close(self) -> None:
         """See :class:`httpconn.runtime.port.Exchange`."""
-        if isinstance(self.response.stream, DirectBody):  # which closes without waiting
+        if isinstance(self.response.stream, DirectBody):  # closes without a wait
             self.response.stream.close()
             return
         with anyio.move_on_after(CLOSING, shield=True), suppress(*FOREIGN):
-            if isinstance(self._chunks, AsyncGenerator):  # merely dropped, it is closed at any time later
+            if isinstance(self._chunks, AsyncGenerator):  # the garbage collector would close it later, at any time
                 await self._chunks.aclose()
             await self.response.aclose()
 
 
 class AsyncPort(SendingPort):
-    """The world of an asynchronous call."""
+    """The port of an asynchronous call."""
 
     async def sleep(self, seconds: float) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
@@ -93,11 +93,12 @@ class AsyncPort(SendingPort):
         if inspect.isawaitable(result):
             await result
 
-    def _keeps_time(self, transport: object) -> bool:
-        # Whose time is up, is interrupted: a timeout would end a connection of HTTP/2 for all who share it.
+    def _ends_at_deadline(self, transport: object) -> bool:
+        # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2
+        # connection that other calls share. The port cancels the call at the deadline instead.
         return getattr(transport, "engine", None) is None
 
-    async def _hand_over(
+    async def _send_through(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline
     ) -> httpx.Response:
         return await _within(deadline, transport.handle_async_request(request))
@@ -111,10 +112,8 @@ class AsyncPort(SendingPort):
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         """See :class:`httpconn.runtime.port.Port`."""
-        step, pause = (
-            CleanUp(function),
-            SHORTEST_CHECK,
-        )  # begun before anything is awaited: a task may be cancelled twice
+        # Started before the first await, because a task can be cancelled twice.
+        step, pause = CleanUp(function), SHORTEST_CHECK
         with anyio.CancelScope(shield=True):
             while not step.has_ended():
                 await anyio.sleep(pause)
@@ -132,7 +131,7 @@ class AsyncPort(SendingPort):
 
 
 class TaskWorkers:
-    """A crew that works as long as a block of a flow lasts."""
+    """A worker group of tasks for one block of a flow."""
 
     def __init__(self, port: AsyncPort) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Sending a request and receiving its response: the steps that both ports share."""
+"""The common part of both ports: sending a request and receiving the head of its response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from ..runtime.timeouts import AttemptTimeouts
 
 
 class SendingPort(SystemClock, ABC):
-    """What ``send`` is on both ports."""
+    """The base class of both ports.
+
+    Args:
+        client: a SyncClient or an AsyncClient.
+        owned: whether the client was made for this call only, and is closed with it.
+    """
 
     _interruption: Interruption | None = None
 
@@ -35,28 +40,28 @@ class SendingPort(SystemClock, ABC):
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         """See :class:`httpconn.runtime.port.Port`."""
         at = math.inf if deadline.at is None else deadline.at
-        waits = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
+        attempt = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
         engine = self._client.engine_for(request.origin)
         if engine is None:
-            return self._bridged(request, waits, deadline)
-        exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, waits, self._interruption)
+            return self._bridged(request, attempt, deadline)
+        exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, attempt, self._interruption)
         return exchange
 
-    async def _bridged(self, request: Request, waits: AttemptTimeouts, deadline: Deadline) -> Exchange:
+    async def _bridged(self, request: Request, timeouts: AttemptTimeouts, deadline: Deadline) -> Exchange:
         hooks, sent = self._client.event_hooks, request.as_httpx()
         before = dict(sent.extensions)
         if hooks["request"]:
             await self._show(sent, hooks["request"])
             take_over(request, sent)
         transport = self._client.transport_for(request.origin)
-        if self._keeps_time(transport):
-            waits = waits._replace(at=math.inf)
-        limits = float_timeouts(waits)
+        if self._ends_at_deadline(transport):
+            timeouts = timeouts._replace(at=math.inf)
+        limits = float_timeouts(timeouts)
         sent.extensions = {**sent.extensions, **before, "timeout": limits}
         if self._interruption is not None:
             sent.extensions["interruption"] = self._interruption
         try:
-            response = await self._hand_over(transport, sent, deadline)
+            response = await self._send_through(transport, sent, deadline)
         except FOREIGN as error:
             raise translate(error, deadline) from error
         response.request = sent
@@ -80,17 +85,17 @@ class SendingPort(SystemClock, ABC):
             raise HookRaised(error) from error
 
     @abstractmethod
-    def _keeps_time(self, transport: object) -> bool:
-        """Whether the port itself ends what a transport waits for, at the deadline."""
+    def _ends_at_deadline(self, transport: object) -> bool:
+        """Return whether the port itself, and not the transport, ends a request at the deadline."""
 
     @abstractmethod
     async def _call(self, hook: Hook, event: object) -> None:
-        """Call an event hook, and await what it returns if that has to be."""
+        """Call an event hook, and await its result if it is awaitable."""
 
     @abstractmethod
-    async def _hand_over(self, transport: Any, request: httpx.Request, deadline: Deadline) -> httpx.Response:
-        """Have a transport send a request."""
+    async def _send_through(self, transport: Any, request: httpx.Request, deadline: Deadline) -> httpx.Response:
+        """Send a request through a transport."""
 
     @abstractmethod
     def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> Bridged:
-        """The exchange of a response."""
+        """Return the exchange of a response."""

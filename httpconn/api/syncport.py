@@ -1,4 +1,4 @@
-"""The synchronous port: every step blocks, so a flow over it never suspends."""
+"""The synchronous port. Every step blocks, so a flow over it never suspends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class SyncExchange(Bridged):
-    """One request over an ``httpx.Client``."""
+    """A request over a transport of an ``httpx.Client``."""
 
     _chunks: Iterator[bytes] | None = None
 
@@ -41,12 +41,12 @@ class SyncExchange(Bridged):
 
     async def close(self) -> None:
         """See :class:`httpconn.runtime.port.Exchange`."""
-        with suppress(*FOREIGN):  # what was received is complete or was refused already
+        with suppress(*FOREIGN):  # the body is complete, or its error was raised before
             self.response.close()
 
 
 class SyncPort(SendingPort):
-    """The world of a synchronous call."""
+    """The port of a synchronous call."""
 
     _checks_often = False
 
@@ -57,7 +57,7 @@ class SyncPort(SendingPort):
 
     @property
     def place(self) -> int:
-        """This process: what the parent of a fork had under way never ends in its child."""
+        """The process. Calls of a parent process never end in its forked child."""
         return os.getpid()
 
     def make_event(self) -> ThreadEvent:
@@ -71,7 +71,7 @@ class SyncPort(SendingPort):
             deadline.check(self.now())
 
     def _portion(self, deadline: Deadline) -> float | None:
-        """Seconds of one wait. Python acts on a signal that comes just before a main thread's wait only after it."""
+        """Return the seconds of one wait, short in the main thread, which handles signals only between waits."""
         longest = (
             CHECK_INTERVAL if self._checks_often or threading.current_thread() is threading.main_thread() else None
         )
@@ -81,7 +81,7 @@ class SyncPort(SendingPort):
         return left if longest is None else min(left, longest)
 
     def _check_stopped(self) -> None:
-        """What happens now and then in a wait for others."""
+        """Raise Stopped if the worker group of this call was stopped. Long waits call this at intervals."""
 
     async def _call(self, hook: Hook, event: object) -> None:
         result = hook(event)
@@ -90,10 +90,10 @@ class SyncPort(SendingPort):
                 result.close()
             raise not_awaited(hook)
 
-    def _keeps_time(self, transport: object) -> bool:
+    def _ends_at_deadline(self, transport: object) -> bool:
         return False
 
-    async def _hand_over(
+    async def _send_through(
         self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline
     ) -> httpx.Response:
         return transport.handle_request(request)
@@ -120,7 +120,7 @@ class SyncPort(SendingPort):
 
 
 class WorkerPort(SyncPort):
-    """The world of a synchronous call of a crew, which another thread may stop."""
+    """The port of a worker thread, whose waits end when its group is stopped."""
 
     _checks_often = True
 
@@ -134,7 +134,7 @@ class WorkerPort(SyncPort):
             raise Stopped
 
     def _check_stopped(self) -> None:
-        """Others wait for the same signal, and are not to be woken by it when this crew is stopped."""
+        """Raise Stopped if the group was stopped. Setting the event instead would wake waiters of other groups."""
         if self._interruption.is_requested:
             raise Stopped
 
@@ -145,12 +145,12 @@ class WorkerPort(SyncPort):
         return super().send(request, timeouts, deadline)
 
     def worker_group(self) -> ThreadWorkers:
-        """See :class:`httpconn.runtime.port.Port`; it is stopped with its own crew."""
+        """See :class:`httpconn.runtime.port.Port`. The new group stops with the group of this port."""
         return ThreadWorkers(self._client, self._interruption)
 
 
 class ThreadWorkers:
-    """A crew that works as long as a block of a flow lasts."""
+    """A worker group of threads for one block of a flow."""
 
     def __init__(self, client: SyncClient, outer: Interruption | None = None) -> None:
         self._client = client

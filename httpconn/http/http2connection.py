@@ -40,7 +40,7 @@ class Unprocessed(Exception):
 
 
 class SharedConnection(Multiplexer):
-    """A wire, and the HTTP/2 that is spoken on it.
+    """An HTTP/2 connection over a socket stream.
 
     Args:
         socket_stream: the connected socket, secured by TLS.

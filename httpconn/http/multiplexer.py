@@ -44,7 +44,7 @@ _PROGRESSED = object()
 
 
 class Multiplexer:
-    """A wire and the streams on it: their state, sending and receiving.
+    """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
     Args:
         socket_stream: the connected socket, secured by TLS.

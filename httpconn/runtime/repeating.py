@@ -14,7 +14,7 @@ from typing import Self
 from weakref import ref
 
 from .forking import in_child
-from .threadstart import start_thread
+from .threads import start_thread
 
 _entries: dict[int, ref[Repeated]] = {}
 _lock = threading.Lock()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from .forking import renew_in_child
-from .threadstart import start_thread
+from .threads import start_thread
 
 MAX_LOOKUPS = 256
 """Limit of simultaneous lookups by all transports of the process."""

@@ -134,7 +134,7 @@ def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
 
 
 class ClosingRuntime(BlockingRuntime):
-    """Another thread closes the wire just then."""
+    """Another thread closes the stream at this moment."""
 
     async def pause(self) -> None:
         self.stream.close()
