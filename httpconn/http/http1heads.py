@@ -22,6 +22,8 @@ __all__ = [
     "RequestFields",
     "are_fields",
     "by_name",
+    "content_of",
+    "for_origin",
     "normalize_lines",
     "read_fields",
     "read_framing",
@@ -45,6 +47,12 @@ _line_end = re.compile(rb"\r?\n")
 # White space before the line end belongs to the fold. The pattern matches from the first byte of a run of white space
 # only: trying every byte of a long run would take quadratic time.
 _fold = re.compile(rb"(?:(?<![ \t])[ \t]++)?+\r\n[ \t]++")
+# Folds that readers understand differently, so that they see two bodies: a continuation line that is blank ends the
+# header for some, and one like a framing field is such a field for others. Some do not join a framing field's own.
+_FRAMING_NAME = rb"(?:content-length|transfer-encoding)[ \t]*+:"
+_ambiguous_fold = re.compile(
+    rb"\n[ \t]++(?:\r|" + _FRAMING_NAME + rb")|\n" + _FRAMING_NAME + rb"[^\n]*+\n[ \t]", re.I
+).search
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 _MAX_CACHED_LINE = 64
 
@@ -120,7 +128,9 @@ def normalize_lines(block: bytes) -> tuple[bytes, str]:
     plain = _line_end.sub(b"\r\n", block[leading.end() if leading else 0 :])
     start, end, fields = plain.partition(b"\r\n")
     # Recipients disagree about white space before the first field (RFC 9112 section 2.2), so it stays and is rejected.
-    regular = start + end + (_fold.sub(b" ", fields) if fields[:1] not in (b" ", b"\t") else fields)
+    if fields[:1] in (b" ", b"\t") or _ambiguous_fold(plain):
+        return plain, ""  # malformed
+    regular = start + end + _fold.sub(b" ", fields)
     if block[:1] in b"\r\n":
         return regular, "an empty line before the status line"
     return regular, "a folded header field" if len(regular) < len(plain) else "a header line that ends in LF without CR"
@@ -171,6 +181,14 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
     if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
         return Framing(int(length), False, keep_alive, irregular)
     return Framing(_repeated_length(length), False, keep_alive, "a repeated Content-Length")
+
+
+def content_of(framing: Framing) -> str:
+    """Name the irregularity of a response that never has content but declares some (RFC 9110 section 8.6).
+
+    A server or proxy that sends the content nevertheless sends it after the response.
+    """
+    return "content declared by a response without any" if framing.chunked or framing.length else ""
 
 
 def _is_chunked(coding: bytes) -> bool:
@@ -272,6 +290,11 @@ def write_connect_line(authority: bytes) -> bytes:
     if not _request_line(line):
         raise MalformedRequest("the host of the request is invalid")
     return line
+
+
+def for_origin(fields: Fields) -> Fields:
+    """Leave out what is only for a proxy (RFC 9110 section 11.7.2)."""
+    return [field for field in fields if field[0].lower() != b"proxy-authorization"]
 
 
 def write_fields(fields: Fields) -> RequestFields:

@@ -23,6 +23,8 @@ from .http1heads import (
     Framing,
     Head,
     RequestFields,
+    content_of,
+    for_origin,
     read_framing,
     read_head,
     with_regular_framing,
@@ -66,6 +68,7 @@ class HTTP11Connection:
         "_chunks",
         "_fields",
         "_fields_given",
+        "_fields_proxied",
         "_interim",
         "_interim_bytes",
         "_max_header_bytes",
@@ -93,6 +96,7 @@ class HTTP11Connection:
         self._chunks: ChunkedDecoder | None = None
         self._fields: RequestFields | None = None
         self._fields_given: Fields = []
+        self._fields_proxied = False
         self._interim = self._interim_bytes = 0
         self._method = b""
         self._parts: list[bytes] = []
@@ -123,6 +127,7 @@ class HTTP11Connection:
         """Begin an exchange, and return the encoded head of its request.
 
         The ``headers`` declare the framing of the body: Content-Length, ``Transfer-Encoding: chunked``, or no body.
+        A Proxy-Authorization is sent only with an absolute target, which only a proxy receives.
 
         Raises:
             MalformedRequest: the method, the target or a field is invalid, or the connection is not reusable.
@@ -130,10 +135,10 @@ class HTTP11Connection:
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
         line = write_request_line(method, target)
-        fields = self._fields
-        if fields is None or headers != self._fields_given:
-            fields = self._fields = write_fields(headers)
-            self._fields_given = headers.copy()
+        fields, proxied = self._fields, target[:1] not in b"/*"
+        if fields is None or headers != self._fields_given or proxied != self._fields_proxied:
+            fields = self._fields = write_fields(headers if proxied else for_origin(headers))
+            self._fields_given, self._fields_proxied = headers.copy(), proxied
         framing = fields.framing
         self._unsent = None if framing.chunked else framing.length or 0
         self.begin(method, keep_alive=framing.keep_alive)
@@ -249,6 +254,8 @@ class HTTP11Connection:
             framing = _TUNNEL if is_tunnel else read_framing(head.version, head.values)
             if framing.irregular:
                 head, irregular = with_regular_framing(head, framing), framing.irregular
+            elif head.status < 200 or head.status == 204:
+                irregular = irregular or content_of(framing)
             if irregular:
                 self._note_irregular(irregular)
             if head.status >= 200:

@@ -43,3 +43,11 @@ def test_cookies_are_not_kept(visit, aim):
         visit(target.connection, target.url_for("/a"))
     assert len(target.server.requests) == 3
     assert {request.header("Cookie") for request in target.server.requests} == {None}
+
+
+def test_a_proxy_authorization_of_the_caller_reaches_no_origin(face, aim):
+    target = aim(response(body=b"ok"))
+    face.get_bytes(target.connection, target.url, extra_headers={"Proxy-Authorization": "Basic c2VjcmV0"})
+    [request] = target.server.requests
+    is_proxy = request.target.startswith(b"http://")
+    assert request.header("Proxy-Authorization") == ("Basic c2VjcmV0" if is_proxy else None)

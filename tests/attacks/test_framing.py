@@ -91,6 +91,8 @@ IRREGULAR = [
     b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 103 X\nX: y\n\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     HEAD + CHUNKED + chunked(b"hello")[:-2] + b"X: y\n\n",
+    b"HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 103 X\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 ]
 
 
@@ -112,6 +114,14 @@ def test_strict_framing_rejects_an_irregular_response(aim, outcome):
         assert isinstance(result, httpconn.ProtocolError), IRREGULAR[number]
 
 
+@pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_content_that_a_204_declares_is_no_next_response(face, aim, field):
+    target = aim(b"HTTP/1.1 204 No Content\r\n%b\r\n\r\n" % field.encode())
+    for _ in range(2):
+        assert face.get_bytes(target.connection, target.url) == b""
+    assert target.server.connections == 2
+
+
 def test_a_status_above_599_is_an_error_of_the_server(face, aim):
     target = aim([b"HTTP/1.1 999 Request denied\r\nContent-Length: 5\r\n\r\nhello"])
     with pytest.raises(httpconn.StatusError) as caught:
@@ -129,6 +139,11 @@ REFUSED = {
     "NUL in a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
     "CR in a value": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello",
     "obs-fold of the first field": b"HTTP/1.1 200 OK\r\n X: y\r\nContent-Length: 5\r\n\r\nhello",
+    "a blank fold": HEAD + b"X: y\r\n \r\nContent-Length: 5\r\n\r\nhello",
+    "a blank fold at the end": HEAD + b"Content-Length: 5\r\nX: y\n\t\n\r\nhello",
+    "a framing field in a fold": HEAD + b"Content-Length: 5\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\nhello",
+    "a folded length": HEAD + b"Content-Length:\r\n 5\r\n\r\nhello",
+    "a folded coding": HEAD + b"Transfer-Encoding:\r\n\tchunked\r\n\r\n" + chunked(b"hello"),
     "101 fields": HEAD + b"X: y\r\n" * 100 + b"Content-Length: 5\r\n\r\nhello",
     "70 KB of fields": HEAD + (b"X: " + b"y" * 7000 + b"\r\n") * 10 + b"Content-Length: 5\r\n\r\nhello",
     "a coding below chunked": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + chunked(b"hello"),

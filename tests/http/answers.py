@@ -90,13 +90,11 @@ GOOD: dict[str, tuple[bytes, Answer]] = {
     ),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, reason=b"No Content")),
     "204 with a length": (b"HTTP/1.1 204 No Content\r\n" + END, Answer(204, reason=b"No Content")),
-    "204 with a body": (b"HTTP/1.1 204 X\r\n" + HELLO, Answer(204, reusable=False, reason=b"X")),
     "304 with the length of the other": (b"HTTP/1.1 304 X\r\nContent-Length: 99\r\n\r\n", Answer(304, reason=b"X")),
     "304, chunked": (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", Answer(304, reason=b"X")),
     "205 with a body": (b"HTTP/1.1 205 X\r\n" + HELLO, Answer(205, b"hello", reason=b"X")),
     "100 before": (_interim(1) + OK + HELLO, HELLO_SAID),
     "103 before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + HELLO, HELLO_SAID),
-    "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, HELLO_SAID),
     "interim says close": (b"HTTP/1.1 102 X\r\nConnection: close\r\n\r\n" + OK + HELLO, HELLO_SAID),
     "64 interim responses": (_interim(64) + OK + HELLO, HELLO_SAID),
     "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
@@ -134,6 +132,12 @@ BROUGHT_ON = [(b"A", b"b c"), (b"Content-Length", b"5")]
 
 # Each can be read in only one way, though its form is irregular: it is delivered, and its connection is not used again.
 IRREGULAR: dict[str, tuple[bytes, Answer]] = {
+    "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, POISONED),
+    "204 with a body": (b"HTTP/1.1 204 X\r\n" + HELLO, Answer(204, reusable=False, reason=b"X")),
+    "204 in chunks": (
+        b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n",
+        Answer(204, reusable=False, reason=b"X"),
+    ),
     "HTTP/2 in clear text": (b"HTTP/2.0 200 OK\r\n" + HELLO, POISONED),
     "HTTP/2 without a minor version": (b"HTTP/2 200\r\n" + HELLO, POISONED._replace(reason=b"")),
     "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, Answer(600, b"hello", reusable=False, reason=b"X")),
@@ -159,9 +163,6 @@ IRREGULAR: dict[str, tuple[bytes, Answer]] = {
     "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
     "obs-fold in much white space": (OK + b"A: b \t\r\n \t c\t\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
     "obs-fold in LF": (OK + b"A: b\n c\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", POISONED),
-    "obs-fold like a field": (OK + b"A: b\r\n Content-Length: 9\r\n" + HELLO, POISONED),
-    "obs-fold of nothing": (OK + b"A: b c\r\n \r\n\t\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
     "more folds than fields are allowed": (OK + b"A: b" + b"\r\n c" * 200 + b"\r\n" + HELLO, POISONED),
     "lengths that agree": (
         OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
@@ -224,6 +225,10 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
     "only interim answers": (_interim(2), Truncated),
     "CR without LF": (OK + b"A: b\rC: d\r\n" + HELLO, RemoteProtocolError),
     "CR before the empty line": (OK + b"A: b\r\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", RemoteProtocolError),
+    "obs-fold like a field": (OK + b"A: b\r\n Content-Length: 9\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold of nothing": (OK + b"A: b c\r\n \r\n\t\r\n" + HELLO, RemoteProtocolError),
+    "obs-fold of the coding": (OK + b"Transfer-Encoding:\n chunked\r\n\r\n" + HELLO_CHUNKS, RemoteProtocolError),
     "obs-fold of the first field": (OK + b" A: b\r\n" + HELLO, RemoteProtocolError),
     "space before the colon": (OK + b"Content-Length : 5\r\n\r\nhello", RemoteProtocolError),
     "space in a name": (OK + b"Content Length: 5\r\n\r\nhello", RemoteProtocolError),

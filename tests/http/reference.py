@@ -61,12 +61,19 @@ def _fields(raw: bytes, most: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
         if not line:
             break
         if line[:1] in (b" ", b"\t") and lines:
+            if not line.strip(SPACE) or _frames(line.strip(SPACE)) or _frames(lines[-1]):
+                raise Malformed
             lines[-1] += b" " + line
         else:
             lines.append(line)
     if len(lines) > MAX_FIELDS or len(raw) - len(left) > most:
         raise Malformed
     return [_field(line) for line in lines], left
+
+
+def _frames(line: bytes) -> bool:
+    name, colon, _ = line.partition(b":")
+    return bool(colon) and name.rstrip(SPACE).lower() in (b"content-length", b"transfer-encoding")
 
 
 def _head(raw: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -180,6 +180,16 @@ DIFFERENCES = (
     ),
     Difference(
         "refused",
+        "A fold that readers understand differently: of nothing, of a framing field, or like one.",
+        rb"(?i)\n[ \t]+(?:\r?\n|content-length:)|(?:content-length|transfer-encoding):[^\n]*\n[ \t]",
+        (
+            *("obs-fold of the length", "obs-fold of the coding", "obs-fold like a field", "obs-fold of nothing"),
+            *("coding folded", "field folded, nothing more", "field folded, like a field"),
+            "header ended by a line of space",
+        ),
+    ),
+    Difference(
+        "refused",
         "More than 64 interim responses, or more than 64 KiB of them: they would pass for progress without end.",
         rb"(?s)(?:HTTP/1\.[01] 1.*){9}",
         ("a thousand of 100", "65 interim responses", "interim responses larger than a header"),

@@ -24,7 +24,7 @@ _target = re.compile(rb"[\x21-\x7e]++").fullmatch
 
 # RFC 9113 section 8.2.2.
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
-_NOT_SENT = _CONNECTION_SPECIFIC | {b"host"}
+_NOT_SENT = _CONNECTION_SPECIFIC | {b"host", b"proxy-authorization"}
 # HTTP/2 has no reason phrases (section 8.3.2); callers get the usual ones.
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
@@ -87,7 +87,8 @@ def _encode_request(
     if not _method(method) or method == b"CONNECT":
         raise MalformedRequest("The method of the request is invalid")
     lowered = [(name.lower(), value) for name, value in headers]
-    # Section 8.2.2: what concerns an HTTP/1.1 connection is left out; section 8.3.1: :authority replaces Host.
+    # Section 8.2.2: what concerns an HTTP/1.1 connection is left out; section 8.3.1: :authority replaces Host. A
+    # Proxy-Authorization is for a proxy (RFC 9110 section 11.7.2), and no request over HTTP/2 goes to one.
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
     if not _are_fields([*fields, (b"authority", authority)]):
         raise MalformedRequest("A header of the request is invalid")
