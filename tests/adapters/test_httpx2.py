@@ -398,7 +398,7 @@ class TestArguments:
         assert face.get_bytes(connection, server.url) == b"ok"
 
 
-def test_httpx2_is_not_imported_for_those_who_do_not_use_it():
+def test_httpx2_is_imported_only_for_its_users():
     code = (
         "import sys, httpconn, httpx; conn = httpconn.HTTPConnection(transport=httpx.MockTransport("
         "lambda r: httpx.Response(200))); conn.get_bytes(httpx.URL('http://a.example/ b')); conn.close(); "
@@ -407,7 +407,7 @@ def test_httpx2_is_not_imported_for_those_who_do_not_use_it():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50).stdout == "False\n"
 
 
-def test_one_class_of_transports_serves_both_where_httpx2_stands_in_for_httpx():
+def test_one_transport_class_serves_both_if_httpx2_replaces_httpx():
     code = (
         "import httpx2; httpx2.alias_httpx(); import httpconn, httpx\n"
         "from httpconn.transport import HTTPTransport\n"

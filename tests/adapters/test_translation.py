@@ -1,4 +1,4 @@
-"""Foreign exceptions become ours; what is not the network's passes as it is."""
+"""Translation of foreign exceptions. Programming errors pass unchanged."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("foreign", "ours"), TABLE, ids=lambda each: getattr(each, "__name__", repr(each)))
-def test_a_foreign_error_becomes_ours(foreign, ours):
+def test_a_foreign_error_is_translated(foreign, ours):
     assert isinstance(foreign, FOREIGN)
     assert type(translate(foreign, NEVER)) is ours
     assert str(translate(foreign, NEVER))
 
 
-def test_ours_stays_as_it_is():
+def test_an_error_of_httpconn_is_unchanged():
     error = errors.LimitExceeded("x")
     assert translate(error, NEVER) is error
 
 
-def test_a_refused_certificate_below_is_told():
+def test_a_rejected_certificate_in_the_causes_is_found():
     error = httpx.ConnectError("x")
     error.__cause__ = OSError()
     error.__cause__.__cause__ = ssl.SSLCertVerificationError("bad")
@@ -66,5 +66,5 @@ def test_a_timeout_at_the_deadline_is_the_deadline():
 
 
 @pytest.mark.parametrize("mistake", [ZeroDivisionError(), KeyError(), RuntimeError(), AssertionError()])
-def test_a_mistake_in_other_code_is_not_foreign(mistake):
+def test_a_programming_error_is_not_translated(mistake):
     assert not isinstance(mistake, FOREIGN)

@@ -1,4 +1,4 @@
-"""What was dialled, told by the interpreter itself: no way of connecting a socket goes past it."""
+"""A record of all connections, by an audit hook of Python that sees every connect."""
 
 from __future__ import annotations
 

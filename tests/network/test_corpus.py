@@ -1,4 +1,4 @@
-"""The corpora of tricks, through the code that dials: what is forbidden is refused, and nothing of it is dialled."""
+"""The corpora of attacks against the real connection code: forbidden hosts get no connection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_public(address: str) -> bool:
 
 @pytest.fixture
 def public(connect) -> Callable[[Any], Any]:
-    """Connections for strangers' URLs. From a loopback address no packet gets to a public one."""
+    """Connections for untrusted URLs. No packet from a loopback address reaches a public one."""
 
     def make(resolver: Any) -> Any:
         own = {"access": PUBLIC, "resolver": resolver, "local_address": "127.0.0.1"}
@@ -43,7 +43,7 @@ def public(connect) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.host)
-def test_a_name_is_judged_by_each_answer_that_it_is_dialled_by(face, public, dials, case: Case) -> None:
+def test_each_result_of_a_lookup_is_checked(face, public, dials, case: Case) -> None:
     clock = count(0, MAX_AGE + 1)
     lookups = Lookups(*case.lookups)
     connection = public(CachingResolver(lookups, clock=lambda: next(clock)))
@@ -71,14 +71,14 @@ def test_an_address_from_a_resolver(face, public, dials, address: str, reason: s
 
 
 @pytest.mark.parametrize(("url", "reason"), DENIED.items())
-def test_what_leads_inside_is_not_dialled(face, connect, dials, url: str, reason: str) -> None:
+def test_internal_addresses_get_no_connection(face, connect, dials, url: str, reason: str) -> None:
     with pytest.raises(AccessDenied) as caught:
         face.get_bytes(connect(access=PUBLIC), url)
     assert (caught.value.reason, dials) == (reason, [])
 
 
 @pytest.mark.parametrize("url", [url for urls in REFUSED.values() for url in urls], ids=lambda url: ascii(url)[:60])
-def test_what_can_be_read_in_two_ways_is_not_dialled(face, public, dials, url: str) -> None:
+def test_ambiguous_urls_get_no_connection(face, public, dials, url: str) -> None:
     resolver = Lookups([])
     with pytest.raises(InvalidURL):
         face.get_bytes(public(resolver), url)
@@ -89,7 +89,7 @@ NAMED = [(url, host, port) for url, (host, port, _) in READ.items() if not is_li
 
 
 @pytest.mark.parametrize(("url", "host", "port"), NAMED, ids=lambda value: ascii(value)[:60])
-def test_the_host_that_is_judged_is_the_one_that_is_resolved(face, connect, url: str, host: str, port: int) -> None:
+def test_the_checked_host_is_the_resolved_host(face, connect, url: str, host: str, port: int) -> None:
     resolver = Lookups([])
     with pytest.raises(errors.ConnectFailed):
         face.get_bytes(connect(resolver=resolver, retries=0), url)
@@ -106,7 +106,7 @@ REFUSED_CHAINS = [
 
 @pytest.fixture(scope="module")
 def redirecting(certificates):
-    """A server whose paths lead on, each to the last hop of one chain."""
+    """A server with one path for each redirect chain, which redirects to the last hop."""
     locations = [chain.locations[-1].encode() for chain in REFUSED_CHAINS]
     paths = {f"/{number}": response(302, {"Location": location}) for number, location in enumerate(locations)}
     with ScriptedServer(paths, tls=certificates.good) as server:
@@ -118,7 +118,7 @@ def addresses_of(host: str, port: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(REFUSED_CHAINS)), ids=lambda number: ascii(REFUSED_CHAINS[number])[:60])
-def test_a_hop_that_is_refused_is_not_dialled(face, connect, dials, redirecting, certificates, number: int) -> None:
+def test_a_forbidden_redirect_gets_no_connection(face, connect, dials, redirecting, certificates, number: int) -> None:
     access = AccessPolicy.public_internet(allowed_networks=["127.0.0.1/32"])
     connection = connect(access=access, resolver=addresses_of, verify=certificates.trust(), retries=0)
     chain = REFUSED_CHAINS[number]

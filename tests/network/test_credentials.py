@@ -90,20 +90,20 @@ def test_the_strongest_algorithm_is_chosen() -> None:
     assert parameter(authorization(PasswordCredentials("u", "p"), offered), "algorithm") == "SHA-512-256"
 
 
-def test_the_next_exchange_answers_the_challenge_beforehand_and_counts_on() -> None:
+def test_the_next_exchange_reuses_the_challenge_with_the_next_count() -> None:
     credentials = PasswordCredentials("user", "pass")
     assert parameter(authorization(credentials, [DIGEST]), "nc") == "00000001"
     assert parameter(authorization(credentials), "nc") == "00000002"
 
 
-def test_a_nonce_that_several_exchanges_meet_at_once_serves_all_of_them() -> None:
+def test_simultaneous_exchanges_can_share_a_nonce() -> None:
     credentials = PasswordCredentials("user", "pass")
     exchanges = [credentials.authenticate("CONNECT", "example.com:443") for _ in range(3)]
     assert all((next(each) or "").startswith("Basic") for each in exchanges)
     assert all(parameter(each.send([DIGEST]), "nonce") == "abc" for each in exchanges)
 
 
-def test_a_stale_nonce_is_replaced_and_a_refused_one_is_not() -> None:
+def test_only_a_stale_nonce_is_replaced() -> None:
     credentials = PasswordCredentials("user", "pass")
     assert authorization(credentials, [DIGEST], [DIGEST]) is None
     assert parameter(authorization(credentials, [DIGEST + ", stale=true"]), "nonce") == "abc"
@@ -114,12 +114,12 @@ def test_a_stale_nonce_is_replaced_and_a_refused_one_is_not() -> None:
     "challenge",
     ["Basic realm=x", "NTLM", 'Digest realm="r"', 'Digest nonce="n", algorithm=SHA3', 'Digest nonce=n, qop="auth-int"'],
 )
-def test_a_challenge_that_cannot_be_answered_ends_the_exchange(challenge: str) -> None:
+def test_an_unsupported_challenge_ends_the_exchange(challenge: str) -> None:
     assert authorization(PasswordCredentials("user", "pass"), [challenge]) is None
 
 
 @pytest.mark.parametrize(("user", "password"), [("us:er", "secret"), ("us\ner", "secret"), ("user", "secret\r")])
-def test_text_that_cannot_be_sent_is_refused_without_quoting_it(user: str, password: str) -> None:
+def test_invalid_text_is_rejected_without_quoting_it(user: str, password: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         PasswordCredentials(user, password)
     assert "secret" not in str(caught.value)

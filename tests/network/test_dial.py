@@ -40,12 +40,12 @@ def closed_port():
         return server.getsockname()[1]
 
 
-def test_the_first_that_answers_is_taken(dialled, server, dials):
+def test_the_first_address_that_accepts_is_used(dialled, server, dials):
     assert dialled(Lookups(["127.0.0.2", "127.0.0.1"]), server[1]) == server
     assert dials == [("127.0.0.2", server[1]), server]
 
 
-def test_each_address_is_dialled_once(dialled, dials):
+def test_each_address_is_tried_once(dialled, dials):
     port = closed_port()
     with pytest.raises(ConnectFailed):
         dialled(Lookups([f"127.0.0.{1 + number // 2}" for number in range(20)]), port)
@@ -57,7 +57,7 @@ def test_the_last_of_many_addresses_is_reached(dialled, server, dials):
     assert len(dials) == 39
 
 
-def test_none_that_answers_is_an_error_that_says_why(dialled):
+def test_the_error_says_why_no_address_accepts(dialled):
     port = closed_port()
     with pytest.raises(ConnectFailed, match=rf"name\.example port {port}: Connection refused"):
         dialled(Lookups(["127.0.0.1"]), port)

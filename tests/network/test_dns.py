@@ -37,7 +37,7 @@ def ask(face):
     return addresses
 
 
-def test_an_answer_is_remembered_for_a_moment(ask):
+def test_a_result_is_cached_for_a_short_time(ask):
     lookups, clock = Lookups(["192.0.2.1"], ["192.0.2.2"]), Clock()
     names = CachingResolver(lookups, clock=clock)
     assert [ask(names), ask(names)] == [["192.0.2.1"]] * 2
@@ -46,7 +46,7 @@ def test_an_answer_is_remembered_for_a_moment(ask):
     assert len(lookups.asked) == 2
 
 
-def test_hosts_ports_and_resolvers_are_told_apart(ask):
+def test_hosts_ports_and_resolvers_have_their_own_cache_entries(ask):
     lookups = Lookups(["192.0.2.1"], ["192.0.2.2"], ["192.0.2.3"])
     names = CachingResolver(lookups)
     assert ask(names, "a.example") + ask(names, "b.example") + ask(names, "a.example", 81) == [
@@ -55,12 +55,12 @@ def test_hosts_ports_and_resolvers_are_told_apart(ask):
     assert ask(CachingResolver(Lookups(["192.0.2.4"])), "a.example") == ["192.0.2.4"]
 
 
-def test_no_answer_is_not_remembered(ask):
+def test_an_empty_result_is_not_cached(ask):
     names = CachingResolver(Lookups([], ["192.0.2.1"]))
     assert [ask(names), ask(names)] == [[], ["192.0.2.1"]]
 
 
-def test_what_is_remembered_has_an_end(ask):
+def test_the_cache_is_limited(ask):
     lookups = Lookups(["192.0.2.1"])
     names = CachingResolver(lookups)
     for number in range(MAX_NAMES + 1):
@@ -74,11 +74,11 @@ def endless(host, port):
         yield "192.0.2.1"
 
 
-def test_an_endless_answer_is_cut(ask):
+def test_an_endless_result_is_cut(ask):
     assert len(ask(CachingResolver(endless))) == MAX_ADDRESSES
 
 
-def test_so_is_a_long_one_of_the_system(ask):
+def test_a_long_result_of_the_system_is_cut(ask):
     def look_up(host, port, **options):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))] * (MAX_ADDRESSES + 1)
 
@@ -88,7 +88,7 @@ def test_so_is_a_long_one_of_the_system(ask):
 @pytest.mark.parametrize(
     "answer", ["192.0.2.1", b"192.0.2.1", None, 1, [1], [None], ["name.example"], ["192.0.2.1", ""]]
 )
-def test_an_answer_that_is_none_is_a_failure(face, connect, dials, answer):
+def test_an_invalid_result_is_an_error(face, connect, dials, answer):
     with pytest.raises(errors.ConnectFailed, match="the resolver failed"):
         face.get_bytes(connect(resolver=Lookups(answer), retries=0), "http://name.example/")
     assert dials == []
@@ -115,7 +115,7 @@ def test_a_resolver_does_not_run_where_the_event_loop_does(face, connect, script
     assert server.requests[0].header("Host") == f"name.example:{server.port}"
 
 
-def test_a_resolver_that_is_slow_is_given_up(face, connect):
+def test_a_slow_resolver_times_out(face, connect):
     known = threading.Event()
     connection = connect(resolver=lambda host, port: known.wait(10) and [], retries=0, timeout=0.05)
     try:
@@ -167,13 +167,13 @@ def test_a_coroutine_that_is_slow_or_fails(backend):
     anyio.run(main, backend=backend)
 
 
-def test_what_cannot_be_called_is_no_resolver():
+def test_a_resolver_must_be_callable():
     for make in (HTTPConnection, HTTPTransport, AsyncHTTPTransport):
         with pytest.raises(InvalidRequest, match="resolver"):
             make(resolver="192.0.2.1")
 
 
-def test_one_question_for_a_new_connection_and_none_for_a_kept_one(face, connect, scripted):
+def test_one_lookup_for_a_new_connection_and_none_for_a_reused_one(face, connect, scripted):
     lookups, clock = Lookups(["127.0.0.1"]), Clock()
     transports = {
         "transport": HTTPTransport(resolver=CachingResolver(lookups, clock=clock)),
@@ -187,7 +187,7 @@ def test_one_question_for_a_new_connection_and_none_for_a_kept_one(face, connect
     assert len(lookups.asked) == 2
 
 
-def test_the_faces_share_what_is_known(face, connect, scripted):
+def test_sync_and_async_calls_share_the_cache(face, connect, scripted):
     server, lookups = scripted(response(body=b"ok")), Lookups(["127.0.0.1"])
     connection = connect(resolver=lookups)
     url = f"http://name.example:{server.port}/"
@@ -195,7 +195,7 @@ def test_the_faces_share_what_is_known(face, connect, scripted):
     assert len(lookups.asked) == 1
 
 
-def test_addresses_that_cannot_be_reached_are_forgotten(face, connect, scripted):
+def test_unreachable_addresses_leave_the_cache(face, connect, scripted):
     server, lookups = scripted(response(body=b"ok")), Lookups(["127.0.0.2"], ["127.0.0.1"])
     connection = connect(resolver=lookups, retries=1)
     assert face.get_bytes(connection, f"http://name.example:{server.port}/") == b"ok"
@@ -213,7 +213,7 @@ def test_addresses_that_cannot_be_reached_are_forgotten(face, connect, scripted)
         (AccessPolicy.public_internet(), "localhost", b"localhost"),
     ],
 )
-def test_search_domains_are_not_tried_where_addresses_are_judged(face, access, host, asked):
+def test_search_domains_are_excluded_if_addresses_are_checked(face, access, host, asked):
     questions = []
 
     def look_up(name, port, **_):

@@ -71,7 +71,7 @@ def test_as_in_httpx(environ, monkeypatch):
 @pytest.mark.parametrize(
     "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "socks4://a"]
 )
-def test_what_is_not_a_proxy_is_refused_by_the_name_of_its_variable(value):
+def test_an_invalid_proxy_error_names_the_variable(value):
     variable = EnvironmentProxies().read({"Https_Proxy": value})(vet("https://a.example").origin)
     with pytest.raises(InvalidRequest, match=r"^Https_Proxy: not the URL") as caught:
         proxy_of(variable)

@@ -1,4 +1,4 @@
-"""The access policy where it counts: what is forbidden is refused before anything is dialled, on every way."""
+"""Enforcement of the access policy before each connection, on every route."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.servers.scripted import Close, Stall, in_turn, response
 
 PUBLIC = AccessPolicy.public_internet()
 OPEN = AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"])
-"""For strangers, but the servers of these tests."""
+"""A policy for untrusted URLs that also allows the servers of these tests."""
 
 HERE, INSIDE = ["127.0.0.1"], ["10.0.0.1"]
 
@@ -48,7 +48,7 @@ def port_of(url):
 
 
 class TestAddresses:
-    def test_a_name_is_fetched_whose_addresses_are_allowed(self, face, connect, way, dials):
+    def test_a_name_with_allowed_addresses_is_fetched(self, face, connect, way, dials):
         url, options = way
         connection = connect(access=OPEN, resolver=Lookups(["127.0.0.2", "127.0.0.1", "127.0.0.1"]), **options)
         answer = face.get_response(connection, url)
@@ -56,7 +56,7 @@ class TestAddresses:
         assert dials == [("127.0.0.2", port_of(url)), ("127.0.0.1", port_of(url))]
 
     @pytest.mark.parametrize("answers", [INSIDE, [*HERE, *INSIDE], [*INSIDE, *HERE], ["::ffff:10.0.0.1"]])
-    def test_one_that_leads_inside_is_refused_and_that_is_final(self, face, connect, way, dials, answers):
+    def test_a_name_with_an_internal_address_is_denied_without_retry(self, face, connect, way, dials, answers):
         url, options = way
         lookups = Lookups(answers)
         with pytest.raises(AccessDenied, match="localhost leads to") as caught:
@@ -66,7 +66,7 @@ class TestAddresses:
         assert caught.value.url == url
         assert type(caught.value) is AccessDenied
 
-    def test_a_name_that_leads_elsewhere_the_next_time(self, face, connect, way, dials):
+    def test_a_name_whose_addresses_change(self, face, connect, way, dials):
         url, options = way
         clock = count(0, MAX_AGE + 1)
         names = CachingResolver(Lookups(HERE, INSIDE), clock=lambda: next(clock))
@@ -80,7 +80,7 @@ class TestAddresses:
             face.get_bytes(connection, url)
         assert dials == [("127.0.0.1", port_of(url))]
 
-    def test_the_systems_resolver_is_judged_as_well(self, face, connect, way, dials):
+    def test_results_of_the_systems_resolver_are_checked(self, face, connect, way, dials):
         url, options = way
         with pytest.raises(AccessDenied, match="loopback"):
             face.get_bytes(connect(access=PUBLIC, **options), url)
@@ -99,7 +99,7 @@ class TestAddresses:
         with pytest.raises(httpconn.TLSFailed):
             face.get_bytes(connection, f"https://name.example:{server.port}/")
 
-    def test_a_redirect_to_a_name_that_leads_inside(self, face, connect, scripted, dials):
+    def test_a_redirect_to_a_name_with_an_internal_address(self, face, connect, scripted, dials):
         server = scripted(response(302, {"Location": "http://u.example/?token=secret"}))
         connection = connect(access=OPEN, resolver=lambda host, _: INSIDE if host == "u.example" else HERE)
         with pytest.raises(AccessDenied) as caught:
@@ -125,27 +125,27 @@ class TestOwnInterfaces:
     ACCESS = AccessPolicy.anywhere(own_interfaces=False)
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1"])
-    def test_loopback_and_the_unspecified_address_are_ones_own(self, face, connect, dials, address):
+    def test_loopback_and_unspecified_addresses_belong_to_this_machine(self, face, connect, dials, address):
         with pytest.raises(AccessDenied, match="an address of this machine"):
             face.get_bytes(connect(access=self.ACCESS, resolver=Lookups([address])), "http://name.example/")
         assert dials == []
 
-    def test_what_packets_start_from_is_ones_own(self):
+    def test_a_source_address_belongs_to_this_machine(self):
         own = source_of("192.0.2.77")
         assert is_own(parse(own))
         with pytest.raises(AccessDenied):
             Guard(self.ACCESS, CachingResolver()).judge("name.example", own)
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "the first"])
-    def test_so_is_what_a_socket_can_have_though_packets_to_it_start_from_another(self, address):
+    def test_a_bindable_address_belongs_to_this_machine(self, address):
         assert can_be_bound(parse(source_of("192.0.2.77") if address == "the first" else address))
 
     @pytest.mark.parametrize("address", ["192.0.2.77", "255.255.255.255", "2001:db8::77", "224.0.0.1"])
-    def test_others_are_not(self, address):
+    def test_other_addresses_do_not_belong_to_this_machine(self, address):
         assert not is_own(parse(address))
         assert not can_be_bound(parse(address))
 
-    def test_loopback_is_opened_by_its_name_alone(self):
+    def test_only_an_explicit_network_allows_loopback(self):
         Guard(OPEN, CachingResolver()).judge("name.example", "127.0.0.1")
         with pytest.raises(AccessDenied, match="this machine"):
             Guard(AccessPolicy.public_internet(allowed_networks=["0.0.0.0/0"]), CachingResolver()).judge(
@@ -168,7 +168,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT"])
     @pytest.mark.parametrize("http2", [False, True])
-    def test_only_get_and_head_are_sent_to_strangers(self, face, connect, scripted, dials, method, http2):
+    def test_public_only_allows_get_and_head_only(self, face, connect, scripted, dials, method, http2):
         server = scripted(response(body=b"ok"))
         client = client_of(face, connect(access=OPEN, resolver=Lookups(HERE), http2=http2))
         with pytest.raises(AccessDenied, match="Only GET and HEAD"):
@@ -189,7 +189,7 @@ class TestRequests:
         ],
     )
     @pytest.mark.parametrize("http2", [False, True])
-    def test_urls_are_judged(self, face, connect, dials, url, reason, http2):
+    def test_urls_are_checked(self, face, connect, dials, url, reason, http2):
         access = AccessPolicy.public_internet(ports=[80], denied_hosts=["denied.example"])
         client = client_of(face, connect(access=access, resolver=Lookups(HERE), http2=http2))
         with pytest.raises(AccessDenied) as caught:
@@ -198,20 +198,20 @@ class TestRequests:
         assert "secret" not in str(caught.value)
 
     @pytest.mark.parametrize("url", ["http://127.1/", "http://0x7f.0.0.1/", "http://2130706433/"])
-    def test_a_host_that_resolvers_take_for_an_address_is_refused(self, face, connect, dials, url):
+    def test_a_host_that_resolvers_read_as_an_address_is_rejected(self, face, connect, dials, url):
         client = client_of(face, connect(access=PUBLIC))
         with pytest.raises(httpconn.InvalidURL):
             face.run(send, face, client, httpx.Request("GET", url))
         assert dials == []
 
-    def test_a_redirect_that_httpx_follows_is_judged(self, face, connect, scripted, dials):
+    def test_a_redirect_followed_by_httpx_is_checked(self, face, connect, scripted, dials):
         server = scripted(response(302, {"Location": "http://10.0.0.1/"}))
         client = client_of(face, connect(access=OPEN))
         with pytest.raises(AccessDenied):
             face.run(send, face, client, httpx.Request("GET", server.url), True)
         assert dials == [("127.0.0.1", server.port)]
 
-    def test_the_method_that_a_hook_gives_a_request_is_judged(self, face, connect, scripted, dials):
+    def test_a_method_set_by_a_hook_is_checked(self, face, connect, scripted, dials):
         def hook(request):
             request.method = "POST"
 
@@ -242,11 +242,11 @@ class TestRequests:
         assert (caught.value.reason, dials) == ("another name", [])
 
     @pytest.mark.parametrize(("suffix", "port"), [("", 80), (":80", 80), (":81", 81)])
-    def test_a_host_may_hold_the_port_that_it_has_anyway(self, suffix, port):
+    def test_a_host_field_may_contain_the_default_port(self, suffix, port):
         request = httpx.Request("GET", f"http://name.example:{port}/", headers={"Host": f"Name.Example{suffix}"})
         Guard(PUBLIC, CachingResolver()).admit_foreign(request_of(request), userinfo=False)
 
-    def test_the_policy_of_a_transport_counts_beside_that_of_the_connection(self, face, connect, dials):
+    def test_the_policies_of_transport_and_connection_both_apply(self, face, connect, dials):
         own = {"access": AccessPolicy.anywhere(ports=[443])}
         transports = {"transport": HTTPTransport(**own), "async_transport": AsyncHTTPTransport(**own)}
         with pytest.raises(AccessDenied, match="port 80"):
@@ -265,13 +265,13 @@ async def send(face, client, request, follow=False):
 
 class TestOtherWays:
     @pytest.mark.parametrize("http2", [False, True])
-    def test_a_unix_socket_has_no_address_to_judge(self, face, user, tmp_path, http2):
+    def test_a_unix_socket_is_denied_if_addresses_are_checked(self, face, user, tmp_path, http2):
         made = user(uds=str(tmp_path / "socket"), access=PUBLIC, http2=http2)
         with pytest.raises(AccessDenied, match="Unix socket"):
             face.run(made.get, "http://name.example/")
 
     @pytest.mark.parametrize("access", [PUBLIC, AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"])])
-    def test_a_proxy_is_refused_that_is_not_declared_trusted(self, access):
+    def test_an_untrusted_proxy_is_rejected(self, access):
         for make in (HTTPConnection, HTTPTransport, AsyncHTTPTransport):
             with pytest.raises(InvalidRequest, match="trusted_proxy=True"):
                 make(access=access, proxy="http://proxy.example:3128")
@@ -306,7 +306,7 @@ class TestOtherWays:
             face.run(user(proxy=proxy, trust_env=False).get, "http://example.com/")
 
     @pytest.mark.parametrize("option", ["transport", "async_transport"])
-    def test_a_transport_that_does_not_judge_addresses_is_refused(self, option):
+    def test_a_transport_without_address_checks_is_rejected(self, option):
         mock = httpx.MockTransport(lambda _: httpx.Response(200))
         own = {"transport": HTTPTransport, "async_transport": AsyncHTTPTransport}[option]
         weaker = own(access=AccessPolicy.anywhere(own_interfaces=False))
@@ -318,7 +318,7 @@ class TestOtherWays:
 
 
 class TestDefaults:
-    """What a policy for strangers brings along where nothing else is said."""
+    """The default limits of a policy for untrusted URLs."""
 
     def test_redirects(self, face, connect, scripted):
         server = scripted(lambda request: response(302, {"Location": request.target.decode() + "x"}))
@@ -385,7 +385,7 @@ def test_the_shared_connection_keeps_the_policy_of_the_environment(scripted, val
 
 
 class TestExplanations:
-    def test_each_address_has_its_verdict_and_none_is_dialled(self, dials):
+    def test_each_address_is_explained_without_a_connection(self, dials):
         checked = explained(PUBLIC, "http://name.example:81/?a=b", resolver=lambda *_: ["1.1.1.1", "10.0.0.1"])
         assert not checked.allowed
         assert (checked.url, checked.host, checked.port) == ("http://name.example:81/?a=***", "name.example", 81)
@@ -393,7 +393,7 @@ class TestExplanations:
         assert [(each.address, each.allowed) for each in checked.addresses] == [("1.1.1.1", True), ("10.0.0.1", False)]
         assert dials == []
 
-    def test_what_the_url_says_itself_needs_no_resolver(self):
+    def test_a_denied_url_is_explained_without_a_lookup(self):
         lookups = Lookups(HERE)
         for url in ("http://10.0.0.1/", "ftp://x/", "http://u@name.example/", "no URL"):
             assert not explained(PUBLIC, url, resolver=lookups).allowed
@@ -403,11 +403,11 @@ class TestExplanations:
         checked = explained(AccessPolicy.anywhere(own_interfaces=False), "http://127.0.0.1/")
         assert checked.rule == "own interfaces"
 
-    def test_a_name_that_leads_nowhere(self):
+    def test_a_name_without_an_address(self):
         with pytest.raises(httpconn.ConnectFailed, match="no address"):
             explained(PUBLIC, "http://name.example/", resolver=Lookups([]))
 
-    def test_a_policy_explains_without_asking_anybody(self, dials):
+    def test_a_policy_explains_without_network_access(self, dials):
         assert PUBLIC.check("http://name.example/").allowed
         assert PUBLIC.check("http://name.example/", ["1.1.1.1"]).addresses[0].allowed
         assert PUBLIC.check("http://name.example/", ["127.0.0.1"]).reason == "loopback"

@@ -23,7 +23,7 @@ def pin(certificates):
 
 
 class TestTheValue:
-    """A frozen set of pins, and who has to have signed."""
+    """A value: the set of pins and the required authorities."""
 
     def test_it_is_a_value(self):
         one, other = Pinned(OTHER, ca="company.pem"), Pinned(OTHER, ca=Path("company.pem"))
@@ -47,11 +47,11 @@ class TestTheValue:
             (OTHER, "sha256/ü"),
         ],
     )
-    def test_what_is_no_pin_is_refused(self, pins):
+    def test_an_invalid_pin_is_rejected(self, pins):
         with pytest.raises(httpconn.InvalidRequest, match="pin"):
             Pinned(*pins)
 
-    def test_what_is_no_authority_is_refused(self):
+    def test_an_invalid_authority_is_rejected(self):
         with pytest.raises(httpconn.InvalidRequest, match="ca"):
             Pinned(OTHER, ca=5)
 
@@ -59,7 +59,7 @@ class TestTheValue:
 class TestServers:
     """Directly, by HTTP/2, and through proxies."""
 
-    def test_any_of_the_pins_will_do(self, face, connect, scripted, certificates, pin):
+    def test_one_matching_pin_is_enough(self, face, connect, scripted, certificates, pin):
         server = scripted(response(body=b"ok"), tls=certificates.good)
         for pins in ((pin,), (OTHER, pin)):
             connection = connect(verify=Pinned(*pins, ca=str(certificates.files.authority)))

@@ -70,7 +70,7 @@ def test_an_https_proxy_with_a_bad_certificate(face, user, scripted, certificate
     assert proxy.requests == []
 
 
-def test_a_refused_tunnel_frees_its_place_and_its_connection(face, user, scripted):
+def test_a_refused_tunnel_frees_its_slot_and_its_connection(face, user, scripted):
     proxy = scripted(response(403))
     made = user(proxy=proxy.url, limits=Limits(max_connections=1))
     for _ in range(3):
@@ -79,7 +79,7 @@ def test_a_refused_tunnel_frees_its_place_and_its_connection(face, user, scripte
     proxy.wait_for(lambda: proxy.open_connections == 0)
 
 
-def test_a_failed_handshake_in_a_tunnel_frees_its_place_and_its_connection(face, user, scripted):
+def test_a_failed_handshake_in_a_tunnel_frees_its_slot_and_its_connection(face, user, scripted):
     proxy = scripted([ESTABLISHED, Stall()])
     made = user(proxy=proxy.url, limits=Limits(max_connections=1))
     for _ in range(3):
@@ -96,7 +96,7 @@ def test_socks(face, user, scripted, certificates):
         face.run(made.leave)
 
 
-def test_a_socks_proxy_that_refuses_frees_place_and_connection(face, user):
+def test_a_refusing_socks_proxy_frees_slot_and_connection(face, user):
     with socks_proxy(b"\x05\x04\x00\x01\0\0\0\0\0\0") as proxy:
         made = user(proxy=proxy.url, limits=Limits(max_connections=1))
         for _ in range(3):
@@ -124,7 +124,7 @@ def test_a_proxy_that_speaks_no_socks(face, user, scripted):
     proxy.wait_for(lambda: proxy.open_connections == 0)
 
 
-def test_a_silent_socks_proxy_is_not_waited_for_longer_than_the_timeouts_say(face, user, scripted):
+def test_a_silent_socks_proxy_times_out(face, user, scripted):
     proxy = scripted(on_connect=[Stall()])
     made = user(proxy=proxy.url.replace("http:", "socks5h:"))
 

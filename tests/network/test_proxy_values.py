@@ -1,4 +1,4 @@
-"""``httpconn.Proxy``: what is accepted, and that nothing secret is shown."""
+"""``httpconn.Proxy``: accepted values, and no secrets in its text."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_credentials_in_the_url_are_decoded(url, credentials):
     assert socks.credentials == tuple(credentials.encode().split(b":", 1))
 
 
-def test_given_credentials_take_the_place_of_those_in_the_url():
+def test_auth_replaces_the_credentials_of_the_url():
     assert basic(Proxy("http://a:b@proxy", auth=("c", "d:e"))) == "c:d:e"
     assert Proxy("socks5://a:b@proxy", auth=("c:", "d")).credentials == (b"c:", b"d")
 

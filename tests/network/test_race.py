@@ -1,4 +1,4 @@
-"""The race of a host's addresses: who is tried when, who wins, and that nobody is left behind."""
+"""Connection attempts to the addresses of a host: their order, the winner, and no open sockets afterwards."""
 
 from __future__ import annotations
 
@@ -86,35 +86,35 @@ def test_families_are_tried_in_turn():
     assert interleaved(four) == four
 
 
-def test_the_first_that_answers_is_taken_and_no_other_is_tried(run, starts, server, closed):
+def test_after_the_first_success_no_other_address_is_tried(run, starts, server, closed):
     address, sock = run([server, closed])
     assert (address, starts.begun, starts.open()) == (server, [server], [sock])
     assert sock.getpeername() == server.name
 
 
-def test_one_that_refuses_makes_way_at_once(run, starts, server, closed):
+def test_a_refusal_starts_the_next_attempt_at_once(run, starts, server, closed):
     address, sock = run([closed, closed, server])
     assert (address, starts.open()) == (server, [sock])
 
 
-def test_one_that_swallows_packets_is_overtaken_and_closed(run, starts, server):
+def test_a_silent_attempt_is_overtaken_and_closed(run, starts, server):
     address, sock = run([HOLE, HOLE, server], seconds=None)
     assert (address, starts.open()) == (server, [sock])
     assert len(starts.begun) == 3
 
 
-def test_a_refusal_starts_the_next_one_while_others_are_waited_for(run, starts, server, closed):
+def test_a_refusal_starts_the_next_attempt_while_others_run(run, starts, server, closed):
     address, sock = run([HOLE, closed, server])
     assert (address, starts.open()) == (server, [sock])
 
 
-def test_where_none_answers_the_error_is_the_systems(run, starts, closed):
+def test_if_no_address_accepts_the_error_of_the_system_is_raised(run, starts, closed):
     with pytest.raises(ConnectionRefusedError):
         run([closed, closed])
     assert (len(starts.begun), starts.open()) == (2, [])
 
 
-def test_with_little_time_all_get_their_turn(run, starts):
+def test_with_little_time_all_addresses_are_tried(run, starts):
     with pytest.raises(TimeoutError):
         run([HOLE] * 4, seconds=0.7)
     assert (len(starts.begun), starts.open()) == (4, [])
@@ -126,13 +126,13 @@ def test_all_addresses_are_tried_within_the_time_and_four_at_the_same_time(run, 
     assert (len(starts.begun), starts.most_open) == (5, 4)
 
 
-def test_addresses_that_refuse_are_passed_over_while_silent_ones_are_waited_for(run, starts, server, closed):
+def test_refusing_addresses_are_skipped_while_silent_ones_run(run, starts, server, closed):
     address, _ = run([HOLE] * 3 + [closed] * 20 + [server])
     assert (address, len(starts.begun)) == (server, 24)
     assert starts.most_open <= 4
 
 
-def test_an_address_that_cannot_even_be_tried_is_passed_over(run, starts, server):
+def test_an_unusable_address_is_skipped(run, starts, server):
     assert run([Address(SIX, ("::1%none", 80)), server])[0] == server
     assert len(starts.open()) == 1
 

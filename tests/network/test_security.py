@@ -51,7 +51,7 @@ class TestAuthorities:
             answer = face.run(made.get, f"{http2_server}/bytes/3")
             assert answer.http_version == ("HTTP/2" if "http2" in options else "HTTP/1.1")
 
-    def test_an_open_connection_goes_on(self, face, user, scripted, certificates, authority):
+    def test_an_open_connection_keeps_its_context(self, face, user, scripted, certificates, authority):
         server = scripted(response(body=b"ok"), tls=certificates.good)
         replace(authority, certificates.files.authority)
         made = user(ssl_context=security(authority))
@@ -60,7 +60,7 @@ class TestAuthorities:
         face.run(made.get, server.url)
         assert server.connections == 1
 
-    def test_a_file_that_is_broken_or_gone_leaves_the_last_good_one(
+    def test_a_bad_or_missing_file_keeps_the_last_good_context(
         self, face, user, scripted, certificates, authority, caplog
     ):
         server = scripted([response(body=b"ok"), Close()], tls=certificates.good)
@@ -87,7 +87,7 @@ class TestClientCertificates:
         assert face.run(made.get, server.url).content == b"ok"
 
 
-def test_the_files_are_looked_at_only_now_and_then(face, user, scripted, certificates, authority):
+def test_the_files_are_checked_at_intervals(face, user, scripted, certificates, authority):
     server = scripted(response(body=b"ok"), tls=certificates.good)
     made = user(ssl_context=Security(str(authority), check_every=3600.0))
     replace(authority, certificates.files.authority)
@@ -95,7 +95,7 @@ def test_the_files_are_looked_at_only_now_and_then(face, user, scripted, certifi
         face.run(made.get, server.url)
 
 
-def test_objects_of_equal_options_share_what_is_loaded_anew(face, certificates, authority, user, scripted):
+def test_objects_with_equal_options_share_the_renewed_context(face, certificates, authority, user, scripted):
     server = scripted([response(body=b"ok"), Close()], tls=certificates.good)
     one, other = security(authority), security(authority)
     replace(authority, certificates.files.authority)

@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 class InterruptedRuntime(BlockingRuntime):
-    """Each turn that others get is the end of whoever gave it."""
+    """A runtime that interrupts the stream whenever it lets other tasks run."""
 
     async def pause(self) -> None:
         raise Interrupted
@@ -56,7 +56,7 @@ def test_an_interruption_among_many_bytes_loses_none(ends):
     assert turns >= 2
 
 
-def test_two_threads_can_ask_at_the_same_time_whether_something_came(ends):
+def test_two_threads_can_check_for_data_at_the_same_time(ends):
     stream, theirs = ends
 
     def ask(_: int) -> set[bool]:
@@ -68,7 +68,7 @@ def test_two_threads_can_ask_at_the_same_time_whether_something_came(ends):
         assert set().union(*pool.map(ask, range(4))) == {True}
 
 
-def test_few_bytes_that_take_long_give_way_too(ends):
+def test_slow_small_receives_let_other_tasks_run(ends):
     stream, theirs = ends
     theirs.sendall(b"ab")
     run_sync(stream.send(b"x", until(5)))
@@ -86,7 +86,7 @@ def send_much(stream, theirs):
         theirs.recv(4096)
 
 
-def test_who_sends_much_lets_others_have_their_turn(ends):
+def test_a_large_send_lets_other_tasks_run(ends):
     stream, theirs = ends
     with pytest.raises(Interrupted):
         send_much(stream, theirs)
@@ -100,7 +100,7 @@ def received(theirs: socket.socket, count: int) -> bytes:
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
+def test_unaccepted_data_remains_to_be_sent(full):
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     request = bytes(range(256)) * 256
@@ -117,7 +117,7 @@ def test_what_a_socket_does_not_take_at_once_is_left_to_be_sent(full):
         stream.close()
 
 
-def test_what_an_interruption_leaves_is_sent_before_what_is_sent_next(ends):
+def test_data_of_an_interrupted_send_is_sent_first(ends):
     stream, theirs = ends
     block = bytes(range(256)) * 16
     turns = 0
@@ -141,7 +141,7 @@ class ClosingRuntime(BlockingRuntime):
         self.number = self.stream.get_extra_info("socket").fileno()
 
 
-def test_a_descriptor_is_not_given_back_in_the_midst_of_an_operation():
+def test_a_descriptor_is_not_closed_during_an_operation():
     ours, theirs = socket.socketpair()
     with theirs:
         runtime = ClosingRuntime()
@@ -171,9 +171,9 @@ def secured(outer: ssl.SSLSocket, context: ssl.SSLContext) -> Callable[[int], by
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_what_was_sent_over_tls_arrives_though_nothing_else_is_done(certificates, layers):
+def test_data_sent_over_tls_arrives_without_another_operation(certificates, layers):
     ours, theirs = socket.socketpair()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # less than what is encrypted at once
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # less than one call encrypts
     stream = SocketStream(ours, BlockingRuntime())
     data = bytes(range(256)) * 16384
     received = bytearray()

@@ -110,14 +110,14 @@ class TestProxies:
     @pytest.mark.parametrize(
         "no_proxy", ["127.0.0.1", "*", "example.com,[::1] 127.0.0.0/8", "a:b:c,fd00::/8,127.0.0.1"]
     )
-    def test_no_proxy_goes_past_it(self, face, connect, scripted, proxy_server, environ, no_proxy):
+    def test_no_proxy_bypasses_the_proxy(self, face, connect, scripted, proxy_server, environ, no_proxy):
         server = scripted(response(body=b"ok"))
         environ("ALL_PROXY", proxy_server.url)
         environ("NO_PROXY", no_proxy)
         assert face.get_bytes(connect(), server.url_for("/past")) == b"ok"
         assert ("GET", server.url_for("/past")) not in proxy_server.requests
 
-    def test_trust_env_false_goes_past_it(self, face, connect, scripted, proxy_server, environ):
+    def test_trust_env_false_ignores_the_proxy(self, face, connect, scripted, proxy_server, environ):
         server = scripted(response(body=b"ok"))
         environ("ALL_PROXY", proxy_server.url)
         assert face.get_bytes(connect(trust_env=False), server.url_for("/own")) == b"ok"
@@ -131,12 +131,12 @@ class TestProxies:
         with pytest.raises(httpconn.ProxyFailed):
             face.get_bytes(bad, secure.url)
 
-    def test_a_transport_of_ones_own_is_not_proxied(self, face, connect, proxy_server, environ):
+    def test_a_callers_transport_uses_no_proxy(self, face, connect, proxy_server, environ):
         environ("ALL_PROXY", proxy_server.url)
         mock = httpx.MockTransport(lambda request: httpx.Response(200, content=b"mock"))
         assert face.get_bytes(connect(transport=mock, async_transport=mock), "http://example.com/") == b"mock"
 
-    def test_a_transport_and_a_proxy_are_one_too_many(self):
+    def test_transport_and_proxy_are_mutually_exclusive(self):
         with pytest.raises(httpconn.InvalidRequest):
             httpconn.HTTPConnection(transport=httpx.MockTransport(lambda _: httpx.Response(200)), proxy="http://x")
 

@@ -33,7 +33,7 @@ def test_http2_has_its_own():
     assert made(http2=True) is not made(http2=False)
 
 
-def test_it_verifies_names_and_speaks_no_old_protocol():
+def test_it_verifies_names_and_requires_tls_1_2():
     context = made()
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -131,7 +131,7 @@ def test_client_certificates(certificates, tmp_path):
         ({"cert": 5}, "cert"),
     ],
 )
-def test_what_is_of_no_use_is_refused_by_the_name_of_the_option(options, name):
+def test_an_unusable_file_error_names_the_option(options, name):
     with pytest.raises(InvalidRequest, match=rf"^{name}"):
         made(**options)
 
@@ -153,7 +153,7 @@ def test_an_error_names_the_variable_the_path_and_the_reason(options, message):
     assert str(caught.value).startswith(message)
 
 
-def test_a_wrong_password_is_refused_and_not_shown(tmp_path):
+def test_a_wrong_password_is_rejected_and_not_shown(tmp_path):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 

@@ -1,4 +1,4 @@
-"""TLS on a socket that does not block: what is taken arrives, and what has arrived can be had."""
+"""TLS over a non-blocking socket: accepted data arrives, and received data is readable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DATA = bytes(range(256)) * 4096
 
 
 class Server:
-    """The other end, which receives when it is told to."""
+    """The peer, which receives only when the test calls it."""
 
     def __init__(self, context: ssl.SSLContext, sock: Any) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -34,7 +34,7 @@ class Server:
         self.socket = sock
 
     def step(self, take: Callable[[], Any]) -> Any:
-        """Take a step with what has come, and send what it makes; None if more has to come first."""
+        """Run a step with the received data and send its output; return None if it needs more data."""
         try:
             while data := self.socket.recv(65536):
                 self._incoming.write(data)
@@ -111,7 +111,7 @@ def send_all(layer: TLSStream, data: bytes) -> int:
     return taken
 
 
-def test_what_the_socket_could_not_take_goes_before_anything_is_received(secured):
+def test_unsent_output_is_sent_before_a_receive(secured):
     layer, server = secured
     taken = send_all(layer, DATA)
     assert 0 < taken < len(DATA)
@@ -124,7 +124,7 @@ def test_what_the_socket_could_not_take_goes_before_anything_is_received(secured
     assert first + server.received() == DATA[:taken]
 
 
-def test_who_cannot_send_can_receive_what_was_answered_before(secured):
+def test_a_response_can_be_received_after_a_failed_send(secured):
     layer, server = secured
     server.step(lambda: server.tls.write(b"too large"))
     server.socket.shutdown(socket.SHUT_RD)
@@ -133,7 +133,7 @@ def test_who_cannot_send_can_receive_what_was_answered_before(secured):
     assert layer.recv(100) == b"too large"
 
 
-def test_a_refused_certificate_is_told_to_its_server(ends, certificates):
+def test_a_rejected_certificate_is_reported_to_the_server(ends, certificates):
     layer, server = TLSStream(ends[0], ssl.create_default_context(), "localhost"), Server(certificates.good, ends[1])
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(layer, server)
@@ -141,7 +141,7 @@ def test_a_refused_certificate_is_told_to_its_server(ends, certificates):
         server.step(server.tls.do_handshake)
 
 
-def test_records_that_came_together_are_pending_until_they_are_read(secured):
+def test_records_received_together_are_pending_until_read(secured):
     layer, server = secured
     for part in (b"one", b"two"):
         server.step(lambda part=part: server.tls.write(part))
@@ -151,7 +151,7 @@ def test_records_that_came_together_are_pending_until_they_are_read(secured):
     assert (layer.recv(100), layer.has_pending()) == (b"wo", False)
 
 
-def test_an_end_stays_one_though_the_connection_stays_open(secured):
+def test_the_end_is_permanent_on_an_open_connection(secured):
     layer, server = secured
     server.step(lambda: server.tls.write(b"last"))
     server.step(server.tls.unwrap)
@@ -159,7 +159,7 @@ def test_an_end_stays_one_though_the_connection_stays_open(secured):
 
 
 @pytest.mark.parametrize("fault", ["closure alert", "broken record"])
-def test_what_ends_the_outer_layer_ends_the_inner_one(ends, certificates, secured, fault):
+def test_the_end_of_the_outer_stream_ends_the_inner_one(ends, certificates, secured, fault):
     outer, proxy = secured
     layer, server = TLSStream(outer, certificates.trust(), "localhost"), Server(certificates.good, Inside(proxy))
     shake_hands(layer, server)
@@ -173,7 +173,7 @@ def test_what_ends_the_outer_layer_ends_the_inner_one(ends, certificates, secure
         layer.recv(100)
 
 
-def test_who_sends_while_tls_shakes_hands_takes_part_in_it(ends, certificates):
+def test_a_send_takes_part_in_a_renegotiation(ends, certificates):
     layer, server = TLSStream(ends[0], certificates.trust(), "localhost"), Server(certificates.good, ends[1])
     for _ in range(3):
         try:
@@ -184,7 +184,7 @@ def test_who_sends_while_tls_shakes_hands_takes_part_in_it(ends, certificates):
     assert server.received() == b"request"
 
 
-def test_who_only_receives_answers_what_tls_asks(ends, certificates):
+def test_a_receive_sends_the_messages_that_tls_requires(ends, certificates):
     trust = certificates.trust()
     trust.post_handshake_auth = True
     trust.load_cert_chain(certificates.files.client)
@@ -208,7 +208,7 @@ def demand(layer: TLSStream, sock: socket.socket, protection: Protection) -> Non
             layer.recv(100)
 
 
-def test_who_asks_of_tls_without_end_and_takes_nothing_is_left(ends, certificates, tmp_path):
+def test_a_peer_that_requests_messages_without_reading_is_rejected(ends, certificates, tmp_path):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     context.num_tickets, context.keylog_filename = 0, str(tmp_path / "keys")
@@ -258,7 +258,7 @@ async def received(stream: SocketStream, count: int) -> bytes:
     return data
 
 
-def test_a_full_socket_keeps_nobody_from_receiving(face, certificates):
+def test_a_full_socket_does_not_prevent_a_receive(face, certificates):
     ours, theirs = socket.socketpair()
 
     async def connected() -> SocketStream:

@@ -50,7 +50,7 @@ def interrupted_at(line: int, step: Callable[[], object], interruption: Callable
     return left <= 0
 
 
-def test_it_wakes_all_who_wait_and_all_who_come_later() -> None:
+def test_it_wakes_all_current_and_later_waiters() -> None:
     event, woken = ThreadEvent(), []
     threads = [threading.Thread(target=lambda: woken.append(event.block(30))) for _ in range(8)]
     for thread in threads:

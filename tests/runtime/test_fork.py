@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:Dep
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_the_childs_copies_are_closed_and_the_parents_connection_lives_on(tls, certificates):
+def test_the_child_closes_its_copies_and_the_parent_keeps_its_connection(tls, certificates):
     with ScriptedServer(response(body=b"ok"), tls=certificates.good if tls else None) as server:
         transport = HTTPTransport(ssl_context=certificates.trust())
         with httpx.Client(transport=transport) as client:
@@ -37,7 +37,7 @@ def test_the_childs_copies_are_closed_and_the_parents_connection_lives_on(tls, c
         assert len(server.requests) == 2
 
 
-def test_a_client_that_is_used_in_the_child_dials_anew():
+def test_a_client_in_the_child_opens_new_connections():
     with ScriptedServer(response(body=b"ok")) as server, httpx.Client(transport=HTTPTransport()) as client:
         client.get(server.url)
         assert exit_code_of(lambda: client.get(server.url).content == b"ok") == 0
@@ -45,7 +45,7 @@ def test_a_client_that_is_used_in_the_child_dials_anew():
         assert [request.connection for request in server.requests] == [1, 2, 1]
 
 
-def test_an_answer_that_is_half_read_in_the_parent_is_nothing_to_the_child():
+def test_a_half_read_response_of_the_parent_does_not_affect_the_child():
     transport = HTTPTransport()
     with (
         ScriptedServer([response(body=bytes(1_000_000))]) as server,

@@ -34,7 +34,7 @@ def test_a_lock_that_a_thread_of_the_parent_holds(owner, use):
         assert exit_code_of(child) == 0
 
 
-def test_the_turns_of_the_parent_are_not_waited_for_in_the_child():
+def test_the_child_does_not_wait_for_rate_reservations_of_the_parent():
     limiter = RateLimiter(RateLimit(1), max_waiting=1)
     for _ in range(2):
         limiter.reserve("a", 100.0, None)

@@ -1,4 +1,4 @@
-"""Resolving names: a slow one holds up nobody, and there is an end to how many are asked for."""
+"""Name resolution: a slow lookup delays no other, and simultaneous lookups are limited."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def runtime(face):
     return (EventLoopRuntime if face.is_async else BlockingRuntime)()
 
 
-def test_a_slow_name_is_given_up_in_time_and_holds_up_no_other(face, runtime, slow):
+def test_a_slow_lookup_times_out_and_delays_no_other(face, runtime, slow):
     resolver = Resolver(look_up=slow)
     with pytest.raises(TimeoutError):
         face.run(runtime.resolve, resolver, "slow.example", 80, 0.05)
     assert face.run(runtime.resolve, resolver, "fast.example", 80, 10)[0].name == ADDRESS
 
 
-def test_no_more_than_so_many_are_asked_for_at_once(face, runtime, slow):
+def test_simultaneous_lookups_are_limited(face, runtime, slow):
     resolver = Resolver(limit=1, look_up=slow)
     with pytest.raises(TimeoutError):
         face.run(runtime.resolve, resolver, "slow.example", 80, 0.05)
@@ -64,7 +64,7 @@ def test_no_more_than_so_many_are_asked_for_at_once(face, runtime, slow):
     assert face.run(runtime.resolve, resolver, "fast.example", 80, 10)[0].name == ADDRESS
 
 
-def test_what_the_system_says_is_raised(face, runtime):
+def test_an_error_of_the_system_is_raised(face, runtime):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
@@ -72,7 +72,7 @@ def test_what_the_system_says_is_raised(face, runtime):
         face.run(runtime.resolve, Resolver(look_up=unknown), "name.example", 80, 10)
 
 
-def test_a_look_up_that_ends_its_thread_is_told_and_gives_its_place_back(face, runtime):
+def test_a_lookup_that_ends_its_thread_is_reported_and_frees_its_slot(face, runtime):
     def look_up(*_: object, **__: object) -> None:
         raise SystemExit
 
@@ -83,7 +83,7 @@ def test_a_look_up_that_ends_its_thread_is_told_and_gives_its_place_back(face, r
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_name(backend, slow):
+def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_lookup(backend, slow):
     async def main():
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
@@ -95,7 +95,7 @@ def test_a_cancelled_task_and_its_loop_do_not_wait_for_a_slow_name(backend, slow
     assert not slow.known.is_set()
 
 
-def test_slow_names_leave_the_threads_of_asyncio_to_others(slow):
+def test_slow_lookups_do_not_use_the_threads_of_asyncio(slow):
     async def main():
         runtime, resolver = EventLoopRuntime(), Resolver(look_up=slow)
         waiting = [asyncio.ensure_future(runtime.resolve(resolver, "slow.example", 80, None)) for _ in range(64)]

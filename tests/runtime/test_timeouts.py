@@ -19,12 +19,12 @@ def test_a_wait_ends_after_its_seconds_or_at_the_deadline():
 
 
 @pytest.mark.parametrize("end", [math.inf, until(None), until(math.inf)])
-def test_no_bound(end):
+def test_no_limit(end):
     assert seconds_left(end) is None
 
 
 @pytest.mark.parametrize("end", [0.0, until(0), AttemptTimeouts(at=0.0).until(5)], ids=["long ago", "now", "deadline"])
-def test_nothing_left(end):
+def test_a_passed_end(end):
     with pytest.raises(TimeoutError):
         seconds_left(end)
 
@@ -39,11 +39,11 @@ class TestFloatTimeouts:
         assert FloatTimeout(10, at=0.0) == 0
         assert FloatTimeout(None) == math.inf
 
-    def test_the_clock_starts_at_the_first_use(self):
+    def test_the_timeout_starts_at_its_first_use(self):
         allowance = FloatTimeout(10)
         assert allowance.until == allowance.until == until_of(allowance)
 
-    def test_a_restart_gives_the_seconds_again_but_never_more_than_the_deadline(self):
+    def test_a_restart_never_exceeds_the_deadline(self):
         allowance = FloatTimeout(10)
         first = allowance.until
         while allowance.restart() == first:
@@ -51,7 +51,7 @@ class TestFloatTimeouts:
         assert allowance.until > first
         assert FloatTimeout(10, at=5.0).restart() == 5.0
 
-    def test_a_transport_of_ours_reads_what_a_call_allows(self):
+    def test_a_transport_of_httpconn_reads_seconds_and_deadline(self):
         waits = AttemptTimeouts(1, 2, 3, None, time.monotonic() + 10)
         assert attempt_timeouts_of(float_timeouts(waits)) == waits
         assert float_timeouts(AttemptTimeouts()) == dict.fromkeys(("connect", "read", "write", "pool"))
