@@ -69,13 +69,13 @@ class Multiplexer:
         "_is_deaf",
         "_is_draining",
         "_is_receiving",
-        "_is_sending",
         "_is_silent",
         "_is_torn",
         "_left",
         "_lock",
         "_reader",
         "_runtime",
+        "_sender",
         "_unsent",
         "_waiting",
         "error",
@@ -100,10 +100,11 @@ class Multiplexer:
         self._changed = changed
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._reader: Stream | None = None
+        self._sender: object = None  # of the call that sends
         self._waiting: dict[Stream, Event] = {}
         self._left: deque[Stream] = deque()  # that are given up, and not yet cancelled
         self._unsent: bytes | memoryview | None = None  # what the socket does not take yet
-        self._is_changing = self._is_draining = self._is_receiving = self._is_sending = False
+        self._is_changing = self._is_draining = self._is_receiving = False
         self._is_deaf = False  # the server receives nothing any more
         self._is_torn = False  # an interruption left the state as it must not be
         self._is_silent = False  # a call ran out of time, and nothing had come
@@ -204,8 +205,7 @@ class Multiplexer:
             if stream.head is not None and stream.waiter is not _PROGRESSED:
                 self._answers += 1
             stream.waiter = _PROGRESSED
-            event = self._waiting.pop(stream, None)
-            if event is not None:
+            if (event := self._waiting.pop(stream, None)) is not None:
                 event.set()
 
     # Sending. One thread at a time sends, and none while another one receives: that one sends afterwards.
@@ -213,13 +213,21 @@ class Multiplexer:
     def flush(self) -> None:
         """Send what can be sent at once."""
         while self._http.has_output or self._unsent is not None:
-            with self._lock:
-                if self._is_sending or self._is_receiving or self._is_changing or not self._can_send:
-                    return
-                if self._unsent is None:
-                    self._unsent = self.change(self._http.take_output)
-                self._is_sending = True
-            try:
+            sender = object()
+            try:  # from before the role is taken: a signal handler can raise at the end of the lock
+                with self._lock:
+                    if (
+                        self._sender
+                        or self._is_receiving
+                        or self._is_changing
+                        or self._is_deaf
+                        or self._is_torn
+                        or self.error
+                    ):
+                        return
+                    self._sender = sender
+                    if self._unsent is None:
+                        self._unsent = self.change(self._http.take_output)
                 self._unsent = self._rest_of(self._unsent)
             except WriteFailed:
                 # The server may have sent responses before, and why it ends the connection. The reader finds the end.
@@ -229,13 +237,10 @@ class Multiplexer:
                 self._is_torn = True
                 raise
             finally:
-                self._is_sending = False
+                if self._sender is sender:
+                    self._sender = None
             if self._unsent is not None:
                 return
-
-    @property
-    def _can_send(self) -> bool:
-        return not (self._is_deaf or self._is_torn or self.error)
 
     def _rest_of(self, data: bytes | memoryview | None) -> bytes | memoryview | None:
         rest = data
@@ -349,8 +354,10 @@ class Multiplexer:
         except BROKEN as error:
             self._fail(ReadFailed(str(error) or type(error).__name__))
         finally:
+            if self._reader is visitor:
+                self._reader = None  # no call, in which a signal handler could raise
             with self._lock:
-                self._forget(visitor)
+                self._appoint()
 
     def _take(self) -> int:
         """Take what has come off the socket. An event loop may call this.

@@ -86,6 +86,18 @@ def test_a_handler_that_raises_at_any_moment_costs_no_slot(connection, url, kind
     assert connection.get_json(f"{url}/small") == {"a": 1}
 
 
+def test_a_handler_that_raises_at_any_moment_of_http2_costs_no_stream_and_no_role(http2_server, certificates):
+    url = f"{http2_server}/json"
+    with HTTPConnection(http2=True, verify=certificates.trust(), retries=0, timeout=30) as connection:
+        expected = connection.get_bytes(url)
+        moment = 1
+        while interrupted(lambda: connection.get_bytes(url), moment):
+            require_free(connection)
+            assert connection.get_bytes(url) == expected
+            moment += 3
+    assert moment > 100
+
+
 def test_a_call_that_waits_gets_the_slot_of_one_that_was_interrupted(url):
     results: list[object] = []
     with HTTPConnection(limits=Limits(max_connections=1)) as connection:
