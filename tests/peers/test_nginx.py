@@ -161,3 +161,25 @@ class TestTLS:
     def test_a_download(self, face, connection, nginx, tmp_path):
         path = face.download_file(connection, f"{nginx.secure_url}/large.bin", tmp_path / "file")
         assert path.read_bytes() == LARGE
+
+
+class TestHTTP2:
+    """What needs no attempt, since nginx finishes or did not process the request."""
+
+    @pytest.fixture
+    def connection(self, connect, certificates):
+        return connect(verify=str(certificates.files.authority), http2=True, retries=0)
+
+    def test_many_at_once_on_connections_of_few_requests(self, face, connection, nginx):
+        url = f"{nginx.secure_url}/plain/text.html"
+        started = [face.start(connection, "get_bytes", url) for _ in range(5 * KEEPALIVE_REQUESTS)]
+        assert all(each.result() == TEXT for each in started)
+
+    def test_a_reload_during_responses(self, face, connection, nginx):
+        url = f"{nginx.secure_url}/large.bin"
+        with face.enter(face.get_response(connection, url, stream=True)) as begun:
+            nginx.reload()
+            started = [face.start(connection, "get_bytes", url) for _ in range(4)]
+            assert face.read(begun) == LARGE
+            assert all(each.result() == LARGE for each in started)
+        assert face.get_bytes(connection, url) == LARGE

@@ -66,8 +66,22 @@ def fetch(face, connection, servers) -> None:
         assert all(request.header("proxy-authorization") is None for request in server.requests)
 
 
+def fetch_by_http2(face, connection, server: str) -> None:
+    """Several requests at the same time, on one connection through one tunnel."""
+    assert face.get_response(connection, f"{server}/json").http_version == "HTTP/2"
+    made = connection.stats().connections.made  # the proxy's challenge may have taken one
+    started = [face.start(connection, "get_response", f"{server}/json") for _ in range(5)]
+    assert {each.result().http_version for each in started} == {"HTTP/2"}
+    assert connection.stats().connections.made == made
+
+
 @installed("squid")
 class TestSquid:
+    def test_http2(self, face, connect, http2_server, squid, certificates):
+        proxy = f"http://{CREDENTIALS}@{HOST}:{squid[0]}"
+        connection = connect(proxy=proxy, verify=certificates.trust(), retries=0, http2=True)
+        fetch_by_http2(face, connection, http2_server)
+
     def test_digest(self, face, through, servers, squid):
         fetch(face, through(f"http://{CREDENTIALS}@{HOST}:{squid[0]}"), servers)
 
@@ -116,6 +130,16 @@ class TestTinyproxy:
 
 @installed("microsocks")
 class TestMicrosocks:
+    @pytest.mark.parametrize("source", ["option", "environment"])
+    def test_http2(self, face, connect, http2_server, microsocks, certificates, monkeypatch, source):
+        proxy = f"socks5h://{CREDENTIALS}@{HOST}:{microsocks}"
+        if source == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+        options = {"proxy": proxy} if source == "option" else {}
+        connection = connect(**options, verify=certificates.trust(), retries=0, http2=True)
+        fetch_by_http2(face, connection, http2_server)
+        assert connection.proxy_for(http2_server) is not None
+
     @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
     def test_user_and_password(self, face, through, servers, microsocks, scheme):
         fetch(face, through(f"{scheme}://{CREDENTIALS}@{HOST}:{microsocks}"), servers)

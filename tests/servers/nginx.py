@@ -6,11 +6,13 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.servers.forwarder import HOST, Forwarder, forwarding
@@ -59,12 +61,14 @@ class Nginx:
         secure_url: the same by https, with HTTP/2 on offer.
         files: the folder that it serves.
         network: leads to it as well, and can be cut.
+        reload: makes it start new workers; the old ones finish their responses.
     """
 
     url: str
     secure_url: str
     files: Path
     network: Forwarder
+    reload: Callable[[], None]
 
     @property
     def cut_url(self) -> str:
@@ -94,13 +98,14 @@ def serve_nginx(folder: Path, certificates: Certificates) -> Iterator[Nginx]:
                 keepalive_requests=KEEPALIVE_REQUESTS,
             )
         )
-        stack.enter_context(_child(configuration, [each.fileno() for each in sockets]))
+        process = stack.enter_context(_child(configuration, [each.fileno() for each in sockets]))
+        reload = partial(process.send_signal, signal.SIGHUP)
         network = stack.enter_context(forwarding(sockets[0].getsockname()[1]))
-        yield Nginx(f"http://{plain}", f"https://{secure}", files, network)
+        yield Nginx(f"http://{plain}", f"https://{secure}", files, network, reload)
 
 
 @contextmanager
-def _child(configuration: Path, sockets: list[int]) -> Iterator[None]:
+def _child(configuration: Path, sockets: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     assert PROGRAM is not None
     process = subprocess.Popen(
         [PROGRAM, "-p", configuration.parent, "-c", configuration, "-e", configuration.parent / "error.log"],
@@ -108,7 +113,7 @@ def _child(configuration: Path, sockets: list[int]) -> Iterator[None]:
         pass_fds=sockets,
     )
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(PATIENCE)
