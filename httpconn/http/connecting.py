@@ -66,7 +66,7 @@ class Connector:
         self._origin_options = origin_options
         self._proxy_options = proxy_options
         self._uds = uds
-        self.without_http2 = Remembered()
+        self.without_http2: Remembered = Remembered()
 
     async def tunnel(self, route: Route, end: float) -> Tunnel | None:
         """Return the tunnel that a new connection needs, or None.

@@ -11,7 +11,7 @@ __all__ = ["Challenge", "parse_challenges", "quoted"]
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _END = r"(?=[ \t]*+(?:,|$))"
-# An element is a parameter, or a scheme with or without a token68. Only what follows tells the two apart.
+# An element is a parameter, or a scheme with or without a token68. Only the text after the name distinguishes them.
 _element = re.compile(
     rf"[ \t,]*+(?:(?P<name>{_NAME})[ \t]*+=[ \t]*+(?P<value>{_QUOTED}|{_NAME}){_END}"
     rf"|(?P<scheme>{_NAME})(?=[ \t,]|$)(?:[ ]++(?P<token68>[A-Za-z0-9._~+/-]+=*){_END})?)"
@@ -35,7 +35,7 @@ class Challenge(NamedTuple):
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, in their order.
 
-    What follows a syntax error in a field is ignored.
+    The rest of a field after a syntax error is ignored.
     """
     return [challenge for value in values for challenge in _parse_field(value)]
 

@@ -108,7 +108,7 @@ def _made(
     ssl_context: ssl.SSLContext | None,
     option: str,
 ) -> Proxy:
-    """Create a proxy from an option or a variable, whose name stands in errors."""
+    """Create a proxy from an option or a variable. Errors contain its name."""
     proxy = Proxy.__new__(Proxy)
     proxy._set(url, auth, headers, ssl_context, option)
     return proxy

@@ -79,8 +79,8 @@ class Security:
     def without_http2(self, context: ssl.SSLContext, begin: Callable[[], T]) -> T:
         """Begin a TLS connection that does not offer HTTP/2; the context's next connections do.
 
-        Python has no offer of a single connection. If another thread begins a connection at the same moment, one of the
-        two offers what was meant for the other one, and both remain usable.
+        Python sets ALPN on the context, not on a connection. If two threads start connections at the same moment, one
+        connection can offer the protocols of the other. Both remain usable.
         """
         if self._alpn is None:
             return begin()

@@ -37,7 +37,7 @@ FILL_WAIT = 0.1
 """Longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far."""
 
 PORTION = 64 * 1024
-"""Bytes of a large body for which the write timeout applies anew."""
+"""Portion of a large body in bytes. The write timeout restarts for each portion."""
 
 T = TypeVar("T", bytes, int)
 Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]

@@ -61,7 +61,7 @@ class Resolver:
         Args:
             host: the name to resolve.
             port: the port of the addresses.
-            report: called once with the result, in the thread of the lookup, even if nobody waits for it any more.
+            report: called once with the result, in the thread of the lookup, also after its caller stopped waiting.
 
         Raises:
             OSError: too many lookups are running, or the system has no more threads.
