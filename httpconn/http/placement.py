@@ -44,9 +44,8 @@ class Placement(Generic[C]):
         self._shared: dict[C, Share[C]] = {}  # in use or idle
         # The state that ``repair`` derives from the primary state.
         self._hosts: dict[Hashable, Host[C]] = {}
-        self._queue: WaitQueue[Lease[C]] = (
-            WaitQueue()
-        )  # leases with a reserved slot of the host that wait for one of the pool
+        # Leases that wait for a slot of the pool. Each has a reserved slot of its host.
+        self._queue: WaitQueue[Lease[C]] = WaitQueue()
         self._expires_at = inf  # earliest expiry of an idle connection
         self.open: int = 0
         self.waiting: int = 0

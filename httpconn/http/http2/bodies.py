@@ -1,4 +1,4 @@
-"""The bodies of responses: DATA frames and receive windows (RFC 9113 sections 5.2 and 6.1)."""
+"""Response bodies: DATA frames and receive windows (RFC 9113 sections 5.2 and 6.1)."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ _MOST_KEPT = 4
 
 
 class BodyReceiver:
-    """Receives DATA frames. Their payload is passed on as it arrives."""
+    """The receiver of DATA frames. It passes on payloads as they arrive."""
 
     __slots__ = ("_ends", "_growth", "_left", "_padding", "_stream", "_streams", "_window")
 
     def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams
-        self._stream: Stream | None = None  # of the frame that is arriving; None: drop the payload
+        self._stream: Stream | None = None  # the stream of the current frame; None drops the payload
         self._ends = False
-        self._left = 0  # of the frame that is arriving
+        self._left = 0  # missing bytes of the current frame
         self._padding = 0
-        self._window = CONNECTION_WINDOW  # what the server may still send
+        self._window = CONNECTION_WINDOW  # bytes that the server may still send
         self._growth = GROWTH
 
     @property
     def is_within_frame(self) -> bool:
-        """Whether a part of a frame's payload has yet to arrive."""
+        """Whether a part of the current frame is missing."""
         return self._left > 0 or self._padding > 0
 
     def receive_frame(self, data: bytes, start: int, length: int, flags: int, stream_id: int) -> int:
-        """Take the received part of a DATA frame; return where it ends.
+        """Process the received part of a DATA frame, and return the position of its end.
 
         Args:
             data: the received bytes.
-            start: where the payload begins. Of a padded frame, the length of the padding has arrived.
-            length: the length of the payload.
-            flags: the frame's flags.
-            stream_id: the frame's stream.
+            start: the position of the payload. The padding length of a padded frame must have arrived.
+            length: the length of the payload in bytes.
+            flags: the flags of the frame.
+            stream_id: the stream of the frame.
 
         Raises:
-            ConnectionFault: the frame breaks the protocol.
+            ConnectionFault: the frame violates the protocol.
         """
         end = start + length
         stream = self._streams.by_id.get(stream_id)
@@ -75,12 +75,12 @@ class BodyReceiver:
             streams.count_idle_frame()
         elif stream is not None:
             streams.idle_frames = 0
-        if size != length and stream is not None:  # padding needs no reader
+        if size != length and stream is not None:  # padding does not wait for a reader
             self._acknowledge(stream, length - size)
         return self.receive_payload(data, start)
 
     def _queue_frame(self, stream: Stream, data: bytes, start: int, end: int) -> None:
-        """Take a whole frame of the usual kind, at half the cost of another one."""
+        """Process a complete frame without flags or padding. This path costs half as much as the general one."""
         length = end - start
         self._count(length)
         stream.window -= length
@@ -95,14 +95,14 @@ class BodyReceiver:
             self._window = CONNECTION_WINDOW
 
     def _queue(self, stream: Stream, data: bytes, start: int, end: int) -> None:
-        # A view saves a copy. It keeps all of the received bytes in memory, so a small part is copied.
+        # A view avoids a copy, but keeps all received bytes in memory. So a small part is copied.
         is_large = end - start >= _LARGE and (end - start) * _MOST_KEPT >= len(data)
         stream.add((memoryview(data) if is_large else data)[start:end])
         if not stream.is_noted and stream.queued >= stream.wanted:
             self._streams.note(stream)
 
     def receive_payload(self, data: bytes, start: int) -> int:
-        """Take the received part of a frame's payload; return where it ends."""
+        """Process the received part of a payload, and return the position of its end."""
         stream = self._stream
         left = self._left
         if left:
@@ -125,7 +125,7 @@ class BodyReceiver:
         return start
 
     def end_response(self, stream: Stream) -> None:
-        """Take the end of a response."""
+        """Complete a response, or end its stream with an error."""
         try:
             stream.check_end()
         except StreamFault as fault:
@@ -139,14 +139,14 @@ class BodyReceiver:
         self._streams.note(stream)
 
     def begin(self, stream: Stream) -> None:
-        """Open the window of a large body when its head arrives: a small window would cost it round trips."""
+        """Open the window of a large body when its head arrives. A small window would cost round trips."""
         if stream.left > stream.window:
             growth = growth_of(stream.window_size, 0, self._growth, stream.left)
             if growth:
                 self._update_window(stream, growth)
 
     def take(self, stream: Stream) -> bytes:
-        """Return the queued data, and open the window by as much."""
+        """Return the queued data, and open the window by its size."""
         stream.wanted = 1
         chunks = stream.chunks
         if not chunks:
@@ -154,17 +154,17 @@ class BodyReceiver:
         first = chunks[0]
         data = first if len(chunks) == 1 and isinstance(first, bytes) else b"".join(chunks)
         chunks.clear()
-        self._taken(stream, len(data))
+        self._consume(stream, len(data))
         return data
 
     def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
-        """Move queued data into a buffer, and open the window by as much; return the number of bytes.
+        """Move queued data into a buffer, open the window by its size, and return the number of bytes.
 
         Args:
             stream: the stream.
-            buffer: room for at least ``wanted`` bytes.
-            wanted: bytes that are waited for, unless the body ends before. With fewer, this returns 0, and the stream
-                progresses when they have arrived.
+            buffer: a buffer of at least ``wanted`` bytes.
+            wanted: the minimum number of bytes, unless the body ends before. If fewer are queued, the method returns 0,
+                and the stream progresses when enough have arrived.
         """
         stream.wanted = wanted
         if stream.queued < wanted and not stream.complete and stream.error is None:
@@ -178,15 +178,15 @@ class BodyReceiver:
             position, count = end, count + 1
         room = len(buffer) - position
         if room and count < len(chunks):
-            rest = memoryview(chunks[count])
-            buffer[position:] = rest[:room]
-            chunks[count] = rest[room:]
+            view = memoryview(chunks[count])
+            buffer[position:] = view[:room]
+            chunks[count] = view[room:]
             position += room
         del chunks[:count]
-        self._taken(stream, position)
+        self._consume(stream, position)
         return position
 
-    def _taken(self, stream: Stream, size: int) -> None:
+    def _consume(self, stream: Stream, size: int) -> None:
         stream.unread -= size
         if stream.complete or stream.error is not None:
             stream.queued -= size
@@ -198,7 +198,7 @@ class BodyReceiver:
             self._acknowledge(stream, size)
 
     def drop(self, stream: Stream) -> None:
-        """Drop the queued data of a closed stream, and the rest of its frame."""
+        """Drop the queued data of a closed stream and the remaining payload of its current frame."""
         stream.chunks.clear()
         stream.queued = 0
         self._return_growth(stream)
@@ -214,7 +214,7 @@ class BodyReceiver:
             self._update_window(stream, growth)
 
     def _update_window(self, stream: Stream, growth: int) -> None:
-        """Open the window by the data that was read and by its growth."""
+        """Open the window by the bytes read since the last update and by its growth."""
         self._growth -= growth
         stream.window_size += growth
         increment = stream.unacknowledged + growth

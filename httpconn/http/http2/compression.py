@@ -1,8 +1,8 @@
-"""Field compression for HTTP/2 (RFC 7541), on hpack's static table and Huffman code.
+"""Field compression for HTTP/2 (RFC 7541), with the static table and Huffman code of the hpack package.
 
-Requests are encoded without the dynamic table. So a field block does not depend on earlier ones and can be kept, and
-its size never shows an attacker whether a secret was guessed (RFC 7541 section 7.1). Responses are decoded with the
-table that the server fills. hpack's own encoder and decoder are not used: they write each field to the debug log.
+The encoder does not use the dynamic table. So a field block does not depend on earlier blocks and can be cached, and
+its size does not reveal a correctly guessed secret to an attacker (RFC 7541 section 7.1). The decoder uses the dynamic
+table that the server fills. The encoder and decoder of hpack are not used, because they log every field.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["EMPTY_TABLE", "FieldDecoder", "encode_fields", "encode_target"]
 Field = tuple[bytes, bytes]
 
 TABLE_SIZE = 4096
-"""Bytes of the dynamic table that a server may use: the initial SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2)."""
+"""Maximum bytes of the dynamic table: the initial SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2)."""
 
 EMPTY_TABLE = b"\x20"
-"""Begins the first field block of a connection: the encoder's dynamic table has size 0 (RFC 7541 section 6.3)."""
+"""The prefix of the first field block. It sets the encoder's dynamic table to size 0 (RFC 7541 section 6.3)."""
 
 ENTRY_OVERHEAD = 32
-"""What a field counts for beside its name and value (RFC 7541 section 4.1)."""
+"""Bytes that each field counts in addition to its name and value (RFC 7541 section 4.1)."""
 
 _STATIC: tuple[Field, ...] = tuple(HeaderTable.STATIC_TABLE)
 _STATIC_SIZE = len(_STATIC)
@@ -36,20 +36,20 @@ _INDEX_OF = {field: index for index, field in reversed([*enumerate(_STATIC, 1)])
 _INDEX_OF_NAME = {name: index for index, (name, _) in reversed([*enumerate(_STATIC, 1)])}
 _PATH = _INDEX_OF_NAME[b":path"]
 
-# An intermediary must not put these into a table either (RFC 7541 section 7.1.3).
+# These are encoded as never indexed, so that an intermediary does not index them either (RFC 7541 section 7.1.3).
 _SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 
 _MAX_INTEGER_SIZE = 5
-_MAX_REMEMBERED_TEXT = 64
+_MAX_CACHED_TEXT = 64
 
 
 def encode_fields(fields: Iterable[Field]) -> bytes:
-    """Return the fields, each as an index of the static table or a literal (RFC 7541 section 6)."""
+    """Encode fields, each as an index of the static table or as a literal (RFC 7541 section 6)."""
     return b"".join(map(_encode_field, fields))
 
 
 def encode_target(target: bytes) -> bytes:
-    """Return the ``:path`` field of a request target, which differs from request to request."""
+    """Encode the ``:path`` field with a request target."""
     return b"%c%b%b" % (_PATH, _encode_integer(len(target), 0x7F, 0), target)
 
 
@@ -67,12 +67,12 @@ def _encode_text(text: bytes) -> bytes:
     return _encode_integer(len(text), 0x7F, 0) + text
 
 
-def _encode_integer(value: int, most: int, flags: int) -> bytes:
-    """Encode an integer (RFC 7541 section 5.1); the first byte has room for values below ``most``."""
-    if value < most:
+def _encode_integer(value: int, prefix: int, flags: int) -> bytes:
+    """Encode an integer (RFC 7541 section 5.1); the first byte can hold a value below ``prefix``."""
+    if value < prefix:
         return bytes((flags | value,))
-    encoded = bytearray((flags | most,))
-    value -= most
+    encoded = bytearray((flags | prefix,))
+    value -= prefix
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)
         value >>= 7
@@ -84,11 +84,11 @@ class FieldDecoder:
     """The decoder of a connection's field blocks, with its dynamic table.
 
     Args:
-        max_size: how large the fields of a block may be together, in bytes with 32 for each field: a block of a few
-            bytes can refer to a large field many times.
+        max_size: maximum total size in bytes of the fields of a block, with 32 bytes for each field. The limit
+            matters since a small block can refer to a large field many times.
 
     Attributes:
-        changes: how often the table was changed. A block decodes to the same fields as long as it was not.
+        changes: the number of changes to the table. Between changes, a block always decodes to the same fields.
     """
 
     __slots__ = ("_entries", "_limit", "_max_size", "_size", "changes")
@@ -104,7 +104,7 @@ class FieldDecoder:
         """Return the fields of a block.
 
         Raises:
-            ConnectionFault: the block is malformed or too large, so that the table is not the server's any more.
+            ConnectionFault: the block is malformed or too large. The table is then out of sync with the server.
         """
         try:
             return self._decode(block)
@@ -194,11 +194,11 @@ def _text(block: bytes, position: int) -> tuple[bytes, int]:
         raise _malformed("is cut short")
     text = block[position:end]
     if is_huffman:
-        text = _remembered(text) if length <= _MAX_REMEMBERED_TEXT else decode_huffman(text)
+        text = _cached_huffman(text) if length <= _MAX_CACHED_TEXT else decode_huffman(text)
     return text, end
 
 
-_remembered = lru_cache(maxsize=512)(decode_huffman)
+_cached_huffman = lru_cache(maxsize=512)(decode_huffman)
 
 
 def _malformed(fault: str) -> ConnectionFault:

@@ -1,4 +1,4 @@
-"""The client's side of an HTTP/2 connection, without I/O: bytes to send out, bytes received in (RFC 9113)."""
+"""The client side of an HTTP/2 connection, without I/O (RFC 9113)."""
 
 from __future__ import annotations
 
@@ -31,18 +31,20 @@ RESENT = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.HTTP_1_1_REQUIRED})
 
 
 class HTTP2Connection:
-    """One connection and its streams.
+    """The state of one HTTP/2 connection and its streams.
 
-    Give what the server sends to ``receive``, and send what ``take_output`` returns after each call. Every call
-    returns at once. The caller makes sure that only one thread calls at a time.
+    Pass received bytes to ``receive``. After each call of a method, send the bytes that ``take_output`` returns. No
+    method blocks. The caller ensures that only one thread calls at a time.
 
     Args:
-        max_headers: the number of header fields, and of trailer fields, that a response may have.
-        max_header_bytes: the size of their names and values together, and of those of all interim responses.
+        max_headers: maximum number of header fields in a response, and of trailer fields.
+        max_header_bytes: maximum total size in bytes of their names and values. The interim responses to one request
+            have the same limit.
 
     Attributes:
-        error: why the connection broke, or None.
-        is_closing: whether it takes no more requests: it broke, ended or was closed, or the server sent GOAWAY.
+        error: the error that broke the connection, or None.
+        is_closing: whether the connection takes no more requests, because it broke, ended or was closed, or because
+            the server sent GOAWAY.
     """
 
     __slots__ = (
@@ -72,13 +74,13 @@ class HTTP2Connection:
         self._streams = OpenStreams()
         self._bodies = BodyReceiver(self._streams)
         self._sender = BodySender(self._streams, self._peer)
-        self._held = b""  # the beginning of a frame
-        self._only: int | None = frames.SETTINGS  # the only kind of frame that may follow (sections 3.4 and 4.3)
+        self._held = b""  # the received part of an incomplete frame
+        self._only: int | None = frames.SETTINGS  # the only frame type allowed next (sections 3.4 and 4.3)
         self._block: list[bytes] = []
         self._block_ends = False
         self._block_size = 0
         self._block_stream = 0
-        self._reason = ErrorCode.NO_ERROR.value  # of the server's GOAWAY
+        self._reason = ErrorCode.NO_ERROR.value  # the error code of the server's GOAWAY
         self._streams.output += (
             frames.PREFACE,
             own_settings(self._reader.max_list),
@@ -89,22 +91,22 @@ class HTTP2Connection:
 
     @property
     def max_streams(self) -> int:
-        """How many streams may be open at the same time."""
+        """The maximum number of open streams."""
         return self._peer.max_streams
 
     @property
     def has_output(self) -> bool:
-        """Whether there is something to send."""
+        """Whether there are bytes to send."""
         return bool(self._streams.output)
 
     @property
     def available(self) -> int:
-        """How many streams may be opened now. A server that lowers its limit makes this 0 until enough have ended."""
+        """The number of streams that can be opened now; 0 if the server lowered its limit below the open streams."""
         return 0 if self.is_closing else max(0, self._peer.max_streams - len(self._streams.by_id))
 
     @property
     def open_streams(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._streams.by_id)
 
     # Requests.
@@ -119,15 +121,15 @@ class HTTP2Connection:
         *,
         end_stream: bool = True,
     ) -> Stream:
-        """Open a stream with the header of a request. Host and the fields of an HTTP/1.1 connection are left out.
+        """Open a stream with the header section of a request. Host and connection-specific fields are not sent.
 
         Args:
             method: the method.
             scheme: ``b"https"`` or ``b"http"``.
             authority: host and port, as in a Host header.
             target: path and query.
-            headers: the header fields, names in any case.
-            end_stream: the request has no body.
+            headers: the header fields, with names in any case.
+            end_stream: whether the request has no body.
 
         Raises:
             MalformedRequest: the request cannot be sent, or no stream is available.
@@ -144,23 +146,23 @@ class HTTP2Connection:
         return stream
 
     def send_data(self, stream: Stream, data: bytes, *, end: bool = False) -> int:
-        """Send a part of a request's body; return how many bytes were accepted.
+        """Queue a part of a request body, and return the number of accepted bytes.
 
-        Where that is less than the part, the windows are full: send the rest when the stream has progressed. Nothing
-        is accepted if the stream is closed. ``end`` takes effect once the whole part is accepted.
+        If the windows are full, fewer bytes are accepted: send the remaining bytes when the stream has progressed. A
+        closed stream accepts no bytes. ``end`` takes effect only when the whole part is accepted.
 
         Raises:
-            MalformedRequest: the body is not as long as declared, or has ended before.
+            MalformedRequest: the body is longer or shorter than declared, or has already ended.
         """
         return self._sender.send(stream, data, end=end)
 
     def cancel(self, stream: Stream) -> None:
-        """Give a stream up: reset it if it is open, and drop its queued data. Later calls do nothing."""
+        """Reset a stream if it is open, and drop its queued data. Later calls have no effect."""
         self._streams.reset(stream, ErrorCode.CANCEL)
         self._bodies.drop(stream)
 
     def close(self) -> None:
-        """Take no more requests and send GOAWAY (section 6.8). Open streams continue."""
+        """Refuse new requests and queue a GOAWAY frame (section 6.8). Open streams continue."""
         if not self.is_closing:
             self.is_closing = True
             self._streams.output.append(frames.goaway(ErrorCode.NO_ERROR))
@@ -172,7 +174,7 @@ class HTTP2Connection:
     # Responses.
 
     def take_data(self, stream: Stream) -> bytes:
-        """Return the queued data of a response's body, and open the stream's window by as much."""
+        """Return the queued data of a response body, and open the stream's window by its size."""
         return self._bodies.take(stream)
 
     def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
@@ -180,10 +182,10 @@ class HTTP2Connection:
         return self._bodies.take_into(stream, buffer, wanted)
 
     def receive(self, data: bytes) -> Sequence[Stream]:
-        """Take bytes from the server; ``b""`` says that it sends no more. Return the streams that progressed.
+        """Process received bytes, and return the streams that progressed; ``b""`` means the end of the connection.
 
-        A stream progresses when its head, data, end or error arrives, or when its body can be sent again. Violations
-        raise no exception here: each stream that they end has an ``error``.
+        A stream progresses when its head, data, end or error arrives, or when more of its request body can be sent.
+        Protocol violations raise no exception here. Each stream that they end has an ``error``.
         """
         if self.error is None:
             try:
@@ -197,7 +199,7 @@ class HTTP2Connection:
         return self._streams.take_progressed()
 
     def fail(self, error: HTTPConnError) -> Sequence[Stream]:
-        """End all streams with copies of an error, such as one of the socket; return the streams."""
+        """End all streams with copies of an error, such as a socket error, and return the streams."""
         self._break(error)
         return self._streams.take_progressed()
 
@@ -236,10 +238,10 @@ class HTTP2Connection:
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, flags, stream_id, payload)
-        else:  # sections 4.1 and 5.5: unknown frames are ignored, and so is PRIORITY
+        else:  # sections 4.1 and 5.5: unknown frames and PRIORITY are ignored
             self._streams.count_idle_frame()
 
-    # Field blocks.
+    # Header blocks.
 
     def _receive_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         """HEADERS, section 6.2."""
@@ -260,9 +262,9 @@ class HTTP2Connection:
         self._streams.count_idle_frame()
         self._block.append(payload)
         self._block_size += len(payload)
-        most = self._reader.max_block
-        if self._block_size > most:
-            error = HeaderTooLarge(f"The server sends a header of more than {most:,} bytes")
+        limit = self._reader.max_block
+        if self._block_size > limit:
+            error = HeaderTooLarge(f"The server sends a header of more than {limit:,} bytes")
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, error)
         if flags & frames.END_HEADERS:
             self._only = None
@@ -290,7 +292,7 @@ class HTTP2Connection:
             streams.note(stream)
 
     def _skip_block(self, block: bytes) -> None:
-        """Decode what arrives on a stream that has ended: the table must stay the server's (section 4.3)."""
+        """Decode a block on an ended stream, which keeps the dynamic table in sync with the server (section 4.3)."""
         self._streams.count_idle_frame()
         try:
             self._reader.read(block)
@@ -308,7 +310,7 @@ class HTTP2Connection:
         stream = streams.by_id.get(stream_id)
         if stream is None:
             streams.count_idle_frame()
-        elif stream.complete:  # section 8.1: the server does not want the rest of the request
+        elif stream.complete:  # section 8.1: the server does not need the remaining request body
             streams.forget(stream)
             streams.note(stream)
         elif code in RESENT and not stream.answered:
@@ -319,15 +321,15 @@ class HTTP2Connection:
 
     def _receive_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         """SETTINGS, section 6.5."""
-        is_reply = flags & frames.ACK
-        if stream_id or (is_reply and not self._peer.received):
+        is_ack = flags & frames.ACK
+        if stream_id or (is_ack and not self._peer.received):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends SETTINGS on a stream or out of order")
-        if len(payload) % 6 or (is_reply and payload):
+        if len(payload) % 6 or (is_ack and payload):
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends SETTINGS of a wrong size")
         if len(payload) > 6 * MAX_SETTINGS:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"The server sends more than {MAX_SETTINGS} settings")
         self._streams.count_idle_frame()
-        if not is_reply:
+        if not is_ack:
             self._sender.receive_settings(payload)
             self._streams.reply(frames.frame(frames.SETTINGS, frames.ACK, 0, b""))
             self._only = None
@@ -345,7 +347,7 @@ class HTTP2Connection:
             self._streams.reply(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _receive_goaway(self, _: int, stream_id: int, payload: bytes) -> None:
-        """GOAWAY, section 6.8: streams up to the last one continue, later ones were not processed."""
+        """GOAWAY, section 6.8. Streams up to the last one continue. The server did not process later streams."""
         require_connection(stream_id)
         if len(payload) < 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a GOAWAY frame of a wrong size")
@@ -366,7 +368,7 @@ class HTTP2Connection:
         self._streams.count_idle_frame()
         self._sender.receive_window_update(stream_id, frames.read_number(payload) & frames.MAX_31_BITS)
 
-    # The end.
+    # The end of the connection.
 
     def _receive_end(self) -> None:
         if self._reason:
@@ -386,7 +388,7 @@ class HTTP2Connection:
         self._streams.end_all(error)
 
 
-# Functions of the class, not bound methods: no cycle, so that a dropped connection is freed at once.
+# Plain functions instead of bound methods avoid a reference cycle, so a dropped connection is freed at once.
 _HANDLERS: dict[int, Callable[[HTTP2Connection, int, int, bytes], None]] = {
     frames.HEADERS: HTTP2Connection._receive_headers,
     frames.RST_STREAM: HTTP2Connection._receive_reset,

@@ -1,4 +1,4 @@
-"""Violations of HTTP/2: whether they end one stream or the connection, and the error that the caller gets."""
+"""Protocol violations of HTTP/2. A violation ends a stream or the connection, and has an error for the caller."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def name_of(code: int) -> str:
 
 
 def copy_of(error: HTTPConnError) -> HTTPConnError:
-    """Return an equal error: each caller of a connection raises its own, with its own traceback."""
+    """Return a copy of an error. Each caller of a connection raises its own copy with its own traceback."""
     return type(error)(error.message, retryable=error.retryable)
 
 
@@ -57,13 +57,13 @@ class StreamFault(_Fault):
 
 
 def require_size(payload: bytes, size: int) -> None:
-    """Refuse a frame with another size than its kind has."""
+    """Reject a frame whose payload does not have the size of its type."""
     if len(payload) != size:
         message = f"The server sends a frame of {len(payload)} bytes, not {size}"
         raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, message)
 
 
 def require_connection(stream_id: int) -> None:
-    """Refuse a frame on a stream whose kind belongs to the connection."""
+    """Reject a connection-level frame on a stream."""
     if stream_id:
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a frame of the connection on a stream")

@@ -1,4 +1,4 @@
-"""The frames of HTTP/2 as bytes (RFC 9113 sections 4 and 6)."""
+"""Encoding and decoding of HTTP/2 frames (RFC 9113 sections 4 and 6)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def reset(stream_id: int, code: int) -> bytes:
 
 
 def goaway(code: int) -> bytes:
-    """Return a GOAWAY frame. No stream of a server's was processed, since a client does not accept any."""
+    """Return a GOAWAY frame. Its last stream is 0, since a client accepts no streams from the server."""
     return frame(GOAWAY, 0, 0, _two_numbers.pack(0, code))
 
 
@@ -71,7 +71,7 @@ def field_block(stream_id: int, block: bytes, max_frame: int, *, end_stream: boo
 
 
 def body_frames(stream_id: int, data: memoryview, max_frame: int, *, end_stream: bool) -> Iterator[bytes | memoryview]:
-    """Yield the parts of the DATA frames of a body; without data, of one empty frame that ends the stream."""
+    """Yield the headers and payloads of the DATA frames of a body. Empty data gives one empty frame."""
     starts = range(0, len(data) or 1, max_frame)
     for start in starts:
         part = data[start : start + max_frame]
@@ -84,7 +84,7 @@ def without_padding(flags: int, payload: bytes) -> bytes:
     """Return the field block in the payload of a HEADERS frame (section 6.2).
 
     Raises:
-        ConnectionFault: the padding or the priority does not fit into the frame.
+        ConnectionFault: the padding or the priority exceeds the frame.
     """
     start, end = 0, len(payload)
     if flags & PADDED:
@@ -104,7 +104,7 @@ def read_settings(payload: bytes) -> list[tuple[int, int]]:
 
 
 def read_number(payload: bytes) -> int:
-    """Return the one number that RST_STREAM and WINDOW_UPDATE frames consist of."""
+    """Return the number in the payload of a RST_STREAM or WINDOW_UPDATE frame."""
     return int.from_bytes(payload)
 
 

@@ -1,4 +1,4 @@
-"""Requests and responses as field sections (RFC 9113 section 8): checked, encoded and decoded."""
+"""Header and trailer sections of requests and responses (RFC 9113 section 8)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _target = re.compile(rb"[\x21-\x7e]++").fullmatch
 # RFC 9113 section 8.2.2.
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _NOT_SENT = _CONNECTION_SPECIFIC | {b"host", b"proxy-authorization"}
-# HTTP/2 has no reason phrases (section 8.3.2); callers get the usual ones.
+# HTTP/2 has no reason phrases (section 8.3.2). Callers get the standard phrases.
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 
-_MAX_REMEMBERED = 64
-_MAX_REMEMBERED_BLOCK = 1024
+_MAX_CACHED = 64
+_MAX_CACHED_BLOCK = 1024
 
-# A block that is too large for the caller is still decoded up to this many times the limit, so that only its own
-# stream fails and the connection can continue.
+# A block above the limit is still decoded, up to this many times the limit. So only its stream fails, and the
+# connection can continue.
 _OVERSIZE = 4
 
 
@@ -41,9 +41,10 @@ class Section(NamedTuple):
     """The header section of a response, or its trailer section, which has status 0.
 
     Attributes:
-        head: without pseudo-header fields; names in lower case. Never changed: responses share one.
+        head: the fields without pseudo-header fields, with names in lower case. Equal responses share a head, so it
+            must not change.
         length: the Content-Length, or -1.
-        size: names and values together, in bytes.
+        size: the total size of names and values in bytes.
     """
 
     head: Head
@@ -52,13 +53,13 @@ class Section(NamedTuple):
 
 
 class RequestWriter:
-    """The encoder of a connection's requests. It keeps the blocks of header fields that are sent repeatedly."""
+    """The encoder of a connection's requests. It caches the blocks of repeated header sections."""
 
-    __slots__ = ("_begin", "_remembered")
+    __slots__ = ("_begin", "_cached")
 
     def __init__(self) -> None:
         self._begin = EMPTY_TABLE
-        self._remembered: dict[tuple[object, ...], tuple[bytes, bytes, int]] = {}
+        self._cached: dict[tuple[object, ...], tuple[bytes, bytes, int]] = {}
 
     def write(
         self, method: bytes, scheme: bytes, authority: bytes, target: bytes, headers: Sequence[Field]
@@ -66,15 +67,15 @@ class RequestWriter:
         """Return the field block of a request, and its Content-Length, or -1.
 
         Raises:
-            MalformedRequest: the method, the target or a field cannot be sent.
+            MalformedRequest: the method, the target or a field is invalid.
         """
         if not _target(target):
             raise MalformedRequest("The target of the request is invalid")
         key = (method, scheme, authority, *headers)
-        found = self._remembered.get(key)
+        found = self._cached.get(key)
         if found is None:
             found = _encode_request(method, scheme, authority, headers)
-            _remember(self._remembered, key, found)
+            _cache(self._cached, key, found)
         before, after, length = found
         begin, self._begin = self._begin, b""
         return begin + before + encode_target(target) + after, length
@@ -87,8 +88,8 @@ def _encode_request(
     if not _method(method) or method == b"CONNECT":
         raise MalformedRequest("The method of the request is invalid")
     lowered = [(name.lower(), value) for name, value in headers]
-    # Section 8.2.2: what concerns an HTTP/1.1 connection is left out; section 8.3.1: :authority replaces Host. A
-    # Proxy-Authorization is for a proxy (RFC 9110 section 11.7.2), and no request over HTTP/2 goes to one.
+    # Section 8.2.2: connection-specific fields are not sent. Section 8.3.1: :authority replaces Host.
+    # Proxy-Authorization is for a proxy (RFC 9110 section 11.7.2), and no HTTP/2 request goes to a proxy.
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
     if not _are_fields([*fields, (b"authority", authority)]):
         raise MalformedRequest("A header of the request is invalid")
@@ -106,15 +107,15 @@ class ResponseReader:
     """The decoder of a connection's responses.
 
     Args:
-        max_fields: the number of fields that a section may have.
-        max_bytes: the size of their names and values together.
+        max_fields: maximum number of fields in a section.
+        max_bytes: maximum total size in bytes of their names and values.
 
     Attributes:
-        max_list: the same with 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
-        max_block: the size of a field block that is decoded at all, in bytes.
+        max_list: ``max_bytes`` plus 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
+        max_block: maximum size in bytes of a field block. A larger block ends the connection.
     """
 
-    __slots__ = ("_changes", "_decoder", "_max_bytes", "_max_fields", "_remembered", "max_block", "max_list")
+    __slots__ = ("_cached", "_changes", "_decoder", "_max_bytes", "_max_fields", "max_block", "max_list")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._max_fields = max_fields
@@ -123,7 +124,7 @@ class ResponseReader:
         self.max_block: int = _OVERSIZE * self.max_list
         self._decoder = FieldDecoder(self.max_block)
         self._changes = 0
-        self._remembered: dict[bytes, Section] = {}
+        self._cached: dict[bytes, Section] = {}
 
     def read(self, block: bytes) -> Section:
         """Return the section of a field block.
@@ -132,24 +133,24 @@ class ResponseReader:
             ConnectionFault: the block cannot be decoded.
             StreamFault: the section is malformed (RFC 9113 section 8.1.1) or too large.
         """
-        section = self._remembered.get(block)
+        section = self._cached.get(block)
         if section is not None:
             return section
         fields = self._decoder.decode(block)
         if self._decoder.changes != self._changes:
             self._changes = self._decoder.changes
-            self._remembered.clear()
+            self._cached.clear()
             return _read_section(fields, self._max_fields, self._max_bytes)
         section = _read_section(fields, self._max_fields, self._max_bytes)
-        if len(block) <= _MAX_REMEMBERED_BLOCK:
-            _remember(self._remembered, block, section)
+        if len(block) <= _MAX_CACHED_BLOCK:
+            _cache(self._cached, block, section)
         return section
 
 
-def _remember(remembered: dict[K, V], key: K, value: V) -> None:
-    if len(remembered) >= _MAX_REMEMBERED:
-        remembered.clear()
-    remembered[key] = value
+def _cache(cached: dict[K, V], key: K, value: V) -> None:
+    if len(cached) >= _MAX_CACHED:
+        cached.clear()
+    cached[key] = value
 
 
 def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Section:
@@ -166,7 +167,7 @@ def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Sectio
         raise _malformed(_fault_in(fields))
     values = _by_name(fields)
     if not _CONNECTION_SPECIFIC.isdisjoint(values):
-        raise _malformed("has a field that concerns a connection of HTTP/1.1")
+        raise _malformed("has a connection-specific field of HTTP/1.1")
     length = _read_length(values)
     if length is None:
         raise _malformed("has a Content-Length that is invalid or repeated with another value")
@@ -183,7 +184,7 @@ def _read_status(value: bytes) -> int:
 
 def _are_fields(fields: list[Field]) -> bool:
     block = b"".join([b"%b:%b\n" % field for field in fields])
-    # As many lines as fields: so no field hides another.
+    # Equal counts prove that no field contains a second line.
     return _field_lines(block) is not None and block.count(b"\n") == len(fields)
 
 

@@ -1,4 +1,4 @@
-"""The open streams of an HTTP/2 connection: which ones progressed, and how they end."""
+"""The open streams of an HTTP/2 connection, their progress and their end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .streams import Stream
 __all__ = ["OpenStreams"]
 
 MAX_IDLE_FRAMES = 1000
-"""Frames that carry no part of a response, in a row: PING, SETTINGS, WINDOW_UPDATE, empty DATA and the like. Also the
-replies to such frames that may wait to be sent."""
+"""Maximum number of consecutive frames without a part of a response, such as PING, SETTINGS, WINDOW_UPDATE and empty
+DATA. Also the maximum number of queued replies to such frames."""
 
 
 class OpenStreams:
-    """The streams of a connection, and the frames that wait to be sent.
+    """The streams of a connection, and its queue of frames to send.
 
     Attributes:
         by_id: the open streams.
-        idle_frames: frames in a row that carried no part of a response.
-        blocked: the streams with a request body that waits for a window.
+        idle_frames: the number of consecutive frames without a part of a response.
+        blocked: the streams with a request body that waits for a send window.
         output: the bytes to send.
         progressed: the streams that progressed since ``take_progressed`` was called.
     """
@@ -35,7 +35,7 @@ class OpenStreams:
         self.output: list[bytes | memoryview] = []
         self.progressed: list[Stream] = []
         self.idle_frames: int = 0
-        self._late = 0  # what the server may still send on streams that it may believe to be open
+        self._late = 0  # bytes that the server may still send before it learns that streams are closed
         self._next_id = 1
         self._replies = 0
 
@@ -53,23 +53,23 @@ class OpenStreams:
         return self._next_id > frames.MAX_31_BITS
 
     def require_used(self, stream_id: int) -> None:
-        """Refuse a frame on a stream that the client has not opened (section 5.1, "idle").
+        """Reject a frame on a stream in the idle state (section 5.1).
 
         Raises:
-            ConnectionFault: it is one.
+            ConnectionFault: the client has not opened the stream.
         """
         if stream_id >= self._next_id or not stream_id & 1:
             message = "The server sends a frame on a stream that the client has not opened"
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, message)
 
     def note(self, stream: Stream) -> None:
-        """Note that a stream progressed."""
+        """Record that a stream progressed."""
         if not stream.is_noted:
             stream.is_noted = True
             self.progressed.append(stream)
 
     def unblock(self, streams: Sequence[Stream]) -> None:
-        """Note that requests can be continued."""
+        """Record that the request bodies of streams can continue."""
         for stream in streams:
             self.blocked.discard(stream)
             self.note(stream)
@@ -86,7 +86,7 @@ class OpenStreams:
     # Streams end.
 
     def forget(self, stream: Stream) -> None:
-        """Close a stream. The server may send up to its window before it knows."""
+        """Close a stream. The server may still send up to its window before it learns of this."""
         self.by_id.pop(stream.id, None)
         self.blocked.discard(stream)
         if not stream.complete:
@@ -109,7 +109,7 @@ class OpenStreams:
         self.end_with_error(stream, ReadFailed(message))
 
     def end_with_error(self, stream: Stream, error: HTTPConnError) -> None:
-        """Close a stream with an error instead of the rest of its response."""
+        """Close a stream with an error instead of its remaining response."""
         if stream.id in self.by_id:
             self.forget(stream)
         stream.error = error
@@ -130,17 +130,17 @@ class OpenStreams:
         """Count a frame that carries no part of a response.
 
         Raises:
-            ConnectionFault: there are too many in a row.
+            ConnectionFault: there are too many consecutive frames.
         """
         self.idle_frames += 1
         if self.idle_frames > MAX_IDLE_FRAMES:
             raise _flooded(f"sent {MAX_IDLE_FRAMES:,} frames in a row that carry no response")
 
     def count_late(self, stream_id: int, length: int) -> None:
-        """Count data on a stream that has ended: the server may not know yet that it was reset (section 5.1).
+        """Count data on an ended stream. The server may not have received the reset yet (section 5.1).
 
         Raises:
-            ConnectionFault: it is more than the windows of such streams allow, or the stream was never opened.
+            ConnectionFault: the data exceeds the windows of ended streams, or the stream was never opened.
         """
         self.require_used(stream_id)
         self._late -= length
@@ -151,7 +151,7 @@ class OpenStreams:
         """Queue a reply to a frame of the server.
 
         Raises:
-            ConnectionFault: too many replies wait, since the server does not read them.
+            ConnectionFault: too many replies are queued, because the server does not read them.
         """
         self._replies += 1
         if self._replies > MAX_IDLE_FRAMES:

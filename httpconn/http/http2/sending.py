@@ -13,11 +13,11 @@ from .windows import INITIAL_WINDOW
 __all__ = ["BodySender"]
 
 MAX_ACCEPTED = 256 * 1024
-"""Bytes of a request's body that one call queues for sending."""
+"""Maximum bytes of a request body that one call queues."""
 
 
 class BodySender:
-    """Sends bodies as far as the windows allow, which the server opens."""
+    """The sender of request bodies, within the send windows that the server opens."""
 
     __slots__ = ("_peer", "_streams", "_window")
 
@@ -27,10 +27,10 @@ class BodySender:
         self._window = INITIAL_WINDOW
 
     def send(self, stream: Stream, data: bytes, *, end: bool) -> int:
-        """Queue a part of a body, and its end if all of the part is accepted; return how many bytes were.
+        """Queue a part of a body, and return the number of accepted bytes. ``end`` applies if all are accepted.
 
         Raises:
-            MalformedRequest: the body is not as long as declared, or has ended before.
+            MalformedRequest: the body is longer or shorter than declared, or has already ended.
         """
         if stream.request_ended:
             raise MalformedRequest("The body of the request has ended")
@@ -65,7 +65,7 @@ class BodySender:
         if not change:
             return
         for stream in self._streams.by_id.values():
-            stream.send_window += change  # which may become negative
+            stream.send_window += change  # may become negative
             if stream.send_window > frames.MAX_31_BITS:
                 raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server opens a window beyond 2 GiB")
         self._streams.unblock([*self._streams.blocked])

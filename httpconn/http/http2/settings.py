@@ -13,16 +13,16 @@ __all__ = ["MAX_RECEIVED_FRAME", "MAX_STREAMS", "PeerSettings", "own_settings"]
 ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
 
 MAX_STREAMS = 256
-"""Streams that are open at once, whatever the server allows."""
+"""Maximum number of open streams, even if the server allows more."""
 
 STREAMS_BEFORE_SETTINGS = 100
-"""Streams that are open at once before the server has sent its limit, which should be at least 100 (section 6.5.2)."""
+"""Maximum number of open streams until the server sends its limit, which should be at least 100 (section 6.5.2)."""
 
 MAX_RECEIVED_FRAME = 2**16
-"""The largest frame that the server may send. The payload of a DATA frame is passed on as it arrives."""
+"""Maximum payload in bytes of a frame from the server. Payloads of DATA frames are passed on as they arrive."""
 
 MAX_SETTINGS = 64
-"""Settings in a frame. RFC 9113 defines six, and each change costs a look at every stream."""
+"""Maximum number of settings in a frame. RFC 9113 defines six. A changed window updates every stream."""
 
 
 def own_settings(max_list_size: int) -> bytes:
@@ -38,12 +38,13 @@ def own_settings(max_list_size: int) -> bytes:
 
 
 class PeerSettings:
-    """What the server has set.
+    """The settings of the server.
 
     Attributes:
-        max_streams: streams that may be open at once.
+        max_streams: the maximum number of open streams.
         initial_window: the send window of a new stream, in bytes.
-        max_frame: the largest payload of a frame to the server, in bytes.
+        max_frame: the maximum payload of a frame to the server, in bytes.
+        received: whether a SETTINGS frame has arrived.
     """
 
     __slots__ = ("initial_window", "max_frame", "max_streams", "received")
@@ -62,7 +63,7 @@ class PeerSettings:
         """
         if not self.received:
             self.received = True
-            self.max_streams = MAX_STREAMS  # what a server does not limit
+            self.max_streams = MAX_STREAMS  # the default, if the frame sets no limit
         for name, value in values:
             if name == MAX_CONCURRENT_STREAMS:
                 self.max_streams = min(value, MAX_STREAMS)

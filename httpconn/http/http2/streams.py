@@ -15,32 +15,32 @@ __all__ = ["Stream"]
 MAX_INTERIM_RESPONSES = 64
 
 SPARE = 100_000
-"""Frames of a body that may carry less than their own header, more or less in a row."""
+"""Maximum number of body frames with less data than their own header, if few larger frames come between."""
 
 _FRAME_HEADER = 9
 
 SMALL = 512
-"""Data of fewer bytes is gathered, so that a stream of single bytes costs no object for each."""
+"""Bytes below which data is joined with the previous data, so that single bytes do not need an object each."""
 
 _WITHOUT_BODY = frozenset({204, 304})
 
 
 class Stream:
-    """A stream. Its connection changes it; callers read the attributes.
+    """The state of a stream. Only its connection changes it; callers read the attributes.
 
     Attributes:
         id: the number of the stream.
         head: the head of the final response, or None before it has arrived.
-        complete: whether the response has arrived to its end.
-        error: why the response will not arrive, or will not continue. Data that arrived before can still be taken.
+        complete: whether the whole response has arrived.
+        error: the error that ended the stream, or None. Data that arrived before can still be taken.
         answered: whether the server sent anything on the stream.
         unprocessed: whether the server is known not to have processed the request, so that any request may be sent
             again (RFC 9113 section 8.7).
-        requires_http1: whether the server wants the request over HTTP/1.1.
-        request_ended: whether no more of the request is to be sent.
-        queued: bytes of the body that have arrived and were not taken.
-        unread: bytes of the body that were not taken, whether they have arrived or not; 0 or less: not declared.
-        waiter: the caller's own; the connection does not use it.
+        requires_http1: whether the server requires HTTP/1.1 for the request (HTTP_1_1_REQUIRED).
+        request_ended: whether the whole request has been sent.
+        queued: the number of bytes of the body that have arrived and were not taken.
+        unread: the number of bytes of the body that were not taken, including missing ones; 0 or less if unknown.
+        waiter: an object of the caller, which the connection does not use.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class Stream:
         self.interim_size: int = 0
 
     def receive_section(self, section: Section, max_interim_size: int, *, ends: bool) -> None:
-        """Take a header section or the trailer section.
+        """Process a header section or the trailer section.
 
         Raises:
             StreamFault: the response is malformed.
@@ -124,7 +124,8 @@ class Stream:
             raise _malformed("continues after its trailers")
 
     def _skip_interim(self, section: Section, max_size: int) -> None:
-        # RFC 9110 section 15.2: any number may come before the final response, and a client may ignore them.
+        # RFC 9110 section 15.2: any number of interim responses may precede the final response, and a client may ignore
+        # them.
         self.interim += 1
         self.interim_size += section.size
         if self.interim > MAX_INTERIM_RESPONSES:
@@ -138,11 +139,11 @@ class Stream:
         return SMALL <= length <= self.left and length <= self.window and self.spare == SPARE
 
     def receive_data_frame(self, length: int, size: int) -> None:
-        """Take the header of a DATA frame.
+        """Process the header of a DATA frame.
 
         Args:
             length: the length of the frame.
-            size: the same without padding.
+            size: the length without padding.
 
         Raises:
             StreamFault: the response is malformed.
@@ -161,10 +162,11 @@ class Stream:
             self.left -= size
 
     def _spend(self, size: int) -> None:
-        # RFC 9113 section 10.5: small frames cost more than they carry. A stream of events may have many of them.
+        # RFC 9113 section 10.5: a flood of small frames costs more than its data. A stream of events has many small
+        # frames, so the limit is high.
         self.spare = min(SPARE, self.spare + size // _FRAME_HEADER - 1)
         if self.spare < 0:
-            message = "Too many frames of the response carry next to nothing"
+            message = "The response has too many frames with little data"
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, HeaderTooLarge(message))
 
     def add(self, data: bytes | memoryview) -> None:
@@ -182,7 +184,7 @@ class Stream:
         """Check that the response may end here.
 
         Raises:
-            StreamFault: it is malformed, or shorter than declared.
+            StreamFault: the response is malformed or shorter than declared.
         """
         if self.head is None:
             raise _malformed("ends before its header")

@@ -1,11 +1,11 @@
 """The receive windows of a connection and its streams (RFC 9113 section 5.2).
 
 A stream buffers at most its window. The window starts at 1 MiB. It grows to 32 MiB with its reader, or at once if the
-response declares a large body. All streams of a connection share 64 MiB of growth, and no stream takes more than half
-of what is left of it. So a connection buffers at most 1 MiB for each stream, and 64 MiB more.
+response declares a large body. All streams of a connection share 64 MiB of growth, and one update takes at most half of
+the growth that is left. So a connection buffers at most 1 MiB for each stream plus 64 MiB.
 
-The window of the connection limits nothing: it is 1 GiB and is refilled when data arrives, so that a stream without a
-reader never blocks the others.
+The window of the connection is not a limit. It is 1 GiB, and refills when data arrives, so that a stream without a
+reader does not block the other streams.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ MIB = 2**20
 STREAM_WINDOW = MIB
 MAX_STREAM_WINDOW = 32 * MIB
 GROWTH = 64 * MIB
-"""How much the stream windows of a connection may grow together, in bytes."""
+"""Maximum total growth of the stream windows of a connection, in bytes."""
 
 CONNECTION_WINDOW = 2**30
 CONNECTION_REFILL = 16 * MIB
-"""How much arrives before the window of the connection is refilled, in bytes."""
+"""Bytes of data that arrive before the window of the connection refills."""
 
 INITIAL_WINDOW = 2**16 - 1
 """The window of a connection before the first WINDOW_UPDATE frame (section 6.9.2)."""
 
 UPDATES = 4
-"""WINDOW_UPDATE frames for each window of data that is read. If it were 2, the server would stop for half of each round
-trip when a window is smaller than what the path holds."""
+"""Number of WINDOW_UPDATE frames for each window of data. With 2, the server would pause for half of each round trip
+if the window is smaller than the bandwidth-delay product."""
 
 _FACTOR = 4
 
 
 def growth_of(window: int, largest_read: int, budget: int, left: int) -> int:
-    """Return how much a stream's window grows.
+    """Return the growth of a stream's window in bytes.
 
-    A reader that always found less than half a window waiting keeps up with the server: a larger window lets more
-    data travel at once. A slower reader gains nothing.
+    A reader keeps up with the server if each read found less than half a window of data. A larger window then allows
+    more data in flight. A larger window does not help a slower reader.
 
     Args:
-        window: the size of the window.
-        largest_read: the most that the reader found waiting.
-        budget: what the streams of the connection may grow yet.
-        left: bytes of the body that are still to come; negative if that is not known.
+        window: the size of the window in bytes.
+        largest_read: the maximum number of bytes that a read found.
+        budget: the growth left for the streams of the connection, in bytes.
+        left: the number of missing bytes of the body; negative if unknown.
     """
     if 2 * largest_read > window:
         return 0
