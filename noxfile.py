@@ -67,8 +67,12 @@ def install(session: nox.Session, *groups: str) -> None:
 
 
 def install_proxies(session: nox.Session) -> None:
-    """The proxies of tests/peers, where this is Debian and the user may install them; elsewhere those tests skip."""
+    """The proxies and HTTP/2 servers of tests/peers, where this is Debian and the user may install them.
+
+    Elsewhere those tests skip.
+    """
     programs = {"squid": "squid", "tinyproxy": "tinyproxy", "microsocks": "microsocks", "danted": "dante-server"}
+    programs |= {"nghttpd": "nghttp2-server", "haproxy": "haproxy"}
     folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
     missing = [package for program, package in programs.items() if not shutil.which(program, path=folders)]
     if missing and shutil.which("apt-get") and os.geteuid() == 0:

@@ -18,7 +18,10 @@ from tests.servers.tls import CertificateFiles
 HOST = "127.0.0.1"
 # Where Debian installs them is not in an ordinary user's PATH.
 FOLDERS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
-PROGRAMS = {name: shutil.which(name, path=FOLDERS) for name in ("squid", "tinyproxy", "microsocks", "danted")}
+PROGRAMS = {
+    name: shutil.which(name, path=FOLDERS)
+    for name in ("squid", "tinyproxy", "microsocks", "danted", "nghttpd", "haproxy")
+}
 PATIENCE = 30.0
 
 USER, PASSWORD = "J\u00e9r\u00f4me", "p@ss w\u00f6rd/%#"
@@ -98,7 +101,7 @@ def squid(files: CertificateFiles) -> Iterator[tuple[int, int]]:
                 user=user,
             )
         )
-        with _running([PROGRAMS["squid"], "-N", "-f", configuration], port, secure_port):
+        with running([PROGRAMS["squid"], "-N", "-f", configuration], port, secure_port):
             yield port, secure_port
 
 
@@ -108,7 +111,7 @@ def tinyproxy() -> Iterator[int]:
     with _folder() as folder:
         port, configuration = free_port(), folder / "tinyproxy.conf"
         configuration.write_text(TINYPROXY.format(host=HOST, port=port, user=PLAIN_USER, password=PLAIN_PASSWORD))
-        with _running([PROGRAMS["tinyproxy"], "-d", "-c", configuration], port):
+        with running([PROGRAMS["tinyproxy"], "-d", "-c", configuration], port):
             yield port
 
 
@@ -117,7 +120,7 @@ def microsocks() -> Iterator[int]:
     """microsocks, which wants a user name and a password."""
     port = free_port()
     command = [PROGRAMS["microsocks"], "-i", HOST, "-p", str(port), "-u", USER, "-P", PASSWORD]
-    with _running(command, port):
+    with running(command, port):
         yield port
 
 
@@ -127,7 +130,7 @@ def dante() -> Iterator[int]:
     with _folder() as folder:
         port, configuration = free_port(), folder / "danted.conf"
         configuration.write_text(DANTE.format(host=HOST, port=port, folder=folder, user=current_user(), method="none"))
-        with _running([PROGRAMS["danted"], "-f", configuration, "-p", folder / "pid"], port):
+        with running([PROGRAMS["danted"], "-f", configuration, "-p", folder / "pid"], port):
             yield port
 
 
@@ -140,7 +143,7 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: list[object], *ports: int) -> Iterator[None]:
+def running(command: list[object], *ports: int) -> Iterator[None]:
     process = subprocess.Popen(
         list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
