@@ -163,8 +163,13 @@ class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
 
     @property
     def reuse_client(self) -> bool:
-        """Whether clients are kept between calls."""
+        """Whether clients are kept between calls. It can be assigned; open clients stay open until ``close``."""
         return self._clients.reuse
+
+    @reuse_client.setter
+    def reuse_client(self, reuse: bool) -> None:
+        require(reuse_client=(reuse, bool))
+        self._options["reuse_client"] = self._clients.reuse = reuse
 
     def get_sync_client(self) -> httpx.Client:
         """Return the ``httpx.Client`` of the synchronous methods, or a new one with ``reuse_client=False``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pickle
 import random
 import signal
 import ssl
@@ -353,3 +354,15 @@ class TestCancellation:
             assert wait([call], 10).done
             assert isinstance(call.exception(), httpconn.TransportError)
         server.wait_for(lambda: server.open_connections == 0)
+
+
+def test_reuse_of_clients_can_be_switched_off_and_on(face, connect, scripted):
+    server = scripted(response(body=b"ok"))
+    connection = connect()
+    for reuse, opened in ((True, 1), (False, 3), (True, 3)):
+        connection.reuse_client = reuse
+        assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ok", b"ok"]
+        assert server.connections == opened
+    assert pickle.loads(pickle.dumps(connection)).reuse_client
+    with pytest.raises(httpconn.InvalidRequest):
+        connection.reuse_client = "no"
