@@ -1,4 +1,4 @@
-"""A server for what no HTTP server would do."""
+"""A TCP server that calls a function for each connection, for behaviour that no HTTP server has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Acceptor:
-    """Meets each client in a thread of its own."""
+    """A server with a thread for each client."""
 
     def __init__(self, meet):
         self._meet = meet
@@ -25,9 +25,9 @@ class Acceptor:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()
-        self.wait_until_all_are_gone()
+        self.join_threads()
 
-    def wait_until_all_are_gone(self):
+    def join_threads(self):
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""Child processes of the process that is tested."""
+"""Child processes of the test process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def exit_code_of(child: Callable[[], bool]) -> int:
-    """Run the function in a forked process, and give 0 when it returns true."""
+    """Run a function in a forked process, and return the exit code: 0 if it returns true."""
     process = os.fork()
     if not process:
         try:

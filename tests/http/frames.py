@@ -1,4 +1,4 @@
-"""An HTTP/2 server that sends what it is told to, frame by frame (RFC 9113)."""
+"""An HTTP/2 server that sends given frames (RFC 9113)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Send = Callable[[bytes], None]
 
 
 def literal(name: int, value: bytes) -> bytes:
-    """A field that is not put into the table."""
+    """Encode a field as a literal without indexing."""
     index = bytes([name]) if name < 15 else bytes([15, name - 15])
     return index + bytes([len(value)]) + value
 
@@ -44,7 +44,7 @@ def answer_on(stream: int, content: bytes = b"late") -> bytes:
 
 
 def streams_of(received: bytes) -> Iterator[int]:
-    """The stream of each request (RFC 9113 section 4.1)."""
+    """Yield the stream of each request (RFC 9113 section 4.1)."""
     at = received.find(PREFACE_END) + len(PREFACE_END)
     while at + 9 <= len(received):
         if received[at + 3] == frames.HeadersFrame.type:
@@ -54,7 +54,7 @@ def streams_of(received: bytes) -> Iterator[int]:
 
 @contextmanager
 def serving(certificates, meet: Callable[[ssl.SSLSocket], None], *protocols: str) -> Iterator[str]:
-    """The URL of a server that meets each client once TLS is there."""
+    """Yield the URL of a server that calls ``meet`` for each client after the TLS handshake."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     context.set_alpn_protocols([*protocols] or ["h2"])

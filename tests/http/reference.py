@@ -1,6 +1,6 @@
-"""A slow reader of HTTP/1.1 answers, by the letter of RFC 9112, with all of the answer at hand: no state, no parser.
+"""A slow reference parser of complete HTTP/1.1 responses, written from RFC 9112 without state.
 
-It shares nothing with the library but the decisions that tests/http/test_differential.py gives reasons for.
+It shares no code with the library. It makes the decisions that tests/http/test_differential.py explains.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ VERSIONS = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0", b"HTTP/2")
 
 
 class Malformed(Exception):
-    """No answer, or none that is whole."""
+    """The bytes are not a complete response."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     body: bytes
 
 
-def read(raw: bytes, method: str) -> Answer:
-    """The final answer in bytes after which the connection ends; raises Malformed."""
+def read(raw: bytes, method: str) -> Response:
+    """Return the final response in the bytes of a whole connection; raise Malformed if there is none."""
     interim = 0
     for _ in range(MAX_INTERIM + 1):
         left = raw
@@ -38,7 +38,7 @@ def read(raw: bytes, method: str) -> Answer:
         length, chunked = _framing(fields)
         if status >= 200:
             bodyless = method == "HEAD" or status in (204, 304)
-            return Answer(status, b"" if bodyless else _chunks(raw) if chunked else _bytes(raw, length))
+            return Response(status, b"" if bodyless else _chunks(raw) if chunked else _bytes(raw, length))
         interim += len(left) - len(raw)
         if interim > MAX_BLOCK:
             break
@@ -52,8 +52,8 @@ def _line(raw: bytes) -> tuple[bytes, bytes]:
     return line.removesuffix(b"\r"), rest
 
 
-def _fields(raw: bytes, most: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The fields up to an empty line, in so many bytes, and what follows them."""
+def _fields(raw: bytes, limit: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the fields up to an empty line, within a limit of bytes, and the bytes after them."""
     lines: list[bytes] = []
     left = raw
     while True:
@@ -66,7 +66,7 @@ def _fields(raw: bytes, most: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
             lines[-1] += b" " + line
         else:
             lines.append(line)
-    if len(lines) > MAX_FIELDS or len(raw) - len(left) > most:
+    if len(lines) > MAX_FIELDS or len(raw) - len(left) > limit:
         raise Malformed
     return [_field(line) for line in lines], left
 
@@ -137,7 +137,7 @@ def _chunks(raw: bytes) -> bytes:
 
 
 def _size(line: bytes) -> tuple[int, int]:
-    """The size of a chunk, and the bytes of its line that say something else."""
+    """Return the size of a chunk, and the number of other bytes in its size line."""
     digits = line[: len(line) - len(line.lstrip(string.hexdigits.encode()))]
     extensions = line[len(digits) :]
     if not 1 <= len(digits) <= 16:
@@ -168,7 +168,7 @@ def _token(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _quoted(text: bytes) -> tuple[bytes, bytes]:
-    """A string whose first quote was taken; with its last, so that it is never empty."""
+    """Split off a quoted string after its first quote. The result includes the last quote, so it is never empty."""
     place = 0
     while place < len(text) and text[place] in TEXT:
         if text[place : place + 1] == b'"':
@@ -180,7 +180,7 @@ def _quoted(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _trailer(raw: bytes) -> None:
-    """A section that the end of the connection may have cut off at its last, empty line."""
+    """Check a trailer section. The end of the connection may replace its final empty line."""
     cut = raw.removesuffix(b"\r")
     if not cut or cut.endswith(b"\n"):
         raw = cut + b"\n"

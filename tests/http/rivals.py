@@ -1,4 +1,4 @@
-"""The library's transports and httpx's own, asked the same and answered with the same bytes."""
+"""The transports of httpconn and httpx, for comparing their results with the same requests and responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PIECES = 100
 
 
 class Outcome(NamedTuple):
-    """What a transport made of an answer: all of it, or the error."""
+    """The result of a transport: the whole response or the error."""
 
     status: int = 0
     reason: bytes = b""
@@ -33,25 +33,25 @@ class Outcome(NamedTuple):
 
 
 class Rival:
-    """One transport on its face."""
+    """A transport on a face."""
 
     def __init__(self, face: Face, transport: httpx.BaseTransport | httpx.AsyncBaseTransport) -> None:
         self._face = face
         self._transport = transport
 
-    def ask(self, method: str, url: str) -> Outcome:
+    def send(self, method: str, url: str) -> Outcome:
         return self._face.run(self._outcome, httpx.Request(method, url, extensions={"timeout": TIMEOUT}))
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._face.close(self._transport)
 
     async def _outcome(self, request: httpx.Request) -> Outcome:
         try:
-            return await self._answer(request)
-        except httpx.TransportError as error:  # no other is theirs to raise
+            return await self._response(request)
+        except httpx.TransportError as error:  # transports raise no other errors
             return Outcome(error=type(error).__name__)
 
-    async def _answer(self, request: httpx.Request) -> Outcome:
+    async def _response(self, request: httpx.Request) -> Outcome:
         if isinstance(self._transport, httpx.AsyncBaseTransport):
             response = await self._transport.handle_async_request(request)
             try:
@@ -69,14 +69,14 @@ class Rival:
         return Outcome(*head, tuple(response.headers.raw), body)
 
 
-class Stage:
-    """A server for all deliveries, and who receives them.
+class Comparison:
+    """A scripted server and the transports under comparison.
 
     Attributes:
-        ours: this library's, by the name of their face; every exchange has a connection of its own.
-        keeping: the same, and connections are kept.
-        proxied: the same as ``ours``; the server is their proxy, so that httpcore speaks for them.
-        theirs: httpx's own; every exchange has a connection of its own.
+        ours: the transports of httpconn by the name of their face, with a new connection for each exchange.
+        keeping: the transports of httpconn with persistent connections.
+        proxied: the transports of httpconn with the server as their proxy.
+        theirs: the transports of httpx, with a new connection for each exchange.
     """
 
     def __init__(self, opened: ExitStack) -> None:
@@ -89,27 +89,27 @@ class Stage:
         self.keeping = {face.name: Rival(face, _ours(face, keep=1)) for face in faces}
         self.theirs = {face.name: Rival(face, _theirs(face)) for face in faces}
         for rival in (*self.ours.values(), *self.proxied.values(), *self.keeping.values(), *self.theirs.values()):
-            opened.callback(rival.leave)
+            opened.callback(rival.close)
 
     def deliver(self, rival: Rival, pieces: Iterable[bytes], method: str = "GET") -> Outcome:
-        """Answer with the pieces, one segment each as far as the network goes, and close."""
+        """Respond with the parts, each in its own segment if the network allows, and close."""
         return self.play(rival, [*pieces, Close()], method)
 
     def play(self, rival: Rival, steps: list[Step], method: str = "GET") -> Outcome:
-        """Answer with the steps."""
+        """Respond with the steps."""
         target = f"/{next(self._numbers)}"
         self._steps[target] = steps
-        return rival.ask(method, self._server.url_for(target))
+        return rival.send(method, self._server.url_for(target))
 
     def _script(self, request: Received) -> list[Step]:
         return self._steps.pop(httpx.URL(request.target.decode()).path)
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """The server, and both libraries' transports on every face."""
+def comparison() -> Iterator[Comparison]:
+    """Open the server and the transports of both libraries on every face."""
     with ExitStack() as opened:
-        yield Stage(opened)
+        yield Comparison(opened)
 
 
 def _ours(face: Face, keep: int, proxy: str | None = None) -> HTTPTransport | AsyncHTTPTransport:
@@ -128,7 +128,7 @@ def whole(raw: bytes) -> list[bytes]:
 
 
 def single_bytes(raw: bytes) -> list[bytes]:
-    """Byte by byte; the middle of a large answer in larger pieces."""
+    """Divide into single bytes, and the middle of a large response into larger parts."""
     edge = SMALL // 2
     middle = raw[edge : len(raw) - edge]
     step = len(middle) // PIECES or 1
@@ -139,12 +139,12 @@ def single_bytes(raw: bytes) -> list[bytes]:
 
 
 def at_random(raw: bytes) -> list[bytes]:
-    """At a few places that look random, the same for the same bytes."""
+    """Divide at a few pseudo-random positions, which depend only on the bytes."""
     random = Random(raw)
     return split(raw, [random.randint(0, len(raw)) for _ in range(random.randint(1, 8))])
 
 
 def split(raw: bytes, places: Iterable[int]) -> list[bytes]:
-    """At the places, counted round where they lie behind the end."""
+    """Divide at the positions, modulo the length."""
     cuts = sorted({0, len(raw), *(place % (len(raw) + 1) for place in places)})
     return [raw[start:end] for start, end in pairwise(cuts)]

@@ -1,4 +1,4 @@
-"""Tasks that are cancelled at any moment leave the pool whole, and no socket behind."""
+"""Tasks that are cancelled at any moment leave a usable pool and no open sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from httpconn.options import Limits
 from httpconn.transport import AsyncHTTPTransport
 from tests.servers.scripted import Pause, ScriptedServer, response
 
-PLACES = 5
+SLOTS = 5
 BODY = [response(headers={"Content-Length": "6"}, body=b"abc"), Pause(0.002), b"def"]
 
 
@@ -34,11 +34,11 @@ async def cancelled_by_asyncio(client: httpx.AsyncClient, url: str, moments: ran
     await asyncio.wait([task])
 
 
-async def all_places_at_once(client: httpx.AsyncClient, url: str) -> list[bytes]:
-    """As many answers held open at the same time as there are places."""
+async def fill_all_slots(client: httpx.AsyncClient, url: str) -> list[bytes]:
+    """Hold as many responses open at the same time as there are slots."""
     request = client.build_request("GET", url, timeout=httpx.Timeout(20, pool=5))
-    answers = [await client.send(request, stream=True) for _ in range(PLACES)]
-    return [await answer.aread() for answer in answers]
+    responses = [await client.send(request, stream=True) for _ in range(SLOTS)]
+    return [await each.aread() for each in responses]
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -46,30 +46,30 @@ async def all_places_at_once(client: httpx.AsyncClient, url: str) -> list[bytes]
     ("backend", "cancelled"),
     [("asyncio", cancelled_by_scope), ("asyncio", cancelled_by_asyncio), ("trio", cancelled_by_scope)],
 )
-def test_three_hundred_cancelled_tasks(backend, cancelled, tls, certificates):
+def test_three_hundred_cancelled_tasks_leave_the_pool_usable(backend, cancelled, tls, certificates):
     async def main() -> list[bytes]:
-        transport = AsyncHTTPTransport(ssl_context=certificates.trust(), limits=Limits(max_connections=PLACES))
+        transport = AsyncHTTPTransport(ssl_context=certificates.trust(), limits=Limits(max_connections=SLOTS))
         async with httpx.AsyncClient(transport=transport) as client:
             async with anyio.create_task_group() as tasks:
                 for _ in range(300):
                     tasks.start_soon(cancelled, client, server.url, moments)
-            answers = await all_places_at_once(client, server.url)
+            responses = await fill_all_slots(client, server.url)
             assert "0 waiting" in repr(transport)
-            return answers
+            return responses
 
     moments = random.Random(7)
     with ScriptedServer(BODY, tls=certificates.good if tls else None) as server:
-        assert anyio.run(main, backend=backend) == [b"abcdef"] * PLACES
+        assert anyio.run(main, backend=backend) == [b"abcdef"] * SLOTS
         gc.collect()
         server.wait_for(lambda: server.open_connections == 0)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_requests_cancelled_at_each_of_their_steps(backend):
-    """Deterministic: the n-th task is cancelled after n turns of the event loop."""
+def test_requests_cancelled_at_each_step_leave_the_pool_usable(backend):
+    """Deterministic: the n-th task is cancelled after n steps of the event loop."""
 
     async def main() -> list[bytes]:
-        transport = AsyncHTTPTransport(limits=Limits(max_connections=PLACES))
+        transport = AsyncHTTPTransport(limits=Limits(max_connections=SLOTS))
         async with httpx.AsyncClient(transport=transport) as client:
             for turns in range(60):
                 async with anyio.create_task_group() as tasks:
@@ -77,10 +77,10 @@ def test_requests_cancelled_at_each_of_their_steps(backend):
                     for _ in range(turns):
                         await anyio.lowlevel.checkpoint()
                     tasks.cancel_scope.cancel()
-            return await all_places_at_once(client, server.url)
+            return await fill_all_slots(client, server.url)
 
     with ScriptedServer(BODY) as server:
-        assert anyio.run(main, backend=backend) == [b"abcdef"] * PLACES
+        assert anyio.run(main, backend=backend) == [b"abcdef"] * SLOTS
         server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -103,20 +103,20 @@ def test_the_transport_can_be_closed_in_a_cancelled_task(backend):
 def test_cancelled_http2_requests_leave_the_connection_usable(backend, http2_server, certificates):
     async def main() -> list[int]:
         transport = AsyncHTTPTransport(
-            ssl_context=certificates.trust(), http2=True, limits=Limits(max_connections=PLACES)
+            ssl_context=certificates.trust(), http2=True, limits=Limits(max_connections=SLOTS)
         )
         async with httpx.AsyncClient(transport=transport) as client:
             async with anyio.create_task_group() as tasks:
                 for _ in range(40):
                     tasks.start_soon(cancelled_by_scope, client, http2_server, moments)
-            return [(await client.get(http2_server)).status_code for _ in range(PLACES * 2)]
+            return [(await client.get(http2_server)).status_code for _ in range(SLOTS * 2)]
 
     moments = random.Random(7)
-    assert len(anyio.run(main, backend=backend)) == PLACES * 2
+    assert len(anyio.run(main, backend=backend)) == SLOTS * 2
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_first_http2_request_cancelled_at_any_step_does_no_harm_to_others(backend, http2_server, certificates):
+def test_cancelling_the_first_http2_request_at_any_step_does_not_affect_others(backend, http2_server, certificates):
     async def within(client: httpx.AsyncClient, scope: anyio.CancelScope) -> None:
         with scope:
             await visit(client, http2_server)

@@ -1,4 +1,4 @@
-"""Closing a transport in the midst of everything: nothing hangs, and no connection is left behind."""
+"""Closing a transport at any moment: no call hangs, and no connection stays open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDED = (httpx.TransportError, httpx.StreamClosed)
 
 
 class Reader:
-    """Steps of a user, to be taken beside the test."""
+    """Calls of a user that run concurrently with the test."""
 
     def __init__(self, made):
         self._made = made
@@ -29,7 +29,7 @@ class Reader:
 
 @pytest.fixture(params=["direct", "direct TLS", "forwarded", "HTTP/2"])
 def server_and_user(request, user, scripted, certificates):
-    """A server of a script, and a user on one of the ways to it."""
+    """Return a function that makes a scripted server and a user with one kind of connection to it."""
 
     def make(script, **options):
         secure = request.param in ("direct TLS", "HTTP/2")
@@ -41,7 +41,7 @@ def server_and_user(request, user, scripted, certificates):
     return make
 
 
-def test_who_asks_later_is_refused(face, server_and_user):
+def test_a_request_after_closing_fails(face, server_and_user):
     server, made = server_and_user(response(body=b"ok"))
     face.run(made.get, server.url)
     face.run(made.shut)
@@ -52,27 +52,27 @@ def test_who_asks_later_is_refused(face, server_and_user):
 
 
 @pytest.mark.parametrize("script", [HALF, ENDLESS])
-def test_who_reads_is_woken_and_told_that_it_is_not_all(face, server_and_user, script):
+def test_a_reader_gets_an_error_for_the_incomplete_body(face, server_and_user, script):
     server, made = server_and_user(script)
-    answer = face.run(made.open, server.url)
-    reading = face.start(Reader(made), "step", "read", answer)
+    received = face.run(made.open, server.url)
+    reading = face.start(Reader(made), "step", "read", received)
     face.run(made.shut)
     with pytest.raises(ENDED):
         reading.result(30)
     server.wait_for(lambda: server.open_connections == 0)
 
 
-def test_who_awaits_an_answer_is_woken(face, server_and_user):
+def test_a_caller_waiting_for_a_response_gets_an_error(face, server_and_user):
     server, made = server_and_user([Stall()])
-    asking = face.start(Reader(made), "step", "get", server.url)
+    pending = face.start(Reader(made), "step", "get", server.url)
     server.wait_for(lambda: bool(server.requests))
     face.run(made.shut)
     with pytest.raises(httpx.TransportError):
-        asking.result(30)
+        pending.result(30)
     server.wait_for(lambda: server.open_connections == 0)
 
 
-def test_who_waits_for_a_connection_is_refused(face, server_and_user):
+def test_a_caller_waiting_for_a_connection_gets_an_error(face, server_and_user):
     server, made = server_and_user(HALF, limits=Limits(max_connections=1))
     holder = face.run(made.open, server.url)
     waiting = face.start(Reader(made), "step", "get", server.url)
@@ -83,21 +83,21 @@ def test_who_waits_for_a_connection_is_refused(face, server_and_user):
     assert server.connections == 1
 
 
-def test_an_answer_that_is_closed_later_leaves_nothing_behind(face, server_and_user):
+def test_a_response_closed_later_leaves_no_connection(face, server_and_user):
     server, made = server_and_user(in_turn(response(body=b"ok")))
-    answer = face.run(made.open, server.url)
+    received = face.run(made.open, server.url)
     face.run(made.shut)
-    face.run(made.close, answer)
+    face.run(made.close, received)
     server.wait_for(lambda: server.open_connections == 0)
 
 
 @pytest.mark.parametrize("http2", [False, True])
-def test_a_handshake_under_way_leaves_no_connection(face, user, scripted, http2):
+def test_an_unfinished_handshake_leaves_no_connection(face, user, scripted, http2):
     server = scripted(on_connect=[Stall()])
     made = user(http2=http2)
-    asking = face.start(Reader(made), "step", "get", server.url.replace("http:", "https:"))
+    pending = face.start(Reader(made), "step", "get", server.url.replace("http:", "https:"))
     server.wait_for(lambda: server.connections == 1)
     face.run(made.shut)
     with pytest.raises(httpx.ConnectError):
-        asking.result(30)
+        pending.result(30)
     server.wait_for(lambda: server.open_connections == 0)

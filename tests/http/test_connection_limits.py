@@ -1,4 +1,4 @@
-"""How many connections there are at once, and who waits for one."""
+"""Limits of concurrent connections and of waiting calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from httpconn import Limits
 from tests.servers.scripted import Until, response
 
 
-def test_one_host_takes_no_more_than_its_share(face, connect, scripted):
+def test_a_host_gets_no_more_connections_than_its_limit(face, connect, scripted):
     free = threading.Event()
     busy = scripted([Until(free), response(body=b"slow")])
     other = scripted(response(body=b"quick"))
@@ -25,7 +25,7 @@ def test_one_host_takes_no_more_than_its_share(face, connect, scripted):
 
 
 @pytest.mark.parametrize("http2", [False, True])
-def test_a_full_queue_refuses_at_once(face, connect, scripted, http2):
+def test_a_full_queue_rejects_calls_at_once(face, connect, scripted, http2):
     free = threading.Event()
     server = scripted([Until(free), response(body=b"slow")])
     connection = connect(limits=Limits(max_connections=1, max_waiting=2), http2=http2)

@@ -1,4 +1,4 @@
-"""A crowd of calls, and few connections: each call has its answer."""
+"""Many calls over few connections: each call gets its own response."""
 
 from __future__ import annotations
 

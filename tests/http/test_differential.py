@@ -1,4 +1,4 @@
-"""httpconn's transports and httpx's own make the same of the same bytes, but for what is listed here."""
+"""The transports of httpconn and httpx read the same bytes in the same way, except for the listed differences."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from httpconn.http.http1protocol import HTTP11Connection
 from httpconn.testing import Step
 from tests.corpora.raw_responses import TO_GET, TO_HEAD
-from tests.http.answers import BAD, GOOD, IRREGULAR
-from tests.http.rivals import Outcome, Stage, at_random, single_bytes, split, stage, whole
+from tests.http.response_cases import BAD, GOOD, IRREGULAR
+from tests.http.rivals import Comparison, Outcome, at_random, comparison, single_bytes, split, whole
 from tests.servers.faces import FACES
 from tests.servers.scripted import Stall, response
 from tests.strategies.responses import wild_responses
@@ -25,18 +25,18 @@ CASES = {
     **{name: ("GET", raw) for name, (raw, _) in {**GOOD, **IRREGULAR, **BAD}.items()},
     **{f"HEAD, {name}": ("HEAD", raw) for name, raw in TO_HEAD.items()},
 }
-WAYS = (whole, single_bytes, at_random)
+DIVISIONS = (whole, single_bytes, at_random)
 
-Verdict = Literal["same", "refused", "accepted", "other"]
+Relation = Literal["same", "refused", "accepted", "other"]
 
 
 class Difference(NamedTuple):
-    """What our transports do with an answer, unlike httpx's, and why."""
+    """A difference between the transports of httpconn and httpx, with its reason and its cases."""
 
-    ours: Verdict
-    why: str
-    sign: bytes
-    """A regular expression for what is in such an answer."""
+    ours: Relation
+    reason: str
+    pattern: bytes
+    """A regular expression that matches the responses with the difference."""
     cases: tuple[str, ...]
 
 
@@ -44,7 +44,7 @@ DIFFERENCES = (
     Difference(
         "refused",
         "A control character in a value or the reason: invalid by RFC 9110 section 5.5 and RFC 9112 section 4, "
-        "and no good in a log or on a terminal.",
+        "and dangerous in a log or on a terminal.",
         rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]",
         (
             *("reason with DEL", "reason with ESC", "field with a bell", "field with ESC", "field with DEL"),
@@ -53,8 +53,8 @@ DIFFERENCES = (
     ),
     Difference(
         "refused",
-        "A control character in a chunk extension: invalid by RFC 9112 section 7.1.1; a lone CR there is what "
-        "smuggles chunks past readers that end the line with it.",
+        "A control character in a chunk extension: invalid by RFC 9112 section 7.1.1; a lone CR there "
+        "smuggles chunks past recipients that end the line with it.",
         rb";[^\n]*?(?:[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n))",
         ("an extension with a CR", "an extension with a control character", "NUL in a chunk extension"),
     ),
@@ -86,19 +86,20 @@ DIFFERENCES = (
     ),
     Difference(
         "refused",
-        "A number with more digits than one of 64 bits has, be they zeros: RFC 9112 section 7.1 warns of overflows.",
+        "A number with more digits than one of 64 bits has, even zeros: RFC 9112 section 7.1 warns of overflows.",
         rb"\n[0-9A-Fa-f]{17,}|: *[0-9]{20,}",
         ("chunk size of 17 digits", "chunk size of 20 digits", "length with 19 zeros before"),
     ),
     Difference(
         "accepted",
-        "White space between a chunk's size and its extension: RFC 9112 section 7.1.1 has it as BWS, to be taken.",
+        "White space between a chunk's size and its extension: RFC 9112 section 7.1.1 requires "
+        "recipients to accept it.",
         rb"\n[0-9A-Fa-f]+[ \t]+;",
         ("an extension with white space", "an extension behind a tab", "chunk extensions", "chunk extensions, quoted"),
     ),
     Difference(
         "accepted",
-        "The empty line after the last chunk is missing: the last chunk says that the body is whole. curl takes it.",
+        "The empty line after the last chunk is missing: the last chunk completes the body. curl accepts it.",
         rb"\r\n0+[ \t]*(?:;[^\n]*)?\r\n(?:[^\n]+\r\n)*\r?$",
         (
             *("no empty line after a trailer", "half an empty line after a trailer"),
@@ -107,19 +108,19 @@ DIFFERENCES = (
     ),
     Difference(
         "accepted",
-        "Framing fields in a trailer section, whatever they say: they have no meaning there (RFC 9110 section 6.5.1).",
+        "Any framing fields in a trailer section: they have no meaning there (RFC 9110 section 6.5.1).",
         rb"(?is)\n0[^\n]*\r\n.*(?:content-length|transfer-encoding):",
         ("a trailer that frames",),
     ),
     Difference(
         "other",
-        "The value of Transfer-Encoding is handed on as it came; httpx's is in lower case.",
+        "The value of Transfer-Encoding is passed on unchanged; httpx converts it to lower case.",
         rb"(?i:\ntransfer-encoding:)[ \t]*(?!chunked)(?i:chunked)",
         ("coding in capitals", "chunked, odd case"),
     ),
     Difference(
         "accepted",
-        "An empty line before the status line: RFC 9112 section 2.2 has a server ignore it, and browsers do so too.",
+        "An empty line before the status line: RFC 9112 section 2.2 lets a server ignore it, and browsers do so too.",
         rb"^(?:HTTP/1\.. 1[^\n]*\r\n\r\n)*+\r?\n",
         (
             *("100 after an empty line", "LF before", "an empty line after 100", "two empty lines before"),
@@ -129,7 +130,7 @@ DIFFERENCES = (
     Difference(
         "accepted",
         "A Transfer-Encoding that names chunked more than once, or identity, or nothing beside it: curl and browsers "
-        "take it, and it can be read in only one way.",
+        "accept it, and it has only one meaning.",
         rb"(?is)\ntransfer-encoding:(?:.*,|.*\ntransfer-encoding:|[ \t]*identity)",
         (
             *("chunked and an empty second field", "chunked and identity in two fields", "chunked, identity"),
@@ -140,20 +141,20 @@ DIFFERENCES = (
     ),
     Difference(
         "accepted",
-        "A Content-Length beside chunked, whatever it says: Transfer-Encoding overrides it (RFC 9112 section 6.3).",
+        "Any Content-Length beside chunked: Transfer-Encoding overrides it (RFC 9112 section 6.3).",
         rb"(?is)(?=.*\ntransfer-encoding:).*\ncontent-length:",
         ("chunked and a bad length",),
     ),
     Difference(
         "accepted",
-        "Content-Lengths that are the same number, though not the same digits.",
+        "Content-Length fields with the same number in different digits.",
         rb"(?is)content-length:[^\n]*(?:,|\n(?:.*\n)?content-length:)",
         ("length repeated, written differently",),
     ),
     Difference(
         "other",
-        "Of framing fields, the one that counts is handed on (RFC 9110 section 8.6, RFC 9112 section 6.3); httpx hands "
-        "on all of them.",
+        "Only the effective framing field is passed on (RFC 9110 section 8.6, RFC 9112 section 6.3); httpx passes on "
+        "all of them.",
         rb"(?is)(?=.*\ntransfer-encoding:).*\ncontent-length:|content-length:[^\n]*(?:,|\n(?:.*\n)?content-length:)",
         (
             *("304 with a length and chunked", "chunked and a length of the chunks", "chunked and a length of zero"),
@@ -162,19 +163,19 @@ DIFFERENCES = (
     ),
     Difference(
         "other",
-        "HTTP/2 in the status line of what is HTTP/1.1: the version handed on is the one that was spoken.",
+        "HTTP/2 in the status line of an HTTP/1.1 response: the version passed on is HTTP/1.1.",
         rb"HTTP/2\.0 ",
         ("HTTP/2 in clear text",),
     ),
     Difference(
         "accepted",
-        "The same without a minor version, as curl has it.",
+        "HTTP/2 in the status line without a minor version, which curl accepts.",
         rb"HTTP/2 ",
         ("version 2", "HTTP/2 without a minor version"),
     ),
     Difference(
         "other",
-        "A fold is a single space, with the white space around it (RFC 9112 section 5.2). h11 keeps what is before.",
+        "A fold and the white space around it become one space (RFC 9112 section 5.2). h11 keeps leading space.",
         rb"[ \t]\r?\n[ \t]",
         ("obs-fold in much white space",),
     ),
@@ -190,14 +191,14 @@ DIFFERENCES = (
     ),
     Difference(
         "refused",
-        "More than 64 interim responses, or more than 64 KiB of them: they would pass for progress without end.",
+        "More than 64 interim responses, or more than 64 KiB of them: without a limit, they could continue forever.",
         rb"(?s)(?:HTTP/1\.[01] 1.*){9}",
         ("a thousand of 100", "65 interim responses", "interim responses larger than a header"),
     ),
     Difference(
         "refused",
-        "A chunk extension that is none by RFC 9112 section 7.1.1: readers that look for its end in other places see "
-        "other chunks.",
+        "A chunk extension that is invalid by RFC 9112 section 7.1.1: recipients that find its end elsewhere see other "
+        "chunks.",
         rb"\n[0-9A-Fa-f]+[ \t]*;",
         (
             *("an extension above ASCII", "an extension that is empty", "an extension, quoted, open"),
@@ -212,12 +213,12 @@ DIFFERENCES = (
 
 
 @pytest.fixture(scope="module")
-def on() -> Iterator[Stage]:
-    with stage() as opened:
+def on() -> Iterator[Comparison]:
+    with comparison() as opened:
         yield opened
 
 
-def verdict(ours: Outcome, theirs: Outcome) -> Verdict:
+def relation(ours: Outcome, theirs: Outcome) -> Relation:
     if ours == theirs or (ours.error and theirs.error):
         return "same"
     if ours.error:
@@ -230,9 +231,9 @@ def one(outcomes: set[Outcome]) -> Outcome:
     return outcomes.pop()
 
 
-def ours_of(on: Stage, method: str, raw: bytes) -> Outcome:
-    """The one outcome of all faces, however the answer is cut."""
-    return one({on.deliver(rival, way(raw), method) for rival in on.ours.values() for way in WAYS})
+def ours_of(on: Comparison, method: str, raw: bytes) -> Outcome:
+    """Return the outcome, which is the same on all faces and for any division of the bytes."""
+    return one({on.deliver(rival, way(raw), method) for rival in on.ours.values() for way in DIVISIONS})
 
 
 def in_lower_case(outcome: Outcome) -> Outcome:
@@ -243,7 +244,7 @@ def in_lower_case(outcome: Outcome) -> Outcome:
     return outcome._replace(headers=tuple(headers))
 
 
-def tells_its_end(method: str, raw: bytes) -> bool:
+def has_framed_end(method: str, raw: bytes) -> bool:
     connection = HTTP11Connection()
     connection.send_head(method.encode(), b"/", [(b"Host", b"x")])
     try:
@@ -255,40 +256,42 @@ def tells_its_end(method: str, raw: bytes) -> bool:
 
 
 @pytest.mark.parametrize(("name", "method", "raw"), [(name, *case) for name, case in CASES.items()], ids=CASES)
-def test_both_make_the_same_of_an_answer_but_for_the_differences(on, name, method, raw):
+def test_both_libraries_agree_except_for_the_listed_differences(on, name, method, raw):
     ours = ours_of(on, method, raw)
-    listed: set[Verdict] = {row.ours for row in DIFFERENCES if name in row.cases} or {"same"}
-    for face, way in zip(FACES, WAYS, strict=True):
+    listed: set[Relation] = {row.ours for row in DIFFERENCES if name in row.cases} or {"same"}
+    for face, way in zip(FACES, DIVISIONS, strict=True):
         theirs = on.deliver(on.theirs[face], way(raw), method)
-        assert {verdict(ours, theirs)} == listed, (ours, theirs)
+        assert {relation(ours, theirs)} == listed, (ours, theirs)
 
 
 @pytest.mark.parametrize(("method", "raw"), CASES.values(), ids=CASES)
-def test_an_answer_means_the_same_through_a_proxy(on, method, raw):
+def test_a_response_has_the_same_meaning_through_a_proxy(on, method, raw):
     ours = on.deliver(on.ours["sync"], whole(raw), method)
-    proxied = one({on.deliver(rival, way(raw), method) for rival, way in zip(on.proxied.values(), WAYS, strict=True)})
+    proxied = one(
+        {on.deliver(rival, way(raw), method) for rival, way in zip(on.proxied.values(), DIVISIONS, strict=True)}
+    )
     assert in_lower_case(proxied) == in_lower_case(ours)
 
 
-def test_the_differences_are_those_of_answers_that_exist():
+def test_each_listed_difference_matches_its_cases():
     for row in DIFFERENCES:
         assert row.cases
         for name in row.cases:
-            assert re.search(row.sign, CASES[name][1]), name
+            assert re.search(row.pattern, CASES[name][1]), name
 
 
-ENDED = {name: case for name, case in CASES.items() if tells_its_end(*case)}
+ENDED = {name: case for name, case in CASES.items() if has_framed_end(*case)}
 
 
 @pytest.mark.parametrize(("method", "raw"), ENDED.values(), ids=ENDED)
-def test_the_end_of_an_answer_is_seen_without_that_of_the_connection(on, method, raw):
+def test_a_framed_response_ends_before_the_connection(on, method, raw):
     held: list[Step] = [*whole(raw), Stall()]
     in_time = one({on.play(rival, held, method) for rival in on.ours.values()})
     assert in_time == on.deliver(on.ours["sync"], whole(raw), method)
 
 
 @pytest.mark.parametrize(("method", "raw"), ENDED.values(), ids=ENDED)
-def test_nothing_of_an_answer_reaches_the_next(on, method, raw):
+def test_no_part_of_a_response_reaches_the_next(on, method, raw):
     for rival in on.keeping.values():
         on.play(rival, [*whole(raw)], method)
         following = on.play(rival, [response(body=b"the next")])
@@ -297,16 +300,16 @@ def test_nothing_of_an_answer_reaches_the_next(on, method, raw):
 
 @settings(deadline=None)
 @given(raw=wild_responses(), method=st.sampled_from(["GET", "HEAD"]), places=st.lists(st.integers(0, 500), max_size=8))
-def test_both_make_the_same_of_wild_answers(on, raw, method, places):
+def test_both_libraries_agree_on_generated_responses(on, raw, method, places):
     pieces = [whole(raw), single_bytes(raw), split(raw, places)]
     ours = one({on.deliver(on.ours["sync"], each, method) for each in pieces})
     theirs = on.deliver(on.theirs["sync"], whole(raw), method)
-    found = verdict(ours, theirs)
+    found = relation(ours, theirs)
     note(f"{raw!r}\nours: {ours}\ntheirs: {theirs}")
-    assert found == "same" or any(row.ours == found and re.search(row.sign, raw) for row in DIFFERENCES)
+    assert found == "same" or any(row.ours == found and re.search(row.pattern, raw) for row in DIFFERENCES)
 
 
 @settings(deadline=None)
 @given(raw=wild_responses(), places=st.lists(st.integers(0, 500), max_size=8))
-def test_wild_answers_mean_the_same_on_every_face(on, raw, places):
+def test_generated_responses_have_the_same_meaning_on_every_face(on, raw, places):
     one({on.deliver(rival, split(raw, places)) for rival in on.ours.values()})

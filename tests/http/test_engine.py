@@ -1,4 +1,4 @@
-"""The engine: kept connections, early and late answers, request bodies, and what httpx users rely on."""
+"""The engine: persistent connections, early and late responses, request bodies, and the extensions of httpx."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tests.servers.scripted import Close, Reset, Stall, Until, in_turn, response
 OK = response(body=b"ok")
 
 
-def test_bytes_that_follow_an_answer_never_become_the_next_one(face, user, scripted):
-    server = scripted(in_turn(OK + response(body=b"unasked"), OK))
+def test_bytes_after_a_response_never_become_the_next_response(face, user, scripted):
+    server = scripted(in_turn(OK + response(body=b"unexpected"), OK))
     made = user()
     for _ in range(3):
         assert face.run(made.get, server.url).content == b"ok"
     assert server.connections == 2
 
 
-def test_bytes_that_come_while_idle_never_become_the_next_answer(face, user, scripted):
+def test_bytes_on_an_idle_connection_never_become_the_next_response(face, user, scripted):
     idle = threading.Event()
-    server = scripted(in_turn([OK, Until(idle), response(body=b"unasked")], OK))
+    server = scripted(in_turn([OK, Until(idle), response(body=b"unexpected")], OK))
     made = user()
-    answer = face.run(made.get, server.url)
-    assert answer.content == b"ok"
+    received = face.run(made.get, server.url)
+    assert received.content == b"ok"
     idle.set()
-    stream = answer.extensions["network_stream"]
+    stream = received.extensions["network_stream"]
     assert select.select([stream.get_extra_info("socket")], [], [], 10)[0]
     assert stream.get_extra_info("is_readable")
     assert face.run(made.get, server.url).content == b"ok"
@@ -43,7 +43,7 @@ def test_bytes_that_come_while_idle_never_become_the_next_answer(face, user, scr
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-def test_a_body_that_has_ended_leaves_the_connection_to_the_next_one(face, user, scripted, forwarded):
+def test_a_complete_body_cannot_be_read_from_the_next_response(face, user, scripted, forwarded):
     server = scripted(in_turn(response(body=b"first"), response(body=b"second")))
     made = user(proxy=server.url if forwarded else None)
     first = face.run(made.get, server.url)
@@ -54,7 +54,7 @@ def test_a_body_that_has_ended_leaves_the_connection_to_the_next_one(face, user,
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-def test_a_body_that_was_closed_gives_nothing_more(face, user, scripted, forwarded):
+def test_a_closed_body_cannot_be_read(face, user, scripted, forwarded):
     server = scripted(in_turn(response(headers={"Content-Length": "9"}, body=b"x"), OK))
     made = user(proxy=server.url if forwarded else None)
     first = face.run(made.open, server.url)
@@ -66,7 +66,7 @@ def test_a_body_that_was_closed_gives_nothing_more(face, user, scripted, forward
 
 
 @pytest.mark.parametrize("end", [Close(), Reset()])
-def test_a_kept_connection_that_ends_with_the_next_request_is_replaced_once(face, user, scripted, end):
+def test_a_request_on_a_stale_connection_is_sent_again_once(face, user, scripted, end):
     server = scripted(in_turn(OK, [end], OK))
     made = user()
     for _ in range(2):
@@ -75,7 +75,7 @@ def test_a_kept_connection_that_ends_with_the_next_request_is_replaced_once(face
     assert server.connections == 2
 
 
-def test_a_new_connection_that_ends_unanswered_is_an_error(face, user, scripted):
+def test_a_new_connection_that_ends_without_a_response_is_an_error(face, user, scripted):
     server = scripted([Close()])
     made = user()
     with pytest.raises(httpx.RemoteProtocolError, match="Server disconnected without sending a response"):
@@ -92,7 +92,7 @@ def test_a_post_is_never_sent_twice(face, user, scripted):
     assert [request.method for request in server.requests] == ["GET", "POST"]
 
 
-def test_a_half_answer_on_a_kept_connection_is_an_error(face, user, scripted):
+def test_a_truncated_response_on_a_reused_connection_is_an_error(face, user, scripted):
     server = scripted(in_turn(OK, [b"HTTP/1.1 2", Close()]))
     made = user()
     face.run(made.get, server.url)
@@ -109,7 +109,7 @@ def test_request_bodies_with_a_length(face, user, scripted):
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "reason", "body"),
+    ("raw", "status", "reason", "body"),
     [
         (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, "", b"ok"),
         (b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", 200, "", b"ok"),
@@ -121,14 +121,14 @@ def test_request_bodies_with_a_length(face, user, scripted):
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, "Not Modified", b""),
     ],
 )
-def test_old_fashioned_answers_are_understood(face, user, scripted, answer, status, reason, body):
-    server = scripted([answer, Close()])
+def test_unusual_responses_are_accepted(face, user, scripted, raw, status, reason, body):
+    server = scripted([raw, Close()])
     got = face.run(user().get, server.url)
     assert (got.status_code, got.reason_phrase, got.content) == (status, reason, body)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "raw",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n folded\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
@@ -142,14 +142,14 @@ def test_old_fashioned_answers_are_understood(face, user, scripted, answer, stat
         b"ok",
     ],
 )
-def test_ambiguous_answers_are_refused(face, user, scripted, answer):
-    server = scripted([answer, Close()])
+def test_ambiguous_responses_are_rejected(face, user, scripted, raw):
+    server = scripted([raw, Close()])
     with pytest.raises(httpx.RemoteProtocolError):
         face.run(user().get, server.url)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "raw",
     [
         b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 6000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
@@ -157,24 +157,24 @@ def test_ambiguous_answers_are_refused(face, user, scripted, answer):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"x" * 100_000,
     ],
 )
-def test_endless_headers_end(face, user, scripted, answer):
-    server = scripted([answer, Close()])
+def test_endless_headers_are_rejected(face, user, scripted, raw):
+    server = scripted([raw, Close()])
     with pytest.raises(HeaderTooLarge) as caught:
         face.run(user().get, server.url)
     assert isinstance(caught.value, httpx.RemoteProtocolError)
 
 
-def test_a_flood_of_interim_answers_ends(face, user, scripted):
+def test_a_flood_of_interim_responses_is_rejected(face, user, scripted):
     server = scripted([b"HTTP/1.1 100 Continue\r\n\r\n" * 65, OK])
     with pytest.raises(httpx.RemoteProtocolError, match="64 interim"):
         face.run(user().get, server.url)
 
 
-def test_an_answer_that_is_left_half_way_ends_its_connection(face, user, scripted):
+def test_closing_an_incomplete_response_closes_its_connection(face, user, scripted):
     server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
     made = user()
-    answer = face.run(made.open, server.url)
-    face.run(made.close, answer)
+    received = face.run(made.open, server.url)
+    face.run(made.close, received)
     server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -188,20 +188,20 @@ def test_the_extensions_of_httpx(face, user, scripted, certificates):
 
     trace = told if face.is_async else lambda event, info: seen.append(event)
     extensions = {"trace": trace, "target": b"/as/../it%2fis", "sni_hostname": "localhost"}
-    answer = face.run(lambda: made.open(server.url, extensions=extensions))
-    stream = answer.extensions["network_stream"]
-    assert answer.extensions["http_version"] == b"HTTP/1.1"
+    received = face.run(lambda: made.open(server.url, extensions=extensions))
+    stream = received.extensions["network_stream"]
+    assert received.extensions["http_version"] == b"HTTP/1.1"
     assert stream.get_extra_info("server_addr") == ("127.0.0.1", server.port)
     assert stream.get_extra_info("ssl_object").version().startswith("TLS")
     assert isinstance(stream.get_extra_info("socket"), socket.socket)
-    assert face.run(made.read, answer) == b"ok"
+    assert face.run(made.read, received) == b"ok"
     assert server.requests[0].target == b"/as/../it%2fis"
     assert seen[0] == "connection.connect_tcp.started"
     assert "connection.start_tls.complete" in seen
     assert seen[-1] == "http11.response_closed.complete"
 
 
-def test_connections_verified_for_one_name_serve_no_other(face, user, scripted, certificates):
+def test_a_connection_verified_for_one_name_serves_no_other_name(face, user, scripted, certificates):
     server = scripted(OK, tls=certificates.good)
     made = user(ssl_context=certificates.trust())
     face.run(made.get, server.url)
@@ -209,28 +209,28 @@ def test_connections_verified_for_one_name_serve_no_other(face, user, scripted, 
     assert server.connections == 2
 
 
-def test_idle_connections_are_kept_up_to_their_number(face, user, scripted):
+def test_idle_connections_are_kept_up_to_the_limit(face, user, scripted):
     server = scripted(OK)
     made = user(limits=Limits(max_keepalive_connections=1))
-    answers = [face.run(made.open, server.url) for _ in range(3)]
-    for answer in answers:
-        face.run(made.read, answer)
+    responses = [face.run(made.open, server.url) for _ in range(3)]
+    for each in responses:
+        face.run(made.read, each)
     server.wait_for(lambda: server.open_connections == 1)
 
 
-def test_another_scheme_is_refused(face, user):
+def test_another_scheme_is_rejected(face, user):
     with pytest.raises(httpx.UnsupportedProtocol):
         face.run(user().get, "ftp://example.com/")
 
 
 @pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("url", ["http://127.0.0.1:70000/", "https://localhost:65616/"])
-def test_a_port_that_does_not_exist_is_refused(face, user, url, http2):
+def test_an_invalid_port_is_rejected(face, user, url, http2):
     with pytest.raises(httpx.LocalProtocolError, match="is not from 1 to 65535"):
         face.run(user(http2=http2).get, url)
 
 
-def test_a_bad_request_is_told_before_it_is_sent(face, user, scripted):
+def test_an_invalid_request_is_rejected_before_it_is_sent(face, user, scripted):
     server = scripted(OK)
     made = user()
     with pytest.raises(httpx.LocalProtocolError):
@@ -240,7 +240,7 @@ def test_a_bad_request_is_told_before_it_is_sent(face, user, scripted):
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-def test_what_a_request_could_not_say_is_not_quoted(face, user, scripted, forwarded):
+def test_errors_do_not_quote_invalid_header_values(face, user, scripted, forwarded):
     server = scripted(OK)
     made = user(proxy=server.url if forwarded else None)
     secret = "S3CRET"
@@ -249,7 +249,7 @@ def test_what_a_request_could_not_say_is_not_quoted(face, user, scripted, forwar
     assert secret not in "".join(traceback.format_exception(caught.value))
 
 
-def test_messages_quote_little_of_what_a_peer_says(face, user, scripted):
+def test_errors_quote_only_the_start_of_a_reason_phrase(face, user, scripted):
     proxy = scripted(b"HTTP/1.1 403 \xc2\x85\xc3\xa4" + b"x" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n")
     with pytest.raises(httpx.ProxyError) as caught:
         face.run(user(proxy=proxy.url).get, "https://anything.example/")
@@ -258,7 +258,7 @@ def test_messages_quote_little_of_what_a_peer_says(face, user, scripted):
 
 
 class Interrupting(str):
-    """Asked for its hash in the midst of the pool's bookkeeping, where the collector may run finalizers as well."""
+    """A string whose hash method runs a finalizer while the pool changes, as the garbage collector may do."""
 
     def __new__(cls, finalizer):
         made = super().__new__(cls, "any")
@@ -270,7 +270,7 @@ class Interrupting(str):
         return 0
 
 
-def test_a_finalizer_may_close_an_answer_in_the_midst_of_the_bookkeeping(face, user, scripted):
+def test_a_finalizer_may_close_a_response_while_the_pool_changes(face, user, scripted):
     server = scripted([response(headers={"Content-Length": "9"}, body=b"x"), Stall()])
     other = scripted(OK)
     made = user()
@@ -281,7 +281,7 @@ def test_a_finalizer_may_close_an_answer_in_the_midst_of_the_bookkeeping(face, u
     assert made.transport.stats.open == 1
 
 
-def test_an_empty_chunked_body_has_its_end(face, user, application):
+def test_an_empty_chunked_request_body_is_terminated(face, user, application):
     made = user()
     for _ in range(2):
         face.run(lambda: made.get(application, headers={"Transfer-Encoding": "chunked"}))
@@ -289,7 +289,7 @@ def test_an_empty_chunked_body_has_its_end(face, user, application):
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-def test_a_method_that_is_no_ascii_is_refused(face, user, scripted, forwarded):
+def test_a_method_with_other_than_ascii_characters_is_rejected(face, user, scripted, forwarded):
     server = scripted(OK)
     made = user(proxy=server.url if forwarded else None)
 
@@ -301,13 +301,13 @@ def test_a_method_that_is_no_ascii_is_refused(face, user, scripted, forwarded):
         face.run(ask)
 
 
-def test_a_timeout_beyond_what_systems_can_wait_is_none(face, user, scripted):
+def test_a_timeout_above_the_maximum_of_the_system_works(face, user, scripted):
     server, made = scripted(OK), user()
     assert face.run(lambda: made.get(server.url, timeout=3e6)).content == b"ok"
 
 
 @pytest.mark.parametrize("script", [[Close()], [Reset()], b"HTTP/1.1 200 OK\rbare\r\n\r\n"])
-def test_an_error_that_is_dropped_is_freed_without_the_collector(face, user, scripted, script):
+def test_a_dropped_error_is_freed_without_the_garbage_collector(face, user, scripted, script):
     server = scripted(script)
     made = user()
     kept = []

@@ -1,4 +1,4 @@
-"""What a request through the transports gives, on sync, asyncio and trio."""
+"""Requests through the transports, on sync, asyncio and trio."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LONG = b"x" * 1_000_000
 
 def test_a_plain_client_works_with_the_defaults(face, user, scripted):
     server = scripted(response(headers={"X-A": "1"}, body=b"ok"))
-    answer = face.run(user().get, server.url_for("/a%2Fb?x=%7e"))
-    assert (answer.status_code, answer.headers["x-a"], answer.content) == (200, "1", b"ok")
+    received = face.run(user().get, server.url_for("/a%2Fb?x=%7e"))
+    assert (received.status_code, received.headers["x-a"], received.content) == (200, "1", b"ok")
     assert server.requests[0].target == b"/a%2Fb?x=%7e"
 
 
-def test_the_target_extension_is_sent_as_it_is(face, user, scripted):
+def test_the_target_extension_is_sent_unchanged(face, user, scripted):
     server = scripted(response())
     made = user()
 
@@ -62,7 +62,7 @@ def test_a_connection_that_the_server_ended_while_idle_is_replaced(face, user, s
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
-def test_so_many_idle_connections_are_kept(face, user, kept):
+def test_the_limit_of_idle_connections(face, user, kept):
     with ScriptedServer(response()) as one, ScriptedServer(response()) as two, ScriptedServer(response()) as three:
         made = user(limits=Limits(max_connections=3, max_keepalive_connections=kept))
         servers = (one, two, three)
@@ -73,35 +73,35 @@ def test_so_many_idle_connections_are_kept(face, user, kept):
         assert [server.open_connections for server in servers] == [0] * (3 - kept) + [1] * kept
 
 
-def test_by_default_as_many_idle_connections_are_kept_as_there_may_be(face, user, scripted):
+def test_by_default_all_idle_connections_are_kept(face, user, scripted):
     server = scripted(response(body=b"ok"))
     made = user(limits=Limits(max_connections=30))
     for _ in range(2):
-        answers = [face.run(made.open, server.url) for _ in range(30)]
-        for answer in answers:
-            face.run(made.read, answer)
+        responses = [face.run(made.open, server.url) for _ in range(30)]
+        for each in responses:
+            face.run(made.read, each)
     assert server.connections == 30
 
 
-def test_busy_connections_do_not_count_as_kept(face, user, scripted):
+def test_busy_connections_do_not_count_as_idle(face, user, scripted):
     server = scripted(response(body=LONG))
     made = user(limits=Limits(max_connections=5, max_keepalive_connections=1))
     busy = [face.run(made.open, server.url) for _ in range(4)]
     face.run(made.get, server.url)
     face.run(made.get, server.url)
     assert server.connections == 5
-    for answer in busy:
-        face.run(made.close, answer)
+    for received in busy:
+        face.run(made.close, received)
 
 
-def test_leaving_a_body_half_way_frees_the_place_and_ends_the_connection(face, user, scripted):
+def test_closing_an_incomplete_body_frees_the_slot_and_closes_the_connection(face, user, scripted):
     server = scripted(response(body=LONG * 5))
     made = user(limits=Limits(max_connections=1))
     for _ in range(3):
-        answer = face.run(made.open, server.url)
-        assert face.run(made.first_bytes, answer)
-        face.run(made.close, answer)
-        del answer
+        received = face.run(made.open, server.url)
+        assert face.run(made.first_bytes, received)
+        face.run(made.close, received)
+        del received
         gc.collect()
     server.wait_for(lambda: server.open_connections == 0)
 
@@ -124,7 +124,7 @@ def test_closing_the_client_ends_connections_in_use(face, user, scripted):
         ([response(headers={"Content-Length": "10"}, body=b"x"), Pause(0.05), Reset()], httpx.ReadError),
     ],
 )
-def test_what_breaks_raises_the_error_of_httpx_and_frees_the_place(face, user, scripted, script, error):
+def test_a_failed_exchange_raises_the_error_of_httpx_and_frees_the_slot(face, user, scripted, script, error):
     server = scripted(in_turn(script, script, response(body=b"ok")))
     made = user(limits=Limits(max_connections=1))
     for _ in range(2):
@@ -133,15 +133,15 @@ def test_what_breaks_raises_the_error_of_httpx_and_frees_the_place(face, user, s
     assert face.run(made.get, server.url).content == b"ok"
 
 
-def test_a_read_timeout_bounds_each_wait(face, user, scripted):
+def test_a_read_timeout_limits_each_wait(face, user, scripted):
     server = scripted([Stall()])
     made = user()
     with pytest.raises(httpx.ReadTimeout):
         face.run(lambda: made.get(server.url, timeout=httpx.Timeout(5, read=0.05)))
 
 
-def test_a_read_allowance_bounds_the_whole_header(face, user, scripted):
-    # Each byte comes in time, the header never does.
+def test_a_float_timeout_limits_the_whole_head(face, user, scripted):
+    # Each byte arrives in time, but the head never completes.
     server = scripted([b"HTTP/1.1 200 OK\r\nX: ", *(step for _ in range(2000) for step in (b"x", Pause(0.01)))])
     made = user()
 
@@ -152,7 +152,7 @@ def test_a_read_allowance_bounds_the_whole_header(face, user, scripted):
         face.run(visit)
 
 
-def test_an_allowance_that_is_used_up_fails_at_once(face, user, scripted):
+def test_an_expired_float_timeout_fails_at_once(face, user, scripted):
     server = scripted(response())
     made = user()
 
@@ -164,7 +164,7 @@ def test_an_allowance_that_is_used_up_fails_at_once(face, user, scripted):
             face.run(visit, phase)
 
 
-def test_a_place_at_the_gate_is_awaited_no_longer_than_the_pool_timeout(face, user, scripted):
+def test_the_pool_timeout_limits_the_wait_for_a_connection(face, user, scripted):
     server = scripted([response(headers={"Content-Length": "10"}, body=b"x"), Stall()])
     made = user(limits=Limits(max_connections=1))
     holder = face.run(made.open, server.url)
@@ -173,7 +173,7 @@ def test_a_place_at_the_gate_is_awaited_no_longer_than_the_pool_timeout(face, us
     face.run(made.close, holder)
 
 
-def test_who_waits_gets_the_place_of_who_leaves(face, user, scripted):
+def test_waiting_requests_get_the_slot_of_a_closed_response(face, user, scripted):
     server = scripted(in_turn(response(body=LONG), response(body=b"ok")))
     made = user(limits=Limits(max_connections=1))
     holder = face.run(made.open, server.url)
@@ -223,7 +223,7 @@ def test_names_are_resolved(face, user, scripted):
     assert face.run(user().get, f"http://localhost:{server.port}/").content == b"ok"
 
 
-def test_a_name_that_no_resolver_takes_is_a_connect_error(face, user):
+def test_an_invalid_host_name_is_a_connect_error(face, user):
     with pytest.raises(httpx.ConnectError):
         face.run(user().get, f"http://{'a' * 64}.example/")
 
@@ -233,15 +233,15 @@ def test_local_address_and_socket_options_are_honoured(face, user, scripted):
     made = user(local_address="127.0.0.2", socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)])
 
     async def visit():
-        answer = await made.open(server.url)
-        stream = answer.extensions["network_stream"]
+        received = await made.open(server.url)
+        stream = received.extensions["network_stream"]
         sock = stream.get_extra_info("socket")
         found = stream.get_extra_info("client_addr")[0], stream.get_extra_info("server_addr")[1]
         options = [
             sock.getsockopt(*option)
             for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE))
         ]
-        await made.close(answer)
+        await made.close(received)
         return found, options
 
     (local, port), options = face.run(visit)
@@ -279,13 +279,13 @@ def test_https(face, user, scripted, certificates):
         assert face.run(made.get, f"https://{host}:{server.port}/").content == LONG
 
 
-def test_the_stream_tells_of_its_tls(face, user, scripted, certificates):
+def test_the_network_stream_has_the_tls_object(face, user, scripted, certificates):
     server = scripted(response(), tls=certificates.good)
     made = user(ssl_context=certificates.trust())
-    answer = face.run(made.open, server.url)
-    tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+    received = face.run(made.open, server.url)
+    tls = received.extensions["network_stream"].get_extra_info("ssl_object")
     assert tls.version() == "TLSv1.3"
-    face.run(made.close, answer)
+    face.run(made.close, received)
 
 
 @pytest.mark.parametrize("which", ["wrong_host", "expired", "unknown_authority"])
@@ -300,13 +300,13 @@ def test_a_bad_certificate_is_a_connect_error_before_anything_is_sent(face, user
     server.wait_for(lambda: server.open_connections == 0)
 
 
-def test_a_server_that_speaks_no_tls(face, user, scripted):
+def test_a_server_without_tls_is_a_connect_error(face, user, scripted):
     server = scripted(on_connect=[b"220 hello\r\n", Stall()])
     with pytest.raises(httpx.ConnectError):
         face.run(user().get, server.url.replace("http:", "https:"))
 
 
-def test_the_handshake_shares_the_time_for_connecting(face, user, scripted):
+def test_the_connect_timeout_includes_the_handshake(face, user, scripted):
     server = scripted(on_connect=[Stall()])
     made = user()
 
@@ -321,11 +321,11 @@ def test_the_handshake_shares_the_time_for_connecting(face, user, scripted):
 
 def test_http2(face, user, http2_server, certificates):
     made = user(ssl_context=certificates.trust(), http2=True)
-    answer = face.run(made.get, http2_server)
-    assert answer.http_version == "HTTP/2"
+    received = face.run(made.get, http2_server)
+    assert received.http_version == "HTTP/2"
 
 
-def test_a_bad_proxy_is_refused_without_its_secrets():
+def test_an_invalid_proxy_is_rejected_without_its_secrets():
     for proxy in ("ftp://user:secret@host:1", "http://user:secret@", "http://user:secret@h:x", 5):
         with pytest.raises(InvalidRequest) as caught:
             HTTPTransport(proxy=proxy)
@@ -333,7 +333,7 @@ def test_a_bad_proxy_is_refused_without_its_secrets():
 
 
 def _start(face, made, url):
-    """A GET beside the test."""
+    """Start a GET that runs concurrently with the test."""
     return face.start(_Getter(made), "fetch", url)
 
 
@@ -359,7 +359,7 @@ class _Getter:
     ],
 )
 @pytest.mark.parametrize("moment", ["started", "complete"])
-def test_a_trace_that_fails_leaves_nothing_open(face, user, certificates, step, moment):
+def test_a_failing_trace_callback_leaves_no_connection_open(face, user, certificates, step, moment):
     class Failure(Exception):
         pass
 

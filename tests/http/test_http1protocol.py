@@ -1,4 +1,4 @@
-"""What a user of an HTTP/1.1 connection relies on: the answer the server meant, or an error; never another's."""
+"""The HTTP/1.1 protocol: a caller gets the response to its request or an error, never another response."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from httpconn.errors import Disconnected, HeaderTooLarge
-from httpconn.errors import MalformedRequest as LocalProtocolError
-from httpconn.errors import ProtocolError as RemoteProtocolError
+from httpconn.errors import Disconnected, HeaderTooLarge, MalformedRequest, ProtocolError
 from httpconn.errors import TruncatedBody as Truncated
 from httpconn.http.http1protocol import Head, HTTP11Connection
-from tests.http.answers import BAD, CHUNKED, GOOD, HELLO, IRREGULAR, OK, Answer
+from tests.http.response_cases import BAD, CHUNKED, GOOD, HELLO, IRREGULAR, OK, Expected
 
 HOST = [(b"Host", b"example.com")]
 READABLE = {**GOOD, **IRREGULAR}
-EVERY_ANSWER = {name: raw for name, (raw, _) in [*READABLE.items(), *BAD.items()]}
+EVERY_RESPONSE = {name: raw for name, (raw, _) in [*READABLE.items(), *BAD.items()]}
 
 
 class Outcome(NamedTuple):
@@ -31,24 +29,24 @@ class Outcome(NamedTuple):
     error: type[Exception] | None
 
 
-def asked(method: bytes = b"GET", *, strict: bool = False) -> HTTP11Connection:
+def begun(method: bytes = b"GET", *, strict: bool = False) -> HTTP11Connection:
     connection = HTTP11Connection(strict=strict)
     connection.send_head(method, b"/", HOST)
     return connection
 
 
-def outcome(pieces: list[bytes], *, method: bytes = b"GET", strict: bool = False) -> Outcome:
-    """What is made of the pieces, and of the connection's end if the answer has not ended before."""
-    connection = asked(method, strict=strict)
+def outcome(parts: list[bytes], *, method: bytes = b"GET", strict: bool = False) -> Outcome:
+    """Return the outcome of receiving the parts, and then the end of the connection if the response is incomplete."""
+    connection = begun(method, strict=strict)
     body = b""
     error = None
     try:
-        for piece in pieces:
-            connection.receive(piece)
+        for part in parts:
+            connection.receive(part)
             body += connection.take_body()
         if not connection.complete:
             connection.receive(b"")
-    except (RemoteProtocolError, HeaderTooLarge, Disconnected) as caught:
+    except (ProtocolError, HeaderTooLarge, Disconnected) as caught:
         error = type(caught)
         body += connection.take_body()
     return Outcome(connection.head, body, connection.complete, connection.reusable, connection.close_delimited, error)
@@ -69,7 +67,7 @@ def split(raw: bytes, places: list[int]) -> list[bytes]:
 
 @pytest.mark.parametrize("cut", [whole, single_bytes])
 @pytest.mark.parametrize(("raw", "expected"), READABLE.values(), ids=READABLE)
-def test_a_response_that_can_be_read_in_one_way_is_read(raw, expected: Answer, cut):
+def test_a_response_with_one_meaning_is_accepted(raw, expected: Expected, cut):
     result = outcome(cut(raw))
     assert result.error is None
     assert result.head is not None
@@ -81,13 +79,13 @@ def test_a_response_that_can_be_read_in_one_way_is_read(raw, expected: Answer, c
 
 
 @pytest.mark.parametrize(("raw", "_"), IRREGULAR.values(), ids=IRREGULAR)
-def test_strict_framing_rejects_what_is_irregular(raw, _):
+def test_strict_framing_rejects_irregular_responses(raw, _):
     assert outcome(whole(raw), strict=True) == outcome(single_bytes(raw), strict=True)
-    assert outcome(whole(raw), strict=True).error is RemoteProtocolError
+    assert outcome(whole(raw), strict=True).error is ProtocolError
 
 
 @pytest.mark.parametrize(("raw", "_"), GOOD.values(), ids=GOOD)
-def test_strict_framing_takes_all_else(raw, _):
+def test_strict_framing_accepts_regular_responses(raw, _):
     assert outcome(whole(raw), strict=True) == outcome(whole(raw))
 
 
@@ -100,7 +98,7 @@ def test_the_version_is_one_of_http_1(raw):
 
 @pytest.mark.parametrize("cut", [whole, single_bytes])
 @pytest.mark.parametrize(("raw", "expected"), BAD.values(), ids=BAD)
-def test_a_bad_answer_is_refused(raw, expected, cut):
+def test_an_invalid_response_is_rejected(raw, expected, cut):
     result = outcome(cut(raw))
     assert issubclass(result.error, expected)
     assert (result.error is Truncated) is (expected is Truncated)
@@ -111,11 +109,11 @@ def test_a_bad_answer_is_refused(raw, expected, cut):
 @settings(deadline=None)
 @given(
     method=st.sampled_from([b"GET", b"HEAD"]),
-    name=st.sampled_from(sorted(EVERY_ANSWER)),
+    name=st.sampled_from(sorted(EVERY_RESPONSE)),
     places=st.lists(st.integers(0, 80_000), max_size=12),
 )
-def test_the_pieces_do_not_matter(method, name, places):
-    raw = EVERY_ANSWER[name]
+def test_the_division_into_parts_does_not_matter(method, name, places):
+    raw = EVERY_RESPONSE[name]
     assert outcome(split(raw, places), method=method) == outcome(whole(raw), method=method)
 
 
@@ -137,7 +135,7 @@ SHORT = {name: case for name, case in READABLE.items() if len(case[0]) < 1000}
 
 
 @pytest.mark.parametrize(("raw", "expected"), SHORT.values(), ids=SHORT)
-def test_a_cut_is_an_error_wherever_it_is(raw, expected: Answer):
+def test_truncation_at_any_byte_is_an_error(raw, expected: Expected):
     for end in range(len(raw)):
         result = outcome(whole(raw[:end]))
         if result.error is None:
@@ -149,13 +147,13 @@ def test_a_cut_is_an_error_wherever_it_is(raw, expected: Answer):
 
 
 @pytest.mark.parametrize(("raw", "_"), SHORT.values(), ids=SHORT)
-def test_an_answer_may_come_in_any_two_pieces(raw, _):
+def test_a_response_may_arrive_in_any_two_parts(raw, _):
     in_one = outcome([raw])
     assert all(outcome([raw[:place], raw[place:]]) == in_one for place in range(1, len(raw)))
 
 
 @pytest.mark.parametrize("raw", [OK + b"Content-Length: 5\r\n\r\n", CHUNKED, OK + b"\r\n"])
-def test_an_answer_to_head_has_no_body(raw):
+def test_a_response_to_head_has_no_body(raw):
     assert outcome([raw], method=b"HEAD")[1:] == (b"", True, True, False, None)
     assert outcome([raw + b"hello"], method=b"HEAD")[1:] == (b"", True, False, False, None)
 
@@ -167,13 +165,13 @@ def test_one_connection_serves_many_exchanges():
         assert not connection.complete
         assert not connection.has_response
         assert connection.head is None
-        for piece in split(raw, [number, number * 7]):
-            connection.receive(piece)
+        for part in split(raw, [number, number * 7]):
+            connection.receive(part)
         assert connection.reusable
 
 
-def test_what_was_not_taken_never_becomes_the_next_body():
-    connection = asked()
+def test_untaken_bytes_never_become_part_of_the_next_body():
+    connection = begun()
     connection.receive(OK + HELLO)
     connection.send_head(b"GET", b"/", HOST)
     connection.receive(OK + b"Content-Length: 3\r\n\r\nbye")
@@ -182,12 +180,12 @@ def test_what_was_not_taken_never_becomes_the_next_body():
 
 @pytest.mark.parametrize("late", [OK + HELLO, b"\r\n", b""])
 def test_bytes_and_the_end_between_exchanges_end_the_connection(late):
-    connection = asked()
+    connection = begun()
     connection.receive(OK + HELLO)
     connection.receive(late)
     assert connection.complete
     assert not connection.reusable
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(MalformedRequest):
         connection.send_head(b"GET", b"/", HOST)
     assert connection.take_body() == b"hello"
 
@@ -199,12 +197,12 @@ def test_bytes_before_the_first_request_end_the_connection():
     assert not connection.reusable
 
 
-def test_whether_anything_was_answered():
-    connection = asked()
+def test_has_response_after_the_first_byte():
+    connection = begun()
     with pytest.raises(Disconnected):
         connection.receive(b"")
     assert not connection.has_response
-    connection = asked()
+    connection = begun()
     connection.receive(b"H")
     with pytest.raises(Truncated):
         connection.receive(b"")
@@ -212,17 +210,17 @@ def test_whether_anything_was_answered():
 
 
 def test_a_broken_connection_stays_broken():
-    connection = asked()
-    with pytest.raises(RemoteProtocolError):
+    connection = begun()
+    with pytest.raises(ProtocolError):
         connection.receive(CHUNKED + b"nonsense")
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(ProtocolError):
         connection.receive(b"5\r\nhello\r\n0\r\n\r\n")
     assert connection.take_body() == b""
     assert not connection.complete
 
 
-def test_an_ended_chunked_body_says_nothing_of_the_next():
-    connection = asked()
+def test_a_chunked_body_does_not_affect_the_next_response():
+    connection = begun()
     connection.receive(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n")
     connection.send_head(b"GET", b"/", HOST)
     connection.receive(OK + b"Content-Length: 6\r\n\r\nhello")
@@ -230,21 +228,21 @@ def test_an_ended_chunked_body_says_nothing_of_the_next():
         connection.receive(b"")
 
 
-def test_the_limits_can_be_chosen():
+def test_custom_limits():
     connection = HTTP11Connection(max_headers=1, max_header_bytes=100)
     connection.send_head(b"GET", b"/", HOST)
     connection.receive(OK + HELLO)
     connection.send_head(b"GET", b"/", HOST)
-    with pytest.raises((RemoteProtocolError, HeaderTooLarge)):
+    with pytest.raises((ProtocolError, HeaderTooLarge)):
         connection.receive(OK + b"A: b\r\n" + HELLO)
     connection = HTTP11Connection(max_header_bytes=100)
     connection.send_head(b"GET", b"/", HOST)
-    with pytest.raises((RemoteProtocolError, HeaderTooLarge)):
+    with pytest.raises((ProtocolError, HeaderTooLarge)):
         connection.receive(OK + b"A: " + b"x" * 81)
 
 
-def test_a_flood_of_extensions_is_paid_for_by_data():
-    connection = asked()
+def test_data_offsets_chunk_extensions():
+    connection = begun()
     connection.receive(CHUNKED)
     for _ in range(1000):
         connection.receive(b"800;" + b"x" * 1000 + b"\r\n" + b"!" * 2048 + b"\r\n")
@@ -253,7 +251,7 @@ def test_a_flood_of_extensions_is_paid_for_by_data():
 
 
 def test_a_body_is_received_directly():
-    connection = asked()
+    connection = begun()
     assert connection.direct_remaining is None
     connection.receive(OK + b"Content-Length: 10\r\n\r\nabc")
     assert connection.take_body() == b"abc"
@@ -262,15 +260,15 @@ def test_a_body_is_received_directly():
     connection.receive(b"d")
     assert connection.direct_remaining == 2
     for wrong in (3, -1):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(MalformedRequest):
             connection.received_direct(wrong)
     connection.received_direct(2)
     assert connection.direct_remaining is None
     assert connection.reusable
 
 
-def test_a_body_received_directly_can_be_cut():
-    connection = asked()
+def test_a_body_received_directly_can_be_truncated():
+    connection = begun()
     connection.receive(OK + b"Content-Length: 10\r\n\r\n")
     connection.received_direct(9)
     with pytest.raises(Truncated):
@@ -279,7 +277,7 @@ def test_a_body_received_directly_can_be_cut():
 
 @pytest.mark.parametrize("raw", [CHUNKED + b"5\r\nhe", OK + b"\r\nhe"])
 def test_other_bodies_are_not_received_directly(raw):
-    connection = asked()
+    connection = begun()
     connection.receive(raw)
     assert connection.direct_remaining is None
 
@@ -300,20 +298,20 @@ def test_a_dropped_connection_is_freed_without_the_garbage_collector():
 # Requests.
 
 
-def test_a_request_is_written_as_given():
+def test_a_request_is_encoded_unchanged():
     head = HTTP11Connection().send_head(b"GET", b"/a%2Fb?c=d", [(b"Host", b"h:8080"), (b"X-y", b"\xe4"), (b"Z", b"")])
     assert head == b"GET /a%2Fb?c=d HTTP/1.1\r\nHost: h:8080\r\nX-y: \xe4\r\nZ: \r\n\r\n"
 
 
-def test_a_request_that_repeats_headers_is_written_anew():
-    connection = asked()
+def test_a_request_with_changed_headers_is_encoded_again():
+    connection = begun()
     for headers in (HOST, [*HOST, (b"A", b"1")], [*HOST, (b"A", b"2")], HOST):
         connection.receive(OK + HELLO)
         head = connection.send_head(b"GET", b"/", headers)
         assert head == b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % field for field in headers) + b"\r\n"
 
 
-def test_headers_that_the_caller_changes_are_seen():
+def test_changes_of_the_header_list_are_noticed():
     headers = HOST.copy()
     connection = HTTP11Connection()
     connection.send_head(b"GET", b"/", headers)
@@ -329,8 +327,8 @@ def test_headers_that_the_caller_changes_are_seen():
         *[(b"GET", b"/\n"), (b"GET", b"/\0"), (b"GET", b"/\xe4"), (b"G\rT", b"/"), (b"CONNECT", b"example.com:443")],
     ],
 )
-def test_a_request_line_that_cannot_be_sent(method, target):
-    with pytest.raises(LocalProtocolError):
+def test_an_invalid_request_line_is_rejected(method, target):
+    with pytest.raises(MalformedRequest):
         HTTP11Connection().send_head(method, target, HOST)
 
 
@@ -345,9 +343,9 @@ def test_a_request_line_that_cannot_be_sent(method, target):
         [*HOST, (b"Transfer-Encoding", b"gzip")],
     ],
 )
-def test_headers_that_cannot_be_sent(fields):
+def test_invalid_request_headers_are_rejected(fields):
     connection = HTTP11Connection()
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(MalformedRequest):
         connection.send_head(b"GET", b"/", fields)
     assert connection.reusable
 
@@ -356,9 +354,9 @@ def test_a_body_of_declared_length():
     connection = HTTP11Connection()
     connection.send_head(b"POST", b"/", [*HOST, (b"Content-Length", b"5")])
     assert connection.send_body(b"hel") == b"hel"
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(MalformedRequest):
         connection.end_body()
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(MalformedRequest):
         connection.send_body(b"lo!")
     assert connection.send_body(b"lo") == b"lo"
     assert connection.end_body() == b""
@@ -370,19 +368,19 @@ def test_a_body_in_chunks():
     assert connection.send_body(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
     assert connection.send_body(b"") == b""
     assert connection.end_body() == b"0\r\n\r\n"
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(MalformedRequest):
         connection.send_body(b"more")
 
 
 def test_no_body_is_sent_unless_declared():
-    connection = asked()
-    with pytest.raises(LocalProtocolError):
+    connection = begun()
+    with pytest.raises(MalformedRequest):
         connection.send_body(b"x")
     assert connection.end_body() == b""
 
 
 @pytest.mark.parametrize("framing", [(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")])
-def test_an_early_answer_leaves_the_request_to_be_finished(framing):
+def test_after_an_early_response_the_request_can_be_completed(framing):
     connection = HTTP11Connection()
     connection.send_head(b"POST", b"/", [*HOST, framing])
     connection.receive(OK + HELLO)
@@ -393,7 +391,7 @@ def test_an_early_answer_leaves_the_request_to_be_finished(framing):
     assert connection.reusable
 
 
-def test_a_request_that_says_close_is_the_last():
+def test_a_request_with_connection_close_is_the_last():
     connection = HTTP11Connection()
     connection.send_head(b"GET", b"/", [*HOST, (b"Connection", b"close")])
     connection.receive(OK + HELLO)
@@ -402,6 +400,6 @@ def test_a_request_that_says_close_is_the_last():
 
 
 def test_requests_are_not_pipelined():
-    connection = asked()
-    with pytest.raises(LocalProtocolError):
+    connection = begun()
+    with pytest.raises(MalformedRequest):
         connection.send_head(b"GET", b"/", HOST)

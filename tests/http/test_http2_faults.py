@@ -1,4 +1,4 @@
-"""HTTP/2 servers that break the protocol: it is always said to be their fault."""
+"""HTTP/2 servers that violate the protocol: the error is always a remote one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.http.frames import (
 )
 
 FAULTS = {
-    "a status that is no number": headers(literal(STATUS, b"abc")) + data(b"ok"),
-    "a length that is no number": headers(STATUS_200 + literal(CONTENT_LENGTH, b"x")) + data(b"ok"),
+    "a status that is not a number": headers(literal(STATUS, b"abc")) + data(b"ok"),
+    "a length that is not a number": headers(STATUS_200 + literal(CONTENT_LENGTH, b"x")) + data(b"ok"),
     "a length that is not the body's": headers(STATUS_200 + literal(CONTENT_LENGTH, b"9")) + data(b"ok"),
     "a header that cannot be unpacked": headers(b"\xff\xff\xff\xff\xff\xff"),
     "a body before the header": data(b"ok"),
@@ -32,7 +32,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
+def test_a_protocol_violation_is_a_remote_protocol_error(face, user, certificates, fault):
     with http2_peer(certificates, FAULTS[fault]) as url:
         made = user(http2=True, ssl_context=certificates.trust())
         with pytest.raises(httpx.RemoteProtocolError) as caught:
@@ -43,15 +43,15 @@ def test_it_is_an_error_of_the_remote_side(face, user, certificates, fault):
 
 def test_a_response_that_begins_before_goaway_continues(face, connect, certificates):
     """RFC 9113 section 6.8: the server processes the streams up to the last one that it names."""
-    rest = headers(STATUS_200) + data(b"ok")
-    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=1).serialize() + rest) as url:
+    remaining = headers(STATUS_200) + data(b"ok")
+    with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=1).serialize() + remaining) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert face.get_bytes(connection, url) == b"ok"
         assert face.get_bytes(connection, url) == b"ok"
         assert connection.stats().connections.made == 2
 
 
-def test_a_server_that_goes_away_before_it_processes_any_request(face, connect, certificates):
+def test_goaway_before_any_request_was_processed_is_retried(face, connect, certificates):
     with http2_peer(certificates, frames.GoAwayFrame(0, last_stream_id=0).serialize()) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=RetryPolicy(attempts=2, backoff=0))
         with pytest.raises(httpconn.ReadFailed) as caught:
@@ -59,7 +59,7 @@ def test_a_server_that_goes_away_before_it_processes_any_request(face, connect, 
         assert caught.value.attempts == 2
 
 
-def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_server, certificates):
+def test_an_invalid_request_header_is_a_local_protocol_error(face, user, http2_server, certificates):
     made = user(http2=True, ssl_context=certificates.trust())
     with pytest.raises(httpx.LocalProtocolError) as caught:
         face.run(lambda: made.open(http2_server, headers={"TE": "SECRET"}))
@@ -67,7 +67,7 @@ def test_a_header_that_must_not_be_sent_is_an_error_of_ours(face, user, http2_se
 
 
 def streamed(face, parts):
-    """A body that can be had once."""
+    """Return a body that can be read only once."""
 
     async def async_parts():
         for part in parts:
@@ -76,7 +76,7 @@ def streamed(face, parts):
     return async_parts() if face.is_async else parts
 
 
-def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server, certificates):
+def test_an_error_of_the_request_body_is_raised_unchanged(face, user, http2_server, certificates):
     made = user(http2=True, ssl_context=certificates.trust())
 
     def parts():
@@ -88,11 +88,11 @@ def test_an_error_of_the_requests_body_stays_what_it_is(face, user, http2_server
 
 
 def take_one(send, stream):
-    """The first request of a connection is answered; the server goes away before it takes another."""
+    """Respond to the first request of a connection, and send GOAWAY instead of processing another one."""
     send(answer_on(stream) if stream == 1 else frames.GoAwayFrame(0, last_stream_id=1).serialize())
 
 
-def test_a_request_that_was_not_taken_goes_out_on_another_connection(face, user, certificates):
+def test_an_unprocessed_request_is_sent_on_another_connection(face, user, certificates):
     with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
         made = user(http2=True, ssl_context=certificates.trust())
         face.run(made.get, url)
@@ -101,7 +101,7 @@ def test_a_request_that_was_not_taken_goes_out_on_another_connection(face, user,
         face.run(made.leave)
 
 
-def test_one_whose_body_was_read_is_an_error_instead(face, user, certificates):
+def test_an_unprocessed_request_with_a_consumed_body_is_an_error(face, user, certificates):
     with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
         made = user(http2=True, ssl_context=certificates.trust())
         face.run(made.get, url)

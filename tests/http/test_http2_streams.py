@@ -1,4 +1,4 @@
-"""Streams of an HTTP/2 connection are counted right, whoever leaves it."""
+"""Counts of the streams of an HTTP/2 connection after cancelled and unread requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.http.frames import answer_on, answering_http2_peer
 
 
 async def open_and_leave(client: httpx.AsyncClient, url: str, moment: str) -> None:
-    """A request that is cancelled while it opens a connection."""
+    """Send a request that is cancelled while it opens a connection."""
     with anyio.CancelScope() as scope:
 
         async def trace(name: str, info: object) -> None:
@@ -29,7 +29,7 @@ async def open_and_leave(client: httpx.AsyncClient, url: str, moment: str) -> No
 
 @pytest.mark.parametrize("moment", ["started", "complete"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to_others(
+def test_cancelling_the_request_that_opens_a_connection_does_not_affect_others(
     backend, moment, http2_server, certificates
 ):
     async def main() -> list[int]:
@@ -53,7 +53,7 @@ def test_a_request_that_is_cancelled_while_it_opens_a_connection_does_no_harm_to
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_body_that_can_be_had_once_is_sent_though_another_call_was_cancelled(backend, certificates):
+def test_a_one_shot_body_is_sent_after_another_call_was_cancelled(backend, certificates):
     async def parts() -> AsyncIterator[bytes]:
         yield b"body"
 
@@ -73,9 +73,7 @@ def test_a_body_that_can_be_had_once_is_sent_though_another_call_was_cancelled(b
         assert anyio.run(main, url, backend=backend) <= 2
 
 
-def test_an_answer_that_came_whole_costs_no_connection_though_nobody_reads_it(
-    face, connect, http2_server, certificates
-):
+def test_a_complete_unread_response_keeps_its_connection_usable(face, connect, http2_server, certificates):
     connection = connect(http2=True, verify=certificates.trust())
     for _ in range(5):
         with pytest.raises(httpconn.StatusError):

@@ -1,4 +1,4 @@
-"""Who gets a connection, when, and what is closed: the pool's promises, by examples and by any sequence of calls."""
+"""The rules of the pool, by examples and by arbitrary sequences of operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from httpconn.http.waitqueue import WaitQueue
 
 
 class Next(NamedTuple):
-    """What an operation of the pool leaves to do."""
+    """The lease to wake and the connections to close after an operation."""
 
     wake: Lease[str] | None
     close: list[str]
@@ -56,7 +56,7 @@ def check(pool: Pool[str], now: float) -> list[str]:
 
 
 def get(pool: Pool[str], origin: str, now: float = 0.0) -> Lease[str]:
-    """A lease that is granted, its connection dialled if need be."""
+    """Return a granted lease with a connection."""
     lease, _ = acquire(pool, origin, now)
     assert lease.stage is Stage.GRANTED
     if lease.connection is None:
@@ -103,7 +103,7 @@ def test_the_connection_used_last_is_taken_first():
     assert [lease.connection for lease in taken] == ["a1", "a2", "a5"]
 
 
-def test_what_cannot_be_reused_is_closed():
+def test_a_connection_that_is_not_reusable_is_closed():
     pool: Pool[str] = Pool()
     assert release(pool, get(pool, "a"), 0.0, reusable=False) == Next(None, ["a1"])
     assert repr(pool) == "<Pool: 0 of inf open, 0 idle, 0 waiting>"
@@ -121,19 +121,19 @@ def test_idle_connections_expire():
     assert (lease.connection, close) == (None, ["a3"])
 
 
-def test_the_longest_idle_goes_when_too_many_are_idle():
+def test_above_max_idle_the_longest_idle_connection_is_closed():
     pool: Pool[str] = Pool(max_idle=1)
     first, second = get(pool, "a"), get(pool, "b")
     assert release(pool, first, 0.0, reusable=True).close == []
     assert release(pool, second, 0.0, reusable=True).close == ["a1"]
 
 
-def test_nothing_is_kept_where_nothing_may_be_idle():
+def test_no_connection_is_kept_if_max_idle_is_zero():
     pool: Pool[str] = Pool(max_idle=0)
     assert release(pool, get(pool, "a"), 0.0, reusable=True).close == ["a1"]
 
 
-def test_a_full_pool_gives_up_the_longest_idle():
+def test_a_full_pool_closes_the_longest_idle_connection():
     pool: Pool[str] = Pool(max_connections=2)
     first, second = get(pool, "a"), get(pool, "b")
     release(pool, second, 1.0, reusable=True)
@@ -144,7 +144,7 @@ def test_a_full_pool_gives_up_the_longest_idle():
     assert get(pool, "a").reused
 
 
-def test_waiters_are_served_in_order_whatever_their_origin():
+def test_waiters_of_all_origins_are_served_in_order():
     pool: Pool[str] = Pool(max_connections=1)
     lease = get(pool, "a")
     waiting = [wait(pool, origin) for origin in "abab"]
@@ -170,7 +170,7 @@ def test_a_failed_dial_passes_its_slot_on():
     assert waiting.connection is None
 
 
-def test_a_waiter_that_leaves_is_passed_over():
+def test_a_cancelled_waiter_is_skipped():
     pool: Pool[str] = Pool(max_connections=1)
     lease = get(pool, "a")
     first, second = wait(pool, "a"), wait(pool, "a")
@@ -178,7 +178,7 @@ def test_a_waiter_that_leaves_is_passed_over():
     assert release(pool, lease, 0.0, reusable=True).wake is second
 
 
-def test_a_grant_that_is_not_wanted_passes_on():
+def test_a_cancelled_grant_goes_to_the_next_waiter():
     pool: Pool[str] = Pool(max_connections=1)
     lease = get(pool, "a")
     first, second, third = (wait(pool, "a") for _ in range(3))
@@ -190,7 +190,7 @@ def test_a_grant_that_is_not_wanted_passes_on():
     assert get(pool, "a").connection == "connection"
 
 
-def test_a_host_at_its_limit_holds_up_nobody_else():
+def test_a_host_at_its_limit_does_not_block_other_hosts():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
     lease = get(pool, "a")
     blocked = [wait(pool, "a") for _ in range(3)]
@@ -201,7 +201,7 @@ def test_a_host_at_its_limit_holds_up_nobody_else():
     assert blocked[0].connection == "a1"
 
 
-def test_who_was_held_up_by_its_host_keeps_its_place():
+def test_a_waiter_blocked_by_its_host_keeps_its_position():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
     lease, other = get(pool, "a"), get(pool, "b")
     first_for_c, for_a, for_d = wait(pool, "c"), wait(pool, "a"), wait(pool, "d")
@@ -210,7 +210,7 @@ def test_who_was_held_up_by_its_host_keeps_its_place():
     assert release(pool, for_a, 0.0, reusable=False).wake is for_d
 
 
-def test_a_share_of_the_host_that_is_spoken_for_is_not_given_twice():
+def test_a_reserved_slot_of_a_host_is_not_granted_twice():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
     first, second = get(pool, "b"), get(pool, "c")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
@@ -219,7 +219,7 @@ def test_a_share_of_the_host_that_is_spoken_for_is_not_given_twice():
     assert release(pool, ahead, 0.0, reusable=False).wake is behind
 
 
-def test_a_share_of_the_host_that_is_given_up_goes_to_the_next():
+def test_the_reserved_slot_of_a_cancelled_waiter_goes_to_the_next():
     pool: Pool[str] = Pool(max_connections=1, max_per_host=1)
     lease = get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
@@ -227,7 +227,7 @@ def test_a_share_of_the_host_that_is_given_up_goes_to_the_next():
     assert release(pool, lease, 0.0, reusable=False).wake is behind
 
 
-def test_a_share_of_the_host_that_is_not_needed_goes_to_the_next():
+def test_an_unneeded_reserved_slot_goes_to_the_next_waiter():
     pool: Pool[str] = Pool(max_connections=2, max_per_host=2)
     lease, other = get(pool, "a"), get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
@@ -246,7 +246,7 @@ def test_a_dead_connection_is_replaced_in_its_slot():
     assert get(pool, "a").connection == "new"
 
 
-def test_a_pool_that_is_shut_gives_up_every_connection_and_wakes_every_waiter():
+def test_shutting_the_pool_closes_every_connection_and_wakes_every_waiter():
     pool: Pool[str] = Pool(max_connections=3, max_per_host=1)
     used = get(pool, "c")
     for lease in [get(pool, "a"), get(pool, "b")]:
@@ -278,7 +278,7 @@ def numbered(number: int) -> Lease[str]:
     return lease
 
 
-def test_a_queue_that_many_left_remembers_none_of_them():
+def test_a_queue_does_not_keep_departed_waiters():
     queue: WaitQueue[Lease[str]] = WaitQueue()
     leases: list[Lease[str]] = [numbered(number) for number in range(1000)]
     for lease in leases:
@@ -291,7 +291,7 @@ def test_a_queue_that_many_left_remembers_none_of_them():
 
 
 class AnyUse(RuleBasedStateMachine):
-    """A simple model: every lease in one list, every decision by looking at all of it."""
+    """A simple model of the pool with one list of leases, which every decision searches."""
 
     @initialize(
         limits=st.tuples(st.integers(1, 4), st.sampled_from([None, 1, 2]), st.integers(0, 4)),
@@ -309,20 +309,20 @@ class AnyUse(RuleBasedStateMachine):
         self.idle: list[tuple[str, str, float]] = []  # origin, connection, since
         self.made = 0
 
-    def has_share(self, origin):
+    def has_slot(self, origin):
         used = sum(lease.origin == origin for lease in self.granted) + sum(idle[0] == origin for idle in self.idle)
         return self.per_host is None or used < self.per_host
 
     def expire(self):
-        gone = [idle for idle in self.idle if self.expiry is not None and idle[2] + self.expiry <= self.now]
-        self.idle = [idle for idle in self.idle if idle not in gone]
-        return [idle[1] for idle in gone]
+        expired = [idle for idle in self.idle if self.expiry is not None and idle[2] + self.expiry <= self.now]
+        self.idle = [idle for idle in self.idle if idle not in expired]
+        return [idle[1] for idle in expired]
 
     def next_waiter(self, origin=None):
-        """Who waits longest and can be served: by a slot, or by a connection to ``origin``."""
+        """Return the first waiter that can get a slot, or a connection to ``origin``."""
         room = len(self.granted) + len(self.idle) < self.total
         for lease in self.waiting:
-            if lease.origin == origin or (room and self.has_share(lease.origin)):
+            if lease.origin == origin or (room and self.has_slot(lease.origin)):
                 return lease
         return None
 
@@ -339,7 +339,7 @@ class AnyUse(RuleBasedStateMachine):
             assert lease.connection == own[-1][1]
             assert lease.reused
             self.idle.remove(own[-1])
-        elif self.has_share(origin) and (len(self.granted) + len(self.idle) < self.total or self.idle):
+        elif self.has_slot(origin) and (len(self.granted) + len(self.idle) < self.total or self.idle):
             assert lease.stage is Stage.GRANTED
             assert lease.connection is None
             if len(self.granted) + len(self.idle) >= self.total:
@@ -369,9 +369,9 @@ class AnyUse(RuleBasedStateMachine):
         else:
             result = release(self.pool, lease, self.now, reusable=how == "keep")
         keep = connection is not None and how != "close"
-        self.settle(lease.origin, connection, keep, result, expected)
+        self.check_end(lease.origin, connection, keep, result, expected)
 
-    def settle(self, origin, connection, keep, result, expected):
+    def check_end(self, origin, connection, keep, result, expected):
         waiter = self.next_waiter(origin if keep else None)
         assert result.wake is waiter
         if waiter is not None:
@@ -409,7 +409,7 @@ class AnyUse(RuleBasedStateMachine):
         origin, connection = lease.origin, lease.connection
         del lease
         self.pool.recount()
-        self.settle(origin, connection, False, self.left_after_repair(), [])
+        self.check_end(origin, connection, False, self.left_after_repair(), [])
 
     @rule(place=st.integers(0, 9))
     def drop_waiting(self, place):
@@ -419,7 +419,7 @@ class AnyUse(RuleBasedStateMachine):
             assert self.left_after_repair() == Next(None, [])
 
     def left_after_repair(self):
-        """All leases that have been granted are woken once more."""
+        """Return the state after a repair, which wakes all granted leases again."""
         for lease in self.granted:
             self.pool.to_wake.pop(lease, None)
         return left(self.pool)
@@ -433,7 +433,7 @@ class AnyUse(RuleBasedStateMachine):
         assert check(self.pool, self.now) == self.expire()
 
     @invariant()
-    def nobody_waits_for_what_is_free(self):
+    def no_lease_waits_for_a_free_slot(self):
         if hasattr(self, "pool"):
             assert self.next_waiter() is None
             assert not {lease.origin for lease in self.waiting} & {idle[0] for idle in self.idle}
@@ -455,7 +455,7 @@ TestAnyUse = AnyUse.TestCase
 TestAnyUse.settings = settings(deadline=None, max_examples=60, stateful_step_count=60)
 
 
-def test_a_full_queue_refuses_and_keeps_nothing_of_it():
+def test_a_full_queue_rejects_a_lease_and_stays_unchanged():
     pool: Pool[str] = Pool(max_connections=1, max_waiting=1)
     lease = get(pool, "a")
     waiting = wait(pool, "b")

@@ -1,4 +1,4 @@
-"""What a proxy is sent, what it may send back, and which connections are used again; on sync, asyncio and trio."""
+"""Requests to proxies, their responses, and reuse of connections; on sync, asyncio and trio."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHALLENGE = {"Proxy-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
 
 
 class Steps:
-    """A scheme of several rounds."""
+    """An authentication scheme with several rounds."""
 
     def __init__(self) -> None:
         self.challenges: list[list[str]] = []
@@ -34,7 +34,7 @@ class Steps:
 
 
 class Endless:
-    """A scheme that never gives up."""
+    """An authentication scheme with endless rounds."""
 
     def authenticate(self, method, target):
         while True:
@@ -45,9 +45,9 @@ def values(server):
     return [request.header("proxy-authorization") for request in server.requests]
 
 
-def in_turn(*answers):
-    """A script: one answer for each request, the last one for all others."""
-    left = list(answers)
+def in_turn(*responses):
+    """Return a script: one response for each request, and the last one for all others."""
+    left = list(responses)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
@@ -71,7 +71,7 @@ def test_a_connection_to_a_proxy_serves_all_hosts(face, connect, scripted):
         assert proxy.connections - before == connections
 
 
-def test_digest_follows_a_407(face, connect, scripted):
+def test_digest_credentials_are_sent_after_a_407(face, connect, scripted):
     proxy = scripted(in_turn(response(407, CHALLENGE, b"x" * 1000), response(body=b"ok")))
     connection = connect(proxy=Proxy(proxy.url, auth=("u", "p")), retries=0)
     assert face.get_bytes(connection, "http://example.com/") == b"ok"
@@ -81,7 +81,7 @@ def test_digest_follows_a_407(face, connect, scripted):
     assert proxy.connections == 1
 
 
-def test_a_407_that_nothing_follows_is_the_response(face, connect, scripted):
+def test_a_final_407_is_the_response(face, connect, scripted):
     proxy = scripted(response(407, {"Proxy-Authenticate": "Basic"}, b"no"))
     with pytest.raises(httpconn.StatusError) as caught:
         face.get_bytes(connect(proxy=Proxy(proxy.url, auth=("u", "p"))), "http://example.com/")
@@ -89,14 +89,14 @@ def test_a_407_that_nothing_follows_is_the_response(face, connect, scripted):
     assert len(proxy.requests) == 1
 
 
-def test_the_body_of_a_407_without_an_end_is_not_waited_for(face, connect, scripted):
+def test_an_endless_body_of_a_407_is_not_awaited(face, connect, scripted):
     endless = [b"HTTP/1.1 407 No\r\nProxy-Authenticate: X\r\n\r\n", Forever(b"x" * 10_000)]
     proxy = scripted(in_turn(endless, response(body=b"ok")))
     connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
     assert face.get_bytes(connection, "http://example.com/") == b"ok"
 
 
-def test_a_scheme_that_never_gives_up(face, connect, scripted):
+def test_the_number_of_authentication_rounds_is_limited(face, connect, scripted):
     proxy = scripted(response(407))
     connection = connect(proxy=Proxy(proxy.url, auth=Endless()), retries=0)
     with pytest.raises(httpconn.StatusError):
@@ -107,7 +107,7 @@ def test_a_scheme_that_never_gives_up(face, connect, scripted):
 
 
 @pytest.mark.parametrize("value", [b"bytes", "a\r\nX: S3CRET"])
-def test_a_scheme_that_yields_no_field_value(face, connect, scripted, value):
+def test_a_scheme_that_yields_an_invalid_field_value(face, connect, scripted, value):
     class Wrong:
         def authenticate(self, method, target):
             yield value
@@ -121,7 +121,7 @@ def test_a_scheme_that_yields_no_field_value(face, connect, scripted, value):
     assert proxy.requests == []
 
 
-def test_only_a_request_that_can_be_repeated_is_repeated(face, user, scripted):
+def test_a_request_with_a_bytes_body_is_repeated(face, user, scripted):
     proxy = scripted(in_turn(response(407), response(body=b"ok")))
     made = user(proxy=Proxy(proxy.url, auth=Steps()))
     assert face.run(made.post, "http://example.com/", b"data").content == b"ok"
@@ -129,11 +129,11 @@ def test_only_a_request_that_can_be_repeated_is_repeated(face, user, scripted):
 
 
 class Origin:
-    """A proxy for tunnels, which answers each CONNECT as it is told; and what it was sent."""
+    """A tunnelling proxy that sends the given responses to CONNECT, and records the requests."""
 
-    def __init__(self, *answers: bytes) -> None:
+    def __init__(self, *responses: bytes) -> None:
         self.heads: list[bytes] = []
-        self._answers = iter(answers)
+        self._responses = iter(responses)
         self._lock = threading.Lock()
 
     def meet(self, sock) -> None:
@@ -146,20 +146,20 @@ class Origin:
                 head += data
             with self._lock:
                 self.heads.append(head)
-                answer = next(self._answers, b"HTTP/1.1 200 OK\r\n\r\n")
-            sock.sendall(answer)
-            if not answer.startswith(b"HTTP/1.1 407"):
+                head_sent = next(self._responses, b"HTTP/1.1 200 OK\r\n\r\n")
+            sock.sendall(head_sent)
+            if not head_sent.startswith(b"HTTP/1.1 407"):
                 target = head.split(b" ")[1].decode()
                 host, _, port = target.rpartition(":")
                 relay(sock, host, int(port))
                 return
-            if b"close" in answer:
+            if b"close" in head_sent:
                 return
 
 
 @contextmanager
-def tunnelling(*answers: bytes):
-    origin = Origin(*answers)
+def tunnelling(*responses: bytes):
+    origin = Origin(*responses)
     with Acceptor(origin.meet) as acceptor:
         yield origin, f"http://127.0.0.1:{acceptor.port}"
 
@@ -168,7 +168,7 @@ REFUSAL = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Step %d\r\nContent-Length: 2\
 
 
 @pytest.mark.parametrize("closing", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
-def test_rounds_of_a_tunnel(face, connect, scripted, certificates, closing):
+def test_authentication_rounds_of_a_tunnel(face, connect, scripted, certificates, closing):
     server, auth = scripted(response(body=b"ok"), tls=certificates.good), Steps()
     with tunnelling(REFUSAL % (1, closing), REFUSAL % (2, closing)) as (proxy, url):
         made = Proxy(url, auth=auth, headers={"X-Tag": "1"})
@@ -205,7 +205,7 @@ def test_framing_fields_of_a_tunnel_are_ignored(face, connect, scripted, certifi
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(403, False), (407, False), (502, True), (504, True)])
-def test_a_refused_tunnel_says_its_status(face, connect, scripted, status, retryable):
+def test_the_error_of_a_refused_tunnel_has_its_status(face, connect, scripted, status, retryable):
     proxy = scripted(response(status))
     with pytest.raises(httpconn.ProxyFailed, match=f"{status}.*") as caught:
         face.get_bytes(connect(proxy=proxy.url, retries=0), "https://example.com/")
@@ -213,14 +213,14 @@ def test_a_refused_tunnel_says_its_status(face, connect, scripted, status, retry
     assert isinstance(caught.value, httpx.ProxyError)
 
 
-def test_a_proxy_that_ends_the_connection(face, connect, scripted):
+def test_a_proxy_that_closes_the_connection_is_an_error(face, connect, scripted):
     proxy = scripted([Close()])
     with pytest.raises(httpconn.ProxyFailed) as caught:
         face.get_bytes(connect(proxy=proxy.url, retries=0), "https://example.com/")
     assert (caught.value.status_code, caught.value.retryable) == (None, True)
 
 
-def test_tunnels_of_one_origin_are_shared_and_those_of_others_are_not(face, connect, scripted, certificates):
+def test_a_tunnel_is_reused_for_its_origin_only(face, connect, scripted, certificates):
     first, second = (scripted(response(body=b"ok"), tls=certificates.good) for _ in range(2))
     with tunnelling() as (proxy, url):
         connection = connect(proxy=url, verify=certificates.trust())
@@ -257,7 +257,7 @@ def test_an_https_proxy_is_verified_by_its_own_context(face, connect, scripted, 
         face.get_bytes(connect(proxy=proxy.url, verify=certificates.trust(), retries=0), "http://example.com/")
 
 
-def test_a_target_that_would_change_the_host_is_refused(face, user, scripted):
+def test_a_target_that_would_change_the_host_is_rejected(face, user, scripted):
     proxy = scripted(response())
     made = user(proxy=proxy.url)
     with pytest.raises(httpx.LocalProtocolError):

@@ -1,4 +1,4 @@
-"""The engine, and httpcore behind the screen, read an answer as the slow reader does, however it is cut."""
+"""The engine reads a response as the reference parser does, for any division of the bytes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import httpconn
 from tests.corpora.raw_responses import TO_GET, TO_HEAD
-from tests.http.answers import BAD, GOOD, IRREGULAR
-from tests.http.reference import Answer, Malformed, read
-from tests.http.rivals import Outcome, Stage, single_bytes, split, stage, whole
+from tests.http.reference import Malformed, Response, read
+from tests.http.response_cases import BAD, GOOD, IRREGULAR
+from tests.http.rivals import Comparison, Outcome, comparison, single_bytes, split, whole
 from tests.servers.faces import FACES, Face, open_face
 from tests.servers.scripted import Close, ScriptedServer
 from tests.strategies.responses import wild_responses
@@ -27,12 +27,12 @@ PLACES = st.lists(st.integers(0, 500), max_size=8)
 
 
 @pytest.fixture(scope="module")
-def on() -> Iterator[Stage]:
-    with stage() as opened:
+def on() -> Iterator[Comparison]:
+    with comparison() as opened:
         yield opened
 
 
-def expected(raw: bytes, method: str) -> Answer | None:
+def expected(raw: bytes, method: str) -> Response | None:
     try:
         return read(raw, method)
     except Malformed:
@@ -40,39 +40,39 @@ def expected(raw: bytes, method: str) -> Answer | None:
 
 
 def agree(outcome: Outcome, raw: bytes, method: str) -> None:
-    found = None if outcome.error else Answer(outcome.status, outcome.body)
+    found = None if outcome.error else Response(outcome.status, outcome.body)
     assert found == expected(raw, method), (raw, outcome.error)
 
 
 @pytest.mark.parametrize(("method", "raw"), CASES.values(), ids=CASES)
-def test_both_readers_agree_on_the_corpus(on, method, raw):
+def test_the_parsers_agree_on_the_corpus(on, method, raw):
     agree(on.deliver(on.ours["sync"], whole(raw), method), raw, method)
 
 
 @settings(deadline=None)
 @given(raw=wild_responses(), method=METHODS, places=PLACES)
-def test_both_readers_agree_on_wild_answers(on, raw, method, places):
+def test_the_parsers_agree_on_generated_responses(on, raw, method, places):
     for pieces in (split(raw, places), single_bytes(raw)):
         agree(on.deliver(on.ours["sync"], pieces, method), raw, method)
 
 
 @settings(deadline=None)
 @given(raw=wild_responses(), method=METHODS, places=PLACES)
-def test_they_agree_through_a_proxy(on, raw, method, places):
+def test_the_parsers_agree_through_a_proxy(on, raw, method, places):
     for rival in on.proxied.values():
         agree(on.deliver(rival, split(raw, places), method), raw, method)
 
 
 @settings(deadline=None)
 @given(raw=wild_responses(), places=PLACES)
-def test_a_wild_answer_is_a_body_that_both_readers_see_or_an_error_of_ours(raw, places, asking):
-    face, connection, steps, url = asking
+def test_a_generated_response_gives_the_reference_body_or_an_error(raw, places, exchange):
+    face, connection, steps, url = exchange
     steps[:] = [*split(raw, places), Close()]
     try:
         body = face.get_bytes(connection, url, timeout=5)
     except httpconn.HTTPConnError:
         return
-    assert Answer(200, body) == expected(raw, "GET")._replace(status=200)
+    assert Response(200, body) == expected(raw, "GET")._replace(status=200)
 
 
 @pytest.fixture(scope="module", params=FACES)
@@ -82,8 +82,8 @@ def opened_face(request):
 
 
 @pytest.fixture(scope="module", params=["direct", "proxy"])
-def asking(request, opened_face: Face):
-    """A connection that never tries again, and the steps with which its next question is answered."""
+def exchange(request, opened_face: Face):
+    """A connection without retries, and the steps of the response to its next request."""
     steps = []
     with ScriptedServer(lambda received: list(steps)) as server:
         proxied = request.param == "proxy"

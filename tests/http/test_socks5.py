@@ -1,4 +1,4 @@
-"""The SOCKS5 handshake, byte for byte."""
+"""The bytes of the SOCKS5 handshake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONNECTED = b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 
 
 def converse(steps, proxy: bytes) -> tuple[bytes, bytes]:
-    """Drive a handshake with all that a proxy sends: what was sent to it, and what it sent beyond the handshake."""
+    """Run a handshake with the bytes of a proxy; return the sent bytes and the bytes after the handshake."""
     sent = b""
     try:
         outgoing, count = next(steps)
@@ -25,9 +25,9 @@ def converse(steps, proxy: bytes) -> tuple[bytes, bytes]:
 
 
 def test_a_name_is_resolved_by_the_proxy() -> None:
-    sent, rest = converse(handshake("example.com", 443, None), b"\x05\x00" + CONNECTED)
+    sent, remaining = converse(handshake("example.com", 443, None), b"\x05\x00" + CONNECTED)
     assert sent == b"\x05\x01\x00" + b"\x05\x01\x00\x03\x0bexample.com\x01\xbb"
-    assert rest == b""
+    assert remaining == b""
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Under a storm of tasks that are cancelled, of threads and of forks, each answer goes to its own request.
+"""With many cancelled tasks, threads and forks, each response goes to its own request.
 
-Nothing is left behind: no slot, no descriptor, no warning.
+No slot, descriptor or warning remains.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.http.children import exit_code_of
 from tests.servers.scripted import Pause, Received, ScriptedServer, response
 
-PLACES = 20
+SLOTS = 20
 TASKS = 1000
 THREADS = 64
-LASTS = 0.3
-PATIENCE = httpx.Timeout(30)
+DURATION = 0.3
+TIMEOUT = httpx.Timeout(30)
 
 
 def body_of(number: int) -> bytes:
-    """No part of it belongs to another number."""
+    """Return a body that differs from the body of every other number in each part."""
     return b"%d." % number * (1 + number % 500)
 
 
 def numbered(request: Received) -> list[Any]:
-    """The answer to a number is made of it; each second one comes in two parts, some of them chunked."""
+    """Return the response to a number: some are chunked, and every second one is sent in two parts."""
     number = int(request.target[1:])
     whole = response(body=body_of(number), framing="chunked" if number % 3 else "length")
     return [whole] if number % 2 else [whole[:-5], Pause(0.001), whole[-5:]]
@@ -48,7 +48,7 @@ def numbered(request: Received) -> list[Any]:
 
 @contextmanager
 def storm_server() -> Iterator[ScriptedServer]:
-    """When it is left, each of our sockets to it must have been closed."""
+    """Yield a server, and check at the end that all client sockets to it are closed."""
     before = psutil.Process().num_fds()
     with ScriptedServer(numbered) as server:
         yield server
@@ -59,66 +59,66 @@ def storm_server() -> Iterator[ScriptedServer]:
 
 
 def assert_idle(transport: HTTPTransport | AsyncHTTPTransport) -> None:
-    """Nobody holds a slot or waits for one."""
+    """Check that no request holds a slot or waits for one."""
     found = re.search(r"(\d+) of \d+ open, (\d+) idle, (\d+) waiting", repr(transport))
     assert found is not None
     assert found[1] == found[2]
     assert found[3] == "0"
 
 
-async def ask(client: httpx.AsyncClient, url: str, number: int, *, leave: bool) -> None:
-    """Verify an answer, or leave it unread."""
-    async with client.stream("GET", f"{url}/{number}", timeout=PATIENCE) as answer:
-        assert leave or await answer.aread() == body_of(number)
+async def request_one(client: httpx.AsyncClient, url: str, number: int, *, leave: bool) -> None:
+    """Check a response, or leave it unread."""
+    async with client.stream("GET", f"{url}/{number}", timeout=TIMEOUT) as received:
+        assert leave or await received.aread() == body_of(number)
 
 
-async def ask_on(client: httpx.AsyncClient, url: str, chances: random.Random) -> None:
+async def keep_requesting(client: httpx.AsyncClient, url: str, chances: random.Random) -> None:
     while True:
-        await ask(client, url, chances.randrange(10_000), leave=chances.random() < 0.1)
+        await request_one(client, url, chances.randrange(10_000), leave=chances.random() < 0.1)
 
 
-async def under_way(server: ScriptedServer) -> None:
-    """The storm has begun, however slow the machine is."""
-    await anyio.to_thread.run_sync(server.wait_for, lambda: len(server.requests) > PLACES)
+async def wait_for_requests(server: ScriptedServer) -> None:
+    """Wait until requests arrive, even on a slow machine."""
+    await anyio.to_thread.run_sync(server.wait_for, lambda: len(server.requests) > SLOTS)
 
 
 async def cancelled_by_scopes(client: httpx.AsyncClient, server: ScriptedServer, chances: random.Random) -> None:
     async def cancelled_task(scope: anyio.CancelScope) -> None:
         with scope:
-            await ask_on(client, server.url, chances)
+            await keep_requesting(client, server.url, chances)
 
     scopes = [anyio.CancelScope() for _ in range(TASKS)]
     async with anyio.create_task_group() as tasks:
         for scope in scopes:
             tasks.start_soon(cancelled_task, scope)
-        await under_way(server)
+        await wait_for_requests(server)
         for scope in scopes:
-            scope.deadline = anyio.current_time() + chances.uniform(0, LASTS)
+            scope.deadline = anyio.current_time() + chances.uniform(0, DURATION)
 
 
 async def cancelled_by_asyncio(client: httpx.AsyncClient, server: ScriptedServer, chances: random.Random) -> None:
-    tasks = [asyncio.ensure_future(ask_on(client, server.url, chances)) for _ in range(TASKS)]
-    await under_way(server)
+    tasks = [asyncio.ensure_future(keep_requesting(client, server.url, chances)) for _ in range(TASKS)]
+    await wait_for_requests(server)
     for task in tasks:
-        asyncio.get_running_loop().call_later(chances.uniform(0, LASTS), task.cancel)
+        asyncio.get_running_loop().call_later(chances.uniform(0, DURATION), task.cancel)
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(ended, asyncio.CancelledError), ended
 
 
 async def wave(client: httpx.AsyncClient, url: str) -> None:
-    """As many answers held open at the same time as there are places."""
-    requests = [client.build_request("GET", f"{url}/{number}", timeout=PATIENCE) for number in range(PLACES)]
-    answers = [await client.send(request, stream=True) for request in requests]
-    assert [await answer.aread() for answer in answers] == [body_of(number) for number in range(PLACES)]
+    """Hold as many responses open at the same time as there are slots."""
+    requests = [client.build_request("GET", f"{url}/{number}", timeout=TIMEOUT) for number in range(SLOTS)]
+    responses = [await client.send(request, stream=True) for request in requests]
+    assert [await each.aread() for each in responses] == [body_of(number) for number in range(SLOTS)]
 
 
 @pytest.mark.parametrize(
     ("backend", "cancelled"),
     [("asyncio", cancelled_by_asyncio), ("asyncio", cancelled_by_scopes), ("trio", cancelled_by_scopes)],
 )
-def test_a_thousand_tasks_cancelled_while_they_ask_on_and_on(backend: str, cancelled: Callable[..., Any]) -> None:
+def test_a_thousand_tasks_cancelled_while_they_send_requests(backend: str, cancelled: Callable[..., Any]) -> None:
     async def main(server: ScriptedServer) -> None:
-        transport = AsyncHTTPTransport(limits=Limits(max_connections=PLACES, max_keepalive_connections=PLACES))
+        transport = AsyncHTTPTransport(limits=Limits(max_connections=SLOTS, max_keepalive_connections=SLOTS))
         async with httpx.AsyncClient(transport=transport) as client:
             await cancelled(client, server, random.Random(11))
             assert_idle(transport)
@@ -129,45 +129,45 @@ def test_a_thousand_tasks_cancelled_while_they_ask_on_and_on(backend: str, cance
         anyio.run(main, server, backend=backend)
 
 
-def ask_or_give_up(client: httpx.Client, url: str, chances: random.Random) -> None:
-    """Each tenth answer is left after its beginning, each tenth is not waited for."""
+def request_or_time_out(client: httpx.Client, url: str, chances: random.Random) -> None:
+    """Send a request. In a tenth of the cases, read only the start; in another tenth, use a tiny timeout."""
     number, chance = chances.randrange(10_000), chances.random()
-    timeout = httpx.Timeout(30, read=0.0005) if chance < 0.1 else PATIENCE
+    timeout = httpx.Timeout(30, read=0.0005) if chance < 0.1 else TIMEOUT
     try:
-        with client.stream("GET", f"{url}/{number}", timeout=timeout) as answer:
+        with client.stream("GET", f"{url}/{number}", timeout=timeout) as received:
             if chance > 0.9:
-                assert body_of(number).startswith(next(answer.iter_raw()))
+                assert body_of(number).startswith(next(received.iter_raw()))
             else:
-                assert answer.read() == body_of(number)
+                assert received.read() == body_of(number)
     except httpx.ReadTimeout:
-        assert timeout is not PATIENCE
+        assert timeout is not TIMEOUT
 
 
-def test_sixty_four_threads_that_give_up_now_and_then() -> None:
+def test_sixty_four_threads_with_occasional_timeouts() -> None:
     def visit(seed: int) -> None:
         chances = random.Random(seed)
         for _ in range(20):
-            ask_or_give_up(client, server.url, chances)
+            request_or_time_out(client, server.url, chances)
 
     with storm_server() as server:
-        transport = HTTPTransport(limits=Limits(max_connections=PLACES, max_keepalive_connections=PLACES))
+        transport = HTTPTransport(limits=Limits(max_connections=SLOTS, max_keepalive_connections=SLOTS))
         with httpx.Client(transport=transport) as client, ThreadPoolExecutor(THREADS) as threads:
             list(threads.map(visit, range(THREADS)))
             assert_idle(transport)
-            requests = [client.build_request("GET", f"{server.url}/{number}") for number in range(PLACES)]
-            answers = [client.send(request, stream=True) for request in requests]
-            assert [answer.read() for answer in answers] == [body_of(number) for number in range(PLACES)]
+            requests = [client.build_request("GET", f"{server.url}/{number}") for number in range(SLOTS)]
+            responses = [client.send(request, stream=True) for request in requests]
+            assert [each.read() for each in responses] == [body_of(number) for number in range(SLOTS)]
             assert_idle(transport)
 
 
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
-def test_forks_in_the_midst_of_threads() -> None:
-    """The children inherit whatever lock or slot a thread held at that moment."""
+def test_forks_while_threads_send_requests() -> None:
+    """The children inherit the locks and slots that threads hold at that moment."""
 
     def get(number: int) -> bool:
-        return client.get(f"{server.url}/{number}", timeout=PATIENCE).content == body_of(number)
+        return client.get(f"{server.url}/{number}", timeout=TIMEOUT).content == body_of(number)
 
-    def ask_on() -> int:
+    def keep_requesting() -> int:
         asked = 0
         while not ended.is_set():
             assert get(asked)
@@ -176,17 +176,17 @@ def test_forks_in_the_midst_of_threads() -> None:
 
     def child() -> bool:
         signal.alarm(20)
-        with ThreadPoolExecutor(PLACES) as threads:
-            return all(threads.map(get, range(5 * PLACES)))
+        with ThreadPoolExecutor(SLOTS) as threads:
+            return all(threads.map(get, range(5 * SLOTS)))
 
     ended = threading.Event()
     with storm_server() as server:
-        limits = Limits(max_connections=PLACES)
-        with httpx.Client(transport=HTTPTransport(limits=limits)) as client, ThreadPoolExecutor(PLACES) as threads:
-            asking = [threads.submit(ask_on) for _ in range(2 * PLACES)]
+        limits = Limits(max_connections=SLOTS)
+        with httpx.Client(transport=HTTPTransport(limits=limits)) as client, ThreadPoolExecutor(SLOTS) as threads:
+            asking = [threads.submit(keep_requesting) for _ in range(2 * SLOTS)]
             try:
                 codes = [exit_code_of(child) for _ in range(2)]
             finally:
                 ended.set()
             assert codes == [0] * 2
-            assert all(one.result() > 0 for one in asking[:PLACES])
+            assert all(one.result() > 0 for one in asking[:SLOTS])

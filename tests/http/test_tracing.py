@@ -1,4 +1,4 @@
-"""The ``trace`` extension: the events of httpcore, in its order and with its values."""
+"""The ``trace`` extension reports the events of httpcore, in the same order and with the same values."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ LONG = b"x" * 200_000
 
 
 def recording(face: Face, seen: list[tuple[str, dict[str, Any]]]) -> Callable[..., Any]:
-    """A trace callback that keeps what it is given."""
+    """Return a trace callback that records its arguments."""
 
-    def told(event: str, info: dict[str, Any]) -> None:
+    def record(event: str, info: dict[str, Any]) -> None:
         seen.append((event, info))
 
     async def awaited(event: str, info: dict[str, Any]) -> None:
-        told(event, info)
+        record(event, info)
 
-    return awaited if face.is_async else told
+    return awaited if face.is_async else record
 
 
 def traced_by_httpx(url: str, context: Any, content: bytes | None) -> list[tuple[str, set[str]]]:
-    """The events of httpx's own transport, and the names of their values."""
+    """Return the events of the transport of httpx, and the names of their values."""
     seen: list[tuple[str, set[str]]] = []
     with httpx.Client(verify=context, trust_env=False) as client:
         for _ in range(2):
@@ -54,10 +54,10 @@ def test_the_events_are_those_of_httpx(face, user, scripted, certificates, conte
     async def visit():
         for _ in range(2):
             options = {"extensions": {"trace": recording(face, seen)}}
-            answer = await (
+            received = await (
                 made.get(server.url, **options) if content is None else made.post(server.url, content, **options)
             )
-            assert answer.content == LONG
+            assert received.content == LONG
 
     face.run(visit)
     expected = traced_by_httpx(server.url, certificates.trust(), content)
@@ -116,17 +116,17 @@ def test_a_callback_that_fails_leaves_no_slot_taken(face, user, scripted, event)
     class Failure(Exception):
         pass
 
-    def told(name, info):
+    def record(name, info):
         if name == f"http11.{event}":
             raise Failure
 
     async def awaited(name, info):
-        told(name, info)
+        record(name, info)
 
     server = scripted(response(body=b"ok"))
     made = user(limits=Limits(max_connections=1))
     with pytest.raises(Failure):
-        face.run(lambda: made.get(server.url, extensions={"trace": awaited if face.is_async else told}))
+        face.run(lambda: made.get(server.url, extensions={"trace": awaited if face.is_async else record}))
     gc.collect()
     assert face.run(made.get, server.url).content == b"ok"
 

@@ -1,4 +1,4 @@
-"""Whatever a proxy sends while a tunnel is opened becomes a tunnel or an error of ours."""
+"""Any bytes that a proxy sends while a tunnel opens result in a tunnel or an error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REPLIES = st.sampled_from(
 
 
 def opened(tunnel, sent: bytes) -> bool | Exception:
-    """What becomes of a tunnel through a proxy that sends this, and then ends the connection."""
+    """Open a tunnel through a proxy that sends these bytes and closes; return the result or the error."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(sent)
@@ -55,7 +55,7 @@ def opened(tunnel, sent: bytes) -> bool | Exception:
 
 
 @given(st.lists(LINES | st.binary(max_size=20), max_size=8).map(b"".join))
-def test_answers_to_connect(sent):
+def test_any_response_to_connect_opens_a_tunnel_or_is_an_error(sent):
     result = opened(ConnectTunnel(Proxy("http://user:S3CRET@proxy"), ORIGIN, Limits(max_header_bytes=1000)), sent)
     assert isinstance(result, (bool, ProxyFailed))
     assert "S3CRET" not in str(result)
@@ -64,7 +64,7 @@ def test_answers_to_connect(sent):
 
 
 @given(st.lists(REPLIES | st.binary(max_size=20), max_size=8).map(b"".join))
-def test_answers_to_socks(sent):
+def test_any_socks_reply_opens_a_tunnel_or_is_an_error(sent):
     result = opened(SocksTunnel(Proxy("socks5h://user:S3CRET@proxy"), ["origin.example"], 443), sent)
     assert result is True or isinstance(result, ProxyFailed)
     assert "S3CRET" not in str(result)

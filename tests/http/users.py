@@ -1,4 +1,4 @@
-"""Users of the transports: httpx's two clients, behind one async-shaped face."""
+"""The two clients of httpx with the transports of httpconn, behind one asynchronous interface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 
 
 class SyncUser:
-    """Over ``httpx.Client``; no method suspends."""
+    """A user of ``httpx.Client``. No method suspends."""
 
     def __init__(self, **options: Any) -> None:
         self.transport = HTTPTransport(**options)
@@ -23,15 +23,15 @@ class SyncUser:
         return self._client.post(url, content=content, **options)
 
     async def open(self, url: str, **options: Any) -> httpx.Response:
-        """The response, with its body still to come."""
+        """Return a response with an unread body."""
         return self._client.send(self._client.build_request("GET", url, **options), stream=True)
 
     async def first_bytes(self, response: httpx.Response) -> bytes:
-        """A part of the body; the rest is left."""
+        """Return the first part of the body."""
         return next(iter(response.stream))
 
     async def rest(self, response: httpx.Response) -> bytes:
-        """What the stream of a response still gives, whatever the response thinks of it."""
+        """Read the remaining stream of a response, even if the response is closed."""
         return b"".join(response.stream)
 
     async def read(self, response: httpx.Response) -> bytes:
@@ -41,7 +41,7 @@ class SyncUser:
         response.close()
 
     async def shut(self) -> None:
-        """Close the transport; the client does not know."""
+        """Close the transport without closing the client."""
         self.transport.close()
 
     async def leave(self) -> None:
@@ -49,7 +49,7 @@ class SyncUser:
 
 
 class AsyncUser:
-    """Over ``httpx.AsyncClient``."""
+    """A user of ``httpx.AsyncClient``."""
 
     def __init__(self, **options: Any) -> None:
         self.transport = AsyncHTTPTransport(**options)
@@ -62,11 +62,11 @@ class AsyncUser:
         return await self._client.post(url, content=content, **options)
 
     async def open(self, url: str, **options: Any) -> httpx.Response:
-        """The response, with its body still to come."""
+        """Return a response with an unread body."""
         return await self._client.send(self._client.build_request("GET", url, **options), stream=True)
 
     async def first_bytes(self, response: httpx.Response) -> bytes:
-        """A part of the body; the rest is left."""
+        """Return the first part of the body."""
         parts = aiter(response.stream)
         try:
             return await anext(parts)
@@ -74,7 +74,7 @@ class AsyncUser:
             await parts.aclose()
 
     async def rest(self, response: httpx.Response) -> bytes:
-        """What the stream of a response still gives, whatever the response thinks of it."""
+        """Read the remaining stream of a response, even if the response is closed."""
         return b"".join([part async for part in response.stream])
 
     async def read(self, response: httpx.Response) -> bytes:
@@ -84,7 +84,7 @@ class AsyncUser:
         await response.aclose()
 
     async def shut(self) -> None:
-        """Close the transport; the client does not know."""
+        """Close the transport without closing the client."""
         await self.transport.aclose()
 
     async def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""Answers of servers, good and bad, and what a client must make of them."""
+"""Valid, irregular and invalid responses, with the results that a client must produce."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from httpconn.errors import Disconnected
 from httpconn.errors import TruncatedBody as Truncated
 
 
-class Answer(NamedTuple):
+class Expected(NamedTuple):
+    """The expected result of a response."""
+
     status: int = 200
     body: bytes = b""
     reusable: bool = True
@@ -26,173 +28,173 @@ HELLO = b"Content-Length: 5\r\n\r\nhello"
 
 HELLO_CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 
-ONE = Answer()
-HELLO_SAID = Answer(body=b"hello")
-POISONED = Answer(body=b"hello", reusable=False)
-TO_THE_END = Answer(body=b"hello", reusable=False, close_delimited=True)
+EMPTY = Expected()
+REUSABLE = Expected(body=b"hello")
+NOT_REUSABLE = Expected(body=b"hello", reusable=False)
+CLOSE_DELIMITED = Expected(body=b"hello", reusable=False, close_delimited=True)
 
 
 def _interim(count: int) -> bytes:
     return b"HTTP/1.1 100 Continue\r\n\r\n" * count
 
 
-GOOD: dict[str, tuple[bytes, Answer]] = {
-    "length": (OK + HELLO, HELLO_SAID),
-    "length zero": (OK + END, ONE),
-    "length with leading zeros": (OK + b"Content-Length: 005\r\n\r\nhello", HELLO_SAID),
-    "length with white space": (OK + b"Content-Length: \t5 \t\r\n\r\nhello", HELLO_SAID),
-    "length without white space": (OK + b"Content-Length:5\r\n\r\nhello", HELLO_SAID),
-    "length, lower case": (OK + b"content-length: 5\r\n\r\nhello", HELLO_SAID),
-    "length, odd case": (OK + b"cOnTeNt-LeNgTh: 5\r\n\r\nhello", HELLO_SAID),
-    "header bytes in the body": (OK + b"Content-Length: 4\r\n\r\n\r\n\r\n", Answer(body=b"\r\n\r\n")),
+GOOD: dict[str, tuple[bytes, Expected]] = {
+    "length": (OK + HELLO, REUSABLE),
+    "length zero": (OK + END, EMPTY),
+    "length with leading zeros": (OK + b"Content-Length: 005\r\n\r\nhello", REUSABLE),
+    "length with white space": (OK + b"Content-Length: \t5 \t\r\n\r\nhello", REUSABLE),
+    "length without white space": (OK + b"Content-Length:5\r\n\r\nhello", REUSABLE),
+    "length, lower case": (OK + b"content-length: 5\r\n\r\nhello", REUSABLE),
+    "length, odd case": (OK + b"cOnTeNt-LeNgTh: 5\r\n\r\nhello", REUSABLE),
+    "header bytes in the body": (OK + b"Content-Length: 4\r\n\r\n\r\n\r\n", Expected(body=b"\r\n\r\n")),
     "names and order kept": (
         OK + b"b: 1\r\nA: 2\r\nB:\r\n" + END,
-        Answer(headers=[(b"b", b"1"), (b"A", b"2"), (b"B", b""), (b"Content-Length", b"0")]),
+        Expected(headers=[(b"b", b"1"), (b"A", b"2"), (b"B", b""), (b"Content-Length", b"0")]),
     ),
     "white space around values": (
         OK + b"A: \t x y \t\r\nB: \t\r\n" + END,
-        Answer(headers=[(b"A", b"x y"), (b"B", b""), (b"Content-Length", b"0")]),
+        Expected(headers=[(b"A", b"x y"), (b"B", b""), (b"Content-Length", b"0")]),
     ),
     "repeated Set-Cookie": (
         OK + b"Set-Cookie: a\r\nSet-Cookie: b\r\n" + END,
-        Answer(headers=[(b"Set-Cookie", b"a"), (b"Set-Cookie", b"b"), (b"Content-Length", b"0")]),
+        Expected(headers=[(b"Set-Cookie", b"a"), (b"Set-Cookie", b"b"), (b"Content-Length", b"0")]),
     ),
     "bytes above ASCII in a value": (
         OK + b"A: \xe4\xff\r\n" + END,
-        Answer(headers=[(b"A", b"\xe4\xff"), (b"Content-Length", b"0")]),
+        Expected(headers=[(b"A", b"\xe4\xff"), (b"Content-Length", b"0")]),
     ),
     "every token character": (
         OK + b"!#$%&'*+-.^_`|~09aZ: 1\r\n" + END,
-        Answer(headers=[(b"!#$%&'*+-.^_`|~09aZ", b"1"), (b"Content-Length", b"0")]),
+        Expected(headers=[(b"!#$%&'*+-.^_`|~09aZ", b"1"), (b"Content-Length", b"0")]),
     ),
-    "reason absent": (b"HTTP/1.1 200 \r\n" + HELLO, Answer(body=b"hello", reason=b"")),
-    "reason and space absent": (b"HTTP/1.1 200\r\n" + HELLO, Answer(body=b"hello", reason=b"")),
-    "long reason": (b"HTTP/1.1 200 " + b"so " * 30 + b"\r\n" + HELLO, Answer(body=b"hello", reason=b"so " * 30)),
-    "reason above ASCII": (b"HTTP/1.1 404 \xc4h\r\n" + HELLO, Answer(404, b"hello", reason=b"\xc4h")),
-    "status unknown": (b"HTTP/1.1 599 ?\r\n" + HELLO, Answer(599, b"hello", reason=b"?")),
-    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n" + HELLO, POISONED),
-    "HTTP/1.0, keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + HELLO, POISONED),
-    "HTTP/1.0 to the end": (b"HTTP/1.0 200 OK\r\n\r\nhello", TO_THE_END),
-    "to the end": (OK + b"\r\nhello", TO_THE_END),
-    "to the end, empty": (OK + b"\r\n", TO_THE_END._replace(body=b"")),
-    "to the end, keep-alive": (OK + b"Connection: keep-alive\r\n\r\nhello", TO_THE_END),
-    "close": (OK + b"Connection: close\r\n" + HELLO, POISONED),
-    "close, odd case": (OK + b"CONNECTION: Close\r\n" + HELLO, POISONED),
-    "close in a list": (OK + b"Connection: foo ,\tclose\r\n" + HELLO, POISONED),
-    "close in a second field": (OK + b"Connection: foo\r\nConnection: close\r\n" + HELLO, POISONED),
-    "close and keep-alive": (OK + b"Connection: keep-alive, close\r\n" + HELLO, POISONED),
-    "keep-alive": (OK + b"Connection: Keep-Alive\r\nKeep-Alive: timeout=5\r\n" + HELLO, HELLO_SAID),
-    "an option that only looks like close": (OK + b"Connection: closed\r\n" + HELLO, HELLO_SAID),
-    "upgrade offered": (OK + b"Connection: upgrade\r\nUpgrade: h2c\r\n" + HELLO, HELLO_SAID),
+    "reason absent": (b"HTTP/1.1 200 \r\n" + HELLO, Expected(body=b"hello", reason=b"")),
+    "reason and space absent": (b"HTTP/1.1 200\r\n" + HELLO, Expected(body=b"hello", reason=b"")),
+    "long reason": (b"HTTP/1.1 200 " + b"so " * 30 + b"\r\n" + HELLO, Expected(body=b"hello", reason=b"so " * 30)),
+    "reason above ASCII": (b"HTTP/1.1 404 \xc4h\r\n" + HELLO, Expected(404, b"hello", reason=b"\xc4h")),
+    "status unknown": (b"HTTP/1.1 599 ?\r\n" + HELLO, Expected(599, b"hello", reason=b"?")),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\n" + HELLO, NOT_REUSABLE),
+    "HTTP/1.0, keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + HELLO, NOT_REUSABLE),
+    "HTTP/1.0 to the end": (b"HTTP/1.0 200 OK\r\n\r\nhello", CLOSE_DELIMITED),
+    "to the end": (OK + b"\r\nhello", CLOSE_DELIMITED),
+    "to the end, empty": (OK + b"\r\n", CLOSE_DELIMITED._replace(body=b"")),
+    "to the end, keep-alive": (OK + b"Connection: keep-alive\r\n\r\nhello", CLOSE_DELIMITED),
+    "close": (OK + b"Connection: close\r\n" + HELLO, NOT_REUSABLE),
+    "close, odd case": (OK + b"CONNECTION: Close\r\n" + HELLO, NOT_REUSABLE),
+    "close in a list": (OK + b"Connection: foo ,\tclose\r\n" + HELLO, NOT_REUSABLE),
+    "close in a second field": (OK + b"Connection: foo\r\nConnection: close\r\n" + HELLO, NOT_REUSABLE),
+    "close and keep-alive": (OK + b"Connection: keep-alive, close\r\n" + HELLO, NOT_REUSABLE),
+    "keep-alive": (OK + b"Connection: Keep-Alive\r\nKeep-Alive: timeout=5\r\n" + HELLO, REUSABLE),
+    "an option that only looks like close": (OK + b"Connection: closed\r\n" + HELLO, REUSABLE),
+    "upgrade offered": (OK + b"Connection: upgrade\r\nUpgrade: h2c\r\n" + HELLO, REUSABLE),
     "upgrade required": (
         b"HTTP/1.1 426 No\r\nConnection: upgrade\r\nUpgrade: h2c\r\n" + HELLO,
-        Answer(426, b"hello", reason=b"No"),
+        Expected(426, b"hello", reason=b"No"),
     ),
-    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, reason=b"No Content")),
-    "204 with a length": (b"HTTP/1.1 204 No Content\r\n" + END, Answer(204, reason=b"No Content")),
-    "304 with the length of the other": (b"HTTP/1.1 304 X\r\nContent-Length: 99\r\n\r\n", Answer(304, reason=b"X")),
-    "304, chunked": (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", Answer(304, reason=b"X")),
-    "205 with a body": (b"HTTP/1.1 205 X\r\n" + HELLO, Answer(205, b"hello", reason=b"X")),
-    "100 before": (_interim(1) + OK + HELLO, HELLO_SAID),
-    "103 before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + HELLO, HELLO_SAID),
-    "interim says close": (b"HTTP/1.1 102 X\r\nConnection: close\r\n\r\n" + OK + HELLO, HELLO_SAID),
-    "64 interim responses": (_interim(64) + OK + HELLO, HELLO_SAID),
-    "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
-    "chunked, two": (CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", HELLO_SAID),
-    "chunked, empty": (CHUNKED + b"0\r\n\r\n", ONE),
-    "chunked, odd case": (OK + b"transfer-ENCODING:CHUNKED \r\n\r\n5\r\nhello\r\n0\r\n\r\n", HELLO_SAID),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", Expected(204, reason=b"No Content")),
+    "204 with a length": (b"HTTP/1.1 204 No Content\r\n" + END, Expected(204, reason=b"No Content")),
+    "304 with the length of the other": (b"HTTP/1.1 304 X\r\nContent-Length: 99\r\n\r\n", Expected(304, reason=b"X")),
+    "304, chunked": (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", Expected(304, reason=b"X")),
+    "205 with a body": (b"HTTP/1.1 205 X\r\n" + HELLO, Expected(205, b"hello", reason=b"X")),
+    "100 before": (_interim(1) + OK + HELLO, REUSABLE),
+    "103 before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + HELLO, REUSABLE),
+    "interim says close": (b"HTTP/1.1 102 X\r\nConnection: close\r\n\r\n" + OK + HELLO, REUSABLE),
+    "64 interim responses": (_interim(64) + OK + HELLO, REUSABLE),
+    "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", REUSABLE),
+    "chunked, two": (CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", REUSABLE),
+    "chunked, empty": (CHUNKED + b"0\r\n\r\n", EMPTY),
+    "chunked, odd case": (OK + b"transfer-ENCODING:CHUNKED \r\n\r\n5\r\nhello\r\n0\r\n\r\n", REUSABLE),
     "chunked, hexadecimal": (
         CHUNKED + b"1A\r\n" + b"x" * 26 + b"\r\nb\r\nhello world\r\n0\r\n\r\n",
-        Answer(body=b"x" * 26 + b"hello world"),
+        Expected(body=b"x" * 26 + b"hello world"),
     ),
-    "chunked, padded with zeros": (CHUNKED + b"0005\r\nhello\r\n0000\r\n\r\n", HELLO_SAID),
-    "chunked, padded with spaces": (CHUNKED + b"5   \r\nhello\r\n0   \r\n\r\n", HELLO_SAID),
-    "chunk extensions": (CHUNKED + b'5;a=b;c="d e"\r\nhello\r\n0 ; x\r\n\r\n', HELLO_SAID),
+    "chunked, padded with zeros": (CHUNKED + b"0005\r\nhello\r\n0000\r\n\r\n", REUSABLE),
+    "chunked, padded with spaces": (CHUNKED + b"5   \r\nhello\r\n0   \r\n\r\n", REUSABLE),
+    "chunk extensions": (CHUNKED + b'5;a=b;c="d e"\r\nhello\r\n0 ; x\r\n\r\n', REUSABLE),
     "chunk extensions, quoted": (
         CHUNKED + b'5 ; a = "b\\";\xe4\\\\"\t;c;d=""\r\nhello\r\n0;a="\t"  \r\n\r\n',
-        HELLO_SAID,
+        REUSABLE,
     ),
-    "chunk with framing inside": (CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", Answer(body=b"\r\n0\r\n\r\n")),
+    "chunk with framing inside": (CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", Expected(body=b"\r\n0\r\n\r\n")),
     "trailers dropped": (
         CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\nContent-Length: 9\r\n\r\n",
-        HELLO_SAID._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
+        REUSABLE._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
     ),
-    "a second answer": (OK + HELLO + OK + HELLO, POISONED),
-    "a second answer after chunks": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + OK, POISONED),
-    "a stray CRLF after the body": (OK + HELLO + b"\r\n", POISONED),
-    "a body longer than its length": (OK + HELLO + b"!", POISONED),
-    "bytes after an empty body": (OK + END + b"x", Answer(reusable=False)),
-    "as many headers as allowed": (OK + b"A: 1\r\n" * 99 + END, ONE),
-    "as many trailers as allowed": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 100 + b"\r\n", ONE),
-    "as large a trailer section as allowed": (CHUNKED + b"0\r\nA: " + b"x" * 65529 + b"\r\n\r\n", ONE),
-    "as large a header as allowed": (OK + b"A: " + b"x" * (65536 - len(OK) - 5 - len(END)) + b"\r\n" + END, ONE),
+    "a second response": (OK + HELLO + OK + HELLO, NOT_REUSABLE),
+    "a second response after chunks": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + OK, NOT_REUSABLE),
+    "a stray CRLF after the body": (OK + HELLO + b"\r\n", NOT_REUSABLE),
+    "a body longer than its length": (OK + HELLO + b"!", NOT_REUSABLE),
+    "bytes after an empty body": (OK + END + b"x", Expected(reusable=False)),
+    "as many headers as allowed": (OK + b"A: 1\r\n" * 99 + END, EMPTY),
+    "as many trailers as allowed": (CHUNKED + b"0\r\n" + b"A: 1\r\n" * 100 + b"\r\n", EMPTY),
+    "as large a trailer section as allowed": (CHUNKED + b"0\r\nA: " + b"x" * 65529 + b"\r\n\r\n", EMPTY),
+    "as large a header as allowed": (OK + b"A: " + b"x" * (65536 - len(OK) - 5 - len(END)) + b"\r\n" + END, EMPTY),
 }
 
-BROUGHT_ON = [(b"A", b"b c"), (b"Content-Length", b"5")]
+UNFOLDED = [(b"A", b"b c"), (b"Content-Length", b"5")]
 
-# Each can be read in only one way, though its form is irregular: it is delivered, and its connection is not used again.
-IRREGULAR: dict[str, tuple[bytes, Answer]] = {
-    "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, POISONED),
-    "204 with a body": (b"HTTP/1.1 204 X\r\n" + HELLO, Answer(204, reusable=False, reason=b"X")),
+# Each has an irregular form but only one meaning. It is delivered, and its connection is not reused.
+IRREGULAR: dict[str, tuple[bytes, Expected]] = {
+    "interim with a length": (b"HTTP/1.1 102 X\r\nContent-Length: 5\r\n\r\n" + OK + HELLO, NOT_REUSABLE),
+    "204 with a body": (b"HTTP/1.1 204 X\r\n" + HELLO, Expected(204, reusable=False, reason=b"X")),
     "204 in chunks": (
         b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n",
-        Answer(204, reusable=False, reason=b"X"),
+        Expected(204, reusable=False, reason=b"X"),
     ),
-    "HTTP/2 in clear text": (b"HTTP/2.0 200 OK\r\n" + HELLO, POISONED),
-    "HTTP/2 without a minor version": (b"HTTP/2 200\r\n" + HELLO, POISONED._replace(reason=b"")),
-    "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, Answer(600, b"hello", reusable=False, reason=b"X")),
-    "status 999": (b"HTTP/1.1 999 X\r\n" + HELLO, Answer(999, b"hello", reusable=False, reason=b"X")),
-    "an empty line before": (b"\r\n" + OK + HELLO, POISONED),
-    "empty lines before": (b"\n\r\n\n" + OK + HELLO, POISONED),
-    "an empty line after an interim response": (_interim(1) + b"\r\n" + OK + HELLO, POISONED),
-    "an interim response in LF": (b"HTTP/1.1 103 X\nA: b\n\n" + OK + HELLO, POISONED),
-    "LF throughout": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", POISONED),
-    "LF after the status line": (b"HTTP/1.1 200 OK\n" + HELLO, POISONED),
-    "LF after a field": (OK + b"A: b\n" + HELLO, POISONED),
+    "HTTP/2 in clear text": (b"HTTP/2.0 200 OK\r\n" + HELLO, NOT_REUSABLE),
+    "HTTP/2 without a minor version": (b"HTTP/2 200\r\n" + HELLO, NOT_REUSABLE._replace(reason=b"")),
+    "status 600": (b"HTTP/1.1 600 X\r\n" + HELLO, Expected(600, b"hello", reusable=False, reason=b"X")),
+    "status 999": (b"HTTP/1.1 999 X\r\n" + HELLO, Expected(999, b"hello", reusable=False, reason=b"X")),
+    "an empty line before": (b"\r\n" + OK + HELLO, NOT_REUSABLE),
+    "empty lines before": (b"\n\r\n\n" + OK + HELLO, NOT_REUSABLE),
+    "an empty line after an interim response": (_interim(1) + b"\r\n" + OK + HELLO, NOT_REUSABLE),
+    "an interim response in LF": (b"HTTP/1.1 103 X\nA: b\n\n" + OK + HELLO, NOT_REUSABLE),
+    "LF throughout": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", NOT_REUSABLE),
+    "LF after the status line": (b"HTTP/1.1 200 OK\n" + HELLO, NOT_REUSABLE),
+    "LF after a field": (OK + b"A: b\n" + HELLO, NOT_REUSABLE),
     "LF for the empty line": (
         OK + b"Content-Length: 13\r\n\nhello\r\n\r\nbye!",
-        POISONED._replace(body=b"hello\r\n\r\nbye!"),
+        NOT_REUSABLE._replace(body=b"hello\r\n\r\nbye!"),
     ),
-    "LF and CRLF for the end of the header": (OK + b"Content-Length: 5\n\r\nhello", POISONED),
-    "LF, no field": (b"HTTP/1.1 204 X\n\n", Answer(204, reusable=False, reason=b"X")),
+    "LF and CRLF for the end of the header": (OK + b"Content-Length: 5\n\r\nhello", NOT_REUSABLE),
+    "LF, no field": (b"HTTP/1.1 204 X\n\n", Expected(204, reusable=False, reason=b"X")),
     "LF, and an end that CRLF marks later": (
         OK + b"Content-Length: 8\n\nA: b\r\n\r\n",
-        POISONED._replace(body=b"A: b\r\n\r\n"),
+        NOT_REUSABLE._replace(body=b"A: b\r\n\r\n"),
     ),
-    "obs-fold": (OK + b"A: b\r\n c\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold in much white space": (OK + b"A: b \t\r\n \t c\t\r\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "obs-fold in LF": (OK + b"A: b\n c\n" + HELLO, POISONED._replace(headers=BROUGHT_ON)),
-    "more folds than fields are allowed": (OK + b"A: b" + b"\r\n c" * 200 + b"\r\n" + HELLO, POISONED),
+    "obs-fold": (OK + b"A: b\r\n c\r\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
+    "obs-fold by tab": (OK + b"A: b\r\n\tc\r\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
+    "obs-fold in much white space": (OK + b"A: b \t\r\n \t c\t\r\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
+    "obs-fold in LF": (OK + b"A: b\n c\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
+    "more folds than fields are allowed": (OK + b"A: b" + b"\r\n c" * 200 + b"\r\n" + HELLO, NOT_REUSABLE),
     "lengths that agree": (
         OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-        POISONED._replace(headers=[(b"Content-Length", b"5")]),
+        NOT_REUSABLE._replace(headers=[(b"Content-Length", b"5")]),
     ),
     "a list of lengths": (
         OK + b"A: b c\r\ncontent-length: 5, 5,5\r\n\r\nhello",
-        POISONED._replace(headers=[(b"A", b"b c"), (b"content-length", b"5")]),
+        NOT_REUSABLE._replace(headers=[(b"A", b"b c"), (b"content-length", b"5")]),
     ),
     "length and chunked": (
         OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS,
-        POISONED._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
+        NOT_REUSABLE._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
     ),
     "chunked and length": (
         OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + HELLO_CHUNKS,
-        POISONED._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
+        NOT_REUSABLE._replace(headers=[(b"Transfer-Encoding", b"chunked")]),
     ),
-    "chunked twice": (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked in two fields": (OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked behind an empty member": (OK + b"Transfer-Encoding: , Chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "chunked beside identity": (OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "identity": (OK + b"Transfer-Encoding: identity\r\n\r\nhello", TO_THE_END._replace(headers=[])),
-    "identity and a length": (OK + b"Transfer-Encoding: Identity\r\n" + HELLO, POISONED),
-    "chunked in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS, POISONED),
-    "a trailer folded": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\r\n c\r\n\r\n", POISONED),
-    "a trailer that ends in LF": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\n\r\n", POISONED),
-    "LF after the last chunk": (CHUNKED + HELLO_CHUNKS[:-2] + b"\n", POISONED),
-    "last CRLF missing": (CHUNKED + b"5\r\nhello\r\n0\r\n", POISONED),
-    "last CRLF half missing": (CHUNKED + b"5\r\nhello\r\n0\r\n\r", POISONED),
-    "last CRLF missing after a trailer": (CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\n", POISONED),
+    "chunked twice": (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n" + HELLO_CHUNKS, NOT_REUSABLE),
+    "chunked in two fields": (OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n" + HELLO_CHUNKS, NOT_REUSABLE),
+    "chunked behind an empty member": (OK + b"Transfer-Encoding: , Chunked\r\n\r\n" + HELLO_CHUNKS, NOT_REUSABLE),
+    "chunked beside identity": (OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + HELLO_CHUNKS, NOT_REUSABLE),
+    "identity": (OK + b"Transfer-Encoding: identity\r\n\r\nhello", CLOSE_DELIMITED._replace(headers=[])),
+    "identity and a length": (OK + b"Transfer-Encoding: Identity\r\n" + HELLO, NOT_REUSABLE),
+    "chunked in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO_CHUNKS, NOT_REUSABLE),
+    "a trailer folded": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\r\n c\r\n\r\n", NOT_REUSABLE),
+    "a trailer that ends in LF": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: b\n\r\n", NOT_REUSABLE),
+    "LF after the last chunk": (CHUNKED + HELLO_CHUNKS[:-2] + b"\n", NOT_REUSABLE),
+    "last CRLF missing": (CHUNKED + b"5\r\nhello\r\n0\r\n", NOT_REUSABLE),
+    "last CRLF half missing": (CHUNKED + b"5\r\nhello\r\n0\r\n\r", NOT_REUSABLE),
+    "last CRLF missing after a trailer": (CHUNKED + b"5\r\nhello\r\n0\r\nA: 1\r\n", NOT_REUSABLE),
 }
 
 BAD: dict[str, tuple[bytes, type[Exception]]] = {
@@ -222,7 +224,7 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
         (b"HTTP/1.1 103 X\r\nLink: " + b"x" * 8000 + b"\r\n\r\n") * 9 + OK + HELLO,
         RemoteProtocolError,
     ),
-    "only interim answers": (_interim(2), Truncated),
+    "only interim responses": (_interim(2), Truncated),
     "CR without LF": (OK + b"A: b\rC: d\r\n" + HELLO, RemoteProtocolError),
     "CR before the empty line": (OK + b"A: b\r\r\n" + HELLO, RemoteProtocolError),
     "obs-fold of the length": (OK + b"Content-Length:\r\n 5\r\n\r\nhello", RemoteProtocolError),
