@@ -293,7 +293,7 @@ def write_connect_line(authority: bytes) -> bytes:
 
 
 def for_origin(fields: Fields) -> Fields:
-    """Leave out what is only for a proxy (RFC 9110 section 11.7.2)."""
+    """Return the fields without those for a proxy only (RFC 9110 section 11.7.2)."""
     return [field for field in fields if field[0].lower() != b"proxy-authorization"]
 
 

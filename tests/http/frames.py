@@ -69,7 +69,7 @@ def serving(certificates, meet: Callable[[ssl.SSLSocket], None], *protocols: str
 
 @contextmanager
 def answering_http2_peer(certificates, first: bytes, answer: Callable[[Send, int], None]) -> Iterator[str]:
-    """The URL; each request is answered by calling ``answer`` with what sends on its connection, and its stream."""
+    """Yield the URL of a server that calls ``answer`` with a send function and the stream of each request."""
 
     def meet(client):
         answer_streams(client, first, answer)
@@ -79,7 +79,7 @@ def answering_http2_peer(certificates, first: bytes, answer: Callable[[Send, int
 
 
 def answer_streams(client: ssl.SSLSocket, first: bytes, answer: Callable[[Send, int], None]) -> None:
-    """Send the first bytes, and answer each request of a connection until the client closes it."""
+    """Send the first bytes, and respond to each request of a connection until the client closes it."""
     client.sendall(first)
     received, known = b"", 0
     while data := client.recv(10_000):
@@ -91,7 +91,7 @@ def answer_streams(client: ssl.SSLSocket, first: bytes, answer: Callable[[Send, 
 
 @contextmanager
 def http2_peer(certificates, answer: bytes | Callable[[], bytes], flood: bytes = b"", *, closing: bool = False):
-    """The URL; each connection gets the answer once, and then the flood until the client goes, or the end."""
+    """Yield the URL of a server that sends one response, and then the flood until the client closes."""
 
     def meet(client):
         received = b""

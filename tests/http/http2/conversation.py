@@ -1,4 +1,4 @@
-"""A client whose server is given as frames, and what the client makes of them."""
+"""A client that receives given frames, and the results of its streams."""
 
 from __future__ import annotations
 

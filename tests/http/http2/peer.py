@@ -14,7 +14,7 @@ HEADERS = [(b"Host", b"example.com"), (b"Accept", b"*/*"), (b"User-Agent", b"tes
 
 
 class Peer:
-    """An h2 server. It keeps its events, and answers a request when ``respond`` is called."""
+    """An h2 server. It keeps its events, and responds to a request when ``respond`` is called."""
 
     def __init__(self) -> None:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))

@@ -1,4 +1,4 @@
-"""Field blocks: what hpack writes is read, what is written hpack reads, and no block costs more than it may."""
+"""Field blocks: compatibility with hpack in both directions, and limits of the decoder."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MIB = 2**20
 
 
 def read(pair: Pair, stream) -> bytes:
-    """Read a response to its end, as a caller does who takes what is there and then waits."""
+    """Read a response to its end: take the queued data, then wait for more."""
     data = bytearray()
     while True:
         part = pair.client.take_data(stream)

@@ -1,4 +1,4 @@
-"""Servers that send without end what a client must answer, hold or read: the connection breaks, in bounded memory."""
+"""Servers that send endless frames: the connection breaks, and memory stays bounded."""
 
 from __future__ import annotations
 

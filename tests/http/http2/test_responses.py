@@ -154,7 +154,7 @@ MALFORMED = {
     "a reset": (head() + reset(2), StreamReset, "INTERNAL_ERROR"),
     "a reset with an unknown code": (reset(0xABC), StreamReset, "0xabc"),
     "a reset with no error": (head() + reset(0), StreamReset, "NO_ERROR"),
-    "a refusal after an answer": (head() + reset(7), StreamReset, "REFUSED_STREAM"),
+    "a refusal after a response": (head() + reset(7), StreamReset, "REFUSED_STREAM"),
     "an empty window update": (window_update(0, 1), ProtocolError, "window"),
     "a window beyond its limit": (window_update(2**31 - 1, 1), ProtocolError, "window"),
 }
