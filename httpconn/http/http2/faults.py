@@ -44,7 +44,7 @@ def copy_of(error: HTTPConnError) -> HTTPConnError:
 class _Fault(Exception):
     def __init__(self, code: ErrorCode, error: HTTPConnError | str) -> None:
         super().__init__(code, error)
-        self.code = code
+        self.code: ErrorCode = code
         self.error: ProtocolError | HTTPConnError = ProtocolError(error) if isinstance(error, str) else error
 
 
