@@ -45,7 +45,7 @@ class _Fault(Exception):
     def __init__(self, code: ErrorCode, error: HTTPConnError | str) -> None:
         super().__init__(code, error)
         self.code: ErrorCode = code
-        self.error: ProtocolError | HTTPConnError = ProtocolError(error) if isinstance(error, str) else error
+        self.error: HTTPConnError = ProtocolError(error) if isinstance(error, str) else error
 
 
 class ConnectionFault(_Fault):
