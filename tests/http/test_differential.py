@@ -121,7 +121,7 @@ DIFFERENCES = (
     Difference(
         "accepted",
         "An empty line before the status line: RFC 9112 section 2.2 lets a server ignore it, and browsers do so too.",
-        rb"^(?:HTTP/1\.. 1[^\n]*\r\n\r\n)*+\r?\n",
+        rb"^(?:HTTP/1\.. 1[^\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)*+\r?\n",
         (
             *("100 after an empty line", "LF before", "an empty line after 100", "two empty lines before"),
             *("an empty line after an interim response", "an empty line before", "empty lines before"),
