@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.client import responses
 from typing import Protocol
 
 from ..core.messages import Head, Origin
@@ -17,7 +18,6 @@ from ..errors import (
     ProxyFailed,
     TimedOut,
     TransportError,
-    printable,
 )
 from ..network.proxies import Proxy
 from ..network.stream import SocketStream
@@ -30,7 +30,6 @@ MAX_READS = 16
 """Maximum reads that drain the body of a 407 response. A connection with a longer body closes."""
 
 _READ_SIZE = 4096
-_MAX_REASON = 60
 
 
 class Tunnel(Protocol):
@@ -86,12 +85,13 @@ class ConnectTunnel:
         return http.head
 
     def _refusal(self, head: Head) -> ProxyFailed:
-        response = f"{head.status} {printable(head.reason.decode('ascii', 'replace'), _MAX_REASON)}".rstrip()
+        # The reason phrase is the proxy's own text and may repeat the credentials. RFC 9110 section 15.1 ignores it.
+        status = f"{head.status} {responses.get(head.status, '')}".rstrip()
         advice = ""
         if head.status == 407:
             missing = self._proxy.auth is None
             advice = "; give user name and password in the proxy's URL" if missing else "; it rejected the credentials"
-        return ProxyFailed(f"The proxy refused to connect to {self._authority}: {response}{advice}", status=head.status)
+        return ProxyFailed(f"The proxy refused to connect to {self._authority}: {status}{advice}", status=head.status)
 
 
 async def _drain(socket_stream: SocketStream, http: HTTP11Connection, end: float) -> bool:

@@ -263,3 +263,11 @@ def test_a_target_that_would_change_the_host_is_rejected(face, user, scripted):
     with pytest.raises(httpx.LocalProtocolError):
         face.run(lambda: made.open("http://example.com/", extensions={"target": b"@evil.example/"}))
     assert proxy.requests == []
+
+
+def test_the_error_of_a_refused_tunnel_does_not_repeat_the_proxys_text(face, connect, scripted):
+    proxy = scripted(b"HTTP/1.1 403 no access for user:secret\r\nContent-Length: 0\r\n\r\n")
+    connection = connect(proxy=proxy.url.replace("://", "://user:secret@"), retries=0)
+    with pytest.raises(httpconn.ProxyFailed, match="403 Forbidden") as caught:
+        face.get_bytes(connection, "https://origin.example/")
+    assert "secret" not in str(caught.value)
