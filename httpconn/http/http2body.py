@@ -1,4 +1,4 @@
-"""A response over HTTP/2, whose body comes from its stream."""
+"""A response over HTTP/2. The stream delivers its body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HTTP2Incoming(Incoming):
         connection: carries the stream.
         timeouts: the limits of each step.
         release: is called at the end.
-        interruption: ends what is waited for.
+        interruption: ends the waits of the exchange.
 
     Attributes:
         stream: None before the request is sent.
@@ -102,7 +102,7 @@ class HTTP2Incoming(Incoming):
         return stream.head
 
     def take(self) -> bytes:
-        """Return what has come already; errors as of ``receive``."""
+        """Return the bytes that were received already. It raises the errors of ``receive``."""
         self._require_open()
         data = self._connection.take(self._opened)
         self._look_for_the_end()

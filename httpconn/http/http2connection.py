@@ -94,10 +94,10 @@ class SharedConnection(Multiplexer):
         """Send a request and receive the head of its response.
 
         Args:
-            request: what is sent.
+            request: the request to send.
             timeouts: the limits of each step.
             release: is called at the end of the body.
-            interruption: ends what is waited for.
+            interruption: ends the waits of the exchange.
 
         Raises:
             Unprocessed: the request may be sent again on another connection.

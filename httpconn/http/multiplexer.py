@@ -186,11 +186,11 @@ class Multiplexer:
         self._changed(self)
 
     def take(self, stream: Stream) -> bytes:
-        """Return what has come of a body, and open the windows by as much."""
+        """Return the received bytes of a body, and open the windows by their number."""
         return self._taken(self._http.take_data, stream)
 
     def take_into(self, *args: Any) -> int:
-        """Move what has come of a body into a buffer: see ``HTTP2Connection.take_into``."""
+        """Move the received bytes of a body into a buffer: see ``HTTP2Connection.take_into``."""
         return self._taken(self._http.take_into, *args)
 
     def _taken(self, step: Callable[..., T], *args: Any) -> T:
@@ -338,7 +338,7 @@ class Multiplexer:
             self.flush()
 
     def _look(self) -> None:
-        """Take what has come, if no caller reads."""
+        """Receive the bytes that the socket holds, if no caller reads."""
         if self._reader is not None or self.error is not None:
             return
         visitor = Stream(0, 0, 0, without_body=True, ended=True)
@@ -360,7 +360,7 @@ class Multiplexer:
                 self._appoint()
 
     def _take(self) -> int:
-        """Take what has come off the socket. An event loop may call this.
+        """Receive the bytes that the socket holds. An event loop may call this.
 
         Raises:
             BlockingIOError: nothing came that the reader waits for.
