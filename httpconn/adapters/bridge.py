@@ -68,7 +68,6 @@ class Bridged(ABC):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """See :class:`httpconn.runtime.port.Exchange`."""
         return self.response.extensions
 
     def take(self) -> bytes:
@@ -76,7 +75,7 @@ class Bridged(ABC):
         return b""
 
     async def receive(self) -> bytes:
-        """See :class:`httpconn.runtime.port.Exchange`. The read timeout restarts with each call."""
+        """Receive more of the body. The read timeout restarts with each call."""
         if self._read is not None:
             self._read.restart()
         try:
@@ -92,8 +91,7 @@ class Bridged(ABC):
     async def _next(self) -> bytes: ...
 
     @abstractmethod
-    async def close(self) -> None:
-        """See :class:`httpconn.runtime.port.Exchange`."""
+    async def close(self) -> None: ...
 
 
 def exchange_of(bridged: Bridged) -> Any:

@@ -100,7 +100,6 @@ class _Body:
         return part
 
     def close(self) -> None:
-        """Close the body."""
         with self._errors:
             self._stream.close()
 

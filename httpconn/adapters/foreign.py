@@ -58,12 +58,10 @@ class _Foreign:
 
     @property
     def access(self) -> object:
-        """The access policy of the transport, or None."""
         return getattr(self._transport, "access", None)
 
     @property
     def stats(self) -> object:
-        """The statistics of its connection pool, or None."""
         return getattr(self._transport, "stats", None)
 
     def _sent(self, request: httpx.Request) -> Any:
@@ -81,12 +79,10 @@ class ForeignTransport(_Foreign, httpx.BaseTransport):
     """An httpx2 transport for synchronous calls."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; raises exceptions of httpx."""
         with self._translated():
             return self._received(self._transport.handle_request(self._sent(request)))
 
     def close(self) -> None:
-        """Close the transport."""
         self._transport.close()
 
 
@@ -94,10 +90,8 @@ class AsyncForeignTransport(_Foreign, httpx.AsyncBaseTransport):
     """An httpx2 transport for asynchronous calls."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; raises exceptions of httpx."""
         with self._translated():
             return self._received(await self._transport.handle_async_request(self._sent(request)))
 
     async def aclose(self) -> None:
-        """Close the transport."""
         await self._transport.aclose()

@@ -111,11 +111,9 @@ class DirectBody(Body):
     """A body without a trace callback."""
 
     def close(self) -> None:
-        """Release the connection."""
         self.incoming.abandon()
 
     async def aclose(self) -> None:
-        """Release the connection."""
         self.incoming.abandon()
 
 
@@ -133,7 +131,6 @@ class Tracer:
         await self.report("receive_response_body.started", {"request": traced_request(self._request)})
 
     async def report(self, event: str, info: dict[str, Any]) -> None:
-        """Report an event."""
         if event not in self._reported:
             self._reported.add(event)
             await self._runtime.trace(self._request.trace, f"{self._prefix}.{event}", info)
@@ -165,7 +162,6 @@ class TracedBody(Body):
             raise
 
     async def aclose(self) -> None:
-        """Release the connection."""
         try:
             await self._tracer.report("response_closed.started", {})
         finally:
@@ -173,5 +169,4 @@ class TracedBody(Body):
         await self._tracer.report("response_closed.complete", {"return_value": None})
 
     def close(self) -> None:
-        """Release the connection."""
         run_sync(self.aclose())

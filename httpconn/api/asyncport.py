@@ -58,7 +58,6 @@ class AsyncExchange(Bridged):
         return b""
 
     async def close(self) -> None:
-        """See :class:`httpconn.runtime.port.Exchange`."""
         if isinstance(self.response.stream, DirectBody):  # closes without a wait
             self.response.stream.close()
             return
@@ -72,7 +71,6 @@ class AsyncPort(SendingPort):
     """The port of an asynchronous call."""
 
     async def sleep(self, seconds: float) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         await anyio.sleep(seconds)
 
     @property
@@ -81,11 +79,9 @@ class AsyncPort(SendingPort):
         return running_loop()
 
     def make_event(self) -> AnyioEvent:
-        """See :class:`httpconn.runtime.port.Port`."""
         return AnyioEvent()
 
     async def wait(self, event: AnyioEvent, deadline: Deadline) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         await _within(deadline, event.wait(None))
 
     async def _call(self, hook: Hook, event: object) -> None:
@@ -107,11 +103,9 @@ class AsyncPort(SendingPort):
         return AsyncExchange(response, read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """See :class:`httpconn.runtime.port.Port`."""
         return await anyio.to_thread.run_sync(function, *args)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         # Started before the first await, because a task can be cancelled twice.
         step, pause = CleanUp(function), SHORTEST_CHECK
         with anyio.CancelScope(shield=True):
@@ -120,11 +114,9 @@ class AsyncPort(SendingPort):
                 pause = min(2 * pause, CHECK_INTERVAL)
 
     def worker_group(self) -> TaskWorkers:
-        """See :class:`httpconn.runtime.port.Port`."""
         return TaskWorkers(self)
 
     async def release(self) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         if self._owned:
             with anyio.move_on_after(CLOSING, shield=True):
                 await self._client.aclose()

@@ -38,7 +38,6 @@ class SendingPort(SystemClock, ABC):
         self._owned = owned
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
-        """See :class:`httpconn.runtime.port.Port`."""
         at = math.inf if deadline.at is None else deadline.at
         attempt = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
         engine = self._client.engine_for(request.origin)
@@ -78,7 +77,6 @@ class SendingPort(SystemClock, ABC):
             await self.notify(hook, message)
 
     async def notify(self, hook: Hook, event: object) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         try:
             await self._call(hook, event)
         except HTTPConnError as error:

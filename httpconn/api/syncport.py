@@ -40,7 +40,6 @@ class SyncExchange(Bridged):
         return next(filter(None, self._chunks), b"")
 
     async def close(self) -> None:
-        """See :class:`httpconn.runtime.port.Exchange`."""
         with suppress(*FOREIGN):  # the body is complete, or its error was raised before
             self.response.close()
 
@@ -51,7 +50,6 @@ class SyncPort(SendingPort):
     _checks_often = False
 
     async def sleep(self, seconds: float) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         for portion in portions(seconds):
             time.sleep(portion)
 
@@ -61,11 +59,9 @@ class SyncPort(SendingPort):
         return os.getpid()
 
     def make_event(self) -> ThreadEvent:
-        """See :class:`httpconn.runtime.port.Port`."""
         return ThreadEvent()
 
     async def wait(self, event: ThreadEvent, deadline: Deadline) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         while not event.block(self._portion(deadline)):
             self._check_stopped()
             deadline.check(self.now())
@@ -102,7 +98,6 @@ class SyncPort(SendingPort):
         return SyncExchange(response, read, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """See :class:`httpconn.runtime.port.Port`."""
         return function(*args)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
@@ -110,11 +105,9 @@ class SyncPort(SendingPort):
         CleanUp(function).wait()
 
     def worker_group(self) -> ThreadWorkers:
-        """See :class:`httpconn.runtime.port.Port`."""
         return ThreadWorkers(self._client)
 
     async def release(self) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         if self._owned:
             self._client.close()
 
@@ -129,7 +122,6 @@ class WorkerPort(SyncPort):
         self._interruption: Interruption = group.interruption
 
     async def sleep(self, seconds: float) -> None:
-        """See :class:`httpconn.runtime.port.Port`."""
         if self._interruption.wait(seconds):
             raise Stopped
 
@@ -139,7 +131,6 @@ class WorkerPort(SyncPort):
             raise Stopped
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
-        """See :class:`httpconn.runtime.port.Port`."""
         if self._interruption.is_requested:
             raise Stopped
         return super().send(request, timeouts, deadline)

@@ -48,7 +48,6 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
 
 
 def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:
-    """Return the header fields of ``--header`` and ``--user``. ``--header`` takes precedence."""
     user = shared["user"]
     if user is None:
         return dict(shared["headers"])

@@ -33,7 +33,6 @@ EPILOG = "\b\nExit codes:\n    0  success\n    1  another error\n" + "".join(
 
 
 def exit_code(error: errors.HTTPConnError) -> int:
-    """Return the exit code for an error."""
     return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), 1)
 
 

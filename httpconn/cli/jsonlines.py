@@ -30,14 +30,12 @@ def without_comment(line: str) -> str:
 
 
 def line_of(fetched: Fetched) -> str:
-    """Return the result of a request as a JSON object."""
     content = fetched.content
     values = _error(fetched.error) if content is None else _content(content)
     return json.dumps({"url": str(fetched.url), **values})
 
 
 def saved_line(saved: Saved) -> str:
-    """Return the result of a download as a JSON object."""
     values = _error(saved.error) if saved.downloaded is None else _file(saved.downloaded)
     return json.dumps({"url": str(saved.url), "path": os.fspath(saved.path), **values})
 

@@ -46,7 +46,6 @@ def size(value: str) -> int:
 
 
 def rate(value: str) -> int:
-    """Return the number of bytes in a size of at least one byte."""
     number = size(value)
     if number == 0:
         _fail("must be more than 0")
@@ -54,7 +53,6 @@ def rate(value: str) -> int:
 
 
 def seconds(value: str) -> float:
-    """Return a number of seconds."""
     try:
         number = float(value)
     except ValueError:
@@ -65,8 +63,6 @@ def seconds(value: str) -> float:
 
 
 def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return the type of integers in a range."""
-
     def number(value: str) -> int:
         try:
             integer = int(value)
@@ -143,7 +139,6 @@ quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results 
 
 
 def input_file(help_text: str) -> Callable[[Any], Any]:
-    """Return the option for a list of URLs."""
     kind = click.File("r", "utf-8", "surrogateescape")
     return click.option(
         "--input-file", type=kind, metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
@@ -151,7 +146,6 @@ def input_file(help_text: str) -> Callable[[Any], Any]:
 
 
 def concurrency(default: int, help_text: str) -> Callable[[Any], Any]:
-    """Return the option for the number of simultaneous transfers."""
     return click.option(
         "-j", "--concurrency", type=integer(1, 10_000), metavar="N", default=default, show_default=True, help=help_text
     )
@@ -211,5 +205,4 @@ def _shared() -> tuple[Callable[[Any], Any], ...]:
 
 
 def path(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return an option for the path of a file or folder."""
     return click.option(*names, type=click.Path(path_type=Path), **attributes)

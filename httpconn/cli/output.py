@@ -18,7 +18,6 @@ STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 
 def is_standard_output(path: Path | None) -> bool:
-    """Whether a path stands for standard output."""
     return str(path) in STANDARD_OUTPUT
 
 
@@ -71,7 +70,6 @@ def create_folder(folder: Path) -> None:
 
 
 def standard_output() -> BinaryIO:
-    """Return standard output for bytes."""
     if sys.stdout is None:
         raise errors.StorageError("Standard output is closed", errno=errno.EBADF)
     return sys.stdout.buffer

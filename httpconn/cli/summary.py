@@ -42,7 +42,6 @@ class Summary:
             self._display(event)
 
     def add(self, item: Item, saved: Saved) -> None:
-        """Print the result of an item."""
         if saved.error is not None:
             self._failures[item.number] = exit_code(saved.error)
             print_error(saved.error, self._display, url=item.url, source=item.source)

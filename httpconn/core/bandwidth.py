@@ -37,7 +37,6 @@ class Bandwidth:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """Renew the lock in a child process, because a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
     def spend(self, count: int, now: float) -> float:

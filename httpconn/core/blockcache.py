@@ -27,7 +27,6 @@ class BlockCache:
 
     @property
     def held_bytes(self) -> int:
-        """The bytes in memory."""
         return sum(map(len, self._held.values()))
 
     def at(self, offset: int) -> memoryview | None:

@@ -30,7 +30,6 @@ class ByteBudget:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """Renew the lock in a child process, because a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
     @property

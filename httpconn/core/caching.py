@@ -101,12 +101,10 @@ class Record(NamedTuple):
 
     @property
     def cost(self) -> int:
-        """The bytes that the record counts in the cache."""
         return OVERHEAD + len(self.data) + sum(len(name) + len(value) for name, value in self.fields.items())
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is a success."""
         return 200 <= self.status < 300
 
     @property
@@ -118,7 +116,6 @@ class Record(NamedTuple):
 
     @property
     def location(self) -> bytes | None:
-        """The Location of a redirect, or None."""
         value = self.fields.get("location") if self.status in REDIRECTS else None
         return None if value is None else value.encode("latin-1")
 
@@ -139,7 +136,6 @@ class Store(Protocol):
 
 
 def request_directives(spec: RequestSpec) -> RequestDirectives:
-    """Return the cache directives of a request."""
     given = {name.lower(): value.decode("ascii") for name, value in spec.fields}
     control = given.get(b"cache-control")
     given_directives = directives(control if control is not None else given.get(b"pragma"))

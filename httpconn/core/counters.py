@@ -33,7 +33,6 @@ class Counters:
         self.errors: Counter[str] = Counter()
 
     def of(self, host: str) -> HostCounters:
-        """Return the counters of a host."""
         return self.hosts.get(host) or self._new(host)
 
     def _new(self, host: str) -> HostCounters:

@@ -24,11 +24,9 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, total: float | None, now: float) -> Deadline:
-        """Return the deadline of a call that starts now."""
         return cls() if total is None else cls(now + total, total)
 
     def sooner(self, other: Deadline) -> Deadline:
-        """Return the earlier of two deadlines."""
         return other if other.at is not None and (self.at is None or other.at < self.at) else self
 
     def check(self, now: float) -> None:
@@ -49,7 +47,6 @@ class Deadline(NamedTuple):
         return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 
     def exceeded(self) -> DeadlineExceeded:
-        """Return the error for a deadline that is over."""
         return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")
 
 

@@ -292,7 +292,6 @@ class Decoder:
         self._fed = False
 
     def feed(self, data: bytes) -> None:
-        """Add the next encoded bytes."""
         self._fed = self._fed or bool(data)
         self._layers[0].feed(data)
 

@@ -54,11 +54,8 @@ class Announced(NamedTuple):
 class Hash(Protocol):
     """A hash object, as in :mod:`hashlib`."""
 
-    def update(self, data: bytes | memoryview, /) -> object:
-        """Add bytes."""
-
-    def hexdigest(self) -> str:
-        """Return the digest of the bytes so far, in hexadecimal digits."""
+    def update(self, data: bytes | memoryview, /) -> object: ...
+    def hexdigest(self) -> str: ...
 
 
 def parse(text: str) -> Expected:

@@ -50,7 +50,6 @@ class MemoryStore:
                 self._remove(next(iter(self._records)))
 
     def drop(self, key: str) -> None:
-        """Remove the record of a key."""
         with self._lock:
             self._remove(key)
 

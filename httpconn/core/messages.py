@@ -139,12 +139,10 @@ class Response(NamedTuple):
 
     @property
     def status_code(self) -> int:
-        """The status code."""
         return self.head.status
 
     @property
     def reason_phrase(self) -> str:
-        """The reason phrase."""
         return self.head.reason.decode("ascii", "ignore")
 
     def as_httpx(self) -> httpx.Response:

@@ -87,7 +87,6 @@ class ContentRange(NamedTuple):
 
     @property
     def length(self) -> int:
-        """The number of bytes in the range."""
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
     @property

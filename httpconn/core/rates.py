@@ -94,7 +94,6 @@ class RateLimiter:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """Renew the state of a child process: its parent's threads own the reservations and may hold the lock."""
         self._lock = threading.Lock()
         self._released: deque[tuple[Reservation, bool]] = deque()
         self._waiting = 0
@@ -137,7 +136,6 @@ class RateLimiter:
 
     @property
     def waiting(self) -> int:
-        """The number of waiting calls."""
         with self._lock:
             self._process_released()
             return self._waiting

@@ -28,7 +28,6 @@ def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 
 def locations_of(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
-    """Return the values of the Location fields."""
     return {value.strip(b" \t") for name, value in fields if name.lower() == b"location"}
 
 

@@ -71,7 +71,6 @@ class VettedURL:
 
     @property
     def redacted(self) -> str:
-        """The redacted URL; see :func:`redact`."""
         return _redacted(self.text)
 
 

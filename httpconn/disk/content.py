@@ -35,12 +35,10 @@ class Content:
 
     @property
     def descriptor(self) -> int:
-        """The file descriptor."""
         return self.file.fileno()
 
     @property
     def is_closed(self) -> bool:
-        """Whether the file is closed."""
         return self.file.closed
 
     def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
@@ -93,7 +91,6 @@ class Content:
         return self._writeback.flush((file or self.file).fileno(), flush_with)
 
     def close(self) -> None:
-        """Unlock and close the file."""
         unlock(self.file)
 
 

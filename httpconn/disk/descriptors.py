@@ -56,7 +56,6 @@ def duplicate(file: OpenFile) -> OpenFile:
 
 
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
-    """Open a folder for reading."""
     return next(map(Descriptor, map(os.open, (path,), (os.O_RDONLY,))))
 
 
@@ -66,7 +65,6 @@ def open_path(path: str | os.PathLike[str]) -> Descriptor:
 
 
 def close(file: OpenFile) -> None:
-    """Close a file now."""
     if not file.closed:
         _opened.pop(file.fileno(), None)
         file.close()

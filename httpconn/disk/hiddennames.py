@@ -52,7 +52,6 @@ class HiddenNames:
 
     @property
     def sidecar(self) -> str:
-        """The sidecar, which names the partial file to resume."""
         return f"{self._stem}httpconn-state"
 
     def draft(self, token: str | None) -> str:

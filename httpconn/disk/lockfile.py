@@ -62,7 +62,6 @@ def lock(descriptor: int) -> bool:
 
 
 def unlock(file: OpenFile) -> None:
-    """Unlock and close a file."""
     if file.closed:
         return
     if sys.platform != "win32":
@@ -152,7 +151,6 @@ class LockFile:
 
     @property
     def is_held(self) -> bool:
-        """Whether this object holds the lock."""
         return self._file is not None and not self._file.closed
 
     def add_tokens(self, *tokens: str) -> None:

@@ -58,7 +58,6 @@ class FolderStore:
         return record
 
     def put(self, key: str, record: Record) -> None:
-        """Store a record, replacing the last one of the key."""
         text = encode(record)
         if (len(text) + OVERHEAD) * SHARE > self._max:
             self.drop(key)
@@ -70,7 +69,6 @@ class FolderStore:
             self._warn(error)
 
     def drop(self, key: str) -> None:
-        """Remove the record of a key."""
         with suppress(OSError):
             self._path(key).unlink()
 

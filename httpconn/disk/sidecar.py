@@ -69,7 +69,6 @@ class SidecarRecord:
 
 
 def encode(record: SidecarRecord) -> bytes:
-    """Return a record as JSON."""
     return json.dumps({"format": FORMAT, **asdict(record)}).encode("ascii")
 
 

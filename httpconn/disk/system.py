@@ -265,7 +265,6 @@ def reserve(descriptor: int, size: int) -> None:
 
 
 def flush_data(descriptor: int) -> None:
-    """Flush the content of a file to the disk."""
     if sys.platform == "darwin":
         flush_file(descriptor)
     else:

@@ -83,7 +83,6 @@ class PartialDownload:
 
     @property
     def received(self) -> int:
-        """Number of bytes on disk."""
         return self.size + (sum(end - start for start, end in self.later_ranges) if self.later_ranges else 0)
 
     @property
@@ -93,12 +92,10 @@ class PartialDownload:
 
     @property
     def validator(self) -> str | None:
-        """Strong validator of the version, or None."""
         return self._validator
 
     @property
     def is_complete(self) -> bool:
-        """Whether all bytes are on disk."""
         return self.size == self.total
 
     @property
@@ -127,7 +124,6 @@ class PartialDownload:
         self._sources = 1
 
     def restart(self) -> None:
-        """Discard all bytes."""
         with self._guard:
             self._part.restart()
             self.size = self.resumed = self._sources = self._hashed = 0

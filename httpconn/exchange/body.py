@@ -70,7 +70,6 @@ class Body:
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes received so far, before content decoding."""
         return self._counter.wire
 
     @property

@@ -19,19 +19,16 @@ T = TypeVar("T")
 
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
-    """Return the body of a successful response."""
     content = _shared_content(port, call)
     return await perform(port, call, _read_bytes) if content is None else (await content).data
 
 
 async def fetch_text(port: Port, call: Call) -> str:
-    """Return the body of a successful response, decoded by its charset."""
     content = _shared_content(port, call)
     return await perform(port, call, _read_text) if content is None else decode_text(*await content)
 
 
 async def fetch_json(port: Port, call: Call) -> Any:
-    """Return the parsed body of a successful response."""
     content = _shared_content(port, call)
     return await perform(port, call, _read_json) if content is None else _parse(call, await content)
 

@@ -34,7 +34,6 @@ class RangeBody:
 
     @property
     def remaining(self) -> int:
-        """Bytes that ``receive_into`` can still receive. 0 while there are bytes to discard."""
         return 0 if self._discard else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:

@@ -72,7 +72,6 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
 
 
 async def _read_small(response: OpenResponse) -> bytes:
-    """Read a file that the server sends as a whole."""
     try:
         _, content = await read_whole(response)
         return content

@@ -66,7 +66,6 @@ class Call(NamedTuple):
 
     @property
     def bandwidths(self) -> tuple[Bandwidth, ...]:
-        """The bandwidth limits that apply to the bodies of the call."""
         return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
 
 
@@ -106,7 +105,6 @@ class RequestState:
 
     @classmethod
     def of(cls, call: Call, now: float) -> RequestState:
-        """Return the state of a call that starts now."""
         deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
         if shared.at is not None:
             deadline = deadline.sooner(shared)
@@ -144,7 +142,6 @@ class RequestState:
 
     @property
     def origin(self) -> Origin:
-        """The origin of the last request."""
         return self.call.spec.url.origin if self.request is None else self.request.origin
 
 
@@ -171,17 +168,14 @@ class OpenResponse:
 
     @property
     def without_body(self) -> Response:
-        """The response without its body."""
         return Response(self.request, self.head)
 
     @property
     def call(self) -> Call:
-        """The arguments of the attempt."""
         return self.state.call
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes of the body received so far, before content decoding."""
         return self.body.wire_bytes + self.continued_bytes
 
     def require_content(self) -> None:
@@ -216,7 +210,6 @@ class OpenResponse:
             raise
 
     async def close(self) -> None:
-        """Release the connection."""
         await self.exchange.close()
 
 

@@ -25,7 +25,6 @@ class Remembered(set[Hashable]):
     """A set that begins again when it is full."""
 
     def add(self, item: Hashable) -> None:
-        """Add an item."""
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         super().add(item)

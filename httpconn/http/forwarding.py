@@ -71,7 +71,6 @@ class Forwarding:
         self._authorization = Authorization(proxy.auth, request.method, self._plain.target.decode("latin-1"))
 
     def request(self) -> Request:
-        """Return the request for the next round."""
         fields = self._authorization.add_to(self._request.fields, self._proxy_fields)
         return self._plain if fields is self._request.fields else self._request.forwarded(fields)
 

@@ -29,7 +29,6 @@ match_any: Callable[[bytes | bytearray], object] = re.compile(rb"").match
 
 
 def _start_line(text: bytes | bytearray) -> int:
-    """Return the index of the first line that is not empty."""
     match = _empty_lines(text)
     return match.end() if match else 0
 

@@ -58,7 +58,6 @@ class Connection:
             self.interruption = None
 
     def is_fresh(self) -> bool:
-        """Return whether the connection can take the next request."""
         return self._http.reusable and self.socket_stream.is_fresh()
 
     def close(self) -> None:

@@ -44,7 +44,6 @@ class Incoming(ABC):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """The response extensions of httpx."""
         if self._extensions is None:
             head = self.head
             self._extensions = {
@@ -148,11 +147,9 @@ class HTTP1Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
         return 0 if self.closed else self._http.direct_remaining or 0
 
     def take(self) -> bytes:
-        """Return the bytes that arrived already, often with the head. Raises the errors of ``receive``."""
         if self.closed:
             self._require_open()
         http = self._http
@@ -163,14 +160,6 @@ class HTTP1Incoming(Incoming):
         return data
 
     async def receive(self) -> bytes:
-        """Return the next bytes of the body without transfer coding, or empty bytes at its end.
-
-        Raises:
-            ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: no bytes arrived within the read timeout.
-            ProtocolError: the body violates HTTP.
-            TruncatedBody: the connection ended before the body.
-        """
         if self.complete:
             return b""
         self._require_open()
@@ -191,10 +180,6 @@ class HTTP1Incoming(Incoming):
         return data
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive up to ``remaining`` bytes into a buffer, and return their number, at least 1.
-
-        Raises the errors of ``receive``.
-        """
         self._require_open()
         try:
             # Release the view now: a traceback keeps this frame, and a live view prevents the buffer from closing.

@@ -251,7 +251,6 @@ def with_regular_framing(head: Head, framing: Framing) -> Head:
 
 
 def are_fields(fields: Fields) -> bool:
-    """Return whether all are valid header fields by RFC 9110 section 5."""
     return _is_block(_block(fields), len(fields))
 
 

@@ -220,7 +220,6 @@ class HTTP11Connection:
             raise
 
     def take_body(self) -> bytes:
-        """Return the bytes of the body that arrived since the last call."""
         parts = self._parts
         if not parts:
             return b""

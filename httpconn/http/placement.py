@@ -52,7 +52,6 @@ class Placement(Generic[C]):
 
     @property
     def idle(self) -> int:
-        """The number of idle connections."""
         return len(self._idle)
 
     def _place(self, lease: Lease[C]) -> None:
@@ -100,7 +99,6 @@ class Placement(Generic[C]):
         return share.leases < share.limit
 
     def _grant(self, lease: Lease[C], connection: C, host: Host[C]) -> None:
-        """Grant a lease an existing connection."""
         lease.connection = connection
         lease.reused = True
         lease.stage = Stage.GRANTED
@@ -115,7 +113,6 @@ class Placement(Generic[C]):
         lease.stage = Stage.GRANTED
 
     def _withdraw(self, lease: Lease[C]) -> None:
-        """End a waiting lease."""
         lease.stage = Stage.ENDED
         del self._leases[lease.number]
         self.waiting -= 1

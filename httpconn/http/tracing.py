@@ -32,7 +32,6 @@ class TracedRequest(NamedTuple):
 
 
 def traced_request(request: Request) -> TracedRequest:
-    """Return a request in the form for trace callbacks."""
     scheme, host, port = request.origin
     url = TracedURL(scheme.encode("ascii"), host.encode("ascii"), port, request.target)
     method = request.method.encode("ascii", "replace")
@@ -40,7 +39,6 @@ def traced_request(request: Request) -> TracedRequest:
 
 
 def traced_head(head: Head) -> tuple[bytes, int, bytes, RawFields]:
-    """Return the head of a response in the form for trace callbacks."""
     return head.version, head.status, head.reason, head.fields
 
 

@@ -62,7 +62,7 @@ class ConnectTunnel:
         self._authorization = Authorization(proxy.auth, "CONNECT", self._authority)
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """See :class:`Tunnel`. The rounds of authentication share a connection while the proxy keeps it open."""
+        """Open the tunnel. The rounds of authentication share a connection while the proxy keeps it open."""
         limits = self._limits
         http = HTTP11Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
         while True:
@@ -122,7 +122,7 @@ class SocksTunnel:
         self._credentials = proxy.credentials
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """See :class:`Tunnel`. Each address needs its own connection, since a proxy closes it after a failure."""
+        """Open the tunnel. Each address needs its own connection, since a proxy closes it after a failure."""
         host = self._hosts.popleft()
         share = self._share(end)
         try:

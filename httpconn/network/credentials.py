@@ -75,7 +75,6 @@ class PasswordCredentials:
         return self._user.encode(), self._password.encode()
 
     def authenticate(self, method: str, target: str) -> Rounds:
-        """See :class:`ProxyAuth`."""
         digest = self._digest
         challenges = yield digest.response(method, target) if digest else self._basic
         for _ in range(2):  # the second round replaces a nonce that has become stale

@@ -84,7 +84,6 @@ class CachingResolver:
         return found
 
     def forget(self, host: str, port: int) -> None:
-        """Remove a name from the cache."""
         self._known.pop((host, port), None)
 
     async def _resolve(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:

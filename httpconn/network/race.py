@@ -97,7 +97,6 @@ class _Attempts:
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """The sockets of the running attempts."""
         return list(self._running)
 
     def start(self, left: float | None) -> None:
@@ -128,7 +127,6 @@ class _Attempts:
         return longest if left is None else min(longest, left / (len(self._waiting) + 1))
 
     def _make_room(self) -> None:
-        """Close the oldest attempt if ``MAX_PARALLEL`` attempts run."""
         if len(self._running) == MAX_PARALLEL:
             oldest = next(iter(self._running))
             del self._running[oldest]
@@ -155,6 +153,5 @@ class _Attempts:
         return None
 
     def close(self) -> None:
-        """Close the sockets of all running attempts."""
         for sock in self._running:
             sock.close()

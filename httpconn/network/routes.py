@@ -46,7 +46,6 @@ class Routing:
 
     @classmethod
     def of(cls, proxy: ProxyLike | Routing | None) -> Routing:
-        """Return a routing unchanged, or a new one with the same proxy (or None) for all origins."""
         if isinstance(proxy, Routing):
             return proxy
         checked = None if proxy is None else checked_proxy(proxy)

@@ -67,7 +67,6 @@ class Security:
 
     @classmethod
     def of(cls, context: ssl.SSLContext | Security) -> Security:
-        """Return a Security unchanged, or a new one for a context."""
         return context if isinstance(context, Security) else cls(context)
 
     def set_alpn_protocols(self, protocols: Sequence[str]) -> None:

@@ -119,7 +119,6 @@ class SocketStream:
         return self._transport.recv_into(buffer)
 
     async def writable(self, end: float) -> None:
-        """Wait until the socket is writable."""
         try:
             await self._readiness.writable(seconds_left(end))
         except BROKEN as error:

@@ -86,7 +86,6 @@ class Recipe:
         return replace(self, keylog=None, authorities=self.authorities if given else None)
 
     def make(self) -> ssl.SSLContext:
-        """Return a new context; raises InvalidRequest if a file cannot be used."""
         context = _truststore_context() if self.verify == "system" else _verifying_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.verify is False:

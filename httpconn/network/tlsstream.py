@@ -59,7 +59,6 @@ class TLSStream:
         return bool(self._unsent) or (isinstance(self._under, TLSStream) and self._under.has_unsent())
 
     def do_handshake(self) -> None:
-        """Perform the handshake, which verifies the certificate."""
         with self._lock:
             self._take(self.tls.do_handshake)
 

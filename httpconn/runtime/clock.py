@@ -46,17 +46,13 @@ class SystemClock:
     """The methods of :class:`httpconn.runtime.port.Port` for time and random numbers."""
 
     def now(self) -> float:
-        """Return the time of a monotonic clock in seconds."""
         return time.monotonic()
 
     def timestamp(self) -> float:
-        """Return the seconds since the epoch."""
         return time.time()
 
     def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
-        """See :class:`httpconn.runtime.port.Port`."""
         return Repeated(function, seconds)
 
     def chance(self) -> float:
-        """Return a random number from 0 to 1."""
         return random.random()  # noqa: S311 - jitter, not a secret

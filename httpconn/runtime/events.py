@@ -84,7 +84,6 @@ class ThreadEvent:
         self._closed.acquire()
 
     def set(self) -> None:
-        """Wake all waiters."""
         self._is_set = True
         self._open()
 
@@ -93,7 +92,6 @@ class ThreadEvent:
             self._closed.release()
 
     def is_set(self) -> bool:
-        """Return whether the event was set."""
         return self._is_set
 
     def block(self, seconds: float | None) -> bool:
@@ -109,7 +107,6 @@ class ThreadEvent:
         return self._is_set
 
     async def wait(self, seconds: float | None) -> None:
-        """See :class:`httpconn.runtime.port.Event`."""
         if not self.block(seconds):
             raise TimeoutError("timed out")
 
@@ -123,15 +120,12 @@ class AnyioEvent:
         self._event = anyio.Event()
 
     def set(self) -> None:
-        """Wake all waiters."""
         self._event.set()
 
     def is_set(self) -> bool:
-        """Return whether the event was set."""
         return self._event.is_set()
 
     async def wait(self, seconds: float | None) -> None:
-        """See :class:`httpconn.runtime.port.Event`."""
         with anyio.fail_after(seconds):
             await self._event.wait()
 
@@ -147,17 +141,14 @@ class AsyncioEvent:
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Wake the waiter."""
         self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def is_set(self) -> bool:
-        """Return whether the event was set."""
         return self._is_set
 
     def wait(self, seconds: float | None) -> Coroutine[Any, Any, None]:
-        """See :class:`httpconn.runtime.port.Event`."""
         self._waiter = self._timers.future()
         if self._is_set:
             self._waiter.set_result(None)

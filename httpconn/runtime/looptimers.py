@@ -29,11 +29,9 @@ class LoopTimers:
         self._timer: asyncio.TimerHandle | None = None
 
     def of(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Return whether these are the timers of a loop."""
         return self._loop is loop
 
     def future(self) -> asyncio.Future[Any]:
-        """Return a new future of the loop."""
         return self._loop.create_future()
 
     async def wait(self, future: asyncio.Future[Any], seconds: float | None) -> None:

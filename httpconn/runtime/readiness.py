@@ -74,16 +74,13 @@ class BlockingReadiness(Readiness):
         self._incoming = poll_of(sock, "in")
 
     async def readable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         _block(self._socket, self._incoming, "in", seconds)
 
     async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
-        """See :class:`Readiness`."""
         _block(self._socket, self._incoming, "in", seconds)
         return take()
 
     async def writable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         _block(self._socket, poll_of(self._socket, "out"), "out", seconds)
 
     def notify_closing(self) -> None:
@@ -150,15 +147,12 @@ class TrioReadiness(Readiness):
         self._trio: Any = sys.modules["trio"]
 
     async def readable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        """See :class:`Readiness`."""
         return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
@@ -173,7 +167,6 @@ class TrioReadiness(Readiness):
         raise TimeoutError("timed out")
 
     def notify_closing(self) -> None:
-        """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             self._trio.lowlevel.notify_closing(self._socket)
 
@@ -190,11 +183,9 @@ class AnyioReadiness(Readiness):
         super().__init__(sock)
 
     async def readable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         await self._wait(anyio.wait_readable, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         await self._wait(anyio.wait_writable, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], seconds: float | None) -> None:
@@ -208,7 +199,6 @@ class AnyioReadiness(Readiness):
         raise TimeoutError("timed out")
 
     def notify_closing(self) -> None:
-        """See :class:`Readiness`."""
         if self._socket.fileno() >= 0:
             anyio.notify_closing(self._socket)
 
@@ -225,22 +215,19 @@ class AsyncioReadiness(Readiness):
         self._outgoing: _Direction | None = None  # few connections ever wait to send
 
     async def readable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         await self._incoming.once(seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        """See :class:`Readiness`."""
         if self._outgoing is None:
             loop = self._loop
             self._outgoing = _Direction(self._socket.fileno(), loop, loop.add_writer, loop.remove_writer)
         await self._outgoing.once(seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        """See :class:`Readiness`. The loop's callback calls ``take``, so the loop is not polled a second time."""
+        """Let the callback of the loop call ``take``, so that the loop is not polled a second time."""
         return self._incoming.wait(take, seconds)
 
     def notify_closing(self) -> None:
-        """See :class:`Readiness`."""
         self._incoming.close()
         if self._outgoing is not None:
             self._outgoing.close()
@@ -274,7 +261,6 @@ class _Direction:
         self._end = math.inf
 
     async def once(self, seconds: float | None) -> None:
-        """Wait until the socket is ready."""
         try:
             await self.wait(None, seconds)
         finally:

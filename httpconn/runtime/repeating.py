@@ -52,12 +52,10 @@ class Repeated:
         _entries.pop(id(self), None)
 
     def soon(self) -> None:
-        """Call the function as soon as possible."""
         self._due = 0.0
         _wake.set()
 
     def check(self) -> None:
-        """Raise the exception of the function, if any."""
         if self.error is not None:
             raise self.error
 

@@ -75,34 +75,27 @@ class BlockingRuntime:
         return await step
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call the function in this thread."""
         return function(*args)
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        """See :class:`Runtime`."""
         return BlockingReadiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """See :class:`Runtime`."""
         return block_for_any(socks, seconds)
 
     async def pause(self) -> None:
         """Do nothing: the operating system schedules threads."""
 
     def make_event(self) -> ThreadEvent:
-        """See :class:`Runtime`."""
         return ThreadEvent()
 
     def parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """See :class:`Runtime`."""
         return iter(body)
 
     async def next_part(self, parts: Iterator[bytes]) -> bytes | None:
-        """See :class:`Runtime`."""
         return next(parts, None)
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """See :class:`Runtime`."""
         callback(event, info)
 
 
@@ -130,20 +123,16 @@ class EventLoopRuntime:
         return addresses_of(results[0])
 
     async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
-        """See :class:`Runtime`."""
         with anyio.fail_after(seconds):
             return await step
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call the function in a worker thread of anyio."""
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        """See :class:`Runtime`."""
         return loop_readiness(sock)
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """See :class:`Runtime`."""
         ready: list[socket.socket] = []
         with suppress(TimeoutError):
             if len(socks) == 1:  # the usual case, at a fraction of the cost
@@ -172,11 +161,9 @@ class EventLoopRuntime:
             others.cancel()
 
     async def pause(self) -> None:
-        """Let other tasks run."""
         await anyio.lowlevel.checkpoint()
 
     def make_event(self) -> AsyncioEvent | AnyioEvent:
-        """See :class:`Runtime`."""
         loop = running_asyncio()
         if loop is None:
             return AnyioEvent()
@@ -185,13 +172,10 @@ class EventLoopRuntime:
         return AsyncioEvent(self._timers)
 
     def parts(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """See :class:`Runtime`."""
         return aiter(body)
 
     async def next_part(self, parts: AsyncIterator[bytes]) -> bytes | None:
-        """See :class:`Runtime`."""
         return await anext(parts, None)
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """See :class:`Runtime`."""
         await callback(event, info)

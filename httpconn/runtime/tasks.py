@@ -20,7 +20,6 @@ class TaskChannel(Generic[T]):
         self._waiting: deque[anyio.Event] = deque()
 
     def send(self, item: T) -> None:
-        """See :class:`httpconn.runtime.port.Channel`."""
         self._items.append(item)
         self._wake()
 
@@ -29,7 +28,6 @@ class TaskChannel(Generic[T]):
             self._waiting.popleft().set()
 
     async def receive(self) -> T:
-        """See :class:`httpconn.runtime.port.Channel`."""
         while not self._items:
             await self._wait()
         return self._items.popleft()
@@ -54,17 +52,14 @@ class TaskWorkerGroup:
         self._group: TaskGroup | None = None
 
     def channel(self) -> TaskChannel[Any]:
-        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         return TaskChannel()
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         if self._group is None:
             raise RuntimeError("The worker group is not running")
         self._group.start_soon(flow, *args)
 
     async def enter(self) -> None:
-        """Start the group."""
         self._group = await anyio.create_task_group().__aenter__()
 
     async def leave(self) -> None:
@@ -77,5 +72,4 @@ class TaskWorkerGroup:
 
     @property
     def is_running(self) -> bool:
-        """Whether the group has been started and not ended."""
         return self._group is not None

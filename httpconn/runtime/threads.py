@@ -77,12 +77,10 @@ class ThreadWorkerGroup:
         self._owner = weakref.ref(owner)
 
     def check_owner(self) -> None:
-        """Stop the group if the owner was destroyed."""
         if self._owner is not None and self._owner() is None:
             self.stop()
 
     def channel(self) -> ThreadChannel[Any]:
-        """See :class:`httpconn.runtime.port.WorkerGroup`."""
         channel: ThreadChannel[Any] = ThreadChannel(self)
         self._channels.append(channel)
         return channel
@@ -161,7 +159,6 @@ class CleanUp:
         return ended
 
     def wait(self) -> None:
-        """Block until the function has returned."""
         while not self.has_ended(CHECK_INTERVAL):
             pass
 

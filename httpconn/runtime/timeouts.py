@@ -35,7 +35,6 @@ class AttemptTimeouts(NamedTuple):
 
 
 def until(seconds: float | None) -> float:
-    """Return the end of a wait of so many seconds; None means no limit, and returns infinity."""
     return math.inf if seconds is None else time.monotonic() + seconds
 
 
