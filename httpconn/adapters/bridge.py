@@ -36,7 +36,11 @@ def take_over(request: Request, made: httpx.Request) -> None:
 def head_of(response: httpx.Response) -> Head:
     """Return the head of an httpx.Response."""
     fields = response.headers.raw
-    version = response.extensions.get("http_version", b"")
+    extensions = response.extensions
+    for name in ("http_version", "reason_phrase"):
+        if not isinstance(extensions.get(name, b""), bytes):
+            del extensions[name]  # httpx cannot read a text there
+    version = extensions.get("http_version", b"")
     return Head(
         response.status_code, response.reason_phrase.encode("ascii", "ignore"), version, fields, by_name(fields)
     )

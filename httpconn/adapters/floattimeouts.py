@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 
+from ..errors import MalformedRequest
 from ..runtime.timeouts import AttemptTimeouts
 
 
@@ -66,11 +67,19 @@ def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:
     }
 
 
-def attempt_timeouts_of(timeouts: Mapping[str, float | None]) -> AttemptTimeouts:
-    """Return the timeouts of an attempt from the request extension ``timeout``."""
+def attempt_timeouts_of(timeouts: object) -> AttemptTimeouts:
+    """Return the timeouts of an attempt from the request extension ``timeout``.
+
+    Raises:
+        MalformedRequest: it is not a mapping of phases to seconds or None.
+    """
+    if not isinstance(timeouts, Mapping):
+        raise MalformedRequest(f"The extension timeout must be a mapping, not {type(timeouts).__name__}")
     at, seconds = math.inf, dict[str, float | None]()
     for phase in ("connect", "read", "write", "pool"):
         given = timeouts.get(phase)
+        if given is not None and (not isinstance(given, int | float) or given != given):
+            raise MalformedRequest(f"The {phase} timeout of a request must be a number of seconds or None")
         if isinstance(given, FloatTimeout):
             at = min(at, given.at)
             given = given.seconds

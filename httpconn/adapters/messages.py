@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from ..core.messages import DEFAULT_PORTS, Head, Origin, Request
-from ..errors import HTTPConnError
+from ..errors import HTTPConnError, MalformedRequest
 from ..http.http1body import Incoming
 from ..http.tracing import traced_request
 from ..runtime.runtimes import Runtime
@@ -22,19 +22,30 @@ def request_of(request: Any, library: Library = HTTPX) -> Request:
 
     Raises:
         httpx.UnsupportedProtocol: its URL is not http or https.
+        MalformedRequest: an extension has a wrong type.
     """
     extensions = request.extensions
     origin = origin_of(request.url)
-    name = extensions.get("sni_hostname")
+    target, name, trace = (extensions.get(key) for key in ("target", "sni_hostname", "trace"))
+    name = None if name is None else _text("sni_hostname", name)
+    if trace is not None and not callable(trace):
+        raise MalformedRequest("The extension trace must be a function")
     return Request(
         origin,
-        extensions.get("target") or request.url.raw_path,
+        _text("target", target).encode("ascii") if target else request.url.raw_path,
         request.headers.raw,
-        method=request.method,
+        method=_text("method", request.method),
         body=_body_of(request, library),
         server_name=None if name == origin.host else name,
-        trace=extensions.get("trace"),
+        trace=trace,
     )
+
+
+def _text(name: str, value: object) -> str:
+    """Return a part of a request as text. httpcore also accepts both types."""
+    if isinstance(value, bytes | str) and value.isascii():
+        return value if isinstance(value, str) else value.decode("ascii")
+    raise MalformedRequest(f"The {name} of a request must be bytes or str, in ASCII")
 
 
 def _body_of(request: Any, library: Library) -> object:

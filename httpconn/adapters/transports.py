@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import httpx
 
 from ..access import AccessPolicy
-from ..errors import HTTPConnError, InvalidRequest
+from ..errors import HTTPConnError, InvalidRequest, MalformedRequest
 from ..http.connecting import Connector
 from ..http.engine import Engine
 from ..network.dial import Options
@@ -19,6 +19,7 @@ from ..network.proxies import ProxyLike, require_trusted
 from ..network.routes import Routing
 from ..network.security import Security
 from ..options import Limits
+from ..runtime.interruption import Interruption
 from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..stats import PoolStats
 from .floattimeouts import attempt_timeouts_of
@@ -93,6 +94,8 @@ class Transport:
             self._guard.admit_foreign(plain, userinfo=bool(request.url.userinfo))
             timeouts = attempt_timeouts_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
+            if not isinstance(interruption, Interruption | None):
+                raise MalformedRequest("The extension interruption is not one of httpconn")
             incoming = await self.engine.exchange(plain, timeouts, interruption)
             tracer = None if plain.trace is None else Tracer(self._runtime, plain, incoming.head)
             return response_of(incoming, library, tracer)

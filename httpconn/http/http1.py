@@ -132,8 +132,8 @@ class Connection:
         if isinstance(body, bytes):
             await self._send_whole(head, http.send_body(body) + http.end_body(), timeouts)
             return
-        await socket_stream.send(head, timeouts.until(timeouts.write))
         parts = self._runtime.parts(body)
+        await socket_stream.send(head, timeouts.until(timeouts.write))
         while (part := await self._runtime.next_part(parts)) is not None:
             await socket_stream.send_large(http.send_body(part), partial(timeouts.until, timeouts.write))
         await socket_stream.send(http.end_body(), timeouts.until(timeouts.write))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import queue
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from ..errors import MalformedRequest
 from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
 from .port import Event
@@ -49,13 +51,25 @@ class Runtime(Protocol):
         """Return a new event."""
 
     def parts(self, body: Any) -> Any:
-        """Return an iterator over the body of a request."""
+        """Return an iterator over the body of a request; raises MalformedRequest if it has none."""
 
     async def next_part(self, parts: Any) -> bytes | None:
-        """Return the next part of a body, or None at its end."""
+        """Return the next part of a body, or None at its end; raises MalformedRequest if it is not bytes."""
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """Call the ``trace`` callback of a request."""
+        """Call the ``trace`` callback of a request; raises MalformedRequest if it is of the wrong kind."""
+
+
+_END = object()
+
+
+def _checked(part: object) -> bytes | None:
+    """Return a part of a request body as bytes. A part of another type would end the body or change its length."""
+    if part is _END:
+        return None
+    if not isinstance(part, bytes | bytearray | memoryview):
+        raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
+    return bytes(part)
 
 
 class BlockingRuntime:
@@ -89,14 +103,19 @@ class BlockingRuntime:
     def make_event(self) -> ThreadEvent:
         return ThreadEvent()
 
-    def parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
+    def parts(self, body: object) -> Iterator[object]:
+        if not isinstance(body, Iterable):
+            raise MalformedRequest(f"The body of a synchronous request must be iterable, not {type(body).__name__}")
         return iter(body)
 
-    async def next_part(self, parts: Iterator[bytes]) -> bytes | None:
-        return next(parts, None)
+    async def next_part(self, parts: Iterator[object]) -> bytes | None:
+        return _checked(next(parts, _END))
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        callback(event, info)
+        result = callback(event, info)
+        if inspect.iscoroutine(result):
+            result.close()
+            raise MalformedRequest("The extension trace of a synchronous request must not be a coroutine function")
 
 
 class EventLoopRuntime:
@@ -171,11 +190,16 @@ class EventLoopRuntime:
             self._timers = LoopTimers(loop)
         return AsyncioEvent(self._timers)
 
-    def parts(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    def parts(self, body: object) -> AsyncIterator[object]:
+        if not isinstance(body, AsyncIterable):
+            raise MalformedRequest(f"The body of an awaited request must be async iterable, not {type(body).__name__}")
         return aiter(body)
 
-    async def next_part(self, parts: AsyncIterator[bytes]) -> bytes | None:
-        return await anext(parts, None)
+    async def next_part(self, parts: AsyncIterator[object]) -> bytes | None:
+        return _checked(await anext(parts, _END))
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        await callback(event, info)
+        result = callback(event, info)
+        if not inspect.isawaitable(result):
+            raise MalformedRequest("The extension trace of an awaited request must be a coroutine function")
+        await result
