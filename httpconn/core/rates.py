@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from weakref import ref
 
 from ..errors import QueueFull
 from ..options import MAX_COUNT, RateLimit
@@ -46,29 +47,33 @@ class _Bucket:
             self.shift += delay
 
 
+Taken = list[tuple[_Bucket, float, float]]
+"""The slots of a reservation: the bucket, the start, and the shift of the bucket when the slot was taken."""
+
+
+def _free(taken: Taken) -> None:
+    """Make slots available to other requests."""
+    for bucket, slot, shift in taken:
+        bucket.slots.free(slot + bucket.shift - shift)
+
+
 class Reservation:
     """A time at which one request may start, and the slots that the request occupies."""
 
-    __slots__ = ("_moment", "_slots", "_waits")
+    __slots__ = ("__weakref__", "_moment", "slots")
 
-    def __init__(self, moment: float, slots: list[tuple[_Bucket, float, float]], waits: bool) -> None:
+    def __init__(self, moment: float, slots: Taken) -> None:
         self._moment = moment
-        self._slots = slots
-        self._waits = waits
+        self.slots: Taken = slots
 
     def wait_time(self, now: float) -> float:
         """Return the seconds until the request may start. A pause that a host requests makes them longer."""
-        delay = max((bucket.shift - shift for bucket, _, shift in self._slots), default=0.0)
+        delay = max((bucket.shift - shift for bucket, _, shift in self.slots), default=0.0)
         wait = self._moment + delay - now
         return wait if wait > TIMER_ERROR else 0.0
 
-    def free_slots(self) -> None:
-        """Make the slots available to other requests."""
-        for bucket, slot, shift in self._slots:
-            bucket.slots.free(slot + bucket.shift - shift)
 
-
-IMMEDIATE = Reservation(0.0, [], False)
+IMMEDIATE = Reservation(0.0, [])
 """The reservation of a request that need not wait. A pause does not delay it."""
 
 
@@ -96,7 +101,10 @@ class RateLimiter:
     def after_fork(self) -> None:
         self._lock = threading.Lock()
         self._released: deque[tuple[Reservation, bool]] = deque()
-        self._waiting = 0
+        # The living reservations of waiting calls are counted. An interrupted call may drop its reservation without a
+        # release. The callback of the weak reference runs no Python code, so nothing can interrupt it.
+        self._waiting: dict[ref[Reservation], Taken] = {}
+        self._dropped: deque[ref[Reservation]] = deque()
 
     def reserve(self, host: str, now: float, latest: float | None) -> Reservation | None:
         """Reserve the next time for a request to a host. The caller must :meth:`release` the reservation.
@@ -113,18 +121,22 @@ class RateLimiter:
             QueueFull: ``max_waiting`` calls are waiting already.
         """
         with self._lock:
-            if self._released:
+            if self._released or self._dropped:
                 self._process_released()
             buckets = [*self._overall, *self._buckets(host, now)]
             moment = _due(buckets, now)
             if latest is not None and moment > latest:
                 return None
             waits = moment - now > TIMER_ERROR
-            if waits and self._waiting >= self._max_waiting:
-                raise QueueFull(f"{self._waiting} calls are already waiting for the rate limit")
+            if waits and len(self._waiting) >= self._max_waiting:
+                raise QueueFull(f"{len(self._waiting)} calls are already waiting for the rate limit")
             slots = [(bucket, bucket.slots.take(moment, now), bucket.shift) for bucket in buckets]
-            self._waiting += waits
-        return Reservation(moment, slots, waits) if moment > now else IMMEDIATE
+            if moment <= now:
+                return IMMEDIATE
+            reservation = Reservation(moment, slots)
+            if waits:
+                self._waiting[ref(reservation, self._dropped.append)] = slots
+            return reservation
 
     def release(self, reservation: Reservation, *, used: bool) -> None:
         """End the wait of a reservation. If it was not used, the next caller can have its slots.
@@ -138,7 +150,7 @@ class RateLimiter:
     def waiting(self) -> int:
         with self._lock:
             self._process_released()
-            return self._waiting
+            return len(self._waiting)
 
     def pause(self, host: str, until: float, now: float) -> None:
         """Start no request to a host before ``until``."""
@@ -149,9 +161,11 @@ class RateLimiter:
     def _process_released(self) -> None:
         while self._released:
             reservation, used = self._released.popleft()
-            self._waiting -= reservation._waits
+            self._waiting.pop(ref(reservation), None)
             if not used:
-                reservation.free_slots()
+                _free(reservation.slots)
+        while self._dropped:
+            _free(self._waiting.pop(self._dropped.popleft(), []))
 
     def _buckets(self, host: str, now: float) -> list[_Bucket]:
         buckets = self._hosts.get(host)

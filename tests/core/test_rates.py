@@ -12,7 +12,12 @@ from httpconn.core.rates import MAX_HOSTS, RateLimiter, Reservation
 
 
 def waits(limiter: RateLimiter, count: int, host: str = "a", now: float = 100.0) -> list[float]:
-    return [taken(limiter, host, now).wait_time(now) for _ in range(count)]
+    return [used(limiter, taken(limiter, host, now), now) for _ in range(count)]
+
+
+def used(limiter: RateLimiter, reservation: Reservation, now: float) -> float:
+    limiter.release(reservation, used=True)
+    return reservation.wait_time(now)
 
 
 def taken(limiter: RateLimiter, host: str = "a", now: float = 100.0) -> Reservation:
@@ -143,6 +148,14 @@ def test_the_number_of_waiting_calls_is_limited() -> None:
         limiter.reserve("a", 100.0, None)
     limiter.release(reservations[1], used=True)
     assert waits(limiter, 1, now=101.0) == [2]
+
+
+def test_a_reservation_that_is_dropped_without_a_release_is_free_again() -> None:
+    limiter = RateLimiter(RateLimit(1), max_waiting=1)
+    assert waits(limiter, 1) == [0]
+    for _ in range(3):
+        assert taken(limiter).wait_time(100.0) == 1
+    assert limiter.waiting == 0
 
 
 def test_the_number_of_known_hosts_is_limited() -> None:

@@ -14,7 +14,12 @@ from typing import Any
 import anyio
 import pytest
 
-from httpconn import HTTPConnection, Limits
+from httpconn import HTTPConnection, Limits, RateLimit
+from httpconn.core.deadlines import Deadline
+from httpconn.core.rates import RateLimiter
+from httpconn.exchange.ratelimits import wait_for_rate_limit
+from httpconn.runtime.stepping import run_sync
+from tests.exchange.scripted_port import ScriptedPort
 from tests.torture.interrupts import Alarm, actions, respond, storm
 
 # An interrupted call can drop a coroutine that has not begun, or a socket that it has just made: Python closes both.
@@ -123,6 +128,22 @@ def test_a_call_that_leads_equal_calls_can_be_interrupted_at_any_moment(url):
             assert call() == {"a": 1}
             moment += 2
         assert moment > 100
+
+
+def test_a_call_that_waits_for_a_rate_limit_can_be_interrupted_at_any_moment():
+    limiter, port = RateLimiter(RateLimit(1), max_waiting=1), ScriptedPort()
+
+    def call() -> None:
+        waiting = wait_for_rate_limit(port, limiter, "a", Deadline(None))
+        if waiting is not None:
+            run_sync(waiting)
+
+    moment = 1
+    while interrupted(call, moment):
+        assert limiter.waiting == 0
+        call()
+        moment += 1
+    assert moment > 30
 
 
 def test_a_storm_of_signals_leaves_nothing_behind():
