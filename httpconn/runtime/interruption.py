@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 
 from ..errors import ReadFailed
 from .events import ThreadEvent
@@ -23,6 +24,7 @@ class Interruption:
         # check ``is_requested`` afterwards, because a finalizer can call ``request`` between any two steps.
         self._lock = threading.RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
+        self._claimed: dict[Hashable, Callable[[], object]] = {}  # those that ``request`` has begun to end
         self._requested = ThreadEvent()
         self.is_requested: bool = False
 
@@ -52,14 +54,17 @@ class Interruption:
         """
         if self._ends.pop(key, None) is None:
             with self._lock:  # ``request`` holds it until it has ended all waits
-                pass
+                self._claimed.pop(key, None)  # a signal handler may have interrupted ``request`` before
 
     def request(self) -> None:
-        """End all registered waits, and reject new ones."""
+        """End all registered waits, and reject new ones. A call after an interrupted one ends the remaining waits."""
         with self._lock:
             self.is_requested = True
             self._requested.set()
-            for key in list(self._ends):
-                end = self._ends.pop(key, None)
-                if end is not None:
-                    end()
+            with suppress(KeyError):  # of ``popitem``, when the dictionary is empty
+                # One call of C code: a signal handler cannot interrupt it and lose a wait.
+                self._claimed.update(iter(self._ends.popitem, None))
+            for key in list(self._claimed):
+                if key in self._claimed:
+                    self._claimed[key]()
+                    self._claimed.pop(key, None)

@@ -9,6 +9,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from httpconn import HTTPConnection, Limits, RateLimit
 from httpconn.core.deadlines import Deadline
 from httpconn.core.rates import RateLimiter
 from httpconn.exchange.ratelimits import wait_for_rate_limit
+from httpconn.runtime.interruption import Interruption
 from httpconn.runtime.stepping import run_sync
 from tests.exchange.scripted_port import ScriptedPort
 from tests.torture.interrupts import Alarm, actions, respond, storm
@@ -144,6 +146,21 @@ def test_a_call_that_waits_for_a_rate_limit_can_be_interrupted_at_any_moment():
         call()
         moment += 1
     assert moment > 30
+
+
+def test_a_stop_that_is_interrupted_at_any_moment_ends_every_wait_when_it_is_repeated():
+    moment, was_interrupted = 1, True
+    while was_interrupted:
+        interruption, ended = Interruption(), list[int]()
+        for number in range(3):
+            interruption.attach(number, partial(ended.append, number))
+        was_interrupted = interrupted(interruption.request, moment)
+        already = set(ended)
+        interruption.detach(2)  # its connection serves another request now
+        interruption.request()
+        assert already | {0, 1} == set(ended)
+        moment += 1
+    assert moment > 5
 
 
 def test_a_storm_of_signals_leaves_nothing_behind():
