@@ -119,7 +119,6 @@ class Engine:
         request: Request,
         timeouts: AttemptTimeouts,
         interruption: Interruption | None = None,
-        route: Route | None = None,
     ) -> Incoming:
         """Send a request and receive the head of its response. The exchange lasts until the end of the body.
 
@@ -127,7 +126,6 @@ class Engine:
             request: the request.
             timeouts: the time limits of each step, in seconds.
             interruption: can interrupt the exchange.
-            route: the route of a request that has already been admitted and prepared for a forwarding proxy.
 
         Raises:
             AccessDenied: the access policy forbids the request or the address of its host.
@@ -136,13 +134,11 @@ class Engine:
             ProtocolError: the response violates HTTP.
             HeaderTooLarge: the response head exceeds its limits.
         """
-        if route is None:
-            guard = self._guard
-            if guard.judges_requests:
-                guard.admit(request)
-            route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
-            if route.forwarder is not None:
-                return await self._forward(route, Forwarding(route.forwarder, request), timeouts, interruption)
+        guard = self._guard
+        if guard.judges_requests:
+            guard.admit(request)
+        route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
+        forwarding = None if route.forwarder is None else Forwarding(route.forwarder, request)
         name = request.server_name
         lease: Lease[AnyConnection] = Lease(route.place if name is None else NamedPlace(route.place, name))
         if self._offers_http2:
@@ -158,7 +154,12 @@ class Engine:
                     self._drop(lease)
                     connection = await self._connect(lease, request, route, timeouts, interruption)
                 try:
-                    return await connection.exchange(request, timeouts, partial(self.end, lease), interruption)
+                    release = partial(self.end, lease)
+                    if forwarding is None:
+                        return await connection.exchange(request, timeouts, release, interruption)
+                    incoming = await forwarding.exchange(connection.exchange, timeouts, release, interruption)
+                    if incoming is not None:
+                        return incoming
                 except Stale:  # the next connection is new, so this cannot repeat
                     self._drop(lease)
                 except Unprocessed as refusal:
@@ -172,16 +173,6 @@ class Engine:
             self._ended.append((lease, False))  # not by ``end``: a signal handler could interrupt the call
             self._catch_up()
             raise
-
-    async def _forward(
-        self, route: Route, forwarding: Forwarding, timeouts: AttemptTimeouts, interruption: Interruption | None
-    ) -> Incoming:
-        """Send a request to a forwarding proxy, once for each round of the authentication."""
-        while True:
-            incoming = await self.exchange(forwarding.request(), timeouts, interruption, route)
-            if incoming.head.status != 407 or not forwarding.continues_after(incoming.head):
-                return incoming
-            await incoming.discard()
 
     # The pool. The engine holds the lock while the pool changes, but not while it closes connections and wakes leases.
     #

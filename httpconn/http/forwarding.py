@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from ..core.messages import Head, RawFields, Request
 from ..errors import InvalidRequest
 from ..network.credentials import MAX_ROUNDS, ProxyAuth
 from ..network.proxies import Proxy
+from ..runtime.interruption import Interruption
+from ..runtime.timeouts import AttemptTimeouts
+from .http1body import Incoming, Release
+
+Exchange = Callable[[Request, AttemptTimeouts, Release, Interruption | None], Awaitable[Incoming]]
 
 
 class Authorization:
@@ -61,6 +68,20 @@ def _encoded(value: str | None) -> bytes | None:
     return None if value is None else value.encode()
 
 
+class _Round:
+    """The release of one round, which has an effect only in the last one."""
+
+    __slots__ = ("_release", "is_last")
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self.is_last = True
+
+    def __call__(self, *, reusable: bool) -> None:
+        if self.is_last:
+            self._release(reusable=reusable)
+
+
 class Forwarding:
     """One request to a forwarding proxy, sent once for each round of the authentication."""
 
@@ -70,11 +91,26 @@ class Forwarding:
         self._plain = request.forwarded(request.fields)
         self._authorization = Authorization(proxy.auth, request.method, self._plain.target.decode("latin-1"))
 
-    def request(self) -> Request:
+    async def exchange(
+        self, send: Exchange, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None
+    ) -> Incoming | None:
+        """Send the request of the next round by the method of a connection; return None if another round is needed.
+
+        The rounds of a scheme such as NTLM share a connection, so ``release`` takes effect in the last one.
+        """
+        turn = _Round(release)
+        incoming = await send(self._next(), timeouts, turn, interruption)
+        if incoming.head.status != 407 or not self._continues_after(incoming.head):
+            return incoming
+        turn.is_last = False
+        await incoming.discard()
+        return None
+
+    def _next(self) -> Request:
         fields = self._authorization.add_to(self._request.fields, self._proxy_fields)
         return self._plain if fields is self._request.fields else self._request.forwarded(fields)
 
-    def continues_after(self, head: Head) -> bool:
+    def _continues_after(self, head: Head) -> bool:
         """Return whether to send the request again after a response, which a streamed body rules out.
 
         A proxy that sends 407 has not forwarded the request, so any method can be sent again.

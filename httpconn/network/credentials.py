@@ -25,7 +25,7 @@ MAX_ROUNDS = 5
 class ProxyAuth(Protocol):
     """A scheme of proxy authentication.
 
-    A scheme may need several rounds, as Negotiate and NTLM do; all rounds of a tunnel use one connection.
+    A scheme may need several rounds, as Negotiate and NTLM do. All rounds of a request or tunnel use one connection.
     """
 
     def authenticate(self, method: str, target: str) -> Rounds:

@@ -17,6 +17,7 @@ from httpconn.options import Limits
 from httpconn.transport import AsyncHTTPTransport
 from tests.http.acceptor import Acceptor
 from tests.network.test_proxies import relay
+from tests.servers.faces import PATIENCE
 from tests.servers.scripted import Close, Forever, Stall, response
 
 CHALLENGE = {"Proxy-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
@@ -104,6 +105,34 @@ def test_the_number_of_authentication_rounds_is_limited(face, connect, scripted)
     with pytest.raises(httpconn.ProxyFailed):
         face.get_bytes(connection, "https://example.com/")
     assert len(proxy.requests) == 10
+
+
+def test_authentication_rounds_of_a_request_share_a_connection(face, connect, scripted):
+    """Other calls wait for a connection, and must not get one between two rounds, as NTLM requires."""
+    last: dict[int, str] = {}
+
+    def answer(request):
+        value, before = request.header("proxy-authorization"), last.get(request.connection, "")
+        last[request.connection] = value
+        if value != "Step 1" and int(value[-1]) != int(before[-1]) + 1:
+            return response(400)
+        return response(body=b"ok") if value == "Step 3" else response(407, {"Proxy-Authenticate": value}, b"no")
+
+    proxy = scripted(answer)
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0, limits=Limits(max_connections=3))
+    started = [face.start(connection, "get_bytes", f"http://{host}.example/") for host in "abcd" * 5]
+    assert [each.result(PATIENCE) for each in started] == [b"ok"] * 20
+    assert proxy.connections <= 3
+    assert connection.stats().connections.open == connection.stats().connections.idle
+
+
+def test_a_proxy_that_closes_the_connection_between_rounds(face, connect, scripted):
+    refusal = [response(407, {"Connection": "close"}, b"no"), Close()]
+    proxy = scripted(in_turn(refusal, refusal, response(body=b"ok")))
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0, limits=Limits(max_connections=1))
+    assert face.get_bytes(connection, "http://example.com/") == b"ok"
+    assert values(proxy) == ["Step 1", "Step 2", "Step 3"]
+    assert [request.connection for request in proxy.requests] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("value", [b"bytes", "a\r\nX: S3CRET"])
