@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import threading
@@ -32,6 +33,12 @@ pytestmark = [
 
 STEP = 7
 """Of the moments of a longer call, one in so many is tried."""
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage() -> None:
+    """Destroy the objects of other tests first: an exception in one of their finalizers would fail this test."""
+    gc.collect()
 
 
 @pytest.fixture
