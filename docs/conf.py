@@ -51,7 +51,8 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-CREATED_ONLY_BY_HTTPCONN = (Exception, httpconn.Response, httpconn.RemoteFile, httpconn.Results, httpconn.AsyncResults)
+FILES = (httpconn.RemoteFile, httpconn.AsyncRemoteFile)
+CREATED_ONLY_BY_HTTPCONN = (Exception, httpconn.Response, *FILES, httpconn.Results, httpconn.AsyncResults)
 PACKAGES = (httpconn.testing, httpconn.transport, httpconn)
 
 

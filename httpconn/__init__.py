@@ -10,6 +10,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .access import AccessPolicy
+    from .api.asyncfile import AsyncRemoteFile
     from .api.outcomes import Fetched, Saved
     from .api.remotefile import RemoteFile
     from .api.results import AsyncResults, Results
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     __all__ = [
         "AccessPolicy",
+        "AsyncRemoteFile",
         "AsyncResults",
         "ByteBudget",
         "Cache",
@@ -87,6 +89,7 @@ _MODULE_OF = {
     "deadline": "runtime.clock",
     "Progress": "progress",
     "ProgressCallback": "progress",
+    "AsyncRemoteFile": "api.asyncfile",
     "RemoteFile": "api.remotefile",
     "Response": "response",
     "AsyncResults": "api.results",

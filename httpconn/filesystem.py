@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpconn
 
-from .api.remotefile import BLOCK_SIZE, RemoteFile
+from .api.opening import BLOCK_SIZE
+from .api.remotefile import RemoteFile
 from .errors import InvalidRequest, StatusError
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {
         WORLD - {"ssl"},
         "it puts the methods and the options together",
     ),
-    "filesystem": Rule("api.remotefile errors", NO_IO, "it is built on the public interface"),
+    "filesystem": Rule("api.opening api.remotefile errors", NO_IO, "it is built on the public interface"),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),

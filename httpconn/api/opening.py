@@ -1,37 +1,50 @@
-"""The method that opens remote files."""
+"""The methods that open remote files and fetch ranges of files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..core import rangeplan
+from ..core.filereads import FileVersion
+from ..core.rangeplan import Bounds
 from ..core.urls import URL
 from ..errors import InvalidRequest
-from ..exchange.rangerequests import fetch_part
+from ..exchange.filereader import FileReader
 from ..options import MIB
 from .arguments import Headers, Timeout
-from .remotefile import BLOCK_SIZE, RemoteFile
+from .asyncfile import AsyncOpening
+from .openfile import Opened
+from .remotefile import RemoteFile
 from .runner import Runner
 
+BLOCK_SIZE = 256 * 1024
+"""Default size of a block in bytes."""
+
+CONNECTIONS = 8
+"""Default number of simultaneous requests for one file."""
+
 MAX_BLOCK_SIZE = 64 * MIB
+MAX_CONNECTIONS = 64
 
 
 class Opening(Runner):
-    """The method of HTTPConnection that opens remote files."""
+    """The methods of HTTPConnection that open remote files and fetch ranges of files."""
 
     def open(
         self,
         url: URL,
         *,
         block_size: int = BLOCK_SIZE,
+        connections: int = CONNECTIONS,
         timeout: Timeout = None,
         extra_headers: Headers = None,
     ) -> RemoteFile:
         """Open a remote file and fetch only the parts that are read. See :class:`RemoteFile`.
 
-        There is no asynchronous version, because libraries that read files block. In an event loop, open and read the
-        file in a thread (``anyio.to_thread.run_sync``).
-
         Args:
             url: an http or https URL.
             block_size: size of a block in bytes, at most 64 MiB. A request asks for at least one block.
+            connections: most requests at the same time, from 1 to 64.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
 
@@ -40,7 +53,93 @@ class Opening(Runner):
             LimitExceeded: the file is larger than ``Limits.max_bytes``, under an access policy for untrusted URLs.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        if isinstance(block_size, bool) or not isinstance(block_size, int) or not 0 < block_size <= MAX_BLOCK_SIZE:
-            raise InvalidRequest(f"block_size must be a number of bytes from 1 to {MAX_BLOCK_SIZE}")
+        opened = self._opened(url, None, block_size, connections, timeout, extra_headers)
+        self._run(opened.reader.open, opened.call)
+        return RemoteFile(opened)
+
+    def async_open(
+        self,
+        url: URL,
+        *,
+        block_size: int = BLOCK_SIZE,
+        connections: int = CONNECTIONS,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+    ) -> AsyncOpening:
+        """Do the same as :meth:`open` in asyncio or trio. Await the result, or use it in an ``async with`` block.
+
+        ::
+
+            async with connection.async_open(url) as file:
+                content = await file.read(1000)
+
+        Returns:
+            An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.
+        """
+        return AsyncOpening(self._opened(url, None, block_size, connections, timeout, extra_headers))
+
+    def get_ranges(
+        self,
+        url: URL,
+        ranges: Iterable[Bounds],
+        *,
+        connections: int = CONNECTIONS,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+    ) -> list[bytes]:
+        """Return the bytes of several ranges of a file. No other bytes are fetched.
+
+        The first request also finds out the version of the file. The others then run in parallel.
+
+        Args:
+            url: an http or https URL.
+            ranges: see :meth:`RemoteFile.read_ranges`.
+            connections: most requests at the same time, from 1 to 64.
+            timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
+            extra_headers: header fields for each request. A redirect to another origin does not get them.
+
+        Raises:
+            FileChanged: the file changed between two requests.
+            RangesRefused: the server does not support ranges, and the file is larger than 8 MiB.
+            HTTPConnError: see :mod:`httpconn.errors`.
+        """
+        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers)
+        return self._run(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
+
+    async def async_get_ranges(
+        self,
+        url: URL,
+        ranges: Iterable[Bounds],
+        *,
+        connections: int = CONNECTIONS,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+    ) -> list[bytes]:
+        """Do the same as :meth:`get_ranges` in asyncio or trio."""
+        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers)
+        return await self._await(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
+
+    def _opened(
+        self,
+        url: URL,
+        version: FileVersion | None,
+        block_size: int,
+        connections: int,
+        timeout: Timeout,
+        extra_headers: Headers,
+    ) -> Opened:
+        _check("block_size", block_size, MAX_BLOCK_SIZE)
+        _check("connections", connections, MAX_CONNECTIONS)
         call = self._calls.part(url, timeout, extra_headers)
-        return RemoteFile(lambda wanted: self._run(fetch_part, call, wanted), call.spec.url.redacted, block_size)
+        options = {
+            "block_size": block_size,
+            "connections": connections,
+            "timeout": timeout,
+            "extra_headers": extra_headers,
+        }
+        return Opened(self, call, FileReader(block_size, connections, version), url, options)
+
+
+def _check(name: str, value: int, most: int) -> None:
+    if type(value) is not int or not 0 < value <= most:
+        raise InvalidRequest(f"{name} must be a whole number from 1 to {most}")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from ..core.blockcache import BlockCache
-from ..core.filereads import FileVersion, PartRequest
-from ..exchange.rangerequests import FilePart
+from ..core import rangeplan
+from ..core.rangeplan import Bounds
+from ..exchange.requeststate import Call
+from ..runtime.port import Port
+from .openfile import OpenFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Fetch = Callable[[PartRequest], FilePart]
-
-BLOCK_SIZE = 256 * 1024
-"""Default size of a block in bytes."""
-
-CACHE_SIZE = 8 * 1024 * 1024
-"""Size of the block cache of a file in bytes. The cache holds at least four blocks."""
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
-class RemoteFile(io.BufferedIOBase):
+class RemoteFile(OpenFile, io.BufferedIOBase):
     """A binary, read-only, seekable and buffered file on a server. ``HTTPConnection.open`` returns it.
 
     The file is read in blocks by Range requests (RFC 9110 section 14). Each request has the retries, redirects and
@@ -31,7 +27,13 @@ class RemoteFile(io.BufferedIOBase):
     least four blocks, holds the blocks that were read.
 
     All parts belong to one version of the file, if the server identifies versions by ETag, Last-Modified or size.
-    Threads may share the object: each call is atomic.
+
+    Threads may share the object, and read at the same time. A read after a seek of the same thread starts where that
+    seek led, although other threads have used the file in between. Any other read continues where the last call of any
+    thread has ended, as for a local file. ``read_at`` and ``read_ranges`` do not use the position.
+
+    Pickling the object pickles the connection object, the URL, the header fields, the version and the position. The
+    copy sends no request before its first read, and has to find the same version of the file.
 
     Attributes:
         name: the URL, redacted.
@@ -48,118 +50,102 @@ class RemoteFile(io.BufferedIOBase):
         HTTPConnError: see :mod:`httpconn.errors`. The position stays unchanged.
     """
 
-    mode: str = "rb"
-
-    def __init__(self, fetch: Fetch, name: str, block_size: int) -> None:
-        self._lock = threading.RLock()  # reentrant: garbage collection may call close during a read
-        self._fetch = fetch
-        self._position = 0
-        self.name: str = name
-        version, content = fetch(PartRequest(0, block_size - 1))
-        self._version: FileVersion = version
-        # If the server sent the whole file, the file is one block.
-        size = block_size if len(content) < version.total else max(len(content), 1)
-        self._blocks = BlockCache(version.total, size, max(CACHE_SIZE // size, 4))
-        self._blocks.keep(0, content)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r} size={self.size}>"
-
-    @property
-    def size(self) -> int:
-        """Size of the file in bytes."""
-        return self._version.total
-
-    @property
-    def etag(self) -> str | None:
-        """ETag of this version, or None."""
-        return self._version.etag
-
-    @property
-    def last_modified(self) -> str | None:
-        """Last-Modified of this version, or None."""
-        return self._version.last_modified
-
     def readable(self) -> bool:
         """Return True. Raise ValueError if the file is closed."""
-        self._checkClosed()
+        self._require_open()
         return True
 
     def seekable(self) -> bool:
         """Return True. Raise ValueError if the file is closed."""
-        self._checkClosed()
+        self._require_open()
         return True
 
     def tell(self) -> int:
         """Return the position of the next read."""
-        self._checkClosed()
-        return self._position
+        self._require_open()
+        return self._positions.current().offset
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Change the position without a request, and return it. The position may be past the end."""
-        with self._lock:
-            self._checkClosed()
-            origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
-            if whence not in origins:
-                raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
-            position = origins[whence] + offset
-            if position < 0:
-                raise ValueError(f"negative seek position {position}")
-            self._position = position
-            return position
+        self._require_open()
+        return self._positions.seek(offset, whence, self.size)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return ``size`` bytes, or fewer at the end. If size is None or negative, return all remaining bytes."""
-        with self._lock:
-            self._checkClosed()
-            return self._advance(b"".join(self._chunks(self._end(size))))
+        return b"".join(self._take(size))
 
     def read1(self, size: int = -1, /) -> bytes:
         """Return bytes up to the end of the block, with one request at most."""
-        with self._lock:
-            self._checkClosed()
-            return self._advance(bytes(next(self._chunks(self._end(size)), b"")))
+        return b"".join(self._take(size, one_block=True))
 
     def peek(self, size: int = 0, /) -> bytes:
         """Return the bytes that ``read1`` would return, without a change of the position."""
-        with self._lock:
-            self._checkClosed()
-            return bytes(next(self._chunks(self.size), b""))
+        self._require_open()
+        at = self._positions.current().offset
+        return b"".join(self._run(self._opened.reader.read, at, self._opened.reader.blocks.block_end(at)))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return the bytes up to the next line end, but at most ``size``."""
+        self._require_open()
+        reader, position = self._opened.reader, self._positions.use()
+        parts: list[bytes] = []
+        at = position.offset
+        end = self.size if size is None or size < 0 else min(at + size, self.size)
+        while at < end and not (parts and parts[-1].endswith(b"\n")):
+            block = b"".join(self._run(reader.read, at, min(reader.blocks.block_end(at), end)))
+            parts.append(block[: block.find(b"\n") + 1] or block)
+            at += len(parts[-1])
+        position.offset = at
+        return b"".join(parts)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read into a buffer and return the number of bytes. It is smaller than the buffer only at the end."""
-        with self._lock, memoryview(buffer).cast("B") as view:
-            self._checkClosed()
+        with memoryview(buffer).cast("B") as view:
             filled = 0
-            for chunk in self._chunks(self._end(len(view))):
+            for chunk in self._take(len(view)):
                 view[filled : filled + len(chunk)] = chunk
                 filled += len(chunk)
-            self._position += filled
             return filled
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes at an offset, or fewer at the end, without the position.
+
+        Args:
+            offset: the offset of the first byte.
+            size: the number of bytes. A negative number means all bytes up to the end.
+        """
+        return b"".join(self._run(self._opened.reader.read, *self._span(offset, size)))
+
+    def read_ranges(self, ranges: Iterable[Bounds]) -> list[bytes]:
+        """Return the bytes of several ranges, fetched in parallel, without the position.
+
+        Exactly the bytes of the ranges are requested, and the parts of the file in memory are not requested again.
+        Ranges that overlap, or have at most 512 bytes between them, share a request. Larger ranges than 4 MiB are
+        divided. At most ``connections`` requests run at the same time.
+
+        Args:
+            ranges: pairs (start, end), which mean the same as in ``content[start:end]``: end is exclusive, a range
+                past the end is cut off, None and negative numbers are allowed.
+
+        Returns:
+            The bytes of each range, in the order of the ranges.
+        """
+        self._require_open()
+        return self._run(self._opened.reader.read_ranges, rangeplan.checked(ranges))
 
     def close(self) -> None:
         """Close the file and free its cache. Further reads raise ValueError."""
-        with self._lock:
-            super().close()
-            self._blocks = BlockCache(0, 1, 2)
+        super().close()
+        self._opened.reader.clear()
 
-    def _end(self, size: int | None) -> int:
-        return self.size if size is None or size < 0 else min(self._position + size, self.size)
+    def _take(self, size: int | None, *, one_block: bool = False) -> list[memoryview]:
+        """Return the next bytes, and advance the position."""
+        self._require_open()
+        reader = self._opened.reader
+        with self._positions.taken(size, self.size, reader.blocks.block_end if one_block else None) as (start, end):
+            return self._run(reader.read, start, end)
 
-    def _advance(self, content: bytes) -> bytes:
-        self._position += len(content)
-        return content
-
-    def _chunks(self, end: int) -> Iterator[memoryview]:
-        """Yield the bytes from the position to ``end`` as cached chunks. Request missing blocks."""
-        at = self._position
-        while at < end:
-            chunk = self._blocks.at(at)
-            if chunk is None:
-                self._load(*self._blocks.missing(at, end))
-            else:
-                yield chunk[: end - at]
-                at += len(chunk)
-
-    def _load(self, first: int, last: int) -> None:
-        self._blocks.keep(first, self._fetch(PartRequest(first, last, self._version)).content)
+    def _run(
+        self, flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return self._opened.runner._run(flow, self._opened.call, *args, **kwargs)

@@ -56,8 +56,10 @@ class Whole(NamedTuple):
     """The body is the whole file."""
 
 
-class Empty(NamedTuple):
-    """The file has no bytes."""
+class PastEnd(NamedTuple):
+    """The file has ``total`` bytes, and so none of the requested ones."""
+
+    total: int
 
 
 class Changed(NamedTuple):
@@ -76,7 +78,7 @@ class Fail(NamedTuple):
     """The status is an error that does not concern the range."""
 
 
-Decision = Part | Whole | Empty | Changed | Refused | Fail
+Decision = Part | Whole | PastEnd | Changed | Refused | Fail
 
 
 def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
@@ -116,7 +118,9 @@ def _unsatisfiable(wanted: PartRequest, part: ContentRange | None) -> Decision:
     if part is None or part.total is None:
         return Fail()
     if wanted.version is None:
-        return Empty() if part.total == 0 else Refused("the server says that its first bytes do not exist")
+        if part.total <= wanted.first:
+            return PastEnd(part.total)
+        return Refused("the server says that its first bytes do not exist")
     if part.total != wanted.version.total:
         return Changed("it has another size now")
     return Refused("the server says that some of its bytes do not exist")

@@ -170,13 +170,13 @@ class Parallelism(NamedTuple):
         return Parallelism(min(MAX_AUTOMATIC, self.connections + STEP) if self.connections > 1 else STEP, speed)
 
 
-def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return ranges sorted, with those merged that touch or overlap."""
+def merged(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, int]]:
+    """Return ranges sorted, with those merged that overlap or have at most ``gap`` bytes between them."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if start == end:
             continue
-        if found and start <= found[-1][1]:
+        if found and start <= found[-1][1] + gap:
             found[-1] = found[-1][0], max(found[-1][1], end)
         else:
             found.append((start, end))

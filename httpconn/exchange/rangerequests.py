@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from ..core.filereads import Changed, Empty, FileVersion, Part, PartRequest, Refused, Whole, decide
+from ..core.filereads import Changed, FileVersion, Part, PartRequest, PastEnd, Refused, Whole, decide
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
 from ..runtime.port import Port
@@ -60,9 +60,9 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
         case Whole():
             content = await _read_small(response)
             return FilePart(_version(response, len(content)), content)
-        case Empty():
+        case PastEnd(total):
             await response.close()
-            return FilePart(_version(response, 0), b"")
+            return FilePart(_version(response, total), b"")
         case Changed(reason):
             raise FileChanged(f"The file has changed while it was read: {reason}")
         case Refused(reason):

@@ -15,14 +15,15 @@ TWINS = {
     "get_bytes": "async_get_bytes",
     "get_text": "async_get_text",
     "get_json": "async_get_json",
+    "get_ranges": "async_get_ranges",
     "download": "async_download",
     "download_file": "async_download_file",
     "close": "aclose",
 }
 
 
-# These return iterators. The asynchronous ones also accept asynchronous iterables.
-ITERATED = {"get_many": "async_get_many", "download_many": "async_download_many"}
+# These return context managers. The asynchronous iterators also accept asynchronous iterables.
+ITERATED = {"get_many": "async_get_many", "download_many": "async_download_many", "open": "async_open"}
 
 
 @pytest.mark.parametrize(("sync", "awaited"), ITERATED.items())
@@ -47,8 +48,7 @@ def test_synchronous_and_asynchronous_methods_return_the_same(sync: str, awaited
 
 
 def test_every_public_method_has_an_asynchronous_version() -> None:
-    # A file object is used by code that blocks; stats and proxy_for wait for nothing.
-    twinless = {"open", "proxy_for", "stats"}
+    twinless = {"proxy_for", "stats"}  # these wait for nothing
     public = {name for name, _ in inspect.getmembers(HTTPConnection, inspect.isfunction) if name[0] != "_"}
     twins = TWINS | ITERATED
     assert public - twinless == set(twins) | set(twins.values())

@@ -15,11 +15,13 @@ def read(blocks, offset, end, asked):
     while offset < end:
         piece = blocks.at(offset)
         if piece is None:
-            first, last = blocks.missing(offset, end)
+            claim = blocks.claim(offset, end, None)
+            first, last = claim.first, claim.last
             assert first <= offset <= last < len(CONTENT)
             assert first % blocks.size == 0
             asked.append((first, last))
-            blocks.keep(first, CONTENT[first : last + 1])
+            claim.content = CONTENT[first : last + 1]
+            blocks.release(claim)
             assert blocks.held_bytes <= most_bytes(blocks)
         else:
             pieces.append(bytes(piece[: end - offset]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from httpconn.core.filereads import Changed, Empty, Fail, FileVersion, Part, PartRequest, Refused, Whole, decide
+from httpconn.core.filereads import Changed, Fail, FileVersion, Part, PartRequest, PastEnd, Refused, Whole, decide
 from httpconn.core.ranges import RangeResponse
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 00:00:00 GMT", "Tue, 06 Jan 2026 00:00:00 GMT"
@@ -34,7 +34,8 @@ def test_the_fields_of_a_range_request():
         (FIRST, head(206, "bytes 0-4/5", 5, '"x"'), Part(5, 5)),
         (FIRST, head(200, length=100), Whole()),
         (FIRST, head(200, "bytes 0-99/100", 100), Whole()),
-        (FIRST, head(416, "bytes */0"), Empty()),
+        (FIRST, head(416, "bytes */0"), PastEnd(0)),
+        (PartRequest(100, 109), head(416, "bytes */100"), PastEnd(100)),
         (NAMED, head(206, "bytes 10-19/100", 10, '"a"', MONDAY), Part(10, 100)),
         (NAMED, head(206, "bytes 10-19/100", 10, '"a"'), Part(10, 100)),
         (DATED, head(206, "bytes 10-19/100"), Part(10, 100)),

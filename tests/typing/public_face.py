@@ -32,6 +32,8 @@ def synchronous(conn: httpconn.HTTPConnection) -> None:
     with conn.open("https://example.com/") as file:
         assert_type(file, httpconn.RemoteFile)
         assert_type(file.read(), bytes)
+        assert_type(file.read_ranges([(0, 4), (-4, None)]), list[bytes])
+    assert_type(conn.get_ranges("https://example.com/", [(0, 4)]), list[bytes])
     with conn.get_many(["https://example.com/"], concurrency=4) as results:
         assert_type(results, httpconn.Results[httpconn.Fetched])
         for fetched in results:
@@ -52,6 +54,10 @@ async def asynchronous(conn: httpconn.HTTPConnection) -> None:
     assert_type(await conn.async_download_file("https://example.com/", "file"), Path)
     assert_type(await conn.async_download("https://example.com/", "file"), httpconn.Downloaded)
     assert_type(await conn.get_async_client(), httpx.AsyncClient)
+    async with conn.async_open("https://example.com/") as file:
+        assert_type(file, httpconn.AsyncRemoteFile)
+        assert_type(await file.read(), bytes)
+    assert_type(await conn.async_open("https://example.com/"), httpconn.AsyncRemoteFile)
     async with conn.async_get_many(urls()) as results:
         assert_type(results, httpconn.AsyncResults[httpconn.Fetched])
         async for fetched in results:

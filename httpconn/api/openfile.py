@@ -1,0 +1,95 @@
+"""The common part of remote files for synchronous and asynchronous code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..core.filereads import FileVersion
+from ..core.urls import URL
+from ..exchange.filereader import FileReader
+from ..exchange.requeststate import Call
+from .positions import Positions
+from .runner import Runner
+
+if TYPE_CHECKING:
+    from .opening import Opening
+
+F = TypeVar("F", bound="OpenFile")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The parts of a file object.
+
+    Attributes:
+        runner: the connection object.
+        call: the arguments of each request.
+        reader: the reader of the file.
+        url: the URL as the caller gave it.
+        options: the options of ``open``, for pickling.
+    """
+
+    runner: Runner
+    call: Call
+    reader: FileReader
+    url: URL
+    options: Mapping[str, Any]
+
+
+class OpenFile:
+    """A file object for one version of a remote file."""
+
+    mode: str = "rb"
+    closed: bool
+
+    def __init__(self, opened: Opened, offset: int = 0) -> None:
+        self._opened = opened
+        self._positions = Positions(offset)
+        self.name: str = opened.call.spec.url.redacted
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} size={self.size}>"
+
+    @property
+    def _version(self) -> FileVersion:
+        return self._opened.reader.version
+
+    @property
+    def size(self) -> int:
+        """Size of the file in bytes."""
+        return self._version.total
+
+    @property
+    def etag(self) -> str | None:
+        """ETag of this version, or None."""
+        return self._version.etag
+
+    @property
+    def last_modified(self) -> str | None:
+        """Last-Modified of this version, or None."""
+        return self._version.last_modified
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+
+    def _span(self, offset: int, size: int) -> tuple[int, int]:
+        """Return the start and the end of ``size`` bytes at an offset."""
+        self._require_open()
+        if offset < 0:
+            raise ValueError(f"negative offset {offset}")
+        return offset, self.size if size < 0 else min(offset + size, self.size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the connection object, the URL, the options, the version and the position, but no bytes."""
+        self._require_open()
+        opened = self._opened
+        offset = self._positions.current().offset
+        return _reopened, (type(self), opened.runner, opened.url, dict(opened.options), self._version, offset)
+
+
+def _reopened(kind: type[F], runner: Opening, url: URL, options: Any, version: FileVersion, offset: int) -> F:
+    """Return the copy of a pickled file object. It sends no request before the first read."""
+    return kind(runner._opened(url, version, **options), offset)

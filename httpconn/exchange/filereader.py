@@ -1,0 +1,127 @@
+"""The reader of a remote file: one version, a block cache, and the requests for missing ranges."""
+
+from __future__ import annotations
+
+from ..core import rangeplan
+from ..core.blockcache import BlockCache
+from ..core.deadlines import Deadline
+from ..core.filereads import FileVersion, PartRequest
+from ..core.rangeplan import Span
+from ..options import MIB
+from ..runtime.port import Event, Port
+from .batch import Batch, End
+from .rangerequests import fetch_part
+from .requeststate import Call
+
+CACHE_SIZE = 8 * MIB
+"""Size of the block cache of a file in bytes. The cache holds at least four blocks."""
+
+
+class FileReader:
+    """A reader of one version of a remote file, for one file object.
+
+    Args:
+        block_size: bytes of a block.
+        connections: highest number of simultaneous requests.
+        version: the version of the file, if it is known.
+    """
+
+    def __init__(self, block_size: int, connections: int, version: FileVersion | None = None) -> None:
+        self._block_size = block_size
+        self._connections = connections
+        self.version: FileVersion = version or FileVersion(0)
+        self.blocks: BlockCache[Event] = self._cache(block_size)
+
+    def _cache(self, size: int) -> BlockCache[Event]:
+        return BlockCache(self.version.total, size, max(CACHE_SIZE // size, 4))
+
+    def clear(self) -> None:
+        """Free the cache."""
+        self.blocks = self._cache(self._block_size)
+
+    async def open(self, port: Port, call: Call) -> None:
+        """Fetch the version and the first block of the file."""
+        await self._open(port, call, (0, self._block_size))
+
+    async def _open(self, port: Port, call: Call, span: Span) -> bytes:
+        self.version, content = await fetch_part(port, call, PartRequest(span[0], span[1] - 1))
+        # If the server sent the whole file, the file is one block.
+        is_whole = len(content) == self.version.total
+        self.blocks = self._cache(max(len(content), 1) if is_whole else self._block_size)
+        if span[0] == 0 or is_whole:
+            self.blocks.keep(0, content)
+        return content
+
+    async def read(self, port: Port, call: Call, start: int, end: int) -> list[memoryview]:
+        """Return the bytes from ``start`` to ``end`` in chunks."""
+        blocks, chunks, at = self.blocks, [], start  # another thread may replace ``blocks`` when it closes the file
+        while at < end:
+            chunk = blocks.at(at)
+            if chunk is None:
+                chunk = await self._load(port, call, blocks, at, end)
+            chunks.append(chunk[: end - at])
+            at += len(chunks[-1])
+        return chunks
+
+    async def _load(self, port: Port, call: Call, blocks: BlockCache[Event], at: int, end: int) -> memoryview:
+        """Request the missing bytes at an offset, or wait for the request of another reader, which may fail."""
+        event = port.make_event()
+        claim = blocks.claim(at, end, event)
+        if claim.done is not event:
+            await port.wait(claim.done, Deadline.after(call.timeouts.total, port.now()))
+            return claim.at(at)
+        try:
+            wanted = PartRequest(claim.first, claim.last, self.version)
+            claim.content = (await fetch_part(port, call, wanted)).content
+        finally:
+            blocks.release(claim)
+            event.set()
+        return claim.at(at)
+
+    async def read_ranges(self, port: Port, call: Call, ranges: list[slice]) -> list[bytes]:
+        """Return the bytes of each range, from as few requests as :mod:`httpconn.core.rangeplan` makes."""
+        return await self._read_spans(port, call, rangeplan.spans(ranges, self.version.total), {})
+
+    async def fetch_ranges(self, port: Port, call: Call, ranges: list[slice]) -> list[bytes]:
+        """Return the bytes of each range of a file that was not opened before."""
+        first = rangeplan.opening(ranges)
+        content = await self._open(port, call, first)
+        if not content and self.version.total:  # the range is past the end, and a 416 need not name the version
+            first, content = (0, 1), await self._open(port, call, (0, 1))
+        received = {(0 if len(content) == self.version.total else first[0]): content}
+        return await self._read_spans(port, call, rangeplan.spans(ranges, self.version.total), received)
+
+    async def _read_spans(self, port: Port, call: Call, spans: list[Span], received: dict[int, bytes]) -> list[bytes]:
+        missing = []
+        for start, end in rangeplan.requests(spans):
+            held = self.blocks.at(start) if start not in received else memoryview(received[start])
+            if held is not None and len(held) >= end - start:
+                received[start] = bytes(held[: end - start])
+            else:
+                missing.append((start, end))
+        await self._fetch_all(port, call, missing, received)
+        starts = sorted(received)
+        return [rangeplan.cut_out(span, received, starts) for span in spans]
+
+    async def _fetch_all(self, port: Port, call: Call, missing: list[Span], received: dict[int, bytes]) -> None:
+        """Fetch ranges in parallel."""
+
+        async def fetch(worker_port: Port, span: Span) -> None:
+            wanted = PartRequest(span[0], span[1] - 1, self.version)
+            received[span[0]] = (await fetch_part(worker_port, call, wanted)).content
+
+        if len(missing) == 1 or self._connections == 1:
+            for span in missing:
+                await fetch(port, span)
+        elif missing:
+            async with port.worker_group() as (workers, worker_port):
+                concurrency = min(self._connections, len(missing))
+                batch = Batch(
+                    workers,
+                    iter(missing),
+                    lambda _, span: fetch(worker_port, span),
+                    concurrency=concurrency,
+                    ordered=False,
+                )
+                while not isinstance(await batch.next(), End):
+                    pass
