@@ -21,7 +21,6 @@ def take_over(request: Request, made: httpx.Request) -> None:
     """Apply the changes of event hooks to a request.
 
     Args:
-        request: the request that is sent.
         made: the same request as the hooks left it.
 
     Raises:

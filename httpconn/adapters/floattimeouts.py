@@ -20,10 +20,6 @@ class FloatTimeout(float):
     Args:
         seconds: the timeout, or None for the deadline alone.
         at: the deadline, as of ``time.monotonic()``.
-
-    Attributes:
-        seconds: the timeout, or None.
-        at: the deadline.
     """
 
     __slots__ = ("_until", "at", "seconds")

@@ -36,11 +36,7 @@ _STREAM_NAMES = ("StreamConsumed", "StreamClosed", "RequestNotRead", "ResponseNo
 class Library:
     """A library of the httpx family.
 
-    Args:
-        module: httpx or httpx2.
-
     Attributes:
-        module: httpx or httpx2.
         errors: the base classes of the exceptions of its transports.
     """
 
@@ -57,10 +53,6 @@ class Library:
 
         The original error becomes the cause. An error of httpconn that was translated for another library before is
         raised itself. If ``source`` is this library, the function returns, and the caller raises the error unchanged.
-
-        Args:
-            error: the original error.
-            source: the library of the error.
         """
         if source.module is self.module:
             return

@@ -86,9 +86,6 @@ class Body:
 
     It is an iterator, because a loop that ends early would leave a generator open. It closes itself at its end. Closing
     never waits.
-
-    Attributes:
-        incoming: the response of the engine.
     """
 
     def __init__(self, incoming: Incoming, library: Library) -> None:

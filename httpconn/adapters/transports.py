@@ -37,12 +37,7 @@ OBSERVED = frozenset({"handle_request", "handle_async_request"})
 
 
 class Transport:
-    """A transport of either library.
-
-    Attributes:
-        access: the access policy.
-        engine: sends the requests.
-    """
+    """A transport of either library."""
 
     _library: ClassVar[Library]
     _runtime_type: ClassVar[type[Runtime]]

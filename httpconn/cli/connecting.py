@@ -19,11 +19,6 @@ Hooks = Mapping[str, list[Callable[..., Any]]]
 def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **options: Any) -> HTTPConnection:
     """Return a connection object with the shared options.
 
-    Args:
-        shared: values of the options in :data:`httpconn.cli.options.SHARED`.
-        hooks: event hooks in addition to those of ``--verbose``.
-        options: further options of :class:`HTTPConnection`.
-
     Raises:
         click.UsageError: two options contradict each other.
     """

@@ -55,8 +55,6 @@ def print_error(
     """Print an error with its URL on standard error.
 
     Args:
-        error: the error.
-        display: running progress display, or None.
         url: URL to name if the error has none.
         source: line of a list that the URL comes from, such as "urls.txt line 7".
     """
@@ -83,7 +81,6 @@ def one_line_errors(url: str | None = None, *, interrupted: str = "interrupted")
     """Turn an error into a line and an exit code, without a traceback.
 
     Args:
-        url: URL to name if the error has none.
         interrupted: message after Ctrl-C.
     """
     try:

@@ -18,10 +18,7 @@ class Item(NamedTuple):
 
     Attributes:
         number: position among all URLs, from 0.
-        url: the URL.
-        path: path of the file; the folder if the server chooses the name.
         source: line of the list, such as "urls.txt line 7"; None for the command line.
-        error: error in the line, or None.
     """
 
     number: int
@@ -35,10 +32,7 @@ class ItemReader:
     """Reads URLs from arguments and lists, and chooses their paths.
 
     Args:
-        output: path of the file for a single URL, or None.
         folder: folder of the files, or None for the current one.
-        server_names: the server chooses the names.
-        create_folders: create missing folders.
     """
 
     def __init__(

@@ -58,11 +58,7 @@ def _file(path: Path, create_folders: bool) -> Iterator[Write]:
 
 
 def create_folder(folder: Path) -> None:
-    """Create a folder and its missing parents.
-
-    Raises:
-        StorageError: the folder cannot be created.
-    """
+    """Create a folder and its missing parents. Raises StorageError: the folder cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

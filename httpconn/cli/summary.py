@@ -20,7 +20,6 @@ class Summary:
 
     Args:
         display: shows progress; None prints results and errors only.
-        json: print results as lines of JSON.
         skip_existing: existing files were kept without a request.
     """
 

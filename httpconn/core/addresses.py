@@ -23,9 +23,7 @@ class AddressClass(NamedTuple):
     """The class of an address: a row of the table.
 
     Attributes:
-        public: whether the address belongs to the public internet.
         reason: the purpose of the network, in a few words.
-        network: the network, as a prefix.
         source: the document that defines it.
     """
 

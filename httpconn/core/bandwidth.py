@@ -22,9 +22,6 @@ class Bandwidth:
     A receiver counts its bytes after they arrived, and then waits until the rate allows them. Receivers wait in the
     order in which their bytes arrived.
 
-    Args:
-        rate: bytes per second.
-
     Attributes:
         portion: bytes to receive before a wait, so that a body arrives evenly.
     """
@@ -41,10 +38,6 @@ class Bandwidth:
 
     def spend(self, count: int, now: float) -> float:
         """Count received bytes.
-
-        Args:
-            count: the number of bytes.
-            now: the present time of a monotonic clock, in seconds.
 
         Returns:
             The seconds to wait before more bytes are received.

@@ -39,7 +39,6 @@ class BlockCache(Generic[Event]):
     with each such request, up to half of the cache.
 
     Args:
-        total: bytes of the file.
         size: bytes of a block; the last block of a file may have fewer.
         max_blocks: the maximum number of blocks in memory, at least 2.
     """

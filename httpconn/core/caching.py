@@ -74,7 +74,6 @@ class RequestDirectives(NamedTuple):
         max_age: maximum age of a stored response in seconds; 0 if the server must validate it.
         min_fresh: seconds for which a stored response must remain fresh.
         max_stale: maximum seconds since a stored response expired.
-        only_if_cached: the network must not be used.
     """
 
     bypasses: bool = False
@@ -90,8 +89,6 @@ class Record(NamedTuple):
     Attributes:
         born: the time at which its age was 0, in seconds since the epoch.
         fields: for a success, the fields of :data:`KEPT`; otherwise, the header without the fields of the connection.
-        data: the decoded body; empty unless the status is a success.
-        status: the status.
     """
 
     born: float
@@ -192,8 +189,6 @@ def record_of(head: Head, data: bytes, asked_at: float, now: float) -> Record | 
     """Return the record to store for a response; None if it must not be stored or could never be used.
 
     Args:
-        head: the head of the response.
-        data: the decoded body of a success.
         asked_at: the time of the request, in seconds since the epoch.
         now: the time of the response, in seconds since the epoch.
     """

@@ -30,11 +30,7 @@ class Deadline(NamedTuple):
         return other if other.at is not None and (self.at is None or other.at < self.at) else self
 
     def check(self, now: float) -> None:
-        """Check the time left.
-
-        Raises:
-            DeadlineExceeded: the deadline is over.
-        """
+        """Check the time left. Raises DeadlineExceeded: the deadline is over."""
         if self.at is not None and now >= self.at:
             raise self.exceeded()
 

@@ -12,9 +12,6 @@ class FileVersion(NamedTuple):
     """The version of a file. All parts that are read must have the same version.
 
     Attributes:
-        total: the size of the file in bytes.
-        etag: the ETag, strong or weak, or None.
-        last_modified: the Last-Modified, or None.
         validator: the value for If-Range, or None; see :func:`httpconn.core.ranges.validator`.
     """
 
@@ -25,13 +22,7 @@ class FileVersion(NamedTuple):
 
 
 class PartRequest(NamedTuple):
-    """A request for a part of a file.
-
-    Attributes:
-        first: the offset of the first byte.
-        last: the offset of the last byte.
-        version: the version of the file; None before the first response.
-    """
+    """A request for a part of a file."""
 
     first: int
     last: int

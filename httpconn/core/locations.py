@@ -22,7 +22,6 @@ def resolve(base: VettedURL, location: bytes) -> VettedURL:
     """Return the URL of a Location (RFC 9110 section 10.2.2).
 
     Args:
-        base: the URL of the redirected request.
         location: the value of the field. Bytes outside of ASCII are percent-encoded, in any encoding.
 
     Raises:

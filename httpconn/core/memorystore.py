@@ -10,11 +10,7 @@ from .caching import SHARE, Record
 
 
 class MemoryStore:
-    """A store of the most recently used responses.
-
-    Args:
-        max_bytes: bytes of all responses together.
-    """
+    """A store of the most recently used responses."""
 
     is_on_disk: bool = False
 

@@ -39,14 +39,9 @@ class Request:
     """A complete request. Only event hooks change it, before it is sent.
 
     Args:
-        origin: the origin of the URL.
-        target: the request target, as it is sent.
         fields: the header, including the Host. It must not be changed, because requests share it.
-        method: the method.
         body: None, bytes, or an iterable of bytes that the runtime can iterate over.
         server_name: the name for TLS, if it differs from the host.
-        trace: a function that is called at each step, as httpcore's ``trace`` extension.
-        fragment: the fragment of the URL; it is never sent.
         made: the httpx.Request from which this request was made, or None.
     """
 
@@ -107,7 +102,6 @@ class Head(NamedTuple):
     """The head of a response.
 
     Attributes:
-        status: the status.
         reason: the reason phrase; empty over HTTP/2.
         version: the HTTP version, such as ``b"HTTP/1.1"``; empty if it is unknown.
         fields: the header fields in their original order and case.

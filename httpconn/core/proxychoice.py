@@ -70,8 +70,6 @@ class _Rule:
     Attributes:
         hosts: a network, or a name, which covers itself and all names below it. The empty name covers every host.
         below_only: whether the name does not cover itself.
-        scheme: the scheme that the entry is for, or None for all.
-        port: the port that the entry is for, or None for all.
     """
 
     hosts: Network | str

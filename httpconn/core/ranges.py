@@ -27,7 +27,6 @@ class ReceivedBytes(NamedTuple):
 
     Attributes:
         size: the number of bytes from the start of the file.
-        total: the size of the whole file in bytes, or None if it is unknown.
         validator: the strong validator of their version, or None; see :func:`validator`.
         provable: whether the caller gave a digest. A digest detects bytes of different versions without a validator.
         beyond: the number of bytes after the first gap.
@@ -56,12 +55,7 @@ class RangeResponse(NamedTuple):
     """The parts of a response head that decide how a download continues.
 
     Attributes:
-        status: the status.
         asked: whether the request had a Range.
-        content_range: the Content-Range, or None.
-        length: the Content-Length, or None.
-        etag: the ETag, or None.
-        last_modified: the Last-Modified, or None.
         encoded: whether the body has a content coding, so that its bytes are not those of the file.
         is_page: whether the body is HTML, and the name of the file is not that of a page.
         if_range: whether the request had an If-Range.
@@ -196,7 +190,6 @@ def fields(held: ReceivedBytes, *, if_range: bool = True) -> Fields:
     result, and then If-Range is not necessary: some servers send the whole file in response to it.
 
     Args:
-        held: the received bytes.
         if_range: let the server compare the version. Otherwise :func:`decide` compares the ETag of the response.
     """
     if not held.resumable:
@@ -220,12 +213,7 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def holds_all(content_range: str | None, length: int | None) -> bool:
-    """Return whether a 206 response has all bytes of a file (RFC 9110 section 15.3.7).
-
-    Args:
-        content_range: the Content-Range.
-        length: the length of the body.
-    """
+    """Return whether a 206 response has all bytes of a file (RFC 9110 section 15.3.7)."""
     part = parse_content_range(content_range)
     return part is not None and part.first is not None and part.total == part.length == length
 

@@ -22,8 +22,6 @@ class _Bucket:
     """The slots of one limit, for one host or for all hosts, and the pauses that the host requested.
 
     Attributes:
-        slots: the slots; each pause delays them.
-        paused_until: the end of the last pause.
         shift: the seconds of all pauses together.
     """
 
@@ -87,7 +85,6 @@ class RateLimiter:
     Args:
         limits: the limits; all of them apply. If pauses delay the requests to a host, a limit for all hosts holds
             on average only.
-        max_waiting: the number of calls that may wait at the same time.
     """
 
     def __init__(self, *limits: RateLimit, max_waiting: int = MAX_COUNT) -> None:
@@ -110,8 +107,6 @@ class RateLimiter:
         """Reserve the next time for a request to a host. The caller must :meth:`release` the reservation.
 
         Args:
-            host: the host.
-            now: the present time of a monotonic clock, in seconds.
             latest: the last acceptable time of that clock, or None to accept any time.
 
         Returns:

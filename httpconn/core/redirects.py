@@ -37,8 +37,6 @@ class Trail:
     Some sites redirect to the same URL once and respond differently the second time.
 
     Args:
-        policy: the rules for redirects.
-        builder: the request builder, which checks each URL against the access policy.
         hops: the number of redirects that were followed before.
     """
 

@@ -13,7 +13,6 @@ class ReorderBuffer(Generic[R]):
 
     Args:
         size: the maximum number of calls that were started and whose results were not yet returned.
-        ordered: whether to return the results in the order of the numbers.
     """
 
     def __init__(self, size: int, *, ordered: bool) -> None:

@@ -18,7 +18,6 @@ class RequestSpec(NamedTuple):
     """A request that passed all checks.
 
     Attributes:
-        url: the URL.
         fields: the header fields, without the Host.
         codings: the content codings that the response may have.
     """
@@ -34,12 +33,6 @@ class RequestSpec(NamedTuple):
 
 class RequestBuilder:
     """A builder of the requests of one connection object.
-
-    Args:
-        user_agent: the User-Agent.
-        accept_encoding: the Accept-Encoding.
-        headers_given: the headers of the connection object, or None.
-        access: the access policy.
 
     Raises:
         InvalidRequest: see :func:`httpconn.core.headers.check`.

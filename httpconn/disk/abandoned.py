@@ -34,12 +34,7 @@ class AbandonedFile(NamedTuple):
 
 
 class AbandonedFiles:
-    """The partial files of earlier owners of one target.
-
-    Args:
-        names: paths of the hidden files beside the target.
-        locking: function that locks an open file.
-    """
+    """The partial files of earlier owners of one target."""
 
     def __init__(self, names: HiddenNames, locking: LockFunction) -> None:
         self._names = names

@@ -17,9 +17,7 @@ class Content:
     """The bytes of one partial file.
 
     Args:
-        file: the open file.
         offset: offset of the next appended byte.
-        size: end of the last valid byte.
         length: size of the file in bytes, including reserved and unconfirmed ones.
 
     Attributes:
@@ -82,12 +80,7 @@ class Content:
         system.set_times(self.descriptor, mtime)
 
     def flush(self, flush_with: Callable[[int], None], file: OpenFile | None = None) -> bool:
-        """Flush the bytes to the disk; see :func:`httpconn.disk.system.flush`.
-
-        Args:
-            flush_with: flushes the file of a descriptor.
-            file: a duplicate descriptor, which stays open if another thread closes the file meanwhile.
-        """
+        """Flush the bytes to the disk; see :func:`httpconn.disk.system.flush`."""
         return self._writeback.flush((file or self.file).fileno(), flush_with)
 
     def close(self) -> None:
@@ -99,7 +92,6 @@ class Snapshot(NamedTuple):
 
     Attributes:
         number: sequence number, higher than that of every earlier snapshot.
-        content: content at that time.
         file: duplicate descriptor of its file, for flushing.
     """
 
@@ -109,12 +101,7 @@ class Snapshot(NamedTuple):
 
 
 class Operation(system.TranslatedErrors):
-    """A block that works on an open partial file and names the target in its errors.
-
-    Attributes:
-        lock_file: lock file of the target.
-        content: content of the partial file.
-    """
+    """A block that works on an open partial file and names the target in its errors."""
 
     __slots__ = ("content", "lock_file")
 

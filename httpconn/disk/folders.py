@@ -34,12 +34,7 @@ def flush_folder(folder: str) -> None:
 
 
 class FolderFlush:
-    """One flush of a folder, shared by all callers that requested it before it started.
-
-    Attributes:
-        errno: error number if the flush failed, otherwise 0.
-        ended: whether the flush has ended.
-    """
+    """One flush of a folder, shared by all callers that requested it before it started."""
 
     __slots__ = ("ended", "errno")
 
@@ -52,10 +47,6 @@ class Folder:
     """A folder that is flushed by one caller at a time.
 
     A flush covers every rename that was made before it started. Callers that arrive during a flush share the next one.
-
-    Args:
-        path: path of the folder.
-        flush: function that flushes a folder.
     """
 
     def __init__(self, path: str, flush: Callable[[str], None] = flush_folder) -> None:
@@ -124,12 +115,7 @@ def _shared(path: str) -> Folder:
 
 
 class FlushFunctions(NamedTuple):
-    """Functions that flush a file and the names in a folder.
-
-    Attributes:
-        file: flushes the file of a descriptor.
-        folder: flushes the folder at a path.
-    """
+    """Functions that flush a file and the names in a folder."""
 
     file: Callable[[int], None] = flush_file
     folder: Callable[[str], None] = sync_folder

@@ -15,12 +15,6 @@ class HiddenNames:
     """Paths of the hidden files that exist beside a target while its download is incomplete.
 
     The paths are strings: making Path objects of them would take a tenth of the time to download a small file.
-
-    Args:
-        target: path of the target.
-
-    Attributes:
-        folder: the folder of the target.
     """
 
     __slots__ = ("_stem", "folder")

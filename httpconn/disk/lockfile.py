@@ -81,13 +81,7 @@ def kernel_id() -> str:
 
 
 class Transfer(NamedTuple):
-    """What the owner of a lock is downloading.
-
-    Attributes:
-        key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
-        total: size of the file in bytes, or None if unknown.
-        validator: strong validator of the version, or None.
-    """
+    """What the owner of a lock is downloading."""
 
     key: str
     total: int | None
@@ -103,7 +97,6 @@ class LockFile:
     Args:
         path: path of the lock file. ``acquire`` creates it if necessary; ``release`` removes it.
         mode: permission bits of a new lock file, before the umask.
-        locking: function that locks an open file.
 
     Attributes:
         exclusive: no other process can hold the lock; False if the file system has no locks.

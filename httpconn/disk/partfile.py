@@ -55,8 +55,6 @@ class PartFile:
 
     Args:
         target: path of the finished file. For a link, the file that it points to is replaced.
-        locking: function that locks an open file, as :func:`httpconn.disk.lockfile.lock`.
-        flushing: functions that flush a file and its folder.
 
     Raises:
         StorageError: any method, for an error of the operating system; DiskFull if the disk has no space left.
@@ -210,9 +208,6 @@ class PartFile:
             mtime: modification time in seconds since the epoch; None leaves the current time.
             name: another name in the target's folder. If a file has it, the error is ``errno.EEXIST``.
             version: stored in an extended attribute for a later download, where the system supports it.
-
-        Returns:
-            The path of the file.
         """
         path = self.target if name is None else self.target.with_name(name)
         with self._own_lock, self._operation() as operation:
@@ -348,10 +343,6 @@ class PartFile:
         """Close the file, remove hidden files that no download needs, and release the lock.
 
         The method can be called again after an exception has interrupted it.
-
-        Args:
-            remove: remove the partial file even if it can be resumed.
-            moved: the partial file has been renamed to the target.
         """
         lock_file = self._lock_file
         if lock_file is None:

@@ -31,7 +31,6 @@ class FolderStore:
     Only the owner can read its files. Their names contain no URL.
 
     Args:
-        folder: path of the folder, created on the first write.
         max_bytes: size limit of all files together. Processes that write at the same moment can exceed it briefly.
     """
 

@@ -25,11 +25,7 @@ class Sidecar:
     """The state of a download. It contains no secrets.
 
     Attributes:
-        url: source of the bytes, redacted, for people to read.
         key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
-        digest: digest that the caller expects, as ``algorithm:hex``, or None.
-        validator: strong validator of the version, or None.
-        total: size of the whole file in bytes, or None if unknown.
         committed: bytes on disk from the beginning of the file on.
         parts: the parts behind these, in order; empty for a file that only grows at its end.
     """
@@ -58,9 +54,7 @@ class SidecarRecord:
     """The content of a sidecar file.
 
     Attributes:
-        token: token of the partial file.
         kernel: ID of the kernel whose process last wrote to the partial file.
-        sidecar: state of the download.
     """
 
     token: str
@@ -126,8 +120,6 @@ def save(path: str, draft: str, record: SidecarRecord) -> None:
     """Replace a sidecar atomically, after the new content is flushed.
 
     Args:
-        path: path of the sidecar.
         draft: temporary path in the same folder that only the caller uses.
-        record: new content.
     """
     replace(path, draft, encode(record), durable=True)

@@ -36,7 +36,6 @@ def sweep(own: HiddenNames, locking: LockFunction) -> None:
 
     Args:
         own: the caller's own hidden files, which stay.
-        locking: function that locks an open file.
     """
     skips = _skips.get(own.folder, 0)
     if skips:

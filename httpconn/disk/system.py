@@ -153,9 +153,7 @@ def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> Non
     """Replace the file at a path atomically by one that only its owner can read.
 
     Args:
-        path: path of the file.
         draft: temporary path in the same folder that only the caller uses.
-        data: content of the file.
         durable: flush the content before the file gets its name.
     """
     remove(draft)
@@ -189,11 +187,7 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
 
 
 def rename_to_free(path: str, name: str) -> None:
-    """Rename a file to a path at which no file exists.
-
-    Raises:
-        FileExistsError: a file exists at the path.
-    """
+    """Rename a file to a path at which no file exists. Raises FileExistsError: a file exists at the path."""
     try:
         os.link(path, name)
     except FileExistsError:
@@ -244,11 +238,7 @@ def is_stale(path: str, age: float) -> bool:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Allocate disk space for a file where the file system supports it.
-
-    Raises:
-        OSError: the disk is full.
-    """
+    """Allocate disk space for a file where the file system supports it. Raises OSError: the disk is full."""
     if sys.platform != "linux":
         return
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)

@@ -114,7 +114,6 @@ class Target:
 
     Attributes:
         path: real path of the file.
-        permissions: permission bits of the existing file, or None if there is none.
     """
 
     def __init__(self, target: Path) -> None:
@@ -126,14 +125,7 @@ class Target:
             close(open_file(self.path, system.WRITE))
 
     def install(self, part: str, content: Content, mtime: float | None, flush: Callable[[int], None]) -> Installed:
-        """Put a finished partial file at the path.
-
-        Args:
-            part: path of the partial file.
-            content: its content.
-            mtime: modification time in seconds since the epoch, or None.
-            flush: flushes the file of a descriptor.
-        """
+        """Put a finished partial file at the path."""
         if self._replace(part):
             return Installed(moved=True, flushed=True)
         return Installed(moved=False, flushed=self._overwrite(content.file, content.size, mtime, flush))

@@ -19,7 +19,6 @@ class FileVersion(NamedTuple):
     """The resource and version that a file is a copy of.
 
     Attributes:
-        key: ID of the resource.
         validator: its ETag or Last-Modified.
     """
 

@@ -25,11 +25,7 @@ def start_writeback(descriptor: int, start: int, end: int) -> None:
 
 
 class Writeback:
-    """Early writeback of one file, which several writers extend at different offsets.
-
-    Args:
-        start: asks the system to start writing a range.
-    """
+    """Early writeback of one file, which several writers extend at different offsets."""
 
     def __init__(self, start: Callable[[int, int, int], None] = start_writeback) -> None:
         self._start = start

@@ -22,9 +22,6 @@ class DownloadOptions:
     """The caller's options for one download.
 
     Attributes:
-        save_path: path of the target.
-        progress: receives progress events.
-        digest: expected digest of the file.
         mirrors: other sources of the same file, tried in order.
         resume: continue an earlier download, and keep the received bytes for a later one.
         existing: action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another

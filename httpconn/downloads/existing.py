@@ -29,9 +29,6 @@ class ExistingFile(NamedTuple):
     """The file at the target.
 
     Attributes:
-        size: size in bytes.
-        modified: modification time in seconds since the epoch.
-        inode: inode number.
         validator: validator of its version, or None.
         has_stored_version: an earlier download has stored the version.
         is_foreign: another program wrote the file: the file system stores versions, and the file has none. Its
@@ -97,11 +94,7 @@ async def accept_existing(
 
 
 def require_free(target: Path) -> None:
-    """Check that no file exists at a path.
-
-    Raises:
-        StorageError: a file exists; ``errno`` is EEXIST.
-    """
+    """Check that no file exists at a path. Raises StorageError: a file exists; ``errno`` is EEXIST."""
     if os.path.lexists(target):
         raise StorageError(f"{os.strerror(errno.EEXIST)}: {target}", errno=errno.EEXIST)
 

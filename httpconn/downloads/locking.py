@@ -30,12 +30,6 @@ class LockedTarget(NamedTuple):
 async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) -> LockedTarget:
     """Open the partial file. If another download has the lock, wait until that ends.
 
-    Args:
-        port: port of the call.
-        deadline: deadline of the call.
-        part: the partial file.
-        key: ID of the resource to download.
-
     Raises:
         StorageError: the other download has not written anything for an hour.
     """

@@ -29,16 +29,11 @@ class PartialDownload:
     """A partial file and its state. The methods block, so each runs in a worker thread.
 
     Args:
-        part: the partial file.
-        url: URL of the file.
-        expected: digest that the caller expects, or None.
         keep: continue an earlier download, and keep the bytes for a later one.
 
     Attributes:
-        key: ID of the resource.
         size: bytes on disk from the beginning of the file on.
         later_ranges: ranges on disk behind the first gap, as (start, end).
-        total: size of the whole file in bytes, or None if unknown.
         resumed: bytes that an earlier download has left.
         digest: digest to verify, from the caller or from a response.
         unchecked: see :class:`httpconn.core.digests.Announced`.

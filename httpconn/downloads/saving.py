@@ -22,7 +22,6 @@ class BodyWriter:
 
     Attributes:
         is_length_proven: more than the end of a connection marks the end of the file.
-        spec: the request for the whole file.
         connections: highest number of simultaneous connections so far.
         single_connection: use one connection from now on.
     """

@@ -72,11 +72,7 @@ class SegmentedTransfer:
 
     Args:
         state: state of the download; its partial file knows the version and the size of the whole file.
-        spec: request for the whole file.
         response: open response whose body begins with the first missing bytes.
-        body: body of the response.
-        meter: receives the progress.
-        limit: highest number of simultaneous connections.
     """
 
     def __init__(

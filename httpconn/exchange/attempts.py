@@ -27,8 +27,6 @@ def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, 
     """Make attempts until ``consume`` returns, an error is final, or no attempt or time is left.
 
     Args:
-        port: the runtime of the call.
-        call: the arguments of the call.
         consume: a coroutine function that reads and closes the response. If it returns without closing the response,
             the caller of ``perform`` closes it.
     """

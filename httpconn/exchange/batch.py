@@ -45,12 +45,9 @@ class Batch(Generic[Item, Result]):
     """The results of one function for each item of a source.
 
     Args:
-        group: the worker group that runs the function.
         source: the items. A worker reads an asynchronous source. ``next`` reads any other source.
         work: a coroutine function that gets the number of an item, from 0, and the item, and returns the result. An
             exception ends the batch.
-        concurrency: number of workers.
-        ordered: return the results in the order of the items.
     """
 
     def __init__(

@@ -123,7 +123,6 @@ class _CacheUpdate:
     Attributes:
         record: the stored response that the request validates, or None.
         whole: the request without conditions.
-        requested_at: time of the request, in seconds since the epoch.
     """
 
     port: Port

@@ -29,8 +29,6 @@ async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
     """Fetch a part of a file.
 
     Args:
-        port: the runtime of the call.
-        call: the arguments of the call.
         wanted: the range and the version of the file. Without a version, the result may be the whole file.
 
     Raises:

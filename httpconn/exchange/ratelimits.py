@@ -58,13 +58,7 @@ def hold_host(
     """Delay the requests of all calls to a host that has responded 429 or 503.
 
     Args:
-        rates: the rate limiter of the connection object.
-        policy: the retry policy of the call that received the response.
-        host: the host that responded.
-        error: the error for the response.
-        retry_after: seconds from the Retry-After field, or None.
         wait: seconds until the retry of this call. They apply to a 429 without Retry-After.
-        now: current time, in seconds of the port's clock.
     """
     if retry_after is None and error.status_code == TOO_MANY_REQUESTS:
         retry_after = wait

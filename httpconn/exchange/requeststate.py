@@ -75,12 +75,7 @@ class RequestState:
 
     Attributes:
         call: the arguments of the next attempt.
-        url: the URL that the caller gave.
-        started_at: start of the call, in seconds of the port's clock.
-        deadline: the deadline of all attempts together.
-        attempts: number of attempts so far.
         failures: number of consecutive failures. An attempt that makes progress resets it.
-        request: the last request that was sent.
         partial_body: the received part of a body that broke, if the next attempt can request the remaining part.
         most_received: the largest number of bytes received so far. Only bytes beyond it are progress.
         progress_at: time of the last progress, in seconds of the port's clock.
@@ -115,7 +110,6 @@ class RequestState:
 
         Args:
             size: number of bytes received in all attempts, from which the next attempt can continue.
-            now: current time, in seconds of the port's clock.
         """
         gained = size - self.most_received
         # A bandwidth limit can be lower than min_speed. Then the slow transfer is not the server's fault.
@@ -150,9 +144,6 @@ class OpenResponse:
     """The response after all redirects, with its body still to be read. Its owner closes it.
 
     Attributes:
-        url: the URL of the response, after redirects.
-        state: the attempts of the call.
-        history: the redirects that led to this response.
         continued_bytes: bytes of the body that later responses delivered, after this one broke.
     """
 
@@ -195,9 +186,6 @@ class OpenResponse:
     async def receive(self, *, wire: bool = False) -> bytes:
         """Return the next bytes of a body that the caller reads after the call has returned.
 
-        Args:
-            wire: return the bytes before content decoding.
-
         Raises:
             HTTPConnError: the body broke. The error is described and counted like an error of the call.
         """
@@ -217,10 +205,8 @@ class PartialBody(NamedTuple):
     """The received part of a body that broke.
 
     Attributes:
-        response: the response that delivered the first bytes.
         content: the received bytes; the remaining bytes are appended.
         held: the size and the version of the received part, from which the Range request is made.
-        whole: the request for the whole body.
     """
 
     response: OpenResponse

@@ -21,9 +21,6 @@ def range_head(
     """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs.
 
     Args:
-        response: the response.
-        range_requested: whether the request had a Range.
-        if_range: whether the request had an If-Range.
         name: name of the file, if its suffix tells whether the file may be an HTML page.
     """
     head = response.head
@@ -51,7 +48,6 @@ def keep_own_format(response: OpenResponse, *names: str) -> None:
     """Disable the decoding of a file if its content coding is the format of the file, such as gzip for ``a.tar.gz``.
 
     Args:
-        response: a response whose body has not begun.
         names: names of the file, in addition to the names in Content-Disposition and the URLs.
     """
     coding = response.head.field("content-encoding")

@@ -33,8 +33,6 @@ class Transfer:
     """A transfer that equal calls share.
 
     Attributes:
-        done: an event that is set at the end of the transfer.
-        leader: the call that makes the transfer.
         outcome: the content or the error, or None if the leader left before the end.
     """
 

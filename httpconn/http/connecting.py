@@ -36,12 +36,7 @@ class Connector:
     A connection is made in two steps, ``dial`` and ``secure``, so that the caller can close it from the first step on.
 
     Args:
-        runtime: performs the waits.
-        limits: the limits for the head of a proxy's response.
-        security: TLS settings for origins.
         proxy_security: TLS settings for proxies without their own SSL context.
-        origin_options: socket options for connections to origins.
-        proxy_options: socket options for connections to proxies.
         uds: the path of a Unix domain socket to dial instead of the host, or None.
 
     Attributes:

@@ -50,16 +50,7 @@ class NamedPlace(NamedTuple):
 
 
 class Engine:
-    """The connections of one transport and their exchanges.
-
-    Args:
-        runtime: performs the waits.
-        limits: the limits of the pool and of response heads.
-        guard: checks requests against the access policy.
-        connector: dials and secures connections.
-        routing: chooses proxies.
-        http2: whether TLS connections offer HTTP/2.
-    """
+    """The connections of one transport and their exchanges."""
 
     def __init__(
         self,
@@ -121,11 +112,6 @@ class Engine:
         interruption: Interruption | None = None,
     ) -> Incoming:
         """Send a request and receive the head of its response. The exchange lasts until the end of the body.
-
-        Args:
-            request: the request.
-            timeouts: the time limits of each step, in seconds.
-            interruption: can interrupt the exchange.
 
         Raises:
             AccessDenied: the access policy forbids the request or the address of its host.

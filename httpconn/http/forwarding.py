@@ -20,8 +20,6 @@ class Authorization:
 
     Args:
         auth: the authentication scheme; None sends no credentials.
-        method: the method of the request.
-        target: the request target as sent to the proxy.
 
     Attributes:
         value: the field value for the next request; None sends no field.

@@ -29,7 +29,6 @@ class Connection:
     """A connected socket stream and its HTTP/1.1 state.
 
     Attributes:
-        socket_stream: the connected socket, with or without TLS.
         interruption: can interrupt the current request; None if nothing can.
     """
 
@@ -70,10 +69,7 @@ class Connection:
         """Send a request and receive the head of its response.
 
         Args:
-            request: the request.
-            timeouts: the time limits of each step, in seconds.
             release: called at the end of the body.
-            interruption: can interrupt the exchange.
 
         Raises:
             Stale: the connection was stale. The request may be sent again on another connection.

@@ -110,20 +110,7 @@ class Incoming(ABC):
 
 
 class HTTP1Incoming(Incoming):
-    """A response over HTTP/1.1. Its connection returns to the pool at the end of the body or on close.
-
-    Args:
-        socket_stream: the source of the body's bytes.
-        http: the protocol state of the connection.
-        head: the head of the response.
-        timeouts: time limits in seconds. The read timeout applies to each wait for bytes.
-        release: called once at the end.
-
-    Attributes:
-        head: the head of the response.
-        complete: whether the end of the body has arrived.
-        closed: whether the response has released its connection.
-    """
+    """A response over HTTP/1.1. Its connection returns to the pool at the end of the body or on close."""
 
     __slots__ = ("_http", "_is_over", "_release", "_timeouts")
 

@@ -268,11 +268,7 @@ def _says_close(value: bytes) -> bool:
 
 
 def write_request_line(method: bytes, target: bytes) -> bytes:
-    """Encode the request line (RFC 9112 section 3).
-
-    Raises:
-        MalformedRequest: the method or the target is invalid.
-    """
+    """Encode the request line (RFC 9112 section 3). Raises MalformedRequest: the method or the target is invalid."""
     line = b"%b %b HTTP/1.1\r\n" % (method, target)
     if not _request_line(line) or method == b"CONNECT":  # send_connect opens tunnels
         raise MalformedRequest("the method or the target of the request is invalid")
@@ -280,11 +276,7 @@ def write_request_line(method: bytes, target: bytes) -> bytes:
 
 
 def write_connect_line(authority: bytes) -> bytes:
-    """Encode the request line of a CONNECT request.
-
-    Raises:
-        MalformedRequest: the authority is not a host and a port.
-    """
+    """Encode the request line of a CONNECT request. Raises MalformedRequest: the authority is not a host and a port."""
     line = b"CONNECT %b HTTP/1.1\r\n" % authority
     if not _request_line(line):
         raise MalformedRequest("the host of the request is invalid")

@@ -170,11 +170,7 @@ class HTTP11Connection:
         self.head = None
 
     def send_body(self, data: bytes) -> bytes:
-        """Encode a part of the request body.
-
-        Raises:
-            MalformedRequest: the body exceeds the declared Content-Length.
-        """
+        """Encode a part of the request body. Raises MalformedRequest: the body exceeds the declared Content-Length."""
         if self._unsent is None:
             return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty chunk would end the body
         if len(data) > self._unsent:

@@ -33,17 +33,12 @@ class Lease(Generic[C]):
     If the owner drops a lease without ending it, the next operation of the pool closes its connection and frees its
     slot.
 
-    Args:
-        origin: the destination of the connection.
-
     Attributes:
         origin: the destination of the connection.
         number: the rank of the lease; a later lease has a higher number.
-        stage: the state of the lease.
         connection: the connection; None before it is dialled.
         reused: whether the connection served another lease before.
         waiter: an event that the owner of a waiting lease assigns. The pool does not use it.
-        pool: the pool of the lease.
         may_share: whether connections to the origin are shared, or may turn out to be; assigned by the owner.
     """
 
@@ -78,8 +73,6 @@ class Host(Generic[C]):
     """The pool's record of one origin.
 
     Attributes:
-        origin: the origin.
-        open: the number of slots in use.
         reserved: the number of the origin's slots reserved for leases in the pool's queue.
         idle: the idle connections; the last one was used last.
         blocked: the leases that wait for a slot of the origin, or for the shared connection.
@@ -105,8 +98,6 @@ class Share(Generic[C]):
     """The pool's record of a shared connection.
 
     Attributes:
-        host: the record of its origin.
-        limit: the maximum number of leases.
         leases: the number of leases that use it; 0 if it is idle.
         is_retired: whether it takes no more leases, and closes when the last one ends.
     """

@@ -44,16 +44,8 @@ __all__ = ["Lease", "Pool", "Stage"]
 class Pool(Placement[C]):
     """A pool of connections by origin.
 
-    Args:
-        max_connections: maximum number of slots; None for no limit.
-        max_per_host: maximum number of slots of one origin; None for no limit per origin.
-        max_waiting: maximum number of waiting leases; None for no limit.
-        max_idle: maximum number of idle connections; None for no limit.
-        expiry: seconds after which an idle connection closes; None for never.
-
     Attributes:
         open: the number of slots in use, including those of idle connections.
-        waiting: the number of waiting leases.
         to_close: connections to close. The caller removes each one after closing it.
         to_wake: leases to wake. The caller removes each one after waking it.
     """
@@ -63,10 +55,6 @@ class Pool(Placement[C]):
 
     def acquire(self, lease: Lease[C], now: float) -> None:
         """Grant a lease or let it wait. An ended lease may return, and keeps its position in the queues.
-
-        Args:
-            lease: a new or ended lease.
-            now: the monotonic time in seconds.
 
         Raises:
             QueueFull: the lease would wait, and ``max_waiting`` leases wait already.

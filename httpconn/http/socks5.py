@@ -41,7 +41,6 @@ def handshake(host: str, port: int, credentials: Credentials | None) -> Handshak
 
     Args:
         host: an address, or a name for the proxy to resolve.
-        port: the port of the host.
         credentials: None offers no authentication.
 
     Raises:

@@ -58,15 +58,7 @@ async def trace_step(
     """Run a step, and report its start and its result or failure to the trace callback.
 
     Args:
-        runtime: calls or awaits the callback.
-        request: the request with the callback.
-        event: the name of the step.
-        info: the values for the started event.
-        step: the coroutine to run.
         to_value: converts the result to the ``return_value`` of the complete event; None reports None.
-
-    Returns:
-        The result of the step.
     """
     trace = request.trace
     try:

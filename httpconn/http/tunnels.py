@@ -38,10 +38,6 @@ class Tunnel(Protocol):
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
         """Turn a connection to the proxy into a tunnel to the origin.
 
-        Args:
-            socket_stream: a connection to the proxy.
-            end: the monotonic time limit in seconds.
-
         Returns:
             True if the tunnel is open. False if another connection to the proxy is needed.
 
@@ -111,9 +107,7 @@ class SocksTunnel:
     """A tunnel by SOCKS5 (RFC 1928).
 
     Args:
-        proxy: the proxy.
         hosts: a name for the proxy to resolve, or the addresses to try in order.
-        port: the port of the origin.
     """
 
     def __init__(self, proxy: Proxy, hosts: Iterable[str], port: int) -> None:

@@ -22,7 +22,6 @@ class Challenge(NamedTuple):
     """One way to authenticate.
 
     Attributes:
-        scheme: in lower case, such as ``digest``.
         token68: data of schemes such as Negotiate, or "".
         parameters: by name in lower case, unquoted.
     """

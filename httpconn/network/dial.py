@@ -29,7 +29,6 @@ class Options:
     """Options of new sockets.
 
     Attributes:
-        local_address: the address to bind to, or None.
         socket_options: the arguments of one ``setsockopt`` call each.
         guard: resolves names and checks their addresses.
     """
@@ -43,11 +42,7 @@ async def dial(runtime: Runtime, host: str, port: int, end: float, options: Opti
     """Resolve the host once, check its addresses, and connect to the first one that accepts.
 
     Args:
-        runtime: waits for the sockets.
-        host: a name or an address.
         port: 1 to 65535. Some resolvers would take a larger one modulo 65536.
-        end: the end of the attempt, as of ``time.monotonic()``.
-        options: of the socket.
 
     Raises:
         AccessDenied: an address is forbidden. No address is connected to then.

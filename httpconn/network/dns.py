@@ -32,13 +32,7 @@ class CachingResolver:
 
     Failed lookups are not cached. A result is removed from the cache when none of its addresses accepts a connection.
 
-    Args:
-        resolver: used instead of the system's resolver.
-        system: the system's resolver.
-        clock: a monotonic clock, in seconds.
-
     Attributes:
-        is_systems: whether the system resolves names.
         is_awaited: whether the caller's resolver is a coroutine function.
 
     Raises:

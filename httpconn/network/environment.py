@@ -18,11 +18,7 @@ ProxyChoice = Callable[[Origin], Variable | None]
 
 
 class EnvironmentRouting(Routing):
-    """The proxies of the environment at the time of creation. Each is checked at its first use.
-
-    Args:
-        choice: returns the variable that names the proxy of an origin.
-    """
+    """The proxies of the environment at the time of creation. Each is checked at its first use."""
 
     def __init__(self, choice: ProxyChoice) -> None:
         super().__init__(self._proxy_for)

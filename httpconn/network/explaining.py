@@ -20,10 +20,7 @@ def explained(
     If the URL is allowed, its host is resolved. No connection is made.
 
     Args:
-        access: the policy.
         url: any text. An invalid URL is a denied one.
-        resolver: used instead of the system's resolver.
-        seconds: the limit of the lookup.
 
     Raises:
         ConnectFailed: the name has no address.

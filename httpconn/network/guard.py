@@ -27,7 +27,6 @@ class Guard:
     """The check of requests, of resolved addresses and of connected peers.
 
     Args:
-        access: the policy.
         resolver: resolves each name once for a connection.
 
     Attributes:
@@ -59,7 +58,6 @@ class Guard:
         """Check a request of an httpx client: method, origin, and every other part that names a server.
 
         Args:
-            request: the request.
             userinfo: whether its URL contains a user name or a password.
 
         Raises:
@@ -130,11 +128,7 @@ class Guard:
         self._resolver.forget(self._full_name(host), port)
 
     def judge(self, host: str, address: str) -> None:
-        """Check one address of a host.
-
-        Raises:
-            AccessDenied: the address is forbidden, or belongs to this machine.
-        """
+        """Check one address of a host. Raises AccessDenied: the address is forbidden, or belongs to this machine."""
         self._access.judge_address(host, address)
         if not self._access.own_interfaces and self._is_own(address):
             raise AccessDenied(

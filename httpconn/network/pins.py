@@ -44,11 +44,7 @@ class Pinned:
 
 
 def pin_of(certificate: bytes) -> str:
-    """Return the pin of a certificate.
-
-    Raises:
-        ValueError: the bytes are not a certificate in DER.
-    """
+    """Return the pin of a certificate. Raises ValueError: the bytes are not a certificate in DER."""
     return _PREFIX + b64encode(hashlib.sha256(public_key_info(certificate)).digest()).decode("ascii")
 
 

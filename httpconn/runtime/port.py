@@ -114,11 +114,7 @@ class Port(Protocol):
         """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
-        """Send a request and receive the head of its response.
-
-        Raises:
-            HTTPConnError: the request failed.
-        """
+        """Send a request and receive the head of its response. Raises HTTPConnError: the request failed."""
 
     @property
     def place(self) -> Hashable:
@@ -128,11 +124,7 @@ class Port(Protocol):
         """Return a new event for this place."""
 
     async def wait(self, event: Any, deadline: Deadline) -> None:
-        """Wait for an event of this place.
-
-        Raises:
-            DeadlineExceeded: the deadline has passed.
-        """
+        """Wait for an event of this place. Raises DeadlineExceeded: the deadline has passed."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Run blocking file work, in a worker thread if there is an event loop. It always runs to its end."""
