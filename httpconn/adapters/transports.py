@@ -29,8 +29,7 @@ from .messages import Tracer, request_of, response_of
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
 
-ALPN = ("h2", "http/1.1")
-"""The protocols that ``http2=True`` offers, the preferred one first (ALPN, RFC 7301)."""
+ALPN = ("h2", "http/1.1")  # the protocols that ``http2=True`` offers, the preferred one first (ALPN, RFC 7301)
 
 OBSERVED = frozenset({"handle_request", "handle_async_request"})
 """Methods that instrumentation replaces on a single transport object."""

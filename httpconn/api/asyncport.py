@@ -25,11 +25,8 @@ from .sending import SendingPort
 
 T = TypeVar("T")
 
-CLOSING = 5.0
-"""Limit, in seconds, of a close in a cancelled task."""
-
-SHORTEST_CHECK = 0.0005
-"""Seconds between the first two checks that a clean-up has ended."""
+CLOSING = 5.0  # limit, in seconds, of a close in a cancelled task
+SHORTEST_CHECK = 0.0005  # seconds between the first two checks that a clean-up has ended
 
 
 async def _within(deadline: Deadline, step: Awaitable[T]) -> T:

@@ -31,8 +31,7 @@ Path = str | os.PathLike[str]
 Flow = Callable[Concatenate[Port, Call, ...], Coroutine[Any, Any, T]]
 Run = Callable[..., Awaitable[Any]]
 
-MAX_CONCURRENCY = 10_000
-"""Most fetches at the same time. It is above the socket limit of common systems."""
+MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.
 
 
 class ManyURLs(Runner):

@@ -9,8 +9,7 @@ from .ending import one_line_errors
 from .output import output_errors
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-VARIABLE = "_HTTPCONN_COMPLETE"
-"""Environment variable by which a shell asks click for completions."""
+VARIABLE = "_HTTPCONN_COMPLETE"  # environment variable by which a shell asks click for completions
 
 
 @click.command(short_help="Print a completion script for a shell.")

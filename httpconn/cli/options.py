@@ -118,8 +118,7 @@ def _user(_context: click.Context, _option: click.Parameter, value: str | None) 
     return value
 
 
-Option = Callable[[Any], Any]
-"""A decorator that adds an option to a command."""
+Option = Callable[[Any], Any]  # a decorator that adds an option to a command
 
 
 def env_option(*names: str, **attributes: Any) -> Option:

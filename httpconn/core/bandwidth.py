@@ -6,14 +6,9 @@ import threading
 
 from ..runtime.forking import renew_in_child
 
-MIN_WAIT = 0.01
-"""Seconds of the shortest wait. Shorter waits add up until they reach it."""
-
-PORTION_SECONDS = 0.1
-"""Seconds of bandwidth that a body receives before it waits."""
-
-MIN_PORTION = 16 * 1024
-"""Bytes that a body receives before it waits, at any rate."""
+MIN_WAIT = 0.01  # Seconds of the shortest wait. Shorter waits add up until they reach it.
+PORTION_SECONDS = 0.1  # seconds of bandwidth that a body receives before it waits
+MIN_PORTION = 16 * 1024  # bytes that a body receives before it waits, at any rate
 
 
 class Bandwidth:

@@ -25,23 +25,15 @@ from .requestbuilder import RequestSpec
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
 """The header fields that are stored with a success. No other field is used again."""
 
-LONGEST = 2**31
-"""Seconds of the longest time; longer times are shortened to it (RFC 9111 section 1.2.2)."""
-
-OVERHEAD = 1024
-"""Bytes that each response counts in addition to its header and body."""
-
-SHARE = 8
-"""A response may have at most one eighth of the cache, or it would remove all others."""
+LONGEST = 2**31  # seconds of the longest time; longer times are shortened to it (RFC 9111 section 1.2.2)
+OVERHEAD = 1024  # bytes that each response counts in addition to its header and body
+SHARE = 8  # a response may have at most one eighth of the cache, or it would remove all others
 
 HEURISTIC_DIVISOR = 10
 """A response without a lifetime is fresh for a tenth of the time since its last change (RFC 9111 section 4.2.2)."""
 
-MAX_HEURISTIC = 24 * 3600
-"""The longest lifetime of a response without a lifetime, in seconds."""
-
-BRIEF = 60
-"""The longest lifetime of a transient error, in seconds."""
+MAX_HEURISTIC = 24 * 3600  # the longest lifetime of a response without a lifetime, in seconds
+BRIEF = 60  # the longest lifetime of a transient error, in seconds
 
 _HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 _UNDERSTOOD = frozenset(HTTPStatus)

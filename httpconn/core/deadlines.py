@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from ..errors import DeadlineExceeded, TimedOut
 
-SLACK = 0.005
-"""Seconds by which a timer may fire too early."""
+SLACK = 0.005  # seconds by which a timer may fire too early
 
 
 class Deadline(NamedTuple):

@@ -11,8 +11,7 @@ from urllib.parse import unquote_to_bytes
 from .text import charset_of
 from .urls import VettedURL
 
-NAME_BYTES = 255
-"""The longest file name that common file systems allow."""
+NAME_BYTES = 255  # the longest file name that common file systems allow
 
 NAMELESS = "download"
 

@@ -9,8 +9,7 @@ from itertools import chain
 from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
 
-Fields = tuple[tuple[bytes, bytes], ...]
-"""Header fields in the order in which they are sent. Names keep their case."""
+Fields = tuple[tuple[bytes, bytes], ...]  # Header fields in the order in which they are sent. Names keep their case.
 
 # Fields of the message framing and of the connection. httpconn sets them (RFC 9110 section 7.6.1, RFC 9112 section 6).
 RESERVED = frozenset(

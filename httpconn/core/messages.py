@@ -12,8 +12,7 @@ import httpx
 
 from ..errors import MalformedRequest
 
-RawFields = list[tuple[bytes, bytes]]
-"""Header fields in their order. Names keep their case."""
+RawFields = list[tuple[bytes, bytes]]  # Header fields in their order. Names keep their case.
 
 FieldValues = dict[bytes, bytes]
 """Header fields by their name in lower case. Several lines of one name are joined (RFC 9110 section 5.3)."""

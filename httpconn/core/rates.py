@@ -14,8 +14,7 @@ from .slots import Slots
 
 MAX_HOSTS = 4096
 
-TIMER_ERROR = 0.0005
-"""Seconds by which a sleep may end too early."""
+TIMER_ERROR = 0.0005  # seconds by which a sleep may end too early
 
 
 class _Bucket:

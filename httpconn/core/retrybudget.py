@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-RATE = 10.0
-"""Retries per second that each host has without successful requests."""
-
-RESERVE = 100.0
-"""The maximum number of these retries that accumulate."""
-
-MAX_EARNED = 1000.0
-"""The maximum number of retries that accumulate by successful requests."""
+RATE = 10.0  # retries per second that each host has without successful requests
+RESERVE = 100.0  # the maximum number of these retries that accumulate
+MAX_EARNED = 1000.0  # the maximum number of retries that accumulate by successful requests
 
 MAX_HOSTS = 1024
 

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MIN_SEGMENT = 1024 * 1024
-"""The smallest segment that gets its own request, in bytes."""
+MIN_SEGMENT = 1024 * 1024  # the smallest segment that gets its own request, in bytes
 
 MIN_REMAINING = 32 * 1024 * 1024
 """The missing bytes below which one connection is used, unless the caller sets the number of segments."""
@@ -15,17 +14,10 @@ MIN_REMAINING = 32 * 1024 * 1024
 STEP, MAX_AUTOMATIC = 4, 16
 """The connections to add in one step, and the maximum, if the caller does not set the number."""
 
-MAX_REQUESTED = 64
-"""The maximum number of segments that a caller can set."""
-
-MEASURE_SECONDS = 1.0
-"""Seconds between two measurements of the speed."""
-
-MIN_SECONDS = 2.0
-"""The remaining seconds below which no connections are added."""
-
-MIN_SPEEDUP = 1.1
-"""The factor by which the last added connections must have raised the speed to add more."""
+MAX_REQUESTED = 64  # the maximum number of segments that a caller can set
+MEASURE_SECONDS = 1.0  # seconds between two measurements of the speed
+MIN_SECONDS = 2.0  # the remaining seconds below which no connections are added
+MIN_SPEEDUP = 1.1  # the factor by which the last added connections must have raised the speed to add more
 
 
 class Segment:

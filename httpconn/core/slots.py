@@ -7,8 +7,7 @@ from operator import itemgetter
 
 _START, _END = itemgetter(0), itemgetter(1)
 
-TOLERANCE = 0.001
-"""The part of a slot that rounding may remove."""
+TOLERANCE = 0.001  # the part of a slot that rounding may remove
 
 
 class Slots:

@@ -84,8 +84,7 @@ _guard = threading.Lock()
 _folders: dict[str, ref[Folder]] = {}
 """Not a WeakValueDictionary: it removes entries in Python code, which would lose an exception of a signal handler."""
 
-_MAX_FOLDERS = 256
-"""Entries above which dead references are removed."""
+_MAX_FOLDERS = 256  # entries above which dead references are removed
 
 
 @in_child

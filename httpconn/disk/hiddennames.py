@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-NAME_BYTES = 255
-"""The longest file name, in bytes, that file systems allow."""
+NAME_BYTES = 255  # the longest file name, in bytes, that file systems allow
 
 _STEM_BYTES = NAME_BYTES - len("..0123456789abcdef.httpconn-draft")
 

@@ -36,8 +36,7 @@ class InUse(Exception):
     """Another live owner holds the lock."""
 
 
-LockFunction = Callable[[int], bool]
-"""A function that locks an open file, as :func:`lock` does."""
+LockFunction = Callable[[int], bool]  # a function that locks an open file, as :func:`lock` does
 
 
 def lock(descriptor: int) -> bool:

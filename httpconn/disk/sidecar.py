@@ -11,13 +11,11 @@ from typing import Any
 from .system import read_trusted, replace
 
 FORMAT = 1
-MAX_BYTES = 1024 * 1024
-"""Size in bytes above which a sidecar is ignored."""
+MAX_BYTES = 1024 * 1024  # size in bytes above which a sidecar is ignored
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 
-Part = tuple[int, int, int]
-"""A part of the file as (start, end, bytes on disk from its start on)."""
+Part = tuple[int, int, int]  # a part of the file as (start, end, bytes on disk from its start on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

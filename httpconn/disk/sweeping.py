@@ -24,8 +24,7 @@ ENTRIES_PER_DOWNLOAD = 64
 _MAX_FOLDERS = 1000
 _NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn-(?:state|draft))")
 
-_skips: dict[str, int] = {}
-"""Downloads into a folder that skip the search, by folder."""
+_skips: dict[str, int] = {}  # downloads into a folder that skip the search, by folder
 
 
 def sweep(own: HiddenNames, locking: LockFunction) -> None:

@@ -10,8 +10,7 @@ from contextlib import suppress
 
 from .system import flush
 
-STRETCH = 8 * 1024 * 1024
-"""Contiguous bytes that are worth a system call."""
+STRETCH = 8 * 1024 * 1024  # contiguous bytes that are worth a system call
 
 
 def start_writeback(descriptor: int, start: int, end: int) -> None:

@@ -41,8 +41,7 @@ from .saving import BodyWriter
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
-EXPIRED = frozenset({401, 403})
-"""Statuses of a signed URL that has expired."""
+EXPIRED = frozenset({401, 403})  # statuses of a signed URL that has expired
 
 # Errors that no mirror can repair.
 _FINAL = (StorageError, LimitExceeded, DeadlineExceeded)

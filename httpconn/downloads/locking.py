@@ -11,8 +11,7 @@ from ..errors import StorageError
 from ..runtime.port import Port
 from .existing import ExistingFile, look_at
 
-PAUSE, MAX_PAUSE = 0.05, 1.0
-"""Seconds between two attempts to get the lock: at first, and at most."""
+PAUSE, MAX_PAUSE = 0.05, 1.0  # seconds between two attempts to get the lock: at first, and at most
 
 
 class LockedTarget(NamedTuple):

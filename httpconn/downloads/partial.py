@@ -15,8 +15,7 @@ from ..disk.partfile import PartFile, Sidecar, Transfer
 from ..disk.versions import FileVersion
 from ..errors import IntegrityError, StorageError
 
-READ_SIZE = 16 * 1024 * 1024
-"""Bytes of an existing file to read per call in a worker thread."""
+READ_SIZE = 16 * 1024 * 1024  # bytes of an existing file to read per call in a worker thread
 
 CHUNK = 1024 * 1024
 

@@ -35,11 +35,8 @@ from .downloadstate import DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
-BLOCK = 1024 * 1024
-"""Bytes per write in a worker thread. A switch to a worker thread costs as much as copying 64 KiB."""
-
-TICK = 0.1
-"""Seconds between two progress checks."""
+BLOCK = 1024 * 1024  # Bytes per write in a worker thread. A switch to a worker thread costs as much as copying 64 KiB.
+TICK = 0.1  # seconds between two progress checks
 
 CHECKPOINT_EVERY = 1.0
 CHECKPOINT_BYTES = 8 * 1024 * 1024

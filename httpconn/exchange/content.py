@@ -21,11 +21,8 @@ from .rangebody import RangeBody
 from .requeststate import OpenResponse, PartialBody
 from .responseheads import range_head, validator_of
 
-FIRST_BUFFER = MIB
-"""First size in bytes of the buffer for a body of known length. It doubles as the bytes arrive."""
-
-TRIM_THRESHOLD = 16 * MIB
-"""Size in bytes of the freed block that makes glibc keep up to twice as much free memory."""
+FIRST_BUFFER = MIB  # First size in bytes of the buffer for a body of known length. It doubles as the bytes arrive.
+TRIM_THRESHOLD = 16 * MIB  # size in bytes of the freed block that makes glibc keep up to twice as much free memory
 
 MIN_PARTIAL = MIB
 """Least bytes of a broken body that are kept. A request for the remaining part costs more than to repeat fewer."""

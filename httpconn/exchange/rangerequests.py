@@ -14,8 +14,7 @@ from .content import read_whole
 from .requeststate import Call, OpenResponse
 from .responseheads import keep_own_format, range_head, validator_of
 
-MAX_WHOLE = 8 * MIB
-"""Most bytes of a file that is kept in memory as a whole, if its server does not support ranges."""
+MAX_WHOLE = 8 * MIB  # most bytes of a file that is kept in memory as a whole, if its server does not support ranges
 
 
 class FilePart(NamedTuple):

@@ -15,8 +15,7 @@ from .http1heads import normalize_lines, read_fields
 
 __all__ = ["ChunkedDecoder"]
 
-MAX_EXTENSION = 4096
-"""Maximum bytes of extensions and white space in the size line of one chunk."""
+MAX_EXTENSION = 4096  # maximum bytes of extensions and white space in the size line of one chunk
 
 MAX_EXCESS = 16 * 1024
 """Maximum bytes by which the extensions of a body may exceed the data of the chunks that carry them."""

@@ -17,8 +17,7 @@ from ..runtime.runtimes import Runtime
 from .tracing import trace_step, traced_timeout
 from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
 
-MAX_REMEMBERED = 1024
-"""Origins that are known not to speak HTTP/2."""
+MAX_REMEMBERED = 1024  # origins that are known not to speak HTTP/2
 
 
 class Remembered(set[Hashable]):

@@ -33,11 +33,8 @@ from .http2connection import SharedConnection, Unprocessed
 from .pool import Lease, Pool, Stage
 from .tracing import trace_step
 
-MAX_UNPROCESSED = 100
-"""Maximum number of times to resend a request that servers did not process."""
-
-NO_RESPONSE_COST = 25
-"""Resends to count if the connection carried no other response in the meantime."""
+MAX_UNPROCESSED = 100  # maximum number of times to resend a request that servers did not process
+NO_RESPONSE_COST = 25  # resends to count if the connection carried no other response in the meantime
 
 AnyConnection = Connection | SharedConnection
 

@@ -13,8 +13,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 """The regular expression of a token (RFC 9110 section 5.6.2)."""
 
 # RFC 9112 section 2.2: a recipient ignores empty lines before a start line. Old servers send one after a body.
-EMPTY_LINES = rb"(?:\r?\n){0,8}+"
-"""The regular expression of up to eight empty lines before a start line."""
+EMPTY_LINES = rb"(?:\r?\n){0,8}+"  # the regular expression of up to eight empty lines before a start line
 
 _empty_lines = re.compile(EMPTY_LINES).match
 _field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
@@ -24,8 +23,7 @@ head_begins: Callable[[bytes | bytearray], object] = re.compile(
 ).match
 """Match bytes that begin like the head of a response, or that may do so with the next bytes."""
 
-match_any: Callable[[bytes | bytearray], object] = re.compile(rb"").match
-"""Match any bytes."""
+match_any: Callable[[bytes | bytearray], object] = re.compile(rb"").match  # match any bytes
 
 
 def _start_line(text: bytes | bytearray) -> int:

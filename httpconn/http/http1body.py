@@ -14,8 +14,7 @@ from . import http1protocol as http11
 READ_SIZE = 64 * 1024
 """Maximum bytes of one read. The allocator maps larger buffers from the system on each read, which is slower."""
 
-MAX_DISCARDED_READS = 4
-"""Maximum number of reads that discard the remaining body to keep a connection usable."""
+MAX_DISCARDED_READS = 4  # maximum number of reads that discard the remaining body to keep a connection usable
 
 
 class Release(Protocol):

@@ -35,8 +35,7 @@ from .http1heads import (
 
 __all__ = ["HTTP11Connection", "Head"]
 
-MAX_INTERIM_RESPONSES = 64
-"""Maximum number of interim (1xx) responses to one request."""
+MAX_INTERIM_RESPONSES = 64  # maximum number of interim (1xx) responses to one request
 
 _TUNNEL = Framing(0, False, True, "")
 

@@ -9,8 +9,7 @@ from ..errors import ProxyFailed
 
 __all__ = ["Credentials", "handshake"]
 
-Credentials = tuple[bytes, bytes]
-"""A user name and a password."""
+Credentials = tuple[bytes, bytes]  # a user name and a password
 
 Handshake = Generator[tuple[bytes, int], bytes, None]
 

@@ -26,8 +26,7 @@ from .forwarding import Authorization
 from .http1protocol import HTTP11Connection
 from .socks5 import handshake
 
-MAX_READS = 16
-"""Maximum reads that drain the body of a 407 response. A connection with a longer body closes."""
+MAX_READS = 16  # Maximum reads that drain the body of a 407 response. A connection with a longer body closes.
 
 _READ_SIZE = 4096
 

@@ -18,8 +18,7 @@ __all__ = ["MAX_ROUNDS", "PasswordCredentials", "ProxyAuth", "Rounds"]
 Rounds = Generator[str | None, Sequence[str], None]
 """A generator of Proxy-Authorization values. It receives the Proxy-Authenticate fields of the 407 response to each."""
 
-MAX_ROUNDS = 5
-"""Requests that one exchange may spend on authentication."""
+MAX_ROUNDS = 5  # requests that one exchange may spend on authentication
 
 
 class ProxyAuth(Protocol):

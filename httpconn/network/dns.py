@@ -17,14 +17,9 @@ from ..runtime.runtimes import Runtime
 NameResolver = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
 """A function from host and port to addresses. Runs in a thread, or in the event loop if it is a coroutine function."""
 
-MAX_NAMES = 256
-"""Limit of the cached names of one connection object."""
-
-MAX_AGE = 10.0
-"""Seconds for which a result is cached."""
-
-MAX_ADDRESSES = 256
-"""Limit of the addresses of one name: thousands would cost time to check, and memory."""
+MAX_NAMES = 256  # limit of the cached names of one connection object
+MAX_AGE = 10.0  # seconds for which a result is cached
+MAX_ADDRESSES = 256  # limit of the addresses of one name: thousands would cost time to check, and memory
 
 
 class CachingResolver:

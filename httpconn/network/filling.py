@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-FILL_TIME = 0.005
-"""Longest time, in seconds, before other tasks run. Many small receives take long for few bytes."""
+FILL_TIME = 0.005  # Longest time, in seconds, before other tasks run. Many small receives take long for few bytes.
 
 
 class BufferFill:

@@ -14,17 +14,10 @@ from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
 
-ATTEMPT_DELAY = 0.25
-"""Seconds between the starts of two attempts (RFC 8305 section 5)."""
-
-MAX_PARALLEL = 4
-"""Limit of the simultaneous attempts for one host."""
-
-MAX_SILENCE = 10.0
-"""Longest time, in seconds, for which ``MAX_PARALLEL`` attempts delay the next one."""
-
-BROKEN = (OSError, ValueError)
-"""Exceptions of a failed attempt. Python raises ValueError for an invalid address."""
+ATTEMPT_DELAY = 0.25  # seconds between the starts of two attempts (RFC 8305 section 5)
+MAX_PARALLEL = 4  # limit of the simultaneous attempts for one host
+MAX_SILENCE = 10.0  # longest time, in seconds, for which ``MAX_PARALLEL`` attempts delay the next one
+BROKEN = (OSError, ValueError)  # Exceptions of a failed attempt. Python raises ValueError for an invalid address.
 
 _PENDING = {0, errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)}
 

@@ -17,8 +17,7 @@ T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("httpconn.tls")
 
-CHECK_EVERY = 1.0
-"""Shortest time, in seconds, between two checks of the files of a context."""
+CHECK_EVERY = 1.0  # shortest time, in seconds, between two checks of the files of a context
 
 Verify = ssl.SSLContext | Pinned | str | bool
 

@@ -30,14 +30,9 @@ from .filling import FILL_TIME, BufferFill
 from .security import Security
 from .tlsstream import TLSStream
 
-BURST = 1024 * 1024
-"""Bytes after which other tasks run, even if the socket has more."""
-
-FILL_WAIT = 0.1
-"""Longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far."""
-
-PORTION = 64 * 1024
-"""Portion of a large body in bytes. The write timeout restarts for each portion."""
+BURST = 1024 * 1024  # bytes after which other tasks run, even if the socket has more
+FILL_WAIT = 0.1  # longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far
+PORTION = 64 * 1024  # Portion of a large body in bytes. The write timeout restarts for each portion.
 
 T = TypeVar("T", bytes, int)
 Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]

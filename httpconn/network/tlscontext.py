@@ -19,8 +19,7 @@ from ..runtime.forking import in_child
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client certificate: a PEM file with certificate and key, or the two files, or these and the password of the key."""
 
-Stamp = tuple[tuple[int, int, int], ...]
-"""Modification time in ns, size and inode of each file."""
+Stamp = tuple[tuple[int, int, int], ...]  # modification time in ns, size and inode of each file
 
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """The variables that name certificate authorities. The first one that is not empty counts."""

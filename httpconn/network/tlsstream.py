@@ -9,8 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-_MAX_PLAIN = 4 * 2**14
-"""Limit of the bytes that one call encrypts: four records of the largest size."""
+_MAX_PLAIN = 4 * 2**14  # limit of the bytes that one call encrypts: four records of the largest size
 
 _MAX_ENCRYPTED = 4 * (5 + 2**14 + 256)
 """Limit of the bytes that one call decrypts: four records with header and expansion (RFC 8446 section 5.2)."""

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-EVENT_INTERVAL = 0.1
-"""Least seconds between two events."""
+EVENT_INTERVAL = 0.1  # least seconds between two events
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,9 @@ from rich.text import Text
 from .meter import EVENT_INTERVAL, Progress
 from .plainlines import Rewinds, line_of, megabytes, printable
 
-SPARE = 2
-"""Rows of a terminal without bars: the row of the cursor and one row for lines."""
-
-NARROW = 70
-"""Columns of a terminal. A narrower terminal shows only names and percentages."""
-
-ECHO = 2
-"""Columns left free for the ``^C`` that a terminal echoes. Without room for it, the bars would appear twice."""
+SPARE = 2  # rows of a terminal without bars: the row of the cursor and one row for lines
+NARROW = 70  # Columns of a terminal. A narrower terminal shows only names and percentages.
+ECHO = 2  # Columns left free for the ``^C`` that a terminal echoes. Without room for it, the bars would appear twice.
 
 
 class Narrower:

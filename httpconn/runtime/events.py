@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 CHECK_INTERVAL = 5.0
 """Seconds between two checks of the pool by a waiting call: an interrupted call may have left a slot in use."""
 
-_PORTION = 0.5
-"""Longest single wait of a thread, in seconds. Python runs a signal handler only between two such waits."""
+_PORTION = 0.5  # Longest single wait of a thread, in seconds. Python runs a signal handler only between two such waits.
 
 
 def portions(seconds: float | None) -> Iterator[float]:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-TICK = 0.01
-"""Shortest time between two checks of the waits, in seconds. A timeout can fire late by this much."""
+TICK = 0.01  # Shortest time between two checks of the waits, in seconds. A timeout can fire late by this much.
 
 
 class LoopTimers:

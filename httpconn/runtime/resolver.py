@@ -11,8 +11,7 @@ from weakref import ref
 from .forking import renew_in_child
 from .threads import start_thread
 
-MAX_LOOKUPS = 256
-"""Limit of simultaneous lookups by all transports of the process."""
+MAX_LOOKUPS = 256  # limit of simultaneous lookups by all transports of the process
 
 
 class Address(NamedTuple):

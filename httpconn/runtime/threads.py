@@ -19,14 +19,9 @@ from .stepping import run_sync
 
 T = TypeVar("T")
 
-JOIN_TIMEOUT = 1.0
-"""Seconds to wait for the end of stopped workers. A worker that is connecting ends later by itself."""
-
-CHECK_INTERVAL = 0.05
-"""Seconds between two checks of a waiting thread for other events, such as signals."""
-
-WORKER_CHECK_INTERVAL = 0.5
-"""Seconds between two checks of a waiting worker that the owner of its group still exists."""
+JOIN_TIMEOUT = 1.0  # Seconds to wait for the end of stopped workers. A worker that is connecting ends later by itself.
+CHECK_INTERVAL = 0.05  # seconds between two checks of a waiting thread for other events, such as signals
+WORKER_CHECK_INTERVAL = 0.5  # seconds between two checks of a waiting worker that the owner of its group still exists
 
 
 class Stopped(BaseException):

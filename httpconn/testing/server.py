@@ -21,8 +21,7 @@ Script = ScriptedResponse | Handler | Mapping[str, "ScriptedResponse | Handler"]
 
 HOST = "127.0.0.1"
 BACKLOG = 4096
-TIMEOUT = 30.0
-"""Seconds after which a wait fails."""
+TIMEOUT = 30.0  # seconds after which a wait fails
 
 
 def in_turn(*responses: ScriptedResponse) -> Handler:
