@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -147,8 +147,12 @@ class AsyncioEvent:
     def is_set(self) -> bool:
         return self._is_set
 
-    def wait(self, seconds: float | None) -> Coroutine[Any, Any, None]:
-        self._waiter = self._timers.future()
+    async def wait(self, seconds: float | None) -> None:
+        self._waiter = waiter = self._timers.loop.create_future()
         if self._is_set:
-            self._waiter.set_result(None)
-        return self._timers.wait(self._waiter, seconds)
+            return
+        self._timers.limit(waiter, seconds)
+        try:
+            await waiter
+        finally:
+            self._timers.ends.pop(waiter, None)

@@ -18,48 +18,36 @@ class LoopTimers:
     """The waits of one event loop, each with its end. One timer of the loop serves the earliest end.
 
     A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
+
+    Attributes:
+        ends: the ends by future, as of ``loop.time()``.
     """
 
-    __slots__ = ("_ends", "_loop", "_timer")
+    __slots__ = ("_timer", "ends", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._ends: dict[asyncio.Future[Any], float] = {}
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.ends: dict[asyncio.Future[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def of(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return self._loop is loop
-
-    def future(self) -> asyncio.Future[Any]:
-        return self._loop.create_future()
-
-    async def wait(self, future: asyncio.Future[Any], seconds: float | None) -> None:
-        """Await a future at most so many seconds; None waits without a limit.
-
-        Raises:
-            TimeoutError: the limit was reached.
-        """
+    def limit(self, future: asyncio.Future[Any], seconds: float | None) -> None:
+        """Let a future fail with TimeoutError after so many seconds. The caller removes it from ``ends``."""
         if seconds is None:
-            await future
             return
-        self._ends[future] = end = self._loop.time() + seconds
+        self.ends[future] = end = self.loop.time() + seconds
         if self._timer is None or end < self._timer.when():
             self._set(end)
-        try:
-            await future
-        finally:
-            del self._ends[future]
 
     def _set(self, end: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(end, self._expire)
+        self._timer = self.loop.call_at(end, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = self.loop.time()
         first = math.inf
-        for future, end in self._ends.items():
+        for future, end in self.ends.items():
             if end > now:
                 first = min(first, end)
             elif not future.done():

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
 
-from .events import portions, running_asyncio
+from .events import portions
+from .looptimers import LoopTimers
 
 if TYPE_CHECKING:
     import asyncio
@@ -124,94 +125,70 @@ def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list
     return []
 
 
-def loop_readiness(sock: socket.socket) -> Readiness:
-    """Return the waits of a socket in the running event loop."""
-    loop = running_asyncio()
-    if loop is None:
-        return TrioReadiness(sock)
+def loop_readiness(sock: socket.socket, timers: LoopTimers | None) -> Readiness:
+    """Return the waits of a socket in the running event loop: the asyncio loop of the timers, or trio for None."""
+    if timers is None:
+        trio: Any = sys.modules["trio"]
+        return LibraryReadiness(sock, trio, trio.lowlevel)
     import asyncio
 
-    # The proactor loop of Windows has no add_reader.
-    return (AnyioReadiness if isinstance(loop, getattr(asyncio, "ProactorEventLoop", ())) else AsyncioReadiness)(
-        sock, loop
-    )
+    if isinstance(timers.loop, getattr(asyncio, "ProactorEventLoop", ())):  # of Windows, without add_reader
+        return LibraryReadiness(sock, anyio, anyio)
+    return AsyncioReadiness(sock, timers)
 
 
-class TrioReadiness(Readiness):
-    """Waits of trio, without anyio, whose layer costs as much as the wait itself."""
+class LibraryReadiness(Readiness):
+    """Waits by the functions of a library: anyio, or trio itself, because anyio's layer costs as much as the wait.
 
-    __slots__ = ("_trio",)
+    Args:
+        library: the module with the cancel scopes and the exceptions.
+        waits: the module with the functions that wait for a socket.
+    """
 
-    def __init__(self, sock: socket.socket) -> None:
+    __slots__ = ("_library", "_waits")
+
+    def __init__(self, sock: socket.socket, library: Any, waits: Any) -> None:
         super().__init__(sock)
-        self._trio: Any = sys.modules["trio"]
+        self._library = library
+        self._waits = waits
 
     async def readable(self, seconds: float | None) -> None:
-        await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
+        await self._wait(self._waits.wait_readable, _nothing, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
+        await self._wait(self._waits.wait_writable, _nothing, seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
+        return self._wait(self._waits.wait_readable, take, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
-        with self._trio.move_on_after(math.inf if seconds is None else seconds):
+        with self._library.move_on_after(math.inf if seconds is None else seconds):
             try:
                 await waiting(self._socket)
                 return take()
-            except self._trio.ClosedResourceError:
+            except self._library.ClosedResourceError:
                 raise OSError("the socket is closed") from None
-            except self._trio.BusyResourceError:
+            except self._library.BusyResourceError:
                 raise OSError(_BUSY) from None
         raise TimeoutError("timed out")
 
     def notify_closing(self) -> None:
         if self._socket.fileno() >= 0:
-            self._trio.lowlevel.notify_closing(self._socket)
+            self._waits.notify_closing(self._socket)
 
 
 def _nothing() -> None: ...
 
 
-class AnyioReadiness(Readiness):
-    """Waits of asyncio loops without ``add_reader``."""
-
-    __slots__ = ()
-
-    def __init__(self, sock: socket.socket, _: asyncio.AbstractEventLoop) -> None:
-        super().__init__(sock)
-
-    async def readable(self, seconds: float | None) -> None:
-        await self._wait(anyio.wait_readable, seconds)
-
-    async def writable(self, seconds: float | None) -> None:
-        await self._wait(anyio.wait_writable, seconds)
-
-    async def _wait(self, waiting: Callable[[Any], Awaitable[None]], seconds: float | None) -> None:
-        with anyio.move_on_after(seconds):
-            try:
-                return await waiting(self._socket)
-            except anyio.ClosedResourceError:
-                raise OSError("the socket is closed") from None
-            except anyio.BusyResourceError:
-                raise OSError(_BUSY) from None
-        raise TimeoutError("timed out")
-
-    def notify_closing(self) -> None:
-        if self._socket.fileno() >= 0:
-            anyio.notify_closing(self._socket)
-
-
 class AsyncioReadiness(Readiness):
-    """Waits of asyncio at a fraction of the usual cost: socket and timer stay registered between two waits."""
+    """Waits of asyncio at a fraction of the usual cost: the socket stays registered between two waits."""
 
-    __slots__ = ("_incoming", "_loop", "_outgoing")
+    __slots__ = ("_incoming", "_outgoing", "_timers")
 
-    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, sock: socket.socket, timers: LoopTimers) -> None:
         super().__init__(sock)
-        self._loop = loop
-        self._incoming = _Direction(sock.fileno(), loop, loop.add_reader, loop.remove_reader)
+        self._timers = timers
+        self._incoming = _Direction(sock.fileno(), timers, timers.loop.add_reader, timers.loop.remove_reader)
         self._outgoing: _Direction | None = None  # few connections ever wait to send
 
     async def readable(self, seconds: float | None) -> None:
@@ -219,8 +196,8 @@ class AsyncioReadiness(Readiness):
 
     async def writable(self, seconds: float | None) -> None:
         if self._outgoing is None:
-            loop = self._loop
-            self._outgoing = _Direction(self._socket.fileno(), loop, loop.add_writer, loop.remove_writer)
+            loop = self._timers.loop
+            self._outgoing = _Direction(self._socket.fileno(), self._timers, loop.add_writer, loop.remove_writer)
         await self._outgoing.once(seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
@@ -234,31 +211,25 @@ class AsyncioReadiness(Readiness):
 
 
 class _Direction:
-    """One direction of a socket. At most one task waits for it.
+    """One direction of a socket. At most one task waits for it."""
 
-    The timer of a finished wait is not cancelled. Usually a later wait has replaced it when the timer fires, and the
-    timer is then set again for that wait.
-    """
-
-    __slots__ = ("_act", "_add", "_closed", "_end", "_fd", "_loop", "_registered", "_remove", "_timer", "_waiter")
+    __slots__ = ("_act", "_add", "_closed", "_fd", "_registered", "_remove", "_timers", "_waiter")
 
     def __init__(
         self,
         fd: int,
-        loop: asyncio.AbstractEventLoop,
+        timers: LoopTimers,
         add: Callable[[int, Callable[[], None]], None],
         remove: Callable[[int], bool],
     ) -> None:
         self._fd = fd
-        self._loop = loop
+        self._timers = timers
         self._add = add
         self._remove = remove
         self._closed = fd < 0
         self._registered = False
         self._waiter: asyncio.Future[Any] | None = None
         self._act: Callable[[], Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._end = math.inf
 
     async def once(self, seconds: float | None) -> None:
         try:
@@ -272,14 +243,17 @@ class _Direction:
             raise OSError("the socket is closed")
         if self._waiter is not None:
             raise OSError(_BUSY)
-        self._waiter, self._act = self._loop.create_future(), act
-        self._set_timer(seconds)
-        if not self._registered:
-            self._add(self._fd, self._ready)
-            self._registered = True
+        timers = self._timers
+        waiter = self._waiter = timers.loop.create_future()
+        self._act = act
+        timers.limit(waiter, seconds)
         try:
-            return await self._waiter
+            if not self._registered:
+                self._add(self._fd, self._ready)
+                self._registered = True
+            return await waiter
         finally:
+            timers.ends.pop(waiter, None)
             self._waiter = self._act = None
 
     def _ready(self) -> None:
@@ -302,31 +276,9 @@ class _Direction:
             self._registered = False
             self._remove(self._fd)
 
-    def _set_timer(self, seconds: float | None) -> None:
-        self._end = math.inf if seconds is None else self._loop.time() + seconds
-        timer = self._timer
-        if timer is not None and timer.when() > self._end:
-            timer.cancel()
-            timer = None
-        if timer is None and seconds is not None:
-            self._timer = self._loop.call_at(self._end, self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        waiter = self._waiter
-        if waiter is None or waiter.done() or self._end == math.inf:
-            return
-        if self._loop.time() < self._end:
-            self._timer = self._loop.call_at(self._end, self._expire)
-        else:
-            waiter.set_exception(TimeoutError("timed out"))
-
     def close(self) -> None:
         """Wake the waiter, and release the descriptor: the system may give its number to another socket."""
         self._closed = True
         self._unregister()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(OSError("the socket is closed"))

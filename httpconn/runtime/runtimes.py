@@ -149,7 +149,7 @@ class EventLoopRuntime:
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        return loop_readiness(sock)
+        return loop_readiness(sock, self._loop_timers())
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
         ready: list[socket.socket] = []
@@ -183,12 +183,15 @@ class EventLoopRuntime:
         await anyio.lowlevel.checkpoint()
 
     def make_event(self) -> AsyncioEvent | AnyioEvent:
+        timers = self._loop_timers()
+        return AnyioEvent() if timers is None else AsyncioEvent(timers)
+
+    def _loop_timers(self) -> LoopTimers | None:
+        """Return the timers of the running asyncio loop, or None for trio."""
         loop = running_asyncio()
-        if loop is None:
-            return AnyioEvent()
-        if self._timers is None or not self._timers.of(loop):
+        if loop is not None and (self._timers is None or self._timers.loop is not loop):
             self._timers = LoopTimers(loop)
-        return AsyncioEvent(self._timers)
+        return None if loop is None else self._timers
 
     def parts(self, body: object) -> AsyncIterator[object]:
         if not isinstance(body, AsyncIterable):
