@@ -73,7 +73,7 @@ class Placement(Generic[C]):
             del self._idle[connection]
         elif not self._has_slot(host):
             self.waiting += 1
-            self._enqueue(lease, host.blocked)
+            host.blocked.join(lease)
         elif self.open < self._max_connections:
             self._grant_slot(lease, host)
         elif self._idle:
@@ -82,13 +82,7 @@ class Placement(Generic[C]):
         else:
             self.waiting += 1
             host.reserved += 1
-            self._enqueue(lease, self._queue)
-
-    def _enqueue(self, lease: Lease[C], queue: WaitQueue[Lease[C]]) -> None:
-        if lease.number == self._number:
-            queue.join(lease)
-        else:  # the lease was granted before
-            queue.join_late(lease)
+            self._queue.join(lease)
 
     def _has_slot(self, host: Host[C]) -> bool:
         taken = host.open + host.reserved
@@ -244,7 +238,7 @@ class Placement(Generic[C]):
         if lease is not None:
             host.blocked.leave(lease)
             host.reserved += 1
-            self._queue.join_late(lease)
+            self._queue.join(lease)
 
     def _forget(self, host: Host[C]) -> None:
         if not (host.open or host.reserved or host.blocked):

@@ -1,8 +1,9 @@
 """The state of a connection pool: which lease may use or dial a connection. No I/O, no clock and no lock.
 
-The cost of an operation does not grow with the number of connections or waiters. An operation puts connections into
-``to_close`` and waiters into ``to_wake``; the caller closes and wakes them. A lease takes a slot when it may dial. The
-slot is free again when the lease ends without an idle connection, or when its idle connection closes.
+The cost of an operation does not grow with the number of connections, and with the logarithm of the number of waiters.
+An operation puts connections into ``to_close`` and waiters into ``to_wake``; the caller closes and wakes them. A lease
+takes a slot when it may dial. The slot is free again when the lease ends without an idle connection, or when its idle
+connection closes.
 
 The rules:
 

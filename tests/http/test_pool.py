@@ -282,12 +282,12 @@ def test_a_queue_does_not_keep_departed_waiters():
     queue: WaitQueue[Lease[str]] = WaitQueue()
     leases: list[Lease[str]] = [numbered(number) for number in range(1000)]
     for lease in leases:
-        queue.join_late(lease)
+        queue.join(lease)
     for lease in leases[1:]:
         queue.leave(lease)
     assert len(queue) == 1
     assert queue.first() is leases[0]
-    assert len(queue._late_order) <= 2
+    assert len(queue._order) <= 2
 
 
 class AnyUse(RuleBasedStateMachine):
