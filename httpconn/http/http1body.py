@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, Protocol, Self
 
 from ..core.messages import Head
 from ..errors import HeaderTooLarge, ProtocolError, ReadFailed, TransportError
 from ..network.stream import SocketStream
+from ..runtime.port import Exchange
 from ..runtime.timeouts import AttemptTimeouts
 from . import http1protocol as http11
 
@@ -24,14 +25,8 @@ class Release(Protocol):
         """Release the connection; ``reusable`` says whether it can serve another exchange."""
 
 
-class Incoming(ABC):
-    """A response with a received head and a body that still arrives.
-
-    Attributes:
-        head: the head of the response.
-        complete: whether the end of the body has arrived.
-        closed: whether the response has released its connection.
-    """
+class Incoming(Exchange):
+    """An exchange on a connection of the pool. ``closed`` says whether it has released the connection."""
 
     __slots__ = ("_extensions", "_socket_stream", "closed", "complete", "head")
 
@@ -58,33 +53,6 @@ class Incoming(ABC):
         self.head, self._extensions = head, extensions
         return self
 
-    @property
-    @abstractmethod
-    def remaining(self) -> int:
-        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
-
-    @abstractmethod
-    def take(self) -> bytes:
-        """Return the bytes that arrived already, often with the head. Raises the errors of ``receive``."""
-
-    @abstractmethod
-    async def receive(self) -> bytes:
-        """Return the next bytes of the body without transfer coding, or empty bytes at its end.
-
-        Raises:
-            ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: no bytes arrived within the read timeout.
-            ProtocolError: the body violates HTTP.
-            TruncatedBody: the connection ended before the body.
-        """
-
-    @abstractmethod
-    async def receive_into(self, buffer: memoryview) -> int:
-        """Receive up to ``remaining`` bytes into a buffer, and return their number, at least 1.
-
-        Raises the errors of ``receive``.
-        """
-
     async def discard(self) -> None:
         """Receive and drop a short remaining body, so that the connection can be reused. Close after a long one."""
         try:
@@ -104,7 +72,6 @@ class Incoming(ABC):
         """Close the response without waiting."""
 
     async def close(self) -> None:
-        """Close the response. An alias of ``abandon`` that callers can await."""
         self.abandon()
 
 
@@ -205,6 +172,4 @@ class HTTP1Incoming(Incoming):
         if not self._is_over:
             self.closed = True
             self._release(reusable=self._http.reusable)
-            self._is_over = (
-                True  # set last: a signal handler may interrupt the call above, and the next abandon repeats it
-            )
+            self._is_over = True  # last: a signal handler may interrupt the release, and the next abandon repeats it

@@ -14,7 +14,16 @@ T = TypeVar("T")
 
 
 class Exchange(Protocol):
-    """A request on a connection and its response."""
+    """A request on a connection, and its response, whose body still arrives.
+
+    The methods that return bytes raise:
+        ReadFailed: the connection broke, or the response was closed.
+        ReadTimedOut: no bytes arrived within the read timeout.
+        ProtocolError: the body violates HTTP.
+        TruncatedBody: the connection ended before the body.
+    """
+
+    __slots__ = ()
 
     @property
     def head(self) -> Head:
