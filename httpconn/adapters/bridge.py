@@ -12,7 +12,6 @@ from ..core.headers import check_changed
 from ..core.messages import Head, Request
 from ..errors import InvalidRequest
 from ..http.http1heads import by_name
-from .floattimeouts import FloatTimeout
 from .messages import DirectBody
 from .translation import FOREIGN, translate
 
@@ -52,9 +51,8 @@ class Bridged(ABC):
     complete: bool = False
     remaining: int = 0
 
-    def __init__(self, response: httpx.Response, read: FloatTimeout | None, deadline: Deadline) -> None:
+    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
         self.response: httpx.Response = response
-        self._read = read
         self._deadline = deadline
         self._stream: Any = response.stream
         if response.is_stream_consumed:
@@ -78,9 +76,6 @@ class Bridged(ABC):
         return b""
 
     async def receive(self) -> bytes:
-        """Receive more of the body. The read timeout restarts with each call."""
-        if self._read is not None:
-            self._read.restart()
         try:
             return await self._next()
         except FOREIGN as error:

@@ -11,22 +11,21 @@ from ..runtime.timeouts import AttemptTimeouts
 
 
 class FloatTimeout(float):
-    """A timeout that starts at its first use and never ends after the deadline of the call.
+    """A timeout that never ends after the deadline of the call.
 
-    Transports hand the values of the ``timeout`` extension on unchanged, once for a whole body. A transport of httpconn
-    that receives one reads the deadline and the seconds from it. Any other transport uses its value as a float: the
-    seconds that were left at its creation; infinity means no limit.
+    Transports hand the values of the ``timeout`` extension on unchanged. A transport of httpconn reads the deadline and
+    the seconds. Any other transport uses the value as a float: the seconds that were left at its creation; infinity
+    means no limit.
 
     Args:
         seconds: the timeout, or None for the deadline alone.
         at: the deadline, as of ``time.monotonic()``.
     """
 
-    __slots__ = ("_until", "at", "seconds")
+    __slots__ = ("at", "seconds")
 
     at: float
     seconds: float | None
-    _until: float | None
 
     def __new__(cls, seconds: float | None, at: float = math.inf) -> FloatTimeout:
         """Limit the seconds to the time left until the deadline."""
@@ -34,23 +33,7 @@ class FloatTimeout(float):
         self = float.__new__(cls, left if seconds is None or left < seconds else seconds)
         self.seconds = seconds
         self.at = at
-        self._until = None
         return self
-
-    def restart(self) -> float:
-        """Restart the timeout, and return its end."""
-        self._until = AttemptTimeouts(at=self.at).until(self.seconds)
-        return self._until
-
-    @property
-    def until(self) -> float:
-        """The end of the timeout, as of ``time.monotonic()``. The first use starts it."""
-        return self.restart() if self._until is None else self._until
-
-
-def until_of(timeout: float | None) -> float:
-    """Return the end of a timeout. A plain float starts now."""
-    return timeout.until if isinstance(timeout, FloatTimeout) else AttemptTimeouts().until(timeout)
 
 
 def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:

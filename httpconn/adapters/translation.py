@@ -46,24 +46,17 @@ _BY_TYPE: tuple[tuple[type[BaseException], type[errors.HTTPConnError]], ...] = (
 _NO_RESPONSE = "Server disconnected"
 _CUT = ("peer closed connection", "peer unexpectedly closed connection")
 
-# A timer may fire a little early. In seconds.
-_SLACK = 0.005
-
 
 def translate(error: Exception, deadline: Deadline) -> errors.HTTPConnError:
     """Return the error of httpconn for a foreign exception. Raise it from that exception."""
     if isinstance(error, errors.HTTPConnError):
         return error
-    if isinstance(error, (httpx.TimeoutException, TimeoutError)) and _is_over(deadline):
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)) and deadline.ended(error, time.monotonic()):
         return deadline.exceeded()
     translated = _kind(error)(_text(error))
     if isinstance(translated, errors.ProxyFailed) and _text(error).startswith("4"):
         translated.retryable = False  # a 4xx status of the proxy; a retry would get it again
     return translated
-
-
-def _is_over(deadline: Deadline) -> bool:
-    return deadline.at is not None and time.monotonic() + _SLACK >= deadline.at
 
 
 def _kind(error: Exception) -> type[errors.HTTPConnError]:

@@ -72,8 +72,8 @@ class Transport:
             limits,
             security,
             Security(True, trust_env=trust_env),
-            Options(local_address, options, guard),
-            Options(local_address, options, to_proxies),
+            Options(guard, local_address, options),
+            Options(to_proxies, local_address, options),
             uds,
         )
         self.engine: Engine = Engine(runtime, limits, guard, connector, Routing.of(proxy), http2=http2)

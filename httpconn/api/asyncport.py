@@ -96,8 +96,8 @@ class AsyncPort(SendingPort):
     ) -> httpx.Response:
         return await _within(deadline, transport.handle_async_request(request))
 
-    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> AsyncExchange:
-        return AsyncExchange(response, read, deadline)
+    def _exchange(self, response: httpx.Response, deadline: Deadline) -> AsyncExchange:
+        return AsyncExchange(response, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         return await anyio.to_thread.run_sync(function, *args)

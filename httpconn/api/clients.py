@@ -25,8 +25,8 @@ from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..http.engine import Engine
 from ..network.dns import CachingResolver
-from ..network.environment import EnvironmentProxies, EnvironmentRouting, ProxyChoice
-from ..network.proxies import Proxy, proxy_of, require_trusted
+from ..network.environment import EnvironmentProxies
+from ..network.proxies import Proxy, require_trusted
 from ..network.routes import Routing
 from ..network.security import Security, Verify
 from ..network.tlscontext import Certificate
@@ -151,17 +151,14 @@ class ClientOptions:
         }
 
     def _routing(self) -> Proxy | Routing | None:
-        choice = self._choice()
-        return self.proxy if choice is None else EnvironmentRouting(choice)
-
-    def _choice(self) -> ProxyChoice | None:
-        """Return the proxy choice of the environment, or None if it does not apply.
+        """Return the proxy of the caller, the proxies of the environment, or None.
 
         An explicit proxy replaces the proxies of the environment, as in httpx. The environment's proxies are not meant
         for untrusted URLs, so they apply only if the access policy trusts proxies.
         """
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
-        return self.environment.read(os.environ) if self.trust_env and self.proxy is None and trusted else None
+        applies = self.trust_env and self.proxy is None and trusted
+        return self.environment.read(os.environ) if applies else self.proxy
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
         """Return the proxy of an origin, or None for a direct connection or a caller's transport.
@@ -171,11 +168,7 @@ class ClientOptions:
         """
         if self.transport or self.async_transport:
             return None
-        if self.proxy is not None:
-            return self.proxy
-        choice = self._choice()
-        variable = choice and choice(origin)
-        return variable and proxy_of(variable)
+        return Routing.of(self._routing()).proxy_for(origin)
 
     def _client_options(self) -> dict[str, Any]:
         """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""

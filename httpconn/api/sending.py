@@ -55,8 +55,7 @@ class SendingPort(SystemClock, ABC):
         transport = self._client.transport_for(request.origin)
         if self._ends_at_deadline(transport):
             timeouts = timeouts._replace(at=math.inf)
-        limits = float_timeouts(timeouts)
-        sent.extensions = {**sent.extensions, **before, "timeout": limits}
+        sent.extensions = {**sent.extensions, **before, "timeout": float_timeouts(timeouts)}
         if self._interruption is not None:
             sent.extensions["interruption"] = self._interruption
         try:
@@ -67,9 +66,9 @@ class SendingPort(SystemClock, ABC):
         try:
             await self._show(response, hooks["response"])
         except BaseException:
-            await self._exchange(response, limits["read"], deadline).close()
+            await self._exchange(response, deadline).close()
             raise
-        exchange: Exchange = exchange_of(self._exchange(response, limits["read"], deadline))
+        exchange: Exchange = exchange_of(self._exchange(response, deadline))
         return exchange
 
     async def _show(self, message: object, hooks: Sequence[Hook]) -> None:
@@ -95,5 +94,5 @@ class SendingPort(SystemClock, ABC):
         """Send a request through a transport."""
 
     @abstractmethod
-    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> Bridged:
+    def _exchange(self, response: httpx.Response, deadline: Deadline) -> Bridged:
         """Return the exchange of a response."""

@@ -94,8 +94,8 @@ class SyncPort(SendingPort):
     ) -> httpx.Response:
         return transport.handle_request(request)
 
-    def _exchange(self, response: httpx.Response, read: Any, deadline: Deadline) -> SyncExchange:
-        return SyncExchange(response, read, deadline)
+    def _exchange(self, response: httpx.Response, deadline: Deadline) -> SyncExchange:
+        return SyncExchange(response, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from ..errors import DeadlineExceeded, TimedOut
+from ..errors import DeadlineExceeded
 
 SLACK = 0.005  # seconds by which a timer may fire too early
 
@@ -37,7 +37,7 @@ class Deadline(NamedTuple):
         """Return whether a wait of so many seconds ends before the deadline."""
         return self.at is None or now + seconds < self.at
 
-    def ended(self, error: TimedOut, now: float) -> bool:
+    def ended(self, error: Exception, now: float) -> bool:
         """Return whether a timeout is due to the deadline."""
         return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 

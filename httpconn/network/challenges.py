@@ -14,7 +14,7 @@ _END = r"(?=[ \t]*+(?:,|$))"
 # An element is a parameter, or a scheme with or without a token68. Only the text after the name distinguishes them.
 _element = re.compile(
     rf"[ \t,]*+(?:(?P<name>{_NAME})[ \t]*+=[ \t]*+(?P<value>{_QUOTED}|{_NAME}){_END}"
-    rf"|(?P<scheme>{_NAME})(?=[ \t,]|$)(?:[ ]++(?P<token68>[A-Za-z0-9._~+/-]+=*){_END})?)"
+    rf"|(?P<scheme>{_NAME})(?=[ \t,]|$)(?:[ ]++[A-Za-z0-9._~+/-]+=*{_END})?)"
 ).match
 
 
@@ -22,12 +22,10 @@ class Challenge(NamedTuple):
     """One way to authenticate.
 
     Attributes:
-        token68: data of schemes such as Negotiate, or "".
         parameters: by name in lower case, unquoted.
     """
 
     scheme: str
-    token68: str
     parameters: dict[str, str]
 
 
@@ -45,7 +43,7 @@ def _parse_field(value: str) -> list[Challenge]:
     while (element := _element(value, position)) is not None:
         position = element.end()
         if element["scheme"]:
-            challenges.append(Challenge(element["scheme"].lower(), element["token68"] or "", {}))
+            challenges.append(Challenge(element["scheme"].lower(), {}))
         elif not challenges:
             break
         else:

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..access import AccessPolicy
 from ..errors import ConnectFailed, ConnectTimedOut, MalformedRequest, TransportError
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
-from .dns import CachingResolver
 from .guard import Guard
 from .race import BROKEN, begin, interleaved, race
-
-
-def _unguarded() -> Guard:
-    return Guard(AccessPolicy.anywhere(), CachingResolver())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +23,13 @@ class Options:
     """Options of new sockets.
 
     Attributes:
-        socket_options: the arguments of one ``setsockopt`` call each.
         guard: resolves names and checks their addresses.
+        socket_options: the arguments of one ``setsockopt`` call each.
     """
 
+    guard: Guard
     local_address: str | None = None
     socket_options: tuple[Any, ...] = ()
-    guard: Guard = field(default_factory=_unguarded)
 
 
 async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ..core.messages import Origin
-from ..core.proxychoice import Variable, choose
+from ..core.proxychoice import choose
 from ..core.urls import redact
 from .proxies import Proxy, proxy_of
 from .routes import Routing
 
 logger: logging.Logger = logging.getLogger("httpconn.proxies")
-
-ProxyChoice = Callable[[Origin], Variable | None]
-"""The variable that names the proxy of an origin, or None for a direct connection."""
-
-
-class EnvironmentRouting(Routing):
-    """The proxies of the environment at the time of creation. Each is checked at its first use."""
-
-    def __init__(self, choice: ProxyChoice) -> None:
-        super().__init__(self._proxy_for)
-        self._choice = choice
-        self._made: dict[str, Proxy] = {}
-
-    def _proxy_for(self, origin: Origin) -> Proxy | None:
-        variable = self._choice(origin)
-        if variable is None:
-            return None
-        known = self._made.get(variable.value)
-        # setdefault: if several threads create a proxy, all use the same one.
-        return self._made.setdefault(variable.value, proxy_of(variable)) if known is None else known
 
 
 class EnvironmentProxies:
@@ -40,16 +20,20 @@ class EnvironmentProxies:
     def __init__(self) -> None:
         self._warned: dict[tuple[str, ...], object] = {}
 
-    def read(self, environ: Mapping[str, str]) -> ProxyChoice:
-        """Return a choice that uses a copy of the environment."""
-        known = dict(environ)
+    def read(self, environ: Mapping[str, str]) -> Routing:
+        """Return a routing by a copy of the environment. Each proxy is checked at its first use."""
+        known, made = dict(environ), dict[str, Proxy]()
 
-        def proxy_for(origin: Origin) -> Variable | None:
+        def proxy_for(origin: Origin) -> Proxy | None:
             choice = choose(origin, known)
             self._warn(choice.skipped)
-            return choice.proxy
+            variable = choice.proxy
+            if variable is None:
+                return None
+            # setdefault: if several threads create a proxy, all use the same one.
+            return made.get(variable.value) or made.setdefault(variable.value, proxy_of(variable))
 
-        return proxy_for
+        return Routing(proxy_for)
 
     def _warn(self, skipped: tuple[str, ...]) -> None:
         mine = object()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -53,18 +54,8 @@ class Proxy:
         headers: Mapping[str, str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._set(url, auth, headers, ssl_context, "proxy")
-
-    def _set(
-        self,
-        url: URL,
-        auth: tuple[str, str] | ProxyAuth | None,
-        headers: Mapping[str, str] | None,
-        ssl_context: ssl.SSLContext | None,
-        option: str,
-    ) -> None:
-        parsed = _parsed(url, option)
-        self._given: tuple[Any, ...] = str(url), auth, headers, ssl_context, option
+        parsed = _parsed(url)
+        self._given = partial(Proxy, str(url), auth=auth, headers=headers, ssl_context=ssl_context)
         self.url: httpx.URL = httpx.URL(scheme=parsed.scheme, host=parsed.host, port=parsed.port)
         self.origin: Origin = Origin(
             parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _DEFAULT_PORTS[parsed.scheme]
@@ -75,19 +66,19 @@ class Proxy:
         self.credentials: tuple[bytes, bytes] | None = None
         self.auth: ProxyAuth | None = None
         if self.is_socks:
-            self.credentials = _raw(auth, option)
+            self.credentials = _raw(auth)
         elif auth is not None:
-            self.auth = _scheme(auth, option)
+            self.auth = _scheme(auth)
         self.fields: RawFields = list(check(headers))
         if self.is_socks and self.fields:
-            raise InvalidRequest(f"{option}: headers do not apply to a SOCKS5 proxy")
+            raise InvalidRequest("proxy: headers do not apply to a SOCKS5 proxy")
         self.security: Security | None = None if ssl_context is None else Security.of(ssl_context)
 
     def __repr__(self) -> str:
         return f"Proxy({str(self.url)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, self._given
+        return self._given, ()
 
     @property
     def resolves_names(self) -> bool:
@@ -101,20 +92,7 @@ else:
     ProxyLike = str | httpx.URL | httpx.Proxy | Proxy
 
 
-def _made(
-    url: URL,
-    auth: tuple[str, str] | ProxyAuth | None,
-    headers: Mapping[str, str] | None,
-    ssl_context: ssl.SSLContext | None,
-    option: str,
-) -> Proxy:
-    """Create a proxy from an option or a variable. Errors contain its name."""
-    proxy = Proxy.__new__(Proxy)
-    proxy._set(url, auth, headers, ssl_context, option)
-    return proxy
-
-
-def _parsed(url: URL, option: str) -> httpx.URL:
+def _parsed(url: URL) -> httpx.URL:
     scheme, mark, rest = str(url).partition("://")
     scheme = scheme.lower()
     try:
@@ -126,30 +104,30 @@ def _parsed(url: URL, option: str) -> httpx.URL:
         is_valid = False
     if not is_valid:
         # Without the cause, because its text may contain the credentials.
-        raise InvalidRequest(f"{option}: not the URL of an http, https, socks5 or socks5h proxy")
+        raise InvalidRequest("proxy: not the URL of an http, https, socks5 or socks5h proxy")
     return parsed
 
 
-def _texts(auth: tuple[str, str], option: str) -> tuple[str, str]:
+def _texts(auth: tuple[str, str]) -> tuple[str, str]:
     if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
-        raise InvalidRequest(f"{option}: auth must be a user name and a password")
+        raise InvalidRequest("proxy: auth must be a user name and a password")
     return auth
 
 
-def _scheme(auth: tuple[str, str] | ProxyAuth, option: str) -> ProxyAuth:
+def _scheme(auth: tuple[str, str] | ProxyAuth) -> ProxyAuth:
     if isinstance(auth, tuple):
-        return PasswordCredentials(*_texts(auth, option))
+        return PasswordCredentials(*_texts(auth))
     if not callable(getattr(auth, "authenticate", None)):
-        raise InvalidRequest(f"{option}: auth must be a user name and a password, or have a method authenticate")
+        raise InvalidRequest("proxy: auth must be a user name and a password, or have a method authenticate")
     return auth
 
 
-def _raw(auth: tuple[str, str] | ProxyAuth | None, option: str) -> tuple[bytes, bytes] | None:
+def _raw(auth: tuple[str, str] | ProxyAuth | None) -> tuple[bytes, bytes] | None:
     if auth is None:
         return None
     if not isinstance(auth, tuple):
-        raise InvalidRequest(f"{option}: a SOCKS5 proxy takes a user name and a password, and no other auth")
-    user, password = _texts(auth, option)
+        raise InvalidRequest("proxy: a SOCKS5 proxy takes a user name and a password, and no other auth")
+    user, password = _texts(auth)
     return user.encode(), password.encode()
 
 
@@ -175,7 +153,10 @@ def proxy_of(variable: Variable) -> Proxy:
         InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
     """
     url = variable.value if "://" in variable.value else f"http://{variable.value}"
-    return _made(url, None, None, None, variable.name)
+    try:
+        return Proxy(url)
+    except InvalidRequest as error:
+        raise InvalidRequest(variable.name + error.message.removeprefix("proxy")) from None
 
 
 def require_trusted(access: AccessPolicy) -> None:

@@ -12,7 +12,6 @@ from httpx._utils import get_environment_proxies
 from httpconn.core.urls import vet
 from httpconn.errors import InvalidRequest
 from httpconn.network.environment import EnvironmentProxies
-from httpconn.network.proxies import proxy_of
 
 ENVIRONMENTS = [
     {},
@@ -59,10 +58,9 @@ def test_as_in_httpx(environ, monkeypatch):
             monkeypatch.delenv(name)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    choice, mounts = EnvironmentProxies().read(environ), get_environment_proxies()
+    routing, mounts = EnvironmentProxies().read(environ), get_environment_proxies()
     for url in URLS:
-        variable, theirs = choice(vet(url).origin), httpx_proxy(url, mounts)
-        ours = variable and proxy_of(variable)
+        ours, theirs = routing.proxy_for(vet(url).origin), httpx_proxy(url, mounts)
         assert (ours and (ours.url, credentials(ours))) == (
             theirs and (httpx.Proxy(theirs).url, httpx.Proxy(theirs).raw_auth)
         ), url
@@ -72,9 +70,9 @@ def test_as_in_httpx(environ, monkeypatch):
     "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "socks4://a"]
 )
 def test_an_invalid_proxy_error_names_the_variable(value):
-    variable = EnvironmentProxies().read({"Https_Proxy": value})(vet("https://a.example").origin)
+    routing = EnvironmentProxies().read({"Https_Proxy": value})
     with pytest.raises(InvalidRequest, match=r"^Https_Proxy: not the URL") as caught:
-        proxy_of(variable)
+        routing.proxy_for(vet("https://a.example").origin)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -83,9 +81,9 @@ def test_invalid_entries_of_no_proxy_cause_one_warning(caplog):
     proxies = EnvironmentProxies()
     with caplog.at_level(logging.WARNING, "httpconn.proxies"):
         for _ in range(2):
-            choice = proxies.read({"HTTP_PROXY": "http://a:1", "NO_PROXY": "a:b:c,http://u:secret@h,c.example"})
-            assert choice(vet("http://b.example").origin) is not None
-            assert choice(vet("http://c.example").origin) is None
+            routing = proxies.read({"HTTP_PROXY": "http://a:1", "NO_PROXY": "a:b:c,http://u:secret@h,c.example"})
+            assert routing.proxy_for(vet("http://b.example").origin) is not None
+            assert routing.proxy_for(vet("http://c.example").origin) is None
     assert [record.getMessage() for record in caplog.records] == [
         "NO_PROXY: ignored entries that are not a host, an address or a network: a:b:c http://h"
     ]

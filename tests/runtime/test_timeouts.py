@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from httpconn.adapters.floattimeouts import FloatTimeout, attempt_timeouts_of, float_timeouts, until_of
+from httpconn.adapters.floattimeouts import FloatTimeout, attempt_timeouts_of, float_timeouts
 from httpconn.runtime.timeouts import AttemptTimeouts, seconds_left, until
 
 
@@ -38,18 +38,6 @@ class TestFloatTimeouts:
         assert FloatTimeout(None, time.monotonic() + 5) == pytest.approx(5, abs=0.5)
         assert FloatTimeout(10, at=0.0) == 0
         assert FloatTimeout(None) == math.inf
-
-    def test_the_timeout_starts_at_its_first_use(self):
-        allowance = FloatTimeout(10)
-        assert allowance.until == allowance.until == until_of(allowance)
-
-    def test_a_restart_never_exceeds_the_deadline(self):
-        allowance = FloatTimeout(10)
-        first = allowance.until
-        while allowance.restart() == first:
-            pass
-        assert allowance.until > first
-        assert FloatTimeout(10, at=5.0).restart() == 5.0
 
     def test_a_transport_of_httpconn_reads_seconds_and_deadline(self):
         waits = AttemptTimeouts(1, 2, 3, None, time.monotonic() + 10)
