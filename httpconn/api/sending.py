@@ -55,6 +55,8 @@ class SendingPort(SystemClock, ABC):
         transport = self._client.transport_for(request.origin)
         if self._ends_at_deadline(transport):
             timeouts = timeouts._replace(at=math.inf)
+        if getattr(transport, "engine", None) is None:  # a transport of httpconn removes it on the way to an origin
+            sent.headers.pop("Proxy-Authorization", None)
         sent.extensions = {**sent.extensions, **before, "timeout": float_timeouts(timeouts)}
         if self._interruption is not None:
             sent.extensions["interruption"] = self._interruption

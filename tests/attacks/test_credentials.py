@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import httpx2
 import pytest
 
 from tests.servers.scripted import in_turn, response
@@ -51,3 +52,13 @@ def test_a_proxy_authorization_of_the_caller_reaches_no_origin(face, aim):
     [request] = target.server.requests
     is_proxy = request.target.startswith(b"http://")
     assert request.header("Proxy-Authorization") == ("Basic c2VjcmV0" if is_proxy else None)
+
+
+def test_a_proxy_authorization_reaches_no_transport_of_the_caller(face, connect, scripted):
+    """Other transports send every header to the origin."""
+    server = scripted(response(body=b"ok"))
+    for module in (httpx, httpx2):
+        connection = connect(transport=module.HTTPTransport(), async_transport=module.AsyncHTTPTransport(), retries=0)
+        face.get_bytes(connection, server.url, extra_headers={"Proxy-Authorization": "Basic c2VjcmV0", "X-A": "1"})
+        request = server.requests[-1]
+        assert (request.header("Proxy-Authorization"), request.header("X-A")) == (None, "1"), module
