@@ -18,6 +18,7 @@ from ..network.guard import Guard
 from ..network.proxies import ProxyLike, require_trusted
 from ..network.routes import Routing
 from ..network.security import Security
+from ..network.tlscontext import ALPN
 from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
@@ -28,8 +29,6 @@ from .messages import Tracer, request_of, response_of
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
-
-ALPN = ("h2", "http/1.1")  # the protocols that ``http2=True`` offers, the preferred one first (ALPN, RFC 7301)
 
 OBSERVED = frozenset({"handle_request", "handle_async_request"})
 """Methods that instrumentation replaces on a single transport object."""
@@ -65,7 +64,7 @@ class Transport:
         security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)
         options = tuple(socket_options or ())
         if http2:
-            security.set_alpn_protocols(ALPN)
+            security = security.offering(*ALPN)
         runtime = self._runtime = self._runtime_type()
         connector = Connector(
             runtime,

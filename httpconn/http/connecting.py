@@ -55,6 +55,7 @@ class Connector:
         self._runtime = runtime
         self._limits = limits
         self._security = security
+        self._http1_security = security.offering("http/1.1")
         self._proxy_security = proxy_security
         self._origin_options = origin_options
         self._proxy_options = proxy_options
@@ -125,14 +126,14 @@ class Connector:
             return False
         if origin.scheme == "https":
             name = request.server_name or origin.host
-            await self._start_tls(socket_stream, self._security, name, end, request, prefix)
+            security = self._http1_security if origin in self.without_http2 else self._security
+            await self._start_tls(socket_stream, security, name, end, request, prefix)
         return True
 
     async def _start_tls(
         self, socket_stream: SocketStream, security: Security, name: str, end: float, request: Request, prefix: str
     ) -> None:
-        http2 = request.origin not in self.without_http2
-        handshake = socket_stream.start_tls(security, name, end, http2=http2)
+        handshake = socket_stream.start_tls(security, name, end)
         if request.trace is not None:
             info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
             handshake = trace_step(

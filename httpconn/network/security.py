@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from typing import TypeVar
 
 from ..errors import InvalidRequest
+from ..runtime.forking import in_child
 from ..runtime.runtimes import Runtime
 from .pins import Pinned, pin_of
 from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_context
@@ -18,6 +22,15 @@ T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.tls")
 
 CHECK_EVERY = 1.0  # shortest time, in seconds, between two checks of the files of a context
+
+_alpn_lock = threading.Lock()
+
+
+@in_child
+def _after_fork_in_child() -> None:
+    global _alpn_lock
+    _alpn_lock = threading.Lock()
+
 
 Verify = ssl.SSLContext | Pinned | str | bool
 
@@ -54,7 +67,7 @@ class Security:
         self._pins, given = (verify.pins, verify.ca) if isinstance(verify, Pinned) else (frozenset[str](), verify)
         self._check_every = check_every
         self._checked = time.monotonic()
-        self._alpn: list[str] | None = None
+        self._alpn: tuple[str, ...] = ()
         self._source: ssl.SSLContext | Recipe
         self._context: ssl.SSLContext | None
         if isinstance(given, ssl.SSLContext):
@@ -68,25 +81,26 @@ class Security:
     def of(cls, context: ssl.SSLContext | Security) -> Security:
         return context if isinstance(context, Security) else cls(context)
 
-    def set_alpn_protocols(self, protocols: Sequence[str]) -> None:
-        """Set the protocols that connections offer, the preferred one first (ALPN, RFC 7301)."""
-        self._alpn = list(protocols)
-        if self._context is not None:
-            self._context.set_alpn_protocols(self._alpn)
+    def offering(self, *protocols: str) -> Security:
+        """Return the same settings for connections that offer these protocols, the preferred one first (RFC 7301)."""
+        made = copy(self)
+        made._alpn = protocols
+        if isinstance(self._source, Recipe):
+            made._source = replace(self._source, http2="h2" in protocols)
+            made._context = self._context if made._source == self._source else None
+        return made
 
-    def without_http2(self, context: ssl.SSLContext, begin: Callable[[], T]) -> T:
-        """Begin a TLS connection that does not offer HTTP/2; the context's next connections do.
+    def begin(self, context: ssl.SSLContext, begin: Callable[[], T]) -> T:
+        """Begin a TLS connection.
 
-        Python sets ALPN on the context, not on a connection. If two threads start connections at the same moment, one
-        connection can offer the protocols of the other. Both remain usable.
+        Python sets ALPN on contexts, not on connections. A context of the caller can serve connections that offer
+        different protocols, so they begin one after the other. The contexts of recipes never change.
         """
-        if self._alpn is None:
+        if context is not self._source or not self._alpn:
             return begin()
-        try:
-            context.set_alpn_protocols(["http/1.1"])
-            return begin()
-        finally:
+        with _alpn_lock:
             context.set_alpn_protocols(self._alpn)
+            return begin()
 
     async def context(self, runtime: Runtime, seconds: float | None) -> ssl.SSLContext:
         """Return the context for a new connection.
@@ -100,7 +114,7 @@ class Security:
         now = time.monotonic()
         if self._context is None:  # without a thread: a hundred tasks that connect would start a hundred threads
             self._checked = now
-            self._context = self._made(self._source)
+            self._context = shared_context(self._source)
         elif now - self._checked >= self._check_every:
             self._checked = now  # first, so that other new connections use the old context during the wait
             renewing = runtime.blocking(self._renewed, self._source, self._context)
@@ -109,16 +123,10 @@ class Security:
 
     def _renewed(self, recipe: Recipe, known: ssl.SSLContext) -> ssl.SSLContext:
         try:
-            return self._made(recipe)
+            return shared_context(recipe)
         except InvalidRequest as error:
             logger.warning("%s; the certificates that were loaded before remain in use", error)
             return known
-
-    def _made(self, recipe: Recipe) -> ssl.SSLContext:
-        context = shared_context(recipe)
-        if self._alpn is not None:
-            context.set_alpn_protocols(self._alpn)
-        return context
 
     def check(self, tls: ssl.SSLObject) -> None:
         """Compare the public key of the server with the pins; raises SSLCertVerificationError."""

@@ -278,8 +278,8 @@ class SocketStream:
         if self._closed:
             raise OSError("The connection was closed")
 
-    async def start_tls(self, security: Security, host: str | None, end: float, *, http2: bool = True) -> None:
-        """Perform the TLS handshake, and close the stream if it fails. ``http2``: whether HTTP/2 may be offered.
+    async def start_tls(self, security: Security, host: str | None, end: float) -> None:
+        """Perform the TLS handshake, and close the stream if it fails.
 
         Raises:
             TLSFailed: the handshake failed; the SSLError is the cause.
@@ -292,7 +292,7 @@ class SocketStream:
             context = await security.context(self._runtime, seconds_left(end))
             # RFC 6066 section 3: the server name has no trailing dot.
             begin = partial(TLSStream, self._transport, context, host and host.rstrip("."))
-            tls = self._transport = self._tls = begin() if http2 else security.without_http2(context, begin)
+            tls = self._transport = self._tls = security.begin(context, begin)
             self._require_open()  # another thread may have closed it during the wait
             await self._shake_hands(tls, end)
             security.check(tls.tls)

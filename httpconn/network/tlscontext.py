@@ -19,6 +19,8 @@ from ..runtime.forking import in_child
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 """A client certificate: a PEM file with certificate and key, or the two files, or these and the password of the key."""
 
+ALPN = ("h2", "http/1.1")  # the protocols that ``http2=True`` offers, the preferred one first (RFC 7301)
+
 Stamp = tuple[tuple[int, int, int], ...]  # modification time in ns, size and inode of each file
 
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -94,6 +96,8 @@ class Recipe:
             _load_authorities(context, self.authorities)
         if self.cert is not None:
             _load_certificate(context, self.cert)
+        if self.http2:
+            context.set_alpn_protocols(ALPN)
         if self.keylog:
             _log_keys(context, self.keylog)
         return context

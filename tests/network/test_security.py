@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import ssl
+import threading
 
 import httpx
 import pytest
 
 from httpconn.network.security import Security
+from httpconn.runtime.runtimes import BlockingRuntime
+from httpconn.runtime.stepping import run_sync
+from tests.servers.faces import PATIENCE
 from tests.servers.scripted import Close, response
 
 
@@ -104,3 +109,27 @@ def test_objects_with_equal_options_share_the_renewed_context(face, certificates
         answer = face.run(user(ssl_context=each).get, server.url)
         infos.append(answer.extensions["network_stream"].get_extra_info("ssl_object"))
     assert infos[0].context is infos[1].context
+
+
+def test_each_offer_of_protocols_has_its_own_context(certificates):
+    given = Security(str(certificates.files.authority))
+    offers = [given.offering(*protocols) for protocols in (("h2", "http/1.1"), ("http/1.1",))]
+    both, one = (run_sync(each.context(BlockingRuntime(), None)) for each in offers)
+    assert both is not one
+    assert one is run_sync(given.context(BlockingRuntime(), None))
+
+
+def test_connections_of_a_callers_context_begin_one_after_the_other():
+    """Python sets the protocols on the context. A connection that begins must not offer those of another one."""
+    context, begun = ssl.create_default_context(), []
+    both, one = (Security(context).offering(*protocols) for protocols in (("h2", "http/1.1"), ("http/1.1",)))
+    other = threading.Thread(target=lambda: both.begin(context, lambda: begun.append("both")))
+
+    def begin():
+        other.start()
+        other.join(0.05)  # it waits for this connection
+        begun.append("one")
+
+    one.begin(context, begin)
+    other.join(PATIENCE)
+    assert begun == ["one", "both"]
