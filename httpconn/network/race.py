@@ -15,6 +15,7 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
 
 ATTEMPT_DELAY = 0.25  # seconds between the starts of two attempts (RFC 8305 section 5)
+MAX_TRIED = 32  # limit of the addresses: the owner of a name could otherwise aim hundreds of attempts at others
 MAX_PARALLEL = 4  # limit of the simultaneous attempts for one host
 MAX_SILENCE = 10.0  # longest time, in seconds, for which ``MAX_PARALLEL`` attempts delay the next one
 BROKEN = (OSError, ValueError)  # Exceptions of a failed attempt. Python raises ValueError for an invalid address.
@@ -25,10 +26,10 @@ Begin = Callable[[Address], socket.socket]
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:
-    """Return all addresses in the order of the resolver, with alternating families (RFC 8305 section 4)."""
+    """Return the addresses to try, in the order of the resolver, with alternating families (RFC 8305 section 4)."""
     first = [address for address in addresses if address.family == addresses[0].family]
     other = [address for address in addresses if address.family != addresses[0].family]
-    return [address for address in chain.from_iterable(zip_longest(first, other)) if address]
+    return [address for address in chain.from_iterable(zip_longest(first, other)) if address][:MAX_TRIED]
 
 
 def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.socket:

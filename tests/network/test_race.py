@@ -8,7 +8,7 @@ from functools import partial
 import anyio
 import pytest
 
-from httpconn.network.race import begin, interleaved, race
+from httpconn.network.race import MAX_TRIED, begin, interleaved, race
 from httpconn.runtime.resolver import Address
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.stepping import run_sync
@@ -84,6 +84,13 @@ def test_families_are_tried_in_turn():
     six, four = found(80, "::1", "::2"), found(80, "192.0.2.1", "192.0.2.2", "192.0.2.3")
     assert interleaved([*six, *four]) == [six[0], four[0], six[1], four[1], four[2]]
     assert interleaved(four) == four
+
+
+def test_a_name_with_hundreds_of_addresses_costs_few_attempts():
+    six, four = found(80, *(f"2001:db8::{number:x}" for number in range(200))), found(80, *["192.0.2.9"] * 3)
+    tried = interleaved([*six, *four])
+    assert len(tried) == MAX_TRIED
+    assert set(four) < set(tried)
 
 
 def test_after_the_first_success_no_other_address_is_tried(run, starts, server, closed):
