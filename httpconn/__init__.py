@@ -6,100 +6,64 @@ Each name is imported at its first use. This keeps the import fast for programs 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .access import AccessPolicy
-    from .api.asyncfile import AsyncRemoteFile
-    from .api.outcomes import Fetched, Saved
-    from .api.remotefile import RemoteFile
-    from .api.results import AsyncResults, Results
-    from .cache import Cache
-    from .connection import HTTPConnection, global_http_connection
-    from .core.accesschecks import Checked, CheckedAddress
-    from .core.bodycounter import ByteBudget
-    from .downloads.downloaded import Downloaded
+    from .access import AccessPolicy as AccessPolicy
+    from .api.asyncfile import AsyncRemoteFile as AsyncRemoteFile
+    from .api.outcomes import Fetched as Fetched
+    from .api.outcomes import Saved as Saved
+    from .api.remotefile import RemoteFile as RemoteFile
+    from .api.results import AsyncResults as AsyncResults
+    from .api.results import Results as Results
+    from .cache import Cache as Cache
+    from .connection import HTTPConnection as HTTPConnection
+    from .connection import global_http_connection as global_http_connection
+    from .core.accesschecks import Checked as Checked
+    from .core.accesschecks import CheckedAddress as CheckedAddress
+    from .core.bodycounter import ByteBudget as ByteBudget
+    from .downloads.downloaded import Downloaded as Downloaded
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
-    from .errors import __all__ as _errors
-    from .hooks import RedirectEvent, RetryEvent
-    from .network.credentials import ProxyAuth
-    from .network.pins import Pinned
-    from .network.proxies import Proxy
-    from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
-    from .progress import Progress, ProgressCallback
-    from .response import Response
-    from .runtime.clock import deadline
-    from .stats import HostStats, PoolStats, Stats
+    from .hooks import RedirectEvent as RedirectEvent
+    from .hooks import RetryEvent as RetryEvent
+    from .network.credentials import ProxyAuth as ProxyAuth
+    from .network.pins import Pinned as Pinned
+    from .network.proxies import Proxy as Proxy
+    from .options import Limits as Limits
+    from .options import RateLimit as RateLimit
+    from .options import RedirectPolicy as RedirectPolicy
+    from .options import RetryPolicy as RetryPolicy
+    from .options import Timeouts as Timeouts
+    from .progress import Progress as Progress
+    from .progress import ProgressCallback as ProgressCallback
+    from .response import Response as Response
+    from .runtime.clock import deadline as deadline
+    from .stats import HostStats as HostStats
+    from .stats import PoolStats as PoolStats
+    from .stats import Stats as Stats
 
-    __all__ = [
-        "AccessPolicy",
-        "AsyncRemoteFile",
-        "AsyncResults",
-        "ByteBudget",
-        "Cache",
-        "Checked",
-        "CheckedAddress",
-        "Downloaded",
-        "Fetched",
-        "HTTPConnection",
-        "HostStats",
-        "Limits",
-        "Pinned",
-        "PoolStats",
-        "Progress",
-        "ProgressCallback",
-        "Proxy",
-        "ProxyAuth",
-        "RateLimit",
-        "RedirectEvent",
-        "RedirectPolicy",
-        "RemoteFile",
-        "Response",
-        "Results",
-        "RetryEvent",
-        "RetryPolicy",
-        "Saved",
-        "Stats",
-        "Timeouts",
-        "__version__",
-        "deadline",
-        "global_http_connection",
-        *_errors,
-    ]
-
-_MODULE_OF = {
-    "AccessPolicy": "access",
-    "Cache": "cache",
-    "Checked": "core.accesschecks",
-    "CheckedAddress": "core.accesschecks",
-    "HTTPConnection": "connection",
-    "global_http_connection": "connection",
-    "ByteBudget": "core.bodycounter",
-    "Downloaded": "downloads.downloaded",
-    "Fetched": "api.outcomes",
-    "Saved": "api.outcomes",
-    "RedirectEvent": "hooks",
-    "RetryEvent": "hooks",
-    "Limits": "options",
-    "RateLimit": "options",
-    "RedirectPolicy": "options",
-    "RetryPolicy": "options",
-    "Timeouts": "options",
-    "Pinned": "network.pins",
-    "deadline": "runtime.clock",
-    "Progress": "progress",
-    "ProgressCallback": "progress",
-    "AsyncRemoteFile": "api.asyncfile",
-    "RemoteFile": "api.remotefile",
-    "Response": "response",
-    "AsyncResults": "api.results",
-    "Results": "api.results",
-    "HostStats": "stats",
-    "PoolStats": "stats",
-    "Stats": "stats",
-    "Proxy": "network.proxies",
-    "ProxyAuth": "network.credentials",
+_NAMES = {
+    "access": "AccessPolicy",
+    "api.asyncfile": "AsyncRemoteFile",
+    "api.outcomes": "Fetched Saved",
+    "api.remotefile": "RemoteFile",
+    "api.results": "AsyncResults Results",
+    "cache": "Cache",
+    "connection": "HTTPConnection global_http_connection",
+    "core.accesschecks": "Checked CheckedAddress",
+    "core.bodycounter": "ByteBudget",
+    "downloads.downloaded": "Downloaded",
+    "hooks": "RedirectEvent RetryEvent",
+    "network.credentials": "ProxyAuth",
+    "network.pins": "Pinned",
+    "network.proxies": "Proxy",
+    "options": "Limits RateLimit RedirectPolicy RetryPolicy Timeouts",
+    "progress": "Progress ProgressCallback",
+    "response": "Response",
+    "runtime.clock": "deadline",
+    "stats": "HostStats PoolStats Stats",
 }
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = ("errors", "progress", "testing", "transport")
 
 if not TYPE_CHECKING:  # with this function, type checkers would accept any name

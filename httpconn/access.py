@@ -243,15 +243,8 @@ class AccessPolicy:
         except AccessDenied as error:
             return Checked(redacted, False, error.reason, error.rule, host, port)
         return Checked(redacted, True, "", "", host, port).with_addresses(
-            self._check_address(host, each) for each in given
+            CheckedAddress.by(self.judge_address, host, each) for each in given
         )
-
-    def _check_address(self, host: str, address: str) -> CheckedAddress:
-        try:
-            self.judge_address(host, address)
-        except AccessDenied as error:
-            return CheckedAddress(address, False, error.reason, error.rule)
-        return CheckedAddress(address, True)
 
     def _classify(self, text: str) -> AddressClass:
         """Classify an address. Denied networks take precedence over allowed networks, and these over the table."""

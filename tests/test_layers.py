@@ -71,7 +71,7 @@ RULES: dict[str, Rule] = {
     "http/http1protocol": Rule("http core errors options", NO_IO, "a protocol without I/O"),
     "http/http1heads": Rule("http core errors options", NO_IO, "a protocol without I/O"),
     "http/http2": Rule("http.http2 core errors options", NO_IO, "a protocol without I/O"),
-    "http/pool": Rule("errors http.lease http.placement http.waitqueue", NO_IO, "the pool decides without I/O"),
+    "http/pool": Rule("errors http.lease http.placement", NO_IO, "the pool decides without I/O"),
     "http/socks5": Rule("errors", NO_IO, "a protocol without I/O"),
     "adapters": Rule(
         "adapters http network runtime access core errors options stats", {"trio"}, "the borders to httpx and httpx2"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ..core.httpx2 import is_of_httpx2
+from ..core.urls import is_of_httpx2
 from ..errors import InvalidRequest
 from ..http.engine import Engine
 from .crossing import request_for, response_for, translated

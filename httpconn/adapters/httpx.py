@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import httpx
 
-from ..runtime.stepping import run_sync
 from .library import HTTPX
 from .transports import AsyncTransport, SyncTransport
 
 
-class HTTPTransport(SyncTransport, httpx.BaseTransport):
+class HTTPTransport(SyncTransport[httpx.Request, httpx.Response], httpx.BaseTransport):
     """A transport for ``httpx.Client``.
 
     Args:
@@ -32,31 +31,11 @@ class HTTPTransport(SyncTransport, httpx.BaseTransport):
 
     _library = HTTPX
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and return its response when the head has arrived.
 
-        Raises:
-            httpx.TransportError: the request failed.
-            AccessDenied: the access policy forbids the request.
-        """
-        response: httpx.Response = run_sync(self._exchange(request))
-        return response
-
-
-class AsyncHTTPTransport(AsyncTransport, httpx.AsyncBaseTransport):
+class AsyncHTTPTransport(AsyncTransport[httpx.Request, httpx.Response], httpx.AsyncBaseTransport):
     """A transport for ``httpx.AsyncClient`` on asyncio and trio. Each event loop needs its own.
 
     The options are those of :class:`HTTPTransport`. ``resolver`` may be a coroutine function.
     """
 
     _library = HTTPX
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and return its response when the head has arrived.
-
-        Raises:
-            httpx.TransportError: the request failed.
-            AccessDenied: the access policy forbids the request.
-        """
-        response: httpx.Response = await self._exchange(request)
-        return response

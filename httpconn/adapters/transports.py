@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 
@@ -22,10 +22,14 @@ from ..network.tlscontext import ALPN
 from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
+from ..runtime.stepping import run_sync
 from ..stats import PoolStats
 from .floattimeouts import attempt_timeouts_of
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
+
+Q = TypeVar("Q")  # the request of a library
+A = TypeVar("A")  # its response
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
@@ -105,7 +109,7 @@ class Transport:
         return f"<{type(self).__name__} {self.engine!r}>"
 
 
-class SyncTransport(Transport):
+class SyncTransport(Transport, Generic[Q, A]):
     """A transport for threads."""
 
     _runtime_type = BlockingRuntime
@@ -116,15 +120,30 @@ class SyncTransport(Transport):
             raise InvalidRequest("resolver: a coroutine function works in asynchronous calls only")
         return host_resolver
 
+    def handle_request(self, request: Q) -> A:
+        """Send a request, and return its response when the head has arrived.
+
+        Raises:
+            TransportError: the request failed. The class is that of the library. For httpx, it is also an error of
+                httpconn, such as :class:`httpconn.AccessDenied`; for httpx2, that error is its cause.
+        """
+        response: A = run_sync(self._exchange(request))
+        return response
+
     def close(self) -> None:
         """Close all connections, also those in use. Later requests raise an error."""
         self.engine.close()
 
 
-class AsyncTransport(Transport):
+class AsyncTransport(Transport, Generic[Q, A]):
     """A transport for the tasks of one event loop."""
 
     _runtime_type = EventLoopRuntime
+
+    async def handle_async_request(self, request: Q) -> A:
+        """Send a request, and return its response when the head has arrived. Errors as for a synchronous transport."""
+        response: A = await self._exchange(request)
+        return response
 
     async def aclose(self) -> None:
         """Close all connections, also those in use. It works in a cancelled task. Later requests raise an error."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+
+from ..errors import AccessDenied
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,15 @@ class CheckedAddress:
     allowed: bool
     reason: str = ""
     rule: str = ""
+
+    @classmethod
+    def by(cls, judge: Callable[[str, str], None], host: str, address: str) -> CheckedAddress:
+        """Return the result of a function that raises AccessDenied for a denied address of a host."""
+        try:
+            judge(host, address)
+        except AccessDenied as error:
+            return cls(address, False, error.reason, error.rule)
+        return cls(address, True)
 
 
 @dataclass(frozen=True, slots=True)

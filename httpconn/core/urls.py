@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ import httpx
 
 from ..errors import InvalidURL, printable
 from .hosts import check_host
-from .httpx2 import is_of_httpx2
 from .messages import DEFAULT_PORTS, Origin
 
 if TYPE_CHECKING:
@@ -126,6 +126,12 @@ def _text_of(url: URL) -> str:
     if _SURROGATE.search(text):
         raise InvalidURL("The URL contains a lone surrogate")
     return text
+
+
+def is_of_httpx2(value: object, *names: str) -> bool:
+    """Return whether a value is an object of one of these classes of httpx2, an optional package."""
+    library = sys.modules.get("httpx2")
+    return library is not None and isinstance(value, tuple(getattr(library, name, ()) for name in names))
 
 
 def is_url(value: object) -> bool:

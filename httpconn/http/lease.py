@@ -1,15 +1,15 @@
-"""Leases of connections, and the pool's records of origins and shared connections."""
+"""Leases of connections, their queues, and the pool's records of origins and shared connections."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
 from enum import Enum, auto
+from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
+from weakref import ref
 
-from .waitqueue import WaitQueue
-
-__all__ = ["C", "Host", "Lease", "Share", "Stage"]
+__all__ = ["C", "Host", "Lease", "Share", "Stage", "WaitQueue"]
 
 C = TypeVar("C", bound=Hashable)
 
@@ -69,6 +69,47 @@ class Lease(Generic[C]):
         return f"<Lease {self.number} of {self.origin!r}: {state}>"
 
 
+class WaitQueue(Generic[C]):
+    """Waiting leases in the order of their numbers. A waiter that comes from another queue joins at its position.
+
+    The queue holds weak references and skips a waiter that its owner has dropped. To join behind all others has a
+    constant cost, any other operation a logarithmic one.
+    """
+
+    __slots__ = ("_order", "_waiters")
+
+    def __init__(self) -> None:
+        self._waiters: dict[int, ref[Lease[C]]] = {}
+        self._order: list[int] = []  # a heap, which may contain numbers of waiters that left
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def join(self, waiter: Lease[C]) -> None:
+        self._waiters[waiter.number] = ref(waiter)
+        heappush(self._order, waiter.number)
+
+    def leave(self, waiter: Lease[C]) -> bool:
+        """Remove a waiter, and return whether it was in the queue."""
+        if self._waiters.pop(waiter.number, None) is None:
+            return False
+        # The rebuild at least halves the heap, so its amortized cost per departure is constant.
+        if len(self._order) > 2 * len(self._waiters):
+            self._order = list(self._waiters)
+            heapify(self._order)
+        return True
+
+    def first(self) -> Lease[C] | None:
+        """Return the waiter with the lowest number, or None."""
+        while self._order:
+            reference = self._waiters.get(self._order[0])
+            waiter = None if reference is None else reference()
+            if waiter is not None:
+                return waiter
+            self._waiters.pop(heappop(self._order), None)
+        return None
+
+
 class Host(Generic[C]):
     """The pool's record of one origin.
 
@@ -88,7 +129,7 @@ class Host(Generic[C]):
         self.open: int = 0
         self.reserved: int = 0
         self.idle: deque[C] = deque()
-        self.blocked: WaitQueue[Lease[C]] = WaitQueue()
+        self.blocked: WaitQueue[C] = WaitQueue()
         self.may_share: bool = False
         self.shared: C | None = None
         self.retired: int = 0

@@ -8,8 +8,7 @@ from math import inf
 from typing import Generic
 from weakref import ref
 
-from .lease import C, Host, Lease, Share, Stage
-from .waitqueue import WaitQueue
+from .lease import C, Host, Lease, Share, Stage, WaitQueue
 
 __all__ = ["Placement"]
 
@@ -45,7 +44,7 @@ class Placement(Generic[C]):
         # The state that ``repair`` derives from the primary state.
         self._hosts: dict[Hashable, Host[C]] = {}
         # Leases that wait for a slot of the pool. Each has a reserved slot of its host.
-        self._queue: WaitQueue[Lease[C]] = WaitQueue()
+        self._queue: WaitQueue[C] = WaitQueue()
         self._expires_at = inf  # earliest expiry of an idle connection
         self.open: int = 0
         self.waiting: int = 0

@@ -35,9 +35,8 @@ from math import inf
 from weakref import ref
 
 from ..errors import QueueFull
-from .lease import C, Host, Lease, Share, Stage
+from .lease import C, Host, Lease, Share, Stage, WaitQueue
 from .placement import Placement
-from .waitqueue import WaitQueue
 
 __all__ = ["Lease", "Pool", "Stage"]
 

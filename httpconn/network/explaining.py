@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..access import AccessPolicy
 from ..core.accesschecks import Checked, CheckedAddress
-from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
+from ..errors import ConnectFailed, ConnectTimedOut
 from ..runtime.runtimes import BlockingRuntime
 from ..runtime.stepping import run_sync
 from ..runtime.timeouts import until
@@ -35,12 +35,6 @@ def explained(
     except (ConnectFailed, ConnectTimedOut) as error:
         error.url = checked.url
         raise
-    return checked.with_addresses(_checked_address(guard, checked.host, str(address.name[0])) for address in found)
-
-
-def _checked_address(guard: Guard, host: str, address: str) -> CheckedAddress:
-    try:
-        guard.judge(host, address)
-    except AccessDenied as error:
-        return CheckedAddress(address, False, error.reason, error.rule)
-    return CheckedAddress(address, True)
+    return checked.with_addresses(
+        CheckedAddress.by(guard.judge, checked.host, str(address.name[0])) for address in found
+    )

@@ -12,10 +12,9 @@ import httpx
 from ..access import AccessPolicy
 from ..core.headers import check
 from ..core.hosts import check_host
-from ..core.httpx2 import is_of_httpx2
 from ..core.messages import Origin, RawFields
 from ..core.proxychoice import Variable
-from ..core.urls import URL
+from ..core.urls import URL, is_of_httpx2
 from ..errors import InvalidRequest
 from .credentials import PasswordCredentials, ProxyAuth
 from .security import Security

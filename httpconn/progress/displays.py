@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
 from ..errors import InvalidRequest
-from .plainlines import Lines, NoDisplay, ProgressDisplay
+from .plainlines import Lines, ProgressDisplay
 
 Bars = Callable[[TextIO], AbstractContextManager[ProgressDisplay]]
 
@@ -49,7 +49,8 @@ def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
 def _display(stream: TextIO | None, bars: Bars, extra: str) -> Iterator[ProgressDisplay]:
     stream = stream or sys.stderr
     if stream is None:  # stderr is None under some supervisors
-        yield NoDisplay()
+        with open(os.devnull, "w") as nothing:
+            yield Lines(nothing)
     elif not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield Lines(stream)
     else:

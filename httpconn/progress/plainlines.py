@@ -29,21 +29,6 @@ class ProgressDisplay(Protocol):
         """Remove the bar of a download."""
 
 
-class NoDisplay:
-    """A display without output, for processes without stderr."""
-
-    moves: bool = False
-
-    def __call__(self, event: Progress) -> None:
-        """Ignore an event."""
-
-    def say(self, line: str) -> None:
-        """Ignore a line."""
-
-    def drop(self, path: Path) -> None:
-        """Do nothing."""
-
-
 class Rewinds:
     """A detector of downloads that restart with fewer bytes."""
 

@@ -32,7 +32,7 @@ CALLS = re.compile(r"\b(send|recv|recv_into|select|poll|register|modify|epoll_wa
 # The first pattern that matches a path counts: inside the package, and then packages beside it.
 PARTS = {
     r"httpconn/http/(http1|headerblock|chunked)": "HTTP/1.1: heads and bodies",
-    r"httpconn/http/(pool|placement|lease|waitqueue)\.": "pool",
+    r"httpconn/http/(pool|placement|lease)\.": "pool",
     r"httpconn/(network/(tls)?stream|runtime/(readiness|events|runtimes|looptimers|timeouts))\.": (
         "sockets, waiting, timeouts"
     ),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from httpconn.errors import QueueFull
+from httpconn.http.lease import WaitQueue
 from httpconn.http.pool import Lease, Pool, Stage
-from httpconn.http.waitqueue import WaitQueue
 
 
 class Next(NamedTuple):
@@ -279,7 +279,7 @@ def numbered(number: int) -> Lease[str]:
 
 
 def test_a_queue_does_not_keep_departed_waiters():
-    queue: WaitQueue[Lease[str]] = WaitQueue()
+    queue: WaitQueue[str] = WaitQueue()
     leases: list[Lease[str]] = [numbered(number) for number in range(1000)]
     for lease in leases:
         queue.join(lease)
