@@ -11,6 +11,7 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from .access import AccessPolicy as AccessPolicy
     from .api.asyncfile import AsyncRemoteFile as AsyncRemoteFile
+    from .api.outcomes import CollectionResult as CollectionResult
     from .api.outcomes import Fetched as Fetched
     from .api.outcomes import Saved as Saved
     from .api.remotefile import RemoteFile as RemoteFile
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from .core.accesschecks import Checked as Checked
     from .core.accesschecks import CheckedAddress as CheckedAddress
     from .core.bodycounter import ByteBudget as ByteBudget
+    from .core.items import Item as Item
     from .downloads.downloaded import Downloaded as Downloaded
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .hooks import RedirectEvent as RedirectEvent
     from .hooks import RetryEvent as RetryEvent
+    from .manifest import Manifest as Manifest
     from .network.credentials import ProxyAuth as ProxyAuth
     from .network.pins import Pinned as Pinned
     from .network.proxies import Proxy as Proxy
@@ -45,15 +48,17 @@ if TYPE_CHECKING:
 _NAMES = {
     "access": "AccessPolicy",
     "api.asyncfile": "AsyncRemoteFile",
-    "api.outcomes": "Fetched Saved",
+    "api.outcomes": "CollectionResult Fetched Saved",
     "api.remotefile": "RemoteFile",
     "api.results": "AsyncResults Results",
     "cache": "Cache",
     "connection": "HTTPConnection global_http_connection",
     "core.accesschecks": "Checked CheckedAddress",
     "core.bodycounter": "ByteBudget",
+    "core.items": "Item",
     "downloads.downloaded": "Downloaded",
     "hooks": "RedirectEvent RetryEvent",
+    "manifest": "Manifest",
     "network.credentials": "ProxyAuth",
     "network.pins": "Pinned",
     "network.proxies": "Proxy",

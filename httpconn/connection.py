@@ -15,9 +15,9 @@ from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
 from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
+from .api.collections import Collections
 from .api.downloading import Downloading
 from .api.fetching import Fetching
-from .api.many import ManyURLs
 from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
 from .cache import Cache, store_of
@@ -37,7 +37,7 @@ from .stats import Stats, stats_of
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-class HTTPConnection(Fetching, ManyURLs, Downloading, Opening):
+class HTTPConnection(Fetching, Collections, Downloading, Opening):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections

@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "cache": Rule(
         "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
     ),
+    "manifest": Rule("core errors", NO_IO, "a manifest is a value, read from a file of the caller"),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
@@ -78,7 +79,7 @@ RULES: dict[str, Rule] = {
     ),
     "transport": Rule("adapters network.security", WORLD, "public names only"),
     "api": Rule(
-        "api adapters downloads exchange http.engine network runtime access core errors hooks options progress"
+        "api adapters downloads exchange http.engine manifest network runtime access core errors hooks options progress"
         " response stats",
         {"trio"},
         "methods hand their arguments to flows, and ports join flows with the engine",

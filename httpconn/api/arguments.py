@@ -10,11 +10,13 @@ from typing import Any, Literal, get_args
 from ..core import digests, headers
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
+from ..core.items import Item
 from ..core.requestbuilder import RequestSpec
-from ..core.segments import MAX_REQUESTED
-from ..core.urls import URL
+from ..core.segments import MAX_REQUESTED, SpareConnections
+from ..core.urls import URL, vet
 from ..downloads.downloadstate import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
+from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
 from ..options import MAX_COUNT, RetryPolicy, Timeouts
 from ..progress import ProgressCallback
@@ -23,6 +25,8 @@ Headers = Mapping[str, str] | None
 Timeout = Timeouts | float | None
 Retries = RetryPolicy | int | None
 Filename = Literal["server"] | None
+
+_MIRRORS = "mirrors= needs digest=, which proves that a mirror holds the same file"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,14 @@ class CallFactory:
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
         return self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
+
+    def sources(self, item: Item, timeout: Timeout, extra_headers: Headers, *options: Any) -> Sequence[Call]:
+        """Return the calls for an item's URL and mirrors. A mirror on another origin does not get the header fields."""
+        fields = merged(extra_headers, item.headers)
+        first = self.fetch(item.url, timeout, fields, *options)
+        origin = first.spec.url.origin
+        others = [(url, fields if vet(url).origin == origin else None) for url in item.mirrors]
+        return [first, *(self.fetch(url, timeout, given, *options) for url, given in others)]
 
     def file(
         self,
@@ -116,6 +128,7 @@ class CallFactory:
         filename: Filename,
         segments: int | None,
         progress: ProgressCallback | None,
+        spare: SpareConnections | None = None,
     ) -> DownloadOptions:
         """Return the options of a download.
 
@@ -127,7 +140,7 @@ class CallFactory:
         if segments is not None and (type(segments) is not int or not 1 <= segments <= MAX_REQUESTED):
             raise InvalidRequest(f"segments must be a whole number from 1 to {MAX_REQUESTED}, or None")
         if mirrors and digest is None:
-            raise InvalidRequest("mirrors= needs digest=, which proves that a mirror holds the same file")
+            raise InvalidRequest(_MIRRORS)
         if filename not in (None, "server"):
             raise InvalidRequest('filename must be None or "server"; give any other name as part of the path')
         kept = _on_existing(existing, refresh, filename)
@@ -144,6 +157,7 @@ class CallFactory:
             segments,
             kept == "refresh" if remote_time is None else remote_time,
             filename is not None,
+            spare,
         )
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers) -> RequestSpec:
@@ -168,6 +182,44 @@ class CallFactory:
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
         timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts.of(timeout)
         return Call(spec, rules, timeouts, follow, max_bytes, budget, min_speed)
+
+
+def content_check(item: Item) -> ContentCheck | None:
+    """Return the check of an item's content in memory, or None for an item without a digest and a size.
+
+    Raises:
+        InvalidRequest: a value of the item is not valid.
+    """
+    require(digest=(item.digest, str | None), mirrors=(item.mirrors, list | tuple))
+    if item.mirrors and item.digest is None:
+        raise InvalidRequest(_MIRRORS)
+    if item.digest is None and item.size is None:
+        return None
+    return ContentCheck(None if item.digest is None else digests.parse(item.digest), checked_size(item.size))
+
+
+def checked_size(size: int | None) -> int | None:
+    """Return an expected size.
+
+    Raises:
+        InvalidRequest: the size is not a whole number of bytes.
+    """
+    if size is not None and (type(size) is not int or size < 0):
+        raise InvalidRequest("size must be a whole number of bytes, 0 or more, or None")
+    return size
+
+
+def merged(extra_headers: Headers, own: Headers) -> Headers:
+    """Return the header fields of a call and of one of its items, which take precedence.
+
+    Raises:
+        InvalidRequest: see :func:`httpconn.core.headers.check`.
+    """
+    if own is None or extra_headers is None:
+        return extra_headers if own is None else own
+    replaced = {name.lower() for name, _ in headers.check(own)}
+    kept = {name: value for name, value in extra_headers.items() if name.lower().encode() not in replaced}
+    return {**kept, **own}
 
 
 def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:

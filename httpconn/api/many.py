@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, Concatenate, TypeVar
+from typing import Any, Concatenate, TypeVar, cast
 
 from ..core.bodycounter import ByteBudget
+from ..core.items import Item
+from ..core.segments import SpareConnections
 from ..core.urls import URL
 from ..downloads.download import fetch_file
 from ..downloads.downloadstate import OnExisting
@@ -19,7 +22,7 @@ from ..progress import ProgressCallback
 from ..runtime.port import Port, WorkerGroup
 from ..runtime.tasks import TaskWorkerGroup
 from ..runtime.threads import ThreadWorkerGroup
-from .arguments import Filename, Headers, Retries, Timeout, require
+from .arguments import Filename, Headers, Retries, Timeout, checked_size, content_check, merged, require
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
@@ -39,7 +42,7 @@ class ManyURLs(Runner):
 
     def get_many(
         self,
-        urls: Iterable[URL],
+        urls: Iterable[URL | Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -62,7 +65,8 @@ class ManyURLs(Runner):
         raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting.
 
         Args:
-            urls: http or https URLs. The caller's thread takes them one by one while it iterates over the results.
+            urls: http or https URLs, or :class:`Item` objects. The caller's thread takes them one by one while it
+                iterates over the results.
             concurrency: number of fetches at the same time.
             ordered: return the results in the order of the URLs. By default they come in the order of completion.
             timeout: seconds for each URL, or :class:`Timeouts`. None means the timeouts of the connection.
@@ -85,7 +89,7 @@ class ManyURLs(Runner):
 
     def async_get_many(
         self,
-        urls: Iterable[URL] | AsyncIterable[URL],
+        urls: Iterable[URL | Item] | AsyncIterable[URL | Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -113,9 +117,9 @@ class ManyURLs(Runner):
 
     def download_many(
         self,
-        items: Iterable[tuple[URL, Path]],
+        items: Iterable[tuple[URL, Path] | Item],
         *,
-        concurrency: int = 4,
+        concurrency: int = 16,
         ordered: bool = False,
         stop_on_error: bool = False,
         resume: bool = True,
@@ -137,7 +141,7 @@ class ManyURLs(Runner):
         the next download of the file resumes it.
 
         Args:
-            items: pairs of a URL and the path of the file.
+            items: pairs of a URL and the path of the file, or :class:`Item` objects.
             concurrency: number of downloads at the same time.
             ordered: return the results in the order of the items. By default they come in the order of completion.
             stop_on_error: stop all downloads at the first error. The iterator raises the error.
@@ -146,7 +150,8 @@ class ManyURLs(Runner):
             existing: see :meth:`download`.
             remote_time: see :meth:`download`.
             filename: see :meth:`download`. With "server", the path of each item is a folder.
-            segments: see :meth:`download`. The number applies to each file.
+            segments: see :meth:`download`. The number applies to each file. By default, all files together use at most
+                about 64 connections.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
             max_bytes: most bytes of each file.
@@ -169,14 +174,14 @@ class ManyURLs(Runner):
         }
         file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         group = ThreadWorkerGroup()
-        work = self._download_work(partial(self._run_in, group), stop_on_error, options, file_options)
+        work = self._download_work(partial(self._run_in, group), concurrency, stop_on_error, options, file_options)
         return Results(_batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
         self,
-        items: Iterable[tuple[URL, Path]] | AsyncIterable[tuple[URL, Path]],
+        items: Iterable[tuple[URL, Path] | Item] | AsyncIterable[tuple[URL, Path] | Item],
         *,
-        concurrency: int = 4,
+        concurrency: int = 16,
         ordered: bool = False,
         stop_on_error: bool = False,
         resume: bool = True,
@@ -202,52 +207,84 @@ class ManyURLs(Runner):
         }
         file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         group = TaskWorkerGroup()
-        work = self._download_work(self._await, stop_on_error, options, file_options)
+        work = self._download_work(self._await, concurrency, stop_on_error, options, file_options)
         return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def _run_in(self, group: ThreadWorkerGroup, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
         port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
         return fetch.run_call(port, call, flow(port, call, *args))
 
-    def _fetch_work(self, run: Run, *options: Any) -> Work[URL, Fetched]:
+    def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
         self._calls.check(*options)
 
-        async def work(index: int, url: URL) -> Fetched:
+        async def work(index: int, given: URL | Item) -> Fetched:
+            item = given if isinstance(given, Item) else Item(given)
             try:
-                call = self._calls.fetch(url, *options)
-                return Fetched(url, index, await run(fetch.fetch_bytes, call))
+                calls, check = self._calls.sources(item, *options), content_check(item)
+                return Fetched(item.url, index, await _first_success(run, calls, check))
             except HTTPConnError as error:
-                return Fetched(url, index, error=error)
+                return Fetched(item.url, index, error=error)
 
         return work
 
     def _download_work(
-        self, run: Run, stop_on_error: bool, options: tuple[Any, ...], file_options: Mapping[str, Any]
-    ) -> Work[tuple[URL, Path], Saved]:
+        self,
+        run: Run,
+        concurrency: int,
+        stop_on_error: bool,
+        options: tuple[Any, ...],
+        file_options: Mapping[str, Any],
+    ) -> Work[tuple[URL, Path] | Item, Saved]:
         require(stop_on_error=(stop_on_error, bool))
+        _require_concurrency(concurrency)
         timeout, extra_headers, *others = options
         self._calls.check(timeout, extra_headers, True, *others)
+        spare = SpareConnections.beside(concurrency)
 
-        async def work(index: int, item: tuple[URL, Path]) -> Saved:
-            url, path = _pair(item)
+        async def work(index: int, given: tuple[URL, Path] | Item) -> Saved:
+            item = _item(given)
+            path = "" if item.path is None else item.path
             try:
-                call = self._calls.file(url, *options)
-                wanted = self._calls.wanted(call, path, None, (), extra_headers, validator=None, **file_options)
-                return Saved(url, path, index, await run(fetch_file, call, wanted))
+                headers = merged(extra_headers, item.headers)
+                call = self._calls.file(item.url, timeout, headers, *others)
+                checked_size(item.size)
+                if item.path is None:
+                    raise InvalidRequest("An item of download_many needs a path")
+                wanted = self._calls.wanted(
+                    call, path, item.digest, item.mirrors, headers, validator=None, spare=spare, **file_options
+                )
+                return Saved(item.url, path, index, await run(fetch_file, call, wanted))
             except HTTPConnError as error:
                 if stop_on_error:
                     raise
-                return Saved(url, path, index, error=error)
+                return Saved(item.url, path, index, error=error)
 
         return work
 
 
-def _pair(item: Any) -> tuple[URL, Path]:
+async def _first_success(run: Run, calls: Sequence[Call], check: fetch.ContentCheck | None) -> bytes:
+    """Return the content from the first URL that delivers it; raise the error of the last URL."""
+    flow: Any = fetch.fetch_bytes if check is None else check.fetch
+    *others, last = calls
+    for call in others:
+        with suppress(HTTPConnError):
+            return cast(bytes, await run(flow, call))
+    return cast(bytes, await run(flow, last))
+
+
+def _item(given: Any) -> Item:
+    if isinstance(given, Item):
+        return given
     try:
-        url, path = item
+        url, path = given
     except (TypeError, ValueError):
-        raise InvalidRequest("Each item must be a pair of a URL and a path") from None
-    return url, path
+        raise InvalidRequest("Each item must be an Item, or a pair of a URL and a path") from None
+    return Item(url, path)
+
+
+def _require_concurrency(concurrency: int) -> None:
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MAX_CONCURRENCY:
+        raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
 
 
 def _batch(
@@ -255,8 +292,7 @@ def _batch(
 ) -> Batch[Any, R]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
         raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MAX_CONCURRENCY:
-        raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
+    _require_concurrency(concurrency)
     require(ordered=(ordered, bool))
     source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
     return Batch(group, source, work, concurrency=concurrency, ordered=ordered)

@@ -1,9 +1,10 @@
-"""The results of get_many and download_many."""
+"""The results of get_many, download_many and download_all."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Self
 
 from ..core.urls import URL
 from ..downloads.downloaded import Downloaded
@@ -56,3 +57,35 @@ class Saved:
         if self.downloaded is None:
             raise self.error or ValueError("This Saved has neither a file nor an error")
         return self.downloaded
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionResult:
+    """The result of ``download_all``.
+
+    Attributes:
+        files: the result of each file, in the order of the manifest.
+    """
+
+    files: tuple[Saved, ...]
+
+    @property
+    def downloaded(self) -> tuple[Saved, ...]:
+        """The files that were downloaded."""
+        return tuple(each for each in self.files if each.downloaded is not None and not each.downloaded.unmodified)
+
+    @property
+    def unmodified(self) -> tuple[Saved, ...]:
+        """The files that were complete before."""
+        return tuple(each for each in self.files if each.downloaded is not None and each.downloaded.unmodified)
+
+    @property
+    def failed(self) -> tuple[Saved, ...]:
+        """The files that failed. The folder may have earlier versions of them."""
+        return tuple(each for each in self.files if each.error is not None)
+
+    def raise_for_failed(self) -> Self:
+        """Raise the error of the first file that failed, or return this result."""
+        for each in self.failed:
+            each.result()
+        return self

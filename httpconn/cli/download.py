@@ -13,7 +13,7 @@ import click
 from ..api.outcomes import Saved
 from ..connection import HTTPConnection
 from ..core import digests
-from ..errors import HTTPConnError, IntegrityError
+from ..errors import HTTPConnError
 from ..progress import rich_progress
 from . import options
 from .connecting import header_fields, make_connection
@@ -169,14 +169,7 @@ def _stream(url: str, digest: str | None, shared: Mapping[str, Any], rate: int |
                 actual.update(block)
             out(block)
         if expected is not None and actual is not None:
-            _require_digest(expected, actual)
-
-
-def _require_digest(expected: digests.Expected, actual: digests.Hash) -> None:
-    if actual.hexdigest() != expected.value:
-        found = f"{expected.algorithm}:{actual.hexdigest()}"
-        message = f"The file has the digest {found}, not {expected}, which --digest expects"
-        raise IntegrityError(message, expected=str(expected), actual=found)
+            digests.require(expected, actual)
 
 
 def _require_folder(folder: Path, create: bool) -> None:

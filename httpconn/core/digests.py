@@ -10,10 +10,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
-from ..errors import InvalidRequest
+from ..errors import IntegrityError, InvalidRequest
 
 # The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
-SIZES = {"sha512": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
+SIZES = {"sha512": 64, "blake2b": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
 
 # RFC 9530 section 5: the algorithm names of Repr-Digest.
 _REPR_NAMES = {"sha-512": "sha512", "sha-256": "sha256", "sha": "sha1", "md5": "md5"}
@@ -70,7 +70,8 @@ def parse(text: str) -> Expected:
     algorithm = name.strip().lower().replace("-", "")
     value = value.strip().lower()
     if algorithm not in SIZES:
-        raise InvalidRequest(f"A digest is given as 'algorithm:hex', the algorithm one of {', '.join(SIZES)}")
+        known = ", ".join(SIZES)
+        raise InvalidRequest(f"A digest is given as 'algorithm:hex', the algorithm one of {known}, not {name[:30]!a}")
     if not re.fullmatch(r"[0-9a-f]*", value) or len(value) != 2 * SIZES[algorithm]:
         raise InvalidRequest(f"A {algorithm} digest has {2 * SIZES[algorithm]} hexadecimal digits")
     if algorithm == "blake3" and find_spec("blake3") is None:
@@ -84,6 +85,18 @@ def hasher(algorithm: str) -> Hash:
         made: Hash = import_module("blake3").blake3()
         return made
     return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def require(expected: Expected, actual: Hash) -> None:
+    """Compare a digest with the expected one.
+
+    Raises:
+        IntegrityError: they differ.
+    """
+    if actual.hexdigest() != expected.value:
+        found = f"{expected.algorithm}:{actual.hexdigest()}"
+        message = f"The content has the digest {found}, not {expected}"
+        raise IntegrityError(message, expected=str(expected), actual=found)
 
 
 def announced(field: Callable[[str], str | None], *, partial: bool) -> Announced:

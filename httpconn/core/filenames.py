@@ -33,7 +33,7 @@ _ENCODED_WORD = re.compile(r"=\?([\w-]+)(?:\*[\w-]*)?\?([bq])\?([^?]*)\?=(?:\s+(
 
 # Characters and names that have a special meaning on some system.
 _SPECIAL = re.compile(r'[<>:"|?*]')
-_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
 
 
 def safe_name(disposition: str | None, url: VettedURL) -> str:
@@ -101,7 +101,7 @@ def _plain(name: str) -> str:
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
     name = "".join(char for char in name if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
     name = _SPECIAL.sub("_", name).lstrip(". ")
-    return _shortened(f"_{name}" if _DEVICE.fullmatch(name) else name).rstrip(". ")
+    return _shortened(f"_{name}" if DEVICE.fullmatch(name) else name).rstrip(". ")
 
 
 def _shortened(name: str) -> str:

@@ -14,8 +14,9 @@ MIN_REMAINING = 32 * 1024 * 1024
 STEP, MAX_AUTOMATIC = 4, 16
 """The connections to add in one step, and the maximum, if the caller does not set the number."""
 
+MAX_TOGETHER = 64  # the maximum of the connections of all downloads of one call, if the caller does not set their number
 MAX_REQUESTED = 64  # the maximum number of segments that a caller can set
-MEASURE_SECONDS = 1.0  # seconds between two measurements of the speed
+MEASURE_SECONDS = 1.0  # seconds between two measurements of several connections; half of it for a single one
 MIN_SECONDS = 2.0  # the remaining seconds below which no connections are added
 MIN_SPEEDUP = 1.1  # the factor by which the last added connections must have raised the speed to add more
 
@@ -143,6 +144,11 @@ class Parallelism(NamedTuple):
     speed: float = 0.0
     is_final: bool = False
 
+    @property
+    def seconds(self) -> float:
+        """Seconds until the next measurement."""
+        return MEASURE_SECONDS if self.connections > 1 else MEASURE_SECONDS / 2
+
     def after(self, speed: float, remaining: int) -> Parallelism:
         """Return the number of connections after a measurement.
 
@@ -160,6 +166,36 @@ class Parallelism(NamedTuple):
         if speed < MIN_SPEEDUP * self.speed:
             return self._replace(is_final=True)
         return Parallelism(min(MAX_AUTOMATIC, self.connections + STEP) if self.connections > 1 else STEP, speed)
+
+
+class SpareConnections:
+    """The connections that the downloads of one call share, in addition to one for each download.
+
+    Args:
+        count: their number.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._lock = threading.Lock()
+
+    @classmethod
+    def beside(cls, downloads: int) -> SpareConnections:
+        """Return the spare connections beside a number of downloads: at least as many as one download can use."""
+        return cls(max(MAX_TOGETHER - downloads, MAX_AUTOMATIC - 1))
+
+    def take(self) -> bool:
+        """Take a connection; return whether one was free."""
+        with self._lock:
+            if self._free <= 0:
+                return False
+            self._free -= 1
+            return True
+
+    def give_back(self) -> None:
+        """Return a connection that :meth:`take` gave."""
+        with self._lock:
+            self._free += 1
 
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, int]]:

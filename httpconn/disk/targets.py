@@ -41,7 +41,7 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         InvalidRequest: the argument is not a path, contains a NUL, or has no encoding on this file system.
         StorageError: the path is a folder or a device, its folder does not exist, or its name is too long.
     """
-    target = _checked_path(path)
+    target = checked_path(path)
     with TranslatedErrors(target):
         kind, real_path = _file_type(target, follow=False), os.fspath(target)
         if kind == stat.S_IFLNK:
@@ -63,13 +63,14 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
         InvalidRequest: as :func:`check_target`.
         StorageError: the path is not a folder.
     """
-    folder = _checked_path(path)
+    folder = checked_path(path)
     with TranslatedErrors(folder):
         _require_folder(os.fspath(folder))
     return folder
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path of the caller as a ``Path``, or raise InvalidRequest. The file system is not used."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InvalidRequest(f"The path of a download must be a str or a Path, not {type(path).__name__}")
     if "\0" in os.fspath(path):

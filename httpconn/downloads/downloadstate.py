@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..core.digests import Expected
 from ..core.requestbuilder import RequestSpec
+from ..core.segments import SpareConnections
 from ..exchange.requeststate import RequestState
 from ..progress import ProgressCallback
 from ..runtime.port import Port
@@ -30,6 +31,7 @@ class DownloadOptions:
         segments: number of connections; None chooses it by speed.
         remote_time: set the modification time of the file to its Last-Modified.
         server_names: ``save_path`` is a folder, and the server chooses the name of the file.
+        spare: further connections that this download shares with others; None for no limit.
     """
 
     save_path: str | os.PathLike[str]
@@ -42,6 +44,7 @@ class DownloadOptions:
     segments: int | None = None
     remote_time: bool = False
     server_names: bool = False
+    spare: SpareConnections | None = None
 
 
 @dataclass(slots=True)

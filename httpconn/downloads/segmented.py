@@ -92,6 +92,7 @@ class SegmentedTransfer:
         self._limit = limit
         self._call = state.request.call if limit == 1 else _with_short_waits(state.request.call)
         self._parallelism = Parallelism(1 if state.options.segments is None else limit)
+        self._spare = state.options.spare if state.options.segments is None else None
         self._plan = SegmentPlan(state.partial.total or 0, [(0, state.partial.size), *state.partial.later_ranges])
         self._first = self._plan.first()
         self._version = _version_of(response, self._plan.total, state.partial.validator)
@@ -157,6 +158,8 @@ class SegmentedTransfer:
             return
         missing = min(self._limit, self._parallelism.connections) - len(self._working)
         for _ in range(missing if self._plan.has_more else 0):
+            if self._spare is not None and not self._spare.take():
+                return
             self._start_worker(workers, port)
 
     async def _tick(self, checkpoints: Repeated) -> None:
@@ -164,7 +167,7 @@ class SegmentedTransfer:
         now = self._port.now()
         self._request.deadline.check(now)
         received = self._report(now)
-        if now - self._measured_at >= segments.MEASURE_SECONDS:
+        if now - self._measured_at >= self._parallelism.seconds:
             speed = (received - self._measured) / (now - self._measured_at)
             self._parallelism = self._parallelism.after(speed, self._plan.total - received)
             self._measured_at, self._measured = now, received
@@ -208,6 +211,8 @@ class SegmentedTransfer:
         except Exception as error:  # noqa: BLE001 - raised again in the flow that waits for the workers
             self._raised.append(error)
         finally:
+            if self._spare is not None and response is None:
+                self._spare.give_back()
             self._working.remove(worker)
             self._event.set()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from ..core import digests
 from ..core.text import decode_text, parse_json
-from ..errors import HTTPConnError
+from ..errors import HTTPConnError, IntegrityError
 from ..hooks import HookRaised
 from ..runtime.port import Port
 from .attempts import perform
@@ -21,6 +22,35 @@ T = TypeVar("T")
 async def fetch_bytes(port: Port, call: Call) -> bytes:
     content = _shared_content(port, call)
     return await perform(port, call, _read_bytes) if content is None else (await content).data
+
+
+class ContentCheck(NamedTuple):
+    """The expected digest and size of a body in memory."""
+
+    digest: digests.Expected | None
+    size: int | None
+
+    async def fetch(self, port: Port, call: Call) -> bytes:
+        """Return the body of a successful response if it has the digest and the size.
+
+        Raises:
+            IntegrityError: the body is another one.
+        """
+        content = await fetch_bytes(port, call)
+        try:
+            await port.blocking(self._verify, content)
+        except IntegrityError as error:
+            error.url = call.spec.url.redacted
+            raise
+        return content
+
+    def _verify(self, content: bytes) -> None:
+        if self.size not in (None, len(content)):
+            raise IntegrityError(f"The content has {len(content)} bytes, not {self.size}")
+        if self.digest is not None:
+            actual = digests.hasher(self.digest.algorithm)
+            actual.update(content)
+            digests.require(self.digest, actual)
 
 
 async def fetch_text(port: Port, call: Call) -> str:

@@ -22,6 +22,8 @@ class Progress:
         url: the URL, redacted.
         path: path of the target.
         failed: whether the download has failed. No event of this download follows.
+        files: for a collection, the number of files that have ended and the number of all files. ``path`` is then the
+            path of the folder, and the other numbers are sums. None for a single file.
     """
 
     received: int
@@ -32,6 +34,7 @@ class Progress:
     url: str
     path: Path
     failed: bool = False
+    files: tuple[int, int] | None = None
 
 
 ProgressCallback = Callable[[Progress], object]

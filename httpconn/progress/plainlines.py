@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from .meter import Progress
+
+MAX_SECONDS = 99 * 86_400
+"""The longest time left that is displayed, in seconds."""
 
 
 class ProgressDisplay(Protocol):
@@ -96,8 +100,22 @@ class Lines:
 def line_of(event: Progress) -> str:
     """Return the progress of a download as a line."""
     total = "" if event.total is None else f" of {megabytes(event.total)}"
-    end = ", done" if event.done else ""
-    return f"{printable(event.path.name)}: {megabytes(event.received)}{total}, {megabytes(event.speed)}/s{end}"
+    end = ", done" if event.done else _time_left(event)
+    return f"{label(event)}: {megabytes(event.received)}{total}, {megabytes(event.speed)}/s{end}"
+
+
+def label(event: Progress) -> str:
+    """Return the name of a download, for a collection with its files that have ended."""
+    files = "" if event.files is None else " {}/{} files".format(*event.files)
+    return f"{printable(event.path.name)}{files}"
+
+
+def _time_left(event: Progress) -> str:
+    """Return the time left of a collection."""
+    if event.files is None or event.total is None or event.speed < 1:
+        return ""
+    seconds = min((event.total - event.received) / event.speed, MAX_SECONDS)
+    return f", {timedelta(seconds=round(seconds))} left"
 
 
 def megabytes(count: float) -> str:

@@ -14,7 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from .meter import EVENT_INTERVAL, Progress
-from .plainlines import Rewinds, line_of, megabytes, printable
+from .plainlines import Rewinds, label, line_of, megabytes, printable
 
 SPARE = 2  # rows of a terminal without bars: the row of the cursor and one row for lines
 NARROW = 70  # Columns of a terminal. A narrower terminal shows only names and percentages.
@@ -119,8 +119,9 @@ class RichBars:
         )  # the terminal may have been resized
         speed = megabytes(event.speed)
         if event.path not in self._tasks:
-            self._tasks[event.path] = self._bars.add_task(printable(event.path.name), total=event.total, speed=speed)
-        self._bars.update(self._tasks[event.path], completed=event.received, total=event.total, speed=speed)
+            self._tasks[event.path] = self._bars.add_task(label(event), total=event.total, speed=speed)
+        task, name = self._tasks[event.path], label(event)
+        self._bars.update(task, description=name, completed=event.received, total=event.total, speed=speed)
         now = self._bars.get_time()
         if now - self._drawn >= EVENT_INTERVAL:
             self._drawn = now

@@ -9,7 +9,7 @@ from typing import Any, Self, TextIO
 from tqdm import tqdm
 
 from .meter import Progress
-from .plainlines import Rewinds, printable
+from .plainlines import Rewinds, label, printable
 
 
 class TqdmBars:
@@ -40,6 +40,7 @@ class TqdmBars:
             if rewind := self._rewinds.line(event):
                 self.say(rewind)
             bar = self._bar(event)
+            bar.set_description(label(event), refresh=False)
             bar.total, bar.n = event.total, event.received
             bar.refresh()
             if event.done:
@@ -58,9 +59,8 @@ class TqdmBars:
 
     def _bar(self, event: Progress) -> Any:
         if event.path not in self._bars:
-            name = printable(event.path.name)
             self._bars[event.path] = tqdm(
-                desc=name, file=self._stream, unit="B", unit_scale=True, dynamic_ncols=True, initial=event.received
+                file=self._stream, unit="B", unit_scale=True, dynamic_ncols=True, initial=event.received
             )
         elif self._attempts[event.path] != event.attempt:
             # Measure the speed of this attempt only, without the bytes of earlier attempts.

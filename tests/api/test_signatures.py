@@ -18,6 +18,7 @@ TWINS = {
     "get_ranges": "async_get_ranges",
     "download": "async_download",
     "download_file": "async_download_file",
+    "download_all": "async_download_all",
     "close": "aclose",
 }
 

@@ -1,0 +1,357 @@
+"""Parsing of manifests: checksum lists, JSON lines, and the index of a model in several files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import quote, unquote, urljoin
+
+from ..errors import InvalidRequest, printable
+from . import digests, headers
+from .filenames import DEVICE, NAME_BYTES
+from .items import Item
+from .urls import URL, vet
+
+MAX_FILES = 1_000_000
+"""Most files of a manifest, and most lines. More lines are an error before any download."""
+
+MAX_LINE = 65_536
+"""Most characters of a line."""
+
+MAX_INDEX = 64 * 1024 * 1024
+"""Most characters of an index, which is one JSON document."""
+
+_TAGGED = re.compile(r"(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]+)")  # BSD, and the --tag of GNU
+_PLAIN = re.compile(r"(\\?)([0-9A-Fa-f]+)(?: [ *]|[ \t]+)(.+)")  # GNU: "*" marks binary mode
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "r": "\r", "\\": "\\"}
+# The algorithm of a plain line follows from its length, unless the name of the manifest is that of a BLAKE list.
+_BY_LENGTH = {2 * size: name for name, size in digests.SIZES.items() if not name.startswith("blake")}
+_BLAKE_NAME = re.compile(r"(?:^|[^a-z0-9])(?:b|blake)([23])b?(?:sums?)?(?:$|[^a-z0-9])")
+_BLAKE = {"2": "blake2b", "3": "blake3"}
+_ALIASES = {"sha2256": "sha256", "sha2384": "sha384", "sha2512": "sha512"}  # as OpenSSL names them
+_DIGEST_KEY = re.compile(r"(sha[-_]?|md|crc|blake|b)\d|ripemd", re.IGNORECASE)
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_OWN = re.compile(r"\.(.*\.)?httpconn-.*", re.IGNORECASE)
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+
+
+class Line(NamedTuple):
+    """The values of a file in a manifest: its line, its path, and all else as in :class:`Item`."""
+
+    number: int
+    path: Any
+    url: Any = None
+    digest: Any = None
+    size: Any = None
+    headers: Any = None
+    mirrors: Any = ()
+
+
+class Source(NamedTuple):
+    """The origin of items, for error messages.
+
+    Attributes:
+        name: name of the manifest.
+        unit: "line" or "item".
+    """
+
+    name: str
+    unit: str = "line"
+
+    def where(self, number: int) -> str:
+        """Return the origin of an item, such as "SHA256SUMS line 3"."""
+        return f"{printable(self.name, 200)} {self.unit} {number}"
+
+    def fail(self, number: int, reason: str) -> NoReturn:
+        """Raise an error that names the manifest and the line."""
+        raise InvalidRequest(f"{self.where(number)}: {reason}")
+
+
+def require_count(lines: int, source: Source) -> None:
+    """Raise an InvalidRequest if a manifest has more than ``MAX_FILES`` lines."""
+    if lines > MAX_FILES:
+        source.fail(MAX_FILES + 1, f"a manifest has at most {MAX_FILES:,} lines; split it")
+
+
+def parse(lines: Iterable[str], source: Source) -> Iterator[Line]:
+    """Yield the files of a manifest in any of its formats.
+
+    Args:
+        lines: the lines with their ends; see :data:`MAX_LINE` and :data:`MAX_FILES`.
+        source: for error messages.
+
+    Raises:
+        InvalidRequest: a line is not valid.
+    """
+    numbered = _filled(lines, source)
+    first = next(numbered, None)
+    if first is None:
+        return
+    if not first[1].startswith("{"):
+        yield from (_sum_line(number, line, source) for number, line in _chain(first, numbered))
+    elif _is_index(first[1]):
+        yield from _index("".join(["\n" * (first[0] - 1), first[1], "\n", *_document(lines)]), source)
+    else:
+        yield from (_json_line(number, line, source) for number, line in _chain(first, numbered))
+
+
+def _chain(first: tuple[int, str], others: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    yield first
+    yield from others
+
+
+def _filled(lines: Iterable[str], source: Source) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line that is neither empty nor a comment."""
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE:
+            source.fail(number, f"a line has at most {MAX_LINE:,} characters")
+        text = line.lstrip("\ufeff \t").rstrip("\r\n")
+        if text and not text.startswith("#"):
+            yield number, text
+
+
+def _sum_line(number: int, line: str, source: Source) -> Line:
+    if match := _TAGGED.fullmatch(line):
+        escaped, algorithm, name, value = match.groups()
+    elif match := _PLAIN.fullmatch(line):
+        escaped, value, name = match.groups()
+        algorithm = _algorithm(value, source)
+    else:
+        source.fail(number, f"not a checksum line: {printable(line, 80)}")
+    if escaped:
+        name = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[0]), name)
+    algorithm = algorithm.lower().replace("-", "")
+    return Line(number, name, digest=f"{_ALIASES.get(algorithm, algorithm)}:{value}")
+
+
+def _algorithm(value: str, source: Source) -> str:
+    """Return the algorithm of a digest, or a text that is not the name of an algorithm."""
+    blake = _BLAKE_NAME.search(re.split(r"[/\\]", source.name.lower())[-1])
+    return _BLAKE[blake[1]] if blake else _BY_LENGTH.get(len(value), f"{len(value) * 4} bits")
+
+
+def _json_line(number: int, line: str, source: Source) -> Line:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        source.fail(number, "not a JSON object")
+    given = {key: value for key, value in values.items() if value is not None}
+    url, path = (given.get(key) for key in ("url", "path"))
+    if not isinstance(url, str | None) or not isinstance(path, str | None) or (url is None and path is None):
+        source.fail(number, 'needs "url" or "path", each a string')
+    found = [f"{key}:{value}" for key, value in given.items() if _DIGEST_KEY.match(key)]
+    try:
+        parsed = [digests.parse(each) for each in [*found, *([given["digest"]] if "digest" in given else ())]]
+    except InvalidRequest as error:
+        source.fail(number, error.message)
+    order = list(digests.SIZES)
+    best = min(parsed, key=lambda each: order.index(each.algorithm), default=None)
+    others = (given.get("size"), given.get("headers"), given.get("mirrors", ()))
+    return Line(number, path, url, None if best is None else str(best), *others)
+
+
+def _is_index(line: str) -> bool:
+    """Whether a first line is, or begins, a JSON document with a weight_map, rather than a line of JSON lines."""
+    try:
+        return "weight_map" in json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+
+
+def _document(lines: Iterable[str]) -> Iterator[str]:
+    size = 0
+    for line in lines:
+        size += len(line)
+        if size > MAX_INDEX:
+            return  # the cut document is not valid
+        yield line
+
+
+def _index(text: str, source: Source) -> Iterator[Line]:
+    try:
+        index = json.loads(text)
+    except json.JSONDecodeError as error:
+        source.fail(error.lineno, f"not valid JSON: {error.msg}")
+    except (ValueError, RecursionError):
+        source.fail(1, "not valid JSON")
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+        source.fail(1, "needs a weight_map from names to files")
+    position, number = 0, 1
+    for name in dict.fromkeys(files.values()):
+        found = max(text.find(json.dumps(name), position), position)
+        number += text.count("\n", position, found)
+        position = found
+        yield Line(number, name)
+
+
+def items_of(lines: Iterable[Line], base_url: URL | None, source: Source) -> Iterator[tuple[int, Item]]:
+    """Yield each file with its line number, after all checks that need no access to the disk.
+
+    Without a base URL, the URL of a file that has only a name is relative, and cannot be downloaded.
+
+    Raises:
+        InvalidRequest: a value is not valid, or the paths collide.
+    """
+    base, names = None if base_url is None else _Base(base_url), Names()
+    for line in lines:
+        try:
+            yield line.number, _item(line, base, names)
+        except InvalidRequest as error:
+            source.fail(line.number, error.message)
+
+
+def _item(line: Line, base: _Base | None, names: Names) -> Item:
+    if not isinstance(line.path, str | os.PathLike | None):
+        raise InvalidRequest("the path must be a str or a Path")
+    path = inner_path(_last_part(str(line.url)) if line.path is None else os.fspath(line.path))
+    names.add(path)
+    url = line.url or quote(path)
+    if base is not None:
+        url = base.join(url) if line.url else base.file(path)
+    mirrors = line.mirrors
+    if not isinstance(mirrors, list | tuple):
+        raise InvalidRequest("mirrors must be a list of URLs")
+    for each in (url, *mirrors) if base is not None or "://" in url else mirrors:
+        vet(each)
+    if mirrors and line.digest is None:
+        raise InvalidRequest("mirrors need a digest, which proves that a mirror holds the same file")
+    if line.size is not None and (type(line.size) is not int or line.size < 0):
+        raise InvalidRequest("size must be a whole number of bytes")
+    headers.check(line.headers)
+    digest = None if line.digest is None else str(digests.parse(line.digest))
+    return Item(url, path, digest, line.size, line.headers, tuple(mirrors))
+
+
+def _last_part(url: str) -> str:
+    return unquote(re.split("[?#]", url, maxsplit=1)[0].rpartition("/")[2])
+
+
+class _Base:
+    """The URL of the folder that the names of a manifest are in. Its query, such as a signature, stays behind them."""
+
+    def __init__(self, url: URL) -> None:
+        vet(url)
+        folder, mark, query = str(url).partition("#")[0].partition("?")
+        self._folder = f"{folder.rstrip('/')}/"
+        self._query = mark + query
+
+    def file(self, path: str) -> str:
+        return f"{self._folder}{quote(path)}{self._query}"
+
+    def join(self, url: str) -> str:
+        return urljoin(self._folder, url)
+
+
+class Names:
+    """The paths of a collection. No two paths may collide on any file system."""
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: dict[str, str] = {}
+
+    def add(self, path: str) -> None:
+        """Add a path.
+
+        Raises:
+            InvalidRequest: the path collides with an earlier one.
+        """
+        key = unicodedata.normalize("NFC", path).casefold()
+        if key in self._files:
+            raise InvalidRequest(f"{printable(path, 100)} appears twice, or differs only in the case of letters")
+        for folder in _folders(path):
+            folder_key = unicodedata.normalize("NFC", folder).casefold()
+            if self._folders.setdefault(folder_key, folder) != folder:
+                raise InvalidRequest(f"the folder {printable(folder, 100)} differs from another only in case")
+            if folder_key in self._files:
+                raise InvalidRequest(f"{printable(folder, 100)} is a file and a folder")
+        if key in self._folders:
+            raise InvalidRequest(f"{printable(path, 100)} is a file and a folder")
+        self._files.add(key)
+
+
+def _folders(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def inner_path(name: str) -> str:
+    """Return a path inside a folder, with "/" between its parts and without empty parts and "." parts.
+
+    Raises:
+        InvalidRequest: the path could lead elsewhere on some system, or is not usable on it.
+    """
+    reason = _why_unsafe(name)
+    if reason is not None:
+        raise InvalidRequest(f"the path {printable(name, 100)!r} {reason}")
+    return "/".join(_parts(name, "/"))
+
+
+def _parts(name: str, separators: str) -> list[str]:
+    return [part for part in re.split(f"[{separators}]", name) if part not in ("", ".")]
+
+
+def _why_unsafe(name: str) -> str | None:
+    parts = _parts(name, r"/\\")
+    if name.startswith(("/", "\\")) or _DRIVE.match(name):
+        return "is absolute"
+    if not parts or name.endswith(("/", "\\", "/.", "\\.")):
+        return "names no file"
+    if any(unicodedata.category(char) in _UNPRINTABLE for char in name):
+        return "contains a control character, or bytes that are not UTF-8"
+    if "\\" in name and os.name == "nt":
+        return "contains a backslash; use / between folders"
+    return next(filter(None, map(_why_unusable, parts)), None)
+
+
+def _why_unusable(part: str) -> str | None:
+    if part == "..":
+        return "leaves the folder"
+    if part.endswith((".", " ")):
+        return "has a part that ends with a dot or a space, which Windows removes"
+    if DEVICE.fullmatch(part):
+        return "contains the name of a device"
+    if _OWN.fullmatch(part):
+        return "contains a name that httpconn uses"
+    return f"has a part of more than {NAME_BYTES} bytes" if len(part.encode()) > NAME_BYTES else None
+
+
+def dump_sums(items: Iterable[Item], source: Source) -> Iterator[str]:
+    """Yield the lines of a checksum list: as GNU writes them, or with tags if the algorithm is not clear.
+
+    Raises:
+        InvalidRequest: an item has no digest.
+    """
+    for number, item in enumerate(items, 1):
+        if item.digest is None:
+            source.fail(number, f"{item.path} has no digest, which a checksum list needs; write JSON lines instead")
+        algorithm, _, value = item.digest.partition(":")
+        path = str(item.path)
+        mark, name = ("\\", path.replace("\\", "\\\\")) if "\\" in path else ("", path)
+        is_plain = not algorithm.startswith("blake")
+        yield f"{mark}{value}  {name}\n" if is_plain else f"{mark}{_TAGS[algorithm]} ({name}) = {value}\n"
+
+
+_TAGS = {"blake2b": "BLAKE2b", "blake3": "BLAKE3"}
+
+
+def dump_json(items: Iterable[Item]) -> Iterator[str]:
+    """Yield the lines of a manifest in JSON lines."""
+    for item in items:
+        values = {
+            "url": str(item.url),
+            "path": item.path,
+            "digest": item.digest,
+            "size": item.size,
+            "headers": None if item.headers is None else dict(item.headers),
+            "mirrors": [str(each) for each in item.mirrors] or None,
+        }
+        yield json.dumps({key: value for key, value in values.items() if value is not None}) + "\n"
