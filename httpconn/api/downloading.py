@@ -53,9 +53,9 @@ class Downloading(Runner):
         Args:
             url: an http or https URL.
             save_path: path of the file. Its folder must exist. With ``filename="server"``, path of the folder.
-            digest: expected digest of the file, such as ``sha256:HEX``. md5, sha1, sha384, sha512, blake2b and blake3 are
-                also supported. Without it, a digest that the server sends is checked (RFC 9530, and the header fields of
-                object stores).
+            digest: expected digest of the file, such as ``sha256:HEX``. md5, sha1, sha384, sha512, blake2b and blake3
+                are also supported. Without it, a digest that the server sends is checked (RFC 9530, and the header
+                fields of object stores).
             mirrors: further URLs of the same file. If a URL fails, the next one is used. Needs ``digest``.
             resume: continue the partial file of an earlier download, and keep the partial file of a failed download.
             refresh: the same as ``existing="refresh"``.

@@ -14,7 +14,7 @@ MIN_REMAINING = 32 * 1024 * 1024
 STEP, MAX_AUTOMATIC = 4, 16
 """The connections to add in one step, and the maximum, if the caller does not set the number."""
 
-MAX_TOGETHER = 64  # the maximum of the connections of all downloads of one call, if the caller does not set their number
+MAX_TOGETHER = 64  # the maximum for all downloads of one call, if the caller does not set the number
 MAX_REQUESTED = 64  # the maximum number of segments that a caller can set
 MEASURE_SECONDS = 1.0  # seconds between two measurements of several connections; half of it for a single one
 MIN_SECONDS = 2.0  # the remaining seconds below which no connections are added
