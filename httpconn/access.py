@@ -59,7 +59,7 @@ class AccessPolicy:
 
     Attributes:
         schemes: the allowed URL schemes (default: "http" and "https").
-        allowed_hosts: the only allowed hosts; empty (the default) allows all hosts.
+        allowed_hosts: the only allowed hosts; None (the default) allows all hosts, and an empty collection none.
         denied_hosts: the denied hosts. They take precedence over ``allowed_hosts``.
         ports: the only allowed ports; None (the default) allows all ports.
         allowed_networks: networks to allow although they are not public, such as an internal network. An address of
@@ -78,7 +78,7 @@ class AccessPolicy:
     """
 
     schemes: Collection[str] = SCHEMES
-    allowed_hosts: Collection[str] = frozenset()
+    allowed_hosts: Collection[str] | None = None
     denied_hosts: Collection[str] = frozenset()
     ports: Collection[int] | None = None
     allowed_networks: Collection[str | Network] = frozenset()
@@ -95,7 +95,8 @@ class AccessPolicy:
         self._set("schemes", self._checked_schemes())
         self._set("ports", self._checked_ports())
         for name in ("allowed_hosts", "denied_hosts"):
-            self._set(name, frozenset(map(_pattern, items_of(self, name, str))))
+            if getattr(self, name) is not None or name == "denied_hosts":
+                self._set(name, frozenset(map(_pattern, items_of(self, name, str))))
         for name in ("allowed_networks", "denied_networks"):
             self._set(name, frozenset(_networks(name, getattr(self, name))))
         if self.allowed_networks and not self.public:
@@ -195,7 +196,7 @@ class AccessPolicy:
             raise AccessDenied("A redirect with a backslash is not allowed", reason="backslash", rule="backslash")
         if self.ports is not None and port not in self.ports:
             raise AccessDenied(f"The port {port} is not allowed", reason="port", rule=f"port {port}")
-        if self.allowed_hosts or self.denied_hosts:
+        if self.allowed_hosts is not None or self.denied_hosts:
             self._judge_host(_normal_host(host.removesuffix(".")))
         if self.judges_addresses and is_literal(host):
             self.judge_address(host, host)
@@ -204,7 +205,7 @@ class AccessPolicy:
         denied = _match(self.denied_hosts, host)
         if denied is not None:
             raise AccessDenied(f"The host {host} is denied", reason="denied host", rule=f"denied host {denied}")
-        if self.allowed_hosts and _match(self.allowed_hosts, host) is None:
+        if self.allowed_hosts is not None and _match(self.allowed_hosts, host) is None:
             raise AccessDenied(f"The host {host} is not allowed", reason="host not allowed", rule="allowed hosts")
 
     def judge_address(self, host: str, address: str) -> None:

@@ -6,6 +6,7 @@ import atexit
 import os
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import httpx
@@ -170,6 +171,17 @@ class HTTPConnection(Fetching, Collections, Downloading, Opening):
     def reuse_client(self, reuse: bool) -> None:
         require(reuse_client=(reuse, bool))
         self._options["reuse_client"] = self._clients.reuse = reuse
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """The retry policy. It can be assigned, also as a number of retries; each new call uses the assigned value."""
+        return self._calls.rules.retries
+
+    @retries.setter
+    def retries(self, retries: RetryPolicy | int) -> None:
+        rules = replace(self._calls.rules, retries=RetryPolicy.of(retries))
+        self._calls = replace(self._calls, rules=rules)
+        self._options["retries"] = retries
 
     def get_sync_client(self) -> httpx.Client:
         """Return the ``httpx.Client`` of the synchronous methods, or a new one with ``reuse_client=False``.

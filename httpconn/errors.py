@@ -41,18 +41,21 @@
         └── DiskFull
 
 The exception in brackets is a second base class. Code that catches the exception of httpx or of the standard library
-therefore catches the error of httpconn too. Every error can be pickled and keeps the underlying exception as
-``__cause__``. It names the URL without credentials and without the values of the query.
+therefore catches the error of httpconn too. Every error can be pickled, and rebuilt with ``type(error)(*error.args)``.
+It keeps the underlying exception as ``__cause__``. It names the URL without credentials and without the values of the
+query.
 """
 
 from __future__ import annotations
 
 import errno as errnos
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import httpx
 
+from .errorbase import PROXY_ADVICE as PROXY_ADVICE
 from .errorbase import Fault, HTTPConnError
+from .errorbase import install as install
 
 __all__ = [
     "AccessDenied",
@@ -97,6 +100,8 @@ __all__ = [
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
 """Statuses after which a retry can succeed. A CDN sends 520 to 527 if it cannot reach the origin server."""
 
+LimitKind = Literal["size", "budget", "ratio"]
+
 _PHRASE = 60
 
 
@@ -135,8 +140,8 @@ class AccessDenied(InvalidRequest):
 
     public_message = "The URL may not be fetched."
 
-    def __init__(self, message: str, *, reason: str = "", rule: str = "", url: str | None = None) -> None:
-        super().__init__(message, url=url)
+    def __init__(self, message: str, reason: str = "", rule: str = "", *, url: str | None = None) -> None:
+        super().__init__(message, reason, rule, url=url)
         self.reason: str = reason
         self.rule: str = rule
 
@@ -180,11 +185,13 @@ class ProxyFailed(TransportError, httpx.ProxyError):
 
     status_code: int | None = None
 
-    def __init__(self, message: str, *, status: int | None = None, retryable: bool | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, *, retryable: bool | None = None) -> None:
         if retryable is None and status is not None:
             retryable = status in TRANSIENT_STATUSES
-        super().__init__(message, retryable=retryable)
+        super().__init__(message, status, retryable=retryable)
         self.status_code = status
+        if status == 407:
+            self.advise(PROXY_ADVICE)
 
 
 class TimedOut(TransportError, httpx.TimeoutException, TimeoutError):
@@ -241,13 +248,18 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 
     _response: Any = None  # an httpx.Response, or an object with a method as_httpx
 
-    def __init__(self, response: Any, *, url: str | None = None) -> None:
-        status = response.status_code
-        text = f"{status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
-        super().__init__(f"The server responded with {text}", url=url, retryable=status in TRANSIENT_STATUSES)
-        self._response = response
+    def __init__(self, response: Any, status: int = 0, *, url: str | None = None) -> None:
+        message = response
+        if not isinstance(response, str):
+            status = response.status_code
+            message = f"The server responded with {status} {printable(response.reason_phrase, _PHRASE)}".rstrip()
+        super().__init__(message, status, url=url, retryable=status in TRANSIENT_STATUSES)
         self.status_code: int = status
-        self._request = response._request if isinstance(response, httpx.Response) else response.request
+        if status == 407:
+            self.advise(PROXY_ADVICE)
+        if not isinstance(response, str):
+            self._response = response
+            self._request = response._request if isinstance(response, httpx.Response) else response.request
 
     @property
     def response(self) -> httpx.Response:
@@ -321,10 +333,26 @@ class InvalidJSON(ResponseError, ValueError):
 
 
 class LimitExceeded(HTTPConnError, ValueError):
-    """The response is larger than allowed: its body, its decoded body or its header."""
+    """The response is larger than allowed: its body, its decoded body or its header.
+
+    Attributes:
+        kind: "size" for a limit of one response, such as ``max_bytes``, "budget" for a :class:`ByteBudget`, "ratio" for
+            ``Limits.max_ratio``.
+        limit: the limit: bytes or header fields, or for "ratio" the decoded bytes for each received byte.
+        received: the number that exceeded the limit: what the server declared or had sent, for "ratio" the decoded
+            bytes. None if it is not known.
+    """
 
     fault: Fault = "caller"
     public_message = "The content of the URL is too large."
+
+    def __init__(
+        self, message: str, kind: LimitKind = "size", limit: int | None = None, received: int | None = None
+    ) -> None:
+        super().__init__(message, kind, limit, received)
+        self.kind: LimitKind = kind
+        self.limit: int | None = limit
+        self.received: int | None = received
 
 
 class HeaderTooLarge(LimitExceeded, httpx.RemoteProtocolError):
@@ -341,8 +369,8 @@ class IntegrityError(HTTPConnError):
 
     public_message = "The content of the URL is not the expected content."
 
-    def __init__(self, message: str, *, expected: str | None = None, actual: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, expected: str | None = None, actual: str | None = None) -> None:
+        super().__init__(message, expected, actual)
         self.expected: str | None = expected
         self.actual: str | None = actual
 
@@ -357,8 +385,8 @@ class StorageError(HTTPConnError, OSError):
     fault: Fault = "upstream"
     public_message = "The content of the URL could not be stored."
 
-    def __init__(self, message: str, *, errno: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message, errno)
         self.errno = errno
 
     def _state(self) -> dict[str, Any]:

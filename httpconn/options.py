@@ -89,6 +89,8 @@ class Timeouts:
         total: the whole call, including redirects, retries and waits (default 300). Downloads have no total by
             default, because ``Limits.min_speed`` bounds them. A download has one if you set it, or if the access
             policy is ``public_internet()``.
+        attempt: one attempt, including its redirects and its body (default None, no limit). Each retry has its
+            own limit, which ``RetryPolicy.timeout_growth`` can lengthen. Waits for a rate limit do not count.
     """
 
     connect: float | None = 10.0
@@ -96,6 +98,7 @@ class Timeouts:
     write: float | None = 30.0
     pool: float | None = None
     total: float | None = 300.0
+    attempt: float | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -184,6 +187,7 @@ class RetryPolicy:
             10 retries a second, and up to 100 at once. If none is left, the error is final. The budget protects a
             failing host from the retries of many calls. Retries after a Retry-After, and retries that continue a body,
             are not counted. None means no limit.
+        timeout_growth: factor by which ``Timeouts.attempt`` is longer in each retry (default 1, no growth).
     """
 
     attempts: int = 3
@@ -195,6 +199,7 @@ class RetryPolicy:
     obey_retry_after: bool = True
     max_retry_after: float = 120.0
     budget: float | None = 0.2
+    timeout_growth: float = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self, "backoff", "budget")
@@ -220,14 +225,19 @@ class RedirectPolicy:
         allow_downgrade: whether to follow a redirect from https to http (default False).
         safe_headers: names of further header fields to send to another origin. By default, these are User-Agent,
             Accept, Accept-Encoding, Accept-Language, Range, If-Range, If-None-Match and If-Modified-Since.
+        ports: the ports that a redirect may lead to: "any" (the default), or "same" for the port of the redirecting
+            URL. "same" also allows a change between http and https on their default ports 80 and 443.
     """
 
     max_hops: int = 20
     allow_downgrade: bool = False
     safe_headers: frozenset[str] = field(default=frozenset())
+    ports: Literal["any", "same"] = "any"
 
     def __post_init__(self) -> None:
         check_fields(self, "max_hops")
+        if self.ports not in ("any", "same"):
+            raise InvalidRequest('RedirectPolicy.ports must be "any" or "same"')
         names = items_of(self, "safe_headers", str)
         object.__setattr__(self, "safe_headers", frozenset(name.lower() for name in names))
 

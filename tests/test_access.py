@@ -101,6 +101,33 @@ def test_a_redirect_out_of_the_allowed_hosts_is_denied() -> None:
     assert caught.value.url == "https://other.example/?a=***"
 
 
+@pytest.mark.parametrize(
+    ("start", "location", "followed"),
+    [
+        ("http://a.example/", b"/b", True),
+        ("http://a.example/", b"http://b.example:80/", True),
+        ("http://a.example:8080/", b"http://b.example:8080/", True),
+        ("http://a.example:8080/", b"https://a.example:8080/", True),
+        ("http://a.example/", b"https://a.example/", True),
+        ("http://a.example/", b"http://a.example:8080/", False),
+        ("http://a.example:8080/", b"http://a.example/", False),
+        ("http://a.example:8080/", b"https://a.example/", False),
+        ("http://a.example/", b"https://a.example:8443/", False),
+        ("https://a.example/", b"https://a.example:22/", False),
+    ],
+)
+def test_a_redirect_can_be_held_to_the_port(start: str, location: bytes, followed: bool) -> None:
+    maker = builder(AccessPolicy())
+    spec = maker.spec(start)
+    assert Trail(RedirectPolicy(), maker).follow(spec, location)
+    strict = Trail(RedirectPolicy(ports="same"), maker)
+    if followed:
+        assert strict.follow(spec, location)
+        return
+    with pytest.raises(errors.RedirectRefused, match="changes the port from"):
+        strict.follow(spec, location)
+
+
 class TestHosts:
     @pytest.mark.parametrize(
         ("pattern", "matches", "others"),
@@ -126,6 +153,11 @@ class TestHosts:
         for host in others:
             assert reason_of(AccessPolicy(allowed_hosts=[pattern]), f"http://{host}/") == "host not allowed"
             assert reason_of(AccessPolicy(denied_hosts=[pattern]), f"http://{host}/") is None
+
+    def test_an_empty_list_allows_no_host(self) -> None:
+        for policy in (AccessPolicy(allowed_hosts=[]), AccessPolicy.public_internet(allowed_hosts=())):
+            for host in ("example.com", "8.8.8.8"):
+                assert reason_of(policy, f"http://{host}/") == "host not allowed"
 
     def test_denied_takes_precedence_over_allowed(self) -> None:
         policy = AccessPolicy(allowed_hosts=["*.example.com"], denied_hosts=["internal.example.com"])
@@ -176,6 +208,11 @@ class TestNetworks:
         assert denial(policy, "10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "fd12::1", "8.8.8.8") is None
         assert denial(policy, "10.2.0.0") == "private network"
         assert denial(policy, "fd13::1") == "unique local network"
+
+    def test_an_empty_list_allows_no_host(self) -> None:
+        for policy in (AccessPolicy(allowed_hosts=[]), AccessPolicy.public_internet(allowed_hosts=())):
+            for host in ("example.com", "8.8.8.8"):
+                assert reason_of(policy, f"http://{host}/") == "host not allowed"
 
     def test_denied_takes_precedence_over_allowed(self) -> None:
         policy = AccessPolicy.public_internet(allowed_networks=["10.0.0.0/8"], denied_networks=["10.1.0.0/16"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import pickle
 
 import httpx
@@ -73,6 +75,31 @@ def test_errors_pickle_with_their_message_and_without_secrets(kind: type[errors.
     assert (again.url, again.attempts, again.elapsed) == (error.url, 3, 1.5)
     assert (again.retryable, again.fault, again.public_message) == (error.retryable, error.fault, error.public_message)
     assert b"secret" not in data
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_task_queues_can_rebuild_an_error_from_its_arguments(kind: type[errors.HTTPConnError]) -> None:
+    error = make(kind)
+    again = kind(*json.loads(json.dumps(error.args)))
+    assert (str(again), again.args, again.retryable) == (str(error), error.args, error.retryable)
+
+
+@pytest.mark.parametrize(
+    ("error", "names"),
+    [
+        (errors.AccessDenied("no", reason="port", rule="port 22"), ["reason", "rule"]),
+        (errors.ProxyFailed("no", status=407), ["status_code"]),
+        (errors.StatusError(httpx.Response(404)), ["status_code", "fault"]),
+        (errors.LimitExceeded("no", "budget", 10, 20), ["kind", "limit", "received"]),
+        (errors.IntegrityError("no", expected="sha256:a", actual="sha256:b"), ["expected", "actual"]),
+        (errors.DiskFull("no", errno=28), ["errno"]),
+    ],
+)
+def test_rebuilt_and_copied_errors_keep_their_attributes(error: errors.HTTPConnError, names: list[str]) -> None:
+    for again in (type(error)(*error.args), copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert [getattr(again, name) for name in names] == [getattr(error, name) for name in names]
+        assert again.args == error.args
+        assert getattr(again, "__notes__", []) == getattr(error, "__notes__", [])
 
 
 def test_a_status_error_keeps_its_status_across_a_pickle() -> None:

@@ -50,9 +50,9 @@ class ByteBudget:
         """
         with self._lock:
             self._used += count
-            over = self._used > self.total
-        if over:
-            raise LimitExceeded(f"The shared budget of {self.total} bytes is used up")
+            used = self._used
+        if used > self.total:
+            raise LimitExceeded(f"The shared budget of {self.total} bytes is used up", "budget", self.total, used)
 
     def __repr__(self) -> str:
         return f"<ByteBudget {self.used} of {self.total} bytes used>"
@@ -81,9 +81,11 @@ class BodyCounter:
         if declared is None:
             return
         if self._max is not None and declared > self._max:
-            raise LimitExceeded(f"The response declares {declared} bytes; {self._max} are allowed")
+            message = f"The response declares {declared} bytes; {self._max} are allowed"
+            raise LimitExceeded(message, "size", self._max, declared)
         if self._budget is not None and declared > self._budget.left:
-            raise LimitExceeded(f"The response declares {declared} bytes; the budget has {self._budget.left} left")
+            message = f"The response declares {declared} bytes; the budget has {self._budget.left} left"
+            raise LimitExceeded(message, "budget", self._budget.total, self._budget.used + declared)
 
     def add_wire(self, count: int) -> None:
         """Count received bytes, without the transfer coding."""
@@ -104,12 +106,12 @@ class BodyCounter:
     def _check_ratio(self, unpacked: int) -> None:
         ratio = self._limits.max_ratio
         if ratio is not None and unpacked > max(self._limits.ratio_grace, ratio * self.wire):
-            raise LimitExceeded(f"The body unpacks to more than {ratio} times its size")
+            raise LimitExceeded(f"The body unpacks to more than {ratio} times its size", "ratio", ratio, unpacked)
 
     def _check_size(self, size: int) -> None:
         """Check one of the two counts. The budget pays for the larger one, so a body without coding is paid once."""
         if self._max is not None and size > self._max:
-            raise LimitExceeded(f"The body is larger than {self._max} bytes")
+            raise LimitExceeded(f"The body is larger than {self._max} bytes", "size", self._max, size)
         if self._budget is not None and size > self._spent:
             grown, self._spent = size - self._spent, size
             self._budget.spend(grown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from ..errors import DeadlineExceeded
+from ..errors import DeadlineExceeded, TimedOut
 
 SLACK = 0.005  # seconds by which a timer may fire too early
 
@@ -16,10 +16,12 @@ class Deadline(NamedTuple):
     Attributes:
         at: the time of a monotonic clock in seconds; None means no deadline.
         total: the seconds of the whole call, for the error message.
+        ends_attempt: whether it is the end of one attempt only. Another attempt may follow.
     """
 
     at: float | None = None
     total: float | None = None
+    ends_attempt: bool = False
 
     @classmethod
     def after(cls, total: float | None, now: float) -> Deadline:
@@ -29,7 +31,7 @@ class Deadline(NamedTuple):
         return other if other.at is not None and (self.at is None or other.at < self.at) else self
 
     def check(self, now: float) -> None:
-        """Check the time left. Raises DeadlineExceeded: the deadline is over."""
+        """Check the time left. Raises TimedOut: the deadline is over."""
         if self.at is not None and now >= self.at:
             raise self.exceeded()
 
@@ -41,7 +43,12 @@ class Deadline(NamedTuple):
         """Return whether a timeout is due to the deadline."""
         return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 
-    def exceeded(self) -> DeadlineExceeded:
+    def later(self, seconds: float) -> Deadline:
+        return self if self.at is None else self._replace(at=self.at + seconds)
+
+    def exceeded(self) -> TimedOut:
+        if self.ends_attempt:
+            return TimedOut(f"The attempt was not done within {self.total:g} seconds")
         return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")
 
 

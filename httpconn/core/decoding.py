@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ClassVar
 
-from ..errors import DecodingError
+from ..errors import DecodingError, install
 
 PIECE = 64 * 1024
 """Bytes that pass from one layer to the next, or into a decompressor, in one step.
@@ -365,9 +365,10 @@ def decoder_for(
 def _layer(token: str, offered: frozenset[str]) -> _Layer:
     kind = _CODINGS.get(token)
     if kind is None or not kind.available():
-        extra = kind and kind.extra
-        advice = f": pip install 'httpconn[{extra}]'" if extra else ""
-        raise DecodingError(f"The content coding {token} cannot be decoded here{advice}")
+        message = f"The content coding {token} cannot be decoded here"
+        if kind is None or kind.extra is None:
+            raise DecodingError(message)
+        raise DecodingError(f"{message}: pip install 'httpconn[{kind.extra}]'").advise(install(kind.extra))
     if "*" not in offered and not any(_CODINGS.get(each) is kind for each in offered):
         raise DecodingError(f"The content coding {token} was not asked for")
     return kind()

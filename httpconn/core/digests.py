@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
-from ..errors import IntegrityError, InvalidRequest
+from ..errors import IntegrityError, InvalidRequest, install
 
 # The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
 SIZES = {"sha512": 64, "blake2b": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
@@ -75,7 +75,8 @@ def parse(text: str) -> Expected:
     if not re.fullmatch(r"[0-9a-f]*", value) or len(value) != 2 * SIZES[algorithm]:
         raise InvalidRequest(f"A {algorithm} digest has {2 * SIZES[algorithm]} hexadecimal digits")
     if algorithm == "blake3" and find_spec("blake3") is None:
-        raise InvalidRequest("A blake3 digest needs the blake3 package: pip install 'httpconn[blake3]'")
+        error = InvalidRequest("A blake3 digest needs the blake3 package: pip install 'httpconn[blake3]'")
+        raise error.advise(install("blake3"))
     return Expected(algorithm, value, "caller")
 
 

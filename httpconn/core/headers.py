@@ -105,6 +105,8 @@ def check_size(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
     """
     count, size = len(fields), sum(map(len, chain.from_iterable(fields)))
     if count > limits.max_headers:
-        raise HeaderTooLarge(f"The response has {count} header fields; {limits.max_headers} are allowed")
+        message, limit = f"The response has {count} header fields", limits.max_headers
+        raise HeaderTooLarge(f"{message}; {limit} are allowed", "size", limit, count)
     if size > limits.max_header_bytes:
-        raise HeaderTooLarge(f"The header of the response has {size} bytes; {limits.max_header_bytes} are allowed")
+        message, limit = f"The header of the response has {size} bytes", limits.max_header_bytes
+        raise HeaderTooLarge(f"{message}; {limit} are allowed", "size", limit, size)

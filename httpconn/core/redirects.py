@@ -8,7 +8,7 @@ from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
 from ..options import RedirectPolicy
 from . import headers
 from .locations import resolve
-from .messages import Origin
+from .messages import DEFAULT_PORTS, Origin
 from .requestbuilder import RequestBuilder, RequestSpec
 
 # 304 concerns a stored response, and 305 and 306 concern proxies. Every request is a GET, so 303 is not special.
@@ -50,7 +50,8 @@ class Trail:
 
         Raises:
             TooManyRedirects: the limit is reached.
-            RedirectRefused: the Location is not an http or https URL, or leads from https to http.
+            RedirectRefused: the Location is not an http or https URL, or leads from https to http or to a port that
+                the policy forbids.
             AccessDenied: the access policy denies the URL.
         """
         following = self._next(spec, location)
@@ -66,6 +67,9 @@ class Trail:
             raise RedirectRefused(f"The redirect leads to an invalid URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
             raise RedirectRefused(f"The redirect falls from https to http: {url.redacted}")
+        if self._policy.ports == "same" and not _keeps_port(spec.url.origin, url.origin):
+            old, new = spec.url.origin.port, url.origin.port
+            raise RedirectRefused(f"The redirect changes the port from {old} to {new}: {url.redacted}")
         self._builder.admit(url)
         return RequestSpec(url, self._carried(spec, url.origin), spec.codings)
 
@@ -73,6 +77,11 @@ class Trail:
         if origin == spec.url.origin or _is_upgrade(spec.url.origin, origin):
             return spec.fields
         return headers.for_other_origin(spec.fields, self._policy.safe_headers)
+
+
+def _keeps_port(old: Origin, new: Origin) -> bool:
+    """Return whether the port stays the same, or follows the scheme from default port to default port."""
+    return old.port == new.port or (DEFAULT_PORTS[old.scheme], DEFAULT_PORTS[new.scheme]) == (old.port, new.port)
 
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:

@@ -54,7 +54,7 @@ class BodyWriter:
         """Write a body that is a range of missing bytes."""
         limit = response.call.max_bytes
         if limit is not None and part.total > limit:
-            raise LimitExceeded(f"The file has {part.total} bytes; the limit is {limit}")
+            raise LimitExceeded(f"The file has {part.total} bytes; the limit is {limit}", "size", limit, part.total)
         response.body.begin()
         await self._port.blocking(self._partial.begin_range, part.total)
         self._partial.add_announced(digests.announced(response.head.field, partial=True))

@@ -19,6 +19,8 @@ from .requeststate import Call, OpenResponse, RequestState, set_request
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
+# Without any handler, logging would print the retries on stderr.
+logger.addHandler(logging.NullHandler())
 
 Consume = Callable[[OpenResponse], Awaitable[T]]
 
@@ -39,6 +41,8 @@ async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> 
         state.attempts += 1
         state.failures += 1
         state.made_progress = judged = False
+        seconds = state.call.timeouts.attempt
+        state.attempt_deadline = state.deadline if seconds is None else state.end_of_attempt(seconds, port.now())
         try:
             response = await _follow(port, state)
             # If no attempt follows a retryable status, the caller gets the response.
@@ -108,7 +112,8 @@ async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, w
     state.describe(error, port.now())
     state.call.rules.counters.of(state.origin.host).retries += 1
     url = state.call.spec.url.redacted
-    logger.info("Attempt %d for %s failed; the next attempt starts in %.2f s", state.attempts, url, wait)
+    cause = f"{type(error).__name__}: {error.message}"
+    logger.warning("Attempt %d for %s failed (%s); the next starts in %.2f s", state.attempts, url, cause, wait)
     for hook in state.call.rules.hooks.retry:
         await port.notify(hook, RetryEvent(url, state.attempts, error, wait))
 
@@ -146,7 +151,7 @@ def _body(port: Port, exchange: Exchange, state: RequestState, spec: RequestSpec
     return Body(
         port,
         exchange,
-        state.deadline,
+        state.attempt_deadline,
         codings=spec.codings,
         limits=call.rules.limits,
         max_bytes=call.max_bytes,
@@ -162,16 +167,19 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
     if call.rules.rates is not None:
         waiting = wait_for_rate_limit(port, call.rules.rates, spec.url.origin.host, state.deadline)
         if waiting is not None:
+            started_at = port.now()
             await waiting
+            # The wait is not the server's fault.
+            state.attempt_deadline = state.deadline.sooner(state.attempt_deadline.later(port.now() - started_at))
     request = state.request = call.rules.builder.build(spec)
-    state.deadline.check(port.now())
+    state.attempt_deadline.check(port.now())
     call.rules.counters.of(spec.url.origin.host).requests += 1
     try:
-        exchange = await port.send(request, call.timeouts, state.deadline)
+        exchange = await port.send(request, call.timeouts, state.attempt_deadline)
     except HTTPConnError as error:
         set_request(error, request)
-        if isinstance(error, TimedOut) and state.deadline.ended(error, port.now()):
-            exceeded = state.deadline.exceeded()
+        if isinstance(error, TimedOut) and state.attempt_deadline.ended(error, port.now()):
+            exceeded = state.attempt_deadline.exceeded()
             set_request(exceeded, request)
             raise exceeded from error
         raise

@@ -81,8 +81,8 @@ def _use(port: Port, state: RequestState, record: Record) -> Content:
 def _not_stored(state: RequestState) -> StatusError:
     """Return the error for ``only-if-cached`` (RFC 9111 section 5.2.1.7)."""
     request = state.call.rules.builder.build(state.call.spec)
-    error = StatusError(Response(request, Head(504, b"Gateway Timeout", b"", [], {})))
-    error.message = "504: the cache has no usable response, and only-if-cached forbids a request"
+    error = StatusError("504: the cache has no usable response, and only-if-cached forbids a request", 504)
+    error._request, error._response = request, Response(request, Head(504, b"Gateway Timeout", b"", [], {}))
     error.retryable = False
     return error
 

@@ -99,7 +99,7 @@ async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.C
     """Append a range to the partial body."""
     limit, content = response.call.max_bytes, partial.content
     if limit is not None and part.total > limit:
-        raise LimitExceeded(f"The body has {part.total} bytes; {limit} are allowed")
+        raise LimitExceeded(f"The body has {part.total} bytes; {limit} are allowed", "size", limit, part.total)
     try:
         if part.length:
             response.body.begin()

@@ -49,7 +49,7 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
     match decide(wanted, range_head(response, range_requested=True)):
         case Part(length, total):
             if max_bytes is not None and total > max_bytes:
-                raise LimitExceeded(f"The file has {total} bytes; {max_bytes} are allowed")
+                raise LimitExceeded(f"The file has {total} bytes; {max_bytes} are allowed", "size", max_bytes, total)
             _, content = await read_whole(response)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")

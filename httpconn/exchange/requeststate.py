@@ -21,9 +21,12 @@ from ..core.retrybudget import RetryBudget
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
 from ..hooks import Hooks
-from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
+from ..options import MAX_SECONDS, Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..runtime.port import Exchange, Port
 from .body import PARTIAL, Body, expected_length
+
+_MAX_GROWTHS = 40
+"""Retries that lengthen the limit of an attempt. More could overflow a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class RequestState:
         made_progress: the attempt that failed made progress.
         budget_used_up: the retry was not made, because the retry budget of the host is used up.
         stored_redirects: number of redirects that were followed from the cache.
+        attempt_deadline: the end of the current attempt, at the latest ``deadline``.
     """
 
     call: Call
@@ -97,6 +101,7 @@ class RequestState:
     made_progress: bool = False
     budget_used_up: bool = False
     stored_redirects: int = 0
+    attempt_deadline: Deadline = Deadline()  # noqa: RUF009 - immutable
 
     @classmethod
     def of(cls, call: Call, now: float) -> RequestState:
@@ -104,6 +109,12 @@ class RequestState:
         if shared.at is not None:
             deadline = deadline.sooner(shared)
         return cls(call, call.spec.url, now, deadline, progress_at=now)
+
+    def end_of_attempt(self, seconds: float, now: float) -> Deadline:
+        """Return the end of an attempt that starts now. ``seconds`` limits the first attempt."""
+        growth = self.call.rules.retries.timeout_growth ** min(self.failures - 1, _MAX_GROWTHS)
+        seconds = min(MAX_SECONDS, seconds * growth)
+        return self.deadline.sooner(Deadline(now + seconds, seconds, ends_attempt=True))
 
     def record_progress(self, size: int, now: float) -> None:
         """Reset the count of failures if the failed attempt received new bytes at ``Limits.min_speed`` or faster.

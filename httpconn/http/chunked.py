@@ -107,12 +107,12 @@ class ChunkedDecoder:
         # Extensions are ignored (section 7.1.1). The limits stop a server that sends extensions without end.
         self._excess = max(0, self._excess + length - size)
         if length > MAX_EXTENSION or self._excess > MAX_EXCESS:
-            raise HeaderTooLarge("The chunk extensions of the response are too large")
+            raise _excessive(MAX_EXTENSION if length > MAX_EXTENSION else MAX_EXCESS, max(length, self._excess))
 
     def _hold(self, line: bytes) -> None:
         match = _size_line_begun(line)
         if match is not None and len(match[1] or b"") > MAX_EXTENSION:
-            raise HeaderTooLarge("The chunk extensions of the response are too large")
+            raise _excessive(MAX_EXTENSION, len(match[1]))
         if match is None or match.end() < len(line):
             raise ProtocolError("the body has a chunk without a valid size, extension or end")
         self._pending = line
@@ -126,3 +126,7 @@ class ChunkedDecoder:
             if read_fields(section) is None:
                 raise ProtocolError("the trailer section of the body is malformed")
         return True
+
+
+def _excessive(limit: int, received: int) -> HeaderTooLarge:
+    return HeaderTooLarge("The chunk extensions of the response are too large", "size", limit, received)

@@ -105,6 +105,6 @@ class FieldBlock:
         if not self._begins(block):
             raise ProtocolError("the received bytes are not an HTTP/1 message")
         if fields > self._max_fields:
-            raise HeaderTooLarge("The response has too many header fields")
+            raise HeaderTooLarge("The response has too many header fields", "size", self._max_fields, fields)
         if len(block) > self._max_bytes:
-            raise HeaderTooLarge("The header of the response is too large")
+            raise HeaderTooLarge("The header of the response is too large", "size", self._max_bytes, len(block))

@@ -273,7 +273,8 @@ class HTTP11Connection:
         if self._interim > MAX_INTERIM_RESPONSES:
             raise ProtocolError(f"more than {MAX_INTERIM_RESPONSES} interim responses, the last with {head.status}")
         if self._interim_bytes > self._max_header_bytes:
-            raise HeaderTooLarge("The interim responses are too large")
+            limit, received = self._max_header_bytes, self._interim_bytes
+            raise HeaderTooLarge("The interim responses are too large", "size", limit, received)
 
     def _begin_body(self, status: int, framing: Framing, data: bytes) -> None:
         """Choose the framing of the body by the rules of RFC 9112 section 6.3, in their order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from ipaddress import IPv4Address, ip_address
 
-from ..errors import ProxyFailed
+from ..errors import PROXY_ADVICE, ProxyFailed
 
 __all__ = ["Credentials", "handshake"]
 
@@ -52,7 +52,7 @@ def handshake(host: str, port: int, credentials: Credentials | None) -> Handshak
         yield from _authenticate(*credentials)
     elif method == _NONE_ACCEPTED:
         demand = "requires credentials" if credentials is None else "offers no supported authentication method"
-        raise ProxyFailed(f"The SOCKS5 proxy {demand}", retryable=False)
+        raise ProxyFailed(f"The SOCKS5 proxy {demand}", retryable=False).advise(PROXY_ADVICE)
     elif method != _NO_AUTHENTICATION:
         raise ProxyFailed("The SOCKS5 proxy chose an authentication method that was not offered", retryable=False)
     yield from _connect(_address(host) + port.to_bytes(2, "big"))
@@ -67,7 +67,8 @@ def _authenticate(user: bytes, password: bytes) -> Handshake:
     request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
     _, status = yield request, 2
     if status:
-        raise ProxyFailed("The SOCKS5 proxy rejected the user name or the password", retryable=False)
+        refused = "The SOCKS5 proxy rejected the user name or the password"
+        raise ProxyFailed(refused, retryable=False).advise(PROXY_ADVICE)
 
 
 def _connect(destination: bytes) -> Handshake:

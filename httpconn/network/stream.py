@@ -12,13 +12,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import (
-    ConnectFailed,
-    ConnectTimedOut,
     HTTPConnError,
     InvalidRequest,
     ReadFailed,
     ReadTimedOut,
-    TLSFailed,
     WriteFailed,
     WriteTimedOut,
 )
@@ -28,7 +25,7 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
 from .filling import FILL_TIME, BufferFill
 from .security import Security
-from .tlsstream import TLSStream
+from .tlsstream import TLSStream, handshake_failed
 
 BURST = 1024 * 1024  # bytes after which other tasks run, even if the socket has more
 FILL_WAIT = 0.1  # longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far
@@ -376,13 +373,3 @@ class SocketStream:
 def translated(error: Exception, slow: type[HTTPConnError], broken: type[HTTPConnError]) -> HTTPConnError:
     """Return an error of httpconn for an exception of the system: ``slow`` for a timeout, else ``broken``."""
     return (slow if isinstance(error, TimeoutError) else broken)(str(error) or type(error).__name__)
-
-
-def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
-    """Return an error of httpconn for a failed TLS handshake."""
-    if isinstance(error, TimeoutError):
-        return ConnectTimedOut(f"{host} did not finish the TLS handshake in time")
-    if isinstance(error, ssl.SSLEOFError):
-        return TLSFailed(f"{host} ended the connection during the TLS handshake")
-    kind = TLSFailed if isinstance(error, ssl.SSLError) else ConnectFailed
-    return kind(f"The TLS handshake with {host} failed: {error}")

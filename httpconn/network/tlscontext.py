@@ -13,7 +13,7 @@ from pathlib import Path
 
 import certifi
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, install
 from ..runtime.forking import in_child
 
 Certificate = str | tuple[str, str] | tuple[str, str, str]
@@ -196,7 +196,8 @@ def _truststore_context() -> ssl.SSLContext:
     try:
         import truststore
     except ImportError as error:
-        raise InvalidRequest("verify='system' needs the truststore package: install httpconn[truststore]") from error
+        missing = InvalidRequest("verify='system' needs the truststore package: pip install 'httpconn[truststore]'")
+        raise missing.advise(install("truststore")) from error
     context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return context
 

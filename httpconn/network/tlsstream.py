@@ -9,12 +9,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..errors import ConnectFailed, ConnectTimedOut, HTTPConnError, TLSFailed
+
 _MAX_PLAIN = 4 * 2**14  # limit of the bytes that one call encrypts: four records of the largest size
 
 _MAX_ENCRYPTED = 4 * (5 + 2**14 + 256)
 """Limit of the bytes that one call decrypts: four records with header and expansion (RFC 8446 section 5.2)."""
 
 _NOTHING = memoryview(b"")
+
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
+"""Codes of OpenSSL for a chain that ends at an unknown authority (X509_V_ERR_...)."""
+
+_AUTHORITY_ADVICE = (
+    "The certificate comes from an authority that is not trusted here, such as that of a company's proxy or a test"
+    ' server. Trust it: verify="/path/to/authority.pem", the variable SSL_CERT_FILE, or verify="system" if the system'
+    " trusts it."
+)
 
 
 class TLSStream:
@@ -149,3 +160,16 @@ class TLSStream:
                 raise
         if isinstance(self._under, TLSStream):
             self._under.send(_NOTHING)
+
+
+def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
+    """Return an error of httpconn for a failed TLS handshake."""
+    if isinstance(error, TimeoutError):
+        return ConnectTimedOut(f"{host} did not finish the TLS handshake in time")
+    if isinstance(error, ssl.SSLEOFError):
+        return TLSFailed(f"{host} ended the connection during the TLS handshake")
+    kind = TLSFailed if isinstance(error, ssl.SSLError) else ConnectFailed
+    failed = kind(f"The TLS handshake with {host} failed: {error}")
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _UNKNOWN_AUTHORITY:
+        failed.advise(_AUTHORITY_ADVICE)
+    return failed

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, install
 from .plainlines import Lines, ProgressDisplay
 
 Bars = Callable[[TextIO], AbstractContextManager[ProgressDisplay]]
@@ -27,7 +27,7 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``cli`` is not installed.
     """
-    with _display(stream, _rich, "rich: pip install 'httpconn[cli]'") as display:
+    with _display(stream, _rich, "rich", "cli") as display:
         yield display
 
 
@@ -41,12 +41,12 @@ def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``tqdm`` is not installed.
     """
-    with _display(stream, _tqdm, "tqdm: pip install 'httpconn[tqdm]'") as display:
+    with _display(stream, _tqdm, "tqdm", "tqdm") as display:
         yield display
 
 
 @contextmanager
-def _display(stream: TextIO | None, bars: Bars, extra: str) -> Iterator[ProgressDisplay]:
+def _display(stream: TextIO | None, bars: Bars, package: str, extra: str) -> Iterator[ProgressDisplay]:
     stream = stream or sys.stderr
     if stream is None:  # stderr is None under some supervisors
         with open(os.devnull, "w") as nothing:
@@ -57,7 +57,8 @@ def _display(stream: TextIO | None, bars: Bars, extra: str) -> Iterator[Progress
         try:
             display = bars(stream)
         except ImportError as error:
-            raise InvalidRequest(f"A progress bar needs {extra}") from error
+            missing = InvalidRequest(f"A progress bar needs {package}: pip install 'httpconn[{extra}]'")
+            raise missing.advise(install(extra)) from error
         with display as entered:
             yield entered
 

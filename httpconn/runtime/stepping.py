@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from ..errors import TransportError
+from .events import running_asyncio
+
+_BLOCKED = (
+    "This synchronous call ran inside a running event loop and blocked it, also for a server in the same loop."
+    " Await the asynchronous method, such as async_get_bytes."
+)
 
 T = TypeVar("T")
 
@@ -21,5 +30,14 @@ def run_sync(coro: Coroutine[Any, Any, T]) -> T:
         coro.send(None)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+    except TransportError as error:
+        if _blocks_event_loop():
+            error.advise(_BLOCKED)
+        raise
     coro.close()
     raise RuntimeError("The coroutine suspended, which synchronous code does not support")
+
+
+def _blocks_event_loop() -> bool:
+    trio = sys.modules.get("trio")
+    return running_asyncio() is not None or (trio is not None and trio.lowlevel.in_trio_run())

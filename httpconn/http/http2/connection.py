@@ -264,7 +264,8 @@ class HTTP2Connection:
         self._block_size += len(payload)
         limit = self._reader.max_block
         if self._block_size > limit:
-            error = HeaderTooLarge(f"The server sends a header of more than {limit:,} bytes")
+            message = f"The server sends a header of more than {limit:,} bytes"
+            error = HeaderTooLarge(message, "size", limit, self._block_size)
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, error)
         if flags & frames.END_HEADERS:
             self._only = None

@@ -223,4 +223,6 @@ def _malformed(fault: str) -> StreamFault:
 
 def _too_large(count: int, size: int, max_fields: int, max_bytes: int) -> HTTPConnError:
     allowed = f"{max_fields:,} and {max_bytes:,} are allowed"
-    return HeaderTooLarge(f"The header of the response has {count:,} fields and {size:,} bytes; {allowed}")
+    message = f"The header of the response has {count:,} fields and {size:,} bytes; {allowed}"
+    limit, received = (max_fields, count) if count > max_fields else (max_bytes, size)
+    return HeaderTooLarge(message, "size", limit, received)

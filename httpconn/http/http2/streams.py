@@ -132,7 +132,7 @@ class Stream:
             raise _malformed(f"has more than {MAX_INTERIM_RESPONSES} interim responses before it")
         if self.interim_size > max_size:
             message = f"The interim responses have headers of more than {max_size:,} bytes"
-            raise StreamFault(ErrorCode.CANCEL, HeaderTooLarge(message))
+            raise StreamFault(ErrorCode.CANCEL, HeaderTooLarge(message, "size", max_size, self.interim_size))
 
     def expects(self, length: int) -> bool:
         """Return whether a DATA frame of this length without flags breaks no rule and needs no other check."""
