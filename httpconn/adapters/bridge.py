@@ -21,9 +21,6 @@ def take_over(request: Request, made: httpx.Request) -> None:
 
     Args:
         made: the same request as the hooks left it.
-
-    Raises:
-        InvalidRequest: a hook changed the URL, or set a header field that callers cannot set.
     """
     if made.url != httpx.URL(request.url):
         raise InvalidRequest("An event hook cannot change the URL of a request")

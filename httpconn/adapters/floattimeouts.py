@@ -47,11 +47,7 @@ def float_timeouts(waits: AttemptTimeouts) -> dict[str, FloatTimeout | None]:
 
 
 def attempt_timeouts_of(timeouts: object) -> AttemptTimeouts:
-    """Return the timeouts of an attempt from the request extension ``timeout``.
-
-    Raises:
-        MalformedRequest: it is not a mapping of phases to seconds or None.
-    """
+    """Return the timeouts of an attempt from the request extension ``timeout``."""
     if not isinstance(timeouts, Mapping):
         raise MalformedRequest(f"The extension timeout must be a mapping, not {type(timeouts).__name__}")
     at, seconds = math.inf, dict[str, float | None]()

@@ -18,12 +18,7 @@ from .library import HTTPX, Library
 
 
 def request_of(request: Any, library: Library = HTTPX) -> Request:
-    """Return the request of a library as a plain one.
-
-    Raises:
-        httpx.UnsupportedProtocol: its URL is not http or https.
-        MalformedRequest: an extension has a wrong type.
-    """
+    """Return the request of a library as a plain one."""
     extensions = request.extensions
     origin = origin_of(request.url)
     target, name, trace = (extensions.get(key) for key in ("target", "sni_hostname", "trace"))

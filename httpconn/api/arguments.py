@@ -242,11 +242,7 @@ def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool
 
 
 def bandwidth_of(rate: float | None) -> Bandwidth | None:
-    """Return the limit for a rate in bytes per second, or None.
-
-    Raises:
-        InvalidRequest: the rate is not a positive number.
-    """
+    """Return the limit for a rate in bytes per second, or None."""
     if rate is None:
         return None
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= MAX_COUNT:
@@ -259,9 +255,6 @@ def require(**given: tuple[object, Any]) -> None:
 
     Args:
         given: the value and the expected type of each option.
-
-    Raises:
-        InvalidRequest: a value has another type.
     """
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):

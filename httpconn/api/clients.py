@@ -186,9 +186,6 @@ def _require_guarded(option: str, transport: object, access: AccessPolicy) -> No
     """Require that a caller's transport checks addresses if the access policy does.
 
     The attribute ``access`` of the transport shows its policy.
-
-    Raises:
-        InvalidRequest: the transport does not check addresses, or less strictly.
     """
     if transport is None or not access.judges_addresses:
         return

@@ -32,11 +32,7 @@ def _snapshot(value: Any) -> Any:
 
 
 def picklable(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as a dict for pickling.
-
-    Raises:
-        InvalidRequest: an option cannot be pickled. The message names it.
-    """
+    """Return the options as a dict for pickling."""
     for name, value in options.items():
         try:
             pickle.dumps(value)

@@ -72,11 +72,7 @@ class BodyCounter:
         self._spent = 0
 
     def expect(self, declared: int | None) -> None:
-        """Set the declared length of the body, or None.
-
-        Raises:
-            LimitExceeded: the declared length is over a limit. No byte of the body is read.
-        """
+        """Set the declared length of the body, or None."""
         self._declared = declared
         if declared is None:
             return
@@ -150,11 +146,7 @@ class SpeedFloor:
         self._waited += waited
 
     def check(self) -> None:
-        """Check the speed of a full window. Call this before a receive, so that no received byte is lost.
-
-        Raises:
-            TooSlow: the speed was below the minimum.
-        """
+        """Check the speed of a full window. Call this before a receive, so that no received byte is lost."""
         if self._waited < self._window:
             return
         if self._count < self._floor * self._waited:
@@ -166,9 +158,6 @@ def declared_length(value: str | None, transfer_encoding: str | None) -> int | N
     """Return the Content-Length of a response (RFC 9110 section 8.6), or None if it has none that applies.
 
     Transfer-Encoding overrides it (RFC 9112 section 6.3, rule 3).
-
-    Raises:
-        ProtocolError: the value is not a number, or is a list of different numbers.
     """
     if value is None or transfer_encoding is not None:
         return None

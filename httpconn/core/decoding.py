@@ -348,9 +348,6 @@ def decoder_for(
         content_encoding: the value of the field, with several lines joined by commas; see :func:`codings_of`.
         offered: the codings in the request's Accept-Encoding, in lower case.
         on_intermediate: see :class:`Decoder`.
-
-    Raises:
-        DecodingError: there are more than two codings, or a coding cannot be decoded or was not requested.
     """
     if content_encoding is None:
         return None

@@ -10,11 +10,7 @@ _MAX_LENGTH_OCTETS = 4
 
 
 def public_key_info(certificate: bytes) -> bytes:
-    """Return the SubjectPublicKeyInfo of a certificate (RFC 5280 section 4.1.2.7) in DER, with tag and length.
-
-    Raises:
-        ValueError: the bytes are not a certificate in DER.
-    """
+    """Return the SubjectPublicKeyInfo of a certificate (RFC 5280 section 4.1.2.7) in DER, with tag and length."""
     first, end = _element(certificate, 0, len(certificate), SEQUENCE)
     if end != len(certificate):
         raise ValueError("Bytes follow the certificate")

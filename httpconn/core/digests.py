@@ -59,11 +59,7 @@ class Hash(Protocol):
 
 
 def parse(text: str) -> Expected:
-    """Parse a caller's ``algorithm:hex``, such as ``sha256:9f86d0...``.
-
-    Raises:
-        InvalidRequest: the text has another form, or its algorithm is unknown or not installed.
-    """
+    """Parse a caller's ``algorithm:hex``, such as ``sha256:9f86d0...``."""
     if not isinstance(text, str):
         raise InvalidRequest(f"A digest must be a str, not {type(text).__name__}")
     name, _, value = text.partition(":")

@@ -62,11 +62,7 @@ def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
 
 
 def check_changed(before: Iterable[tuple[bytes, bytes]], after: Iterable[tuple[bytes, bytes]]) -> None:
-    """Check the fields that an event hook added or changed. There must be one Host.
-
-    Raises:
-        InvalidRequest: see :func:`check`.
-    """
+    """Check the fields that an event hook added or changed. There must be one Host."""
     known = {(name.lower(), value) for name, value in before}
     hosts = 0
     for name, value in after:
@@ -98,11 +94,7 @@ def for_other_origin(fields: Fields, safe: frozenset[str]) -> Fields:
 
 
 def check_size(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Check the header of a response against the limits.
-
-    Raises:
-        HeaderTooLarge: the header has too many fields or too many bytes.
-    """
+    """Check the header of a response against the limits."""
     count, size = len(fields), sum(map(len, chain.from_iterable(fields)))
     if count > limits.max_headers:
         message, limit = f"The response has {count} header fields", limits.max_headers

@@ -23,9 +23,6 @@ def check_host(host: str) -> str:
     A name has letters, digits, hyphens and underscores after IDNA 2008 (RFC 5891). IDNA 2008 maps only the case; the
     mappings of UTS 46, which turn some characters into digits or dots, are refused. An IPv4 address must have its
     usual form. Other forms that some resolvers accept (``127.1``, ``0x7f.1``, ``017700000001``) are refused.
-
-    Raises:
-        InvalidURL: the host has none of these forms.
     """
     if host.startswith("["):
         return _ipv6(host)

@@ -166,9 +166,6 @@ def conditions(known: str | None, modified: float) -> Fields:
     Args:
         known: the result of :func:`version`, or None.
         modified: the modification time in seconds since the epoch. It is used if ``known`` is None.
-
-    Raises:
-        InvalidRequest: ``known`` is neither an ETag nor a date.
     """
     if known is None:
         return ((b"If-Modified-Since", formatdate(modified, usegmt=True).encode("ascii")),)

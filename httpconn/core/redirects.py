@@ -16,11 +16,7 @@ STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 
 def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the Location of a redirect, or None if it has none. Identical fields count as one.
-
-    Raises:
-        RedirectRefused: there are several fields with different values.
-    """
+    """Return the Location of a redirect, or None if it has none. Identical fields count as one."""
     values = locations_of(fields)
     if len(values) > 1:
         raise RedirectRefused(f"The redirect has {len(values)} Location fields with different values")

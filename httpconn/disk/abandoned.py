@@ -74,11 +74,7 @@ class AbandonedFiles:
 
 
 def read_blocks(file: OpenFile, start: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes of an open file from ``start`` to ``end`` in blocks.
-
-    Raises:
-        OSError: the file ends before ``end``.
-    """
+    """Yield the bytes of an open file from ``start`` to ``end`` in blocks."""
     while start < end:
         block = system.read_at(file.fileno(), start, min(_BLOCK, end - start))
         if not block:

@@ -44,9 +44,6 @@ def lock(descriptor: int) -> bool:
 
     Returns:
         False if the file system has no locks.
-
-    Raises:
-        InUse: another open file has the lock, in this process or another.
     """
     if sys.platform == "win32":
         return False

@@ -181,12 +181,7 @@ class OpenResponse:
         return self.body.wire_bytes + self.continued_bytes
 
     def require_content(self) -> None:
-        """Check that the response is a success, and the whole file if the request had no Range.
-
-        Raises:
-            StatusError: the status is not 2xx.
-            ProtocolError: the response holds a part of the file, and the request had no Range.
-        """
+        """Check that the response is a success, and the whole file if the request had no Range."""
         head = self.head
         if not 200 <= head.status < 300:
             raise StatusError(self.without_body)

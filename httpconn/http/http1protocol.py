@@ -127,9 +127,6 @@ class HTTP11Connection:
 
         The ``headers`` declare the framing of the body: Content-Length, ``Transfer-Encoding: chunked``, or no body.
         A Proxy-Authorization is sent only with an absolute target, which only a proxy receives.
-
-        Raises:
-            MalformedRequest: the method, the target or a field is invalid, or the connection is not reusable.
         """
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
@@ -147,9 +144,6 @@ class HTTP11Connection:
         """Begin a CONNECT request, and return its encoded head. In the tunnel, the client sends first.
 
         See RFC 9110 section 9.3.6.
-
-        Raises:
-            MalformedRequest: the authority or a field is invalid, or the connection is not reusable.
         """
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
@@ -178,11 +172,7 @@ class HTTP11Connection:
         return data
 
     def end_body(self) -> bytes:
-        """Encode the end of the request body.
-
-        Raises:
-            MalformedRequest: the body is shorter than the declared Content-Length.
-        """
+        """Encode the end of the request body."""
         if self._unsent is None:
             self._unsent = 0
             return b"0\r\n\r\n"

@@ -146,12 +146,7 @@ class Guard:
         return is_own(inner) and not any(inner in network for network in self._own_loopback)
 
     def judge_peer(self, host: str, checked: Address, sock: socket.socket) -> None:
-        """Check the peer address of a connection.
-
-        Raises:
-            AccessDenied: the peer is forbidden, or is not the address that was checked before.
-            ConnectFailed: the connection is closed already.
-        """
+        """Check the peer address of a connection."""
         if not self._access.judges_addresses:
             return
         try:

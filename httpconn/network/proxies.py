@@ -146,11 +146,7 @@ def checked_proxy(given: ProxyLike) -> Proxy:
 
 
 def proxy_of(variable: Variable) -> Proxy:
-    """Return the proxy that a variable names. A host without a scheme means an http proxy.
-
-    Raises:
-        InvalidRequest: as for :func:`checked_proxy`; the message names the variable.
-    """
+    """Return the proxy that a variable names. A host without a scheme means an http proxy."""
     url = variable.value if "://" in variable.value else f"http://{variable.value}"
     try:
         return Proxy(url)
@@ -159,11 +155,7 @@ def proxy_of(variable: Variable) -> Proxy:
 
 
 def require_trusted(access: AccessPolicy) -> None:
-    """Require that the access policy allows a proxy, which resolves names itself and hides the addresses of servers.
-
-    Raises:
-        InvalidRequest: the policy checks addresses and does not set ``trusted_proxy``.
-    """
+    """Require that the access policy allows a proxy, which resolves names itself and hides the addresses of servers."""
     if access.judges_addresses and not access.trusted_proxy:
         raise InvalidRequest(
             "proxy: the access policy cannot check the addresses behind a proxy; set trusted_proxy=True to allow it"

@@ -40,11 +40,7 @@ class _Source:
         return self.path.split(os.pathsep) if self.option == "SSL_CERT_DIR" else [self.path]
 
     def stamp(self) -> Stamp:
-        """Return a value that changes with the file or a folder. Some folders of a list may be missing, but not all.
-
-        Raises:
-            InvalidRequest: the path cannot be read.
-        """
+        """Return a value that changes with the file or a folder. Some folders of a list may be missing, but not all."""
         present = [path for path in self.paths if os.path.exists(path)]
         try:
             return tuple(map(_stamp_of, present or self.paths))
@@ -149,9 +145,6 @@ def recipe_of(
         trust_env: whether the variables of ``AUTHORITIES`` and SSLKEYLOGFILE count.
         http2: whether the context offers HTTP/2.
         environ: the environment.
-
-    Raises:
-        InvalidRequest: an option has the wrong type.
     """
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")

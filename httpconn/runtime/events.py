@@ -44,9 +44,6 @@ async def await_slot(event: Event, end: float, portion: float) -> bool:
 
     Returns:
         Whether the slot is free.
-
-    Raises:
-        PoolTimedOut: ``end`` has passed.
     """
     try:
         left = seconds_left(end)

@@ -38,9 +38,6 @@ class Interruption:
         Args:
             key: identifies the wait.
             end: ends the wait; called in any thread.
-
-        Raises:
-            ReadFailed: the interruption was requested already.
         """
         self._ends[key] = end
         if self.is_requested:

@@ -61,9 +61,6 @@ class Resolver:
             host: the name to resolve.
             port: the port of the addresses.
             report: called once with the result, in the thread of the lookup, also after its caller stopped waiting.
-
-        Raises:
-            OSError: too many lookups are running, or the system has no more threads.
         """
         places = self._slots
         holder = [_Slot()]

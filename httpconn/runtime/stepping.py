@@ -22,9 +22,6 @@ def run_sync(coro: Coroutine[Any, Any, T]) -> T:
 
     A flow over a synchronous port blocks instead of suspending. It therefore runs in one step, and its traceback leads
     from the caller to the socket.
-
-    Raises:
-        RuntimeError: the coroutine suspended.
     """
     try:
         coro.send(None)

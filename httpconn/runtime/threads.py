@@ -81,12 +81,7 @@ class ThreadWorkerGroup:
         return channel
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Run a flow in a new thread. Without a new thread, the existing threads do the work.
-
-        Raises:
-            Stopped: the group was stopped.
-            InvalidRequest: the system cannot start the first thread.
-        """
+        """Run a flow in a new thread. Without a new thread, the existing threads do the work."""
         if self.interruption.is_requested:
             raise Stopped
         run, ended = copy_context().run, ThreadEvent()

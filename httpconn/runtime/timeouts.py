@@ -39,11 +39,7 @@ def until(seconds: float | None) -> float:
 
 
 def seconds_left(until: float) -> float | None:
-    """Return the seconds until a time; None if they exceed the longest wait that systems support.
-
-    Raises:
-        TimeoutError: the time has passed.
-    """
+    """Return the seconds until a time; None if they exceed the longest wait that systems support."""
     seconds = until - time.monotonic()
     if seconds <= 0:
         raise TimeoutError("timed out")
