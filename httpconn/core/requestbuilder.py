@@ -19,7 +19,6 @@ class RequestSpec(NamedTuple):
 
     Attributes:
         fields: the header fields, without the Host.
-        codings: the content codings that the response may have.
     """
 
     url: VettedURL
@@ -32,11 +31,7 @@ class RequestSpec(NamedTuple):
 
 
 class RequestBuilder:
-    """A builder of the requests of one connection object.
-
-    Raises:
-        InvalidRequest: see :func:`httpconn.core.headers.check`.
-    """
+    """A builder of the requests of one connection object."""
 
     def __init__(
         self,

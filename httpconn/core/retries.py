@@ -10,12 +10,7 @@ from .dates import timestamp
 
 
 class RetryDecision(NamedTuple):
-    """The decision after a failed attempt.
-
-    Attributes:
-        retry: whether another attempt follows.
-        reason: the reason, in a few words.
-    """
+    """The decision after a failed attempt."""
 
     retry: bool
     reason: str
@@ -25,10 +20,7 @@ def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str 
     """Decide whether a failed attempt is retried.
 
     Args:
-        policy: the rules for retries.
-        error: the error of the attempt.
         attempt: the number of the attempt; the first is 1.
-        method: the method of the request.
     """
     if isinstance(error, StatusError):
         is_transient, name = error.status_code in policy.statuses, f"status {error.status_code}"
@@ -47,9 +39,7 @@ def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance
     """Return the seconds to wait before a retry, or None if the Retry-After is too long.
 
     Args:
-        policy: the rules for retries.
         attempt: the number of the failed attempt; the first is 1.
-        retry_after: the server's Retry-After in seconds, or None.
         chance: a random number from 0 to 1. Full jitter spreads the retries of clients that failed together.
     """
     if retry_after is not None and policy.obey_retry_after:

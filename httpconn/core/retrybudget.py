@@ -37,12 +37,7 @@ class RetryBudget:
             budget.earned += retries
 
     def take(self, host: Hashable, now: float) -> bool:
-        """Take one retry from the budget of a host. Return False if it has none.
-
-        Args:
-            host: the host.
-            now: the present time of a monotonic clock, in seconds.
-        """
+        """Take one retry from the budget of a host. Return False if it has none."""
         budget = self._budgets.get(host) or self._new(host)
         waited = 0.0 if budget.at is None else max(0.0, now - budget.at)
         budget.reserve = min(RESERVE, budget.reserve + waited * RATE)

@@ -25,10 +25,8 @@ class Segment:
     """A part of a file that one connection receives from start to end.
 
     Attributes:
-        start: the offset of the first byte.
         position: the offset of the next byte to write to disk.
         reserved: the end of the bytes that are being received. Later bytes can be given to another connection.
-        end: the offset after the last byte.
         continues: whether the connection also receives the bytes after the segment, up to the end of the file.
     """
 
@@ -45,12 +43,7 @@ class Segment:
 class SegmentPlan:
     """The segments of one file, shared by the threads or tasks that receive them.
 
-    Args:
-        total: the size of the file in bytes.
-        done: the ranges on disk, as (start, end).
-
     Attributes:
-        total: the size of the file in bytes.
         used: the maximum number of segments so far that received bytes at the same time.
     """
 
@@ -135,7 +128,6 @@ class Parallelism(NamedTuple):
     """The number of connections, if it depends on the speed.
 
     Attributes:
-        connections: the present number of connections.
         speed: bytes per second before the last connections were added.
         is_final: whether the last connections did not raise the speed. No more are added.
     """
@@ -150,12 +142,7 @@ class Parallelism(NamedTuple):
         return MEASURE_SECONDS if self.connections > 1 else MEASURE_SECONDS / 2
 
     def after(self, speed: float, remaining: int) -> Parallelism:
-        """Return the number of connections after a measurement.
-
-        Args:
-            speed: bytes per second of the present connections.
-            remaining: the missing bytes.
-        """
+        """Return the number of connections after a measurement."""
         if (
             self.is_final
             or self.connections >= MAX_AUTOMATIC

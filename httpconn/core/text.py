@@ -136,7 +136,6 @@ def parse_json(body: bytes, **options: Any) -> Any:
     """Parse a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32. A byte order mark is ignored.
 
     Args:
-        body: the text.
         options: the arguments of ``json.JSONDecoder``.
 
     Raises:

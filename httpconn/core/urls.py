@@ -41,7 +41,6 @@ class VettedURL:
     """A URL that passed all checks. It must not be changed.
 
     Attributes:
-        origin: the scheme, the host as A-labels, and the port.
         netloc: the host and port as in the Host header (RFC 9110 section 7.2).
         target: the request target (RFC 9112 section 3.2.1), byte for byte as given.
         authorization: the Basic credentials (RFC 7617) of the userinfo, or None.

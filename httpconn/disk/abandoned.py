@@ -23,8 +23,6 @@ class AbandonedFile(NamedTuple):
     """An open partial file that an earlier owner has left.
 
     Attributes:
-        file: the open file.
-        exclusive: no other process can write to it.
         length: size in bytes, including bytes that no sidecar confirms.
     """
 

@@ -56,15 +56,8 @@ async def race(
     no response and another address is due, the oldest attempt is closed.
 
     Args:
-        runtime: waits for the sockets.
-        addresses: in the order of the attempts.
         end: the end of all attempts, as of ``time.monotonic()``.
         begin: returns a connecting socket, which becomes writable when it has connected or failed.
-
-    Raises:
-        TimeoutError: ``end`` has passed.
-        OSError: no address accepts. It is the error of the last attempt.
-        ValueError: the same.
     """
     attempts = _Attempts(addresses, begin)
     try:
@@ -94,12 +87,7 @@ class _Attempts:
         return list(self._running)
 
     def start(self, left: float | None) -> None:
-        """Start the attempts that are due, and the next one at once if no attempt runs.
-
-        Raises:
-            OSError: every address has failed; the error of the last one.
-            ValueError: the same.
-        """
+        """Start the attempts that are due, and the next one at once if no attempt runs."""
         while self._waiting and (not self._running or time.monotonic() >= self._next_start):
             address = self._waiting.popleft()
             self._make_room()

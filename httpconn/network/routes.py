@@ -17,8 +17,6 @@ class Route(NamedTuple):
     """The route to an origin.
 
     Attributes:
-        origin: the origin.
-        proxy: the proxy, or None for a direct connection.
         forwarder: the proxy if it receives the requests themselves, or None.
         place: the key of its connections in the pool.
     """
@@ -35,11 +33,7 @@ class Route(NamedTuple):
 
 
 class Routing:
-    """The choice of a proxy for each origin.
-
-    Args:
-        proxy_for: returns the proxy of an origin, or None.
-    """
+    """The choice of a proxy for each origin."""
 
     def __init__(self, proxy_for: ProxyFor) -> None:
         self.proxy_for: ProxyFor = proxy_for
@@ -56,7 +50,6 @@ class Routes:
     """The cached routes of one transport.
 
     Args:
-        routing: chooses the proxies.
         by_host: whether connections are limited per host. A connection to a forwarding proxy then serves one origin.
     """
 

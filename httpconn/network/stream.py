@@ -43,10 +43,6 @@ class SocketStream:
 
     ``end`` is the end of a wait, as of ``time.monotonic()``; infinity means no limit. A method raises ReadTimedOut or
     WriteTimedOut if ``end`` has passed, and ReadFailed or WriteFailed if the connection is broken or closed.
-
-    Args:
-        sock: connected.
-        runtime: waits for it.
     """
 
     __slots__ = (
@@ -92,8 +88,6 @@ class SocketStream:
         """Return the next bytes at a lower cost. The caller must close the stream if the wait is interrupted.
 
         Args:
-            max_bytes: the limit of this receive.
-            end: the end of the wait.
             look: whether to try a receive before the wait. False just after a request, when nothing has arrived yet.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
@@ -232,8 +226,6 @@ class SocketStream:
         """Send all data. After an interruption, the next call sends the rest: HTTP/2 frames must stay complete.
 
         Args:
-            data: to send.
-            end: the end of the wait.
             onward: whether the data continues a body, so that other tasks may have to run first.
         """
         unsent = memoryview(b"".join((self._unsent, data)) if self._unsent else data)

@@ -59,9 +59,6 @@ class Recipe:
 
     Attributes:
         verify: False, True, "system" or the path of the authorities.
-        authorities: the source of the certificate authorities, or None.
-        cert: the client certificate.
-        keylog: the path for TLS secrets, from SSLKEYLOGFILE.
         http2: whether HTTP/2 is offered. ALPN is set on the context, so the two kinds cannot share one.
     """
 
@@ -141,10 +138,7 @@ def recipe_of(
     Args:
         verify: True for the authorities of certifi, or of the environment with ``trust_env``; the path of a PEM file
             or a folder; "system" for those of the operating system (extra ``truststore``); False for no verification.
-        cert: the client certificate.
         trust_env: whether the variables of ``AUTHORITIES`` and SSLKEYLOGFILE count.
-        http2: whether the context offers HTTP/2.
-        environ: the environment.
     """
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")

@@ -37,11 +37,6 @@ class TLSStream:
     Only a closure alert ends a body that has no length, because an attacker on the path can close the TCP connection
     (RFC 9112 section 9.8). An end without the alert is an SSLEOFError.
 
-    Args:
-        under: the socket, or the TLS stream to the proxy.
-        context: the settings of TLS.
-        server_hostname: for SNI and the certificate.
-
     Attributes:
         tls: Python's TLS object, with the result of the handshake.
     """

@@ -35,16 +35,7 @@ def portions(seconds: float | None) -> Iterator[float]:
 
 
 async def await_slot(event: Event, end: float, portion: float) -> bool:
-    """Wait at most ``portion`` seconds for a slot of the pool.
-
-    Args:
-        event: set when the slot is free.
-        end: the end of the whole wait, as of ``time.monotonic()``.
-        portion: the longest single wait, in seconds.
-
-    Returns:
-        Whether the slot is free.
-    """
+    """Wait at most ``portion`` seconds for a slot of the pool."""
     try:
         left = seconds_left(end)
         await event.wait(portion if left is None else min(portion, left))

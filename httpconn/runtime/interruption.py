@@ -14,9 +14,6 @@ class Interruption:
     """An order to stop, which ends the waits of all requests that carry it as the extension ``interruption``.
 
     A thread that connects or resolves a name is not woken. It stops at its own timeout.
-
-    Attributes:
-        is_requested: whether the interruption was requested.
     """
 
     def __init__(self) -> None:
@@ -36,7 +33,6 @@ class Interruption:
         """Register a wait.
 
         Args:
-            key: identifies the wait.
             end: ends the wait; called in any thread.
         """
         self._ends[key] = end

@@ -66,9 +66,6 @@ class Event(Protocol):
     async def wait(self, seconds: float | None) -> None:
         """Wait until the event is set.
 
-        Args:
-            seconds: the limit of the wait; None waits without a limit.
-
         Raises:
             TimeoutError: the limit was reached.
         """

@@ -27,7 +27,6 @@ class Repeated:
 
     Args:
         function: a function without arguments. Calls do not overlap. A call may come after the end of the block.
-        seconds: interval in seconds.
 
     Attributes:
         error: the exception of the function, or None. After an exception, it is not called again.

@@ -15,12 +15,7 @@ MAX_LOOKUPS = 256  # limit of simultaneous lookups by all transports of the proc
 
 
 class Address(NamedTuple):
-    """An address that a socket can connect to.
-
-    Attributes:
-        family: such as ``socket.AF_INET6``.
-        name: the argument of ``socket.connect``.
-    """
+    """An address that a socket can connect to."""
 
     family: int
     name: Any
@@ -40,7 +35,6 @@ class Resolver:
     """A resolver that runs each lookup in a daemon thread. A slow lookup delays no other, nor the end of the process.
 
     Args:
-        limit: the number of simultaneous lookups.
         look_up: a function with the parameters and the result of ``socket.getaddrinfo``.
     """
 
@@ -58,8 +52,6 @@ class Resolver:
         """Start a lookup.
 
         Args:
-            host: the name to resolve.
-            port: the port of the addresses.
             report: called once with the result, in the thread of the lookup, also after its caller stopped waiting.
         """
         places = self._slots

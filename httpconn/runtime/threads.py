@@ -55,11 +55,7 @@ class ThreadChannel(Generic[T]):
 
 
 class ThreadWorkerGroup:
-    """A worker group of threads; see :class:`httpconn.runtime.port.WorkerGroup`.
-
-    Attributes:
-        interruption: ends the waits of the workers.
-    """
+    """A worker group of threads; see :class:`httpconn.runtime.port.WorkerGroup`."""
 
     def __init__(self) -> None:
         self.interruption: Interruption = Interruption()
