@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from . import system
@@ -66,7 +67,7 @@ class AbandonedFiles:
             try:
                 exclusive = self._locking(file.fileno())
                 if system.is_own(os.fstat(file.fileno())) and (exclusive or system.is_stale(path, STALE)):
-                    os.unlink(path)
+                    system.close_if_required(partial(os.unlink, path), partial(unlock, file))
             finally:
                 unlock(file)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ class Content:
         self.size: int = size
         self._length = length
         self._writeback = Writeback()
+        self._in_use = threading.Lock()  # held during a flush, for which the file must stay open
 
     @property
     def descriptor(self) -> int:
@@ -70,7 +72,9 @@ class Content:
         """Truncate the file; return a new object for it, which makes checkpoints of this one invalid."""
         self.size = 0
         self.trim()
-        return Content(self.file)
+        content = Content(self.file)
+        content._in_use = self._in_use
+        return content
 
     def finalize(self, mode: int | None, mtime: float | None) -> None:
         """Set the final length and, unless None, permission bits and modification time."""
@@ -79,12 +83,20 @@ class Content:
             system.set_permissions(self.descriptor, mode)
         system.set_times(self.descriptor, mtime)
 
-    def flush(self, flush_with: Callable[[int], None], file: OpenFile | None = None) -> bool:
-        """Flush the bytes to the disk; see :func:`httpconn.disk.system.flush`."""
-        return self._writeback.flush((file or self.file).fileno(), flush_with)
+    def flush(self, flush_with: Callable[[int], None]) -> bool:
+        """Flush the bytes to the disk with a function; see :func:`httpconn.disk.system.flush`."""
+        return self._writeback.flush(self.descriptor, flush_with)
+
+    def flush_if_open(self) -> None:
+        """Flush the bytes, unless another thread has closed the file. Other threads may write meanwhile."""
+        with self._in_use:
+            if not self.is_closed:
+                self.flush(system.flush_data)
 
     def close(self) -> None:
-        unlock(self.file)
+        """Unlock and close the file, after a running flush."""
+        with self._in_use:
+            unlock(self.file)
 
 
 class Snapshot(NamedTuple):
@@ -92,12 +104,11 @@ class Snapshot(NamedTuple):
 
     Attributes:
         number: sequence number, higher than that of every earlier snapshot.
-        file: duplicate descriptor of its file, for flushing.
+        content: content at that time.
     """
 
     number: int
     content: Content
-    file: OpenFile
 
 
 class Operation(system.TranslatedErrors):

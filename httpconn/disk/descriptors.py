@@ -50,11 +50,6 @@ def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> Op
     return _registered(next(map(OpenFile, map(os.open, (path,), (flags,), (mode,)))))
 
 
-def duplicate(file: OpenFile) -> OpenFile:
-    """Duplicate the descriptor of an open file, so that one thread can flush the file while another closes it."""
-    return _registered(next(map(OpenFile, map(os.dup, (file.fileno(),)))))
-
-
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
     return next(map(Descriptor, map(os.open, (path,), (os.O_RDONLY,))))
 

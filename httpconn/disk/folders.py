@@ -27,7 +27,7 @@ _NOT_DURABLE = "The file is complete and has its name, but a crash of the machin
 def flush_folder(folder: str) -> None:
     """Flush the names in a folder to the disk where the system supports it."""
     try:
-        os.fsync(open_folder(folder))
+        flush_file(open_folder(folder))
     except OSError as error:
         if error.errno not in _CANNOT_FLUSH:
             raise

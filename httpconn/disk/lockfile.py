@@ -15,14 +15,31 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from . import descriptors
 from .descriptors import OpenFile, open_file
-from .system import READ, WRITE, is_same_file, os_error, read_at, read_small
+from .system import READ, WRITE, close_if_required, is_same_file, os_error, read_at, read_small
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows lets no other open file read a locked byte, so this one is behind the content of a lock file. It is also
+    # the last byte at which the C library can lock.
+    _LOCKED_BYTE = 0x7FFFFFFE
+
+    def _change_lock(descriptor: int, mode: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, mode, 1)
+
+    _LOCK, _UNLOCK = msvcrt.LK_NBLCK, msvcrt.LK_UNLCK
+else:
     import fcntl
+
+    # flock and not fcntl's record locks, which do not keep two threads of one process apart.
+    _change_lock = fcntl.flock
+    _LOCK, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 
 _ATTEMPTS = 20
 _TOKEN_LINE = re.compile(rb"^([0-9a-f]{16})$", re.MULTILINE)
@@ -45,11 +62,8 @@ def lock(descriptor: int) -> bool:
     Returns:
         False if the file system has no locks.
     """
-    if sys.platform == "win32":
-        return False
     try:
-        # flock and not fcntl's record locks, which do not keep two threads of one process apart.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _change_lock(descriptor, _LOCK)
     except OSError as error:
         if error.errno in _BUSY:
             raise InUse from error
@@ -60,10 +74,9 @@ def lock(descriptor: int) -> bool:
 def unlock(file: OpenFile) -> None:
     if file.closed:
         return
-    if sys.platform != "win32":
-        # Closing alone is not enough: a process that is being started shares the open file for a moment.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN)
+    # Closing alone is not enough: a process that is being started shares the open file for a moment.
+    with suppress(OSError):
+        _change_lock(file.fileno(), _UNLOCK)
     with suppress(OSError):
         descriptors.close(file)
 
@@ -162,7 +175,7 @@ class LockFile:
                 self._file = file = self._file or open_file(self._path, WRITE)
                 self._locking(file.fileno())
             if self._file is not None and self.is_held and is_same_file(self._path, os.fstat(self._file.fileno())):
-                os.unlink(self._path)
+                close_if_required(partial(os.unlink, self._path), self._close)
         self._close()
 
     def _close(self) -> None:

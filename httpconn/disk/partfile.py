@@ -8,6 +8,7 @@ At any time the target is either the old file or the complete new file, also if 
   atomically, after these bytes were flushed.
 - The lock file names the partial files of its owners, so that the next owner can remove the file of a killed one.
 - Flushed bytes never change, because a restart begins another file. So a process can copy them while others write.
+- A restart can keep the flushed bytes until the target is complete. The sidecar then names at most two partial files.
 - A new owner continues to write to an existing partial file only if no other process can: it has the lock, and the last
   owner ran on the same kernel. In every other case the new owner copies the flushed bytes to its own file.
 - If the file of an owner is removed, the owner fails at its next checkpoint or commit.
@@ -17,25 +18,23 @@ So the locks (:mod:`httpconn.disk.lockfile`) only save work. Correctness does no
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
-import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from ..errors import StorageError
 from . import system
-from .abandoned import STALE, AbandonedFile, AbandonedFiles, read_blocks
-from .content import Content, Operation, Snapshot
-from .descriptors import OpenFile, close, duplicate, open_file
+from .abandoned import STALE, AbandonedFiles
+from .content import Snapshot
 from .folders import FLUSH_FUNCTIONS, FlushFunctions
 from .hiddennames import HiddenNames
-from .lockfile import InUse, LockFile, LockFunction, Transfer, WatchedLock, kernel_id, lock, unlock
-from .sidecar import Sidecar, SidecarRecord, load, save
+from .lockfile import InUse, LockFile, LockFunction, Transfer, WatchedLock, lock
+from .ownfiles import OwnFiles
+from .sidecar import Sidecar, load
 from .sweeping import sweep
 from .system import TranslatedErrors
 from .targets import Target
@@ -44,7 +43,7 @@ from .versions import FileVersion, store_version
 __all__ = ["STALE", "InUse", "PartFile", "Sidecar", "Transfer"]
 
 
-class PartFile:
+class PartFile(OwnFiles):
     """The bytes of an incomplete target, which survive calls and processes.
 
     Different threads may call the methods one after the other; ``write_at`` and ``read`` may also run at the same time.
@@ -68,23 +67,12 @@ class PartFile:
     def __init__(
         self, target: Path, *, locking: LockFunction = lock, flushing: FlushFunctions = FLUSH_FUNCTIONS
     ) -> None:
-        self.target: Path = target
-        self.flushed: bool = True
+        super().__init__(target, locking, flushing)
         self.guard: threading.RLock = threading.RLock()
-        self._locking = locking
-        self._flushing = flushing
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._names: HiddenNames
-        self._abandoned: AbandonedFiles
         self._watched: WatchedLock | None = None
         self._has_ended = False
-        self._lock_file: LockFile | None = None
-        self._destination: Target
-        self._token = ""
-        self._saved: Sidecar | None = None
-        self._may_have_sidecar = False  # or a draft of one
-        self._content: Content | None = None
         self._numbers = count(1)
         self._last_number = 0  # of the snapshot in the sidecar
 
@@ -107,7 +95,7 @@ class PartFile:
                 self._lock_file = LockFile(self._names.lock, self._mode, self._locking)
                 try:
                     self._lock_file.acquire()
-                    self._resume(self._lock_file, load(self._names.sidecar))
+                    self._open(self._lock_file, load(self._names.sidecar))
                     sweep(self._names, self._locking)
                 except BaseException:
                     self._release(remove=False)
@@ -166,7 +154,7 @@ class PartFile:
     def snapshot(self) -> Snapshot:
         """Return the current point in time for a later ``checkpoint``."""
         with self._own_lock, self._operation() as operation:
-            return Snapshot(next(self._numbers), operation.content, duplicate(operation.content.file))
+            return Snapshot(next(self._numbers), operation.content)
 
     def checkpoint(self, sidecar: Sidecar, snapshot: Snapshot | None = None) -> None:
         """Flush the written bytes, and then save their state for a later ``open``. Other threads may write meanwhile.
@@ -177,27 +165,49 @@ class PartFile:
             sidecar: state of the bytes.
             snapshot: point in time of the state; None means now.
         """
-        number, content, file = snapshot or self.snapshot()
+        number, content = snapshot or self.snapshot()
         if sidecar == self._saved and content is self._content:
             return
         with TranslatedErrors(self.target):
-            try:
-                content.flush(system.flush_data, file)  # without the lock, so that writes continue
-            finally:
-                close(file)
+            content.flush_if_open()  # without the lock, so that writes continue
         with self._own_lock, self._operation() as operation:
             if operation.content is content and number > self._last_number:
                 self._require_owned(content)
                 self._save(operation.lock_file, sidecar)
                 self._last_number = number
 
-    def restart(self) -> None:
-        """Discard all bytes, flushed ones included: they are of another version."""
+    @property
+    def kept(self) -> Sidecar | None:
+        """State of the bytes that a restart has kept, in this process or an earlier one, or None."""
+        return None if self._kept is None else self._kept.sidecar
+
+    def restart(self, *, keep: bool = False) -> None:
+        """Begin an empty file.
+
+        Args:
+            keep: keep the bytes of the last checkpoint until the commit. ``go_back`` returns to them. If a restart has
+                kept bytes before, the file with more bytes stays.
+        """
         with self._own_lock, self._operation() as operation:
-            if self._saved is not None:
-                self._begin(operation.lock_file, self._token)
-            else:
+            record = self._record()
+            if record is None:
                 self._content = operation.content.cleared()
+            else:
+                self._begin(operation.lock_file, self._keep(record) if keep else self._token)
+
+    def go_back(self) -> Sidecar | None:
+        """Continue the bytes that a restart has kept, and keep those of the last checkpoint instead.
+
+        Returns:
+            State of the bytes as of ``open``; None if there are none.
+        """
+        with self._own_lock, self._operation() as operation:
+            self._close()
+            current, record = self._record(), self._kept
+            if current is None:
+                self._abandoned.remove(self._token)
+            self._resume(operation.lock_file, None if record is None else replace(record, kept=current))
+            return self._saved
 
     def commit(
         self, mtime: float | None = None, *, name: str | None = None, version: FileVersion | None = None
@@ -217,8 +227,6 @@ class PartFile:
                 store_version(content.descriptor, version)
             self.flushed = content.flush(self._flushing.file)
             self._require_owned(content)
-            if sys.platform == "win32":  # cannot rename an open file; elsewhere the file stays locked until the rename
-                self._close()
             self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
             self._has_ended = True
             self._flushing.folder(self._names.folder)
@@ -229,7 +237,7 @@ class PartFile:
         self._finish(remove=False)
 
     def discard(self) -> None:
-        """Wait for running methods, and remove the partial file if there is one; the target stays unchanged."""
+        """Wait for running methods, and remove all partial files; the target stays unchanged."""
         self._finish(remove=True)
 
     def _finish(self, *, remove: bool) -> None:
@@ -237,7 +245,8 @@ class PartFile:
         if self._process == os.getpid():
             self._has_ended = True
             with self._lock:
-                self._unwatch()
+                if self._watched is not None and self._lock_file is None:
+                    self._end_watch()
                 self._release(remove=remove)
 
     @property
@@ -247,136 +256,16 @@ class PartFile:
             raise StorageError("The partial file belongs to the process that opened it, not to its child")
         return self._lock
 
-    # The caller of each method below holds the lock.
-
-    def _operation(self) -> Operation:
-        if self._content is None or self._content.is_closed or self._lock_file is None:
-            raise StorageError("There is no open partial file")
-        return Operation(self._lock_file, self._content, self.target)
+    def _end_watch(self) -> None:
+        """End the watch. On Windows, the owner could not remove its lock file meanwhile, so remove it now."""
+        self._unwatch()
+        with suppress(OSError, InUse):
+            names = HiddenNames(Target(self.target).path)
+            if os.path.lexists(names.lock):
+                lock_file = LockFile(names.lock, 0o600, self._locking)
+                lock_file.acquire()
+                lock_file.release()
 
     def _unwatch(self) -> Transfer | None:
         watched, self._watched = self._watched, None
         return None if watched is None else watched.end()
-
-    @property
-    def _mode(self) -> int:
-        """Permission bits of new files: those of the existing target, and its owner may write."""
-        permissions = self._destination.permissions
-        return 0o666 if permissions is None else permissions & 0o777 | 0o600
-
-    def _resume(self, lock_file: LockFile, record: SidecarRecord | None) -> None:
-        self._may_have_sidecar = record is not None or bool(lock_file.tokens)
-        for token in lock_file.tokens:
-            if record is None or token != record.token:
-                self._abandoned.remove(token)
-        abandoned = None if record is None else self._abandoned.open(record.token, record.sidecar.end)
-        if record is None or abandoned is None:
-            self._begin(lock_file, None if record is None else record.token)
-        elif abandoned.exclusive and record.kernel == kernel_id():
-            self._continue(lock_file, abandoned, record)
-        else:
-            self._copy(lock_file, abandoned.file, record)
-
-    def _continue(self, lock_file: LockFile, abandoned: AbandonedFile, record: SidecarRecord) -> None:
-        """Write to the file that an earlier owner has left."""
-        lock_file.add_tokens(record.token)
-        self._token, self._saved = record.token, record.sidecar
-        self._content = Content(abandoned.file, record.sidecar.committed, record.sidecar.end, abandoned.length)
-        if self._destination.permissions is not None:
-            system.set_permissions(self._content.descriptor, self._mode)
-
-    def _copy(self, lock_file: LockFile, file: OpenFile, record: SidecarRecord) -> None:
-        """Copy the flushed bytes of a file that another process may still write to."""
-        try:
-            content = self._create(lock_file, record.token)
-            for start, end in record.sidecar.ranges:
-                content.write(start, read_blocks(file, start, end))
-            content.flush(system.flush_data)
-            self._save(lock_file, record.sidecar)
-            content.offset = record.sidecar.committed
-        except OSError:  # such as a full disk: the bytes cannot be kept
-            system.remove(self._names.part(self._token))
-            self._begin(lock_file, record.token)
-        finally:
-            unlock(file)
-        self._abandoned.remove(record.token)
-
-    def _begin(self, lock_file: LockFile, previous: str | None) -> None:
-        """Create an empty file, and remove the previous one."""
-        self._saved = None
-        self._create(lock_file, previous)
-        if previous is not None:
-            # In this order: after the sidecar is removed, no file names a partial file that is left.
-            self._abandoned.remove(previous)
-            system.remove(self._names.sidecar)
-
-    def _create(self, lock_file: LockFile, previous: str | None) -> Content:
-        """Create a file after naming it and the previous one in the lock file, so that no unnamed file can be left."""
-        self._close()
-        self._token = token = secrets.token_hex(8)
-        lock_file.add_tokens(token, *filter(None, [previous]))
-        self._content = content = Content(open_file(self._names.part(token), system.CREATE, self._mode))
-        self._locking(content.descriptor)
-        return content
-
-    def _save(self, lock_file: LockFile, sidecar: Sidecar) -> None:
-        self._may_have_sidecar = True
-        record = SidecarRecord(token=self._token, kernel=kernel_id(), sidecar=sidecar)
-        save(self._names.sidecar, self._draft(lock_file), record)
-        self._saved = sidecar
-
-    def _require_owned(self, content: Content) -> None:
-        if not system.is_same_file(self._names.part(self._token), os.fstat(content.descriptor)):
-            raise StorageError("Another process has removed the partial file", errno=errno.ENOENT)
-
-    def _install(self, content: Content, mtime: float | None, other_path: Path | None) -> bool:
-        """Put the file at its path; return whether it was renamed, and not copied."""
-        part = self._names.part(self._token)
-        if other_path is not None:
-            system.rename_to_free(part, os.fspath(other_path))
-            return True
-        installed = self._destination.install(part, content, mtime, self._flushing.file)
-        self.flushed = self.flushed and installed.flushed
-        return installed.moved
-
-    def _release(self, *, remove: bool, moved: bool = False) -> None:
-        """Close the file, remove hidden files that no download needs, and release the lock.
-
-        The method can be called again after an exception has interrupted it.
-        """
-        lock_file = self._lock_file
-        if lock_file is None:
-            return
-        if lock_file.is_held:
-            with suppress(OSError):
-                self._clean_up(lock_file, remove=remove, moved=moved)
-        self._close()
-        lock_file.release()
-        self._lock_file = None
-        self._token, self._saved = "", None
-
-    def _clean_up(self, lock_file: LockFile, *, remove: bool, moved: bool) -> None:
-        if not self._token:
-            return
-        part = self._names.part(self._token)
-        if not remove and self._saved is not None and os.path.lexists(part):
-            system.remove(self._draft(lock_file))
-            if self._content is not None and not self._content.is_closed:
-                self._content.trim()
-            return
-        if not moved:
-            system.remove(part)
-        if self._may_have_sidecar:
-            system.remove(self._draft(lock_file))
-            record = load(self._names.sidecar)
-            if record is not None and record.token == self._token:
-                os.unlink(self._names.sidecar)
-
-    def _draft(self, lock_file: LockFile) -> str:
-        """Return the path for writing the sidecar. Without locks several owners are possible, so each has its own."""
-        return self._names.draft(None if lock_file.exclusive else self._token)
-
-    def _close(self) -> None:
-        if self._content is not None:
-            self._content.close()
-            self._content = None

@@ -26,6 +26,7 @@ class Sidecar:
         key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
         committed: bytes on disk from the beginning of the file on.
         parts: the parts behind these, in order; empty for a file that only grows at its end.
+        media_type: media type of the first response, or None.
     """
 
     url: str
@@ -35,6 +36,7 @@ class Sidecar:
     total: int | None = None
     committed: int = 0
     parts: tuple[Part, ...] = ()
+    media_type: str | None = None
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
@@ -46,6 +48,11 @@ class Sidecar:
         """The end of the last range that is on disk."""
         return max(end for _, end in self.ranges)
 
+    @property
+    def received(self) -> int:
+        """The number of bytes on disk."""
+        return sum(end - start for start, end in self.ranges)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarRecord:
@@ -53,11 +60,19 @@ class SidecarRecord:
 
     Attributes:
         kernel: ID of the kernel whose process last wrote to the partial file.
+        sidecar: state of the download.
+        kept: record of another partial file, which is kept until one of the two is complete, or None.
     """
 
     token: str
     kernel: str
     sidecar: Sidecar
+    kept: SidecarRecord | None = None
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The tokens of all partial files that the sidecar names."""
+        return frozenset({self.token} if self.kept is None else {self.token, self.kept.token})
 
 
 def encode(record: SidecarRecord) -> bytes:
@@ -67,21 +82,26 @@ def encode(record: SidecarRecord) -> bytes:
 def decode(text: bytes) -> SidecarRecord | None:
     """Return the record in a JSON text, or None for a text that :func:`encode` does not produce."""
     try:
-        return _record(**json.loads(text))
-    except (ValueError, TypeError, KeyError, RecursionError):
+        fields = json.loads(text)
+        require(fields.pop("format") == FORMAT)
+        return _record(**fields)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _record(*, format: int, token: Any, kernel: Any, sidecar: Any) -> SidecarRecord:
-    require(format == FORMAT and isinstance(token, str) and isinstance(kernel, str))
+def _record(*, token: Any, kernel: Any, sidecar: Any, kept: Any = None) -> SidecarRecord:
+    require(isinstance(token, str) and isinstance(kernel, str))
     require(_TOKEN.fullmatch(token) is not None)
-    return SidecarRecord(token=token, kernel=kernel, sidecar=_sidecar(**sidecar))
+    other = None if kept is None else _record(**{**kept, "kept": None})
+    require(other is None or other.token != token)
+    return SidecarRecord(token=token, kernel=kernel, sidecar=_sidecar(**sidecar), kept=other)
 
 
 def _sidecar(*, parts: Any, **fields: Any) -> Sidecar:
     found = Sidecar(**fields, parts=tuple(map(_part, parts)))
     require(isinstance(found.url, str) and isinstance(found.key, str))
-    require(all(each is None or isinstance(each, str) for each in (found.digest, found.validator)))
+    texts = found.digest, found.validator, found.media_type
+    require(all(each is None or isinstance(each, str) for each in texts))
     require(_is_size(found.committed) and (found.total is None or _is_size(found.total)))
     ranges = [(0, found.committed), *((start, end) for start, end, _ in found.parts)]
     require(all(one[1] <= other[0] for one, other in pairwise(ranges)))

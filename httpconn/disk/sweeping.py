@@ -65,9 +65,9 @@ def _by_target(entries: Iterable[str]) -> dict[str, set[str]]:
 
 
 def _is_resumable(names: HiddenNames, tokens: set[str]) -> bool:
-    """Whether the only files are a partial file and the sidecar that names it."""
+    """Whether the only files are partial files and the sidecar that names them."""
     record = load(names.sidecar)
-    return record is not None and tokens == {record.token}
+    return record is not None and record.token in tokens and tokens <= record.tokens
 
 
 def _remove_abandoned(names: HiddenNames, tokens: set[str], locking: LockFunction) -> None:
@@ -79,11 +79,11 @@ def _remove_abandoned(names: HiddenNames, tokens: set[str], locking: LockFunctio
             record = load(names.sidecar)
             abandoned = AbandonedFiles(names, locking)
             for token in tokens:
-                if record is None or token != record.token:
+                if record is None or token not in record.tokens:
                     abandoned.remove(token)
                     _remove(names.draft(token), lock_file)
             _remove(names.draft(None), lock_file)
-            if record is not None and not os.path.lexists(names.part(record.token)):
+            if record is not None and not any(os.path.lexists(names.part(token)) for token in record.tokens):
                 _remove(names.sidecar, lock_file)
         finally:
             lock_file.release()

@@ -6,8 +6,10 @@ import errno
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -45,10 +47,12 @@ WRITE_SIZE = 256 * 1024
 """Bytes per write call. For larger writes, Linux allocates larger blocks of page cache. A virtual machine must request
 such blocks from its host at first, at ten times the cost."""
 
+_REPLACE_ATTEMPTS, _REPLACE_PAUSE = 10, 0.01
+
 _FOLDER_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR})
 """Errors of a hidden file that only the permissions, or the absence, of its folder can cause."""
 
-CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY})
 """Errors of file systems that cannot flush a file, such as some network and FUSE file systems."""
 
 
@@ -165,11 +169,21 @@ def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> Non
                 flush(file.fileno(), flush_file)
         finally:
             close(file)
-        os.replace(draft, path)
+        _replace_when_closed(draft, path)
     except BaseException:
         with suppress(OSError):
             remove(draft)
         raise
+
+
+def _replace_when_closed(draft: StrPath, path: StrPath) -> None:
+    """Rename a draft. On Windows, this fails while another thread or process reads the old file, which is short."""
+    for _ in range(_REPLACE_ATTEMPTS):
+        with suppress(PermissionError):
+            os.replace(draft, path)
+            return
+        threading.Event().wait(_REPLACE_PAUSE)
+    os.replace(draft, path)
 
 
 def remove(path: StrPath) -> None:
@@ -186,17 +200,33 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
         return False
 
 
-def rename_to_free(path: str, name: str) -> None:
-    """Rename a file to a path at which no file exists. Raises FileExistsError: a file exists at the path."""
+def close_if_required(change: Callable[[], None], close: Callable[[], None]) -> None:
+    """Change the name of an open file, or remove it. Windows requires that the file is closed before.
+
+    Elsewhere the file stays locked until it has been changed.
+    """
+    try:
+        change()
+    except PermissionError:
+        close()
+        change()
+
+
+def rename_to_free(path: str, name: str, close_path: Callable[[], None]) -> None:
+    """Rename an open file to a path at which no file exists; ``close_path`` closes it if necessary.
+
+    Raises:
+        FileExistsError: a file exists at the path.
+    """
     try:
         os.link(path, name)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
         close(open_file(name, CREATE))
-        os.replace(path, name)
+        close_if_required(partial(os.replace, path, name), close_path)
     else:
-        os.unlink(path)
+        close_if_required(partial(os.unlink, path), close_path)
 
 
 def permissions(path: str) -> int | None:
@@ -214,11 +244,16 @@ def set_permissions(descriptor: int, mode: int) -> None:
             os.fchmod(descriptor, mode)
 
 
-def set_times(descriptor: int, mtime: float | None) -> None:
-    """Set the modification time, in seconds since the epoch, where the system supports it; None leaves it."""
-    if mtime is not None:
+def set_times(file: int | str, mtime: float | None) -> None:
+    """Set the modification time, in seconds since the epoch; None leaves it.
+
+    Args:
+        file: a descriptor, or the path of a closed file. Windows needs the path; elsewhere a path is ignored.
+        mtime: the time.
+    """
+    if mtime is not None and isinstance(file, int) == (os.utime in os.supports_fd):
         with suppress(OSError, OverflowError, ValueError):
-            os.utime(descriptor, (mtime, mtime))
+            os.utime(file, (mtime, mtime))
 
 
 def modified_ns(path: str) -> int | None:
@@ -264,9 +299,12 @@ def flush_data(descriptor: int) -> None:
 def flush_file(descriptor: int) -> None:
     """Flush a file to the disk. On macOS, fsync would leave the data in the disk's own memory."""
     if sys.platform == "darwin":
-        with suppress(OSError):  # some file systems lack it
+        try:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
+        except OSError as error:  # some file systems lack it
+            if error.errno not in CANNOT_FLUSH:
+                raise
     os.fsync(descriptor)
 
 

@@ -126,17 +126,31 @@ class Target:
             close(open_file(self.path, system.WRITE))
 
     def install(self, part: str, content: Content, mtime: float | None, flush: Callable[[int], None]) -> Installed:
-        """Put a finished partial file at the path."""
-        if self._replace(part):
+        """Put a finished partial file at the path.
+
+        Args:
+            part: path of the partial file.
+            content: its content.
+            mtime: modification time in seconds since the epoch, or None.
+            flush: flushes the file of a descriptor.
+        """
+        if self._replace(part, content.close):
+            system.set_times(self.path, mtime)
             return Installed(moved=True, flushed=True)
         return Installed(moved=False, flushed=self._overwrite(content.file, content.size, mtime, flush))
 
-    def _replace(self, part: str) -> bool:
+    def _replace(self, part: str, close_part: Callable[[], None]) -> bool:
         """Rename a partial file; return False if the existing file can only be overwritten in place."""
         if self._in_place:
             return False
         try:
-            os.replace(part, self.path)
+            try:
+                os.replace(part, self.path)
+            except PermissionError as error:
+                if error.errno == errno.EPERM:
+                    raise
+                close_part()  # required on Windows
+                os.replace(part, self.path)
         except OSError as error:
             if error.errno not in _IRREPLACEABLE or not os.path.isfile(self.path):
                 raise
