@@ -18,7 +18,11 @@ _CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)"
 
 UNASKED_PART = "The server sent a part of the file in response to a request for the whole file"
 
-STRONG_AFTER = 60.0  # seconds after which a Last-Modified is a strong validator (RFC 9110 section 8.8.2.2)
+HTML = frozenset({"text/html", "application/xhtml+xml"})
+"""The media types of HTML pages."""
+
+STRONG_AFTER = 60.0
+"""Seconds after which a Last-Modified is a strong validator (RFC 9110 section 8.8.2.2)."""
 
 
 class ReceivedBytes(NamedTuple):
@@ -30,6 +34,8 @@ class ReceivedBytes(NamedTuple):
         provable: whether the caller gave a digest. A digest detects bytes of different versions without a validator.
         beyond: the number of bytes after the first gap.
         gap_end: the offset of the first byte after the first gap, or None if there is none.
+        media_type: the media type of the first response, or None.
+        kept: the validator of other bytes, which a restart has kept on disk, or None.
     """
 
     size: int = 0
@@ -38,6 +44,8 @@ class ReceivedBytes(NamedTuple):
     provable: bool = False
     beyond: int = 0
     gap_end: int | None = None
+    media_type: str | None = None
+    kept: str | None = None
 
     @property
     def resumable(self) -> bool:
@@ -57,7 +65,8 @@ class RangeResponse(NamedTuple):
         asked: whether the request had a Range.
         encoded: whether the body has a content coding, so that its bytes are not those of the file.
         is_page: whether the body is HTML, and the name of the file is not that of a page.
-        if_range: whether the request had an If-Range.
+        if_range: whether the request had an If-Range. None counts as True where a response may omit its version.
+        media_type: the media type in lower case and without parameters, or None.
     """
 
     status: int
@@ -68,7 +77,8 @@ class RangeResponse(NamedTuple):
     last_modified: str | None = None
     encoded: bool = False
     is_page: bool = False
-    if_range: bool = False
+    if_range: bool | None = None
+    media_type: str | None = None
 
 
 class ContentRange(NamedTuple):
@@ -97,7 +107,11 @@ class Continue(NamedTuple):
 
 
 class Restart(NamedTuple):
-    """The body is the whole file. The received bytes are no longer used."""
+    """The body is the whole file. The received bytes are kept until it is complete."""
+
+
+class GoBack(NamedTuple):
+    """The body is of the version of the bytes that a restart has kept. Continue those."""
 
 
 class Complete(NamedTuple):
@@ -130,7 +144,7 @@ class Fail(NamedTuple):
     """The status is an error that does not concern the range."""
 
 
-Decision = Continue | Restart | Complete | RequestWhole | RequestPlainRange | Suspect | Refuse | Fail
+Decision = Continue | Restart | GoBack | Complete | RequestWhole | RequestPlainRange | Suspect | Refuse | Fail
 
 
 def is_strong(etag: str | None) -> bool:
@@ -228,21 +242,38 @@ def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
     if part is not None and part.is_slice:
         # Some caches send the part that they have with status 200.
         return _unless_asked_whole(head, "the server sent a part with a status for the whole file")
-    return _whole(held, head) if head.asked else Restart()
+    return _whole(held, head)
 
 
 def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
-    """Decide how to use the response to a range request if it seems to be a whole file."""
-    kind = "an HTML page" if head.is_page else f"{head.length} bytes"
-    if head.is_page or (_is_much_smaller(held, head) and head.etag is None and head.last_modified is None):
-        return Suspect(f"{kind} arrived where the rest of a file of {held.total or 'unknown'} bytes was requested")
-    if head.if_range and not head.encoded and head.length == held.total and head.etag == held.validator is not None:
+    """Decide how to use a response that seems to be a whole file."""
+    if not held.size and not held.beyond:
+        return Restart()
+    versions = head.etag, head.last_modified
+    is_same = held.validator is not None and held.validator in versions
+    if not is_same and _is_suspicious(held, head):
+        size = "an unknown number of" if head.length is None else head.length
+        arrived = f"{size} bytes of the type {head.media_type or 'unknown'}"
+        expected = f"{held.total or 'unknown'} bytes of the type {held.media_type or 'unknown'}"
+        return Suspect(f"{arrived} arrived where the rest of a file of {expected} was requested")
+    if is_same and head.if_range and not head.encoded and head.length == held.total:
         return RequestPlainRange()
-    return Restart()
+    return GoBack() if not is_same and held.kept is not None and held.kept in versions else Restart()
 
 
-def _is_much_smaller(held: ReceivedBytes, head: RangeResponse) -> bool:
-    return held.total is not None and head.length is not None and 2 * head.length < held.total
+def _is_suspicious(held: ReceivedBytes, head: RangeResponse) -> bool:
+    """Return whether a body is probably not the file: HTML instead of it, or a much smaller or unversioned body.
+
+    A new version of a file names its version and has the same media type.
+    """
+    if head.is_page if held.media_type is None else head.media_type in HTML and held.media_type not in HTML:
+        return True
+    has_other_type = None not in (held.media_type, head.media_type) and held.media_type != head.media_type
+    is_unversioned = head.etag is None and head.last_modified is None
+    is_much_smaller = held.total is not None and head.length is not None and 2 * head.length < held.total
+    if is_much_smaller:
+        return has_other_type or is_unversioned
+    return has_other_type and is_unversioned and head.length != held.total
 
 
 def _part(held: ReceivedBytes, head: RangeResponse) -> Decision:
@@ -275,12 +306,13 @@ def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: i
 
 
 def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
-    """Compare the version. A 206 must repeat the ETag, but not the Last-Modified (RFC 9110 section 15.3.7)."""
+    """Compare the version. After If-Range, a 206 may omit Last-Modified, but not the ETag (RFC 9110 section 15.3.7)."""
     if held.validator is None:
         return held.provable
     if is_strong(held.validator):
         return head.etag == held.validator or (head.etag is None and held.provable)
-    return head.last_modified in (None, held.validator)
+    may_omit = head.if_range is not False or held.provable
+    return head.last_modified == held.validator or (head.last_modified is None and may_omit)
 
 
 def _unsatisfiable(held: ReceivedBytes, head: RangeResponse) -> Decision:

@@ -60,7 +60,6 @@ class SidecarRecord:
 
     Attributes:
         kernel: ID of the kernel whose process last wrote to the partial file.
-        sidecar: state of the download.
         kept: record of another partial file, which is kept until one of the two is complete, or None.
     """
 

@@ -18,7 +18,6 @@ from ..errors import (
     DeadlineExceeded,
     FileChanged,
     HTTPConnError,
-    IntegrityError,
     InvalidRequest,
     LimitExceeded,
     ProtocolError,
@@ -45,8 +44,6 @@ EXPIRED = frozenset({401, 403})  # statuses of a signed URL that has expired
 
 # Errors that no mirror can repair.
 _FINAL = (StorageError, LimitExceeded, DeadlineExceeded)
-# Errors after which the received bytes are useless for a later download.
-_DISCARDING = (LimitExceeded, IntegrityError)
 
 
 async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
@@ -86,7 +83,7 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
             existing = await port.blocking(with_version, target, call.spec.url, options.validator)
         return await _Download(DownloadState(port, request, options, target, partial), existing).run()
     except BaseException as error:
-        await port.clean_up(partial.discard if isinstance(error, _DISCARDING) else partial.close)
+        await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
         raise
 
 
@@ -165,7 +162,9 @@ class _Download:
             self._writer.single_connection = True  # so the download ends, however often the file changes
             await self._request_again(response, error.message)
             return None
-        except HTTPConnError:
+        except HTTPConnError as error:
+            if not isinstance(error, LimitExceeded):
+                await self._port.blocking(self._partial.return_if_unproven)
             self._prepare_request()  # a retry may follow
             raise
 
@@ -183,6 +182,9 @@ class _Download:
             case ranges.Restart():
                 self._whole_only = False
                 await self._writer.write_whole(response)
+            case ranges.GoBack():
+                await self._port.blocking(self._partial.go_back)
+                return await self._request_again(response, "the server has the version of earlier bytes again")
             case ranges.Complete():
                 await response.close()
                 self._partial.end()

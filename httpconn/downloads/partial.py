@@ -29,6 +29,7 @@ class PartialDownload:
 
     Args:
         keep: continue an earlier download, and keep the bytes for a later one.
+        size: size of the file that the caller expects, in bytes, or None.
 
     Attributes:
         size: bytes on disk from the beginning of the file on.
@@ -37,9 +38,13 @@ class PartialDownload:
         digest: digest to verify, from the caller or from a response.
         unchecked: see :class:`httpconn.core.digests.Announced`.
         pending: bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
+        may_go_back: a response may lead back to the kept bytes. False between a return and the next body, so that a
+            server that alternates between two versions does not cause endless requests.
     """
 
-    def __init__(self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool) -> None:
+    def __init__(
+        self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool, size: int | None = None
+    ) -> None:
         self.key: str = resource_key(url)
         self.size: int = 0
         self.later_ranges: tuple[tuple[int, int], ...] = ()
@@ -48,13 +53,16 @@ class PartialDownload:
         self.digest: Expected | None = expected
         self.unchecked: tuple[str, ...] = ()
         self.pending: Pending = list
+        self.may_go_back: bool = True
         self._part = part
         # Held while the fields above change, because another thread may make a checkpoint.
         self._guard = part.guard
         self._url = url
         self._expected = expected
         self._keep = keep
+        self._size = size
         self._validator: str | None = None
+        self._media_type: str | None = None
         self._published: Transfer | None = None
         self._is_encoded = False
         self._hash: Hash | None = None
@@ -73,6 +81,8 @@ class PartialDownload:
             provable=self._expected is not None,
             beyond=self.received - self.size,
             gap_end=self.later_ranges[0][0] if self.later_ranges else None,
+            media_type=self._media_type,
+            kept=None if self.kept is None or not self.may_go_back else self.kept.validator,
         )
 
     @property
@@ -87,6 +97,12 @@ class PartialDownload:
     @property
     def validator(self) -> str | None:
         return self._validator
+
+    @property
+    def kept(self) -> Sidecar | None:
+        """State of other bytes on disk that this download can continue, which a restart has kept, or None."""
+        kept = self._part.kept
+        return kept if kept is not None and self._is_usable(kept) else None
 
     @property
     def is_complete(self) -> bool:
@@ -104,42 +120,77 @@ class PartialDownload:
 
     def resume(self, sidecar: Sidecar) -> None:
         """Continue an earlier download of the same resource, or of a file with the same expected digest."""
+        if self._is_usable(sidecar):
+            self._adopt(sidecar)
+        elif self.kept is not None:
+            self.go_back()
+        else:
+            self.restart(keep=self._keep)
+
+    def _is_usable(self, sidecar: Sidecar) -> bool:
         is_same = sidecar.key == self.key
-        validator = sidecar.validator if is_same and is_validator(sidecar.validator) else None
-        later_ranges = sidecar.ranges[1:]
-        received = sidecar.committed + sum(end - start for start, end in later_ranges)
-        has_same_digest = self._expected is not None and sidecar.digest == str(self._expected)
-        is_usable = self._keep and received > 0 and (is_same or has_same_digest)
-        if not is_usable or (validator is None and self._expected is None):
-            self.restart()
-            return
-        self.size, self.later_ranges, self.resumed = sidecar.committed, later_ranges, received
-        self.total, self._validator = sidecar.total, validator
+        if (
+            not self._keep
+            or sidecar.received == 0
+            or (self._size is not None and sidecar.total not in (None, self._size))
+        ):
+            return False
+        if self._expected is None:
+            return is_same and is_validator(sidecar.validator) and sidecar.validator is not None
+        return is_same or sidecar.digest == str(self._expected)
+
+    def _adopt(self, sidecar: Sidecar) -> None:
+        is_known = sidecar.key == self.key and is_validator(sidecar.validator)
+        self.size, self.later_ranges, self.resumed = sidecar.committed, sidecar.ranges[1:], sidecar.received
+        self.total, self._validator = sidecar.total, sidecar.validator if is_known else None
+        self._media_type = sidecar.media_type
         self._sources = 1
 
-    def restart(self) -> None:
+    def restart(self, *, keep: bool = False) -> None:
+        """Begin with an empty file; ``keep`` keeps the proven bytes on disk until the file is complete."""
         with self._guard:
-            self._part.restart()
-            self.size = self.resumed = self._sources = self._hashed = 0
-            self.later_ranges = ()
-            self.total = self._validator = self._hash = None
-            self._is_encoded = False
-            self.pending = list
+            if keep and self.received:
+                self.checkpoint()
+            self._part.restart(keep=keep)
+            self._reset()
 
-    def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool) -> None:
-        """Prepare to receive the whole file from its beginning on."""
+    def go_back(self) -> None:
+        """Continue the bytes that a restart has kept, and keep the current ones if they are proven."""
         with self._guard:
-            self.restart()
+            if self.received:
+                self.checkpoint()
+            sidecar = self._part.go_back()
+            self._reset()
+            if sidecar is not None:
+                self._adopt(sidecar)
+            self.may_go_back = False
+
+    def return_if_unproven(self) -> None:
+        """Go back to the kept bytes if the current ones cannot be continued."""
+        with suppress(StorageError):  # the caller handles the error that ended the attempt
+            if self.kept is not None and not self.held.resumable:
+                self.go_back()
+
+    def _reset(self) -> None:
+        self.size = self.resumed = self._sources = self._hashed = 0
+        self.later_ranges = ()
+        self.total = self._validator = self._media_type = self._hash = None
+        self._is_encoded = False
+        self.pending = list
+
+    def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool, media_type: str | None) -> None:
+        """Prepare to receive the whole file from its beginning on, after a restart."""
+        with self._guard:
             self.digest = self._expected
-            self.total, self._is_encoded = total, is_encoded
+            self.total, self._is_encoded, self._media_type = total, is_encoded, media_type
             self._validator = None if is_encoded else validator
-            self._sources = 1
+            self._sources, self.may_go_back = 1, True
         self._publish()
         self._reserve(total)
 
     def begin_range(self, total: int) -> None:
         """Prepare to receive a range of missing bytes."""
-        self.total = total
+        self.total, self.may_go_back = total, True
         self._sources += 1
         self._publish()
         self._reserve(total)
@@ -256,6 +307,7 @@ class PartialDownload:
             total=held.total,
             committed=held.size,
             parts=tuple((start, end, end - start) for start, end in later),
+            media_type=self._media_type,
         )
 
     def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
@@ -278,6 +330,12 @@ class PartialDownload:
             self.checkpoint()
         self._part.close()
 
+    def drop(self) -> None:
+        """Remove the received bytes, and end the download as ``close`` does."""
+        with suppress(StorageError):
+            self.restart()
+        self.close()
+
     def discard(self) -> None:
-        """Remove the partial file; the target stays unchanged."""
+        """Remove all partial files; the target stays unchanged."""
         self._part.discard()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial as bound
+
 from ..core import digests, ranges
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
 from ..exchange.body import BlockReader, BodySource, expected_length, is_close_delimited
 from ..exchange.rangebody import RangeBody
 from ..exchange.requeststate import OpenResponse
-from ..exchange.responseheads import validator_of
+from ..exchange.responseheads import media_type_of, validator_of
 from ..progress import Meter
 from .downloadstate import DownloadState
 from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTransfer, max_connections
@@ -40,10 +42,11 @@ class BodyWriter:
     async def write_whole(self, response: OpenResponse) -> None:
         """Write a body that is the whole file."""
         head = response.head
+        await self._port.blocking(bound(self._partial.restart, keep=True))
         response.body.begin()
         is_encoded = response.body.is_encoded
         total = None if is_encoded else expected_length(head)  # the decoded length is known at the end only
-        await self._port.blocking(self._partial.begin_whole, total, validator_of(head), is_encoded)
+        await self._port.blocking(self._partial.begin_whole, total, validator_of(head), is_encoded, media_type_of(head))
         if not is_encoded:
             self._partial.add_announced(digests.announced(head.field, partial=False))
         self.is_length_proven = not is_close_delimited(head)

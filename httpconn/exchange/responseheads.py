@@ -16,7 +16,7 @@ _PAGES = frozenset({"", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".a
 
 
 def range_head(
-    response: OpenResponse, *, range_requested: bool, if_range: bool = False, name: str = ""
+    response: OpenResponse, *, range_requested: bool, if_range: bool | None = None, name: str = ""
 ) -> ranges.RangeResponse:
     """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs.
 
@@ -24,8 +24,7 @@ def range_head(
         name: name of the file, if its suffix tells whether the file may be an HTML page.
     """
     head = response.head
-    kind = (head.field("content-type") or "").partition(";")[0].strip().lower()
-    is_html = kind in ("text/html", "application/xhtml+xml")
+    media_type = media_type_of(head)
     return ranges.RangeResponse(
         head.status,
         range_requested,
@@ -34,9 +33,15 @@ def range_head(
         head.field("etag"),
         head.field("last-modified"),
         response.body.is_encoded,
-        is_html and PurePath(name).suffix.lower() not in _PAGES,
+        media_type in ranges.HTML and PurePath(name).suffix.lower() not in _PAGES,
         if_range,
+        media_type,
     )
+
+
+def media_type_of(head: Head) -> str | None:
+    """Return the media type in lower case and without parameters, or None if the response has none."""
+    return (head.field("content-type") or "").partition(";")[0].strip().lower() or None
 
 
 def validator_of(head: Head) -> str | None:

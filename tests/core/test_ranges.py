@@ -12,11 +12,14 @@ from httpconn.core.ranges import (
     ContentRange,
     Continue,
     Fail,
+    GoBack,
     RangeResponse,
     ReceivedBytes,
     Refuse,
+    RequestPlainRange,
     RequestWhole,
     Restart,
+    Suspect,
 )
 
 OLD, NEW = "Sat, 01 Jan 2000 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:59 GMT"
@@ -199,6 +202,51 @@ def test_a_part_that_is_the_whole_file_is_accepted():
     assert ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
     assert ranges.decide(ReceivedBytes(40, 100, '"v1"'), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
     assert isinstance(ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 99)), Refuse)
+
+
+TYPED = HELD._replace(media_type="application/zip")
+PAGE = RangeResponse(200, True, length=50, etag='"p"', media_type="text/html")
+
+
+@pytest.mark.parametrize(
+    ("held", "head", "expected"),
+    [
+        (HELD, PAGE, Restart),  # the name of the file may be that of a page
+        (HELD, PAGE._replace(is_page=True), Suspect),
+        (TYPED, PAGE, Suspect),
+        (TYPED, PAGE._replace(asked=False), Suspect),
+        (TYPED._replace(media_type="text/html"), PAGE._replace(is_page=True), Restart),
+        (TYPED._replace(size=0), PAGE, Restart),
+        (TYPED._replace(size=0, beyond=9), PAGE, Suspect),
+        (TYPED, PAGE._replace(etag='"v1"'), Restart),  # the version is proven
+        (TYPED, RangeResponse(200, True, length=49), Suspect),
+        (TYPED, RangeResponse(200, True, length=50), Restart),
+        (TYPED, RangeResponse(200, True, length=49, etag='"v2"'), Restart),
+        (TYPED, RangeResponse(200, True, length=49, etag='"v2"', media_type="application/zip"), Restart),
+        (TYPED, RangeResponse(200, True, length=49, etag='"v2"', media_type="text/plain"), Suspect),
+        (TYPED, RangeResponse(200, True, length=99, media_type="text/plain"), Suspect),
+        (TYPED, RangeResponse(200, True, media_type="text/plain"), Suspect),
+        (TYPED, RangeResponse(200, True, length=100, media_type="text/plain"), Restart),
+        (TYPED, RangeResponse(200, True, length=99, etag='"v2"', media_type="text/plain"), Restart),
+        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=True), RequestPlainRange),
+        (DATED, RangeResponse(200, True, length=100, last_modified=OLD, if_range=True), RequestPlainRange),
+        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=False), Restart),
+        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=True, encoded=True), Restart),
+        (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v2"'), GoBack),
+        (HELD._replace(kept='"v2"'), RangeResponse(200, False, length=100, etag='"v2"'), GoBack),
+        (HELD._replace(kept='"v1"'), RangeResponse(200, False, length=100, etag='"v1"'), Restart),
+        (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v3"'), Restart),
+    ],
+)
+def test_a_whole_body_instead_of_the_rest(held, head, expected):
+    assert isinstance(ranges.decide(held, head), expected)
+
+
+def test_a_plain_range_must_repeat_the_date():
+    head = part(etag=None, if_range=False)
+    assert isinstance(ranges.decide(DATED, head), RequestWhole)
+    assert ranges.decide(DATED, head._replace(last_modified=OLD)) == Continue(0, 60, 100)
+    assert ranges.decide(DATED._replace(provable=True), head) == Continue(0, 60, 100)
 
 
 numbers = st.integers(0, 120)

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 
 from httpconn.disk.folders import FLUSH_FUNCTIONS, FlushFunctions, sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
+from httpconn.disk.sidecar import load
 from httpconn.disk.targets import check_folder, check_target
 from httpconn.errors import DiskFull, InvalidRequest, StorageError
 from tests.runtime.test_events import interrupted_at
@@ -484,3 +485,75 @@ def test_a_full_disk_is_an_error_and_no_file_is_left(tmp_path: Path, step: str) 
     assert int(done.stdout) in DiskFull.NUMBERS
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+OTHER = replace(NOTE, validator='"v2"', committed=2)
+
+
+def both(target: Path) -> PartFile:
+    """Return a partial file with bytes of a second version, which keeps those of the first."""
+    left(target)
+    part = begun(target)
+    part.restart(keep=True)
+    part.write([b"th"])
+    part.checkpoint(OTHER)
+    return part
+
+
+def test_a_restart_can_keep_the_bytes_of_the_last_checkpoint(tmp_path: Path) -> None:
+    both(tmp_path / "file").close()
+    part = PartFile(tmp_path / "file")
+    assert (part.open(), part.kept) == (OTHER, NOTE)
+    assert (part.go_back(), part.kept) == (NOTE, OTHER)
+    part.write([b" two"])
+    assert part.commit().read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize("end", [PartFile.commit, PartFile.discard])
+def test_the_end_removes_the_kept_bytes(tmp_path: Path, end: Callable[[PartFile], object]) -> None:
+    end(both(tmp_path / "file"))
+    assert [path.name for path in tmp_path.iterdir() if path.name != "file"] == []
+
+
+def test_without_a_checkpoint_a_restart_leaves_the_kept_bytes(tmp_path: Path) -> None:
+    left(tmp_path / "file")
+    part = begun(tmp_path / "file")
+    part.restart(keep=True)
+    part.write([b"lost"])
+    part.close()
+    assert PartFile(tmp_path / "file").open() == NOTE
+
+
+def test_of_three_versions_the_two_last_with_most_bytes_stay(tmp_path: Path) -> None:
+    part = both(tmp_path / "file")
+    part.restart(keep=True)
+    assert part.kept == NOTE
+    assert len(list(tmp_path.glob(".*part"))) == 2
+    part.write([b"third"])
+    part.checkpoint(replace(OTHER, validator='"v3"', committed=5))
+    part.restart(keep=True)
+    assert part.kept == replace(OTHER, validator='"v3"', committed=5)
+    assert len(list(tmp_path.glob(".*part"))) == 2
+    part.discard()
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_partial_file_leads_to_the_other(tmp_path: Path, lost: int) -> None:
+    both(tmp_path / "file").close()
+    record = load(str(tmp_path / ".file.httpconn-state"))
+    assert record is not None
+    assert record.kept is not None
+    (tmp_path / f".file.{(record, record.kept)[lost].token}.httpconn-part").unlink()
+    part = PartFile(tmp_path / "file")
+    assert part.open() == (NOTE, OTHER)[lost]
+    part.commit()
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_download_beside_it_leaves_both_partial_files(tmp_path: Path) -> None:
+    both(tmp_path / "file").close()
+    written(tmp_path / "other", b"x")
+    part = PartFile(tmp_path / "file")
+    assert (part.open(), part.kept) == (OTHER, NOTE)
+    part.discard()

@@ -149,7 +149,7 @@ def left_behind(target: Path) -> list[str]:
     record, noted = load(names.sidecar), noted_in(names.lock)
     if noted is None:
         return [names.lock]
-    tokens = noted if record is None else [*noted, record.token]
+    tokens = noted if record is None else [*noted, *record.tokens]
     known = {names.sidecar, names.lock, names.draft(None), *map(names.part, tokens)}
     return sorted(str(path) for path in target.parent.glob(f".{target.name}.*") if str(path) not in known)
 

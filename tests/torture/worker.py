@@ -83,15 +83,24 @@ class Worker:
         self._part.commit()
 
     def _take_up(self, known: Sidecar) -> None:
-        """What is said to be there has to be there."""
+        """What is said to be there has to be there. Bytes of another version are kept at times, and come back."""
+        self._check(known)
+        if known.validator != str(self._version):
+            self._part.restart(keep=self._chance.random() < 0.7)
+            if self._part.kept is None or self._part.kept.validator != str(self._version):
+                return
+            back = self._part.go_back()
+            if back is None:
+                return
+            self._check(back)
+            known = back
+        self._head, self._tail = known.committed, known.parts[0][2]
+
+    def _check(self, known: Sidecar) -> None:
         version = content(int(known.validator or 0))
         for first, end in known.ranges:
             if self._part.read(first, end - first) != version[first:end]:
                 raise AssertionError(f"The bytes from {first} to {end} are not those of version {known.validator}")
-        if known.validator == str(self._version):
-            self._head, self._tail = known.committed, known.parts[0][2]
-        else:
-            self._part.restart()
 
     def _write(self) -> None:
         if self._tail == SIZE - MIDDLE or (self._head < MIDDLE and self._chance.random() < 0.5):

@@ -1,0 +1,153 @@
+"""Received bytes stay on disk until a complete and verified file replaces them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+import httpconn
+from httpconn import ByteBudget, RetryPolicy
+from tests.servers.application import pattern
+from tests.servers.files import Served, changed, cut, instead
+from tests.servers.scripted import Close, response
+
+SIZE = 1_000_003
+HALF = SIZE // 2
+BODY = pattern(SIZE)
+OTHER = bytes(reversed(BODY))
+SHA256 = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+BINARY = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture
+def run(face, connect, tmp_path):
+    """Download to the same file; each attempt is a run."""
+    connection = connect(retries=0)
+
+    def download(url, **options):
+        return face.call(connection, "download", url, tmp_path / "model.bin", **options)
+
+    return download
+
+
+def fail(run, url, error=httpconn.TruncatedBody, **options):
+    with pytest.raises(error) as caught:
+        run(url, **options)
+    return caught.value
+
+
+def left(tmp_path):
+    return sorted(path.name.rpartition(".")[2] for path in tmp_path.iterdir() if path.name != "model.bin")
+
+
+@pytest.mark.parametrize("etag", ['"v2"', None])
+def test_a_broken_replacement_leads_back_to_the_earlier_bytes(run, scripted, tmp_path, etag):
+    served = Served(BODY, faults=[cut(HALF), changed(body=OTHER, etag=etag, faults=[cut(1000)])])
+    server, budget = scripted(served), ByteBudget(10 * SIZE)
+    fail(run, server.url, budget=budget)
+    served.faults = [lambda *_: cut(1000)(Served(OTHER, etag=etag), server.requests[-1])]
+    fail(run, server.url, budget=budget)
+    assert left(tmp_path).count("httpconn-part") == (1 if etag is None else 2)
+    result = run(server.url, budget=budget)
+    assert result.resumed == HALF
+    assert result.path.read_bytes() == BODY
+    assert budget.used == SIZE + 1000
+    assert left(tmp_path) == []
+
+
+def test_a_replacement_resumes_in_a_later_run(run, scripted, tmp_path):
+    served = Served(BODY, faults=[cut(HALF)])
+    server = scripted(served)
+    fail(run, server.url)
+    served.body, served.etag, served.faults = OTHER, '"v2"', [cut(HALF + 5)]
+    fail(run, server.url)
+    assert run(server.url).resumed == HALF + 5
+    assert (tmp_path / "model.bin").read_bytes() == OTHER
+    assert left(tmp_path) == []
+
+
+def test_within_one_call_an_attempt_returns_to_the_earlier_bytes(face, connect, scripted, tmp_path):
+    portal = instead(response(200, BINARY, OTHER)[:-10], Close())
+    served = Served(BODY, headers=BINARY, faults=[cut(HALF), portal])
+    server = scripted(served)
+    result = face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "model.bin")
+    assert [request.header("Range") for request in server.requests] == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
+    assert result.path.read_bytes() == BODY
+
+
+def test_a_server_that_alternates_between_versions_costs_few_requests(face, connect, scripted, tmp_path):
+    versions = {'"v1"': BODY, '"v2"': OTHER}
+
+    def alternate(request):
+        etag = '"v2"' if len(server.requests) % 2 == 0 else '"v1"'
+        served = Served(versions[etag], etag=etag)
+        return cut(1000)(served, request)
+
+    server = scripted(alternate)
+    with pytest.raises(httpconn.TruncatedBody):
+        face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "model.bin")
+    assert len(server.requests) < 20
+    assert left(tmp_path).count("httpconn-part") <= 2
+
+
+def test_a_replacement_with_a_wrong_digest_costs_no_received_byte(run, scripted, tmp_path):
+    served = Served(BODY, faults=[cut(HALF), instead(response(200, {**BINARY, "ETag": '"p"'}, OTHER))])
+    server = scripted(served)
+    fail(run, server.url, digest=SHA256)
+    error = fail(run, server.url, httpconn.IntegrityError, digest=SHA256)
+    assert error.actual is not None
+    assert run(server.url, digest=SHA256).resumed == HALF
+    assert left(tmp_path) == []
+
+
+def test_a_replacement_over_the_limit_costs_no_received_byte(run, scripted, tmp_path):
+    served = Served(BODY, faults=[cut(HALF), instead(response(200, {"ETag": '"p"'}, OTHER + OTHER))])
+    server = scripted(served)
+    fail(run, server.url, max_bytes=SIZE)
+    fail(run, server.url, httpconn.LimitExceeded, max_bytes=SIZE)
+    assert run(server.url, max_bytes=SIZE).resumed == HALF
+    assert left(tmp_path) == []
+
+
+def test_a_failed_download_of_another_url_costs_no_received_byte(run, scripted, tmp_path):
+    served = {"/a": Served(BODY, faults=[cut(HALF)]), "/b": Served(OTHER, etag='"b"', faults=[cut(9)])}
+    server = scripted(lambda request: served[request.path](request))
+    fail(run, server.url_for("/a"))
+    fail(run, server.url_for("/b"))
+    assert run(server.url_for("/a")).resumed == HALF
+    assert (tmp_path / "model.bin").read_bytes() == BODY
+    assert left(tmp_path) == []
+
+
+def test_without_resume_all_received_bytes_are_removed(run, scripted, tmp_path):
+    served = Served(BODY, faults=[cut(HALF)])
+    server = scripted(served)
+    fail(run, server.url)
+    served.etag, served.faults = '"v2"', [cut(5000)]
+    fail(run, server.url)
+    served.faults = [cut(5000)]
+    fail(run, server.url, resume=False)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "portal",
+    [
+        response(200, {"Content-Type": "text/html", "ETag": '"p"'}, b"<html>" + OTHER),
+        response(200, {"Content-Type": "application/xhtml+xml"}, b"<html>"),
+        response(200, {"Content-Type": "text/plain"}, b"Please log in"),
+        response(200, {"Content-Type": "text/plain", "ETag": '"p"'}, b"Please log in"),
+        response(200, {"Content-Type": "application/json"}, b" " * (SIZE - 1)),
+        response(200, {}, b"Please log in"),
+    ],
+    ids=["large page", "xhtml", "text", "versioned text", "other type", "small"],
+)
+def test_a_suspicious_body_is_an_error_that_describes_it(run, scripted, tmp_path, portal):
+    server = scripted(Served(BODY, headers=BINARY, faults=[cut(HALF), instead(portal)]))
+    fail(run, server.url)
+    error = fail(run, server.url, httpconn.UnexpectedContent)
+    assert error.retryable
+    assert f"{SIZE} bytes of the type application/octet-stream was requested" in error.message
+    assert run(server.url).resumed == HALF
+    assert (tmp_path / "model.bin").read_bytes() == BODY
