@@ -10,6 +10,7 @@ from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..exchange.requeststate import Call
 from ..runtime.port import Port
+from ..runtime.tasks import TaskWorkerGroup
 from .openfile import Opened, OpenFile
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class AsyncRemoteFile(OpenFile):
     """
 
     closed: bool = False
+    _group: TaskWorkerGroup | None = None
 
     async def tell(self) -> int:
         """Return the position of the next read."""
@@ -62,7 +64,7 @@ class AsyncRemoteFile(OpenFile):
 
     async def read_at(self, offset: int, size: int) -> bytes:
         """Do the same as :meth:`RemoteFile.read_at`."""
-        return b"".join(await self._await(self._opened.reader.read, *self._span(offset, size)))
+        return b"".join(await self._read(*self._span(offset, size)))
 
     async def read_ranges(self, ranges: Iterable[Bounds]) -> list[bytes]:
         """Do the same as :meth:`RemoteFile.read_ranges`."""
@@ -77,7 +79,18 @@ class AsyncRemoteFile(OpenFile):
     async def _take(self, size: int | None) -> list[memoryview]:
         self._require_open()
         with self._positions.taken(size, self.size) as (start, end):
-            return await self._await(self._opened.reader.read, start, end)
+            return await self._read(start, end)
+
+    async def _read(self, start: int, end: int) -> list[memoryview]:
+        held = self._opened.reader.blocks.again(start, end)
+        if held is not None:
+            return [held[: end - start]]
+        return await self._await(self._opened.reader.read, start, end, self._start_worker)
+
+    def _start_worker(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
+        if self._group is not None:
+            self._group.start(flow, self._opened.runner._await, *args)
+        return self._group is not None
 
     async def _await(
         self, flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
@@ -86,10 +99,15 @@ class AsyncRemoteFile(OpenFile):
 
     async def __aenter__(self) -> Self:
         self._require_open()
+        self._group = TaskWorkerGroup()
+        await self._group.enter()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+        group, self._group = self._group, None
+        if group is not None:
+            await group.leave()
 
 
 class AsyncOpening:

@@ -26,7 +26,6 @@ from .arguments import Filename, Headers, Retries, Timeout, checked_size, conten
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
-from .syncport import WorkerPort
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -209,10 +208,6 @@ class ManyURLs(Runner):
         group = TaskWorkerGroup()
         work = self._download_work(self._await, concurrency, stop_on_error, options, file_options)
         return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
-
-    def _run_in(self, group: ThreadWorkerGroup, flow: Flow[T], call: Call, *args: Any) -> Coroutine[Any, Any, T]:
-        port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
-        return fetch.run_call(port, call, flow(port, call, *args))
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
         self._calls.check(*options)

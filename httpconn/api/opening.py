@@ -44,7 +44,7 @@ class Opening(Runner):
         Args:
             url: an http or https URL.
             block_size: size of a block in bytes, at most 64 MiB. A request asks for at least one block.
-            connections: most requests at the same time, from 1 to 64.
+            connections: most requests at the same time, from 1 to 64. With 1, no thread reads ahead.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
 
@@ -72,6 +72,8 @@ class Opening(Runner):
 
             async with connection.async_open(url) as file:
                 content = await file.read(1000)
+
+        The file reads ahead only in the block, because its tasks end with the block.
 
         Returns:
             An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.

@@ -36,6 +36,10 @@ class Positions:
         self._last = Position(offset)
         self._lock = threading.RLock()  # reentrant, because a signal handler may read
 
+    def after_fork(self) -> None:
+        """Replace the lock, which another thread of the parent process may hold."""
+        self._lock = threading.RLock()
+
     def current(self) -> Position:
         """Return the position of the next read of this thread."""
         own: Position | None = getattr(self._own, "position", None)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
+from ..errors import InvalidRequest
 from ..exchange.requeststate import Call
+from ..runtime.forking import renew_in_child
 from ..runtime.port import Port
-from .openfile import OpenFile
+from ..runtime.threads import CleanUp, Stopped, ThreadWorkerGroup
+from .openfile import Opened, OpenFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -23,8 +27,9 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
     """A binary, read-only, seekable and buffered file on a server. ``HTTPConnection.open`` returns it.
 
     The file is read in blocks by Range requests (RFC 9110 section 14). Each request has the retries, redirects and
-    limits of any other call. Sequential reading makes the requests larger, up to 4 MiB ahead. A cache of 8 MiB, but at
-    least four blocks, holds the blocks that were read.
+    limits of any other call. Sequential reading makes the requests larger, up to 4 MiB ahead. Once 512 KiB were read in
+    sequence, threads read ahead on other connections, with requests of 1 MiB but at least one block. Memory holds at
+    most one such request per connection, and a cache of 8 MiB, but at least four blocks.
 
     All parts belong to one version of the file, if the server identifies versions by ETag, Last-Modified or size.
 
@@ -49,6 +54,25 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         ValueError: the file is closed.
         HTTPConnError: see :mod:`httpconn.errors`. The position stays unchanged.
     """
+
+    def __init__(self, opened: Opened, offset: int = 0) -> None:
+        super().__init__(opened, offset)
+        self._group: ThreadWorkerGroup | None = None
+        renew_in_child(self)
+
+    def _start_worker(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
+        group = self._group = self._group or ThreadWorkerGroup()
+        try:
+            group.start(flow, partial(self._opened.runner._run_in, group), *args)
+        except (Stopped, InvalidRequest):  # another thread has closed the file, or the system has no more threads
+            return False
+        return True
+
+    def after_fork(self) -> None:
+        """Forget the threads of the parent process."""
+        self._group = None
+        self._positions.after_fork()
+        self._opened.reader.after_fork()
 
     def readable(self) -> bool:
         """Return True. Raise ValueError if the file is closed."""
@@ -82,7 +106,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         """Return the bytes that ``read1`` would return, without a change of the position."""
         self._require_open()
         at = self._positions.current().offset
-        return b"".join(self._run(self._opened.reader.read, at, self._opened.reader.blocks.block_end(at)))
+        return b"".join(self._read(at, self._opened.reader.blocks.block_end(at)))
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Return the bytes up to the next line end, but at most ``size``."""
@@ -92,7 +116,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         at = position.offset
         end = self.size if size is None or size < 0 else min(at + size, self.size)
         while at < end and not (parts and parts[-1].endswith(b"\n")):
-            block = b"".join(self._run(reader.read, at, min(reader.blocks.block_end(at), end)))
+            block = b"".join(self._read(at, min(reader.blocks.block_end(at), end)))
             parts.append(block[: block.find(b"\n") + 1] or block)
             at += len(parts[-1])
         position.offset = at
@@ -114,7 +138,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
             offset: the offset of the first byte.
             size: the number of bytes. A negative number means all bytes up to the end.
         """
-        return b"".join(self._run(self._opened.reader.read, *self._span(offset, size)))
+        return b"".join(self._read(*self._span(offset, size)))
 
     def read_ranges(self, ranges: Iterable[Bounds]) -> list[bytes]:
         """Return the bytes of several ranges, fetched in parallel, without the position.
@@ -134,18 +158,32 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         return self._run(self._opened.reader.read_ranges, rangeplan.checked(ranges))
 
     def close(self) -> None:
-        """Close the file and free its cache. Further reads raise ValueError."""
+        """Close the file, free its cache and stop its threads. Further reads raise ValueError."""
         super().close()
         self._opened.reader.clear()
+        group, self._group = self._group, None
+        if group is not None:
+            CleanUp(partial(_end, group)).wait()
+
+    def _read(self, start: int, end: int) -> list[memoryview]:
+        held = self._opened.reader.blocks.again(start, end)
+        if held is not None:
+            return [held[: end - start]]
+        return self._run(self._opened.reader.read, start, end, self._start_worker)
 
     def _take(self, size: int | None, *, one_block: bool = False) -> list[memoryview]:
         """Return the next bytes, and advance the position."""
         self._require_open()
         reader = self._opened.reader
         with self._positions.taken(size, self.size, reader.blocks.block_end if one_block else None) as (start, end):
-            return self._run(reader.read, start, end)
+            return self._read(start, end)
 
     def _run(
         self, flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         return self._opened.runner._run(flow, self._opened.call, *args, **kwargs)
+
+
+def _end(group: ThreadWorkerGroup) -> None:
+    group.stop()
+    group.join()

@@ -9,10 +9,11 @@ from ..exchange import fetch
 from ..exchange.requeststate import Call
 from ..runtime.port import Port
 from ..runtime.stepping import run_sync
+from ..runtime.threads import ThreadWorkerGroup
 from .arguments import CallFactory
 from .asyncport import AsyncPort
 from .clients import Clients
-from .syncport import SyncPort
+from .syncport import SyncPort, WorkerPort
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -50,3 +51,14 @@ class Runner:
     ) -> T:
         port = await self._async_port()
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
+
+    def _run_in(
+        self,
+        group: ThreadWorkerGroup,
+        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, T]:
+        port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
+        return fetch.run_call(port, call, flow(port, call, *args, **kwargs))

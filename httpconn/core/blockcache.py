@@ -8,6 +8,12 @@ from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
+READ_AHEAD_AFTER = 512 * 1024
+"""Bytes that were read in sequence before other connections read ahead."""
+
+AHEAD_REQUEST = 1024 * 1024
+"""Bytes of a request that reads ahead, but at least one block."""
+
 
 class Claim(Generic[Event]):
     """A range that one reader requests, and for which other readers wait.
@@ -33,24 +39,32 @@ class Claim(Generic[Event]):
 
 
 class BlockCache(Generic[Event]):
-    """The most recently used blocks of a file. Threads may share it.
+    """The most recently used blocks of a file, the ranges in flight, and the plan to read ahead. Threads may share it.
 
     If a read starts where the last request ended, more blocks are requested than the read needs. Their number doubles
-    with each such request, up to half of the cache.
+    with each such request, up to half of the cache. Once ``READ_AHEAD_AFTER`` bytes were read in sequence, other
+    connections read ahead instead: as many bytes as were read, at most one request per connection.
 
     Args:
         size: bytes of a block; the last block of a file may have fewer.
-        max_blocks: the maximum number of blocks in memory, at least 2.
+        max_blocks: the maximum number of blocks in memory, at least 2, without those that were read ahead.
+        connections: the connections that may read ahead; 1 means that none do.
     """
 
-    def __init__(self, total: int, size: int, max_blocks: int) -> None:
+    def __init__(self, total: int, size: int, max_blocks: int, connections: int = 1) -> None:
         self.total = total
         self.size = size
+        self._ahead_request = max(size, AHEAD_REQUEST // size * size)
+        self._max_ahead = connections * self._ahead_request if connections > 1 else 0
         self._max_blocks = max_blocks
         self._held: OrderedDict[int, bytes] = OrderedDict()
         self._claims: list[Claim[Event]] = []
-        self._ahead = 0
+        self._doubled = 0
         self._next = 0
+        self._run_start = 0  # the start of the bytes that were read in sequence
+        self._read_start = self._read_at = self._read_end = 0  # the present read
+        self._ahead_at = self._ahead_end = 0  # the bytes to read ahead
+        self._needed_end = total  # the end of the last request that reads ahead
         self._lock = threading.RLock()  # reentrant, because a signal handler may read
 
     @property
@@ -69,8 +83,16 @@ class BlockCache(Generic[Event]):
             block = self._held.get(number)
             if block is None:
                 return None
-            self._held.move_to_end(number)
+            if not self._ahead_end:  # otherwise the blocks that were read would outlive those that were read ahead
+                self._held.move_to_end(number)
             return memoryview(block)[start:]
+
+    def again(self, offset: int, end: int) -> memoryview | None:
+        """Return the bytes of a read in the block where the last read began, or None if it is not in memory."""
+        number = offset // self.size
+        with self._lock:
+            is_same = number == self._read_at // self.size and end <= self.block_end(offset) and number in self._held
+            return self.at(offset) if is_same else None
 
     def claim(self, offset: int, end: int, done: Event) -> Claim[Event]:
         """Return the claim in flight that covers an offset, or a new one with the event ``done``.
@@ -81,28 +103,34 @@ class BlockCache(Generic[Event]):
             done: the event of a new claim.
         """
         with self._lock:
-            found = next((each for each in self._claims if each.first <= offset <= each.last), None)
-            if found is None:
-                found = Claim(*self._missing(offset, end), done)
-                self._claims.append(found)
-            return found
+            return self._claim_of(offset) or self._claim(*self._missing(offset, end), done)
+
+    def _claim(self, first: int, last: int, done: Event) -> Claim[Event]:
+        """Claim a range that starts at ``first``, and ends with ``last`` or before the next known block."""
+        end = self.block_end(first)
+        while end <= last and not self._is_known(end):
+            end = self.block_end(end)
+        claim = Claim(first, end - 1, done)
+        self._claims.append(claim)
+        return claim
 
     def _missing(self, offset: int, end: int) -> tuple[int, int]:
         """Return the first and the last byte of the range to request."""
         first = offset // self.size
         needed = (max(end, offset + 1) - 1) // self.size
-        if first == self._next:
-            self._ahead = min(max(1, 2 * self._ahead), self._max_blocks // 2)
+        if first == self._next and not self._ahead_end:
+            self._doubled = min(max(1, 2 * self._doubled), self._max_blocks // 2)
         else:
-            self._ahead = 0
-        last = first
-        limit = min(needed + self._ahead, first + self._max_blocks - 1, (self.total - 1) // self.size)
-        in_flight = {
-            number for each in self._claims for number in range(each.first // self.size, each.last // self.size + 1)
-        }
-        while last < limit and last + 1 not in self._held and last + 1 not in in_flight:
-            last += 1
+            self._doubled = 0
+        most = self._ahead_request // self.size if self._ahead_end else self._max_blocks
+        last = min(needed + self._doubled, first + most - 1)
         return first * self.size, min((last + 1) * self.size, self.total) - 1
+
+    def _claim_of(self, offset: int) -> Claim[Event] | None:
+        return next((each for each in self._claims if each.first <= offset <= each.last), None)
+
+    def _is_known(self, offset: int) -> bool:
+        return offset // self.size in self._held or self._claim_of(offset) is not None
 
     def keep(self, first: int, content: bytes) -> None:
         """Add a range that begins at the start of a block, and remove the least recently used blocks."""
@@ -111,7 +139,7 @@ class BlockCache(Generic[Event]):
                 number = (first + start) // self.size
                 self._held[number] = content[start : start + self.size]
                 self._held.move_to_end(number)
-            while len(self._held) > self._max_blocks:
+            while len(self._held) > self._max_blocks + self._max_ahead // self.size:
                 self._held.popitem(last=False)
             self._next = (first + len(content) + self.size - 1) // self.size
 
@@ -121,3 +149,55 @@ class BlockCache(Generic[Event]):
             self._claims.remove(claim)
             if claim.content:
                 self.keep(claim.first, claim.content)
+
+    def plan_ahead(self, offset: int, end: int) -> int:
+        """Plan what to read ahead while a reader is at ``offset`` and reads up to ``end``.
+
+        Returns:
+            The number of requests that :meth:`claim_ahead` can make now.
+        """
+        with self._lock:
+            if not self._read_at - self.size <= offset <= self._read_end + self.size:
+                self._run_start = self._read_start = offset
+                self._ahead_at = self._ahead_end = 0
+            elif end != self._read_end:
+                self._read_start = offset
+            self._read_at, self._read_end = offset, end
+            self._set_ahead_end(offset, end)
+            self._ahead_at = max(self._ahead_at, self.block_end(offset))
+            requests, rest = divmod(max(0, self._ahead_end - self._ahead_at), self._ahead_request)
+            return requests + (rest > 0 and self._ahead_end >= self._needed_end)
+
+    def _set_ahead_end(self, offset: int, end: int) -> None:
+        """Set the end of the bytes to read ahead: those of this read, and as many as were read in sequence before."""
+        self._ahead_end, self._needed_end = 0, self.total
+        before = self._read_start - self._run_start
+        if self._max_ahead and before >= READ_AHEAD_AFTER:
+            ahead = max(min(before, self._max_ahead), self._ahead_request)
+            self._ahead_end = min(self.block_end(offset) + ahead, self.total)
+        elif self._max_ahead and end - offset >= READ_AHEAD_AFTER:
+            self._needed_end = self.block_end(end - 1)
+            self._ahead_end = min(self.block_end(offset) + self._max_ahead, self._needed_end)
+
+    def claim_ahead(self, done: Event) -> Claim[Event] | None:
+        """Claim the next range to read ahead. Return None if the reader has to come closer first."""
+        with self._lock:
+            while self._ahead_at < self._ahead_end and self._is_known(self._ahead_at):
+                self._ahead_at = self.block_end(self._ahead_at)
+            end = min(self._ahead_at + self._ahead_request, self._needed_end)
+            if self._ahead_at >= self._ahead_end or end > self._ahead_end:
+                return None
+            claim = self._claim(self._ahead_at, end - 1, done)
+            self._ahead_at = claim.last + 1
+            return claim
+
+    def stop_ahead(self) -> None:
+        """Stop to read ahead."""
+        with self._lock:
+            self._max_ahead = self._ahead_end = 0
+
+    def after_fork(self) -> None:
+        """Drop the ranges that threads of the parent process request."""
+        self._lock = threading.RLock()
+        self._claims.clear()
+        self._ahead_at = self._ahead_end = 0

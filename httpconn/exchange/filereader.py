@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+
 from ..core import rangeplan
-from ..core.blockcache import BlockCache
+from ..core.blockcache import BlockCache, Claim
 from ..core.deadlines import Deadline
 from ..core.filereads import FileVersion, PartRequest
 from ..core.rangeplan import Span
@@ -15,6 +18,16 @@ from .requeststate import Call
 
 CACHE_SIZE = 8 * MIB
 """Size of the block cache of a file in bytes. The cache holds at least four blocks."""
+
+
+logger: logging.Logger = logging.getLogger("httpconn.exchange")
+
+
+StartWorker = Callable[..., bool]
+"""Starts a worker that runs a coroutine function, with a function that runs flows as its first argument.
+
+It returns False if no worker can be started.
+"""
 
 
 class FileReader:
@@ -31,12 +44,19 @@ class FileReader:
         self._connections = connections
         self.version: FileVersion = version or FileVersion(0)
         self.blocks: BlockCache[Event] = self._cache(block_size)
+        self._working: set[object] = set()  # each change by a thread is atomic
 
     def _cache(self, size: int) -> BlockCache[Event]:
-        return BlockCache(self.version.total, size, max(CACHE_SIZE // size, 4))
+        return BlockCache(self.version.total, size, max(CACHE_SIZE // size, 4), self._connections)
+
+    def after_fork(self) -> None:
+        """Forget the threads of the parent process."""
+        self._working.clear()
+        self.blocks.after_fork()
 
     def clear(self) -> None:
-        """Free the cache."""
+        """Free the cache, and stop to read ahead."""
+        self.blocks.stop_ahead()
         self.blocks = self._cache(self._block_size)
 
     async def open(self, port: Port, call: Call) -> None:
@@ -52,10 +72,11 @@ class FileReader:
             self.blocks.keep(0, content)
         return content
 
-    async def read(self, port: Port, call: Call, start: int, end: int) -> list[memoryview]:
-        """Return the bytes from ``start`` to ``end`` in chunks."""
+    async def read(self, port: Port, call: Call, start: int, end: int, start_worker: StartWorker) -> list[memoryview]:
+        """Return the bytes from ``start`` to ``end`` in chunks, and read ahead with workers if there are any."""
         blocks, chunks, at = self.blocks, [], start  # another thread may replace ``blocks`` when it closes the file
         while at < end:
+            self._read_ahead(call, blocks, blocks.plan_ahead(at, end), start_worker)
             chunk = blocks.at(at)
             if chunk is None:
                 chunk = await self._load(port, call, blocks, at, end)
@@ -70,13 +91,45 @@ class FileReader:
         if claim.done is not event:
             await port.wait(claim.done, Deadline.after(call.timeouts.total, port.now()))
             return claim.at(at)
+        await self._fetch(port, call, blocks, claim)
+        return claim.at(at)
+
+    async def _fetch(self, port: Port, call: Call, blocks: BlockCache[Event], claim: Claim[Event]) -> None:
         try:
             wanted = PartRequest(claim.first, claim.last, self.version)
             claim.content = (await fetch_part(port, call, wanted)).content
         finally:
             blocks.release(claim)
-            event.set()
-        return claim.at(at)
+            claim.done.set()
+
+    def _read_ahead(self, call: Call, blocks: BlockCache[Event], requests: int, start_worker: StartWorker) -> None:
+        """Start workers for a number of requests."""
+        for _ in range(min(requests, self._connections - len(self._working))):
+            worker = object()
+            self._working.add(worker)
+            if not start_worker(self._work, call, blocks, worker):
+                self._working.discard(worker)
+                blocks.stop_ahead()
+                return
+
+    async def _work(
+        self, run: Callable[..., Awaitable[bool]], call: Call, blocks: BlockCache[Event], worker: object
+    ) -> None:
+        try:
+            while await run(self._fetch_ahead, call, blocks):
+                pass
+        except Exception as error:  # noqa: BLE001 - the reader makes the request itself and gets its error
+            logger.info("Reading ahead ended: %s", error)
+            blocks.stop_ahead()
+        finally:
+            self._working.discard(worker)
+
+    async def _fetch_ahead(self, port: Port, call: Call, blocks: BlockCache[Event]) -> bool:
+        """Fetch the next range to read ahead. Return whether there was one."""
+        claim = blocks.claim_ahead(port.make_event())
+        if claim is not None:
+            await self._fetch(port, call, blocks, claim)
+        return claim is not None
 
     async def read_ranges(self, port: Port, call: Call, ranges: list[slice]) -> list[bytes]:
         """Return the bytes of each range, from as few requests as :mod:`httpconn.core.rangeplan` makes."""

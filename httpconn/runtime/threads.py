@@ -80,6 +80,9 @@ class ThreadWorkerGroup:
         """Run a flow in a new thread. Without a new thread, the existing threads do the work."""
         if self.interruption.is_requested:
             raise Stopped
+        for ended_thread in [each for each, ended in list(self._threads.items()) if ended.is_set()]:
+            if not ended_thread.is_alive():
+                self._threads.pop(ended_thread, None)
         run, ended = copy_context().run, ThreadEvent()
         # A daemon thread that is connecting does not delay the exit of the program.
         thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-worker", daemon=True)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from httpconn.core import blockcache
 from httpconn.core.blockcache import BlockCache
 
 CONTENT = bytes(range(251)) * 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small():
+    """Read ahead after few bytes, in small requests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blockcache, "READ_AHEAD_AFTER", 50)
+        patch.setattr(blockcache, "AHEAD_REQUEST", 40)
+        yield
+
+
+def bounded_cache(size, connections):
+    return BlockCache(len(CONTENT), size, 8, connections)
 
 
 def read(blocks, offset, end, asked):
@@ -30,7 +45,7 @@ def read(blocks, offset, end, asked):
 
 
 def most_bytes(blocks):
-    return blocks._max_blocks * blocks.size
+    return blocks._max_blocks * blocks.size + blocks._max_ahead
 
 
 @given(
@@ -75,3 +90,39 @@ def test_the_least_recently_used_block_is_removed_first():
     blocks.keep(200, CONTENT[200:210])
     assert blocks.at(100) is None
     assert blocks.at(5) == CONTENT[5:10]
+
+
+@given(
+    size=st.integers(1, 40),
+    connections=st.integers(2, 4),
+    steps=st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(0, 300), st.integers(0, 3)), max_size=30),
+)
+def test_what_is_read_ahead_is_bounded_and_right(size, connections, steps):
+    blocks, offset = bounded_cache(size, connections), 0
+    for position, count, claims in steps:
+        offset = position if count % 3 == 0 else offset
+        end = min(offset + count, len(CONTENT))
+        while offset < end:
+            requests = blocks.plan_ahead(offset, end)
+            assert 0 <= requests <= connections + 1
+            ahead = [claim for _ in range(claims) if (claim := blocks.claim_ahead(None)) is not None]
+            for claim in ahead:
+                assert claim.last - offset < (connections + 1) * max(size, blockcache.AHEAD_REQUEST) + 2 * size
+                claim.content = CONTENT[claim.first : claim.last + 1]
+                blocks.release(claim)
+            read(blocks, offset, min(blocks.block_end(offset), end), [])
+            offset = min(blocks.block_end(offset), end)
+        assert not blocks._claims
+
+
+def test_sequential_reads_are_read_ahead_once_each():
+    blocks, asked = bounded_cache(10, 3), []
+    for offset in range(0, len(CONTENT), 10):
+        blocks.plan_ahead(offset, offset + 10)
+        while (claim := blocks.claim_ahead(None)) is not None:
+            asked.append((claim.first, claim.last))
+            claim.content = CONTENT[claim.first : claim.last + 1]
+            blocks.release(claim)
+        read(blocks, offset, min(offset + 10, len(CONTENT)), asked)
+    assert sum(last - first + 1 for first, last in asked) == len(CONTENT)
+    assert max(last - first + 1 for first, last in asked) == blockcache.AHEAD_REQUEST
