@@ -6,6 +6,7 @@ They are converted to objects of httpx only where a caller uses one.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import httpx
@@ -34,40 +35,27 @@ class Origin(NamedTuple):
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+@dataclass(slots=True, eq=False)
 class Request:
     """A complete request. Only event hooks change it, before it is sent.
 
-    Args:
+    Attributes:
         fields: the header, including the Host. It must not be changed, because requests share it.
         body: None, bytes, or an iterable of bytes that the runtime can iterate over.
         server_name: the name for TLS, if it differs from the host.
         made: the httpx.Request from which this request was made, or None.
     """
 
-    __slots__ = ("body", "fields", "fragment", "made", "method", "origin", "server_name", "target", "trace")
-
-    def __init__(
-        self,
-        origin: Origin,
-        target: bytes,
-        fields: RawFields,
-        *,
-        method: str = "GET",
-        body: Any = None,
-        server_name: str | None = None,
-        trace: Any = None,
-        fragment: str = "",
-        made: httpx.Request | None = None,
-    ) -> None:
-        self.origin: Origin = origin
-        self.target: bytes = target
-        self.fields: RawFields = fields
-        self.method: str = method
-        self.body: Any = body
-        self.server_name: str | None = server_name
-        self.trace: Any = trace
-        self.fragment: str = fragment
-        self.made: httpx.Request | None = made
+    origin: Origin
+    target: bytes
+    fields: RawFields
+    _: KW_ONLY
+    method: str = "GET"
+    body: Any = None
+    server_name: str | None = None
+    trace: Any = None
+    fragment: str = ""
+    made: httpx.Request | None = None
 
     @property
     def url(self) -> str:

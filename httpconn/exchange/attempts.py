@@ -132,7 +132,7 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
             is_redirect = call.follow and head.status in redirects.STATUSES
             location = redirects.location_of(head.fields) if is_redirect else None
             if location is None:
-                body = _body(port, exchange, state, spec)
+                body = Body(port, exchange, call, spec, state.attempt_deadline)
                 return OpenResponse(head, request, spec.url, body, exchange, state, port, history)
             trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, state.stored_redirects)
             previous, spec = spec.url, trail.follow(spec, location)
@@ -144,22 +144,6 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
             await port.notify(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
-
-
-def _body(port: Port, exchange: Exchange, state: RequestState, spec: RequestSpec) -> Body:
-    call = state.call
-    return Body(
-        port,
-        exchange,
-        state.attempt_deadline,
-        codings=spec.codings,
-        limits=call.rules.limits,
-        max_bytes=call.max_bytes,
-        budget=call.budget,
-        min_speed=call.min_speed,
-        bandwidths=() if call.bandwidth is None and call.rules.bandwidth is None else call.bandwidths,
-        host_counters=call.rules.counters.of(spec.url.origin.host),
-    )
 
 
 async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:

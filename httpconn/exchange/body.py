@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ..core.bandwidth import Bandwidth
-from ..core.bodycounter import BodyCounter, ByteBudget, SpeedFloor, declared_length
-from ..core.counters import HostCounters
+from ..core.bodycounter import BodyCounter, SpeedFloor, declared_length
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.messages import Head
 from ..core.ranges import parse_content_range
+from ..core.requestbuilder import RequestSpec
 from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, TruncatedBody
-from ..options import Limits
 from ..runtime.port import Exchange, Port
+
+if TYPE_CHECKING:
+    from .requeststate import Call
 
 DECODED_CHUNK = 256 * 1024
 """Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""
@@ -38,29 +39,17 @@ class Body:
         unthrottled: received bytes for which ``throttle`` has not yet waited.
     """
 
-    def __init__(
-        self,
-        port: Port,
-        exchange: Exchange,
-        deadline: Deadline,
-        *,
-        codings: frozenset[str],
-        limits: Limits,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
-        min_speed: bool,
-        bandwidths: tuple[Bandwidth, ...],
-        host_counters: HostCounters,
-    ) -> None:
+    def __init__(self, port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
+        rules = call.rules
         self._port = port
         self._exchange = exchange
         self._deadline = deadline
-        self._codings = codings
-        self._limits = limits
-        self._counter = BodyCounter(max_bytes=max_bytes, limits=limits, budget=budget)
-        self._floor = SpeedFloor(limits) if min_speed and limits.min_speed else None
-        self._bandwidths = bandwidths
-        self._host_counters = host_counters
+        self._codings = spec.codings
+        self._limits = rules.limits
+        self._counter = BodyCounter(max_bytes=call.max_bytes, limits=rules.limits, budget=call.budget)
+        self._floor = SpeedFloor(rules.limits) if call.min_speed and rules.limits.min_speed else None
+        self._bandwidths = () if call.bandwidth is None and rules.bandwidth is None else call.bandwidths
+        self._host_counters = rules.counters.of(spec.url.origin.host)
         self.unthrottled: int = 0
         self._is_decoded = True
         self._decoder: Decoder | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.messages import Request
@@ -29,38 +30,29 @@ class Remembered(set[Hashable]):
         super().add(item)
 
 
+@dataclass(eq=False)
 class Connector:
     """Makes the connections of one transport.
 
     A connection is made in two steps, ``dial`` and ``secure``, so that the caller can close it from the first step on.
 
-    Args:
+    Attributes:
         proxy_security: TLS settings for proxies without their own SSL context.
         uds: the path of a Unix domain socket to dial instead of the host, or None.
-
-    Attributes:
         without_http2: the origins to which HTTP/2 is not offered.
     """
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        limits: Limits,
-        security: Security,
-        proxy_security: Security,
-        origin_options: Options,
-        proxy_options: Options,
-        uds: str | None,
-    ) -> None:
-        self._runtime = runtime
-        self._limits = limits
-        self._security = security
-        self._http1_security = security.offering("http/1.1")
-        self._proxy_security = proxy_security
-        self._origin_options = origin_options
-        self._proxy_options = proxy_options
-        self._uds = uds
-        self.without_http2: Remembered = Remembered()
+    runtime: Runtime
+    limits: Limits
+    security: Security
+    proxy_security: Security
+    origin_options: Options
+    proxy_options: Options
+    uds: str | None
+    without_http2: Remembered = field(default_factory=Remembered, init=False)
+
+    def __post_init__(self) -> None:
+        self._http1_security = self.security.offering("http/1.1")
 
     async def tunnel(self, route: Route, end: float) -> Tunnel | None:
         """Return the tunnel that a new connection needs, or None.
@@ -73,11 +65,11 @@ class Connector:
         if proxy is None or route.forwarder is not None:
             return None
         if not proxy.is_socks:
-            return ConnectTunnel(proxy, origin, self._limits)
+            return ConnectTunnel(proxy, origin, self.limits)
         if proxy.resolves_names:
             return SocksTunnel(proxy, [origin.host], origin.port)
         try:
-            found = await self._proxy_options.guard.found(self._runtime, origin.host, origin.port, end)
+            found = await self.proxy_options.guard.found(self.runtime, origin.host, origin.port, end)
         except ConnectFailed as error:
             raise ConnectFailed(f"{error.message}; socks5h:// lets the proxy resolve names") from error.__cause__
         return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
@@ -87,19 +79,19 @@ class Connector:
 
         Raises the errors of :func:`httpconn.network.dial.dial`.
         """
-        options = self._origin_options if route.proxy is None else self._proxy_options
-        if self._uds is not None:
-            sock = await dial_unix(self._runtime, self._uds, end, options)
+        options = self.origin_options if route.proxy is None else self.proxy_options
+        if self.uds is not None:
+            sock = await dial_unix(self.runtime, self.uds, end, options)
         else:
-            sock = await dial(self._runtime, route.dialled.host, route.dialled.port, end, options)
-        return SocketStream(sock, self._runtime)
+            sock = await dial(self.runtime, route.dialled.host, route.dialled.port, end, options)
+        return SocketStream(sock, self.runtime)
 
     def dial_event(self, route: Route, end: float) -> tuple[str, dict[str, Any]]:
         """Return the name and the values of the ``trace`` event for dialling."""
-        options = self._origin_options if route.proxy is None else self._proxy_options
+        options = self.origin_options if route.proxy is None else self.proxy_options
         info: dict[str, Any] = {"timeout": traced_timeout(end), "socket_options": options.socket_options}
-        if self._uds is not None:
-            return "connection.connect_unix_socket", {"path": self._uds, **info}
+        if self.uds is not None:
+            return "connection.connect_unix_socket", {"path": self.uds, **info}
         prefix = "socks" if route.proxy is not None and route.proxy.is_socks else "connection"
         dialled = {"host": route.dialled.host, "port": route.dialled.port, "local_address": options.local_address}
         return f"{prefix}.connect_tcp", {**dialled, **info}
@@ -119,14 +111,14 @@ class Connector:
         """
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":
-            security = proxy.security or self._proxy_security
+            security = proxy.security or self.proxy_security
             await self._start_tls(socket_stream, security, proxy.origin.host, end, request, "connection")
         prefix = "connection" if proxy is None else "socks" if proxy.is_socks else "proxy"
         if tunnel is not None and not await self._open_tunnel(socket_stream, tunnel, end, request, prefix):
             return False
         if origin.scheme == "https":
             name = request.server_name or origin.host
-            security = self._http1_security if origin in self.without_http2 else self._security
+            security = self._http1_security if origin in self.without_http2 else self.security
             await self._start_tls(socket_stream, security, name, end, request, prefix)
         return True
 
@@ -137,7 +129,7 @@ class Connector:
         if request.trace is not None:
             info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
             handshake = trace_step(
-                self._runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream
+                self.runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream
             )
         await handshake
 
@@ -147,5 +139,5 @@ class Connector:
         opening = tunnel.open(socket_stream, end)
         if request.trace is not None:
             event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
-            opening = trace_step(self._runtime, request, event, {"host": request.origin.host}, opening)
+            opening = trace_step(self.runtime, request, event, {"host": request.origin.host}, opening)
         return await opening

@@ -62,31 +62,6 @@ class HTTP11Connection:
         close_delimited: whether only the end of the connection ends the body, so that a truncation goes unnoticed.
     """
 
-    __slots__ = (
-        "_block",
-        "_chunks",
-        "_fields",
-        "_fields_given",
-        "_fields_proxied",
-        "_interim",
-        "_interim_bytes",
-        "_max_header_bytes",
-        "_max_headers",
-        "_method",
-        "_parts",
-        "_persistent",
-        "_remaining",
-        "_step",
-        "_strict",
-        "_unsent",
-        "chunked",
-        "close_delimited",
-        "complete",
-        "has_excess",
-        "has_response",
-        "head",
-    )
-
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024, strict: bool = False) -> None:
         self._max_headers = max_headers
         self._max_header_bytes = max_header_bytes

@@ -45,21 +45,6 @@ class SocketStream:
     WriteTimedOut if ``end`` has passed, and ReadFailed or WriteFailed if the connection is broken or closed.
     """
 
-    __slots__ = (
-        "_burst",
-        "_closed",
-        "_failure",
-        "_readiness",
-        "_receiving",
-        "_runtime",
-        "_sending",
-        "_since",
-        "_socket",
-        "_tls",
-        "_transport",
-        "_unsent",
-    )
-
     def __init__(self, sock: socket.socket, runtime: Runtime) -> None:
         sock.setblocking(False)
         self._socket = sock

@@ -282,12 +282,8 @@ def test_other_bodies_are_not_received_directly(raw):
     assert connection.direct_remaining is None
 
 
-class Watched(HTTP11Connection):
-    __slots__ = ("__weakref__",)
-
-
 def test_a_dropped_connection_is_freed_without_the_garbage_collector():
-    connection = Watched()
+    connection = HTTP11Connection()
     connection.send_head(b"GET", b"/", HOST)
     connection.receive(CHUNKED + b"5\r\nhe")
     watched = weakref.ref(connection)
