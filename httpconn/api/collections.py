@@ -114,6 +114,11 @@ class Collections(ManyURLs):
         return run.result()
 
 
+def collection_meter(items: Iterable[Item], folder: Path, progress: ProgressCallback) -> CollectionMeter:
+    """Return a meter of all items, whose paths are those of the files."""
+    return CollectionMeter(progress, folder, {Path(str(item.path)): item.size for item in items}, time.monotonic)
+
+
 class _Run:
     """One call. The methods ``prepare``, ``add`` and ``save`` use the disk."""
 
@@ -123,10 +128,7 @@ class _Run:
         manifest = manifest if isinstance(manifest, Manifest) else Manifest(manifest)
         self._collection = collection = Collection(manifest, manifest.where, folder)
         self._items = collection.items
-        self._meter: CollectionMeter | None = None
-        if progress is not None:
-            sizes = {Path(str(item.path)): item.size for item in self._items}
-            self._meter = CollectionMeter(progress, collection.folder, sizes, time.monotonic)
+        self._meter = None if progress is None else collection_meter(self._items, collection.folder, progress)
         self._files: dict[int, Saved] = {}
         self._missing: list[int] = []
         self.save = collection.save

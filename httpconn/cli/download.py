@@ -15,14 +15,14 @@ from ..connection import HTTPConnection
 from ..core import digests
 from ..errors import HTTPConnError
 from ..progress import rich_progress
-from . import options
+from . import manifests, options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .items import Item, ItemReader
 from .output import create_folder, is_standard_output, open_output
 from .summary import Summary
 
-CONCURRENCY = 4
+CONCURRENCY = 16
 
 
 def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
@@ -38,6 +38,12 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     "-J", "--remote-header-name", is_flag=True, help="Use the file name from the server (Content-Disposition)."
 )
 @options.input_file("File with a URL, or a URL and a path, per line.")
+@click.option(
+    "--manifest",
+    metavar="FILE|URL",
+    help="Bring the folder of -d to the state of a checksum list, JSON lines or a model index; - is standard input.",
+)
+@manifests.base_url
 @options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")
 @_on_existing("refresh", "refresh", "Download an existing file if the server has another version (default).")
 @_on_existing("overwrite", "replace", "Download and replace existing files.")
@@ -81,6 +87,8 @@ def download(
     create_dirs: bool,
     remote_header_name: bool,
     input_file: TextIO | None,
+    manifest: str | None,
+    base_url: str | None,
     concurrency: int,
     existing: str | None,
     no_remote_time: bool,
@@ -95,9 +103,14 @@ def download(
 ) -> None:
     """Download each URL to a file, which appears when it is complete.
 
-    An existing file is downloaded again only if the server has another version. A download that fails does not stop the
+    An existing file is downloaded again only if the server has another version. With --manifest, an existing file is
+    kept if it has the right digest, and otherwise replaced. A download that fails does not stop the
     others; the exit code is that of the first failure.
     """
+    if manifest is not None or base_url is not None:
+        source = manifests.checked_source(manifest, base_url, folder)
+        limits = {"concurrency": concurrency, "segments": segments, "max_bytes": shared["max_bytes"]}
+        sys.exit(manifests.download(source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
     _check(urls, input_file, output, single=bool(digest or mirrors))
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if is_standard_output(output):
@@ -129,7 +142,7 @@ def download(
 
 def _check(urls: tuple[str, ...], input_file: TextIO | None, output: Path | None, *, single: bool) -> None:
     if not urls and input_file is None:
-        raise click.UsageError("Give a URL, or --input-file FILE")
+        raise click.UsageError("Give a URL, --input-file FILE or --manifest FILE")
     several = len(urls) != 1 or input_file is not None
     if output and several:
         raise click.UsageError("-o accepts one URL only; use -d FOLDER for several")

@@ -51,8 +51,9 @@ class Collection:
             try:
                 vet(item.url)
             except InvalidURL as error:
-                hint = "" if "://" in str(item.url) else "; a manifest with names only needs base_url"
-                raise InvalidRequest(f"{self._where(index)}: {error.message}{hint}") from error
+                has_name_only = "://" not in str(item.url)
+                reason = f"{self._names[index]} has no URL; give a base URL" if has_name_only else error.message
+                raise InvalidRequest(f"{self._where(index)}: {reason}") from error
         with TranslatedErrors(self.folder):
             os.makedirs(self.folder, exist_ok=True)
         self._known = known = KnownFiles(str(self.folder))

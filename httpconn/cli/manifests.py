@@ -1,0 +1,103 @@
+"""The manifest of a command: a file, standard input or a URL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import click
+from click.core import ParameterSource
+
+from ..connection import HTTPConnection
+from ..core.urls import URL
+from ..errors import InvalidRequest
+from ..manifest import Manifest
+from ..progress import rich_progress
+from .connecting import header_fields, make_connection
+from .ending import one_line_errors
+from .items import Item
+from .options import SHARED
+from .summary import Summary
+
+base_url: Callable[[Any], Any] = click.option(
+    "--base-url", metavar="URL", help="Folder of the manifest's files. Default: the folder of the manifest's own URL."
+)
+
+
+_COMBINABLE = frozenset(
+    {"manifest", "base_url", "folder", "create_dirs", "concurrency", "segments", "limit_rate", "jsonl", "quiet"}
+)
+
+
+def load(name: str, base: str | None, connection: HTTPConnection, headers: Mapping[str, str]) -> Manifest:
+    """Return the manifest at a path or URL; "-" is standard input.
+
+    Raises:
+        InvalidRequest: the manifest is not valid, or leads header fields to another host.
+    """
+    if name == "-":
+        return Manifest.parse(sys.stdin.buffer.read(), base_url=base, name="standard input")
+    if not name.lower().startswith(("http://", "https://")):
+        return Manifest.read(name, base_url=base)
+    content = connection.get_bytes(name, extra_headers=headers)
+    short = urlsplit(name).path.rpartition("/")[2] or "manifest"
+    manifest = Manifest.parse(content, base_url=base or urljoin(name, "."), name=short)
+    for index, item in enumerate(manifest) if headers else ():
+        # The server of the manifest must not choose who gets a token of the user.
+        if _origin(item.url) != _origin(base or name):
+            raise InvalidRequest(f"{manifest.where(index)}: another host would get the header fields of -H and -u")
+    return manifest
+
+
+def _origin(url: URL) -> tuple[str, str]:
+    parts = urlsplit(str(url))
+    return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+
+
+class Source(NamedTuple):
+    """The manifest of a download, the base URL and the folder."""
+
+    manifest: str
+    base_url: str | None
+    folder: Path
+
+
+def checked_source(manifest: str | None, base_url: str | None, folder: Path | None) -> Source:
+    """Return the source of a download.
+
+    Raises:
+        click.UsageError: an option is missing, or cannot be combined with --manifest.
+    """
+    if manifest is None or folder is None:
+        raise click.UsageError("--base-url needs --manifest" if manifest is None else "--manifest needs -d FOLDER")
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if isinstance(option, click.Option) and option.is_flag:  # several flags can set one parameter
+            is_given = is_given and context.params[name] == option.flag_value
+        if is_given and name not in (*_COMBINABLE, *SHARED):
+            raise click.UsageError(f"--manifest cannot be combined with {option.get_error_hint(context)}")
+    return Source(manifest, base_url, folder)
+
+
+def download(
+    source: Source, shared: Mapping[str, Any], rate: int | None, call: Mapping[str, Any], *, quiet: bool, jsonl: bool
+) -> int:
+    """Bring the folder to the state of the manifest, print the results, and return the exit code."""
+    headers = header_fields(shared)
+    with (
+        one_line_errors(interrupted="interrupted; run the same command to resume, if the server supports it"),
+        make_connection(shared, bandwidth=rate) as connection,
+        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
+    ):
+        manifest, summary = load(*source[:2], connection, headers), Summary(display, json=jsonl)
+        progress = None if display is None else summary.progress
+        result = connection.download_all(manifest, source.folder, extra_headers=headers, progress=progress, **call)
+        for saved in result.files:
+            summary.add(Item(saved.index, str(saved.url), Path(saved.path), manifest.where(saved.index)), saved)
+        return summary.end()
