@@ -33,8 +33,10 @@ from .http2connection import SharedConnection, Unprocessed
 from .pool import Lease, Pool, Stage
 from .tracing import trace_step
 
-MAX_UNPROCESSED = 100  # maximum number of times to resend a request that servers did not process
-NO_RESPONSE_COST = 25  # resends to count if the connection carried no other response in the meantime
+# A server that ends each connection after ten requests refuses about one hundred others at the same time. One of many
+# calls can be refused again and again, while each connection serves some of the others.
+MAX_UNPROCESSED = 1000  # maximum number of times to resend a request that servers did not process
+NO_RESPONSE_COST = 250  # resends to count if the connection carried no other response in the meantime
 
 AnyConnection = Connection | SharedConnection
 

@@ -137,8 +137,9 @@ class SharedConnection(Multiplexer):
             return
         if incoming.has_sent_parts:
             raise Disconnected(f"{error.message}; its body cannot be sent again") from error
-        answered, requires_http1 = self._answers > answers, stream.requires_http1
-        raise Unprocessed(error, answered=answered, requires_http1=requires_http1) from error
+        # A connection that ends has made progress if it served any request.
+        answered = self._answers > (0 if self.is_closing else answers)
+        raise Unprocessed(error, answered=answered, requires_http1=stream.requires_http1) from error
 
     async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
         info, runtime = {"request": traced_request(request)}, self._runtime
@@ -156,10 +157,11 @@ class SharedConnection(Multiplexer):
         except HTTPConnError as error:
             if self.error is None:
                 raise
-            raise Unprocessed(error, answered=False) from error  # it broke after the pool had granted it
+            raise Unprocessed(error, answered=self._answers > 0) from error  # it broke after the pool had granted it
         if not is_open:
             self._changed(self)  # another thread may be about to say so
-            raise Unprocessed(ConnectFailed("The server accepts no more requests"), answered=not self.is_closing)
+            answered = self._answers > 0 or not self.is_closing
+            raise Unprocessed(ConnectFailed("The server accepts no more requests"), answered=answered)
         self.flush()
 
     async def _send_body(self, request: Request, incoming: HTTP2Incoming) -> None:

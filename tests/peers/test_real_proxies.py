@@ -77,10 +77,15 @@ def fetch_by_http2(face, connection, server: str) -> None:
 
 @installed("squid")
 class TestSquid:
-    def test_http2(self, face, connect, http2_server, squid, certificates):
+    @pytest.mark.parametrize("source", ["option", "environment"])
+    def test_http2(self, face, connect, http2_server, squid, certificates, monkeypatch, source):
         proxy = f"http://{CREDENTIALS}@{HOST}:{squid[0]}"
-        connection = connect(proxy=proxy, verify=certificates.trust(), retries=0, http2=True)
+        options = {"proxy": proxy} if source == "option" else {}
+        if source == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+        connection = connect(**options, verify=certificates.trust(), retries=0, http2=True)
         fetch_by_http2(face, connection, http2_server)
+        assert connection.proxy_for(http2_server) is not None
 
     def test_digest(self, face, through, servers, squid):
         fetch(face, through(f"http://{CREDENTIALS}@{HOST}:{squid[0]}"), servers)

@@ -20,7 +20,7 @@ from tests.servers.tls import Certificates
 
 # As Debian installs it, outside of an ordinary user's PATH.
 PROGRAM = shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
-KEEPALIVE_REQUESTS = 12
+KEEPALIVE_REQUESTS = 10
 PATIENCE = 30.0
 
 CONFIGURATION = """
