@@ -145,9 +145,9 @@ class Connection:
 
     async def _receive_head(self, timeouts: AttemptTimeouts) -> Head:
         http, end = self._http, timeouts.until(timeouts.read)
-        http.receive(await self.socket_stream.receive_or_break(READ_SIZE, end, look=False))
+        http.receive(await self.socket_stream.receive(READ_SIZE, end, look=False))
         while http.head is None:
-            http.receive(await self.socket_stream.receive_or_break(READ_SIZE, end))
+            http.receive(await self.socket_stream.receive(READ_SIZE, end))
         return http.head
 
 

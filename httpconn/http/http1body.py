@@ -149,9 +149,9 @@ class HTTP1Incoming(Incoming):
         socket_stream = self._socket_stream
         remaining = http.direct_remaining
         if remaining is None:
-            http.receive(await socket_stream.receive_or_break(READ_SIZE, end))
+            http.receive(await socket_stream.receive(READ_SIZE, end))
             return b""
-        data = await socket_stream.receive_or_break(min(READ_SIZE, remaining), end)
+        data = await socket_stream.receive(min(READ_SIZE, remaining), end)
         self._count(http, len(data))
         return data
 

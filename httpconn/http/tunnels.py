@@ -76,7 +76,7 @@ class ConnectTunnel:
         fields = self._authorization.add_to([], self._proxy.fields)
         await socket_stream.send(http.send_connect(self._authority.encode("ascii", "replace"), fields), end)
         while http.head is None:
-            http.receive(await socket_stream.receive_or_break(_READ_SIZE, end))
+            http.receive(await socket_stream.receive(_READ_SIZE, end))
         return http.head
 
     def _refusal(self, head: Head) -> ProxyFailed:
@@ -96,7 +96,7 @@ async def _drain(socket_stream: SocketStream, http: HTTP11Connection, end: float
             http.take_body()
             if http.complete or http.close_delimited:
                 break
-            http.receive(await socket_stream.receive_or_break(_READ_SIZE, end))
+            http.receive(await socket_stream.receive(_READ_SIZE, end))
     except (TransportError, ProtocolError, HeaderTooLarge):
         return False
     return http.reusable and socket_stream.is_fresh()
@@ -151,7 +151,7 @@ async def _receive_exactly(socket_stream: SocketStream, count: int, end: float) 
     """Receive exactly ``count`` bytes."""
     received = b""
     while len(received) < count:
-        data = await socket_stream.receive_or_break(count - len(received), end)
+        data = await socket_stream.receive(count - len(received), end)
         if not data:
             raise ProxyFailed("The proxy ended the connection during the SOCKS5 handshake")
         received += data

@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -23,16 +23,15 @@ from ..runtime.forking import close_in_child
 from ..runtime.readiness import BLOCKED_READ, poll_of
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
-from .filling import FILL_TIME, BufferFill
 from .security import Security
 from .tlsstream import TLSStream, handshake_failed
 
 BURST = 1024 * 1024  # bytes after which other tasks run, even if the socket has more
+FILL_TIME = 0.005  # Longest time, in seconds, before other tasks run. Many small receives take long for few bytes.
 FILL_WAIT = 0.1  # longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far
 PORTION = 64 * 1024  # Portion of a large body in bytes. The write timeout restarts for each portion.
 
 T = TypeVar("T", bytes, int)
-Waiting = Callable[[Callable[[], T], float | None], Awaitable[T]]
 
 BROKEN = (OSError, ValueError)
 """Exceptions of a failed operation. Python raises ValueError for a closed TLS socket or an invalid server name."""
@@ -61,29 +60,21 @@ class SocketStream:
         self._unsent: bytes | memoryview = b""
         close_in_child(sock)
 
-    async def receive(self, max_bytes: int, end: float) -> bytes:
-        """Return the next bytes, empty at the end of the stream. An interruption loses no bytes."""
-        try:
-            seconds_left(end)
-        except TimeoutError as error:
-            raise translated(error, ReadTimedOut, ReadFailed) from error
-        return await self._received(partial(self._transport.recv, max_bytes), end, self._ready, look=True)
-
-    def receive_or_break(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
-        """Return the next bytes at a lower cost. The caller must close the stream if the wait is interrupted.
+    def receive(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
+        """Return the next bytes, empty at the end. Close the stream after an interrupted wait: bytes can be lost.
 
         Args:
             look: whether to try a receive before the wait. False just after a request, when nothing has arrived yet.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
-        return self._received(partial(self._transport.recv, max_bytes), end, self._readiness.result_of, look=look)
+        return self._received(partial(self._transport.recv, max_bytes), end, look=look)
 
     def receive_by(self, take: Callable[[], int], end: float) -> Coroutine[Any, Any, int]:
         """Call ``take`` when the socket is readable, and again after each BlockingIOError.
 
         ``take`` stores the received bytes itself, so that an interruption loses nothing.
         """
-        return self._received(take, end, self._readiness.result_of, look=self.has_pending())
+        return self._received(take, end, look=self.has_pending())
 
     def receive_now(self, buffer: memoryview) -> int:
         """Receive into a buffer without waiting; return 0 at the end. Raises BlockingIOError and the like."""
@@ -99,7 +90,7 @@ class SocketStream:
         """Receive into a buffer until it is full or 0.1 seconds have passed; return the bytes, 0 at the end."""
         with buffer[:BURST] as room:
             first: Callable[[], int] = partial(self._transport.recv_into, room)
-            count = await self._received(first, end, self._readiness.result_of, look=True)
+            count = await self._received(first, end, look=True)
             if not count:
                 return 0
             with room[count:] as remaining:
@@ -107,16 +98,27 @@ class SocketStream:
 
     async def _fill(self, room: memoryview, end: float) -> int:
         """Receive more after the first bytes. The next call reports an error, because the received bytes are valid."""
-        filling = BufferFill(self._transport.recv_into, room)
+        count = 0
+
+        def take() -> int:
+            nonlocal count
+            pause_at = time.monotonic() + FILL_TIME
+            while count < len(room) and time.monotonic() < pause_at:
+                with room[count:] as free:
+                    received = self._transport.recv_into(free)
+                if not received:
+                    break
+                count += received
+            return count
+
         try:
             if room:
-                soon = min(end, until(FILL_WAIT))
-                await self._received(filling, soon, self._readiness.result_of, look=self.has_pending())
+                await self._received(take, min(end, until(FILL_WAIT)), look=self.has_pending())
         except ReadTimedOut:
             pass
         except ReadFailed as error:
             self._failure = error.message
-        return filling.count
+        return count
 
     def has_pending(self) -> bool:
         """Return whether bytes were received that the readiness of the socket no longer reports."""
@@ -127,11 +129,7 @@ class SocketStream:
         """The protocol that TLS negotiated (ALPN, RFC 7301), or None."""
         return None if self._tls is None else self._tls.tls.selected_alpn_protocol()
 
-    async def _ready(self, take: Callable[[], T], seconds: float | None) -> T:
-        await self._readiness.readable(seconds)
-        return take()
-
-    async def _received(self, take: Callable[[], T], end: float, waiting: Waiting[T], *, look: bool) -> T:
+    async def _received(self, take: Callable[[], T], end: float, *, look: bool) -> T:
         if self._failure:
             raise ReadFailed(self._failure)
         if look:
@@ -145,7 +143,7 @@ class SocketStream:
                     if look:
                         received = take()
                     else:
-                        received = await waiting(take, seconds_left(end))
+                        received = await self._readiness.result_of(take, seconds_left(end))
                         self._burst, self._since = 0, time.monotonic()
                     break
                 except BLOCKED_READ:
