@@ -85,7 +85,7 @@ RULES: dict[str, Rule] = {
         "methods hand their arguments to flows, and ports join flows with the engine",
     ),
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
-    "testing": Rule("testing", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
+    "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection manifest core.digests core.items core.urls core.accesschecks"
         " disk.partfile disk.targets downloads.downloaded"

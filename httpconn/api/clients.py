@@ -11,13 +11,14 @@ import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import anyio
 import httpx
 
 from ..access import AccessPolicy
 from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
+from ..adapters.throughhttpx import AsyncPlainTransport, PlainTransport, through_httpx
 from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
 from ..core.messages import Origin
@@ -37,16 +38,22 @@ from ..stats import PoolStats
 
 T = TypeVar("T")
 
-_MAX_ORIGINS = 1024
-
 
 class _Routing(Generic[T]):
-    """A mixin that remembers the transport of each origin."""
+    """A mixin that gives access to the transport.
 
+    Attributes:
+        plain: the transport while requests go through httpx, or None.
+    """
+
+    _unpatched: ClassVar[Callable[..., Any]]
     _transport_for_url: Callable[[httpx.URL], T]
-    _by_origin: dict[Origin, T]
     _event_hooks: dict[str, list[Any]]
     _transport: T
+
+    def __init__(self, *, plain: T | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.plain = plain
 
     @property
     def pools(self) -> list[PoolStats]:
@@ -56,23 +63,22 @@ class _Routing(Generic[T]):
 
     def transport_for(self, origin: Origin) -> T:
         """Return the transport of an origin, which a library such as respx may have replaced."""
-        found = self._by_origin.get(origin)
-        if found is None:
-            if len(self._by_origin) >= _MAX_ORIGINS:
-                self._by_origin.clear()
-            url = httpx.URL(f"{origin.scheme}://{origin.netloc}")
-            found = self._by_origin[origin] = self._transport_for_url(url)
-        return found
+        kind = type(self)
+        if kind._transport_for_url is not kind._unpatched:
+            return self._transport_for_url(httpx.URL(f"{origin.scheme}://{origin.netloc}"))
+        return self.plain if through_httpx.depth and self.plain is not None else self._transport
 
     def engine_for(self, origin: Origin) -> Engine | None:
         """Return the engine of the transport of an origin, or None.
 
-        It is None if httpx hooks or an instrumented transport have to see the request and the response.
+        It is None if httpx hooks, an instrumented transport or a patched httpx have to see the request and the
+        response.
         """
-        transport = self._by_origin.get(origin) or self.transport_for(origin)
-        hooks = self._event_hooks
+        transport, hooks, kind = self._transport, self._event_hooks, type(self)
         if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
             return None
+        if through_httpx.depth or kind._transport_for_url is not kind._unpatched:
+            transport = self.transport_for(origin)
         return getattr(transport, "engine", None)
 
 
@@ -83,17 +89,25 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     without its log line, which would hold the secrets of the URL.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._by_origin = {}
+    _unpatched = httpx.Client._transport_for_url
+
+    def close(self) -> None:
+        """Close the transports."""
+        super().close()
+        if self.plain is not None:
+            self.plain.close()
 
 
 class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     """An ``httpx.AsyncClient`` that also gives access to its transports."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._by_origin = {}
+    _unpatched = httpx.AsyncClient._transport_for_url
+
+    async def aclose(self) -> None:
+        """Close the transports."""
+        await super().aclose()
+        if self.plain is not None:
+            await self.plain.aclose()
 
 
 @dataclass(frozen=True)
@@ -126,9 +140,10 @@ class ClientOptions:
     def sync_client(self) -> SyncClient:
         """Return a new client for threads."""
         transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
+        plain = None if self.transport else PlainTransport(self._plain_options)
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
-        return SyncClient(transport=transport, event_hooks=hooks, **self._client_options())
+        return SyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
         """Return a new client for one event loop."""
@@ -137,7 +152,23 @@ class ClientOptions:
             "request": [_awaitable(hook) for hook in self.hooks.request],
             "response": [_awaitable(hook) for hook in self.hooks.response],
         }
-        return AsyncClient(transport=transport, event_hooks=hooks, **self._client_options())
+        plain = None if self.async_transport else AsyncPlainTransport(self._plain_options)
+        return AsyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
+
+    def _plain_options(self) -> dict[str, Any]:
+        """Return the options of a plain httpx client that makes the connections instead."""
+        limits, proxy = self.limits, self.proxy
+        return {
+            "verify": Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),
+            "proxy": None if proxy is None else proxy.as_httpx(),
+            "trust_env": isinstance(self._routing(), Routing),
+            "limits": httpx.Limits(
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_idle,
+                keepalive_expiry=limits.keepalive_expiry,
+            ),
+            "cookies": _empty_jar(),
+        }
 
     def _transport_options(self) -> dict[str, Any]:
         security = Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
@@ -178,8 +209,12 @@ class ClientOptions:
             "write": self.timeouts.write,
             "pool": self.timeouts.pool,
         }
-        jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
-        return {"headers": list(self.fields), "timeout": httpx.Timeout(**phases), "cookies": jar, "trust_env": False}
+        timeout = httpx.Timeout(**phases)
+        return {"headers": list(self.fields), "timeout": timeout, "cookies": _empty_jar(), "trust_env": False}
+
+
+def _empty_jar() -> http.cookiejar.CookieJar:
+    return http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
 
 
 def _require_guarded(option: str, transport: object, access: AccessPolicy) -> None:

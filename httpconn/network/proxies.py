@@ -79,6 +79,12 @@ class Proxy:
     def __reduce__(self) -> tuple[Any, ...]:
         return self._given, ()
 
+    def as_httpx(self) -> httpx.Proxy:
+        """Return the proxy for a client of httpx, which authenticates by Basic only."""
+        given = self._given.keywords
+        auth = given["auth"] if isinstance(given["auth"], tuple) else None
+        return httpx.Proxy(self._given.args[0], auth=auth, headers=given["headers"], ssl_context=given["ssl_context"])
+
     @property
     def resolves_names(self) -> bool:
         """Whether the proxy resolves the names of servers."""

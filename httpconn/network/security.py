@@ -102,6 +102,10 @@ class Security:
             context.set_alpn_protocols(self._alpn)
             return begin()
 
+    def foreign_context(self) -> ssl.SSLContext:
+        """Return a context for a library that may change it. The pins do not apply to its connections."""
+        return self._source if isinstance(self._source, ssl.SSLContext) else self._source.make()
+
     async def context(self, runtime: Runtime, seconds: float | None) -> ssl.SSLContext:
         """Return the context for a new connection.
 

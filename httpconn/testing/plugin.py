@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from ..transport import through_httpx
 from . import network
 from .server import ScriptedServer
 
@@ -20,6 +21,13 @@ from .server import ScriptedServer
 def no_network() -> Iterator[None]:
     """Allow only loopback in a test. See :func:`httpconn.testing.no_network`."""
     with network.no_network():
+        yield
+
+
+@pytest.fixture
+def httpconn_through_httpx() -> Iterator[None]:
+    """Let libraries that patch httpx see the requests of httpconn. See :class:`httpconn.transport.through_httpx`."""
+    with through_httpx():
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
+from ..adapters.throughhttpx import through_httpx
 from ..network.security import Security
 
-__all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security"]
+__all__ = ["AsyncHTTPTransport", "HTTPTransport", "Security", "through_httpx"]

@@ -1,0 +1,101 @@
+"""A switch that sends the requests of all connection objects through clients of httpx.
+
+Libraries that record, replace or trace requests patch httpx: its transports (respx, pytest-httpx, vcrpy, OpenTelemetry)
+or its clients (Sentry). They see the requests of httpconn while the switch is on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+
+class through_httpx:  # noqa: N801 - read as a statement
+    """A context in which every connection object sends its requests through plain clients of httpx.
+
+    This includes objects that exist already, and ``global_http_connection``. Libraries that patch httpx therefore see
+    each attempt and each redirect as a request. ``start`` does the same without a block.
+
+    Redirects, retries, limits, deadlines and the URL checks of an access policy work as usual. httpx makes the
+    connections: the access policy checks no resolved addresses, so do not use this for untrusted URLs in production.
+    ``resolver=``, ``http2=``, pinned keys and proxy authentication other than Basic have no effect. An object with
+    ``transport=`` or ``async_transport=`` keeps its transport.
+    """
+
+    depth = 0
+    _lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to send requests through httpx."""
+        with through_httpx._lock:
+            through_httpx.depth += 1
+
+    def stop(self) -> None:
+        """End what one ``start`` began."""
+        with through_httpx._lock:
+            through_httpx.depth -= 1
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+class _PlainTransport:
+    """The transport of a connection object while the switch is on.
+
+    Args:
+        options: returns the options of the httpx client, which is made at the first request.
+    """
+
+    def __init__(self, options: Callable[[], dict[str, Any]]) -> None:
+        self._options = options
+        self._opened: Any = None
+
+    def _client(self, kind: Callable[..., Any]) -> Any:
+        if self._opened is None:
+            self._opened = kind(**self._options())
+        return self._opened
+
+
+# ``auth`` keeps httpx from making credentials of its own from the URL.
+_SENDING = {"stream": True, "follow_redirects": False, "auth": httpx.Auth()}
+
+
+def _forwardable(request: httpx.Request) -> httpx.Request:
+    """Remove a target that the URL already says: httpcore would send it to a proxy instead of the whole URL."""
+    if request.extensions.get("target") == request.url.raw_path:
+        request.extensions = {name: value for name, value in request.extensions.items() if name != "target"}
+    return request
+
+
+class PlainTransport(_PlainTransport, httpx.BaseTransport):
+    """The transport for threads."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request through ``httpx.Client.send``."""
+        response: httpx.Response = self._client(httpx.Client).send(_forwardable(request), **_SENDING)
+        return response
+
+    def close(self) -> None:
+        """Close the client."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
+    """The transport for the tasks of one event loop."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request through ``httpx.AsyncClient.send``."""
+        response: httpx.Response = await self._client(httpx.AsyncClient).send(_forwardable(request), **_SENDING)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the client."""
+        if self._opened is not None:
+            await self._opened.aclose()
