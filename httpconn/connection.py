@@ -32,7 +32,7 @@ from .network.dns import CachingResolver, NameResolver
 from .network.pins import Pinned
 from .network.proxies import ProxyLike, checked_proxy
 from .network.tlscontext import Certificate
-from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, without_total
+from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
 from .stats import Stats, stats_of
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -110,57 +110,44 @@ class HTTPConnection(Fetching, Collections, Downloading, Opening):
         async_transport: AsyncLike | None = None,
     ) -> None:
         self._options = explicit_options(HTTPConnection.__init__, locals())
-        require(limits=(limits, Limits | None), access=(access, AccessPolicy))
-        require(redirects=(redirects, RedirectPolicy | None))
-        require(event_hooks=(event_hooks, Mapping | None))
+        require(limits=(limits, Limits | None), access=(access, AccessPolicy), cache=(cache, Cache | None))
+        require(redirects=(redirects, RedirectPolicy | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
-        require(coalesce=(coalesce, bool), cache=(cache, Cache | None))
-        builder = RequestBuilder(
-            user_agent=f"httpconn/{__version__}" if user_agent is None else user_agent,
-            accept_encoding=offered(),
-            headers_given=headers,
-            access=access,
-        )
+        require(coalesce=(coalesce, bool))
+        agent = f"httpconn/{__version__}" if user_agent is None else user_agent
+        builder = RequestBuilder(user_agent=agent, accept_encoding=offered(), headers_given=headers, access=access)
         hooks = Hooks.of(event_hooks)
-        defaults = access.defaults
-        limits = limits or defaults.limits
+        limits = limits or access.defaults.limits
         is_default = timeout is DEFAULT_TIMEOUTS
-        timeouts = defaults.timeouts if is_default else _timeouts_of(timeout)
-        self._calls = CallFactory(
-            Rules(
-                builder,
-                limits,
-                RetryPolicy.of(retries),
-                redirects or defaults.redirects,
-                _rates_of(rate_limit, limits),
-                hooks,
-                bandwidth=bandwidth_of(bandwidth),
-                in_flight={} if coalesce else None,
-                cache=store_of(cache, access),
-            ),
-            timeouts,
-            # By default, large files may take any time and have any size, unless the URLs are untrusted.
-            file_timeouts=without_total(timeouts) if is_default and not access.public else timeouts,
-            file_bytes=limits.max_bytes if access.public else None,
+        timeouts = access.defaults.timeouts if is_default else _timeouts_of(timeout)
+        rules = Rules(
+            builder,
+            limits,
+            RetryPolicy.of(retries),
+            redirects or access.defaults.redirects,
+            _rates_of(rate_limit, limits),
+            hooks,
+            bandwidth=bandwidth_of(bandwidth),
+            in_flight={} if coalesce else None,
+            cache=store_of(cache, access),
         )
-        self._clients = Clients(
-            ClientOptions(
-                fields=builder.fields,
-                timeouts=timeouts,
-                limits=limits,
-                verify=verify,
-                cert=cert,
-                proxy=None if proxy is None else checked_proxy(proxy),
-                trust_env=trust_env,
-                http2=http2,
-                hooks=hooks,
-                transport=as_sync_transport(transport),
-                async_transport=as_async_transport(async_transport),
-                access=access,
-                names=CachingResolver(resolver),
-            ),
-            reuse=reuse_client,
+        self._calls = CallFactory.of(rules, timeouts, is_default=is_default, is_untrusted=access.public)
+        options = ClientOptions(
+            fields=builder.fields,
+            timeouts=timeouts,
+            limits=limits,
+            verify=verify,
+            cert=cert,
+            proxy=None if proxy is None else checked_proxy(proxy),
+            trust_env=trust_env,
+            http2=http2,
+            hooks=hooks,
+            transport=as_sync_transport(transport),
+            async_transport=as_async_transport(async_transport),
+            access=access,
+            names=CachingResolver(resolver),
         )
+        self._clients = Clients(options, reuse=reuse_client)
 
     @property
     def reuse_client(self) -> bool:

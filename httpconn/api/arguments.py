@@ -18,7 +18,7 @@ from ..downloads.downloadstate import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
-from ..options import MAX_COUNT, RetryPolicy, Timeouts
+from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
 from ..progress import ProgressCallback
 
 Headers = Mapping[str, str] | None
@@ -42,6 +42,12 @@ class CallFactory:
     timeouts: Timeouts
     file_timeouts: Timeouts
     file_bytes: int | None = None
+
+    @classmethod
+    def of(cls, rules: Rules, timeouts: Timeouts, *, is_default: bool, is_untrusted: bool) -> CallFactory:
+        """Return a factory. By default, files may take any time and have any size, unless the URLs are untrusted."""
+        file_timeouts = without_total(timeouts) if is_default and not is_untrusted else timeouts
+        return cls(rules, timeouts, file_timeouts, rules.limits.max_bytes if is_untrusted else None)
 
     def fetch(
         self,
