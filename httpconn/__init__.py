@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .core.accesschecks import CheckedAddress as CheckedAddress
     from .core.bodycounter import ByteBudget as ByteBudget
     from .core.items import Item as Item
+    from .core.metadata import Metadata as Metadata
     from .downloads.downloaded import Downloaded as Downloaded
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .hooks import RedirectEvent as RedirectEvent
@@ -55,6 +56,7 @@ _NAMES = {
     "connection": "HTTPConnection global_http_connection",
     "core.accesschecks": "Checked CheckedAddress",
     "core.bodycounter": "ByteBudget",
+    "core.metadata": "Metadata",
     "core.items": "Item",
     "downloads.downloaded": "Downloaded",
     "hooks": "RedirectEvent RetryEvent",

@@ -18,6 +18,7 @@ from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
 from .api.collections import Collections
 from .api.downloading import Downloading
+from .api.examining import Examining
 from .api.fetching import Fetching
 from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
@@ -38,7 +39,7 @@ from .stats import Stats, stats_of
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-class HTTPConnection(Fetching, Collections, Downloading, Opening):
+class HTTPConnection(Fetching, Collections, Downloading, Opening, Examining):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections

@@ -113,11 +113,11 @@ class CallFactory:
         if retries is not None:
             RetryPolicy.of(retries)
 
-    def part(self, url: URL, timeout: Timeout, extra_headers: Headers) -> Call:
-        """Return the call for the parts of a remote file."""
+    def part(self, url: URL, timeout: Timeout, extra_headers: Headers, retries: Retries = None) -> Call:
+        """Return the call for the parts or the metadata of a remote file."""
         spec = self.rules.builder.unencoded(url, extra_headers)
         timeouts = self.timeouts if timeout is None else timeout
-        return self._call(spec, timeouts, self.file_bytes, None, None, follow=True, min_speed=True)
+        return self._call(spec, timeouts, self.file_bytes, None, retries, follow=True, min_speed=True)
 
     def wanted(
         self,

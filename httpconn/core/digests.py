@@ -96,6 +96,12 @@ def require(expected: Expected, actual: Hash) -> None:
         raise IntegrityError(message, expected=str(expected), actual=found)
 
 
+def linked(field: Callable[[str], str | None]) -> Expected | None:
+    """Return the digest of a large file from X-Linked-Etag, which hubs send in the redirect to their storage."""
+    value = (field("x-linked-etag") or "").strip('"').lower()
+    return Expected("sha256", value, "x-linked-etag") if re.fullmatch(r"[0-9a-f]{64}", value) else None
+
+
 def announced(field: Callable[[str], str | None], *, partial: bool) -> Announced:
     """Return the digests of the whole file in the header of a response without a content coding.
 

@@ -67,7 +67,7 @@ class Trail:
             old, new = spec.url.origin.port, url.origin.port
             raise RedirectRefused(f"The redirect changes the port from {old} to {new}: {url.redacted}")
         self._builder.admit(url)
-        return RequestSpec(url, self._carried(spec, url.origin), spec.codings)
+        return spec._replace(url=url, fields=self._carried(spec, url.origin))
 
     def _carried(self, spec: RequestSpec, origin: Origin) -> headers.Fields:
         if origin == spec.url.origin or _is_upgrade(spec.url.origin, origin):

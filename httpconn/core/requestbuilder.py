@@ -24,6 +24,7 @@ class RequestSpec(NamedTuple):
     url: VettedURL
     fields: headers.Fields
     codings: frozenset[str]
+    method: str = "GET"
 
     def with_fields(self, fields: headers.Fields) -> RequestSpec:
         """Return the request with further header fields."""
@@ -112,4 +113,4 @@ class RequestBuilder:
                 if len(self._headers) >= _MAX_HOSTS:
                     self._headers.clear()
                 self._headers[url.netloc] = header
-        return Request(url.origin, url.target, header, fragment=url.fragment)
+        return Request(url.origin, url.target, header, method=spec.method, fragment=url.fragment)

@@ -16,6 +16,7 @@ TWINS = {
     "get_text": "async_get_text",
     "get_json": "async_get_json",
     "get_ranges": "async_get_ranges",
+    "get_metadata": "async_get_metadata",
     "download": "async_download",
     "download_file": "async_download_file",
     "download_all": "async_download_all",

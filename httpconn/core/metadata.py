@@ -1,0 +1,77 @@
+"""The metadata of a file, from the heads of a response and of the redirects to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import digests
+from .digests import Expected
+from .filenames import safe_name
+from .messages import Head
+from .urls import VettedURL
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The metadata of a file on a server. An attribute is None if the server does not send it.
+
+    Attributes:
+        url: URL of the response, after redirects, without credentials and without the values of its query.
+        size: size of the file in bytes.
+        media_type: media type without parameters, in lower case, such as "image/png".
+        filename: name of the file from Content-Disposition (RFC 6266), or else from the URL of the call. It contains no
+            folder.
+        etag: the ETag.
+        last_modified: the Last-Modified.
+        digest: strongest digest that the server announces, as "algorithm:hex".
+        digest_source: name of the header field that contains the digest.
+        accepts_ranges: whether the server accepts range requests.
+    """
+
+    url: str
+    size: int | None
+    media_type: str | None
+    filename: str
+    etag: str | None
+    last_modified: str | None
+    digest: str | None
+    digest_source: str | None
+    accepts_ranges: bool | None
+
+
+def metadata_of(
+    head: Head, hops: Sequence[Head], *, url: VettedURL, requested: VettedURL, size: int | None, is_encoded: bool
+) -> Metadata:
+    """Return the metadata of a file.
+
+    Args:
+        head: the head of the response.
+        hops: the heads of the redirects.
+        url: the URL of the response.
+        requested: the URL of the call.
+        size: the length of the body before content decoding.
+        is_encoded: whether the body has a content coding, so that its length and digests are not those of the file.
+    """
+    linked = [(digests.linked(hop.field), _number(hop.field("x-linked-size"))) for hop in hops]
+    digest = next((each for each, _ in linked if each), None) or _announced(head, is_encoded=is_encoded)
+    accepted = head.field("accept-ranges")
+    return Metadata(
+        url=url.redacted,
+        size=next((each for _, each in linked if each is not None), None if is_encoded else size),
+        media_type=(head.field("content-type") or "").partition(";")[0].strip().lower() or None,
+        filename=safe_name(head.field("content-disposition"), requested),
+        etag=head.field("etag"),
+        last_modified=head.field("last-modified"),
+        digest=digest and str(digest),
+        digest_source=digest and digest.source,
+        accepts_ranges=None if accepted is None else "bytes" in accepted.lower(),
+    )
+
+
+def _announced(head: Head, *, is_encoded: bool) -> Expected | None:
+    return None if is_encoded else digests.announced(head.field, partial=False).expected
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value and len(value) < 19 and value.isascii() and value.isdigit() else None
