@@ -87,7 +87,7 @@ RULES: dict[str, Rule] = {
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
-        "access api cli connection manifest core.digests core.items core.urls core.accesschecks"
+        "access api cli connection manifest core.digests core.items core.mediatypes core.urls core.accesschecks"
         " disk.partfile disk.targets downloads.downloaded"
         " errors hooks options progress response importing network.explaining _version",
         NO_IO,

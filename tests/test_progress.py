@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -62,6 +63,18 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_a_download_after_a_verification_starts_at_zero() -> None:
+    stream = io.StringIO()
+    with rich_progress(stream) as tell:
+        for verifying in (True, False):
+            for received in range(0, 1000, 500):
+                tell(Progress(received, 1000, 5e5, 1, False, "", Path("file"), verifying=verifying))
+    assert stream.getvalue().splitlines() == [
+        "file (verifying): 500 bytes of 1.0 kB, 0.5 MB/s",
+        "file: 500 bytes of 1.0 kB, 0.5 MB/s",
+    ]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -88,6 +101,12 @@ def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
         return stream.getvalue()
 
     return draw
+
+
+def test_a_bar_shows_a_verification(screen: Callable[..., str]) -> None:
+    seen = screen(replace(event(500), verifying=True), event(0), event(1000))
+    assert "file (verifying)" in seen
+    assert "back from" not in seen
 
 
 def test_a_terminal_gets_a_bar_for_each_file(screen: Callable[..., str]) -> None:

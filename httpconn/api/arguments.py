@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from ..core import digests, headers
+from ..core import digests, headers, mediatypes
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
@@ -25,6 +25,7 @@ Headers = Mapping[str, str] | None
 Timeout = Timeouts | float | None
 Retries = RetryPolicy | int | None
 Filename = Literal["server"] | None
+ExpectType = str | Iterable[str] | None
 
 _MIRRORS = "mirrors= needs digest=, which proves that a mirror holds the same file"
 
@@ -134,6 +135,8 @@ class CallFactory:
         filename: Filename,
         segments: int | None,
         progress: ProgressCallback | None,
+        size: int | None = None,
+        expect_type: ExpectType = None,
         spare: SpareConnections | None = None,
     ) -> DownloadOptions:
         """Return the options of a download.
@@ -163,6 +166,8 @@ class CallFactory:
             segments,
             kept == "refresh" if remote_time is None else remote_time,
             filename is not None,
+            checked_size(size),
+            mediatypes.patterns(expect_type),
             spare,
         )
 

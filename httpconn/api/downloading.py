@@ -12,7 +12,7 @@ from ..downloads.download import fetch_file
 from ..downloads.downloaded import Downloaded
 from ..downloads.downloadstate import OnExisting
 from ..progress import ProgressCallback
-from .arguments import Filename, Headers, Retries, Timeout
+from .arguments import ExpectType, Filename, Headers, Retries, Timeout
 from .runner import Runner
 
 
@@ -25,6 +25,8 @@ class Downloading(Runner):
         save_path: str | os.PathLike[str],
         *,
         digest: str | None = None,
+        size: int | None = None,
+        expect_type: ExpectType = None,
         mirrors: Sequence[URL] = (),
         resume: bool = True,
         refresh: bool = False,
@@ -56,6 +58,10 @@ class Downloading(Runner):
             digest: expected digest of the file, such as ``sha256:HEX``. md5, sha1, sha384, sha512, blake2b and blake3
                 are also supported. Without it, a digest that the server sends is checked (RFC 9530, and the header
                 fields of object stores).
+            size: expected size of the file in bytes. A response that announces another size is an error before its body
+                is read.
+            expect_type: expected media type of the response, such as ``application/*``, or several. A response of
+                another type, as from a captive portal, is not written; the attempt is repeated.
             mirrors: further URLs of the same file. If a URL fails, the next one is used. Needs ``digest``.
             resume: continue the partial file of an earlier download, and keep the partial file of a failed download.
             refresh: the same as ``existing="refresh"``.
@@ -63,7 +69,7 @@ class Downloading(Runner):
                 complete. "skip" keeps it and sends no request. "refresh" replaces it if the server has another version
                 (RFC 9110 section 13.1). "error" raises StorageError with ``errno.EEXIST``. An existing file with the
                 right ``digest`` is kept without a request, except with "error". "skip" replaces a file with another
-                digest.
+                digest or ``size``.
             validator: with "refresh", the version of the existing file: an earlier ``Downloaded.validator``. By
                 default, the version comes from an extended attribute that an earlier download wrote, if the system
                 supports these, or else from the modification time of the file.
@@ -88,13 +94,15 @@ class Downloading(Runner):
             The path, the size and the version of the file, and how it was verified.
 
         Raises:
-            IntegrityError: the file has another digest.
+            IntegrityError: the file has another digest or size.
+            UnexpectedContent: the response is probably not the file.
             StorageError: the file cannot be written. DiskFull if no space is left.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
-        return self._run(fetch_file, call, self._calls.wanted(call, save_path, *options, filename, segments, progress))
+        wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
+        return self._run(fetch_file, call, wanted)
 
     async def async_download(
         self,
@@ -102,6 +110,8 @@ class Downloading(Runner):
         save_path: str | os.PathLike[str],
         *,
         digest: str | None = None,
+        size: int | None = None,
+        expect_type: ExpectType = None,
         mirrors: Sequence[URL] = (),
         resume: bool = True,
         refresh: bool = False,
@@ -121,9 +131,8 @@ class Downloading(Runner):
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
         call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
-        return await self._await(
-            fetch_file, call, self._calls.wanted(call, save_path, *options, filename, segments, progress)
-        )
+        wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
+        return await self._await(fetch_file, call, wanted)
 
     def download_file(
         self,
@@ -139,6 +148,8 @@ class Downloading(Runner):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
         digest: str | None = None,
+        size: int | None = None,
+        expect_type: ExpectType = None,
         resume: bool = True,
         refresh: bool = False,
         existing: OnExisting | None = None,
@@ -153,6 +164,8 @@ class Downloading(Runner):
             url,
             save_path,
             digest=digest,
+            size=size,
+            expect_type=expect_type,
             resume=resume,
             refresh=refresh,
             existing=existing,
@@ -180,6 +193,8 @@ class Downloading(Runner):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
         digest: str | None = None,
+        size: int | None = None,
+        expect_type: ExpectType = None,
         resume: bool = True,
         refresh: bool = False,
         existing: OnExisting | None = None,
@@ -190,6 +205,8 @@ class Downloading(Runner):
             url,
             save_path,
             digest=digest,
+            size=size,
+            expect_type=expect_type,
             resume=resume,
             refresh=refresh,
             existing=existing,

@@ -22,7 +22,7 @@ from ..progress import ProgressCallback
 from ..runtime.port import Port, WorkerGroup
 from ..runtime.tasks import TaskWorkerGroup
 from ..runtime.threads import ThreadWorkerGroup
-from .arguments import Filename, Headers, Retries, Timeout, checked_size, content_check, merged, require
+from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
 from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
@@ -125,6 +125,7 @@ class ManyURLs(Runner):
         refresh: bool = False,
         existing: OnExisting | None = None,
         remote_time: bool | None = None,
+        expect_type: ExpectType = None,
         filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
@@ -148,6 +149,7 @@ class ManyURLs(Runner):
             refresh: see :meth:`download`.
             existing: see :meth:`download`.
             remote_time: see :meth:`download`.
+            expect_type: see :meth:`download`.
             filename: see :meth:`download`. With "server", the path of each item is a folder.
             segments: see :meth:`download`. The number applies to each file. By default, all files together use at most
                 about 64 connections.
@@ -170,8 +172,11 @@ class ManyURLs(Runner):
             "refresh": refresh,
             "segments": segments,
             "progress": progress,
+            "expect_type": expect_type,
+            "existing": existing,
+            "remote_time": remote_time,
+            "filename": filename,
         }
-        file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         group = ThreadWorkerGroup()
         work = self._download_work(partial(self._run_in, group), concurrency, stop_on_error, options, file_options)
         return Results(_batch(group, items, Iterable, work, concurrency, ordered), group)
@@ -187,6 +192,7 @@ class ManyURLs(Runner):
         refresh: bool = False,
         existing: OnExisting | None = None,
         remote_time: bool | None = None,
+        expect_type: ExpectType = None,
         filename: Filename = None,
         segments: int | None = None,
         timeout: Timeout = None,
@@ -203,8 +209,11 @@ class ManyURLs(Runner):
             "refresh": refresh,
             "segments": segments,
             "progress": progress,
+            "expect_type": expect_type,
+            "existing": existing,
+            "remote_time": remote_time,
+            "filename": filename,
         }
-        file_options |= {"existing": existing, "remote_time": remote_time, "filename": filename}
         group = TaskWorkerGroup()
         work = self._download_work(self._await, concurrency, stop_on_error, options, file_options)
         return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
@@ -242,11 +251,18 @@ class ManyURLs(Runner):
             try:
                 headers = merged(extra_headers, item.headers)
                 call = self._calls.file(item.url, timeout, headers, *others)
-                checked_size(item.size)
                 if item.path is None:
                     raise InvalidRequest("An item of download_many needs a path")
                 wanted = self._calls.wanted(
-                    call, path, item.digest, item.mirrors, headers, validator=None, spare=spare, **file_options
+                    call,
+                    path,
+                    item.digest,
+                    item.mirrors,
+                    headers,
+                    validator=None,
+                    size=item.size,
+                    spare=spare,
+                    **file_options,
                 )
                 return Saved(item.url, path, index, await run(fetch_file, call, wanted))
             except HTTPConnError as error:

@@ -12,7 +12,7 @@ import click
 
 from ..api.outcomes import Saved
 from ..connection import HTTPConnection
-from ..core import digests
+from ..core import digests, mediatypes
 from ..errors import HTTPConnError
 from ..progress import rich_progress
 from . import manifests, options
@@ -63,6 +63,14 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     help="Another URL of the same file; needs --digest; may be repeated.",
 )
 @click.option(
+    "--expect-type",
+    "expect_types",
+    type=options.media_type,
+    metavar="TYPE",
+    multiple=True,
+    help="Expected media type of the files, such as application/*; may be repeated.",
+)
+@click.option(
     "--segments",
     type=options.integer(1, 64),
     metavar="N",
@@ -94,6 +102,7 @@ def download(
     no_remote_time: bool,
     digest: str | None,
     mirrors: tuple[str, ...],
+    expect_types: tuple[str, ...],
     segments: int | None,
     limit_rate: int | None,
     no_resume: bool,
@@ -115,10 +124,16 @@ def download(
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if is_standard_output(output):
         _check_stream(folder, jsonl, mirrors, remote_header_name)
-        _stream(urls[0], digest, shared, limit_rate, call)
+        _stream(urls[0], digest, expect_types, shared, limit_rate, call)
         return
-    call |= {"resume": not no_resume, "segments": segments, "existing": _existing(existing, remote_header_name)}
+    call |= {
+        "resume": not no_resume,
+        "segments": segments,
+        "expect_type": expect_types,
+        "existing": _existing(existing, remote_header_name),
+    }
     call |= {"remote_time": not no_remote_time, "filename": "server" if remote_header_name else None}
+    call["expect_type"] = expect_types
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
     hint = "interrupted" if no_resume else "interrupted; run the same command to resume, if the server supports it"
     with (
@@ -165,7 +180,14 @@ def _check_stream(folder: Path | None, jsonl: bool, mirrors: tuple[str, ...], re
         raise click.UsageError("-o - cannot be combined with -d, -J, --jsonl or --mirror")
 
 
-def _stream(url: str, digest: str | None, shared: Mapping[str, Any], rate: int | None, call: Mapping[str, Any]) -> None:
+def _stream(
+    url: str,
+    digest: str | None,
+    expect_types: tuple[str, ...],
+    shared: Mapping[str, Any],
+    rate: int | None,
+    call: Mapping[str, Any],
+) -> None:
     """Write a file to standard output, without resuming. A wrong digest is an error at the end only."""
     expected = None if digest is None else digests.parse(digest)
     actual = None if expected is None else digests.hasher(expected.algorithm)
@@ -177,6 +199,7 @@ def _stream(url: str, digest: str | None, shared: Mapping[str, Any], rate: int |
         connection.get_response(url, stream=True, **options) as response,
     ):
         response.raise_for_status()
+        mediatypes.require(response.headers.get("content-type"), expect_types)
         for block in response.iter_bytes():
             if actual is not None:
                 actual.update(block)

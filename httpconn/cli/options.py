@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ..core import digests
+from ..core import digests, mediatypes
 from ..errors import InvalidRequest
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
@@ -85,6 +85,15 @@ def digest(value: str) -> str:
         return str(digests.parse(value))
     except InvalidRequest as error:
         raise click.BadParameter(error.message) from error
+
+
+def media_type(value: str) -> str:
+    """Return a media type pattern, such as ``image/*``."""
+    try:
+        (pattern,) = mediatypes.patterns(value)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message) from error
+    return pattern
 
 
 def header(value: str) -> list[tuple[str, str]]:

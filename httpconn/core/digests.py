@@ -15,6 +15,8 @@ from ..errors import IntegrityError, InvalidRequest, install
 # The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
 SIZES = {"sha512": 64, "blake2b": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
 
+GIT = "git-sha1"  # SHA-1 of a git blob object: its type and size before the content
+
 # RFC 9530 section 5: the algorithm names of Repr-Digest.
 _REPR_NAMES = {"sha-512": "sha512", "sha-256": "sha256", "sha": "sha1", "md5": "md5"}
 _REPR_MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:;.*)?")
@@ -76,8 +78,10 @@ def parse(text: str) -> Expected:
     return Expected(algorithm, value, "caller")
 
 
-def hasher(algorithm: str) -> Hash:
-    """Return a new hash object for an algorithm of :class:`Expected`."""
+def hasher(algorithm: str, size: int = 0) -> Hash:
+    """Return a new hash object for an algorithm of :class:`Expected`; git hashes the size of the content first."""
+    if algorithm == GIT:
+        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     if algorithm == "blake3":
         made: Hash = import_module("blake3").blake3()
         return made
@@ -96,25 +100,21 @@ def require(expected: Expected, actual: Hash) -> None:
         raise IntegrityError(message, expected=str(expected), actual=found)
 
 
-def linked(field: Callable[[str], str | None]) -> Expected | None:
-    """Return the digest of a large file from X-Linked-Etag, which hubs send in the redirect to their storage."""
-    value = (field("x-linked-etag") or "").strip('"').lower()
-    return Expected("sha256", value, "x-linked-etag") if re.fullmatch(r"[0-9a-f]{64}", value) else None
-
-
-def announced(field: Callable[[str], str | None], *, partial: bool) -> Announced:
+def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expected | str | None = None) -> Announced:
     """Return the digests of the whole file in the header of a response without a content coding.
 
     Args:
         field: a function that returns a header field by its name in lower case.
         partial: whether the status is 206. In that case, digests of the range body are ignored.
+        linked: the digest from a hub; see :class:`httpconn.core.hubs.HubFile`.
     """
     found = list(_repr_digest(field))
     found += _google(field)
     if not partial:
         found += _whole_only(field)
+    found += [] if linked is None else [linked]
     good = [each for each in found if isinstance(each, Expected)]
-    order = list(SIZES)
+    order = [*SIZES, GIT]
     best = min(good, key=lambda each: order.index(each.algorithm), default=None)
     return Announced(best, tuple(each for each in found if isinstance(each, str)))
 

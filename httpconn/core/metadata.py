@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import digests
-from .digests import Expected
 from .filenames import safe_name
+from .hubs import hub_file, no_field
+from .mediatypes import media_type
 from .messages import Head
 from .urls import VettedURL
 
@@ -53,13 +54,14 @@ def metadata_of(
         size: the length of the body before content decoding.
         is_encoded: whether the body has a content coding, so that its length and digests are not those of the file.
     """
-    linked = [(digests.linked(hop.field), _number(hop.field("x-linked-size"))) for hop in hops]
-    digest = next((each for each, _ in linked if each), None) or _announced(head, is_encoded=is_encoded)
+    hub = hub_file([each.field for each in (*hops, head)], encoded=is_encoded)
+    field = no_field if is_encoded else head.field
+    digest = digests.announced(field, partial=False, linked=hub.digest).expected
     accepted = head.field("accept-ranges")
     return Metadata(
         url=url.redacted,
-        size=next((each for _, each in linked if each is not None), None if is_encoded else size),
-        media_type=(head.field("content-type") or "").partition(";")[0].strip().lower() or None,
+        size=(None if is_encoded else size) if hub.size is None else hub.size,
+        media_type=media_type(head.field("content-type")),
         filename=safe_name(head.field("content-disposition"), requested),
         etag=head.field("etag"),
         last_modified=head.field("last-modified"),
@@ -67,11 +69,3 @@ def metadata_of(
         digest_source=digest and digest.source,
         accepts_ranges=None if accepted is None else "bytes" in accepted.lower(),
     )
-
-
-def _announced(head: Head, *, is_encoded: bool) -> Expected | None:
-    return None if is_encoded else digests.announced(head.field, partial=False).expected
-
-
-def _number(value: str | None) -> int | None:
-    return int(value) if value and len(value) < 19 and value.isascii() and value.isdigit() else None

@@ -32,7 +32,8 @@ from ..exchange.responseheads import keep_own_format, range_head
 from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadOptions, DownloadState
-from .existing import ExistingFile, accept_existing, with_version
+from .existing import ExistingFile, accept_existing, verification_meter, with_version
+from .expectations import require_size, require_type
 from .locking import lock_target
 from .naming import choose_name, target_path
 from .partial import PartialDownload
@@ -67,7 +68,7 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
     if accepted is not None:
         return accepted
     part = PartFile(target)
-    partial = PartialDownload(part, call.spec.url, options.digest, options.resume)
+    partial = PartialDownload(part, call.spec.url, options.digest, options.resume, options.size)
     try:
         locked = await lock_target(port, request.deadline, part, partial.key)
         if locked.sidecar is not None:
@@ -77,10 +78,10 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
         if accepted is not None:
             await port.blocking(partial.discard)
             return accepted
-        if options.digest is not None:
-            existing = None  # the existing file has another digest
-        elif existing is None and options.existing == "refresh":
+        if existing is None and options.digest is None and options.existing == "refresh":
             existing = await port.blocking(with_version, target, call.spec.url, options.validator)
+        if existing is not None and (options.digest is not None or options.size not in (None, existing.size)):
+            existing = None  # the existing file has another digest or size
         return await _Download(DownloadState(port, request, options, target, partial), existing).run()
     except BaseException as error:
         await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
@@ -152,6 +153,7 @@ class _Download:
             if existing is not None and existing.is_current(response.head):
                 return await self._unmodified(response, existing)
             if 200 <= response.head.status < 300:
+                require_type(self._state.options, response)
                 kept = await choose_name(self._state, response, self._spec.url)
                 if kept is not None:
                     return await self._unmodified(response, kept)
@@ -176,12 +178,16 @@ class _Download:
             return await self._request_again(response, f"the status is {head.status}")
         requested, name = self._range_fields, self._state.target.name
         facts = range_head(response, range_requested=bool(requested), if_range=len(requested) > 1, name=name)
-        match ranges.decide(self._partial.held, facts):
+        decision = ranges.decide(self._partial.held, facts)
+        size = self._state.options.size
+        if isinstance(decision, ranges.Continue | ranges.Restart):
+            size = require_size(self._state.options, response, facts)
+        match decision:
             case ranges.Continue() as part:
                 await self._writer.write_range(response, part)
             case ranges.Restart():
                 self._whole_only = False
-                await self._writer.write_whole(response)
+                await self._writer.write_whole(response, size)
             case ranges.GoBack():
                 await self._port.blocking(self._partial.go_back)
                 return await self._request_again(response, "the server has the version of earlier bytes again")
@@ -266,6 +272,12 @@ class _Download:
 
     async def _hash_all(self) -> None:
         """Hash the bytes that the digest does not cover, such as those of an earlier download."""
-        while not self._partial.is_hashed:
+        if self._partial.is_hashed:
+            return
+        partial, state = self._partial, self._state
+        meter = verification_meter(self._port, self._request, state.options, state.target, partial.size)
+        while not partial.is_hashed:
             self._request.deadline.check(self._port.now())
-            await self._port.blocking(self._partial.hash_more)
+            hashed = partial.hashed
+            await self._port.blocking(partial.hash_more)
+            meter.advance(partial.hashed - hashed, self._port.now())

@@ -31,6 +31,8 @@ class DownloadOptions:
         segments: number of connections; None chooses it by speed.
         remote_time: set the modification time of the file to its Last-Modified.
         server_names: ``save_path`` is a folder, and the server chooses the name of the file.
+        size: size of the file that the caller expects, in bytes.
+        expect_type: patterns of the media types that the caller expects; empty for any.
         spare: further connections that this download shares with others; None for no limit.
     """
 
@@ -44,6 +46,8 @@ class DownloadOptions:
     segments: int | None = None
     remote_time: bool = False
     server_names: bool = False
+    size: int | None = None
+    expect_type: tuple[str, ...] = ()
     spare: SpareConnections | None = None
 
 

@@ -19,6 +19,7 @@ from ..disk.versions import can_store_version, stored_version
 from ..errors import StorageError
 from ..exchange.body import expected_length
 from ..exchange.requeststate import RequestState
+from ..progress import Meter
 from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadOptions
@@ -79,8 +80,14 @@ async def accept_existing(
         await port.blocking(require_free, target)
         return None
     existing, digest = await port.blocking(look_at, target), options.digest
-    if existing is None or not (digest is None or await _has_digest(port, request.deadline, target, digest)):
+    if existing is None or options.size not in (None, existing.size):
         return None
+    if digest is not None:
+        meter = verification_meter(port, request, options, target, existing.size)
+        if not await _has_digest(port, request.deadline, target, digest, meter):
+            return None
+        if existing.size > READ_SIZE:
+            meter.finish(port.now())
     return Downloaded(
         target,
         existing.size,
@@ -99,11 +106,18 @@ def require_free(target: Path) -> None:
         raise StorageError(f"{os.strerror(errno.EEXIST)}: {target}", errno=errno.EEXIST)
 
 
-async def _has_digest(port: Port, deadline: Deadline, target: Path, digest: Expected) -> bool:
+def verification_meter(port: Port, request: RequestState, options: DownloadOptions, target: Path, size: int) -> Meter:
+    """Return a meter that reports the hashing of a file on disk, if that takes several steps."""
+    callback, url = options.progress if size > READ_SIZE else None, request.url.redacted
+    return Meter(callback, total=size, url=url, path=target, attempt=request.attempts, now=port.now(), verifying=True)
+
+
+async def _has_digest(port: Port, deadline: Deadline, target: Path, digest: Expected, meter: Meter) -> bool:
     actual, offset = hasher(digest.algorithm), 0
     while data := await port.blocking(_read, target, offset):
         deadline.check(port.now())
         await port.blocking(actual.update, data)
+        meter.advance(len(data), port.now())
         offset += len(data)
     return actual.hexdigest() == digest.value
 

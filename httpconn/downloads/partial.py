@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ..core.digests import Announced, Expected, Hash, hasher
+from ..core.digests import GIT, Announced, Expected, Hash, hasher
 from ..core.identity import resource_key
 from ..core.ranges import ReceivedBytes, is_validator
 from ..core.segments import merged
@@ -36,6 +36,7 @@ class PartialDownload:
         later_ranges: ranges on disk behind the first gap, as (start, end).
         resumed: bytes that an earlier download has left.
         digest: digest to verify, from the caller or from a response.
+        hashed: bytes from the beginning on that the digest covers.
         unchecked: see :class:`httpconn.core.digests.Announced`.
         pending: bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
         may_go_back: a response may lead back to the kept bytes. False between a return and the next body, so that a
@@ -52,6 +53,7 @@ class PartialDownload:
         self.resumed: int = 0
         self.digest: Expected | None = expected
         self.unchecked: tuple[str, ...] = ()
+        self.hashed: int = 0
         self.pending: Pending = list
         self.may_go_back: bool = True
         self._part = part
@@ -66,7 +68,6 @@ class PartialDownload:
         self._published: Transfer | None = None
         self._is_encoded = False
         self._hash: Hash | None = None
-        self._hashed = 0
         self._sources = 0
 
     @property
@@ -115,8 +116,10 @@ class PartialDownload:
 
     @property
     def is_hashed(self) -> bool:
-        """Whether the digest covers all bytes from the beginning on."""
-        return self.digest is None or self._hashed == self.size
+        """Whether the digest covers all bytes from the beginning on that can be hashed."""
+        if self.digest is None or (self.digest.algorithm == GIT and self.total is None):
+            return True
+        return self.hashed == self.size
 
     def resume(self, sidecar: Sidecar) -> None:
         """Continue an earlier download of the same resource, or of a file with the same expected digest."""
@@ -172,7 +175,7 @@ class PartialDownload:
                 self.go_back()
 
     def _reset(self) -> None:
-        self.size = self.resumed = self._sources = self._hashed = 0
+        self.size = self.resumed = self._sources = self.hashed = 0
         self.later_ranges = ()
         self.total = self._validator = self._media_type = self._hash = None
         self._is_encoded = False
@@ -251,26 +254,26 @@ class PartialDownload:
 
     def hash_more(self) -> None:
         """Read the next bytes that the digest does not cover, at most ``READ_SIZE``, and hash them."""
-        goal = min(self.size, self._hashed + READ_SIZE)
-        while self._hashed < goal:
-            data = self._part.read(self._hashed, min(CHUNK, goal - self._hashed))
+        goal = min(self.size, self.hashed + READ_SIZE)
+        while self.hashed < goal:
+            data = self._part.read(self.hashed, min(CHUNK, goal - self.hashed))
             if not data:
                 raise StorageError("Another process has shortened the partial file")
             self._add_to_hash(data)
 
     def _add_to_hash(self, data: bytes | memoryview) -> None:
-        if self.digest is None:
+        if self.digest is None or (self.digest.algorithm == GIT and self.total is None):
             return
         if self._hash is None:
-            self._hash = hasher(self.digest.algorithm)
+            self._hash = hasher(self.digest.algorithm, self.total or 0)
         self._hash.update(data)
-        self._hashed += len(data)
+        self.hashed += len(data)
 
     def digest_error(self) -> IntegrityError | None:
         """Return the error of a complete file whose digest does not match; None if it matches."""
         if self.digest is None:
             return None
-        actual = f"{self.digest.algorithm}:{(self._hash or hasher(self.digest.algorithm)).hexdigest()}"
+        actual = f"{self.digest.algorithm}:{(self._hash or hasher(self.digest.algorithm, self.size)).hexdigest()}"
         if actual == str(self.digest):
             return None
         is_callers = self.digest is self._expected

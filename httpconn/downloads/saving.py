@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import partial as bound
 
 from ..core import digests, ranges
+from ..core.hubs import no_field
 from ..core.requestbuilder import RequestSpec
-from ..errors import HTTPConnError, LimitExceeded, TruncatedBody
+from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody
 from ..exchange.body import BlockReader, BodySource, expected_length, is_close_delimited
 from ..exchange.rangebody import RangeBody
 from ..exchange.requeststate import OpenResponse
 from ..exchange.responseheads import media_type_of, validator_of
 from ..progress import Meter
 from .downloadstate import DownloadState
+from .expectations import hub_file_of
 from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTransfer, max_connections
 
 MIN_RANGE = 64 * 1024
@@ -37,30 +39,38 @@ class BodyWriter:
         self._port = state.port
         self._partial = state.partial
         state.request.most_received = state.partial.received
+        self._size: int | None = None
         self._meter: Meter | None = None
 
-    async def write_whole(self, response: OpenResponse) -> None:
-        """Write a body that is the whole file."""
-        head = response.head
+    async def write_whole(self, response: OpenResponse, size: int | None) -> None:
+        """Write a body that is the whole file, of the expected size if that is not None."""
+        head, self._size = response.head, size
         await self._port.blocking(bound(self._partial.restart, keep=True))
         response.body.begin()
         is_encoded = response.body.is_encoded
         total = None if is_encoded else expected_length(head)  # the decoded length is known at the end only
         await self._port.blocking(self._partial.begin_whole, total, validator_of(head), is_encoded, media_type_of(head))
-        if not is_encoded:
-            self._partial.add_announced(digests.announced(head.field, partial=False))
-        self.is_length_proven = not is_close_delimited(head)
+        self._add_announced(response, partial=False)
+        self.is_length_proven = size is not None or not is_close_delimited(head)
         await self._receive(response, response.body)
+        if size is not None and self._partial.size < size:
+            raise TruncatedBody(f"The body ended after {self._partial.size} of {size} bytes")
         self._partial.end()
+
+    def _add_announced(self, response: OpenResponse, *, partial: bool) -> None:
+        """Use the digests in the header; the digest from a hub describes the file also if the body is encoded."""
+        field = no_field if response.body.is_encoded else response.head.field
+        linked = hub_file_of(response).digest
+        self._partial.add_announced(digests.announced(field, partial=partial, linked=linked))
 
     async def write_range(self, response: OpenResponse, part: ranges.Continue) -> None:
         """Write a body that is a range of missing bytes."""
-        limit = response.call.max_bytes
+        limit, self._size = response.call.max_bytes, part.total
         if limit is not None and part.total > limit:
             raise LimitExceeded(f"The file has {part.total} bytes; the limit is {limit}", "size", limit, part.total)
         response.body.begin()
         await self._port.blocking(self._partial.begin_range, part.total)
-        self._partial.add_announced(digests.announced(response.head.field, partial=True))
+        self._add_announced(response, partial=True)
         self.is_length_proven = True
         await self._receive(response, RangeBody(response.body, part))
         if not self._partial.is_complete and part.length - part.discard < MIN_RANGE:
@@ -106,6 +116,9 @@ class BodyWriter:
             while block := await reader.receive():
                 await self._port.blocking(partial.append, block)
                 start = partial.size
+                if self._size is not None and start > self._size:
+                    await self._port.blocking(partial.restart)
+                    raise IntegrityError(f"The file has more than {self._size} bytes, which were expected")
                 if start - saved >= CHECKPOINT_BYTES:
                     checkpoints.soon()
                     saved = start
@@ -120,7 +133,7 @@ class BodyWriter:
         state = self._state
         return Meter(
             state.options.progress,
-            total=self._partial.total,
+            total=self._size if self._partial.total is None else self._partial.total,
             url=state.request.call.spec.url.redacted,
             path=state.target,
             attempt=attempt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from ..core import ranges
+from ..core import mediatypes, ranges
 from ..core.filecodings import is_own_format
 from ..core.filenames import safe_name
 from ..core.messages import Head
@@ -41,7 +41,7 @@ def range_head(
 
 def media_type_of(head: Head) -> str | None:
     """Return the media type in lower case and without parameters, or None if the response has none."""
-    return (head.field("content-type") or "").partition(";")[0].strip().lower() or None
+    return mediatypes.media_type(head.field("content-type"))
 
 
 def validator_of(head: Head) -> str | None:

@@ -37,7 +37,9 @@ class CollectionMeter:
         """Count the progress of a file."""
         with self._lock:
             if not event.failed:
-                self._count(event.path, event.received, event.total, fresh=event.path in self._held)
+                self._count(
+                    event.path, event.received, event.total, fresh=event.path in self._held and not event.verifying
+                )
                 self._report(event.url)
 
     def end(self, path: Path, size: int | None, url: str) -> None:

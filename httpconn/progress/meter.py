@@ -24,6 +24,8 @@ class Progress:
         failed: whether the download has failed. No event of this download follows.
         files: for a collection, the number of files that have ended and the number of all files. ``path`` is then the
             path of the folder, and the other numbers are sums. None for a single file.
+        verifying: ``received`` counts bytes on disk that are being hashed: a large existing file, or the bytes of an
+            earlier download.
     """
 
     received: int
@@ -35,6 +37,7 @@ class Progress:
     path: Path
     failed: bool = False
     files: tuple[int, int] | None = None
+    verifying: bool = False
 
 
 ProgressCallback = Callable[[Progress], object]
@@ -59,12 +62,14 @@ class Meter:
         attempt: int,
         now: float,
         start: int = 0,
+        verifying: bool = False,
     ) -> None:
         self._callback = callback
         self._total = total
         self._url = url
         self._path = path
         self._attempt = attempt
+        self._verifying = verifying
         self._received = self._start = start
         self._started_at = now
         self._next_event = now
@@ -89,5 +94,5 @@ class Meter:
         if self._callback is not None:
             speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
             total = self._received if done else self._total
-            event = Progress(self._received, total, speed, self._attempt, done, self._url, self._path, failed)
-            self._callback(event)
+            state = self._attempt, done, self._url, self._path, failed
+            self._callback(Progress(self._received, total, speed, *state, verifying=self._verifying))

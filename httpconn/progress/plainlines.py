@@ -37,14 +37,14 @@ class Rewinds:
     """A detector of downloads that restart with fewer bytes."""
 
     def __init__(self) -> None:
-        self._received: dict[Path, int] = {}
+        self._received: dict[Path, tuple[bool, int]] = {}
 
     def line(self, event: Progress) -> str | None:
         """Return a line if the event has fewer bytes than the last event of the download, or None."""
-        before = self._received.pop(event.path, 0)
+        verifying, before = self._received.pop(event.path, (False, 0))
         if not (event.done or event.failed):
-            self._received[event.path] = event.received
-        if event.received >= before:
+            self._received[event.path] = event.verifying, event.received
+        if event.received >= before or event.verifying != verifying:
             return None
         return f"{printable(event.path.name)}: back from {megabytes(before)} to {megabytes(event.received)}"
 
@@ -61,7 +61,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._marks: dict[Path, int] = {}
+        self._marks: dict[tuple[Path, bool], int] = {}
         self._rewinds = Rewinds()
         self._lock = threading.Lock()
 
@@ -71,13 +71,14 @@ class Lines:
             self.drop(event.path)
             return
         mark = event.received * 10 // event.total if event.total else event.received // self.STEP
+        key = event.path, event.verifying
         with self._lock:
             if rewind := self._rewinds.line(event):
-                self._marks[event.path] = mark
+                self._marks[key] = mark
                 self._write(rewind)
             complete = event.received == event.total
-            if event.done or (not complete and mark > self._marks.get(event.path, 0)):
-                self._marks[event.path] = 0 if event.done else mark
+            if event.done or (not complete and mark > self._marks.get(key, 0)):
+                self._marks[key] = 0 if event.done else mark
                 self._write(line_of(event))
 
     def say(self, line: str) -> None:
@@ -88,7 +89,8 @@ class Lines:
     def drop(self, path: Path) -> None:
         """Forget a download, so that a new one to the same path starts at 0."""
         with self._lock:
-            self._marks.pop(path, None)
+            for verifying in (False, True):
+                self._marks.pop((path, verifying), None)
             self._rewinds.forget(path)
 
     def _write(self, line: str) -> None:
@@ -107,7 +109,7 @@ def line_of(event: Progress) -> str:
 def label(event: Progress) -> str:
     """Return the name of a download, for a collection with its files that have ended."""
     files = "" if event.files is None else " {}/{} files".format(*event.files)
-    return f"{printable(event.path.name)}{files}"
+    return f"{printable(event.path.name)}{files}{' (verifying)' if event.verifying else ''}"
 
 
 def _time_left(event: Progress) -> str:

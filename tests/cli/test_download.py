@@ -49,6 +49,16 @@ def test_another_digest_leaves_no_file(scripted, tmp_path):
     assert (done.returncode, (tmp_path / "file").exists()) == (8, False)
 
 
+@pytest.mark.parametrize("options", [[], ["-o", "-"]], ids=["file", "stream"])
+def test_another_media_type_is_rejected(scripted, tmp_path, options):
+    url = scripted(response(200, {"Content-Type": "text/html"}, b"<html>")).url_for("/file")
+    types = ["--expect-type", "image/*", "--expect-type", "application/zip", "--retries", "0"]
+    done = run("download", url, *types, *options, cwd=tmp_path)
+    assert b"text/html, not image/* or application/zip" in done.stderr
+    assert (done.returncode != 0, done.stdout, list(tmp_path.iterdir())) == (True, b"", [])
+    assert run("download", url, "--expect-type", "text/*", *options, cwd=tmp_path).returncode == 0
+
+
 def test_a_mirror_is_used(scripted, tmp_path):
     broken, whole = scripted(response(404)), scripted(Served(BODY))
     mirror = whole.url_for("/elsewhere")

@@ -146,3 +146,16 @@ def test_invalid_options_are_refused(download, scripted, options):
     with pytest.raises(httpconn.InvalidRequest):
         download(server.url, **options)
     assert server.connections == 0
+
+
+def test_the_hashing_of_a_large_file_is_progress(face, connect, scripted, tmp_path):
+    body = bytes(17 * 1024 * 1024)
+    (tmp_path / "file").write_bytes(body)
+    events: list[httpconn.Progress] = []
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    server = scripted(Served(b""))
+    result = face.call(connect(), "download", server.url, tmp_path / "file", digest=digest, progress=events.append)
+    assert (result.unmodified, result.verified, server.connections) == (True, {"sha256"}, 0)
+    assert (events[0].received, events[0].total) == (0, len(body))
+    assert (events[-1].received, events[-1].done) == (len(body), True)
+    assert all(event.verifying for event in events)

@@ -1,0 +1,58 @@
+"""The digest and the size of a file in the header fields of a hub, such as that of Hugging Face."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .digests import GIT, Expected
+
+_SHA256 = re.compile(r'(?:W/)?"?([0-9a-f]{64})"?', re.IGNORECASE)
+_SHA1 = re.compile(r'(?:W/)?"?([0-9a-f]{40})"?', re.IGNORECASE)
+_SIZE = re.compile(r"\d{1,18}", re.ASCII)
+
+
+Field = Callable[[str], str | None]
+
+
+class HubFile(NamedTuple):
+    """What a hub says about a file.
+
+    Attributes:
+        digest: its digest; a str if it cannot be checked; None if it is unknown.
+        size: its size in bytes, or None.
+    """
+
+    digest: Expected | str | None = None
+    size: int | None = None
+
+
+def hub_file(fields: Sequence[Field], *, encoded: bool) -> HubFile:
+    """Return what the responses of a redirect chain say about the file.
+
+    A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
+    ETag of a small file is the ID of its git object. Only X-Repo-Commit in the same response proves that meaning.
+
+    Args:
+        fields: for each response, a function that returns a header field by its name in lower case.
+        encoded: whether the body has a content coding, which gives it another ETag.
+    """
+    sizes = [text for each in fields if (text := each("x-linked-size")) is not None and _SIZE.fullmatch(text)]
+    return HubFile(_digest(fields, encoded), int(sizes[0]) if sizes else None)
+
+
+def _digest(fields: Sequence[Field], encoded: bool) -> Expected | str | None:
+    linked = next((etag for each in fields if (etag := each("x-linked-etag")) is not None), None)
+    if linked is not None:
+        match = _SHA256.fullmatch(linked)
+        return "x-linked-etag: malformed" if match is None else Expected("sha256", match[1].lower(), "x-linked-etag")
+    for field in () if encoded else reversed(fields):
+        match = _SHA1.fullmatch(field("etag") or "") if field("x-repo-commit") is not None else None
+        if match is not None:
+            return Expected(GIT, match[1].lower(), "etag")
+    return None
+
+
+def no_field(_name: str) -> None:
+    """Return the header fields that describe the file if the body is encoded: none."""

@@ -1,0 +1,48 @@
+"""Patterns of media types, such as ``image/*``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+from ..errors import InvalidRequest, UnexpectedContent
+
+_PATTERN = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
+_UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC 9110 section 8.3)
+
+
+def patterns(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the patterns of an option in lower case.
+
+    Raises:
+        InvalidRequest: a pattern is not a media type, with or without ``*``.
+    """
+    if given is None or isinstance(given, str):
+        given = () if given is None else (given,)
+    if not isinstance(given, Iterable):
+        raise InvalidRequest(f"expect_type must be a str or several, not {type(given).__name__}")
+    return tuple(map(_pattern, given))
+
+
+def _pattern(text: str) -> str:
+    pattern = text.strip().lower() if isinstance(text, str) else ""
+    if _PATTERN.fullmatch(pattern) is None:
+        raise InvalidRequest(f"{text!r} is not a media type pattern, such as image/png or image/*")
+    return pattern
+
+
+def media_type(content_type: str | None) -> str | None:
+    """Return the media type of a Content-Type in lower case and without parameters; None for a response without it."""
+    return (content_type or "").partition(";")[0].strip().lower() or None
+
+
+def require(content_type: str | None, given: Collection[str]) -> None:
+    """Check that a Content-Type matches one of the patterns, if there are any.
+
+    Raises:
+        UnexpectedContent: it matches none.
+    """
+    found = media_type(content_type)
+    if given and not any(fnmatchcase(found or _UNKNOWN, pattern) for pattern in given):
+        raise UnexpectedContent(f"The response has the type {found or 'unknown'}, not {' or '.join(given)}")

@@ -1,0 +1,47 @@
+"""What a hub says about a file."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from httpconn.core.digests import GIT, Expected, hasher
+from httpconn.core.hubs import HubFile, hub_file
+
+SHA256, SHA1 = "ab" * 32, "cd" * 20
+LINKED = Expected("sha256", SHA256, "x-linked-etag")
+BLOB = Expected(GIT, SHA1, "etag")
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected"),
+    [
+        (
+            [{"x-linked-etag": f'"{SHA256}"', "x-linked-size": "7", "x-repo-commit": "1", "etag": f'"{SHA1}"'}, {}],
+            (LINKED, 7),
+        ),
+        ([{}, {"x-linked-etag": SHA256.upper()}, {}], (LINKED, None)),
+        ([{"x-linked-etag": f'W/"{SHA256}"', "x-linked-size": "many"}], (LINKED, None)),
+        ([{"x-linked-etag": f'"{SHA1}"', "x-repo-commit": "1"}], ("x-linked-etag: malformed", None)),
+        ([{"x-repo-commit": "1", "etag": f'"{SHA1}"'}], (BLOB, None)),
+        ([{"x-repo-commit": "1", "etag": f'W/"{SHA1}"'}, {"etag": '"other"'}], (BLOB, None)),
+        ([{"etag": f'"{SHA1}"'}], (None, None)),
+        ([{"x-repo-commit": "1"}, {"etag": f'"{SHA1}"'}], (None, None)),
+        ([{"x-repo-commit": "1", "etag": f'"{SHA1}-1"'}], (None, None)),
+        ([{"x-repo-commit": "1", "etag": f'"{SHA256}"'}], (None, None)),
+        ([{"x-linked-size": "7"}, {"x-linked-size": "8"}], (None, 7)),
+    ],
+)
+def test_digest_and_size(heads, expected):
+    assert hub_file([each.get for each in heads], encoded=False) == HubFile(*expected)
+
+
+def test_the_etag_of_an_encoded_body_is_not_a_digest():
+    assert hub_file([{"x-repo-commit": "1", "etag": f'"{SHA1}"'}.get], encoded=True) == HubFile()
+
+
+def test_git_hashes_the_size_first():
+    actual = hasher(GIT, 5)
+    actual.update(b"hello")
+    assert actual.hexdigest() == hashlib.sha1(b"blob 5\0hello").hexdigest()

@@ -1,0 +1,42 @@
+"""Patterns of media types."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from httpconn.core.mediatypes import patterns, require
+from httpconn.errors import InvalidRequest, UnexpectedContent
+
+
+@pytest.mark.parametrize(
+    ("media_type", "given", "expected"),
+    [
+        ("image/png", "image/*", True),
+        ("image/svg+xml", "IMAGE/*+xml", True),
+        ("image/png", ["text/*", "image/png"], True),
+        ("text/html", "application/*", False),
+        (None, "application/*", True),
+        (None, "image/*", False),
+        ("x-text/plain", "text/*", False),
+        ("anything/at-all", "*/*", True),
+    ],
+)
+def test_a_type_matches_a_pattern(media_type, given, expected):
+    with nullcontext() if expected else pytest.raises(UnexpectedContent):
+        require(media_type, patterns(given))
+
+
+def test_without_patterns_any_type_is_expected():
+    require("text/html", patterns(None))
+
+
+def test_parameters_and_case_do_not_matter():
+    require(" Image/PNG ; q=1", patterns("image/png"))
+
+
+@pytest.mark.parametrize("given", ["image", "*", "", "image/[pj]*", "a/b; c=d", ["image/*", 1], 7])
+def test_other_patterns_are_rejected(given):
+    with pytest.raises(InvalidRequest):
+        patterns(given)
