@@ -13,8 +13,6 @@ from ..errors import HeaderTooLarge, ProtocolError
 from .headerblock import TOKEN, FieldBlock, match_any
 from .http1heads import normalize_lines, read_fields
 
-__all__ = ["ChunkedDecoder"]
-
 MAX_EXTENSION = 4096  # maximum bytes of extensions and white space in the size line of one chunk
 
 MAX_EXCESS = 16 * 1024

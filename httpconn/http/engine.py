@@ -30,7 +30,8 @@ from .forwarding import Forwarding
 from .http1 import Connection, Stale
 from .http1body import Incoming
 from .http2connection import SharedConnection, Unprocessed
-from .pool import Lease, Pool, Stage
+from .lease import Lease, Stage
+from .pool import Pool
 from .tracing import trace_step
 
 # A server that ends each connection after ten requests refuses about one hundred others at the same time. One of many

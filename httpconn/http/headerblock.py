@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from ..errors import HeaderTooLarge, ProtocolError
 
-__all__ = ["EMPTY_LINES", "TOKEN", "FieldBlock", "head_begins", "match_any"]
-
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 """The regular expression of a token (RFC 9110 section 5.6.2)."""
 

@@ -14,26 +14,6 @@ from ..core.messages import FieldValues, Head
 from ..errors import MalformedRequest, ProtocolError
 from .headerblock import EMPTY_LINES, TOKEN
 
-__all__ = [
-    "FieldValues",
-    "Fields",
-    "Framing",
-    "Head",
-    "RequestFields",
-    "are_fields",
-    "by_name",
-    "content_of",
-    "for_origin",
-    "normalize_lines",
-    "read_fields",
-    "read_framing",
-    "read_head",
-    "with_regular_framing",
-    "write_connect_line",
-    "write_fields",
-    "write_request_line",
-]
-
 Fields = list[tuple[bytes, bytes]]
 
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"

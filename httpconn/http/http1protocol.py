@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.messages import Head
 from ..errors import (
     Disconnected,
     HeaderTooLarge,
@@ -21,7 +22,6 @@ from .headerblock import FieldBlock, head_begins
 from .http1heads import (
     Fields,
     Framing,
-    Head,
     RequestFields,
     content_of,
     for_origin,
@@ -32,8 +32,6 @@ from .http1heads import (
     write_fields,
     write_request_line,
 )
-
-__all__ = ["HTTP11Connection", "Head"]
 
 MAX_INTERIM_RESPONSES = 64  # maximum number of interim (1xx) responses to one request
 

@@ -9,8 +9,6 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
-__all__ = ["C", "Host", "Lease", "Share", "Stage", "WaitQueue"]
-
 C = TypeVar("C", bound=Hashable)
 
 

@@ -10,8 +10,6 @@ from weakref import ref
 
 from .lease import C, Host, Lease, Share, Stage, WaitQueue
 
-__all__ = ["Placement"]
-
 
 class Placement(Generic[C]):
     """The state of a pool, and the steps that change it. See :class:`httpconn.http.pool.Pool`."""

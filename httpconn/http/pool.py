@@ -38,8 +38,6 @@ from ..errors import QueueFull
 from .lease import C, Host, Lease, Share, Stage, WaitQueue
 from .placement import Placement
 
-__all__ = ["Lease", "Pool", "Stage"]
-
 
 class Pool(Placement[C]):
     """A pool of connections by origin.

@@ -7,8 +7,6 @@ from ipaddress import IPv4Address, ip_address
 
 from ..errors import PROXY_ADVICE, ProxyFailed
 
-__all__ = ["Credentials", "handshake"]
-
 Credentials = tuple[bytes, bytes]  # a user name and a password
 
 Handshake = Generator[tuple[bytes, int], bytes, None]

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Challenge", "parse_challenges", "quoted"]
-
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _END = r"(?=[ \t]*+(?:,|$))"

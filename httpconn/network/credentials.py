@@ -12,9 +12,6 @@ from typing import Protocol
 from ..errors import InvalidRequest
 from .challenges import Challenge, parse_challenges, quoted
 
-__all__ = ["MAX_ROUNDS", "PasswordCredentials", "ProxyAuth", "Rounds"]
-
-
 Rounds = Generator[str | None, Sequence[str], None]
 """A generator of Proxy-Authorization values. It receives the Proxy-Authenticate fields of the 407 response to each."""
 

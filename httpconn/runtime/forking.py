@@ -11,8 +11,6 @@ from weakref import ref
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["Renewable", "close_in_child", "in_child", "renew_in_child"]
-
 
 class Renewable(Protocol):
     """An object that a fork can copy in the middle of a change, or while a thread holds its lock."""
