@@ -22,6 +22,7 @@ from .api.examining import Examining
 from .api.fetching import Fetching
 from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
+from .api.requesting import Requesting
 from .cache import Cache, store_of
 from .core.decoding import offered
 from .core.rates import RateLimiter
@@ -39,7 +40,7 @@ from .stats import Stats, stats_of
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-class HTTPConnection(Fetching, Collections, Downloading, Opening, Examining):
+class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Examining):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections

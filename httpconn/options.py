@@ -164,6 +164,10 @@ class Limits:
         return self.max_connections if self.max_keepalive_connections is None else self.max_keepalive_connections
 
 
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""The idempotent methods (RFC 9110 section 9.2.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Rules for retries: which failures are retried, and after how long.
@@ -175,8 +179,9 @@ class RetryPolicy:
         attempts: attempts of a call (default 3); 1 means no retry. An attempt that receives new bytes of a body
             restarts the count.
         statuses: statuses that are retried (default: 408, 425, 429, 500, 502, 503, 504 and 520 to 527).
-        methods: methods that are retried (default: GET and HEAD). httpconn sends GET. An event hook can change the
-            method. Add a method only if it is idempotent (RFC 9110 section 9.2.2).
+        methods: methods that are retried (default: the idempotent ones of RFC 9110 section 9.2.2, which are GET, HEAD,
+            OPTIONS, TRACE, PUT and DELETE). Requests with an ``Idempotency-Key`` are retried with any method. A body
+            that can be sent only once is never sent again.
         backoff: seconds of the first wait (default 0.5); 0 means no wait.
         backoff_max: maximum seconds of a wait (default 20).
         jitter: whether to choose the wait at random; False always waits for the full time.
@@ -192,7 +197,7 @@ class RetryPolicy:
 
     attempts: int = 3
     statuses: frozenset[int] = TRANSIENT_STATUSES
-    methods: frozenset[str] = frozenset({"GET", "HEAD"})
+    methods: frozenset[str] = IDEMPOTENT
     backoff: float = 0.5
     backoff_max: float = 20.0
     jitter: bool = True

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any, AnyStr, Generic, Self
+from itertools import chain
+from typing import Any, AnyStr, Generic, Protocol, Self, TypeVar
 
 import httpx
 
+from .core.lines import MAX_LINE, JSONLines, TextLines
 from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
-from .errors import InvalidRequest, StatusError
+from .errors import HTTPConnError, InvalidRequest, StatusError
 from .exchange.body import is_close_delimited
 from .exchange.fetch import close_response
 from .exchange.requeststate import OpenResponse
 from .runtime.port import Port
 from .runtime.stepping import run_sync
+
+T = TypeVar("T")
+Item = TypeVar("Item", covariant=True)
+
+
+class Converter(Protocol[Item]):
+    """A converter of the decoded body into items."""
+
+    def add(self, chunk: bytes, /) -> Iterator[Item]:
+        """Add a chunk, and yield the items that it completes."""
+
+    def remaining(self) -> Iterator[Item]:
+        """Yield the last items."""
 
 
 class Response(httpx.Response):
@@ -136,23 +152,76 @@ class Response(httpx.Response):
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Return an iterator over the decoded body in chunks of ``chunk_size`` bytes, or as received if None."""
-        if hasattr(self, "_content"):
-            return super().iter_bytes(_checked_size(chunk_size))
-        return self._iter_chunks(self._begin(httpx.SyncByteStream), Rechunker(chunk_size, b""))
+        return self._iter_items(Rechunker(chunk_size, b""))
 
-    def _iter_chunks(self, open_response: OpenResponse, chunks: Rechunker[bytes]) -> Iterator[bytes]:
+    def _iter_items(self, items: Converter[T]) -> Iterator[T]:
+        if hasattr(self, "_content"):
+            return self._items_of(iter((self._content,)), items)
+        opened = self._begin(httpx.SyncByteStream)
+        return self._items_of(iter(lambda: run_sync(opened.receive()), b""), items)
+
+    def _items_of(self, blocks: Iterator[bytes], items: Converter[T]) -> Iterator[T]:
         try:
-            while block := run_sync(open_response.receive()):
-                yield from chunks.add(block)
-            yield from chunks.remaining()
+            for block in blocks:
+                yield from items.add(block)
+            yield from items.remaining()
+        except HTTPConnError as error:
+            self._describe(error)
+            raise
         finally:
-            self.close()
+            if self._open_response is not None:
+                self.close()
+
+    def _describe(self, error: HTTPConnError) -> None:
+        """Add the URL to an error about the content of the body."""
+        error.url = error.url or redact(self.request.url)
 
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Do the same as :meth:`iter_bytes` in asyncio or trio."""
+        return self._aiter_items(Rechunker(chunk_size, b""))
+
+    def _aiter_items(self, items: Converter[T]) -> AsyncIterator[T]:
         if hasattr(self, "_content"):
-            return super().aiter_bytes(_checked_size(chunk_size))
-        return _AsyncChunks(self, self._begin(httpx.AsyncByteStream), Rechunker(chunk_size, b""))
+            return _AsyncItems(self, None, items)
+        return _AsyncItems(self, self._begin(httpx.AsyncByteStream), items)
+
+    def iter_lines(self, max_length: int = MAX_LINE) -> Iterator[str]:
+        """Return an iterator over the lines of the text, without their ends, as ``str.splitlines`` splits them.
+
+        Args:
+            max_length: most characters of a line.
+
+        Raises:
+            LimitExceeded: a line is longer.
+        """
+        return self._iter_items(TextLines(self._text_decoder(), max_length))
+
+    def aiter_lines(self, max_length: int = MAX_LINE) -> AsyncIterator[str]:
+        """Do the same as :meth:`iter_lines` in asyncio or trio."""
+        return self._aiter_items(TextLines(self._text_decoder(), max_length))
+
+    def iter_json_lines(self, max_length: int = MAX_LINE) -> Iterator[Any]:
+        """Return an iterator over the values of a body in JSON Lines (NDJSON), which has a JSON text in each line.
+
+        Blank lines are skipped.
+
+        Args:
+            max_length: most bytes of a line.
+
+        Raises:
+            InvalidJSON: a line is not JSON. The message names its number.
+            LimitExceeded: a line is longer.
+        """
+        return self._iter_items(JSONLines(max_length))
+
+    def aiter_json_lines(self, max_length: int = MAX_LINE) -> AsyncIterator[Any]:
+        """Do the same as :meth:`iter_json_lines` in asyncio or trio."""
+        return self._aiter_items(JSONLines(max_length))
+
+    def _text_decoder(self) -> TextDecoder | codecs.IncrementalDecoder:
+        if self._given_encoding is not None:
+            return codecs.getincrementaldecoder(self._given_encoding)("replace")
+        return TextDecoder(self.headers.get("content-type"))
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
         """Return an iterator over the text in chunks of ``chunk_size`` characters, or as received if None."""
@@ -211,45 +280,51 @@ class Response(httpx.Response):
         await self.aclose()
 
 
-class _AsyncChunks:
+class _AsyncItems(Generic[T]):
     """An asynchronous iterator over the decoded body.
 
     It is not a generator, because an unfinished asynchronous generator needs finalization by the event loop.
     """
 
-    def __init__(self, response: Response, open_response: OpenResponse, chunks: Rechunker[bytes]) -> None:
+    def __init__(self, response: Response, open_response: OpenResponse | None, items: Converter[T]) -> None:
         self._response = response
         self._open_response = open_response
-        self._chunks = chunks
-        self._ready: Iterator[bytes] = iter(())
+        self._items = items
+        self._ready: Iterator[T] = iter(())
         self._ended = False
+        if open_response is None:
+            self._ready, self._ended = chain(items.add(response.content), items.remaining()), True
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
-        while (chunk := next(self._ready, None)) is None:
-            if self._ended:
-                raise StopAsyncIteration
-            await self._fill()
-        return chunk
-
-    async def _fill(self) -> None:
+    async def __anext__(self) -> T:
         try:
-            block = await self._open_response.receive()
-        except BaseException:
+            while True:
+                for item in self._ready:
+                    return item
+                if self._ended or self._open_response is None:
+                    break
+                await self._fill(self._open_response)
+        except BaseException as error:
+            if isinstance(error, HTTPConnError):
+                self._response._describe(error)
             await self.aclose()
             raise
-        if block:
-            self._ready = self._chunks.add(block)
+        raise StopAsyncIteration
+
+    async def _fill(self, open_response: OpenResponse) -> None:
+        if block := await open_response.receive():
+            self._ready = self._items.add(block)
         else:
-            self._ready = self._chunks.remaining()
+            self._ready = self._items.remaining()
             await self.aclose()
 
     async def aclose(self) -> None:
         """Release the connection."""
         self._ended = True
-        await self._response.aclose()
+        if self._open_response is not None:
+            await self._response.aclose()
 
 
 class SyncStream(httpx.SyncByteStream):

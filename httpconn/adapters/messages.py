@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from ..core.messages import DEFAULT_PORTS, Head, Origin, Request
+from ..core.messages import DEFAULT_PORTS, BodyStream, Head, Origin, Request
 from ..errors import HTTPConnError, MalformedRequest
 from ..http.http1body import Incoming
 from ..http.tracing import traced_request
@@ -45,6 +45,8 @@ def _text(name: str, value: object) -> str:
 
 def _body_of(request: Any, library: Library) -> object:
     """Return the body, or None if it is empty and the header declares none."""
+    if isinstance(request.stream, BodyStream):
+        return request.stream.body
     if not isinstance(request.stream, library.module.ByteStream):
         return request.stream
     content = b"".join(request.stream)

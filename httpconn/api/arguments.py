@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+import httpx
+
+from ..adapters.encoding import GivenBody, with_body
 from ..core import digests, headers, mediatypes
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
@@ -20,8 +23,10 @@ from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
 from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
 from ..progress import ProgressCallback
+from ..runtime.uploads import Observer
 
 Headers = Mapping[str, str] | None
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
 Timeout = Timeouts | float | None
 Retries = RetryPolicy | int | None
 Filename = Literal["server"] | None
@@ -75,6 +80,35 @@ class CallFactory:
         origin = first.spec.url.origin
         others = [(url, fields if vet(url).origin == origin else None) for url in item.mirrors]
         return [first, *(self.fetch(url, timeout, given, *options) for url, given in others)]
+
+    def request(
+        self,
+        method: str,
+        url: URL,
+        body: GivenBody,
+        params: Params,
+        given_headers: Headers,
+        extra_headers: Headers,
+        timeout: Timeout,
+        allow_redirects: bool,
+        max_bytes: int | None,
+        budget: ByteBudget | None,
+        retries: Retries,
+        *,
+        in_loop: bool,
+        min_speed: bool,
+        observer: Observer | None,
+    ) -> Call:
+        """Return the call for a request with any method and a body."""
+        if not isinstance(method, str) or not headers.TOKEN.fullmatch(method := method.upper()) or method == "CONNECT":
+            raise InvalidRequest("method must be a method of HTTP other than CONNECT, such as POST")
+        if given_headers is not None and extra_headers is not None:
+            raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
+        fields = given_headers if extra_headers is None else extra_headers
+        call = self.fetch(url, timeout, fields, allow_redirects, max_bytes, budget, retries, min_speed=min_speed)
+        spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
+        self.rules.builder.admit_method(method, spec.url)
+        return call._replace(spec=with_body(spec, method, body, in_loop=in_loop, observer=observer))
 
     def file(
         self,
@@ -250,6 +284,13 @@ def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool
         require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
     if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
         raise InvalidRequest("max_bytes must be a whole number of bytes, 0 or more, or None")
+
+
+def _query_of(params: Any) -> bytes:
+    try:
+        return str(httpx.QueryParams(params)).encode("ascii")
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidRequest("params must be a mapping or pairs of names and values") from error
 
 
 def bandwidth_of(rate: float | None) -> Bandwidth | None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
-from ..errors import TRANSIENT_STATUSES
+from ..errors import TRANSIENT_STATUSES, InvalidURL
 from . import ranges
 from .dates import http_date, timestamp
 from .headers import CONDITIONS, Fields, tokens
+from .locations import resolve
 from .messages import Head, Request
 from .redirects import STATUSES as REDIRECTS
 from .redirects import locations_of
 from .requestbuilder import RequestSpec
+from .urls import VettedURL
 
 KEPT = ("cache-control", "content-type", "date", "etag", "expires", "last-modified")
 """The header fields that are stored with a success. No other field is used again."""
@@ -121,7 +124,7 @@ class Store(Protocol):
         """Store a record under a key, in place of an older one."""
 
     def drop(self, key: str) -> None:
-        """Remove the record of a key."""
+        """Remove the record of a key, or all records with keys that begin like this."""
 
 
 def request_directives(spec: RequestSpec) -> RequestDirectives:
@@ -142,14 +145,33 @@ def request_directives(spec: RequestSpec) -> RequestDirectives:
 
 
 def key(spec: RequestSpec) -> str:
-    """Return the key of a request: a digest of its URL and its header. It reveals no secret of them.
+    """Return the key of a request: digests of its URL and of its header. They reveal no secret.
 
     The conditions that a revalidation adds are not part of it. A request with conditions of its caller bypasses the
     cache.
     """
     selecting = [(name, _normal(name, value)) for name, value in _without(_NOT_SELECTING | CONDITIONS, spec.fields)]
-    place = repr((spec.url.origin, spec.url.target, selecting))
-    return hashlib.sha256(place.encode()).hexdigest()
+    return url_key(spec.url) + _digest((spec.url.origin, spec.url.target, selecting))
+
+
+def url_key(url: VettedURL) -> str:
+    """Return the beginning of the keys of all requests for a URL."""
+    return _digest((url.origin, url.target))
+
+
+def _digest(place: object) -> str:
+    return hashlib.sha256(repr(place).encode()).hexdigest()[:32]
+
+
+def invalidated(spec: RequestSpec, head: Head) -> set[str]:
+    """Return the beginnings of the keys that the response to an unsafe method makes invalid (RFC 9111 section 4.4)."""
+    if not 200 <= head.status < 400:
+        return set()
+    urls = [spec.url]
+    for name in ("location", "content-location"):
+        with suppress(InvalidURL):
+            urls.append(resolve(spec.url, (head.field(name) or "").encode("latin-1", "replace")))
+    return {url_key(url) for url in urls if url.origin == spec.url.origin}
 
 
 def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -29,7 +29,7 @@ CONDITIONS = frozenset(
 )
 """Fields that select a response. A request with one of them does not share the response of another request."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ZERO = re.compile(r"q\s*=\s*0(\.0*)?\s*$")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
@@ -50,7 +50,7 @@ def check(headers: Mapping[str, str] | None) -> Fields:
 
 
 def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not TOKEN.fullmatch(name):
         raise InvalidRequest(f"Not a header name: {str(name)[:60]!r}")
     if name.lower() in RESERVED:
         raise InvalidRequest(f"The header {name} is set by httpconn and cannot be given")

@@ -47,7 +47,8 @@ class MemoryStore:
 
     def drop(self, key: str) -> None:
         with self._lock:
-            self._remove(key)
+            for each in [key] if key in self._records else [each for each in self._records if each.startswith(key)]:
+                self._remove(each)
 
     def _remove(self, key: str) -> None:
         removed = self._records.pop(key, None)

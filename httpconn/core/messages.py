@@ -5,6 +5,7 @@ They are converted to objects of httpx only where a caller uses one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from ..errors import MalformedRequest
+from ..options import IDEMPOTENT
 
 RawFields = list[tuple[bytes, bytes]]  # Header fields in their order. Names keep their case.
 
@@ -19,6 +21,9 @@ FieldValues = dict[bytes, bytes]
 """Header fields by their name in lower case. Several lines of one name are joined (RFC 9110 section 5.3)."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The methods that change nothing on the server (RFC 9110 section 9.2.1)."""
 
 
 class Origin(NamedTuple):
@@ -80,9 +85,39 @@ class Request:
     def as_httpx(self) -> httpx.Request:
         """Return the httpx.Request, which is made once. Its extension ``target`` is not normalized by httpx."""
         if self.made is None:
-            extensions = {"target": self.target}
-            self.made = httpx.Request(self.method, httpx.URL(self.url), headers=self.fields, extensions=extensions)
+            extensions, body = {"target": self.target}, self.body
+            content = {"content": body} if body is None or isinstance(body, bytes) else {"stream": BodyStream(body)}
+            url = httpx.URL(self.url)
+            self.made = httpx.Request(self.method, url, headers=self.fields, extensions=extensions, **content)
         return self.made
+
+
+class BodyStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a request as a stream of httpx."""
+
+    def __init__(self, body: Any) -> None:
+        self.body: Any = body
+
+    def __iter__(self) -> Any:
+        return iter(self.body)
+
+    def __aiter__(self) -> Any:
+        return aiter(self.body)
+
+
+def can_replay(body: Any) -> bool:
+    """Return whether a body can be sent again, unlike that of a generator."""
+    return body is None or isinstance(body, bytes) or getattr(body, "can_replay", False)
+
+
+def has_key(fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether an Idempotency-Key tells the server to process repeated requests only once."""
+    return any(name.lower() == b"idempotency-key" for name, _ in fields)
+
+
+def may_be_repeated(request: Request) -> bool:
+    """Return whether a request may be sent again even if the server processed it (RFC 9110 section 9.2.2)."""
+    return can_replay(request.body) and (request.method in IDEMPOTENT or has_key(request.fields))
 
 
 class Head(NamedTuple):

@@ -8,11 +8,14 @@ from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
 from ..options import RedirectPolicy
 from . import headers
 from .locations import resolve
-from .messages import DEFAULT_PORTS, Origin
+from .messages import DEFAULT_PORTS, Origin, can_replay
 from .requestbuilder import RequestBuilder, RequestSpec
 
-# 304 concerns a stored response, and 305 and 306 concern proxies. Every request is a GET, so 303 is not special.
+# 304 concerns a stored response, and 305 and 306 concern proxies.
 STATUSES = frozenset({300, 301, 302, 303, 307, 308})
+
+REPEATING = frozenset({307, 308})
+"""Statuses after which the request is repeated. After the others, it becomes a GET without a body."""
 
 
 def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -41,15 +44,17 @@ class Trail:
         self._builder = builder
         self._hops = hops
 
-    def follow(self, spec: RequestSpec, location: bytes) -> RequestSpec:
+    def follow(self, spec: RequestSpec, location: bytes, status: int = 302) -> RequestSpec:
         """Return the next request.
 
         Raises:
             TooManyRedirects: the limit is reached.
             RedirectRefused: the Location is not an http or https URL, or leads from https to http or to a port that
-                the policy forbids.
+                the policy forbids; or the body has to be repeated and can be sent only once.
             AccessDenied: the access policy denies the URL.
         """
+        if spec.method != "GET" or spec.body_fields:
+            spec = _repeated(spec) if status in REPEATING else _as_get(spec)
         following = self._next(spec, location)
         self._hops += 1
         if self._hops > self._policy.max_hops:
@@ -78,6 +83,19 @@ class Trail:
 def _keeps_port(old: Origin, new: Origin) -> bool:
     """Return whether the port stays the same, or follows the scheme from default port to default port."""
     return old.port == new.port or (DEFAULT_PORTS[old.scheme], DEFAULT_PORTS[new.scheme]) == (old.port, new.port)
+
+
+def _repeated(spec: RequestSpec) -> RequestSpec:
+    if not can_replay(spec.body):
+        raise RedirectRefused(
+            "The redirect repeats the request, but its body can be sent only once: give bytes or a file that can seek"
+        )
+    return spec
+
+
+def _as_get(spec: RequestSpec) -> RequestSpec:
+    """Return the request without its body, and as a GET unless it is a HEAD (RFC 9110 section 15.4)."""
+    return spec._replace(method="HEAD" if spec.method == "HEAD" else "GET", body=None, body_fields=())
 
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied
@@ -18,13 +18,17 @@ class RequestSpec(NamedTuple):
     """A request that passed all checks.
 
     Attributes:
-        fields: the header fields, without the Host.
+        fields: the header fields, without the Host and those of the body.
+        body: the body as in :class:`~httpconn.core.messages.Request`.
+        body_fields: the header fields that describe the body. They stay with it, also on another origin.
     """
 
     url: VettedURL
     fields: headers.Fields
     codings: frozenset[str]
     method: str = "GET"
+    body: Any = None
+    body_fields: headers.Fields = ()
 
     def with_fields(self, fields: headers.Fields) -> RequestSpec:
         """Return the request with further header fields."""
@@ -92,6 +96,18 @@ class RequestBuilder:
             self._admitted.add(key)
         return url
 
+    def admit_method(self, method: str, url: VettedURL) -> None:
+        """Check a method against the access policy.
+
+        Raises:
+            AccessDenied: the policy denies the method.
+        """
+        try:
+            self._access.judge_method(method)
+        except AccessDenied as error:
+            error.url = url.redacted
+            raise
+
     def _check(self, url: VettedURL) -> None:
         try:
             self._access.judge_url(*url.origin, userinfo=url.has_userinfo, backslash=url.has_backslash)
@@ -105,12 +121,12 @@ class RequestBuilder:
 
     def build(self, spec: RequestSpec) -> Request:
         """Make the request, with the Host first (RFC 9110 section 7.2). The default header of a host is cached."""
-        url = spec.url
-        header = self._headers.get(url.netloc) if spec.fields is self.fields else None
+        url, is_default = spec.url, spec.fields is self.fields and not spec.body_fields
+        header = self._headers.get(url.netloc) if is_default else None
         if header is None:
-            header = [(b"Host", url.netloc), *spec.fields]
-            if spec.fields is self.fields:
+            header = [(b"Host", url.netloc), *spec.fields, *spec.body_fields]
+            if is_default:
                 if len(self._headers) >= _MAX_HOSTS:
                     self._headers.clear()
                 self._headers[url.netloc] = header
-        return Request(url.origin, url.target, header, method=spec.method, fragment=url.fragment)
+        return Request(url.origin, url.target, header, method=spec.method, body=spec.body, fragment=url.fragment)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import HTTPConnError, StatusError
 from ..options import RetryPolicy
 from .dates import timestamp
+from .messages import can_replay, has_key
 
 
 class RetryDecision(NamedTuple):
@@ -16,11 +18,28 @@ class RetryDecision(NamedTuple):
     reason: str
 
 
-def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str = "GET") -> RetryDecision:
+class Sent(Protocol):
+    """The parts of a request that decide whether it may be repeated."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+
+    @property
+    def fields(self) -> Iterable[tuple[bytes, bytes]]:
+        """The header fields."""
+
+    @property
+    def body(self) -> Any:
+        """The body."""
+
+
+def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Sent) -> RetryDecision:
     """Decide whether a failed attempt is retried.
 
     Args:
         attempt: the number of the attempt; the first is 1.
+        sent: the requests of the attempt.
     """
     if isinstance(error, StatusError):
         is_transient, name = error.status_code in policy.statuses, f"status {error.status_code}"
@@ -28,8 +47,11 @@ def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, method: str 
         is_transient, name = error.retryable, type(error).__name__
     if not is_transient:
         return RetryDecision(False, f"{name} is final")
-    if method not in policy.methods:
-        return RetryDecision(False, f"{method} is not made again")
+    for request in sent:
+        if not can_replay(request.body):
+            return RetryDecision(False, "the body can be sent only once")
+        if request.method not in policy.methods and not has_key(request.fields):
+            return RetryDecision(False, f"{request.method} is not made again")
     if attempt >= policy.attempts:
         return RetryDecision(False, "no attempt is left")
     return RetryDecision(True, f"{name} may pass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
@@ -71,6 +71,18 @@ class VettedURL:
     @property
     def redacted(self) -> str:
         return _redacted(self.text)
+
+    def with_query(self, query: bytes) -> VettedURL:
+        """Return the URL with further parameters at the end of its query.
+
+        Raises:
+            InvalidURL: the result is too long.
+        """
+        end = self.target[-1:]
+        separator = b"" if not query or end in (b"?", b"&") else b"&" if b"?" in self.target else b"?"
+        longer = replace(self, target=self.target + separator + query)
+        _check_length(longer)
+        return longer
 
 
 def vet(url: URL) -> VettedURL:

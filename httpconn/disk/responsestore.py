@@ -20,6 +20,7 @@ from .system import read_trusted, replace
 logger: logging.Logger = logging.getLogger("httpconn.cache")
 
 FORMAT = 2
+KEY_LENGTH = 64
 # Version 0.1.0 uses the same ending, so its files are found here and replaced or removed.
 _NAME = re.compile(r"[0-9a-f]{64}\.answer(-[0-9a-f]{16})?")
 _MAX_HEAD = 64 * 1024
@@ -68,8 +69,10 @@ class FolderStore:
             self._warn(error)
 
     def drop(self, key: str) -> None:
+        paths = [self._path(key)] if len(key) == KEY_LENGTH else self._folder.glob(f"{key}*.answer")
         with suppress(OSError):
-            self._path(key).unlink()
+            for path in paths:
+                path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.answer"

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..core import redirects, retries
+from ..core import caching, redirects, retries
 from ..core.headers import check_size
-from ..core.messages import Request, Response
+from ..core.messages import SAFE, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
@@ -77,12 +77,11 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
     """Return the seconds until the next attempt, or None if the error is final."""
     state.budget_used_up = False
     policy, rates = state.call.rules.retries, state.call.rules.rates
-    method = "GET" if state.request is None else state.request.method
     requested = _retry_after(error, port.timestamp())
     wait = retries.backoff(policy, state.failures, requested, port.chance())
     if rates is not None and isinstance(error, StatusError):
         hold_host(rates, policy, state.origin.host, error, requested, wait, port.now())
-    decision = retries.decide(policy, error, state.failures, method)
+    decision = retries.decide(policy, error, state.failures, *_sent(state))
     if not decision.retry:
         logger.debug("Attempt %d was the last one: %s", state.attempts, decision.reason)
         return None
@@ -91,6 +90,12 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
     # A Retry-After of 0 costs budget like a missing one: many calls that retry at once could overload the host.
     is_free = state.made_progress or (requested and policy.obey_retry_after)
     return wait if is_free or _take_from_budget(port, state) else None
+
+
+def _sent(state: RequestState) -> list[retries.Sent]:
+    """Return the requests of the attempt that a retry could repeat: the last one, and the first one if it is unsafe."""
+    first: list[retries.Sent] = [] if state.call.spec.method in SAFE else [state.call.spec]
+    return first if state.request is None else [*first, state.request]
 
 
 def _take_from_budget(port: Port, state: RequestState) -> bool:
@@ -129,13 +134,16 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         head = exchange.head
         try:
             check_size(head.fields, call.rules.limits)
+            if call.rules.cache is not None and spec.method not in SAFE:
+                for key in caching.invalidated(spec, head):
+                    await port.blocking(call.rules.cache.drop, key)
             is_redirect = call.follow and head.status in redirects.STATUSES
             location = redirects.location_of(head.fields) if is_redirect else None
             if location is None:
                 body = Body(port, exchange, call, spec, state.attempt_deadline)
                 return OpenResponse(head, request, spec.url, body, exchange, state, port, history)
             trail = trail or redirects.Trail(call.rules.redirects, call.rules.builder, state.stored_redirects)
-            previous, spec = spec.url, trail.follow(spec, location)
+            previous, spec = spec.url, trail.follow(spec, location, head.status)
         except BaseException as error:
             await exchange.close()
             set_request(error, request)
@@ -168,5 +176,5 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
             raise exceeded from error
         raise
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("GET %s: %d", spec.url.redacted, exchange.head.status)
+        logger.debug("%s %s: %d", request.method, spec.url.redacted, exchange.head.status)
     return request, exchange

@@ -55,7 +55,8 @@ class Body:
         self._decoder: Decoder | None = None
         self._begun = False
         self._pending = False
-        self._ended = False
+        # The header of a response to HEAD describes a body that is not sent (RFC 9110 section 9.3.2).
+        self._ended = spec.method == "HEAD"
 
     @property
     def wire_bytes(self) -> int:
@@ -78,6 +79,8 @@ class Body:
             LimitExceeded: the declared length exceeds a limit.
             DecodingError: the content coding cannot be decoded.
         """
+        if self._ended:
+            return
         head = self._exchange.head
         if self._limits.strict_framing and is_close_delimited(head):
             raise ProtocolError(

@@ -183,6 +183,7 @@ def _can_resume(response: OpenResponse, size: int) -> bool:
     return (
         size >= MIN_PARTIAL
         and head.status == 200
+        and spec.method == "GET"
         and not response.body.is_encoded
         and validator_of(head) is not None
         and all(name.lower() not in CONDITIONS for name, _ in spec.fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ..core.messages import Head, RawFields, Request
+from ..core.messages import Head, RawFields, Request, can_replay
 from ..errors import InvalidRequest
 from ..network.credentials import MAX_ROUNDS, ProxyAuth
 from ..network.proxies import Proxy
@@ -109,9 +109,8 @@ class Forwarding:
         return self._plain if fields is self._request.fields else self._request.forwarded(fields)
 
     def _continues_after(self, head: Head) -> bool:
-        """Return whether to send the request again after a response, which a streamed body rules out.
+        """Return whether to send the request again after a response, unless its body can be sent only once.
 
         A proxy that sends 407 has not forwarded the request, so any method can be sent again.
         """
-        body = self._request.body
-        return (body is None or isinstance(body, bytes)) and self._authorization.continues_after(head)
+        return can_replay(self._request.body) and self._authorization.continues_after(head)

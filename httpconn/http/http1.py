@@ -6,19 +6,21 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from ..core.messages import Head, Request
-from ..errors import ReadFailed, TruncatedBody, WriteFailed
-from ..network.stream import PORTION, SocketStream
+from ..core.messages import Head, Request, may_be_repeated
+from ..errors import ReadFailed, TruncatedBody, WriteFailed, WriteTimedOut
+from ..network.stream import BROKEN, PORTION, SocketStream
 from ..options import Limits
 from ..runtime.interruption import Interruption
+from ..runtime.readiness import BLOCKED_READ
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
 from .http1body import READ_SIZE, HTTP1Incoming, Release
 from .http1protocol import HTTP11Connection
+from .requestparts import REFUSED, send_parts
 from .tracing import trace_step, traced_head, traced_request
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""The idempotent methods (RFC 9110 section 9.2.2)."""
+MAX_EARLY = 1024 * 1024
+"""Bytes of an early response that are received while the request is still being sent."""
 
 
 class Stale(Exception):
@@ -32,12 +34,13 @@ class Connection:
         interruption: can interrupt the current request; None if nothing can.
     """
 
-    __slots__ = ("_http", "_is_used", "_runtime", "interruption", "socket_stream")
+    __slots__ = ("_early", "_http", "_is_used", "_runtime", "interruption", "socket_stream")
 
     def __init__(self, socket_stream: SocketStream, runtime: Runtime, limits: Limits) -> None:
         self.socket_stream: SocketStream = socket_stream
         self._runtime = runtime
         self._is_used = False
+        self._early = 0
         self.interruption: Interruption | None = None
         self._http = HTTP11Connection(
             max_headers=limits.max_headers,
@@ -77,17 +80,12 @@ class Connection:
             ProtocolError: the response violates HTTP.
             HeaderTooLarge: the response head exceeds its limits.
         """
-        is_reused, self._is_used = self._is_used, True
+        is_reused, self._is_used, self._early = self._is_used, True, 0
         if interruption is not None:
             self.attach(interruption)
         try:
-            try:
-                is_traced = request.trace is not None
-                await (self._send_traced(request, timeouts) if is_traced else self._send(request, timeouts))
-            except WriteFailed:
-                # A server may respond and stop reading before it has the whole body. Receive that response.
-                if request.body is None:
-                    raise
+            is_traced = request.trace is not None
+            await (self._send_traced(request, timeouts) if is_traced else self._send(request, timeouts))
             head = await (self._receive_traced(request, timeouts) if is_traced else self._receive_head(timeouts))
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if is_reused and not self._http.has_response and may_be_repeated(request):
@@ -101,7 +99,8 @@ class Connection:
 
         async def send_head() -> None:
             head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
-            await self.socket_stream.send(head, timeouts.until(timeouts.write))
+            end = timeouts.until(timeouts.write)
+            await (self._send_portion(head, timeouts) if request.body else self.socket_stream.send(head, end))
 
         async def send() -> None:
             await trace_step(self._runtime, request, "http11.send_request_headers", info, send_head())
@@ -125,32 +124,66 @@ class Connection:
             if unsent is not None:
                 await socket_stream.send(unsent, timeouts.until(timeouts.write))
             return
-        if isinstance(body, bytes):
-            await self._send_whole(head, http.send_body(body) + http.end_body(), timeouts)
+        if isinstance(body, bytes) and len(body) <= PORTION:
+            await self._send_portion(b"".join((head, http.send_body(body), http.end_body())), timeouts)
             return
-        parts = self._runtime.parts(body)
-        await socket_stream.send(head, timeouts.until(timeouts.write))
-        while (part := await self._runtime.next_part(parts)) is not None:
-            await socket_stream.send_large(http.send_body(part), partial(timeouts.until, timeouts.write))
-        await socket_stream.send(http.end_body(), timeouts.until(timeouts.write))
+        parts = None if isinstance(body, bytes) else self._runtime.parts(body)
+        send = partial(self._send_part, timeouts)
+        if await self._send_portion(head, timeouts) and await (
+            send(body) if parts is None else send_parts(self._runtime, parts, timeouts.at, send)
+        ):
+            await self._send_portion(http.end_body(), timeouts)
 
-    async def _send_whole(self, head: bytes, body: bytes, timeouts: AttemptTimeouts) -> None:
-        if len(body) <= PORTION:
-            await self.socket_stream.send(head + body, timeouts.until(timeouts.write))
-            return
-        await self.socket_stream.send(
-            head, timeouts.until(timeouts.write)
-        )  # joining head and body would copy a large body
-        await self.socket_stream.send_large(body, partial(timeouts.until, timeouts.write))
+    async def _send_part(self, timeouts: AttemptTimeouts, part: bytes | memoryview) -> bool:
+        """Send a part of a body, and return whether the server wants more."""
+        view = memoryview(part)
+        for start in range(0, len(part), PORTION):
+            if not await self._send_portion(self._http.send_body(view[start : start + PORTION]), timeouts):
+                return False
+        return True
+
+    async def _send_portion(self, data: bytes | memoryview, timeouts: AttemptTimeouts) -> bool:
+        """Send bytes, and look for an early response meanwhile; return whether the server wants more.
+
+        The write timeout applies to each portion. A server that responds with an error may stop reading (RFC 9112
+        section 9.5). A server that responds with a success may still need the body.
+        """
+        end = timeouts.until(timeouts.write)
+        try:
+            while True:
+                is_sent = await self.socket_stream.send_briefly(data, end)
+                if self._is_refused():
+                    return False
+                if is_sent:
+                    return True
+                data = b""
+        except WriteFailed:
+            return False
+        except WriteTimedOut:
+            if self._http.head is None:
+                raise
+            return False
+
+    def _is_refused(self) -> bool:
+        """Receive what has arrived, up to a limit, and return whether the server wants no more of the body."""
+        http = self._http
+        while self._early < MAX_EARLY and self.socket_stream.is_readable():
+            buffer = bytearray(READ_SIZE)
+            try:
+                count = self.socket_stream.receive_now(memoryview(buffer))
+            except BLOCKED_READ:
+                break
+            except BROKEN:
+                return True  # the receipt of the head reports it
+            http.receive(bytes(buffer[:count]))
+            self._early += count
+            if not count or (http.head is not None and http.head.status >= REFUSED):
+                return True
+        return False
 
     async def _receive_head(self, timeouts: AttemptTimeouts) -> Head:
-        http, end = self._http, timeouts.until(timeouts.read)
-        http.receive(await self.socket_stream.receive(READ_SIZE, end, look=False))
+        http, end, look = self._http, timeouts.until(timeouts.read), False
         while http.head is None:
-            http.receive(await self.socket_stream.receive(READ_SIZE, end))
+            http.receive(await self.socket_stream.receive(READ_SIZE, end, look=look))
+            look = True
         return http.head
-
-
-def may_be_repeated(request: Request) -> bool:
-    """Return whether a request may be sent again even if the server processed it (RFC 9110 section 9.2.2)."""
-    return request.method in IDEMPOTENT and (request.body is None or isinstance(request.body, bytes))

@@ -135,10 +135,12 @@ class HTTP11Connection:
         self.has_response = self.chunked = self.close_delimited = self.complete = False
         self.head = None
 
-    def send_body(self, data: bytes) -> bytes:
+    def send_body(self, data: bytes | memoryview) -> bytes | memoryview:
         """Encode a part of the request body. Raises MalformedRequest: the body exceeds the declared Content-Length."""
         if self._unsent is None:
-            return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty chunk would end the body
+            return (
+                b"".join((b"%x\r\n" % len(data), data, b"\r\n")) if data else b""
+            )  # an empty chunk would end the body
         if len(data) > self._unsent:
             raise MalformedRequest("the body of the request is longer than declared")
         self._unsent -= len(data)

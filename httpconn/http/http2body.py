@@ -11,6 +11,7 @@ from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts, until
 from .http1body import Incoming, Release
 from .http2 import Stream
+from .requestparts import REFUSED
 
 if TYPE_CHECKING:
     from .http2connection import SharedConnection
@@ -66,7 +67,8 @@ class HTTP2Incoming(Incoming):
     def is_ended(self) -> bool:
         """Whether the server wants no more of the request."""
         stream = self._opened
-        return stream.complete or stream.error is not None
+        is_refused = stream.head is not None and stream.head.status >= REFUSED
+        return is_refused or stream.complete or stream.error is not None
 
     @property
     def _opened(self) -> Stream:

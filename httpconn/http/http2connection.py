@@ -7,17 +7,18 @@ streams, and wakes the callers of the streams that progressed. When it leaves, i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
-from ..core.messages import Request
+from ..core.messages import Request, can_replay, may_be_repeated
 from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut, WriteTimedOut
 from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts
-from .http1 import may_be_repeated
 from .http1body import Release
 from .http2body import HTTP2Incoming
 from .multiplexer import Multiplexer
+from .requestparts import send_parts
 from .tracing import trace_step, traced_head, traced_request
 
 T = TypeVar("T")
@@ -169,13 +170,11 @@ class SharedConnection(Multiplexer):
         if isinstance(body, bytes):
             await self._send_part(incoming, body, end=True)
             return
-        parts = self._runtime.parts(body)
-        while not incoming.is_ended:
-            incoming.has_sent_parts = True
-            part = await self._runtime.next_part(parts)
-            await self._send_part(incoming, part or b"", end=part is None)
-            if part is None:
-                return
+        incoming.has_sent_parts = not can_replay(body)
+        if await send_parts(
+            self._runtime, self._runtime.parts(body), incoming.timeouts.at, partial(self._send_part, incoming)
+        ):
+            await self._send_part(incoming, b"", end=True)
 
     def _open(self, request: Request, incoming: HTTP2Incoming) -> bool:
         http = self._http
@@ -193,10 +192,11 @@ class SharedConnection(Multiplexer):
         )
         return True
 
-    async def _send_part(self, incoming: HTTP2Incoming, part: bytes, *, end: bool) -> None:
-        """Send a part of a body, as far as the server still wants it."""
+    async def _send_part(self, incoming: HTTP2Incoming, part: bytes | memoryview, *, end: bool = False) -> bool:
+        """Send a part of a body, and return whether the server wants more."""
         left, timeouts = memoryview(part), incoming.timeouts
         while not incoming.is_ended:
+            self._look()  # for an early response
             wait_end = timeouts.until(timeouts.write)
             accepted = self.change(self._http.send_data, incoming.stream, left[: 4 * PORTION], end=end)
             self.flush()
@@ -204,9 +204,10 @@ class SharedConnection(Multiplexer):
                 await self._drain(wait_end)
             left = left[accepted:]
             if not left:
-                return
+                break
             if not accepted:
                 await self._window(incoming, wait_end)
+        return not incoming.is_ended
 
     async def _window(self, incoming: HTTP2Incoming, end: float) -> None:
         try:

@@ -29,6 +29,7 @@ from .tlsstream import TLSStream, handshake_failed
 BURST = 1024 * 1024  # bytes after which other tasks run, even if the socket has more
 FILL_TIME = 0.005  # Longest time, in seconds, before other tasks run. Many small receives take long for few bytes.
 FILL_WAIT = 0.1  # longest wait, in seconds, for a buffer to fill: the caller checks limits on the bytes so far
+LOOK = 0.05  # seconds after which the sender of a body looks for an early response, while the peer takes no more
 PORTION = 64 * 1024  # Portion of a large body in bytes. The write timeout restarts for each portion.
 
 T = TypeVar("T", bytes, int)
@@ -199,11 +200,15 @@ class SocketStream:
             return None
         return data[count:]
 
-    async def send_large(self, data: bytes, until: Callable[[], float]) -> None:
-        """Send all data in portions of 64 KiB; ``until`` returns the end of the wait for each."""
-        view = memoryview(data)
-        for start in range(0, len(data) or 1, PORTION):
-            await self.send(view[start : start + PORTION], until(), onward=True)
+    async def send_briefly(self, data: bytes | memoryview, end: float) -> bool:
+        """Send data for at most 0.05 seconds; return whether all was sent. A further call with ``b""`` continues."""
+        try:
+            await self.send(data, min(end, until(LOOK)), onward=True)
+        except WriteTimedOut:
+            if time.monotonic() >= end:
+                raise
+            return False
+        return True
 
     async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
         """Send all data. After an interruption, the next call sends the rest: HTTP/2 frames must stay complete.

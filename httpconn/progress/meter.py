@@ -1,4 +1,4 @@
-"""The progress event of a download, and the meter that reports it."""
+"""The progress event of a download or an upload, and the meter that reports it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ EVENT_INTERVAL = 0.1  # least seconds between two events
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of one download.
+    """The progress of one download, or of the body of one request.
 
     Attributes:
-        received: bytes of the file received so far.
-        total: size of the file in bytes, or None if the server does not send it.
+        received: bytes of the file received so far; 0 for a request body.
+        total: size of the file or the body in bytes, or None if it is not known.
         speed: bytes per second since the start of the attempt.
-        attempt: number of the attempt, from 1.
-        done: whether the file is complete.
+        attempt: number of the attempt, from 1. For a request body, redirects that repeat it also count.
+        done: whether the file is complete, or the whole body was sent.
         url: the URL, redacted.
-        path: path of the target.
-        failed: whether the download has failed. No event of this download follows.
+        path: path of the target. For a request body, the name of the sent file, or the path of the URL.
+        failed: whether the call has failed. No event of this call follows.
         files: for a collection, the number of files that have ended and the number of all files. ``path`` is then the
             path of the folder, and the other numbers are sums. None for a single file.
         verifying: ``received`` counts bytes on disk that are being hashed: a large existing file, or the bytes of an
             earlier download.
+        sent: bytes of the request body sent so far; 0 for a download.
     """
 
     received: int
@@ -38,6 +39,12 @@ class Progress:
     failed: bool = False
     files: tuple[int, int] | None = None
     verifying: bool = False
+    sent: int = 0
+
+    @property
+    def count(self) -> int:
+        """Bytes received or sent so far."""
+        return self.received or self.sent
 
 
 ProgressCallback = Callable[[Progress], object]
@@ -49,6 +56,7 @@ class Meter:
     Args:
         callback: a function that gets the events, or None.
         start: bytes of the file before this attempt. It is smaller than the last report if the download restarts.
+        is_upload: whether the bytes are sent rather than received.
         now: current time in seconds.
     """
 
@@ -63,6 +71,7 @@ class Meter:
         now: float,
         start: int = 0,
         verifying: bool = False,
+        is_upload: bool = False,
     ) -> None:
         self._callback = callback
         self._total = total
@@ -70,6 +79,7 @@ class Meter:
         self._path = path
         self._attempt = attempt
         self._verifying = verifying
+        self._is_upload = is_upload
         self._received = self._start = start
         self._started_at = now
         self._next_event = now
@@ -94,5 +104,6 @@ class Meter:
         if self._callback is not None:
             speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
             total = self._received if done else self._total
+            received, sent = (0, self._received) if self._is_upload else (self._received, 0)
             state = self._attempt, done, self._url, self._path, failed
-            self._callback(Progress(self._received, total, speed, *state, verifying=self._verifying))
+            self._callback(Progress(received, total, speed, *state, verifying=self._verifying, sent=sent))

@@ -43,10 +43,10 @@ class Rewinds:
         """Return a line if the event has fewer bytes than the last event of the download, or None."""
         verifying, before = self._received.pop(event.path, (False, 0))
         if not (event.done or event.failed):
-            self._received[event.path] = event.verifying, event.received
-        if event.received >= before or event.verifying != verifying:
+            self._received[event.path] = event.verifying, event.count
+        if event.count >= before or event.verifying != verifying:
             return None
-        return f"{printable(event.path.name)}: back from {megabytes(before)} to {megabytes(event.received)}"
+        return f"{printable(event.path.name)}: back from {megabytes(before)} to {megabytes(event.count)}"
 
     def forget(self, path: Path) -> None:
         """Forget a download that has ended."""
@@ -70,13 +70,13 @@ class Lines:
         if event.failed:
             self.drop(event.path)
             return
-        mark = event.received * 10 // event.total if event.total else event.received // self.STEP
+        mark = event.count * 10 // event.total if event.total else event.count // self.STEP
         key = event.path, event.verifying
         with self._lock:
             if rewind := self._rewinds.line(event):
                 self._marks[key] = mark
                 self._write(rewind)
-            complete = event.received == event.total
+            complete = event.count == event.total
             if event.done or (not complete and mark > self._marks.get(key, 0)):
                 self._marks[key] = 0 if event.done else mark
                 self._write(line_of(event))
@@ -103,7 +103,7 @@ def line_of(event: Progress) -> str:
     """Return the progress of a download as a line."""
     total = "" if event.total is None else f" of {megabytes(event.total)}"
     end = ", done" if event.done else _time_left(event)
-    return f"{label(event)}: {megabytes(event.received)}{total}, {megabytes(event.speed)}/s{end}"
+    return f"{label(event)}: {megabytes(event.count)}{total}, {megabytes(event.speed)}/s{end}"
 
 
 def label(event: Progress) -> str:
@@ -116,7 +116,7 @@ def _time_left(event: Progress) -> str:
     """Return the time left of a collection."""
     if event.files is None or event.total is None or event.speed < 1:
         return ""
-    seconds = min((event.total - event.received) / event.speed, MAX_SECONDS)
+    seconds = min((event.total - event.count) / event.speed, MAX_SECONDS)
     return f", {timedelta(seconds=round(seconds))} left"
 
 

@@ -121,7 +121,7 @@ class RichBars:
         if event.path not in self._tasks:
             self._tasks[event.path] = self._bars.add_task(label(event), total=event.total, speed=speed)
         task, name = self._tasks[event.path], label(event)
-        self._bars.update(task, description=name, completed=event.received, total=event.total, speed=speed)
+        self._bars.update(task, description=name, completed=event.count, total=event.total, speed=speed)
         now = self._bars.get_time()
         if now - self._drawn >= EVENT_INTERVAL:
             self._drawn = now

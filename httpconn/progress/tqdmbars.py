@@ -41,7 +41,7 @@ class TqdmBars:
                 self.say(rewind)
             bar = self._bar(event)
             bar.set_description(label(event), refresh=False)
-            bar.total, bar.n = event.total, event.received
+            bar.total, bar.n = event.total, event.count
             bar.refresh()
             if event.done:
                 self._bars.pop(event.path).close()
@@ -60,11 +60,11 @@ class TqdmBars:
     def _bar(self, event: Progress) -> Any:
         if event.path not in self._bars:
             self._bars[event.path] = tqdm(
-                file=self._stream, unit="B", unit_scale=True, dynamic_ncols=True, initial=event.received
+                file=self._stream, unit="B", unit_scale=True, dynamic_ncols=True, initial=event.count
             )
         elif self._attempts[event.path] != event.attempt:
             # Measure the speed of this attempt only, without the bytes of earlier attempts.
             self._bars[event.path].reset()
-            self._bars[event.path].initial = event.received
+            self._bars[event.path].initial = event.count
         self._attempts[event.path] = event.attempt
         return self._bars[event.path]

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import math
 import queue
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
@@ -13,14 +25,17 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from ..errors import MalformedRequest
+from ..errors import MalformedRequest, WriteTimedOut
 from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
 from .port import Event
 from .readiness import BlockingReadiness, Readiness, block_for_any, loop_readiness
 from .resolver import Address, LookupResult, Resolver, addresses_of
+from .uploads import Sending, checked_part
 
 T = TypeVar("T")
+
+CLOSING = 5.0  # limit, in seconds, of closing the asynchronous generator of a body
 
 
 class Runtime(Protocol):
@@ -53,8 +68,16 @@ class Runtime(Protocol):
     def parts(self, body: Any) -> Any:
         """Return an iterator over the body of a request; raises MalformedRequest if it has none."""
 
-    async def next_part(self, parts: Any) -> bytes | None:
-        """Return the next part of a body, or None at its end; raises MalformedRequest if it is not bytes."""
+    async def next_part(self, parts: Any, end: float) -> bytes | memoryview | None:
+        """Return the next part of a body, or None at its end. ``end`` limits the wait, except for a blocking iterator.
+
+        Raises:
+            WriteTimedOut: no part came before ``end``.
+            MalformedRequest: the part is not bytes.
+        """
+
+    async def end_parts(self, parts: Any) -> None:
+        """Close the generator of a body, which may not have reached its end. It works in a cancelled task."""
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         """Call the ``trace`` callback of a request; raises MalformedRequest if it is of the wrong kind."""
@@ -63,13 +86,9 @@ class Runtime(Protocol):
 _END = object()
 
 
-def _checked(part: object) -> bytes | None:
-    """Return a part of a request body as bytes. A part of another type would end the body or change its length."""
-    if part is _END:
-        return None
-    if not isinstance(part, bytes | bytearray | memoryview):
-        raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
-    return bytes(part)
+def _checked(part: object) -> bytes | memoryview | None:
+    """Return a part of a request body, or None at its end; raises MalformedRequest if it is not bytes."""
+    return None if part is _END else checked_part(part)
 
 
 class BlockingRuntime:
@@ -108,8 +127,12 @@ class BlockingRuntime:
             raise MalformedRequest(f"The body of a synchronous request must be iterable, not {type(body).__name__}")
         return iter(body)
 
-    async def next_part(self, parts: Iterator[object]) -> bytes | None:
+    async def next_part(self, parts: Iterator[object], end: float) -> bytes | memoryview | None:
         return _checked(next(parts, _END))
+
+    async def end_parts(self, parts: Iterator[object]) -> None:
+        if isinstance(parts, (Generator, Sending)):
+            parts.close()
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         result = callback(event, info)
@@ -198,8 +221,17 @@ class EventLoopRuntime:
             raise MalformedRequest(f"The body of an awaited request must be async iterable, not {type(body).__name__}")
         return aiter(body)
 
-    async def next_part(self, parts: AsyncIterator[object]) -> bytes | None:
-        return _checked(await anext(parts, _END))
+    async def next_part(self, parts: AsyncIterator[object], end: float) -> bytes | memoryview | None:
+        if end == math.inf:
+            return _checked(await anext(parts, _END))
+        with anyio.move_on_after(end - time.monotonic()):
+            return _checked(await anext(parts, _END))
+        raise WriteTimedOut("The next part of the body of the request did not come in time")
+
+    async def end_parts(self, parts: AsyncIterator[object]) -> None:
+        if isinstance(parts, (AsyncGenerator, Sending)):
+            with anyio.move_on_after(CLOSING, shield=True):
+                await parts.aclose()
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
         result = callback(event, info)

@@ -12,6 +12,7 @@ from httpconn import HTTPConnection
 TWINS = {
     "get_sync_client": "get_async_client",
     "get_response": "get_async_response",
+    "request": "async_request",
     "get_bytes": "async_get_bytes",
     "get_text": "async_get_text",
     "get_json": "async_get_json",

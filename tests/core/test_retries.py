@@ -9,6 +9,7 @@ import pytest
 
 from httpconn import HTTPConnError, RetryPolicy, errors
 from httpconn.core import retries
+from httpconn.core.messages import Origin, Request
 from httpconn.core.retrybudget import MAX_EARNED, MAX_HOSTS, RATE, RESERVE, RetryBudget
 
 PASSING = {
@@ -79,13 +80,28 @@ def test_the_policy_names_the_statuses() -> None:
     assert not retries.decide(policy, errors.StatusError(httpx.Response(503)), 1).retry
 
 
-@pytest.mark.parametrize(("method", "again"), [("GET", True), ("HEAD", True), ("POST", False), ("PUT", False)])
-def test_a_method_that_is_not_listed_is_not_retried(method: str, again: bool) -> None:
-    assert retries.decide(TWICE, errors.ReadFailed("x"), 1, method).retry is again
+def sent(method: str, body: object = None, *fields: tuple[bytes, bytes]) -> Request:
+    return Request(Origin("https", "example.com", 443), b"/", list(fields), method=method, body=body)
+
+
+@pytest.mark.parametrize(
+    ("request_", "again"),
+    [
+        *((sent(method), True) for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")),
+        *((sent(method), False) for method in ("POST", "PATCH", "put")),
+        (sent("POST", b"x", (b"idempotency-KEY", b"1")), True),
+        (sent("PUT", iter([b"x"])), False),
+        (sent("POST", iter([b"x"]), (b"Idempotency-Key", b"1")), False),
+    ],
+)
+def test_a_request_is_retried_if_it_may_be_repeated(request_: Request, again: bool) -> None:
+    assert retries.decide(TWICE, errors.ReadFailed("x"), 1, request_).retry is again
+    assert not retries.decide(TWICE, errors.ReadFailed("x"), 1, sent("POST"), request_).retry
 
 
 def test_the_policy_names_the_methods() -> None:
-    assert retries.decide(RetryPolicy(methods=frozenset({"PUT"})), errors.ReadFailed("x"), 1, "PUT").retry
+    assert retries.decide(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("POST")).retry
+    assert not retries.decide(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("GET")).retry
 
 
 def test_an_error_can_be_marked_retryable() -> None:

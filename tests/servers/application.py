@@ -53,6 +53,19 @@ async def echo_headers(request: Request) -> Response:
     return JSONResponse(dict(request.headers))
 
 
+async def echo(request: Request) -> Response:
+    return Response(await request.body(), headers={"X-Method": request.method})
+
+
+async def refuse(_: Request) -> Response:
+    """Respond without reading the body."""
+    return Response(b"too large", status_code=413)
+
+
+async def send_lines(_: Request) -> Response:
+    return Response(b'{"a": 1}\r\n\n{"b": "\xe2\x80\xa8"}\n null', media_type="application/x-ndjson")
+
+
 async def slow(request: Request) -> Response:
     await anyio.sleep(float(request.query_params["seconds"]))
     return Response(b"at last")
@@ -68,5 +81,8 @@ app = Starlette(
         Route("/status/{status:int}", send_status),
         Route("/echo-headers", echo_headers),
         Route("/slow", slow),
+        Route("/echo", echo, methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/refuse", refuse, methods=["POST", "PUT"]),
+        Route("/lines", send_lines),
     ]
 )

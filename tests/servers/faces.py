@@ -27,6 +27,7 @@ RENAMED = {
     "iter_raw": "aiter_raw",
     "iter_text": "aiter_text",
     "iter_lines": "aiter_lines",
+    "iter_json_lines": "aiter_json_lines",
 }
 
 
@@ -75,6 +76,9 @@ class Face(ABC):
 
     def get_response(self, connection: Any, url: str, **options: Any) -> Any:
         return self.call(connection, "get_response", url, **options)
+
+    def request(self, connection: Any, method: str, url: str, **options: Any) -> Any:
+        return self.call(connection, "request", method, url, **options)
 
     def get_bytes(self, connection: Any, url: str, **options: Any) -> bytes:
         return self.call(connection, "get_bytes", url, **options)

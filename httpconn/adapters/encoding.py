@@ -1,0 +1,195 @@
+"""The encoding of request bodies: bytes, text, files, iterables, JSON, forms and multipart forms, by httpx."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import httpx
+
+from ..core.headers import Fields
+from ..core.requestbuilder import RequestSpec
+from ..errors import InvalidRequest
+from ..runtime.uploads import BytesParts, FileParts, Observer, Upload
+
+Content = str | bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes]
+"""Bytes, text, an open file, or an iterable of bytes."""
+
+Data = Mapping[str, Any]
+"""The fields of a form."""
+
+Files = Mapping[str, Any] | Sequence[tuple[str, Any]]
+"""The files of a multipart form, as in httpx."""
+
+
+class GivenBody(NamedTuple):
+    """The arguments of a call that make a body."""
+
+    content: Content | None = None
+    data: Data | None = None
+    files: Files | None = None
+    json: Any = None
+
+    def check(self, method: str) -> None:
+        """Check that the arguments can be combined, and that the method can have a body.
+
+        Raises:
+            InvalidRequest: they cannot be combined.
+        """
+        kinds = [name for name in ("content", "data", "files", "json") if getattr(self, name) is not None]
+        if len(kinds) > 1 and kinds != ["data", "files"]:
+            raise InvalidRequest(f"Give only one of {'=, '.join(kinds)}=; only data= and files= make one body together")
+        if kinds and method == "TRACE":  # RFC 9110 section 9.3.8
+            raise InvalidRequest("A TRACE request cannot have a body")
+        if self.data is not None and not isinstance(self.data, Mapping):
+            raise InvalidRequest("data= takes the fields of a form as a mapping; give bytes or text as content=")
+
+
+def with_body(
+    spec: RequestSpec, method: str, given: GivenBody, *, in_loop: bool, observer: Observer | None = None
+) -> RequestSpec:
+    """Return a request with a method and a body. The fields of the caller about the body go with the body.
+
+    Args:
+        spec: the request.
+        method: the method.
+        given: the arguments that make the body.
+        in_loop: whether the call is asynchronous.
+        observer: follows how the body is sent, or None.
+
+    Raises:
+        InvalidRequest: the arguments cannot be encoded.
+    """
+    given.check(method)
+    content = given.content
+    if isinstance(content, (bytearray, memoryview)):
+        given = given._replace(content=bytes(content))
+    elif content is not None and not isinstance(content, (str, bytes)):
+        upload = _upload(content, in_loop=in_loop)
+        upload.observer = observer
+        framing = (b"Transfer-Encoding", b"chunked")
+        if upload.length is not None:
+            framing = (b"Content-Length", str(upload.length).encode())
+        return _with(spec, method, upload, (*filter(_describes, spec.fields), framing))
+    files, can_replay = (None, True) if given.files is None else _checked_files(given.files)
+    made = _encoded(method, spec.fields, given._replace(files=files))
+    return _with(spec, method, _body_of(made, observer, can_replay=can_replay), filter(_describes, made.headers.raw))
+
+
+def _with(spec: RequestSpec, method: str, body: object, body_fields: Iterable[tuple[bytes, bytes]]) -> RequestSpec:
+    kept = tuple(field for field in spec.fields if not _describes(field))
+    fields = spec.fields if len(kept) == len(spec.fields) else kept
+    return spec._replace(method=method, fields=fields, body=body, body_fields=tuple(body_fields))
+
+
+def _describes(field: tuple[bytes, bytes]) -> bool:
+    """Return whether a field describes the body (RFC 9110 section 8)."""
+    return field[0].lower().startswith((b"content-", b"transfer-encoding"))
+
+
+def _encoded(method: str, fields: Fields, given: GivenBody) -> httpx.Request:
+    """Return a request of httpx with the body and the header fields that belong to it."""
+    try:
+        return httpx.Request(method, "http://localhost/", headers=list(fields), **given._asdict())
+    except (TypeError, ValueError, RecursionError, ArithmeticError, AttributeError) as error:
+        name = next(name for name in ("files", "data", "json", "content") if getattr(given, name) is not None)
+        reason = str(error) or type(error).__name__
+    # Raised outside of the except block, because the context of the error would hold the body.
+    raise InvalidRequest(f"{name}= cannot be encoded: {reason[:200]}")
+
+
+def _body_of(made: httpx.Request, observer: Observer | None, *, can_replay: bool) -> bytes | Upload | None:
+    if not isinstance(made.stream, httpx.ByteStream):
+        length = made.headers.get("content-length")
+        parts: Any = made.stream
+        return Upload(
+            parts,
+            length=None if length is None else int(length),
+            can_replay=can_replay,
+            source="A file of the form",
+            is_file=True,
+            observer=observer,
+        )
+    content = made.content
+    if observer is None or not content:
+        return content or None
+    return Upload(BytesParts(content), length=len(content), can_replay=True, blocks=False, observer=observer)
+
+
+def _upload(content: Any, *, in_loop: bool) -> Upload:
+    if isinstance(content, AsyncIterable) and (in_loop or not isinstance(content, Iterable)):
+        if not in_loop:
+            raise InvalidRequest("content= is an asynchronous iterable, which needs async_request")
+        _require_unused(getattr(content, "ag_frame", content))
+        return Upload(content, can_replay=not isinstance(content, AsyncIterator) and not hasattr(content, "read"))
+    if hasattr(content, "read"):
+        return _file(content)
+    if not isinstance(content, Iterable) or isinstance(content, Mapping):
+        raise InvalidRequest(f"content= takes bytes, text, a file or an iterable, not {type(content).__name__}")
+    _require_unused(getattr(content, "gi_frame", content))
+    is_in_memory = isinstance(content, (list, tuple))
+    return Upload(content, can_replay=not isinstance(content, Iterator), blocks=not is_in_memory)
+
+
+def _require_unused(frame: object) -> None:
+    """Check that a generator has not ended. It would yield an empty body."""
+    if frame is None:
+        raise InvalidRequest("content= is a generator that has ended")
+
+
+def _file(file: Any) -> Upload:
+    """Return the rest of a file from its present position on."""
+    _check_file(file)
+    source = f"The file {getattr(file, 'name', '')}".rstrip()
+    if not _can_seek(file):
+        return Upload(iter(lambda: file.read(64 * 1024), b""), source=source, is_file=True)
+    start, end = file.tell(), file.seek(0, io.SEEK_END)
+    file.seek(start)
+    return Upload(FileParts(file), length=max(0, end - start), can_replay=True, source=source, is_file=True)
+
+
+def _check_file(file: Any) -> None:
+    if isinstance(file, io.TextIOBase):
+        raise InvalidRequest("A file to send has to be open in binary mode")
+    if getattr(file, "closed", False):
+        raise InvalidRequest("A file to send is closed")
+    if inspect.iscoroutinefunction(file.read):
+        raise InvalidRequest("A file to send has to be a synchronous file object; async_request reads it in a thread")
+
+
+def _can_seek(file: Any) -> bool:
+    try:
+        return bool(file.seekable())
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+class _Pipe:
+    """A file that cannot seek. It hides the descriptor, from which httpx would read a size."""
+
+    def __init__(self, file: Any) -> None:
+        self.read = file.read
+        self.name = getattr(file, "name", "upload")
+
+
+def _checked_files(files: Files) -> tuple[list[tuple[str, Any]], bool]:
+    """Return the files of a form, and whether they can be sent again."""
+    pairs = files.items() if isinstance(files, Mapping) else files
+    checked, can_replay = [], True
+    try:
+        for name, value in pairs:
+            parts = list(value) if isinstance(value, tuple) else [None, value]
+            if hasattr(parts[1], "read"):
+                _check_file(parts[1])
+                if not _can_seek(parts[1]):
+                    can_replay, parts[1] = False, _Pipe(parts[1])
+            elif not isinstance(parts[1], (str, bytes)):
+                raise InvalidRequest(f"files= takes files, bytes and text, not {type(parts[1]).__name__}")
+            checked.append((name, tuple(parts) if isinstance(value, tuple) else parts[1]))
+    except (TypeError, ValueError, IndexError) as error:
+        if isinstance(error, InvalidRequest):
+            raise
+        raise InvalidRequest("files= takes a mapping or pairs of a name and a file, as in httpx") from error
+    return checked, can_replay

@@ -1,0 +1,192 @@
+"""The methods that send requests with any method and a body."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..adapters.encoding import Content, Data, Files, GivenBody
+from ..core.bodycounter import ByteBudget
+from ..core.urls import URL
+from ..exchange import fetch
+from ..exchange.requeststate import Call
+from ..progress import Meter, ProgressCallback
+from ..response import AsyncStream, Response, SyncStream
+from ..runtime.stepping import run_sync
+from .arguments import Headers, Params, Retries, Timeout, require
+from .runner import Runner
+
+
+class Requesting(Runner):
+    """The methods of HTTPConnection that send requests with any method and a body."""
+
+    def request(
+        self,
+        method: str,
+        url: URL,
+        *,
+        content: Content | None = None,
+        data: Data | None = None,
+        files: Files | None = None,
+        json: Any = None,
+        params: Params = None,
+        headers: Headers = None,
+        extra_headers: Headers = None,
+        stream: bool = False,
+        timeout: Timeout = None,
+        allow_redirects: bool = True,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
+        retries: Retries = None,
+        progress: ProgressCallback | None = None,
+    ) -> Response:
+        """Send a request with any method and a body, and return the response, regardless of its status.
+
+        The body is one of ``content``, ``json``, and ``data`` with or without ``files``. It is encoded as in httpx.
+
+        Redirects with the status 307 and 308 repeat the request. The others turn it into a GET without a body. A
+        failed request is sent again if its method is idempotent, or if it has the header field ``Idempotency-Key``,
+        and if its body can be sent again. The body of an iterator, or of a file that cannot seek, is sent once.
+
+        Args:
+            method: the method, such as "POST".
+            url: an http or https URL.
+            content: the body: bytes, text, a file in binary mode, or an iterable of bytes. A file is sent from its
+                present position on. ``async_request`` also takes asynchronous iterables. It reads files and iterables
+                in a worker thread.
+            data: the fields of a form, a mapping.
+            files: the files of a multipart form: a mapping of names to files, or to (file name, file, media type).
+            json: a value to send as JSON.
+            params: parameters to add to the query of the URL: a mapping, or pairs of names and values.
+            headers: header fields for this call. A redirect to another origin does not get them, except those that
+                describe the body.
+            extra_headers: another name of ``headers``, as in the other methods.
+            stream: return the response before its body is read. Read the body from the response, then close it.
+            timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
+            allow_redirects: follow redirects.
+            max_bytes: most bytes of the body of the response. None means the limit of the connection.
+            budget: a :class:`ByteBudget`, a limit that several calls share.
+            retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
+            progress: a function that gets :class:`httpconn.Progress` events while the body is sent.
+
+        Returns:
+            The response. With ``stream=False``, its body has been read and its connection released.
+
+        Raises:
+            InvalidRequest: the body cannot be encoded. No connection was made.
+            MalformedRequest: a file has changed while it was sent.
+            HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
+        """
+        watch = Watch.of(progress)
+        body = GivenBody(content, data, files, json)
+        options = params, headers, extra_headers, timeout, allow_redirects, max_bytes, budget, retries
+        call = self._calls.request(method, url, body, *options, in_loop=False, min_speed=not stream, observer=watch)
+        port = self._sync_port()
+        with _watched(watch, call, body):
+            if stream:
+                opened = run_sync(fetch.open_response(port, call))
+                return Response(opened, port, SyncStream(opened, port))
+            opened, received = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
+            return Response(opened, port, SyncStream(opened, port), received)
+
+    async def async_request(
+        self,
+        method: str,
+        url: URL,
+        *,
+        content: Content | None = None,
+        data: Data | None = None,
+        files: Files | None = None,
+        json: Any = None,
+        params: Params = None,
+        headers: Headers = None,
+        extra_headers: Headers = None,
+        stream: bool = False,
+        timeout: Timeout = None,
+        allow_redirects: bool = True,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
+        retries: Retries = None,
+        progress: ProgressCallback | None = None,
+    ) -> Response:
+        """Do the same as :meth:`request` in asyncio or trio."""
+        watch = Watch.of(progress)
+        body = GivenBody(content, data, files, json)
+        options = params, headers, extra_headers, timeout, allow_redirects, max_bytes, budget, retries
+        call = self._calls.request(method, url, body, *options, in_loop=True, min_speed=not stream, observer=watch)
+        port = await self._async_port()
+        with _watched(watch, call, body):
+            if stream:
+                opened = await fetch.open_response(port, call)
+                return Response(opened, port, AsyncStream(opened, port))
+            opened, received = await fetch.run_call(port, call, fetch.fetch_response(port, call))
+            return Response(opened, port, AsyncStream(opened, port), received)
+
+
+class Watch:
+    """The progress of the body of one call, as events for a callback."""
+
+    def __init__(self, callback: ProgressCallback) -> None:
+        self._callback = callback
+        self._meter: Meter | None = None
+        self._attempt = 0
+        self._call: Call | None = None
+        self._path = Path()
+
+    @classmethod
+    def of(cls, callback: ProgressCallback | None) -> Watch | None:
+        """Return the watch for a callback, or None."""
+        require(progress=(callback, object if callback is None or callable(callback) else type(None)))
+        return None if callback is None else cls(callback)
+
+    def attach(self, call: Call, path: Path) -> None:
+        """Set the call, and the name of what is sent."""
+        self._call, self._path = call, path
+
+    def begin(self) -> None:
+        """See :class:`httpconn.runtime.uploads.Observer`."""
+        self._attempt += 1
+        if self._call is not None:
+            total, url = getattr(self._call.spec.body, "length", None), self._call.spec.url.redacted
+            self._meter = Meter(
+                self._callback,
+                total=total,
+                url=url,
+                path=self._path,
+                attempt=self._attempt,
+                now=time.monotonic(),
+                is_upload=True,
+            )
+
+    def advance(self, count: int) -> None:
+        """See :class:`httpconn.runtime.uploads.Observer`."""
+        if self._meter is not None:
+            self._meter.advance(count, time.monotonic())
+
+    def finish(self) -> None:
+        """See :class:`httpconn.runtime.uploads.Observer`."""
+        if self._meter is not None:
+            self._meter.finish(time.monotonic())
+
+    def fail(self) -> None:
+        """Report that the call has failed."""
+        if self._meter is not None:
+            self._meter.fail(time.monotonic())
+
+
+@contextmanager
+def _watched(watch: Watch | None, call: Call, body: GivenBody) -> Iterator[None]:
+    if watch is None:
+        yield
+        return
+    named = getattr(body.content, "name", None)
+    path = Path(named if isinstance(named, str) else call.spec.url.target.decode("ascii").partition("?")[0])
+    watch.attach(call, path if path.name else Path("upload"))
+    try:
+        yield
+    except BaseException:
+        watch.fail()
+        raise

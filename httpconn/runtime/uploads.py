@@ -1,0 +1,188 @@
+"""Request bodies that are sent in parts: files, iterables and multipart forms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
+from contextlib import suppress
+from typing import IO, Any, Protocol
+
+import anyio
+import anyio.to_thread
+
+from ..errors import InvalidRequest, MalformedRequest, StorageError
+
+PART = 64 * 1024  # bytes that are read from a file at once
+
+_END = object()
+
+
+class Observer(Protocol):
+    """An object that follows how a body is sent."""
+
+    def begin(self) -> None:
+        """Note that the body is sent from its start."""
+
+    def advance(self, count: int) -> None:
+        """Note further bytes that were sent."""
+
+    def finish(self) -> None:
+        """Note that all of the body was sent."""
+
+
+class FileParts:
+    """The content of a file from its present position on. It can be read several times."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start = file.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(self._start)
+        while part := self._file.read(PART):
+            yield part
+
+
+class BytesParts:
+    """Parts of bytes in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = memoryview(content)
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return (self._content[start : start + PART] for start in range(0, len(self._content), PART))
+
+
+class Upload:
+    """A request body that is sent in parts.
+
+    Args:
+        parts: the parts.
+        length: the declared length in bytes, or None if it is not known.
+        can_replay: whether ``parts`` can be iterated over again.
+        source: what the parts come from, for error messages. Failures to read a file become errors of httpconn;
+            exceptions of a caller's iterable pass unchanged.
+        is_file: whether the parts come from files.
+        blocks: whether an event loop gets the parts from a worker thread.
+        observer: follows how the body is sent, or None.
+    """
+
+    def __init__(
+        self,
+        parts: Iterable[Any] | AsyncIterable[Any],
+        *,
+        length: int | None = None,
+        can_replay: bool = False,
+        source: str = "the body",
+        is_file: bool = False,
+        blocks: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
+        self.parts: Any = parts
+        self.length: int | None = length
+        self.can_replay: bool = can_replay
+        self.source: str = source
+        self.is_file: bool = is_file
+        self.blocks: bool = blocks
+        self.observer: Observer | None = observer
+        self._is_begun = False
+
+    def __iter__(self) -> Sending:
+        return self._begin()
+
+    def __aiter__(self) -> Sending:
+        return self._begin()
+
+    def _begin(self) -> Sending:
+        if self._is_begun and not self.can_replay:
+            raise InvalidRequest("The body of the request can be sent only once")
+        self._is_begun = True
+        if self.observer is not None:
+            self.observer.begin()
+        return Sending(self)
+
+
+def checked_part(part: object) -> bytes | memoryview:
+    """Return a part of a body as immutable bytes, or as a view.
+
+    Raises:
+        MalformedRequest: the part is not bytes.
+    """
+    if not isinstance(part, (bytes, bytearray, memoryview)):
+        raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
+    return bytes(part) if isinstance(part, bytearray) else part
+
+
+class Sending:
+    """One transmission of a body, in a thread or a task. It counts the bytes."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._is_async = isinstance(upload.parts, AsyncIterable) and not isinstance(upload.parts, Iterable)
+        self._parts: Any = None
+        self._size = self._last = 0
+
+    def __iter__(self) -> Sending:
+        return self
+
+    def __aiter__(self) -> Sending:
+        return self
+
+    def __next__(self) -> bytes | memoryview:
+        part = self._counted(self._pull())
+        if part is None:
+            raise StopIteration
+        return part
+
+    async def __anext__(self) -> bytes | memoryview:
+        if self._is_async:
+            if self._parts is None:
+                self._parts = aiter(self._upload.parts)
+            pulled = await anext(self._parts, _END)
+        elif self._upload.blocks:
+            pulled = await anyio.to_thread.run_sync(self._pull, abandon_on_cancel=True)
+        else:
+            pulled = self._pull()
+        part = self._counted(pulled)
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+    def _pull(self) -> Any:
+        try:
+            if self._parts is None:
+                self._parts = iter(self._upload.parts)
+            return next(self._parts, _END)
+        except (OSError, ValueError, TypeError) as error:
+            if not self._upload.is_file:
+                raise
+            raise StorageError(f"{self._upload.source} could not be read: {error}") from error
+
+    def _counted(self, pulled: object) -> bytes | memoryview | None:
+        """Report the last part as sent, and count the next one, or check that the end is where it was declared."""
+        upload, observer = self._upload, self._upload.observer
+        part = None if pulled is _END else checked_part(pulled)
+        if observer is not None and self._last:
+            observer.advance(self._last)
+        self._last = 0 if part is None else len(part)
+        self._size += self._last
+        if upload.length is not None and (self._size > upload.length or (part is None and self._size < upload.length)):
+            change = f"has only {self._size}" if part is None else "has more"
+            raise MalformedRequest(
+                f"{upload.source} has changed while it was sent: {upload.length} bytes were declared, and it {change}"
+            )
+        if observer is not None and part is None:
+            observer.finish()
+        return part
+
+    def close(self) -> None:
+        """Close the generator of the caller, which may not have reached its end."""
+        if isinstance(self._parts, Generator):
+            with suppress(ValueError):  # a worker thread still runs it
+                self._parts.close()
+
+    async def aclose(self) -> None:
+        """Close the generator of the caller, which may not have reached its end."""
+        if isinstance(self._parts, AsyncGenerator):
+            await self._parts.aclose()
+        else:
+            self.close()
