@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .headers import Fields
-from .ranges import ContentRange, RangeResponse, parse_content_range
+from .ranges import ContentRange, Fail, RangeResponse, Stale, Unusable, Whole, contents
 
 
 class FileVersion(NamedTuple):
@@ -43,10 +43,6 @@ class Part(NamedTuple):
     total: int
 
 
-class Whole(NamedTuple):
-    """The body is the whole file."""
-
-
 class PastEnd(NamedTuple):
     """The file has ``total`` bytes, and so none of the requested ones."""
 
@@ -65,54 +61,55 @@ class Refused(NamedTuple):
     reason: str
 
 
-class Fail(NamedTuple):
-    """The status is an error that does not concern the range."""
+class RequestPlainPart(NamedTuple):
+    """The server ignores ranges with If-Range, though the version is the same. Request the part without If-Range."""
 
 
-Decision = Part | Whole | PastEnd | Changed | Refused | Fail
+Decision = Part | Whole | PastEnd | Changed | Refused | RequestPlainPart | Fail
 
 
 def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
     """Decide how to use the response to a request for a part."""
-    part = parse_content_range(head.content_range)
-    if head.status == 206:
-        return _part(wanted, head, part)
-    if head.status == 416:
-        return _unsatisfiable(wanted, part)
-    if head.status == 412:
-        return Changed("its version is no longer on the server")
-    if not 200 <= head.status < 300:
-        return Fail()
-    if part is not None and part.is_slice:
-        return Refused("the server sent a part with a status for the whole file")
-    if wanted.version is None:
-        return Whole()
-    return _changed(wanted.version, head, head.length) or Refused("the server sent the whole file instead of a part")
+    match contents(head):
+        case ContentRange(first=None) as part:
+            return _unsatisfiable(wanted, part.total)
+        case ContentRange() as part:
+            return _part(wanted, head, part)
+        case Whole() as whole:
+            return whole if wanted.version is None else _not_whole(wanted.version, head)
+        case Stale():
+            return Changed("its version is no longer on the server")
+        case Unusable(reason):
+            return Refused(reason)
+    return Fail()
 
 
-def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange | None) -> Decision:
-    if head.encoded:
-        return Refused("the part has a content coding")
-    if part is None or part.first is None or part.total is None:  # multipart/byteranges has no Content-Range either
-        return Refused("the part has no complete Content-Range")
-    changed = wanted.version and _changed(wanted.version, head, part.total)
+def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange) -> Decision:
+    total = part.total if part.total is not None or wanted.version is None else wanted.version.total
+    if total is None:
+        return Refused("the part does not name the size of the file")
+    changed = wanted.version and _changed(wanted.version, head, total)
     if changed is not None:
         return changed
-    if (part.first, part.last) != (wanted.first, min(wanted.last, part.total - 1)):
+    if (part.first, part.last) != (wanted.first, min(wanted.last, total - 1)):
         return Refused("the part is not the requested one")
-    if head.length not in (None, part.length):
-        return Refused("the part has another length than its range")
-    return Part(part.length, part.total)
+    return Part(part.length, total)
 
 
-def _unsatisfiable(wanted: PartRequest, part: ContentRange | None) -> Decision:
-    if part is None or part.total is None:
+def _not_whole(version: FileVersion, head: RangeResponse) -> Decision:
+    """Decide how to use a whole file instead of a part. Some servers send it in response to If-Range with an ETag."""
+    changed = _changed(version, head, head.length)
+    if changed is None and version.validator is not None and version.validator == head.etag:
+        return RequestPlainPart()
+    return changed or Refused("the server sent the whole file instead of a part")
+
+
+def _unsatisfiable(wanted: PartRequest, total: int | None) -> Decision:
+    if total is None:
         return Fail()
     if wanted.version is None:
-        if part.total <= wanted.first:
-            return PastEnd(part.total)
-        return Refused("the server says that its first bytes do not exist")
-    if part.total != wanted.version.total:
+        return PastEnd(total) if total <= wanted.first else Refused("the server says that its first bytes do not exist")
+    if total != wanted.version.total:
         return Changed("it has another size now")
     return Refused("the server says that some of its bytes do not exist")
 

@@ -98,6 +98,20 @@ class ContentRange(NamedTuple):
         return self.first is not None and self.length != self.total
 
 
+class Whole(NamedTuple):
+    """The body is the whole file."""
+
+
+class Stale(NamedTuple):
+    """The requested version is no longer on the server."""
+
+
+class Unusable(NamedTuple):
+    """The body cannot be used, because the server does not support ranges or violates RFC 9110 section 14."""
+
+    reason: str
+
+
 class Continue(NamedTuple):
     """The body continues the received bytes, after its first ``discard`` bytes are dropped."""
 
@@ -228,21 +242,48 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
     return part is not None and part.first is not None and part.total == part.length == length
 
 
-def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
-    """Decide how to use a response. No other function decides whether bytes are joined to received ones."""
+def contents(head: RangeResponse) -> ContentRange | Whole | Stale | Unusable | Fail:
+    """Return which bytes of the file a response holds. The range of a 416 has no first byte."""
+    part = parse_content_range(head.content_range)
     if head.status == 206:
-        return _part(held, head)
+        return _part_in(head, part)
     if head.status == 416:
-        return _unsatisfiable(held, head)
+        return part if part is not None and part.first is None else ContentRange(None, None, None)
     if head.status == 412 and head.asked:
-        return RequestWhole("the file has changed")
+        return Stale()
     if not 200 <= head.status < 300:
         return Fail()
-    part = parse_content_range(head.content_range)
-    if part is not None and part.is_slice:
-        # Some caches send the part that they have with status 200.
-        return _unless_asked_whole(head, "the server sent a part with a status for the whole file")
-    return _whole(held, head)
+    # Some caches send the part that they have with status 200.
+    is_slice = part is not None and part.is_slice
+    return Unusable("the server sent a part with a status for the whole file") if is_slice else Whole()
+
+
+def _part_in(head: RangeResponse, part: ContentRange | None) -> ContentRange | Unusable:
+    if head.encoded:
+        return Unusable("the part has a content coding")
+    if part is None or part.first is None:  # multipart/byteranges has no Content-Range either
+        return Unusable("the part has no Content-Range")
+    if head.length not in (None, part.length):
+        return Unusable("the part has another length than its range")
+    return part
+
+
+def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
+    """Decide how a download uses a response."""
+    if head.status == 206 and not head.asked:
+        return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
+    match contents(head):
+        case ContentRange(first=None) as part:
+            return _unsatisfiable(held, head, part)
+        case ContentRange() as part:
+            return _part(held, head, part)
+        case Whole():
+            return _whole(held, head)
+        case Stale():
+            return RequestWhole("the file has changed")
+        case Unusable(reason):
+            return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")
+    return Fail()
 
 
 def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
@@ -276,19 +317,12 @@ def _is_suspicious(held: ReceivedBytes, head: RangeResponse) -> bool:
     return has_other_type and is_unversioned and head.length != held.total
 
 
-def _part(held: ReceivedBytes, head: RangeResponse) -> Decision:
-    part = parse_content_range(head.content_range)
-    if not head.asked:
-        return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
-    if head.encoded:
-        return RequestWhole("the part has a content coding")
-    if part is None or part.first is None or part.last is None:  # multipart/byteranges has no Content-Range either
-        return RequestWhole("the part has no Content-Range")
+def _part(held: ReceivedBytes, head: RangeResponse, part: ContentRange) -> Decision:
     total = held.total if part.total is None else part.total
     flaw = _flaw(held, head, part, total)
     if flaw is not None or total is None:
         return RequestWhole(flaw or "the part does not name the size of the file")
-    return Continue(held.size - part.first, part.length, total)
+    return Continue(held.size - (part.first or 0), part.length, total)
 
 
 def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: int | None) -> str | None:
@@ -300,8 +334,6 @@ def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: i
         return "the part is not the requested one"
     if total is not None and held.size > total:
         return "the part is of a shorter file"
-    if head.length is not None and head.length != part.length:
-        return "the part has another length than its range"
     return None if _same_version(held, head) else "the part is of another version"
 
 
@@ -315,9 +347,8 @@ def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:
     return head.last_modified == held.validator or (head.last_modified is None and may_omit)
 
 
-def _unsatisfiable(held: ReceivedBytes, head: RangeResponse) -> Decision:
-    part = parse_content_range(head.content_range)
-    is_all = part is not None and part.first is None and part.total == held.size and not held.beyond
+def _unsatisfiable(held: ReceivedBytes, head: RangeResponse, part: ContentRange) -> Decision:
+    is_all = part.total == held.size and not held.beyond
     # An empty file is complete without any byte. Some servers respond to every GET of an empty file with 416.
     if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
         return Complete()
@@ -329,7 +360,3 @@ def _names_version(held: ReceivedBytes, head: RangeResponse) -> bool:
     if held.provable:
         return True
     return held.validator is not None and held.validator in (head.etag, head.last_modified)
-
-
-def _unless_asked_whole(head: RangeResponse, reason: str) -> Decision:
-    return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")

@@ -12,7 +12,8 @@ from functools import partial as bound
 
 from ..core import segments
 from ..core.deadlines import Deadline
-from ..core.filereads import Changed, Fail, FileVersion, Part, PartRequest, Refused, decide
+from ..core.filereads import Changed, FileVersion, Part, PartRequest, Refused, decide
+from ..core.ranges import Fail
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import Parallelism, Segment, SegmentPlan
 from ..errors import (

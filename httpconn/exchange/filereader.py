@@ -97,7 +97,7 @@ class FileReader:
     async def _fetch(self, port: Port, call: Call, blocks: BlockCache[Event], claim: Claim[Event]) -> None:
         try:
             wanted = PartRequest(claim.first, claim.last, self.version)
-            claim.content = (await fetch_part(port, call, wanted)).content
+            self.version, claim.content = await fetch_part(port, call, wanted)
         finally:
             blocks.release(claim)
             claim.done.set()
@@ -161,7 +161,7 @@ class FileReader:
 
         async def fetch(worker_port: Port, span: Span) -> None:
             wanted = PartRequest(span[0], span[1] - 1, self.version)
-            received[span[0]] = (await fetch_part(worker_port, call, wanted)).content
+            self.version, received[span[0]] = await fetch_part(worker_port, call, wanted)
 
         if len(missing) == 1 or self._connections == 1:
             for span in missing:

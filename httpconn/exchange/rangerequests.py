@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from ..core.filereads import Changed, FileVersion, Part, PartRequest, PastEnd, Refused, Whole, decide
+from ..core.filereads import Changed, FileVersion, Part, PartRequest, PastEnd, Refused, RequestPlainPart, decide
+from ..core.ranges import Whole
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
 from ..runtime.port import Port
@@ -18,7 +19,7 @@ MAX_WHOLE = 8 * MIB  # most bytes of a file that is kept in memory as a whole, i
 
 
 class FilePart(NamedTuple):
-    """A part of a file, or the whole file."""
+    """A part of a file, or the whole file, and the version that further requests name."""
 
     version: FileVersion
     content: bytes
@@ -41,10 +42,15 @@ async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
     if call.max_bytes is not None:
         limit = min(limit, call.max_bytes)
     part_call = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
-    return await perform(port, part_call, partial(_read, wanted, call.max_bytes))
+    part: FilePart | None = await perform(port, part_call, partial(_read, wanted, call.max_bytes))
+    if part is not None:
+        return part
+    version = wanted.version and wanted.version._replace(validator=None)
+    return await fetch_part(port, call, wanted._replace(version=version))
 
 
-async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenResponse) -> FilePart:
+async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenResponse) -> FilePart | None:
+    """Return the part, or None if the server ignores ranges with If-Range."""
     keep_own_format(response)
     match decide(wanted, range_head(response, range_requested=True)):
         case Part(length, total):
@@ -53,13 +59,16 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             _, content = await read_whole(response)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")
-            return FilePart(_version(response, total), content)
+            return FilePart(wanted.version or _version(response, total), content)
         case Whole():
             content = await _read_small(response)
             return FilePart(_version(response, len(content)), content)
         case PastEnd(total):
             await response.close()
             return FilePart(_version(response, total), b"")
+        case RequestPlainPart():
+            await response.close()
+            return None
         case Changed(reason):
             raise FileChanged(f"The file has changed while it was read: {reason}")
         case Refused(reason):

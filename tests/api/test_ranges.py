@@ -171,6 +171,16 @@ class TestRanges:
         server._handler.faults.extend([instead(response(503))] * 2)
         assert file.read_ranges([(5000, 5010), (9000, 9010)]) == [CONTENT[5000:5010], CONTENT[9000:9010]]
 
+    def test_a_server_that_ignores_ranges_with_if_range(self, remote):
+        file, server = remote()
+        handle = server._handler.answer
+        server._handler.answer = lambda request: (
+            [response(200, {"ETag": '"v1"'}, CONTENT)] if request.header("If-Range") else handle(request)
+        )
+        assert file.read_at(5000, 10) == CONTENT[5000:5010]
+        assert file.read_ranges([(9000, 9010)]) == [CONTENT[9000:9010]]
+        assert [request.header("If-Range") for request in server.requests] == [None, '"v1"', None, None]
+
     def test_a_server_without_ranges(self, get_ranges, scripted):
         server = scripted(Served(CONTENT, ranges=False))
         assert get_ranges(server.url, [(5000, 5010), (-3, None)]) == [CONTENT[5000:5010], CONTENT[-3:]]

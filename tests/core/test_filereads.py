@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from httpconn.core.filereads import Changed, Fail, FileVersion, Part, PartRequest, PastEnd, Refused, Whole, decide
-from httpconn.core.ranges import RangeResponse
+from httpconn.core.filereads import (
+    Changed,
+    FileVersion,
+    Part,
+    PartRequest,
+    PastEnd,
+    Refused,
+    RequestPlainPart,
+    decide,
+)
+from httpconn.core.ranges import Fail, RangeResponse, Whole
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 00:00:00 GMT", "Tue, 06 Jan 2026 00:00:00 GMT"
 FIRST = PartRequest(0, 9)
@@ -41,6 +50,8 @@ def test_the_fields_of_a_range_request():
         (DATED, head(206, "bytes 10-19/100"), Part(10, 100)),
         (UNNAMED, head(206, "bytes 10-19/100", modified=MONDAY), Part(10, 100)),
         (WEAK, head(206, "bytes 10-19/100", etag='W/"a"'), Part(10, 100)),
+        (NAMED, head(200, length=100, etag='"a"'), RequestPlainPart()),
+        (NAMED, head(206, "bytes 10-19/*", 10, '"a"'), Part(10, 100)),
         (FIRST, head(404), Fail()),
         (FIRST, head(304), Fail()),
         (FIRST, head(416), Fail()),
@@ -86,7 +97,7 @@ def test_responses_of_another_version(wanted, answer):
         (FIRST, head(206, "bytes 0-9/100", encoded=True)),
         (FIRST, head(200, "bytes 0-9/100")),
         (FIRST, head(416, "bytes */100")),
-        (NAMED, head(200, length=100, etag='"a"')),
+        (DATED, head(200, length=100, modified=MONDAY)),
         (NAMED, head(416, "bytes */100", etag='"a"')),
     ],
 )
