@@ -111,6 +111,14 @@ class TestAddresses:
         )
         assert "10.0.0.1" not in caught.value.public_message
 
+    def test_an_address_that_the_system_replaces(self, face, connect, scripted):
+        """A connection to 0.0.0.0 ends at 127.0.0.1."""
+        server, access = scripted(response(body=b"secret")), AccessPolicy.anywhere(denied_networks={"192.0.2.0/24"})
+        connection = connect(access=access, resolver=lambda host, port: ["0.0.0.0"])
+        with pytest.raises(AccessDenied, match="ended at 127"):
+            face.get_bytes(connection, f"http://name.example:{server.port}/")
+        assert server.requests == []
+
     def test_a_connection_that_ended_elsewhere(self):
         guard = Guard(OPEN, CachingResolver())
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
