@@ -9,6 +9,9 @@ import pytest
 from httpconn.testing import Drip, response
 from tests.cli.test_terminal import on_terminal
 
+COUNT = 28
+"""More files than rows."""
+
 _PART = re.compile(r"\x1b\[[?\d;]*[a-zA-Z]|\r|\n|[^\x1b\r\n]")
 
 
@@ -54,7 +57,7 @@ class Screen:
 @pytest.mark.parametrize(("rows", "columns", "at_once"), [(24, 80, 3), (12, 40, 3), (6, 40, 20)])
 def test_no_row_is_left_behind(scripted, tmp_path, rows, columns, at_once):
     server = scripted([response(headers={"Content-Length": "20000"}), Drip(b"x" * 20_000, every=0.004, size=2000)])
-    urls = [server.url_for(f"/file-{number}.bin") for number in range(40)]
+    urls = [server.url_for(f"/file-{number}.bin") for number in range(COUNT)]
     (tmp_path / "urls").write_text("\n".join(urls))
     code, text = on_terminal(
         "download", "--input-file", "urls", "-j", at_once, cwd=tmp_path, width=columns, height=rows
@@ -64,5 +67,5 @@ def test_no_row_is_left_behind(scripted, tmp_path, rows, columns, at_once):
     assert code == 0
     assert screen.most_bars < rows
     assert not [line for line in screen.lines if "%" in line or "more" in line]
-    assert all(shown.count(f"file-{number}.bin (20.0 kB") == 1 for number in range(40))
-    assert screen.lines[-2:] == ["40 complete (0.8 MB)", ""]
+    assert all(shown.count(f"file-{number}.bin (20.0 kB") == 1 for number in range(COUNT))
+    assert screen.lines[-2:] == [f"{COUNT} complete (0.6 MB)", ""]

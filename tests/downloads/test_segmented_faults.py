@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 SIZE = 8 * MIB + 7
 BODY = pattern(SIZE)
 PIECE = 128 * 1024
-SHARE = settings().max_examples // 10  # few, because each downloads a file; the profile "fuzz" has more
+SHARE = settings().max_examples // 20  # few, because each downloads a file; the profile "fuzz" has more
 
 
 class Paced(Served):
@@ -92,7 +92,7 @@ def test_after_any_faults_the_file_is_right_and_no_byte_comes_twice(
     budget = ByteBudget(100 * SIZE)
     options = {"segments": segments, "retries": RetryPolicy(attempts=tries, backoff=0), "budget": budget}
     with tempfile.TemporaryDirectory() as folder, ScriptedServer(Paced(BODY, faults=list(faults))) as server:
-        connection = HTTPConnection(timeout=Timeouts(read=0.2), limits=Limits(speed_window=0.2))
+        connection = HTTPConnection(timeout=Timeouts(read=0.1), limits=Limits(speed_window=0.1))
         target = Path(folder, "file")
         try:
             while not target.exists():
