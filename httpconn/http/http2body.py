@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .http2connection import SharedConnection
 
 
-ENOUGH = 128 * 1024
+ENOUGH = 1024 * 1024
 """Bytes that are worth the wake-up of a caller that receives into a buffer."""
 
 
@@ -138,12 +138,12 @@ class HTTP2Incoming(Incoming):
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
         self._require_open()
-        try:
-            with buffer[: self.remaining] as room:
+        with buffer[: self.remaining] as room:
+            try:
                 count = await self._fill(room)
-        except BaseException:
-            self.abandon()
-            raise
+            except BaseException:
+                self.abandon()  # the connection stops filling the buffer
+                raise
         self._look_for_the_end()
         return count
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
-from ..network.stream import BROKEN, SocketStream
+from ..network.stream import BROKEN, BURST, SocketStream
 from ..options import Limits
 from ..runtime.events import CHECK_INTERVAL
 from ..runtime.interruption import Interruption
@@ -26,11 +26,8 @@ from .http2 import HTTP2Connection, Stream
 
 T = TypeVar("T")
 
-READ_SIZE = 64 * 1024
+READ_SIZE = 128 * 1024
 """Bytes of the buffer for received bytes."""
-
-BULK = 32 * 1024
-"""Bytes after which more are likely to have come. So streams that share the connection are woken for more at once."""
 
 RETRY = 0.05
 """Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
@@ -365,43 +362,37 @@ class Multiplexer:
         Raises:
             BlockingIOError: nothing came that the reader waits for.
         """
-        count, is_ended = self._fill()
-        if count:
-            self._receive(bytes(self._buffer[:count]))
-        if is_ended:
-            self._receive(b"")
-        reader = self._reader
-        if count < READ_SIZE and not is_ended and reader is not None and reader.waiter is not _PROGRESSED:
-            raise BlockingIOError
-        return count
+        for _ in range(BURST // READ_SIZE):
+            count = self._fill()
+            moved = self._receive(self._buffer[:count])
+            reader = self._reader
+            if not count or reader is None or reader.waiter is _PROGRESSED:
+                return count
+            if moved or count < READ_SIZE:
+                break
+        if self.socket_stream.has_pending():
+            return count
+        raise BlockingIOError
 
-    def _fill(self) -> tuple[int, bool]:
-        """Fill the buffer; return how far, and whether the server ended the connection."""
-        count = 0
+    def _fill(self) -> int:
         self._is_receiving = True
         try:
-            while count < READ_SIZE:
-                received = self.socket_stream.receive_now(self._buffer[count:])
-                if not received:
-                    return count, True
-                count += received
-                if count < BULK and not self.socket_stream.has_pending():
-                    break
+            return self.socket_stream.receive_now(self._buffer)
         except (*BLOCKED_READ, ssl.SSLWantWriteError, *BROKEN):
-            if not count:
-                raise
+            raise
         except BaseException:
             self._is_torn = True
             raise
         finally:
             self._is_receiving = False
-        return count, False
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, data: bytes | memoryview) -> bool:
         http = self._http
         limit, was_closing = http.max_streams, http.is_closing
         with self._lock:
-            self._mark(self.change(http.receive, data))
+            moved = self.change(http.receive, data)
+            self._mark(moved)
         self.flush()
         if (limit, was_closing) != (http.max_streams, http.is_closing):
             self._changed(self)
+        return bool(moved)

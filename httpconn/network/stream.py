@@ -78,8 +78,8 @@ class SocketStream:
         return self._received(take, end, look=self.has_pending())
 
     def receive_now(self, buffer: memoryview) -> int:
-        """Receive into a buffer without waiting; return 0 at the end. Raises BlockingIOError and the like."""
-        return self._transport.recv_into(buffer)
+        """Receive what has arrived, at most a full buffer; return 0 at the end. Raises BlockingIOError and the like."""
+        return self._transport.recv_into(buffer) if self._tls is None else self._tls.fill(buffer)
 
     async def writable(self, end: float) -> None:
         try:

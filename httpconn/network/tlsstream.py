@@ -41,7 +41,7 @@ class TLSStream:
         tls: Python's TLS object, with the result of the handshake.
     """
 
-    __slots__ = ("_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
+    __slots__ = ("_has_ended", "_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
 
     def __init__(self, under: socket.socket | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self._under = under
@@ -49,13 +49,14 @@ class TLSStream:
         self._outgoing = ssl.MemoryBIO()
         self._lock = threading.Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
+        self._has_ended = False  # a closure alert came
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()
 
     def has_pending(self) -> bool:
         """Return whether bytes were received that the readiness of the socket no longer reports."""
-        if self.tls.pending() or self._incoming.pending:
+        if self.tls.pending() or self._incoming.pending or self._has_ended:
             return True
         return isinstance(self._under, TLSStream) and self._under.has_pending()
 
@@ -84,6 +85,28 @@ class TLSStream:
                 return count
         except ssl.SSLZeroReturnError:
             return 0
+
+    def fill(self, buffer: memoryview) -> int:
+        """Receive what has arrived, at most a full buffer; return the number of bytes, 0 after a closure alert."""
+        count, size = 0, len(buffer)
+        read: Callable[[int, memoryview], Any] = self.tls.read
+        try:
+            with self._lock:
+                while count < size and not self._has_ended:
+                    try:
+                        received = read(size - count, buffer[count:])
+                    except ssl.SSLWantReadError:
+                        received = self._take(read, size - count, buffer[count:])
+                    self._has_ended = not received
+                    count += received
+                    if count < _MAX_PLAIN and not self.has_pending():
+                        break  # the socket rarely has more, so do not ask it again
+        except ssl.SSLZeroReturnError:
+            self._has_ended = True
+        except OSError:
+            if not count:  # otherwise the next call raises it again
+                raise
+        return count
 
     def send(self, data: memoryview) -> int:
         """Encrypt and send; return the number of accepted bytes. Empty data only sends the remaining output."""

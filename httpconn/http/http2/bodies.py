@@ -10,9 +10,6 @@ from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW
 
 __all__ = ["BodyReceiver"]
 
-_LARGE = 8 * 1024
-_MOST_KEPT = 4
-
 
 class BodyReceiver:
     """The receiver of DATA frames. It passes on payloads as they arrive."""
@@ -33,7 +30,7 @@ class BodyReceiver:
         """Whether a part of the current frame is missing."""
         return self._left > 0 or self._padding > 0
 
-    def receive_frame(self, data: bytes, start: int, length: int, flags: int, stream_id: int) -> int:
+    def receive_frame(self, data: memoryview, start: int, length: int, flags: int, stream_id: int) -> int:
         """Process the received part of a DATA frame, and return the position of its end.
 
         Args:
@@ -46,10 +43,22 @@ class BodyReceiver:
         Raises:
             ConnectionFault: the frame violates the protocol.
         """
+        streams = self._streams
+        stream = streams.by_id.get(stream_id)
+        self._window -= length
+        if self._window <= CONNECTION_WINDOW - CONNECTION_REFILL:
+            streams.output.append(frames.window_update(0, CONNECTION_WINDOW - self._window))
+            self._window = CONNECTION_WINDOW
         end = start + length
-        stream = self._streams.by_id.get(stream_id)
         if not flags and stream is not None and end <= len(data) and stream.expects(length):
-            self._queue_frame(stream, data, start, end)
+            # Most frames are whole, and need no other check.
+            stream.window -= length
+            stream.left -= length
+            streams.idle_frames = 0
+            if stream.sink is not None and stream.filled + length < stream.wanted:
+                self._fill(stream, stream.sink, data[start:end])
+            else:
+                self._deliver(stream, data[start:end])
             return end
         size, padding = length, 0
         if flags & frames.PADDED:
@@ -58,8 +67,6 @@ class BodyReceiver:
             size = length - 1 - padding
             if size < 0:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The padding of a DATA frame is longer than the frame")
-        self._count(length)
-        streams = self._streams
         if stream is None or stream.complete:
             streams.count_late(stream_id, length)
             stream = None
@@ -76,53 +83,47 @@ class BodyReceiver:
         elif stream is not None:
             streams.idle_frames = 0
         if size != length and stream is not None:  # padding does not wait for a reader
-            self._acknowledge(stream, length - size)
+            stream.unacknowledged += length - size
+            self._acknowledge(stream)
         return self.receive_payload(data, start)
 
-    def _queue_frame(self, stream: Stream, data: bytes, start: int, end: int) -> None:
-        """Process a complete frame without flags or padding. This path costs half as much as the general one."""
-        length = end - start
-        self._count(length)
-        stream.window -= length
-        stream.left -= length
-        self._streams.idle_frames = 0
-        self._queue(stream, data, start, end)
-
-    def _count(self, length: int) -> None:
-        self._window -= length
-        if self._window <= CONNECTION_WINDOW - CONNECTION_REFILL:
-            self._streams.output.append(frames.window_update(0, CONNECTION_WINDOW - self._window))
-            self._window = CONNECTION_WINDOW
-
-    def _queue(self, stream: Stream, data: bytes, start: int, end: int) -> None:
-        # A view avoids a copy, but keeps all received bytes in memory. So a small part is copied.
-        is_large = end - start >= _LARGE and (end - start) * _MOST_KEPT >= len(data)
-        stream.add((memoryview(data) if is_large else data)[start:end])
-        if not stream.is_noted and stream.queued >= stream.wanted:
+    def _deliver(self, stream: Stream, data: memoryview) -> None:
+        """Pass data to the reader: into its buffer while it waits with one, else into the queue."""
+        if stream.sink is not None:
+            room = len(stream.sink) - stream.filled
+            self._fill(stream, stream.sink, data[:room])
+            data = data[room:]
+        if data:
+            stream.add(data)
+        if not stream.is_noted and stream.queued + stream.filled >= stream.wanted:
             self._streams.note(stream)
 
-    def receive_payload(self, data: bytes, start: int) -> int:
+    def _fill(self, stream: Stream, sink: memoryview, data: memoryview) -> None:
+        size = len(data)
+        end = stream.filled + size
+        sink[stream.filled : end] = data
+        stream.filled = end
+        stream.unread -= size
+        stream.unacknowledged += size
+        if stream.left > stream.window or stream.left < 0:
+            self._acknowledge(stream)
+
+    def receive_payload(self, data: memoryview, start: int) -> int:
         """Process the received part of a payload, and return the position of its end."""
         stream = self._stream
-        left = self._left
-        if left:
-            size = min(left, len(data) - start)
-            if stream is not None and size:
-                self._queue(stream, data, start, start + size)
+        size = min(self._left, len(data) - start)
+        if size:
+            self._left -= size
+            if stream is not None:
+                self._deliver(stream, data[start : start + size])
             start += size
-            self._left = left - size
-            if self._left:
-                return start
-        if self._padding:
-            skipped = min(self._padding, len(data) - start)
-            self._padding -= skipped
-            start += skipped
-            if self._padding:
-                return start
-        self._stream = None
-        if stream is not None and self._ends:
-            self.end_response(stream)
-        return start
+        skipped = min(self._padding, len(data) - start)
+        self._padding -= skipped
+        if not self.is_within_frame:
+            self._stream = None
+            if stream is not None and self._ends:
+                self.end_response(stream)
+        return start + skipped
 
     def end_response(self, stream: Stream) -> None:
         """Complete a response, or end its stream with an error."""
@@ -158,55 +159,60 @@ class BodyReceiver:
         return data
 
     def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
-        """Move queued data into a buffer, open the window by its size, and return the number of bytes.
+        """Move data into a buffer, open the window by its size, and return the number of bytes.
 
         Args:
             stream: the stream.
-            buffer: a buffer of at least ``wanted`` bytes.
-            wanted: the minimum number of bytes, unless the body ends before. If fewer are queued, the method returns 0,
-                and the stream progresses when enough have arrived.
+            buffer: a buffer of at least ``wanted`` bytes. If the method returns 0, data that arrives later goes into
+                the buffer, and the next call must pass the same one.
+            wanted: the minimum number of bytes, unless the body ends before. If fewer have arrived, the method returns
+                0, and the stream progresses when enough have arrived.
         """
         stream.wanted = wanted
-        if stream.queued < wanted and not stream.complete and stream.error is None:
+        if stream.sink is None:
+            stream.sink, stream.filled = buffer, 0
+            if stream.queued:
+                self._move(stream, buffer)
+        if stream.filled < wanted and not stream.complete and stream.error is None:
             return 0
-        chunks, count, position = stream.chunks, 0, 0
-        for chunk in chunks:
-            end = position + len(chunk)
-            if end > len(buffer):
-                break
-            buffer[position:end] = chunk
-            position, count = end, count + 1
-        room = len(buffer) - position
-        if room and count < len(chunks):
-            view = memoryview(chunks[count])
-            buffer[position:] = view[:room]
-            chunks[count] = view[room:]
-            position += room
-        del chunks[:count]
-        self._consume(stream, position)
-        return position
+        count, stream.sink, stream.filled = stream.filled, None, 0
+        return count
+
+    def _move(self, stream: Stream, buffer: memoryview) -> None:
+        """Move queued data into a buffer."""
+        chunks, size = stream.chunks, 0
+        while chunks and size < len(buffer):
+            chunk = memoryview(chunks.popleft())
+            end = min(size + len(chunk), len(buffer))
+            buffer[size:end] = chunk[: end - size]
+            if end - size < len(chunk):
+                chunks.appendleft(chunk[end - size :])
+            size = end
+        stream.filled = size
+        self._consume(stream, size)
 
     def _consume(self, stream: Stream, size: int) -> None:
+        """Count data that the reader took from the queue."""
         stream.unread -= size
-        if stream.complete or stream.error is not None:
-            stream.queued -= size
-            if not stream.queued:
-                self._return_growth(stream)
-        else:
-            stream.largest_read = max(stream.largest_read, stream.queued)
-            stream.queued -= size
-            self._acknowledge(stream, size)
+        stream.largest_read = max(stream.largest_read, stream.queued)
+        stream.queued -= size
+        if not (stream.complete or stream.error is not None):
+            stream.unacknowledged += size
+            self._acknowledge(stream)
+        elif not stream.queued:
+            self._return_growth(stream)
 
     def drop(self, stream: Stream) -> None:
         """Drop the queued data of a closed stream and the remaining payload of its current frame."""
         stream.chunks.clear()
-        stream.queued = 0
+        stream.queued = stream.filled = 0
+        stream.sink = None
         self._return_growth(stream)
         if self._stream is stream:
             self._stream = None
 
-    def _acknowledge(self, stream: Stream, size: int) -> None:
-        stream.unacknowledged += size
+    def _acknowledge(self, stream: Stream) -> None:
+        """Open the window if enough bytes were read and the server needs it."""
         if 0 <= stream.left <= stream.window:
             return
         if UPDATES * stream.unacknowledged >= stream.window_size:

@@ -181,7 +181,7 @@ class HTTP2Connection:
         """Move queued data into a buffer; return 0 while fewer than ``wanted`` bytes are queued and more may arrive."""
         return self._bodies.take_into(stream, buffer, wanted)
 
-    def receive(self, data: bytes) -> Sequence[Stream]:
+    def receive(self, data: bytes | memoryview) -> Sequence[Stream]:
         """Process received bytes, and return the streams that progressed; ``b""`` means the end of the connection.
 
         A stream progresses when its head, data, end or error arrives, or when more of its request body can be sent.
@@ -190,7 +190,7 @@ class HTTP2Connection:
         if self.error is None:
             try:
                 if data:
-                    self._receive(data)
+                    self._receive(memoryview(data))
                 else:
                     self._receive_end()
             except ConnectionFault as fault:
@@ -203,11 +203,11 @@ class HTTP2Connection:
         self._break(error)
         return self._streams.take_progressed()
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, data: memoryview) -> None:
         bodies = self._bodies
         position = bodies.receive_payload(data, 0) if bodies.is_within_frame else 0
         if self._held:
-            data, self._held = self._held + data, b""
+            data, self._held = memoryview(self._held + data), b""
         end = len(data)
         while end - position >= frames.HEADER_SIZE:
             high, low, kind, flags, stream_id = frames.unpack_header(data, position)
@@ -224,8 +224,8 @@ class HTTP2Connection:
                 break
             else:
                 position = start + length
-                self._receive_frame(kind, flags, stream_id, data[start:position])
-        self._held = data[position:]
+                self._receive_frame(kind, flags, stream_id, bytes(data[start:position]))
+        self._held = bytes(data[position:])
 
     def _out_of_order(self, length: int) -> ConnectionFault:
         if not self._peer.received:  # section 3.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from ...core.messages import Head
@@ -48,6 +49,7 @@ class Stream:
         "chunks",
         "complete",
         "error",
+        "filled",
         "head",
         "id",
         "interim",
@@ -59,6 +61,7 @@ class Stream:
         "request_ended",
         "requires_http1",
         "send_window",
+        "sink",
         "spare",
         "unacknowledged",
         "unprocessed",
@@ -82,7 +85,9 @@ class Stream:
         self.request_ended: bool = ended
         self.waiter: Any = None
         self.is_noted: bool = False
-        self.chunks: list[bytes | bytearray | memoryview] = []
+        self.chunks: deque[bytes | bytearray | memoryview] = deque()
+        self.sink: memoryview | None = None  # the buffer of a waiting reader, and the number of bytes in it
+        self.filled: int = 0
         self.send_window: int = send_window
         self.unsent: int = unsent  # bytes of the request's body; negative: not declared
         self.without_body: bool = without_body
@@ -93,7 +98,7 @@ class Stream:
         self.largest_read: int = 0
         self.queued: int = 0
         self.unread: int = 0
-        self.wanted: int = 1  # bytes that are queued before the stream counts as progressed
+        self.wanted: int = 1  # bytes that arrive before the stream counts as progressed
         self.spare: int = SPARE
         self.interim: int = 0
         self.interim_size: int = 0
@@ -169,12 +174,12 @@ class Stream:
             message = "The response has too many frames with little data"
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, HeaderTooLarge(message))
 
-    def add(self, data: bytes | memoryview) -> None:
-        """Queue data of the body for the reader."""
+    def add(self, data: memoryview) -> None:
+        """Queue a copy of data of the body for the reader."""
         self.queued += len(data)
         chunks = self.chunks
         if len(data) >= SMALL:
-            chunks.append(data)
+            chunks.append(bytes(data))
         elif chunks and isinstance(chunks[-1], bytearray):
             chunks[-1] += data
         else:

@@ -23,7 +23,8 @@ class Exchange:
         self.sent = 0
         self.declared = 0
         self.received = b""
-        self.is_answered = False
+        self.buffer: memoryview | None = None
+        self.has_response = False
 
 
 class Conversation(RuleBasedStateMachine):
@@ -56,15 +57,26 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(each=exchanges, size=SIZES, is_declared=st.booleans())
     def respond(self, each, size, is_declared):
-        if not each.is_answered and not each.stream.error:
-            each.is_answered, each.declared = True, size
+        if not each.has_response and not each.stream.error:
+            each.has_response, each.declared = True, size
             fields = [(b"content-length", b"%d" % size)] if is_declared else []
             self.pair.peer.respond(each.stream.id, DATA[:size], fields)
             self.exchange()
 
     @rule(each=exchanges)
     def read(self, each):
-        each.received += self.pair.client.take_data(each.stream)
+        if each.buffer is not None:
+            self.read_into(each, len(each.buffer), 1)
+        else:
+            each.received += self.pair.client.take_data(each.stream)
+            self.exchange()
+
+    @rule(each=exchanges, size=st.sampled_from([1, 1000, 100_000]), wanted=st.integers(1, 100_000))
+    def read_into(self, each, size, wanted):
+        buffer = each.buffer if each.buffer is not None else memoryview(bytearray(size))
+        count = self.pair.client.take_into(each.stream, buffer, min(wanted, len(buffer)))
+        each.received += buffer[:count]
+        each.buffer = None if count else buffer
         self.exchange()
 
     @rule(each=consumes(exchanges))
@@ -95,8 +107,8 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(each=consumes(exchanges))
     def finish(self, each):
-        if each.is_answered:
-            while not each.stream.complete or each.stream.chunks:
+        if each.has_response:
+            while not each.stream.complete or each.stream.chunks or each.stream.filled:
                 self.read(each)
             assert each.received == DATA[: each.declared]
         assert self.pair.peer.bodies[each.stream.id] == DATA[: each.sent]

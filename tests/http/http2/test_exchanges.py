@@ -213,6 +213,39 @@ def test_a_stream_progresses_when_it_is_reset_before_the_wanted_bytes():
     assert isinstance(stream.error, StreamReset)
 
 
+def test_a_waiting_buffer_receives_data_until_its_reader_leaves():
+    connection = opened()
+    connection.receive(SETTINGS)
+    stream = get(connection)
+    connection.receive(head(OK, (b"content-length", b"9000")))
+    buffer = memoryview(bytearray(3000))
+    assert connection.take_into(stream, buffer, 3000) == 0
+    assert connection.receive(body(b"a" * 1000) + body(b"b" * 1000)) == []
+    assert connection.receive(body(b"c" * 1000) + body(b"d" * 1000)) == [stream]
+    assert connection.take_into(stream, buffer, 3000) == 3000
+    assert bytes(buffer) == b"a" * 1000 + b"b" * 1000 + b"c" * 1000
+    connection.receive(body(b"e" * 1000))
+    assert (bytes(buffer[:3]), connection.take_data(stream)) == (b"aaa", b"d" * 1000 + b"e" * 1000)
+    assert connection.take_into(stream, buffer, 3000) == 0
+    connection.cancel(stream)
+    connection.receive(body(b"f" * 1000))
+    assert (bytes(buffer[:3]), connection.error) == (b"aaa", None)
+
+
+def test_a_buffer_of_a_large_body_opens_the_window():
+    """The window opens when the data arrives, not when the reader wakes up."""
+    connection = opened()
+    connection.receive(SETTINGS)
+    stream = get(connection)
+    connection.receive(head())
+    buffer = memoryview(bytearray(4 * MIB))
+    assert connection.take_into(stream, buffer, 4 * MIB) == 0
+    for _ in range(63):
+        connection.receive(body(bytes(65_536)))
+    assert (stream.error, connection.receive(body(bytes(65_536)))) == (None, [stream])
+    assert connection.take_into(stream, buffer, 4 * MIB) == 4 * MIB
+
+
 def test_padding_opens_the_window_again():
     connection = opened()
     connection.receive(SETTINGS)
@@ -381,7 +414,7 @@ def test_a_cancelled_stream_is_reset_and_what_comes_of_it_is_dropped():
     pair.client.receive(on_its_way[:100_000])
     pair.client.cancel(stream)
     pair.client.cancel(stream)
-    assert stream.chunks == []
+    assert not stream.chunks
     assert [each[0] for each in frames_in(pair.client.take_output())] == [RST_STREAM]
     assert pair.client.receive(on_its_way[100_000:]) == []
     assert pair.client.error is None
