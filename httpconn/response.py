@@ -225,28 +225,11 @@ class Response(httpx.Response):
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
         """Return an iterator over the text in chunks of ``chunk_size`` characters, or as received if None."""
-        if self._given_encoding is not None:
-            return super().iter_text(_checked_size(chunk_size))
-        return self._iter_text(TextDecoder(self.headers.get("content-type")), Rechunker(chunk_size, ""))
-
-    def _iter_text(self, decoder: TextDecoder, chunks: Rechunker[str]) -> Iterator[str]:
-        for data in self.iter_bytes():
-            yield from chunks.add(decoder.decode(data))
-        yield from chunks.add(decoder.decode(b"", final=True))
-        yield from chunks.remaining()
+        return self._iter_items(TextChunks(self._text_decoder(), Rechunker(chunk_size, "")))
 
     def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
         """Do the same as :meth:`iter_text` in asyncio or trio."""
-        if self._given_encoding is not None:
-            return super().aiter_text(_checked_size(chunk_size))
-        return self._aiter_text(TextDecoder(self.headers.get("content-type")), Rechunker(chunk_size, ""))
-
-    async def _aiter_text(self, decoder: TextDecoder, chunks: Rechunker[str]) -> AsyncIterator[str]:
-        async for data in self.aiter_bytes():
-            for chunk in chunks.add(decoder.decode(data)):
-                yield chunk
-        for chunk in (*chunks.add(decoder.decode(b"", final=True)), *chunks.remaining()):
-            yield chunk
+        return self._aiter_items(TextChunks(self._text_decoder(), Rechunker(chunk_size, "")))
 
     def _begin(self, kind: type[object]) -> OpenResponse:
         """Mark the body as consumed, after the same checks and with the same exceptions as httpx."""
@@ -395,3 +378,20 @@ class Rechunker(Generic[AnyStr]):
         """Yield the incomplete last chunk, if any."""
         if self._length:
             yield self._empty.join(self._pending)
+
+
+class TextChunks:
+    """A converter of bytes into chunks of text."""
+
+    def __init__(self, decoder: TextDecoder | codecs.IncrementalDecoder, chunks: Rechunker[str]) -> None:
+        self._decoder = decoder
+        self._chunks = chunks
+
+    def add(self, chunk: bytes) -> Iterator[str]:
+        """Add bytes and yield the chunks that are complete."""
+        return self._chunks.add(self._decoder.decode(chunk))
+
+    def remaining(self) -> Iterator[str]:
+        """Yield the last chunks."""
+        yield from self._chunks.add(self._decoder.decode(b"", True))
+        yield from self._chunks.remaining()
