@@ -9,10 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from . import system
+from . import lockfile, system
 from .descriptors import OpenFile, open_file
-from .hiddennames import HiddenNames
-from .lockfile import InUse, LockFunction, unlock
+from .lockfile import InUse, unlock
 
 STALE = 3600.0
 """Seconds without a write after which a partial file counts as abandoned where the file system has no locks."""
@@ -32,44 +31,37 @@ class AbandonedFile(NamedTuple):
     length: int
 
 
-class AbandonedFiles:
-    """The partial files of earlier owners of one target."""
+def open_abandoned(path: str, confirmed: int) -> AbandonedFile | None:
+    """Open a partial file that has at least the bytes that its sidecar confirms; None if there is no such file.
 
-    def __init__(self, names: HiddenNames, locking: LockFunction) -> None:
-        self._names = names
-        self._locking = locking
-
-    def open(self, token: str, confirmed: int) -> AbandonedFile | None:
-        """Open a partial file that has at least the bytes that its sidecar confirms; None if there is no such file.
-
-        Raises:
-            InUse: the owner of the file is alive.
-        """
-        try:
-            file = open_file(self._names.part(token), system.WRITE)
-        except OSError:
-            return None
-        try:
-            exclusive, status = self._locking(file.fileno()), os.fstat(file.fileno())
-        except BaseException:
-            unlock(file)
-            raise
-        if system.is_trusted(status) and 0 < confirmed <= status.st_size:
-            return AbandonedFile(file, exclusive, status.st_size)
-        unlock(file)
+    Raises:
+        InUse: the owner of the file is alive.
+    """
+    try:
+        file = open_file(path, system.WRITE)
+    except OSError:
         return None
+    try:
+        exclusive, status = lockfile.lock(file.fileno()), os.fstat(file.fileno())
+    except BaseException:
+        unlock(file)
+        raise
+    if system.is_trusted(status) and 0 < confirmed <= status.st_size:
+        return AbandonedFile(file, exclusive, status.st_size)
+    unlock(file)
+    return None
 
-    def remove(self, token: str) -> None:
-        """Remove a partial file unless its owner may be alive. Without locks, only a stale file is removed."""
-        path = self._names.part(token)
-        with suppress(OSError, InUse):
-            file = open_file(path, system.WRITE)
-            try:
-                exclusive = self._locking(file.fileno())
-                if system.is_own(os.fstat(file.fileno())) and (exclusive or system.is_stale(path, STALE)):
-                    system.close_if_required(partial(os.unlink, path), partial(unlock, file))
-            finally:
-                unlock(file)
+
+def remove_abandoned(path: str) -> None:
+    """Remove a partial file unless its owner may be alive. Without locks, only a stale file is removed."""
+    with suppress(OSError, InUse):
+        file = open_file(path, system.WRITE)
+        try:
+            exclusive = lockfile.lock(file.fileno())
+            if system.is_own(os.fstat(file.fileno())) and (exclusive or system.is_stale(path, STALE)):
+                system.close_if_required(partial(os.unlink, path), partial(unlock, file))
+        finally:
+            unlock(file)
 
 
 def read_blocks(file: OpenFile, start: int, end: int) -> Iterator[bytes]:

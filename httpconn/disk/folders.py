@@ -8,8 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
 from weakref import ref
 
 from ..runtime.forking import in_child
@@ -49,9 +47,8 @@ class Folder:
     A flush covers every rename that was made before it started. Callers that arrive during a flush share the next one.
     """
 
-    def __init__(self, path: str, flush: Callable[[str], None] = flush_folder) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._flush = flush
         self._lock = threading.Lock()
         self._next = FolderFlush()
 
@@ -74,7 +71,7 @@ class Folder:
     def _run(self, flush: FolderFlush) -> None:
         self._next = FolderFlush()
         try:
-            self._flush(self._path)
+            flush_folder(self._path)
         except OSError as error:
             flush.errno = error.errno or errno.EIO
         flush.ended = True
@@ -111,13 +108,3 @@ def _shared(path: str) -> Folder:
         folder = Folder(path)
         _folders[path] = ref(folder)
     return folder
-
-
-class FlushFunctions(NamedTuple):
-    """Functions that flush a file and the names in a folder."""
-
-    file: Callable[[int], None] = flush_file
-    folder: Callable[[str], None] = sync_folder
-
-
-FLUSH_FUNCTIONS = FlushFunctions()

@@ -13,7 +13,6 @@ import platform
 import re
 import stat
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -51,9 +50,6 @@ _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
 
 class InUse(Exception):
     """Another live owner holds the lock."""
-
-
-LockFunction = Callable[[int], bool]  # a function that locks an open file, as :func:`lock` does
 
 
 def lock(descriptor: int) -> bool:
@@ -112,12 +108,11 @@ class LockFile:
         tokens: tokens of partial files that earlier owners have left.
     """
 
-    def __init__(self, path: str, mode: int, locking: LockFunction = lock) -> None:
+    def __init__(self, path: str, mode: int) -> None:
         self.exclusive: bool = False
         self.tokens: tuple[str, ...] = ()
         self._path = path
         self._mode = mode
-        self._locking = locking
         self._file: OpenFile | None = None
         self._is_acquiring = False
 
@@ -142,7 +137,7 @@ class LockFile:
     def _try_acquire(self) -> bool:
         """Return False if the last owner has removed the file in the meantime."""
         self._file = file = _open(self._path, self._mode)
-        self.exclusive, status = self._locking(file.fileno()), os.fstat(file.fileno())
+        self.exclusive, status = lock(file.fileno()), os.fstat(file.fileno())
         if not is_same_file(self._path, status):
             return False
         if not stat.S_ISREG(status.st_mode):
@@ -173,7 +168,7 @@ class LockFile:
         with suppress(OSError, InUse):
             if self._is_acquiring:
                 self._file = file = self._file or open_file(self._path, WRITE)
-                self._locking(file.fileno())
+                lock(file.fileno())
             if self._file is not None and self.is_held and is_same_file(self._path, os.fstat(self._file.fileno())):
                 close_if_required(partial(os.unlink, self._path), self._close)
         self._close()

@@ -9,33 +9,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageError
-from . import system
-from .abandoned import AbandonedFile, AbandonedFiles, read_blocks
+from . import lockfile, system
+from .abandoned import AbandonedFile, open_abandoned, read_blocks, remove_abandoned
 from .content import Content, Operation
 from .descriptors import OpenFile, open_file
-from .folders import FlushFunctions
 from .hiddennames import HiddenNames
-from .lockfile import LockFile, LockFunction, kernel_id, unlock
+from .lockfile import LockFile, kernel_id, unlock
 from .sidecar import Sidecar, SidecarRecord, load, save
 from .targets import Target
 
 
 class OwnFiles:
-    """The hidden files of one owner. The caller of each method holds the lock of :class:`PartFile`.
+    """The hidden files of one owner. The caller of each method holds the lock of :class:`PartFile`."""
 
-    Args:
-        target: path of the finished file.
-        locking: function that locks an open file.
-        flushing: functions that flush a file and its folder.
-    """
-
-    def __init__(self, target: Path, locking: LockFunction, flushing: FlushFunctions) -> None:
+    def __init__(self, target: Path) -> None:
         self.target: Path = target
         self.flushed: bool = True
-        self._locking = locking
-        self._flushing = flushing
         self._names: HiddenNames
-        self._abandoned: AbandonedFiles
         self._lock_file: LockFile | None = None
         self._destination: Target
         self._token = ""
@@ -59,7 +49,7 @@ class OwnFiles:
         self._may_have_sidecar = record is not None or bool(lock_file.tokens)
         for token in lock_file.tokens:
             if record is None or token not in record.tokens:
-                self._abandoned.remove(token)
+                remove_abandoned(self._names.part(token))
         self._resume(lock_file, record)
 
     def _record(self) -> SidecarRecord | None:
@@ -77,11 +67,11 @@ class OwnFiles:
         return None if smaller is None else smaller.token
 
     def _resume(self, lock_file: LockFile, record: SidecarRecord | None) -> None:
-        abandoned = None if record is None else self._abandoned.open(record.token, record.sidecar.end)
+        abandoned = None if record is None else open_abandoned(self._names.part(record.token), record.sidecar.end)
         if record is not None and abandoned is None and record.kept is not None:
-            self._abandoned.remove(record.token)
+            remove_abandoned(self._names.part(record.token))
             record = record.kept
-            abandoned = self._abandoned.open(record.token, record.sidecar.end)
+            abandoned = open_abandoned(self._names.part(record.token), record.sidecar.end)
         self._kept = None if record is None else record.kept
         if record is None or abandoned is None:
             self._begin(lock_file, None if record is None else record.token)
@@ -113,7 +103,7 @@ class OwnFiles:
             self._begin(lock_file, record.token)
         finally:
             unlock(file)
-        self._abandoned.remove(record.token)
+        remove_abandoned(self._names.part(record.token))
 
     def _begin(self, lock_file: LockFile, previous: str | None) -> None:
         """Create an empty file, and remove the previous one."""
@@ -121,7 +111,7 @@ class OwnFiles:
         self._create(lock_file, previous)
         if previous is not None:
             # In this order: after the sidecar is removed, no file names a partial file that is left.
-            self._abandoned.remove(previous)
+            remove_abandoned(self._names.part(previous))
             if self._kept is None:
                 system.remove(self._names.sidecar)
 
@@ -131,7 +121,7 @@ class OwnFiles:
         self._token = token = secrets.token_hex(8)
         lock_file.add_tokens(token, *filter(None, [previous]))
         self._content = content = Content(open_file(self._names.part(token), system.CREATE, self._mode))
-        self._locking(content.descriptor)
+        lockfile.lock(content.descriptor)
         return content
 
     def _save(self, lock_file: LockFile, sidecar: Sidecar) -> None:
@@ -151,7 +141,7 @@ class OwnFiles:
             system.rename_to_free(part, os.fspath(other_path), content.close)
             system.set_times(os.fspath(other_path), mtime)
             return True
-        installed = self._destination.install(part, content, mtime, self._flushing.file)
+        installed = self._destination.install(part, content, mtime)
         self.flushed = self.flushed and installed.flushed
         return installed.moved
 
@@ -188,7 +178,7 @@ class OwnFiles:
             self._close()
             system.remove(part)
         if remove and self._kept is not None:
-            self._abandoned.remove(self._kept.token)
+            remove_abandoned(self._names.part(self._kept.token))
         if self._may_have_sidecar:
             system.remove(self._draft(lock_file))
             record, own = load(self._names.sidecar), {self._token}

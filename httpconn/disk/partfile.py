@@ -27,12 +27,11 @@ from itertools import count
 from pathlib import Path
 
 from ..errors import StorageError
-from . import system
-from .abandoned import STALE, AbandonedFiles
+from . import folders, system
+from .abandoned import STALE, remove_abandoned
 from .content import Snapshot
-from .folders import FLUSH_FUNCTIONS, FlushFunctions
 from .hiddennames import HiddenNames
-from .lockfile import InUse, LockFile, LockFunction, Transfer, WatchedLock, lock
+from .lockfile import InUse, LockFile, Transfer, WatchedLock
 from .ownfiles import OwnFiles
 from .sidecar import Sidecar, load
 from .sweeping import sweep
@@ -64,10 +63,8 @@ class PartFile(OwnFiles):
         flushed: whether the committed file is on disk; False if the file system cannot flush.
     """
 
-    def __init__(
-        self, target: Path, *, locking: LockFunction = lock, flushing: FlushFunctions = FLUSH_FUNCTIONS
-    ) -> None:
-        super().__init__(target, locking, flushing)
+    def __init__(self, target: Path) -> None:
+        super().__init__(target)
         self.guard: threading.RLock = threading.RLock()
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -91,12 +88,11 @@ class PartFile(OwnFiles):
             with TranslatedErrors(self.target):
                 self._destination = Target(self.target)
                 self._names = HiddenNames(self._destination.path)
-                self._abandoned = AbandonedFiles(self._names, self._locking)
-                self._lock_file = LockFile(self._names.lock, self._mode, self._locking)
+                self._lock_file = LockFile(self._names.lock, self._mode)
                 try:
                     self._lock_file.acquire()
                     self._open(self._lock_file, load(self._names.sidecar))
-                    sweep(self._names, self._locking)
+                    sweep(self._names)
                 except BaseException:
                     self._release(remove=False)
                     raise
@@ -205,7 +201,7 @@ class PartFile(OwnFiles):
             self._close()
             current, record = self._record(), self._kept
             if current is None:
-                self._abandoned.remove(self._token)
+                remove_abandoned(self._names.part(self._token))
             self._resume(operation.lock_file, None if record is None else replace(record, kept=current))
             return self._saved
 
@@ -225,11 +221,11 @@ class PartFile(OwnFiles):
             content.finalize(system.permissions(self._destination.path), mtime)
             if version is not None:
                 store_version(content.descriptor, version)
-            self.flushed = content.flush(self._flushing.file)
+            self.flushed = content.flush(system.flush_file)
             self._require_owned(content)
             self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
             self._has_ended = True
-            self._flushing.folder(self._names.folder)
+            folders.sync_folder(self._names.folder)
         return path
 
     def close(self) -> None:
@@ -262,7 +258,7 @@ class PartFile(OwnFiles):
         with suppress(OSError, InUse):
             names = HiddenNames(Target(self.target).path)
             if os.path.lexists(names.lock):
-                lock_file = LockFile(names.lock, 0o600, self._locking)
+                lock_file = LockFile(names.lock, 0o600)
                 lock_file.acquire()
                 lock_file.release()
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from . import system
-from .abandoned import AbandonedFiles
+from .abandoned import remove_abandoned
 from .hiddennames import HiddenNames
-from .lockfile import InUse, LockFile, LockFunction
+from .lockfile import InUse, LockFile
 from .sidecar import load
 
 ENTRIES_PER_DOWNLOAD = 64
@@ -27,7 +27,7 @@ _NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn
 _skips: dict[str, int] = {}  # downloads into a folder that skip the search, by folder
 
 
-def sweep(own: HiddenNames, locking: LockFunction) -> None:
+def sweep(own: HiddenNames) -> None:
     """Remove partial files of dead owners from a folder.
 
     A partial file stays if a sidecar names it, because a later download resumes it. It also stays if its owner may be
@@ -50,7 +50,7 @@ def sweep(own: HiddenNames, locking: LockFunction) -> None:
         for stem, tokens in found.items():
             names = HiddenNames.from_stem(own.folder, stem)
             if not _is_resumable(names, tokens):
-                _remove_abandoned(names, tokens, locking)
+                _remove_abandoned(names, tokens)
 
 
 def _by_target(entries: Iterable[str]) -> dict[str, set[str]]:
@@ -70,17 +70,16 @@ def _is_resumable(names: HiddenNames, tokens: set[str]) -> bool:
     return record is not None and record.token in tokens and tokens <= record.tokens
 
 
-def _remove_abandoned(names: HiddenNames, tokens: set[str], locking: LockFunction) -> None:
+def _remove_abandoned(names: HiddenNames, tokens: set[str]) -> None:
     """Lock the target, and remove the files that no sidecar names."""
     with suppress(OSError, InUse):
-        lock_file = LockFile(names.lock, 0o600, locking)
+        lock_file = LockFile(names.lock, 0o600)
         try:
             lock_file.acquire()
             record = load(names.sidecar)
-            abandoned = AbandonedFiles(names, locking)
             for token in tokens:
                 if record is None or token not in record.tokens:
-                    abandoned.remove(token)
+                    remove_abandoned(names.part(token))
                     _remove(names.draft(token), lock_file)
             _remove(names.draft(None), lock_file)
             if record is not None and not any(os.path.lexists(names.part(token)) for token in record.tokens):

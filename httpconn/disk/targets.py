@@ -125,7 +125,7 @@ class Target:
         if self._in_place:
             close(open_file(self.path, system.WRITE))
 
-    def install(self, part: str, content: Content, mtime: float | None, flush: Callable[[int], None]) -> Installed:
+    def install(self, part: str, content: Content, mtime: float | None) -> Installed:
         """Put a finished partial file at the path.
 
         Args:
@@ -137,7 +137,7 @@ class Target:
         if self._replace(part, content.close):
             system.set_times(self.path, mtime)
             return Installed(moved=True, flushed=True)
-        return Installed(moved=False, flushed=self._overwrite(content.file, content.size, mtime, flush))
+        return Installed(moved=False, flushed=self._overwrite(content.file, content.size, mtime))
 
     def _replace(self, part: str, close_part: Callable[[], None]) -> bool:
         """Rename a partial file; return False if the existing file can only be overwritten in place."""
@@ -157,7 +157,7 @@ class Target:
             return False
         return True
 
-    def _overwrite(self, part: OpenFile, size: int, mtime: float | None, flush: Callable[[int], None]) -> bool:
+    def _overwrite(self, part: OpenFile, size: int, mtime: float | None) -> bool:
         """Copy ``size`` bytes of a partial file into the existing file, and flush it.
 
         Returns:
@@ -175,7 +175,7 @@ class Target:
                 offset += len(block)
             os.ftruncate(descriptor, size)
             system.set_times(descriptor, mtime)
-            return system.flush(descriptor, flush)
+            return system.flush(descriptor, system.flush_file)
         finally:
             close(file)
 

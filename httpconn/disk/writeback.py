@@ -26,8 +26,7 @@ def start_writeback(descriptor: int, start: int, end: int) -> None:
 class Writeback:
     """Early writeback of one file, which several writers extend at different offsets."""
 
-    def __init__(self, start: Callable[[int, int, int], None] = start_writeback) -> None:
-        self._start = start
+    def __init__(self) -> None:
         self._starts: dict[int, int] = {}  # maps the end of each contiguous stretch to its start
         self._has_failed = False
 
@@ -48,6 +47,6 @@ class Writeback:
         """Register a written range, which may extend a stretch."""
         start = self._starts.pop(start, start)
         if end - start >= STRETCH:
-            self._start(descriptor, start, end)
+            start_writeback(descriptor, start, end)
         else:
             self._starts[end] = start

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from httpconn.disk import folders
 from httpconn.disk.folders import Folder, FolderFlush, flush_folder
 
 
@@ -25,17 +26,22 @@ class Disk:
         raise OSError(errno.EIO, "Input/output error")
 
 
-def test_callers_before_a_flush_share_it(tmp_path: Path) -> None:
+@pytest.fixture
+def disk(monkeypatch) -> Disk:
     disk = Disk()
-    folder = Folder(str(tmp_path), disk.flush)
+    monkeypatch.setattr(folders, "flush_folder", disk.flush)
+    return disk
+
+
+def test_callers_before_a_flush_share_it(tmp_path: Path, disk: Disk) -> None:
+    folder = Folder(str(tmp_path))
     for asked in [folder.request() for _ in range(3)]:
         folder.wait(asked)
     assert disk.flushes == 1
 
 
-def test_a_running_flush_does_not_cover_a_later_rename(tmp_path: Path) -> None:
-    disk = Disk()
-    folder = Folder(str(tmp_path), disk.flush)
+def test_a_running_flush_does_not_cover_a_later_rename(tmp_path: Path, disk: Disk) -> None:
+    folder = Folder(str(tmp_path))
     asked_within: list[FolderFlush] = []
     disk.within = lambda: asked_within.append(folder.request())
     folder.wait(folder.request())
@@ -43,9 +49,8 @@ def test_a_running_flush_does_not_cover_a_later_rename(tmp_path: Path) -> None:
     assert disk.flushes == 2
 
 
-def test_a_failed_flush_is_an_error_for_all_its_callers(tmp_path: Path) -> None:
-    disk = Disk()
-    folder = Folder(str(tmp_path), disk.flush)
+def test_a_failed_flush_is_an_error_for_all_its_callers(tmp_path: Path, disk: Disk) -> None:
+    folder = Folder(str(tmp_path))
     one, other = folder.request(), folder.request()
     disk.within = disk.fail
     with pytest.raises(OSError, match="Input/output error"):
@@ -58,9 +63,8 @@ def test_a_failed_flush_is_an_error_for_all_its_callers(tmp_path: Path) -> None:
     assert caught.value.errno == errno.EIO
 
 
-def test_a_later_failed_flush_is_no_error_for_earlier_callers(tmp_path: Path) -> None:
-    disk = Disk()
-    folder = Folder(str(tmp_path), disk.flush)
+def test_a_later_failed_flush_is_no_error_for_earlier_callers(tmp_path: Path, disk: Disk) -> None:
+    folder = Folder(str(tmp_path))
     one, other = folder.request(), folder.request()
     folder.wait(one)
     disk.within = disk.fail
@@ -69,9 +73,8 @@ def test_a_later_failed_flush_is_no_error_for_earlier_callers(tmp_path: Path) ->
     folder.wait(other)
 
 
-def test_another_caller_runs_an_interrupted_flush(tmp_path: Path) -> None:
-    disk = Disk()
-    folder = Folder(str(tmp_path), disk.flush)
+def test_another_caller_runs_an_interrupted_flush(tmp_path: Path, disk: Disk) -> None:
+    folder = Folder(str(tmp_path))
     one, other = folder.request(), folder.request()
 
     def interrupt() -> None:

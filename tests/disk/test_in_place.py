@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk import targets
-from httpconn.disk.folders import FlushFunctions
+from httpconn.disk import system, targets
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.errors import DiskFull, IntegrityError, StorageError
 from httpconn.testing import response
@@ -98,14 +97,12 @@ def test_a_file_that_cannot_be_replaced_is_whole_until_the_new_content_is_verifi
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
-def test_a_file_written_in_place_is_flushed(tmp_path, irreplaceable):
+def test_a_file_written_in_place_is_flushed(tmp_path, monkeypatch, irreplaceable):
     (tmp_path / "file").write_bytes(b"old")
     irreplaceable(errno.EBUSY)
     flushed: list[int] = []
-    part = PartFile(
-        tmp_path / "file",
-        flushing=FlushFunctions(lambda number: flushed.append(os.fstat(number).st_ino), lambda _: None),
-    )
+    monkeypatch.setattr(system, "flush_file", lambda number: flushed.append(os.fstat(number).st_ino))
+    part = PartFile(tmp_path / "file")
     part.open()
     part.write([b"new"])
     part.commit()

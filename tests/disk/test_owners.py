@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from httpconn.disk import lockfile
 from httpconn.disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
 from httpconn.errors import StorageError
 from tests.http.children import exit_code_of
@@ -48,12 +49,14 @@ def other(target):
         process.kill()
 
 
-def without_locks(_descriptor: int) -> bool:
-    return False
+@pytest.fixture
+def without_locks(monkeypatch):
+    """A file system without locks."""
+    monkeypatch.setattr(lockfile, "lock", lambda _descriptor: False)
 
 
-def begun(target: Path, **options: object) -> PartFile:
-    part = PartFile(target, **options)
+def begun(target: Path) -> PartFile:
+    part = PartFile(target)
     part.open()
     return part
 
@@ -212,11 +215,11 @@ def test_a_child_does_not_keep_the_lock_of_a_dead_parent(target):
         part.discard()
 
 
-def test_without_locks_another_owners_file_is_copied_and_kept(target):
-    first = begun(target, locking=without_locks)
+def test_without_locks_another_owners_file_is_copied_and_kept(target, without_locks):
+    first = begun(target)
     first.write([b"one"])
     first.checkpoint(NOTE)
-    second = PartFile(target, locking=without_locks)
+    second = PartFile(target)
     assert second.open() == NOTE
     first.write([b"XXXX"])
     second.write([b" two"])
@@ -225,13 +228,13 @@ def test_without_locks_another_owners_file_is_copied_and_kept(target):
     assert first.commit().read_bytes() == b"oneXXXX"
 
 
-def test_without_locks_a_stale_file_is_removed(target):
-    first = begun(target, locking=without_locks)
+def test_without_locks_a_stale_file_is_removed(target, without_locks):
+    first = begun(target)
     first.write([b"one"])
     first.checkpoint(NOTE)
     [old] = parts(target)
     os.utime(old, (old.stat().st_mtime - STALE - 10,) * 2)
-    begun(target, locking=without_locks).commit()
+    begun(target).commit()
     assert not old.exists()
     with pytest.raises(StorageError):
         first.commit()

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk.folders import FLUSH_FUNCTIONS, FlushFunctions, sync_folder
+from httpconn.disk import folders, system
+from httpconn.disk.folders import sync_folder
 from httpconn.disk.partfile import PartFile, Sidecar
 from httpconn.disk.sidecar import load
 from httpconn.disk.targets import check_folder, check_target
@@ -24,8 +25,8 @@ from httpconn.errors import DiskFull, InvalidRequest, StorageError
 from tests.runtime.test_events import interrupted_at
 
 
-def begun(target: Path, *blocks: bytes, flushing: FlushFunctions = FLUSH_FUNCTIONS) -> PartFile:
-    part = PartFile(target, flushing=flushing)
+def begun(target: Path, *blocks: bytes) -> PartFile:
+    part = PartFile(target)
     part.open()
     part.write(list(blocks))
     return part
@@ -39,9 +40,9 @@ def fail(_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-def failure_of_commit(target: Path, flushing: FlushFunctions) -> StorageError:
+def failure_of_commit(target: Path) -> StorageError:
     """Return the error of a commit, and discard the partial file."""
-    part = begun(target, b"new", flushing=flushing)
+    part = begun(target, b"new")
     with pytest.raises(StorageError) as caught:
         part.commit()
     part.discard()
@@ -76,7 +77,7 @@ def test_the_target_appears_complete_and_without_hidden_files(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commit_returns(tmp_path: Path) -> None:
+def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commit_returns(tmp_path, monkeypatch):
     target = tmp_path / "file"
     target.write_bytes(b"old")
     steps: list[tuple[object, bytes]] = []
@@ -87,22 +88,25 @@ def test_a_file_is_on_disk_before_it_gets_its_name_and_its_name_before_the_commi
     def flush_folder(folder: Path) -> None:
         steps.append((folder, target.read_bytes()))
 
-    part = begun(target, flushing=FlushFunctions(flush_file, flush_folder))
+    monkeypatch.setattr(system, "flush_file", flush_file)
+    monkeypatch.setattr(folders, "sync_folder", flush_folder)
+    part = begun(target)
     part.reserve(100)
     part.write([b"whole"])
     part.commit()
     assert steps == [(5, b"old"), (str(tmp_path), b"whole")]
 
 
-def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_flushed_does_not_get_the_name(tmp_path: Path, monkeypatch) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
-    assert failure_of_commit(target, FlushFunctions(file=fail)).errno == errno.EIO
+    monkeypatch.setattr(system, "flush_file", fail)
+    assert failure_of_commit(target).errno == errno.EIO
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_flush_after_a_failed_flush_fails(tmp_path: Path) -> None:
+def test_a_flush_after_a_failed_flush_fails(tmp_path: Path, monkeypatch) -> None:
     answers = iter([OSError(errno.EIO, "broken"), None, None])
 
     def flush(_: int) -> None:
@@ -110,7 +114,8 @@ def test_a_flush_after_a_failed_flush_fails(tmp_path: Path) -> None:
         if answer is not None:
             raise answer
 
-    part = begun(tmp_path / "file", b"content", flushing=FlushFunctions(file=flush))
+    monkeypatch.setattr(system, "flush_file", flush)
+    part = begun(tmp_path / "file", b"content")
     for _ in range(2):
         with pytest.raises(StorageError):
             part.commit()
@@ -120,12 +125,13 @@ def test_a_flush_after_a_failed_flush_fails(tmp_path: Path) -> None:
     assert not (tmp_path / "file").exists()
 
 
-def test_a_folder_that_fails_to_flush_is_an_error(tmp_path: Path) -> None:
-    assert failure_of_commit(tmp_path / "file", FlushFunctions(folder=fail)).errno == errno.EIO
+def test_a_folder_that_fails_to_flush_is_an_error(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(folders, "sync_folder", fail)
+    assert failure_of_commit(tmp_path / "file").errno == errno.EIO
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_an_unopened_folder_is_an_error_that_names_the_complete_file(tmp_path: Path) -> None:
+def test_an_unopened_folder_is_an_error_that_names_the_complete_file(tmp_path: Path, monkeypatch) -> None:
     def starve(folder: Path) -> None:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
@@ -134,7 +140,8 @@ def test_an_unopened_folder_is_an_error_that_names_the_complete_file(tmp_path: P
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-    failure = failure_of_commit(tmp_path / "file", FlushFunctions(folder=starve))
+    monkeypatch.setattr(folders, "sync_folder", starve)
+    failure = failure_of_commit(tmp_path / "file")
     assert failure.errno == errno.EMFILE
     assert "complete and has its name" in str(failure)
     assert (tmp_path / "file").read_bytes() == b"new"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk import sweeping
+from httpconn.disk import lockfile, sweeping
 from httpconn.disk.partfile import STALE, PartFile, Sidecar
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +22,13 @@ def _fresh(monkeypatch):
     monkeypatch.setattr(sweeping, "_skips", {})
 
 
-def without_locks(_descriptor: int) -> bool:
-    return False
+def remove_locks(monkeypatch) -> None:
+    """Make all file systems ones without locks."""
+    monkeypatch.setattr(lockfile, "lock", lambda _descriptor: False)
 
 
-def begun(target: Path, **options: object) -> PartFile:
-    part = PartFile(target, **options)
+def begun(target: Path) -> PartFile:
+    part = PartFile(target)
     part.open()
     part.write([b"one"])
     return part
@@ -59,21 +60,23 @@ def test_resumable_files_stay(tmp_path):
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_files_of_a_live_owner_stay(tmp_path, locks):
-    options = {} if locks else {"locking": without_locks}
-    owner = begun(tmp_path / "other", **options)
-    begun(tmp_path / "file", **options).commit()
+def test_files_of_a_live_owner_stay(tmp_path, monkeypatch, locks):
+    if not locks:
+        remove_locks(monkeypatch)
+    owner = begun(tmp_path / "other")
+    begun(tmp_path / "file").commit()
     owner.write([b" two"])
     assert owner.commit().read_bytes() == b"one two"
     assert names(tmp_path) == ["file", "other"]
 
 
-def test_without_locks_age_decides(tmp_path):
+def test_without_locks_age_decides(tmp_path, monkeypatch):
+    remove_locks(monkeypatch)
     old, young = tmp_path / ORPHAN, tmp_path / ".other.0000000000000000.httpconn-part"
     for each in (old, young):
         each.touch()
     os.utime(old, (old.stat().st_mtime - STALE - 10,) * 2)
-    begun(tmp_path / "file", locking=without_locks).commit()
+    begun(tmp_path / "file").commit()
     assert names(tmp_path) == [young.name, "file"]
 
 

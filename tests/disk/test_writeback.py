@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from httpconn.disk import writeback
 from httpconn.disk.partfile import PartFile
 from httpconn.disk.writeback import STRETCH, Writeback
 
 BLOCK = STRETCH // 2
 
 
-def begun(*writes: tuple[int, int]) -> list[tuple[int, int]]:
+def begun(monkeypatch, *writes: tuple[int, int]) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
-    writeback = Writeback(lambda _, start, end: ranges.append((start, end)))
+    monkeypatch.setattr(writeback, "start_writeback", lambda _, start, end: ranges.append((start, end)))
+    written = Writeback()
     for start, size in writes:
-        writeback.add(3, start, start + size)
+        written.add(3, start, start + size)
     return ranges
 
 
@@ -35,8 +37,8 @@ def begun(*writes: tuple[int, int]) -> list[tuple[int, int]]:
     ],
     ids=["too little", "at once", "in a row", "twice", "two in turn", "a gap"],
 )
-def test_writeback_starts_for_long_stretches(writes, ranges) -> None:
-    assert begun(*writes) == ranges
+def test_writeback_starts_for_long_stretches(monkeypatch, writes, ranges) -> None:
+    assert begun(monkeypatch, *writes) == ranges
 
 
 def test_bytes_in_writeback_read_as_written(tmp_path: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
-from httpconn.disk.lockfile import lock
+from httpconn.disk import lockfile
 from httpconn.disk.partfile import InUse, PartFile, Sidecar
 from tests.torture.processes import start
 
@@ -41,7 +40,13 @@ class Writers:
     def start(self, target: Path, version: int) -> int:
         """The number of a process that writes this version, if it is not killed before."""
         chance = random.Random(self._chance.random())
-        return start(lambda: Worker(target, version, chance, lock if self.tidy else _nothing).run())
+
+        def work() -> None:
+            if not self.tidy:
+                lockfile.lock = _nothing  # in the new process only
+            Worker(target, version, chance).run()
+
+        return start(work)
 
 
 def _nothing(_descriptor: int) -> bool:
@@ -56,8 +61,8 @@ class Worker:
         chance: decides in which order, and how often it makes sure.
     """
 
-    def __init__(self, target: Path, version: int, chance: random.Random, locking: Callable[[int], bool]) -> None:
-        self._part = PartFile(target, locking=locking)
+    def __init__(self, target: Path, version: int, chance: random.Random) -> None:
+        self._part = PartFile(target)
         self._version = version
         self._content = content(version)
         self._chance = chance
