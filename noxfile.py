@@ -194,6 +194,25 @@ def integrations(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-n", "2", *checks, *session.posargs)
 
 
+@nox.session(python="3.11")
+def vllm(session: nox.Session) -> None:
+    """vLLM's own tests over the adapter of the documentation. Installs torch and 5 GB of other packages."""
+    folder, version = session.create_tmp(), "0.33.0"
+    install(session, "test")
+    session.install(
+        "torch", "torchvision", "setuptools>=77,<81", "setuptools-scm", "setuptools-rust", "wheel", "jinja2"
+    )
+    # The metadata of the source distribution names a device and its own version.
+    build = {"VLLM_TARGET_DEVICE": "empty", "VLLM_VERSION_OVERRIDE": version}
+    sdist = ["--no-deps", "--no-binary", "vllm", "--no-build-isolation", f"vllm=={version}"]
+    session.run("python", "-m", "pip", "download", "--dest", folder, *sdist, env=build)
+    requirements = f"vllm-{version}/requirements/common.txt"
+    session.run("tar", "-xzf", f"{folder}/vllm-{version}.tar.gz", "-C", folder, requirements, external=True)
+    tools = ("av", "librosa", "pytest-asyncio", "pytest-rerunfailures", "scipy", "soundfile", "tblib")
+    session.install("-r", f"{folder}/{requirements}", *tools)
+    session.run("python", "-m", "tests.integrations.vllm_tests", folder, *session.posargs)
+
+
 @nox.session
 def security(session: nox.Session) -> None:
     """What httpconn and its peers make of strangers' URLs, for the table in the documentation; Linux only."""

@@ -2,154 +2,165 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import anyio
-import httpx
+import aiohttp
 import pytest
+import requests
+from vllm import connections as of_vllm
+from vllm import envs
+from vllm.multimodal.media import MEDIA_CONNECTOR_REGISTRY
 
 import httpconn
-from docs.examples.vllm.connections import HTTPConnection, connection_for_untrusted_urls, global_http_connection
-from docs.examples.vllm.media import MediaConnector
-from tests.servers.scripted import ScriptedServer, in_turn, response
+from docs.examples.vllm import connections
+from docs.examples.vllm.connections import MIB, HTTPConnection, connection_for_untrusted_urls
+from docs.examples.vllm.media import HTTPConnMediaConnector
+from httpconn.testing import Close, ScriptedServer, Stall, chunked, in_turn, redirect, response
+
+LARGE = bytes(MIB + 1)
 
 
 class Plain:
-    """Media without a format.
-
-    Args:
-        most: limit in bytes.
-    """
-
-    def __init__(self, most: int | None = None) -> None:
-        self.most = most
+    """Media without a format."""
 
     def get_max_bytes(self) -> int | None:
-        return self.most
+        return None
 
     def load_bytes(self, data: bytes) -> bytes:
         return data
 
-    def load_base64(self, media_type: str, data: str) -> bytes:
-        return base64.b64decode(data, validate=True)
 
-    def load_file(self, filepath: Path) -> bytes:
-        return filepath.read_bytes()
-
-
-@contextmanager
-def connected(connection: HTTPConnection) -> Iterator[MediaConnector]:
-    with connection:
-        yield MediaConnector(connection)
+@pytest.fixture
+def connection() -> Iterator[HTTPConnection]:
+    with closing(HTTPConnection()) as made:
+        yield made
 
 
-def test_the_old_calls_work_sync_and_async(tmp_path: Path) -> None:
+@pytest.fixture(params=["get_bytes", "async_get_bytes"])
+def get(request: pytest.FixtureRequest, connection: HTTPConnection) -> Callable[..., bytes]:
+    def got(url: str, **options: Any) -> bytes:
+        result = getattr(connection, request.param)(url, **options)
+        return asyncio.run(result) if inspect.iscoroutine(result) else result
+
+    return got
+
+
+def test_the_old_calls_work(connection: HTTPConnection, tmp_path: Path) -> None:
     with ScriptedServer(response(headers={"Content-Type": "application/json"}, body=b"[1]")) as server:
         url = server.url
-        assert global_http_connection.get_bytes(url, timeout=5, allow_redirects=True) == b"[1]"
-        assert global_http_connection.get_text(url, timeout=5) == "[1]"
-        assert global_http_connection.get_json(url, timeout=5) == [1]
+        assert connection.get_bytes(url, timeout=5, allow_redirects=True) == b"[1]"
+        assert connection.get_text(url, timeout=5) == "[1]"
+        assert connection.get_json(url, timeout=5) == [1]
         path = tmp_path / "file"
-        assert global_http_connection.download_file(url, path, timeout=5, chunk_size=128) == path
-        with global_http_connection.get_response(url, stream=True, timeout=5, extra_headers={"X-A": "b"}) as result:
+        assert connection.download_file(url, path, timeout=5, chunk_size=128) == path
+        with connection.get_response(url, stream=True, timeout=5, extra_headers={"X-A": "b"}) as result:
             result.raise_for_status()
 
         async def main() -> None:
-            assert await global_http_connection.async_get_bytes(url, timeout=5) == b"[1]"
-            async with await global_http_connection.get_async_response(url, timeout=5) as result:
+            async with await connection.get_async_response(url, timeout=5) as result:
                 result.raise_for_status()
                 assert await result.aread() == b"[1]"
-            await global_http_connection.aclose()
+            await connection.aclose()
 
-        anyio.run(main)
-        global_http_connection.close()
-        assert server.requests[0].header("user-agent") == "vLLM/0.33.0"
-
-
-def test_the_environment_sets_the_number_of_attempts() -> None:
-    twice = HTTPConnection(environ={"VLLM_MEDIA_FETCH_MAX_RETRIES": "2"})
-    with ScriptedServer(in_turn(response(503), response(503), response(body=b"ok"))) as server, twice:
-        with pytest.raises(httpx.HTTPStatusError):
-            twice.get_bytes(server.url)
-        assert len(server.requests) == 2
+        asyncio.run(main())
+        assert server.requests[0].header("user-agent") == f"vLLM/{connections.__version__}"
 
 
-def test_a_wrong_scheme_keeps_its_error_text() -> None:
-    with pytest.raises(ValueError, match=r"^Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'https'\.$"):
-        MediaConnector().load_from_url("gopher://example.com/", Plain())
+def test_each_call_can_have_its_own_client(connection: HTTPConnection) -> None:
+    connection.reuse_client = False
+    with ScriptedServer(response(body=b"ok")) as server:
+        assert [connection.get_bytes(server.url) for _ in range(2)] == [b"ok"] * 2
+        assert server.connections == 2
 
 
-def test_redirects_are_followed_unless_the_environment_forbids() -> None:
-    script = in_turn(response(302, {"Location": "/b"}), response(body=b"media"), response(302, {"Location": "/b"}))
-    with ScriptedServer(script) as server, HTTPConnection() as connection:
-        assert MediaConnector(connection).load_from_url(server.url, Plain(), fetch_timeout=5) == b"media"
-        strict = MediaConnector(connection, environ={"VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"})
-        with pytest.raises(httpx.HTTPStatusError):
-            strict.load_from_url(server.url, Plain())
+def test_a_second_attempt_succeeds_after_a_timeout(get: Callable[..., bytes]) -> None:
+    with ScriptedServer(in_turn([Stall()], response(body=b"ok"))) as server:
+        assert get(server.url, timeout=1) == b"ok"
+
+
+def test_the_number_of_attempts_is_read_at_each_call(get: Callable[..., bytes], monkeypatch) -> None:
+    for attempts in (1, 2):
+        monkeypatch.setattr(envs, "VLLM_MEDIA_FETCH_MAX_RETRIES", attempts)
+        with ScriptedServer(response(503)) as server:
+            with pytest.raises(httpconn.StatusError):
+                get(server.url)
+            assert len(server.requests) == attempts
+
+
+@pytest.mark.parametrize("kind", [httpconn.StatusError, requests.HTTPError, aiohttp.ClientResponseError])
+def test_an_error_status_is_the_error_of_each_library(get: Callable[..., bytes], kind: type[Exception]) -> None:
+    with ScriptedServer(response(404)) as server, pytest.raises(kind) as caught:
+        get(server.url)
+    error: Any = caught.value
+    assert error.status == error.response.status_code == 404
+    assert "404" in repr(error)
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["http://127.0.0.1:1/", "http://169.254.169.254/", "http://cdn.example.com\\@10.0.0.1/", "http://other.example/"],
+    "body", [response(body=LARGE), response(headers={"Transfer-Encoding": "chunked"}) + chunked(LARGE)]
 )
-def test_untrusted_urls_reach_the_allowed_domains_only(url: str) -> None:
-    with connected(connection_for_untrusted_urls(["cdn.example.com"])) as connector:
-        with pytest.raises(ValueError, match=r".") as caught:
-            connector.load_from_url(url, Plain(), fetch_timeout=5)
-        assert isinstance(caught.value, httpconn.InvalidRequest)
+def test_the_environment_limits_the_size(get: Callable[..., bytes], monkeypatch, body: bytes) -> None:
+    monkeypatch.setattr(envs, "VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB", 1)
+    with ScriptedServer(body) as server:
+        with pytest.raises(of_vllm.MediaDownloadSizeExceededError) as caught:
+            get(server.url)
+        assert (caught.value.max_bytes, caught.value.received_bytes) == (MIB, MIB + 1)
+        with pytest.raises(of_vllm.HTTPResponseSizeExceededError, match="maximum size of 10"):
+            get(server.url, max_bytes=10)
+        monkeypatch.setattr(envs, "VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB", 0)
+        assert get(server.url) == LARGE
 
 
-def test_the_environment_can_allow_internal_addresses() -> None:
-    opened = connection_for_untrusted_urls(["127.0.0.1"], environ={"VLLM_MEDIA_EGRESS_BLOCK_PRIVATE": "0"})
-    with ScriptedServer(response(body=b"media")) as server, connected(opened) as connector:
-        assert connector.load_from_url(server.url, Plain()) == b"media"
-        with pytest.raises(httpconn.AccessDenied):
-            connector.load_from_url("http://other.example/", Plain())
+def test_the_media_of_a_request_share_a_budget(get: Callable[..., bytes], monkeypatch) -> None:
+    monkeypatch.setattr(envs, "VLLM_MAX_MEDIA_REQUEST_DOWNLOAD_SIZE_MB", 1)
+    budget = of_vllm.MediaRequestDownloadBudget()
+    with ScriptedServer(response(body=bytes(3 * MIB // 4))) as server:
+        get(server.url, request_budget=budget)
+        with pytest.raises(of_vllm.MediaRequestDownloadSizeExceededError, match="VLLM_MAX_MEDIA_REQUEST_DOWNLOAD"):
+            get(server.url, request_budget=budget)
+        assert budget.used == 3 * MIB // 4
+        monkeypatch.setattr(envs, "VLLM_MAX_MEDIA_REQUEST_DOWNLOAD_SIZE_MB", 0)
+        get(server.url, request_budget=budget)
 
 
-@pytest.mark.parametrize(("most", "limit"), [("1", None), ("0", 100), ("256", 100)])
-def test_the_environment_and_the_media_limit_the_size(most: str, limit: int | None) -> None:
-    bounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": most})
-    large = pytest.raises(ValueError, match="are allowed")
-    with ScriptedServer(response(body=bytes(1024 * 1024 + 1))) as server, connected(bounded) as connector, large:
-        connector.load_from_url(server.url, Plain(limit))
+def test_the_bytes_of_failed_attempts_count(get: Callable[..., bytes], monkeypatch) -> None:
+    monkeypatch.setattr(envs, "VLLM_MAX_MEDIA_REQUEST_DOWNLOAD_SIZE_MB", 1)
+    part = [response(headers={"Content-Length": str(MIB)}), bytes(MIB // 2), Close()]
+    too_large = pytest.raises(of_vllm.MediaRequestDownloadSizeExceededError)
+    with ScriptedServer(in_turn(part, response(body=bytes(MIB)))) as server, too_large:
+        get(server.url, request_budget=of_vllm.MediaRequestDownloadBudget())
 
 
-def test_media_without_a_limit_can_have_any_size() -> None:
-    unbounded = HTTPConnection(environ={"VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB": "0"})
-    with ScriptedServer(response(body=bytes(100))) as server, connected(unbounded) as connector:
-        assert connector.load_from_url(server.url, Plain()) == bytes(100)
+class TestMediaConnector:
+    def load(self, url: str, **options: Any) -> bytes:
+        return MEDIA_CONNECTOR_REGISTRY.load("httpconn", **options).load_from_url(url, Plain(), fetch_timeout=5)
 
+    @pytest.mark.parametrize(
+        "url",
+        ["http://127.0.0.1:1/", "http://169.254.169.254/", "http://cdn.example.com\\@10.0.0.1/", "http://[::1]/"],
+    )
+    def test_untrusted_urls_do_not_reach_internal_addresses(self, url: str) -> None:
+        with pytest.raises(httpconn.InvalidRequest):
+            self.load(url)
 
-@pytest.mark.parametrize("head", ["image/png;base64", "image/png;charset=utf-8;base64"])
-def test_a_data_url_can_have_parameters(head: str) -> None:
-    assert MediaConnector().load_from_url(f"data:{head},aGk=", Plain()) == b"hi"
+    def test_the_allowed_domains_apply(self) -> None:
+        with pytest.raises(httpconn.AccessDenied, match="not allowed"):
+            self.load("http://other.example/", allowed_media_domains=["cdn.example.com"])
 
+    def test_connectors_share_their_connections(self) -> None:
+        made = [HTTPConnMediaConnector(allowed_media_domains=["a.example"]).connection for _ in range(2)]
+        assert made[0] is made[1] is connection_for_untrusted_urls(["a.example"])
 
-def test_a_data_url_without_data_is_an_error() -> None:
-    with pytest.raises(ValueError, match="missing ',' separator"):
-        MediaConnector().load_from_url("data:image/png;base64", Plain())
+    def test_a_connection_of_its_own_can_reach_internal_media(self, connection: HTTPConnection) -> None:
+        with ScriptedServer(in_turn(redirect("/b"), response(body=b"media"))) as server:
+            assert self.load(server.url, connection=connection) == b"media"
 
-
-def test_data_and_files_need_no_network(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"file")
-    connector = MediaConnector(allowed_local_media_path=str(tmp_path))
-
-    async def main() -> list[bytes]:
-        urls = ["data:image/png;base64,aGk=", (tmp_path / "a").as_uri()]
-        return [await connector.load_from_url_async(url, Plain()) for url in urls]
-
-    assert anyio.run(main) == [b"hi", b"file"]
-    with pytest.raises(ValueError, match="must be a subpath"):
-        connector.load_from_url(f"{tmp_path.as_uri()}/../b", Plain())
-
-
-def test_the_media_of_a_request_share_a_budget() -> None:
-    with ScriptedServer(response(body=bytes(100))) as server, connected(HTTPConnection()) as connector:
-        budget = httpconn.ByteBudget(150)
-        connector.load_from_url(server.url, Plain(), budget=budget)
-        with pytest.raises(httpconn.LimitExceeded):
-            connector.load_from_url(server.url, Plain(), budget=budget)
+    def test_the_environment_can_forbid_redirects(self, connection: HTTPConnection, monkeypatch) -> None:
+        monkeypatch.setattr(envs, "VLLM_MEDIA_URL_ALLOW_REDIRECTS", False)
+        with ScriptedServer(redirect("/b")) as server, pytest.raises(requests.HTTPError):
+            self.load(server.url, connection=connection)
