@@ -13,7 +13,7 @@ from ..core.segments import merged
 from ..core.urls import VettedURL
 from ..disk.partfile import PartFile, Sidecar, Transfer
 from ..disk.versions import FileVersion
-from ..errors import IntegrityError, StorageError
+from ..errors import DiskFull, IntegrityError, StorageError
 
 READ_SIZE = 16 * 1024 * 1024  # bytes of an existing file to read per call in a worker thread
 
@@ -178,13 +178,13 @@ class PartialDownload:
         self.size = self.resumed = self._sources = self.hashed = 0
         self.later_ranges = ()
         self.total = self._validator = self._media_type = self._hash = None
+        self.digest, self.unchecked = self._expected, ()
         self._is_encoded = False
         self.pending = list
 
     def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool, media_type: str | None) -> None:
         """Prepare to receive the whole file from its beginning on, after a restart."""
         with self._guard:
-            self.digest = self._expected
             self.total, self._is_encoded, self._media_type = total, is_encoded, media_type
             self._validator = None if is_encoded else validator
             self._sources, self.may_go_back = 1, True
@@ -207,7 +207,12 @@ class PartialDownload:
     def _reserve(self, total: int | None) -> None:
         """Reserve disk space. A small file is written at once, which finds a full disk as early."""
         if total is not None and total > CHUNK:
-            self._part.reserve(total)
+            try:
+                self._part.reserve(total)
+            except DiskFull as error:
+                if self._part.kept is not None:
+                    error.add_note("The disk also holds bytes of an earlier download; resume=False removes them first")
+                raise
 
     def end(self) -> None:
         """Set the size of the file to the received bytes if no response has declared it."""

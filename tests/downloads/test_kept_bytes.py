@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import errno
 import hashlib
+import os
 
 import pytest
 
@@ -74,6 +77,43 @@ def test_within_one_call_an_attempt_returns_to_the_earlier_bytes(face, connect, 
     result = face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "model.bin")
     assert [request.header("Range") for request in server.requests] == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
     assert result.path.read_bytes() == BODY
+
+
+def test_the_digest_of_a_broken_replacement_is_not_that_of_the_earlier_bytes(run, scripted, face, connect, tmp_path):
+    announced = base64.b64encode(hashlib.sha256(OTHER).digest()).decode("ascii")
+    fields = {"Repr-Digest": f"sha-256=:{announced}:", "ETag": '"v2"'}
+    replacement = instead(response(200, fields, OTHER)[:-10], Close())
+    served = Served(BODY, faults=[cut(HALF), replacement, lambda *_: [response(200, {"ETag": '"v1"'}, BODY)]])
+    server = scripted(served)
+    result = face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "model.bin")
+    assert (result.path.read_bytes(), result.digest) == (BODY, None)
+    assert len(server.requests) == 4
+    assert server.requests[-1].header("Range") == f"bytes={HALF}-"
+    assert left(tmp_path) == []
+
+
+def test_segments_of_the_earlier_version_are_continued(face, connect, scripted, tmp_path):
+    big = pattern(4_000_000)
+    served = {'"v1"': Served(big), '"v2"': Served(big[::-1], etag='"v2"')}
+    current, budget, connection = ['"v1"'], ByteBudget(20_000_000), connect(retries=0)
+    limits = {'"v1"': 400_000, '"v2"': 100_000}
+
+    def answer(request):
+        found = served[current[0]]
+        return found(request) if current[0] not in limits else cut(limits[current[0]])(found, request)
+
+    server = scripted(answer)
+    for version in ('"v1"', '"v2"'):
+        current[0] = version
+        with pytest.raises(httpconn.HTTPConnError):
+            face.call(connection, "download", server.url, tmp_path / "model.bin", segments=3, budget=budget)
+    limits.clear()
+    current[0], before = '"v1"', budget.used
+    result = face.call(connection, "download", server.url, tmp_path / "model.bin", segments=3, budget=budget)
+    assert result.path.read_bytes() == big
+    assert budget.used - before == len(big) - result.resumed
+    assert result.resumed >= 400_000
+    assert left(tmp_path) == []
 
 
 def test_a_server_that_alternates_between_versions_costs_few_requests(face, connect, scripted, tmp_path):
@@ -151,3 +191,18 @@ def test_a_suspicious_body_is_an_error_that_describes_it(run, scripted, tmp_path
     assert f"{SIZE} bytes of the type application/octet-stream was requested" in error.message
     assert run(server.url).resumed == HALF
     assert (tmp_path / "model.bin").read_bytes() == BODY
+
+
+def test_a_full_disk_names_the_kept_bytes(run, scripted, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    served = Served(BODY, faults=[cut(HALF), instead(response(200, {"ETag": '"v2"'}, OTHER + OTHER))])
+    server = scripted(served)
+    fail(run, server.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        error = fail(run, server.url, httpconn.DiskFull)
+    assert "resume=False" in error.__notes__[0]
+    assert run(server.url).resumed == HALF
+    assert left(tmp_path) == []
