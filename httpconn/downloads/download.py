@@ -153,7 +153,7 @@ class _Download:
             if existing is not None and existing.is_current(response.head):
                 return await self._unmodified(response, existing)
             if 200 <= response.head.status < 300:
-                require_type(self._state.options, response)
+                require_type(self._state.options.expect_type, response)
                 kept = await choose_name(self._state, response, self._spec.url)
                 if kept is not None:
                     return await self._unmodified(response, kept)
@@ -178,6 +178,8 @@ class _Download:
             return await self._request_again(response, f"the status is {head.status}")
         requested, name = self._range_fields, self._state.target.name
         facts = range_head(response, range_requested=bool(requested), if_range=len(requested) > 1, name=name)
+        if facts.is_page and self._existing is not None and not self._partial.received and head.status == 200:
+            raise UnexpectedContent('An HTML page arrived. The existing file is kept; existing="replace" replaces it')
         decision = ranges.decide(self._partial.held, facts)
         size = self._state.options.size
         if isinstance(decision, ranges.Continue | ranges.Restart):
@@ -189,6 +191,7 @@ class _Download:
                 self._whole_only = False
                 await self._writer.write_whole(response, size)
             case ranges.GoBack():
+                self._whole_only = False
                 await self._port.blocking(self._partial.go_back)
                 return await self._request_again(response, "the server has the version of earlier bytes again")
             case ranges.Complete():
@@ -216,7 +219,7 @@ class _Download:
     async def _verify(self, response: OpenResponse) -> Downloaded | None:
         """Verify the complete file and commit it. If bytes of several responses do not match, download it once more."""
         await self._hash_all()
-        error = self._partial.digest_error()
+        error = self._partial.integrity_error()
         if error is None:
             return await self._commit(response)
         is_final = self._has_restarted or not self._partial.has_several_sources

@@ -17,7 +17,7 @@ def hub_file_of(response: OpenResponse) -> HubFile:
     return hub_file([head.field for head in heads], encoded=response.body.is_encoded)
 
 
-def require_type(options: DownloadOptions, response: OpenResponse) -> None:
+def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
     """Check the media type of a successful response.
 
     Raises:
@@ -25,7 +25,7 @@ def require_type(options: DownloadOptions, response: OpenResponse) -> None:
     """
     content_type = response.head.field("content-type")
     if mediatypes.media_type(content_type) != _PARTS:
-        mediatypes.require(content_type, options.expect_type)
+        mediatypes.require(content_type, expected)
 
 
 def require_size(options: DownloadOptions, response: OpenResponse, facts: ranges.RangeResponse) -> int | None:

@@ -38,6 +38,6 @@ async def choose_name(state: DownloadState, response: OpenResponse, url: VettedU
     state.name = safe_name(response.head.field("content-disposition"), url)
     state.target = state.target.with_name(state.name)
     kept = await state.port.blocking(look_at, state.target) if state.options.existing == "skip" else None
-    if kept is None:
+    if kept is None or state.options.size not in (None, kept.size):
         await state.port.blocking(require_free, state.target)
     return kept

@@ -274,8 +274,10 @@ class PartialDownload:
         self._hash.update(data)
         self.hashed += len(data)
 
-    def digest_error(self) -> IntegrityError | None:
-        """Return the error of a complete file whose digest does not match; None if it matches."""
+    def integrity_error(self) -> IntegrityError | None:
+        """Return the error of a complete file whose size or digest does not match; None if both match."""
+        if self._size not in (None, self.size):
+            return IntegrityError(f"The file has {self.size} bytes, but the caller expects {self._size}")
         if self.digest is None:
             return None
         actual = f"{self.digest.algorithm}:{(self._hash or hasher(self.digest.algorithm, self.size)).hexdigest()}"

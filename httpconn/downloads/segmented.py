@@ -33,6 +33,7 @@ from ..exchange.responseheads import keep_own_format, range_head, validator_of
 from ..progress import Meter
 from ..runtime.port import Event, Port, Repeated, WorkerGroup
 from .downloadstate import DownloadState
+from .expectations import require_type
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
@@ -87,6 +88,7 @@ class SegmentedTransfer:
         self._partial = state.partial
         self._spec = spec
         self._name = state.target.name
+        self._expect_type = state.options.expect_type
         self._response = response
         self._body = body
         self._meter = meter
@@ -242,6 +244,7 @@ class SegmentedTransfer:
 
     async def _receive_segment(self, port: Port, request: _SegmentRequest, response: OpenResponse) -> None:
         keep_own_format(response, self._name)
+        require_type(self._expect_type, response)
         request.require_range(response)
         response.body.begin()
         segment = request.segment

@@ -17,7 +17,8 @@ class Progress:
         received: bytes of the file received so far; 0 for a request body.
         total: size of the file or the body in bytes, or None if it is not known.
         speed: bytes per second since the start of the attempt.
-        attempt: number of the attempt, from 1. For a request body, redirects that repeat it also count.
+        attempt: number of the attempt, from 1; 0 before the first one. For a request body, redirects that repeat it
+            also count.
         done: whether the file is complete, or the whole body was sent.
         url: the URL, redacted.
         path: path of the target. For a request body, the name of the sent file, or the path of the URL.

@@ -97,6 +97,27 @@ class TestType:
         result = face.call(connection, "download", server.url, tmp_path / "file", expect_type="application/*")
         assert (result.attempts, result.size) == (2, SIZE)
 
+    def test_a_page_does_not_replace_a_refreshed_file(self, face, connect, scripted, tmp_path):
+        page = response(200, {"Content-Type": "text/html", "ETag": '"p"'}, b"<html>")
+        server = scripted(Served(BODY, faults=[lambda served, request: served.answer(request), instead(page)]))
+        options = {"existing": "refresh", "retries": 0}
+        face.call(connect(), "download", server.url, tmp_path / "model.bin", **options)
+        with pytest.raises(httpconn.UnexpectedContent, match="existing file is kept"):
+            face.call(connect(), "download", server.url, tmp_path / "model.bin", **options)
+        assert (tmp_path / "model.bin").read_bytes() == BODY
+        assert face.call(connect(), "download", server.url, tmp_path / "model.bin", **options).unmodified
+
+    def test_each_connection_checks_the_type(self, face, connect, scripted, tmp_path):
+        def page(served, request):
+            return [served.part(served.first(request), **{"Content-Type": "text/html"})]
+
+        served = Served(BODY * 6, headers={"Content-Type": "application/zip"}, faults=[cut(SIZE), page])
+        server = scripted(served)
+        options = {"segments": 2, "expect_type": "application/*", "retries": RetryPolicy(backoff=0)}
+        result = face.call(connect(), "download", server.url, tmp_path / "file", **options)
+        assert len(server.requests) > 2
+        assert result.path.read_bytes() == BODY * 6
+
     def test_an_error_status_is_that_error(self, run, scripted):
         server = scripted(lambda _: [response(404, {"Content-Type": "text/html"}, b"no")])
         with pytest.raises(httpconn.StatusError):
