@@ -10,7 +10,10 @@ from pathlib import Path
 
 from ..core.items import Item
 from ..core.urls import redact, vet
-from ..disk.knownfiles import KnownFiles
+from ..disk.hiddennames import HiddenNames
+from ..disk.knownfiles import NAME, KnownFiles
+from ..disk.lockfile import lock
+from ..disk.sweeping import sweep
 from ..disk.system import TranslatedErrors
 from ..disk.targets import checked_path
 from ..errors import InvalidRequest, InvalidURL
@@ -58,9 +61,10 @@ class Collection:
             os.makedirs(self.folder, exist_ok=True)
         self._known = known = KnownFiles(str(self.folder))
         found = {index: file for index, item in enumerate(self.items) if (file := self._verified(known, index, item))}
-        for parent in {os.path.dirname(str(item.path)) for index, item in enumerate(self.items) if index not in found}:
+        for parent in {os.path.dirname(str(item.path)) for item in self.items}:
             with suppress(OSError):  # the download reports it
                 os.makedirs(parent, exist_ok=True)
+            sweep(HiddenNames(os.path.join(parent, NAME)), lock)  # files of killed processes
         return found
 
     def _verified(self, known: KnownFiles, index: int, item: Item) -> Downloaded | None:

@@ -52,11 +52,11 @@ class CollectionMeter:
             self._report(url)
 
     def _count(self, path: Path, held: int, total: int | None, *, fresh: bool) -> None:
-        """Set the bytes and the size of a file. Bytes that it had before its first event do not count for the speed."""
+        """Set the bytes and the size of a file. Only fresh bytes count for the speed: those received by this call."""
         gained = held - self._held.get(path, 0)
         self._held[path] = held
         self._sum += gained
-        self._fresh += gained if fresh else 0
+        self._fresh += max(gained, 0) if fresh else 0
         if total is not None and path in self._sizes:
             known = self._sizes[path]
             self._unknown -= known is None
@@ -68,7 +68,7 @@ class CollectionMeter:
         if now < self._next_event and not ended:
             return
         self._next_event = now + EVENT_INTERVAL
-        speed = max(self._fresh, 0) / max(now - self._started_at, 1e-9)
+        speed = self._fresh / max(now - self._started_at, 1e-9)
         total = None if self._unknown else self._total
         done, failed = ended and not self._failed, ended and self._failed > 0
         files = self._files, len(self._sizes)

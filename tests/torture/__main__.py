@@ -5,7 +5,8 @@
 In each round processes come one after the other, or two at a time, for a file that changes now and then; each is
 killed. In most rounds they write it themselves; in the others they download it, on several connections, from a server
 that breaks off. Whatever stands under the target's name must always be a whole version of it, whatever is said to be on
-disk must be there, and the last process, which is let alone, must finish the file and leave nothing else behind.
+disk must be there, and the last process, which is let alone, must finish the file and leave nothing else behind. Every
+fourth round is one of a collection of files; see :mod:`tests.torture.collections`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Protocol
 
 from httpconn.disk.hiddennames import HiddenNames
 from httpconn.disk.sidecar import load
+from tests.torture.collections import Collection
 from tests.torture.downloads import Downloads
 from tests.torture.processes import finished_well
 from tests.torture.storm import FACES, run
@@ -95,8 +97,10 @@ def is_finished(target: Path, version: int, workers: Workers) -> bool:
 
 
 def makes_round(folder: Path, seed: int) -> bool:
-    """Every fourth round downloads; a third of the others has no locks."""
+    """Every fourth round downloads a file, and the next one a collection; a third of the others has no locks."""
     chance, target = random.Random(seed), folder / "file"
+    if seed % 4 == 1:
+        return Collection(folder, chance).survives()
     if seed % 4 == 0:
         with Downloads(chance) as downloads:
             return survives(target, chance, downloads)

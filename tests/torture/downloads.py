@@ -82,10 +82,10 @@ class Downloads:
             return [response(503)]
         end = self._chance.choice([Close(), Reset()])
         steps = cut(self._chance.randrange(SIZE), end)(served, request) if chance < 0.4 else served.answer(request)
-        return [part for step in steps for part in _paced(step)]
+        return [part for step in steps for part in paced(step)]
 
 
-def _paced(step: Step) -> Sequence[Step]:
+def paced(step: Step) -> Sequence[Step]:
     """In pieces, so that others can join."""
     if not isinstance(step, bytes):
         return [step]
