@@ -12,7 +12,6 @@ from ..core.items import Item
 from ..core.urls import redact, vet
 from ..disk.hiddennames import HiddenNames
 from ..disk.knownfiles import NAME, KnownFiles
-from ..disk.lockfile import lock
 from ..disk.sweeping import sweep
 from ..disk.system import TranslatedErrors
 from ..disk.targets import checked_path
@@ -64,7 +63,7 @@ class Collection:
         for parent in {os.path.dirname(str(item.path)) for item in self.items}:
             with suppress(OSError):  # the download reports it
                 os.makedirs(parent, exist_ok=True)
-            sweep(HiddenNames(os.path.join(parent, NAME)), lock)  # files of killed processes
+            sweep(HiddenNames(os.path.join(parent, NAME)))  # files of killed processes
         return found
 
     def _verified(self, known: KnownFiles, index: int, item: Item) -> Downloaded | None:

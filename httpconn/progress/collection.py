@@ -28,6 +28,7 @@ class CollectionMeter:
         self._unknown = sum(size is None for size in sizes.values())
         self._total = sum(size or 0 for size in sizes.values())
         self._held: dict[Path, int] = {}
+        self._started: set[Path] = set()
         self._sum = self._fresh = self._files = self._failed = 0
         self._clock = clock
         self._started_at = self._next_event = clock()
@@ -36,17 +37,18 @@ class CollectionMeter:
     def __call__(self, event: Progress) -> None:
         """Count the progress of a file."""
         with self._lock:
-            if not event.failed:
-                self._count(
-                    event.path, event.received, event.total, fresh=event.path in self._held and not event.verifying
-                )
-                self._report(event.url)
+            if event.failed:
+                return
+            self._count(event.path, event.received, event.total, fresh=event.path in self._started)
+            if not event.verifying:
+                self._started.add(event.path)
+            self._report(event.url)
 
     def end(self, path: Path, size: int | None, url: str) -> None:
         """Count a file that has ended: its size, or None if it failed."""
         with self._lock:
             held = self._held.get(path, 0) if size is None else size
-            self._count(path, held, held, fresh=path in self._held)
+            self._count(path, held, held, fresh=path in self._started)
             self._files += 1
             self._failed += size is None
             self._report(url)
