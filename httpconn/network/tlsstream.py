@@ -188,6 +188,6 @@ def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
         return TLSFailed(f"{host} ended the connection during the TLS handshake")
     kind = TLSFailed if isinstance(error, ssl.SSLError) else ConnectFailed
     failed = kind(f"The TLS handshake with {host} failed: {error}")
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _UNKNOWN_AUTHORITY:
+    if getattr(error, "verify_code", None) in _UNKNOWN_AUTHORITY:  # an error of a pin has no code
         failed.advise(_AUTHORITY_ADVICE)
     return failed
