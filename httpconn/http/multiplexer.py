@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar
 
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
@@ -137,7 +138,7 @@ class Multiplexer:
         if self._is_torn and self.error is None:
             self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
         if self.error is not None:
-            raise type(self.error)(self.error.message)
+            raise copy(self.error)
 
     def leave(self, stream: Stream) -> None:
         """Give a stream up. A finalizer may do that at any moment, also while this thread changes the state."""

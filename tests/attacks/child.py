@@ -34,12 +34,17 @@ def fetch(face: Face, connection: httpconn.HTTPConnection, url: str) -> dict[str
 
 def main(name: str, origin: str, proxy: str, authority: str, *paths: str) -> None:
     with open_face(name) as face:
-        options = {"proxy": proxy or None, "verify": authority or True}
-        connection = httpconn.HTTPConnection(retries=0, limits=LIMITS, **options)
-        face.get_bytes(connection, origin + "/warm")
+        options = {"proxy": proxy or None, "verify": authority or True, "http2": True, "limits": LIMITS}
+
+        def fetched(path: str) -> dict[str, Any]:
+            connection = httpconn.HTTPConnection(retries=0, **options)
+            result = fetch(face, connection, origin + path)
+            face.close(connection)
+            return result
+
+        fetched("/warm")
         before = peak()
-        print(json.dumps({path: fetch(face, connection, origin + path) for path in paths} | {"all": peak() - before}))
-        face.close(connection)
+        print(json.dumps({path: fetched(path) for path in paths} | {"all": peak() - before}))
 
 
 if __name__ == "__main__":

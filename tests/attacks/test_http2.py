@@ -105,7 +105,7 @@ TINY_DATA = frames.DataFrame(1, b"x").serialize()
 FLOODS = {
     "continuations": (begun(), continued(literal(SERVER, b"x")) * 100),
     "empty continuations": (begun(), continued(b"") * 100),
-    "interim answers": (b"", headers(literal(STATUS, b"103")) * 100),
+    "interim responses": (b"", headers(literal(STATUS, b"103")) * 100),
     "pings": (b"", frames.PingFrame(0, b"12345678").serialize() * 100),
     "settings": (b"", frames.SettingsFrame(0).serialize() * 100),
     "windows": (b"", frames.WindowUpdateFrame(1, 1).serialize() * 100),

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from ...errors import HTTPConnError, ProtocolError
 
-__all__ = ["ConnectionFault", "ErrorCode", "StreamFault", "copy_of", "name_of"]
+__all__ = ["ConnectionFault", "ErrorCode", "StreamFault", "name_of"]
 
 
 class ErrorCode(IntEnum):
@@ -34,11 +34,6 @@ _NAMES = {code.value: code.name for code in ErrorCode}
 def name_of(code: int) -> str:
     """Return the name of an error code, or its number in hexadecimal if RFC 9113 has no name for it."""
     return _NAMES.get(code, f"0x{code:x}")
-
-
-def copy_of(error: HTTPConnError) -> HTTPConnError:
-    """Return a copy of an error. Each caller of a connection raises its own copy with its own traceback."""
-    return type(error)(error.message, retryable=error.retryable)
 
 
 class _Fault(Exception):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from ...errors import HTTPConnError, ReadFailed
 from . import frames
-from .faults import ConnectionFault, ErrorCode, StreamFault, copy_of
+from .faults import ConnectionFault, ErrorCode, StreamFault
 from .streams import Stream
 
 __all__ = ["OpenStreams"]
@@ -116,13 +117,13 @@ class OpenStreams:
         self.note(stream)
 
     def end_all(self, error: HTTPConnError) -> None:
-        """Close all streams. Each incomplete response gets a copy of the error."""
+        """Close all streams. Each incomplete response gets a copy of the error, which its caller raises."""
         for stream in [*self.by_id.values()]:
             if stream.complete:
                 self.forget(stream)
                 self.note(stream)
             else:
-                self.end_with_error(stream, copy_of(error))
+                self.end_with_error(stream, copy(error))
 
     # Floods.
 
