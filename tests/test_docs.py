@@ -89,6 +89,14 @@ def refused() -> bytes:
     return response(403, {"Content-Type": "application/xml"}, b"<Error><Message>Request has expired</Message></Error>")
 
 
+def receive_order(request: Received) -> bytes:
+    seen = {"method": request.method, "type": request.header("content-type"), "bytes": len(request.body)}
+    return response(headers={"Content-Type": "application/json"}, body=json.dumps(seen).encode())
+
+
+EVENTS = b'event: price\ndata: {"apple": 1.3}\n\n: a comment\ndata: bye\n\n'
+
+
 @cache
 def books() -> bytes:
     packed = io.BytesIO()
@@ -131,6 +139,11 @@ def site() -> Script:
         "/later": response(429, {"Retry-After": "3600"}),
         "/stalled": Stall(),
         "/headers": echo,
+        "/orders": receive_order,
+        "/busy-orders": in_turn(response(503), response(503), response()),
+        "/stream": [response(), Stall()],
+        "/prices.jsonl": response(body=b'{"fruit": "apple", "price": 1.2}\n{"fruit": "pear", "price": 2.5}\n'),
+        "/events": response(headers={"Content-Type": "text/event-stream"}, body=EVENTS),
     }
 
 

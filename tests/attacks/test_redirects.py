@@ -8,6 +8,7 @@ import httpconn
 from tests.http.frames import LOCATION, STATUS, headers, http2_peer, literal
 from tests.servers.scripted import Forever, in_turn, response
 
+INTERNAL_DENIED = httpconn.AccessPolicy.anywhere(denied_networks=["10.0.0.0/8"], trusted_proxy=True)
 STRANGERS = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], trusted_proxy=True)
 INSIDE = "//10.0.0.1/?token=secret"
 
@@ -55,6 +56,24 @@ def test_a_hop_inside_is_refused_with_nothing_dialled(aim, outcome, dials):
     assert_refused(outcome(target.connection, target.url_for("/a")), target.url_for("/b"))
     assert len(target.server.requests) == 2
     assert set(dials) == {("127.0.0.1", target.server.port)}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", [INSIDE, "http://[::ffff:10.0.0.1]/", "//0x0a000001/"])
+def test_a_redirected_post_reaches_nothing_inside(face, aim, dials, status, location):
+    target = aim(response(status, {"Location": location}), access=INTERNAL_DENIED)
+    with pytest.raises((httpconn.AccessDenied, httpconn.RedirectRefused)):
+        face.request(target.connection, "POST", target.url_for("/a"), content=b"body")
+    assert [each.method for each in target.server.requests] == ["POST"]
+    assert set(dials) == {("127.0.0.1", target.server.port)}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+def test_a_stranger_gets_no_other_method(face, aim, dials, method):
+    target = aim(response(body=b"ok"), access=STRANGERS)
+    with pytest.raises(httpconn.AccessDenied, match="Only GET and HEAD"):
+        face.request(target.connection, method, target.url_for("/a"))
+    assert dials == []
 
 
 def test_so_it_is_on_http2(face, connect, certificates, outcome, dials):

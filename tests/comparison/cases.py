@@ -23,6 +23,7 @@ class Case(NamedTuple):
 
     url: str
     lookups: tuple[tuple[str, ...], ...] = ((PUBLIC,),)
+    method: str = "GET"
 
 
 def _location(text: str) -> str:
@@ -47,6 +48,7 @@ FORBIDDEN: dict[str, list[Case]] = {
         Case("http://start.example/inside"),
     ],
 }
+FORBIDDEN["redirect of a POST"] = [case._replace(method="POST") for case in FORBIDDEN["redirect"]]
 
 
 def _is_plain(url: str) -> bool:

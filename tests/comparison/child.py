@@ -24,7 +24,7 @@ def attempt(fetch: Fetch, internet: Internet, case: dict[str, Any]) -> dict[str,
     before, begun = peak(), time.perf_counter()
     with internet.case(case["lookups"]):
         try:
-            result = f"{len(fetch(case['url']))} bytes"
+            result = f"{len(fetch(case['url'], case['method']))} bytes"
         except Exception as error:  # noqa: BLE001 - whatever a library raises
             result = type(error).__name__
     seconds = time.perf_counter() - begun

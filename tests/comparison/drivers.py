@@ -1,4 +1,4 @@
-"""One GET by each library, as its own documentation has it for URLs of strangers; imported where it is installed."""
+"""One request by each library, as its own documentation has it for untrusted URLs; imported where it is installed."""
 
 from __future__ import annotations
 
@@ -6,38 +6,48 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-Fetch = Callable[[str], bytes]
+Fetch = Callable[[str, str], bytes]
+"""Takes a URL and a method. A library that only sends GET raises NotImplementedError for another one."""
+
+
+def _get_only(method: str) -> None:
+    if method != "GET":
+        raise NotImplementedError(method)
 
 
 def httpconn(timeout: float) -> Fetch:
     from httpconn import AccessPolicy, HTTPConnection
 
     connection = HTTPConnection(access=AccessPolicy.public_internet(), retries=0, timeout=timeout)
-    return connection.get_bytes
+
+    def fetch(url: str, method: str) -> bytes:
+        return connection.get_bytes(url) if method == "GET" else connection.request(method, url, content=b"x").content
+
+    return fetch
 
 
 def advocate(timeout: float) -> Fetch:
     import advocate
 
-    return lambda url: advocate.get(url, timeout=timeout).content
+    return lambda url, method: advocate.request(method, url, timeout=timeout).content
 
 
 def drawbridge(timeout: float) -> Fetch:
     from drawbridge import Policy, SyncClient
 
     client = SyncClient(Policy(timeout=timeout))
-    return lambda url: client.get(url).content
+    return lambda url, method: client.request(method, url).content
 
 
 def httpx_secure(timeout: float) -> Fetch:
     import httpx
     from httpx_secure import httpx_ssrf_protection
 
-    async def get(url: str) -> bytes:
+    async def fetch(url: str, method: str) -> bytes:
         async with httpx.AsyncClient(trust_env=False, timeout=timeout, follow_redirects=True) as client:
-            return (await httpx_ssrf_protection(client).get(url)).content
+            return (await httpx_ssrf_protection(client).request(method, url)).content
 
-    return lambda url: asyncio.run(get(url))
+    return lambda url, method: asyncio.run(fetch(url, method))
 
 
 def microsoft_antissrf(timeout: float) -> Fetch:
@@ -46,7 +56,7 @@ def microsoft_antissrf(timeout: float) -> Fetch:
     policy = AntiSSRFPolicy(PolicyConfigOptions.EXTERNAL_ONLY_LATEST)
     policy.allow_plain_text_http = True
     session = policy.get_antissrf_session()
-    return lambda url: session.get(url, timeout=timeout).content
+    return lambda url, method: session.request(method, url, timeout=timeout).content
 
 
 def requests_hardened(timeout: float) -> Fetch:
@@ -60,16 +70,17 @@ def requests_hardened(timeout: float) -> Fetch:
             ip_filter_allow_loopback_ips=False,
         )
     )
-    return lambda url: manager.send_request("GET", url).content
+    return lambda url, method: manager.send_request(method, url).content
 
 
 def safehttpx(timeout: float) -> Fetch:
     import safehttpx
 
-    async def get(url: str) -> Any:
+    async def get(url: str, method: str) -> Any:
+        _get_only(method)
         return (await safehttpx.get(url, timeout=timeout)).content
 
-    return lambda url: asyncio.run(get(url))
+    return lambda url, method: asyncio.run(get(url, method))
 
 
 def ssrfguard(timeout: float) -> Fetch:
@@ -77,21 +88,21 @@ def ssrfguard(timeout: float) -> Fetch:
     from ssrfguard.httpx import Client
 
     client = Client(policy=Policy(), timeout=timeout, follow_redirects=True)
-    return lambda url: client.get(url).content
+    return lambda url, method: client.request(method, url).content
 
 
 def httpx(timeout: float) -> Fetch:
     import httpx
 
     client = httpx.Client(timeout=timeout, follow_redirects=True)
-    return lambda url: client.get(url).content
+    return lambda url, method: client.request(method, url).content
 
 
 def requests(timeout: float) -> Fetch:
     import requests
 
     session = requests.Session()
-    return lambda url: session.get(url, timeout=timeout).content
+    return lambda url, method: session.request(method, url, timeout=timeout).content
 
 
 DRIVERS: dict[str, Callable[[float], Fetch]] = {
