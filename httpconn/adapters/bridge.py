@@ -1,7 +1,5 @@
 """Requests and responses as httpx objects: for transports of the caller, instrumentation and event hooks."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Conversion of requests, responses and bodies between httpx and httpx2."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any

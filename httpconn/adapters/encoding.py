@@ -1,7 +1,5 @@
 """The encoding of request bodies: bytes, text, files, iterables, JSON, forms and multipart forms, by httpx."""
 
-from __future__ import annotations
-
 import inspect
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence

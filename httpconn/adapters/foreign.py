@@ -1,7 +1,5 @@
 """httpx2 transports behind the interface of httpx, for ``HTTPConnection(transport=...)``."""
 
-from __future__ import annotations
-
 import sys
 from typing import TYPE_CHECKING, Any
 

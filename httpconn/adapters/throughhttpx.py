@@ -4,8 +4,6 @@ Libraries that record, replace or trace requests patch httpx: its transports (re
 or its clients (Sentry). They see the requests of httpconn while the switch is on.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Translation of exceptions of httpx and the system into errors of httpconn. No other module translates them."""
 
-from __future__ import annotations
-
 import ssl
 import time
 

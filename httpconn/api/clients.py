@@ -1,7 +1,5 @@
 """The httpx clients of a connection object: one for all threads and one for each event loop."""
 
-from __future__ import annotations
-
 import http.cookiejar
 import inspect
 import os

@@ -1,7 +1,5 @@
 """Pickling of a connection object. The pickle holds its options; the receiving process opens its own connections."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from collections.abc import Callable, Mapping, MutableMapping

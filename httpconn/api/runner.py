@@ -1,7 +1,5 @@
 """The base class of the methods of HTTPConnection, which runs flows in synchronous and asynchronous code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 

@@ -1,7 +1,5 @@
 """The common part of both ports: sending a request and receiving the head of its response."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence

@@ -1,7 +1,5 @@
 """``httpconn check``."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

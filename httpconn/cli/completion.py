@@ -1,7 +1,5 @@
 """``httpconn completion SHELL``."""
 
-from __future__ import annotations
-
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 

@@ -1,7 +1,5 @@
 """The connection object of a command, with the shared options."""
 
-from __future__ import annotations
-
 import base64
 import os
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """``httpconn download``."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, nullcontext

@@ -1,7 +1,5 @@
 """The end of a command: one-line error messages on standard error, and exit codes for scripts."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Iterator

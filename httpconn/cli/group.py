@@ -1,7 +1,5 @@
 """The ``httpconn`` command, which imports each of its commands when that is used."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, cast

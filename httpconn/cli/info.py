@@ -1,7 +1,5 @@
 """``httpconn info``."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """The URLs of a download command, and the path of each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO

@@ -1,7 +1,5 @@
 """Lists of URLs as input, and results of many URLs as lines of JSON."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The manifest of a command: a file, standard input or a URL."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext

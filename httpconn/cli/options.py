@@ -1,7 +1,5 @@
 """The types of option values, and the options that several commands share."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """The output of a command: a file, or standard output, which may be closed, full or a broken pipe."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,7 +1,5 @@
 """The results of downloads: a line for each file, and a last line with the counts."""
 
-from __future__ import annotations
-
 import sys
 
 import click

@@ -1,7 +1,5 @@
 """``--verbose``: connections, requests and responses on standard error, without secrets."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """``httpconn verify``."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -5,8 +5,6 @@ reachable: they have no content to fetch, and the nearest network, possibly an i
 addresses. The table also has special networks that the registries omit. The longest prefix decides.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network

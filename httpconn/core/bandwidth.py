@@ -1,7 +1,5 @@
 """A bandwidth limit that several bodies share."""
 
-from __future__ import annotations
-
 import threading
 
 from ..runtime.forking import renew_in_child

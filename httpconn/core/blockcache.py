@@ -1,7 +1,5 @@
 """A block cache: recently used blocks of a remote file, the ranges in flight, and the next range to request."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from typing import Generic, TypeVar

@@ -4,8 +4,6 @@ Many users can share one connection object, so a stored response is used only fo
 That rule is stricter than Vary, and it meets Vary.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping, Sequence

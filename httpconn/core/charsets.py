@@ -4,8 +4,6 @@ Labels have the meaning that browsers give them (WHATWG Encoding Standard, secti
 text codecs are also known. Any other name, including that of a Python codec, means nothing.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from encodings.aliases import aliases

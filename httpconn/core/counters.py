@@ -1,7 +1,5 @@
 """Counters of the requests of a connection object."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 MAX_HOSTS = 1024

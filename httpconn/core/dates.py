@@ -1,7 +1,5 @@
 """HTTP dates (RFC 9110 section 5.6.7)."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime

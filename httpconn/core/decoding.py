@@ -4,8 +4,6 @@ A body passes through at most two layers, one for each coding. Each layer has th
 bytes, ``take`` returns decoded bytes until it returns none, and ``finish`` checks the end of the body.
 """
 
-from __future__ import annotations
-
 import sys
 import zlib
 from abc import ABC, abstractmethod

@@ -1,7 +1,5 @@
 """A DER parser (ITU-T X.690) that finds the public key of a certificate."""
 
-from __future__ import annotations
-
 SEQUENCE, INTEGER, VERSION = 0x30, 0x02, 0xA0
 
 # TBSCertificate up to the key (RFC 5280 section 4.1): serialNumber, signature, issuer, validity, subject.

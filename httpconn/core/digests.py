@@ -1,7 +1,5 @@
 """Digests of files, from the caller and from response headers."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Files with the format of a content coding, such as ``data.csv.gz``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from .decoding import codings_of

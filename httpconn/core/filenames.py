@@ -1,7 +1,5 @@
 """Safe file names from Content-Disposition and from URLs."""
 
-from __future__ import annotations
-
 import base64
 import quopri
 import re

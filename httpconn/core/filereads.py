@@ -1,7 +1,5 @@
 """Reads of a remote file at any offset, by range requests (RFC 9110 section 14)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .headers import Fields

@@ -1,7 +1,5 @@
 """Header fields of requests and responses: checks, merging, and the fields that redirects may carry."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain

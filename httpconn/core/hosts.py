@@ -1,7 +1,5 @@
 """Host names and addresses of URLs, in the one form in which they are compared, resolved and sent."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import AddressValueError, IPv6Address
 

@@ -1,7 +1,5 @@
 """The digest and the size of a file in the header fields of a hub, such as that of Hugging Face."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The identity of a resource. URLs that differ only in their signature lead to the same resource."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 

@@ -1,7 +1,5 @@
 """Location values of redirects, resolved as browsers do (WHATWG URL Standard, section 4.4)."""
 
-from __future__ import annotations
-
 import re
 
 from ..errors import InvalidURL

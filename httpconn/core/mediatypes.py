@@ -1,7 +1,5 @@
 """Patterns of media types, such as ``image/*``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase

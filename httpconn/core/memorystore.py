@@ -1,7 +1,5 @@
 """A store of responses in memory."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 

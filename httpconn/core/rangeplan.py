@@ -1,7 +1,5 @@
 """The requests for several ranges of one file."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Range requests that resume a download: the request, and the use of its response (RFC 9110 section 14)."""
 
-from __future__ import annotations
-
 import re
 from email.utils import formatdate
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A rate limiter: the time at which the next request may start."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable

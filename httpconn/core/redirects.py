@@ -1,7 +1,5 @@
 """Redirects: the next URL, and the header fields that are sent to it (RFC 9110 section 15.4)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects

@@ -1,7 +1,5 @@
 """A reorder buffer for the results of concurrent calls."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Generic, TypeVar
 

@@ -1,7 +1,5 @@
 """Retries: the failures that are retried, and the wait before a retry."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 

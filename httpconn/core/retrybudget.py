@@ -1,7 +1,5 @@
 """The retry budget, which protects a failing host from the retries of many calls."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 
 RATE = 10.0  # retries per second that each host has without successful requests

@@ -1,7 +1,5 @@
 """The slots of one rate: the times at which requests may start."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from operator import itemgetter
 

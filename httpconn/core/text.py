@@ -1,7 +1,5 @@
 """Decoding of text and JSON."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import re

@@ -1,7 +1,5 @@
 """Partial files that earlier owners have left beside a target."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Iterator

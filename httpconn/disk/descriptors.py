@@ -4,8 +4,6 @@ A signal handler can raise an exception between any two instructions of Python c
 at that moment would stay open for ever. So one chain of C calls opens the file and passes the number to its owner.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from functools import partial

@@ -3,8 +3,6 @@
 For many small files, flushes of the folder are half of the waiting time.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import threading

@@ -1,7 +1,5 @@
 """The state file of a collection: digests of verified files, so that unchanged files are not hashed again."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -4,8 +4,6 @@ The lock saves work: two downloads of one target do not both transfer it. No gua
 it, because some network file systems have no locks, and others lock for one machine only.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

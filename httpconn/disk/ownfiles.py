@@ -1,7 +1,5 @@
 """The hidden files of the owner of a target: lock file, partial files and sidecar."""
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets

@@ -16,8 +16,6 @@ At any time the target is either the old file or the complete new file, also if 
 So the locks (:mod:`httpconn.disk.lockfile`) only save work. Correctness does not depend on them.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterable

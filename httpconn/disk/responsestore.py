@@ -1,7 +1,5 @@
 """A store of cached responses in a folder that several processes can share: one file per response."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -5,8 +5,6 @@ has left. But the target may never be downloaded again, and an owner can die bef
 download also searches its folder for partial files.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable

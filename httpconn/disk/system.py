@@ -1,7 +1,5 @@
 """Operating system calls for one file, with the differences between platforms."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

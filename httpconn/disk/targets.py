@@ -5,8 +5,6 @@ mount point, as ``docker run -v file:file`` makes it, and another user's file in
 atomic: a reader, or a crash, can see a mixture of the old and the new file.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

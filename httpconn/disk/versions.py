@@ -4,8 +4,6 @@ A later download can then ask the server by ETag. The stored version is valid on
 of the file are unchanged. Most file systems on Linux have such attributes; elsewhere no version is stored.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 from contextlib import suppress

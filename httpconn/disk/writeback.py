@@ -1,7 +1,5 @@
 """Early writeback: the system starts to write bytes to the disk during a transfer, so that the last flush is short."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

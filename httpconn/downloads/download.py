@@ -4,8 +4,6 @@ Each attempt requests the missing bytes. :func:`httpconn.core.ranges.decide` dec
 bytes on disk.
 """
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

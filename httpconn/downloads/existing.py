@@ -1,7 +1,5 @@
 """The file that exists at the target before a download, and whether it makes the download unnecessary."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks of a response before its body is written: its media type and the size of the file."""
 
-from __future__ import annotations
-
 from ..core import mediatypes, ranges
 from ..core.hubs import HubFile, hub_file
 from ..errors import IntegrityError

@@ -1,7 +1,5 @@
 """The lock of a target: a second download of it waits for the first one, and learns what the first one downloads."""
 
-from __future__ import annotations
-
 import errno
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The name of a downloaded file, which the caller or the server chooses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..core.filenames import safe_name

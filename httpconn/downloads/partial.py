@@ -1,7 +1,5 @@
 """The received bytes of a download: ranges on disk, their version and their digest so far."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The bodies of a download's responses, written to the partial file."""
 
-from __future__ import annotations
-
 from functools import partial as bound
 
 from ..core import digests, ranges

@@ -1,7 +1,5 @@
 """The attempts of a logical request: redirects, retries and the deadline."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar

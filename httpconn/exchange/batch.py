@@ -4,8 +4,6 @@ The number of workers bounds the items in progress. The reorder buffer bounds th
 results were not returned. So memory stays bounded for an endless source and for a slow caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
 from typing import Generic, NamedTuple, TypeVar

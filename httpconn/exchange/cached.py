@@ -1,7 +1,5 @@
 """Content from the cache of a connection object or from the server. :mod:`httpconn.core.caching` has the rules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar

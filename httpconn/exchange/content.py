@@ -4,8 +4,6 @@ The request for the remaining part has a Range, and If-Range with a strong valid
 download. :func:`httpconn.core.ranges.decide` decides what its response means for the received part.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import cache
 from io import BytesIO

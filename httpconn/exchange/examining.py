@@ -1,7 +1,5 @@
 """The flow that gets the metadata of a file: HEAD, or a GET whose body is not read."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The flows behind the methods that return bytes, text, JSON and responses."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 

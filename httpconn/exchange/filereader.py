@@ -1,7 +1,5 @@
 """The reader of a remote file: one version, a block cache, and the requests for missing ranges."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable
 

@@ -1,7 +1,5 @@
 """The body of a 206 response, without the bytes that were received before."""
 
-from __future__ import annotations
-
 from ..core.ranges import Continue
 from ..errors import ProtocolError, TruncatedBody
 from .body import Body

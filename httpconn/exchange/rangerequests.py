@@ -1,7 +1,5 @@
 """Range requests for the parts of a remote file. Each part is a logical request with its own retries and redirects."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

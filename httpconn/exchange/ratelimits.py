@@ -1,7 +1,5 @@
 """Rate limits: the wait before a request, and the pauses that hosts request with Retry-After."""
 
-from __future__ import annotations
-
 from collections.abc import Coroutine
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Header fields of responses that decide how a file or a body continues."""
 
-from __future__ import annotations
-
 from pathlib import PurePath
 
 from ..core import mediatypes, ranges

@@ -4,8 +4,6 @@ The leader makes the transfer. The waiters wait for its result, each until its o
 passes or the leader is cancelled, one of the waiters becomes the leader and starts a new transfer.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Hashable
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ different bodies. The trailer section follows the last chunk and cannot change t
 header fields.
 """
 
-from __future__ import annotations
-
 import re
 
 from ..errors import HeaderTooLarge, ProtocolError

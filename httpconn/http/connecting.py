@@ -1,7 +1,5 @@
 """New connections: dialling, proxies, tunnels and TLS. The HTTP version is decided in the engine."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any

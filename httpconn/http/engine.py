@@ -3,8 +3,6 @@
 The same code serves threads and tasks: only its runtime waits, by blocking or by awaiting.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Requests to a proxy: Proxy-Authorization and the request form for forwarding proxies."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from ..core.messages import Head, RawFields, Request, can_replay

@@ -1,7 +1,5 @@
 """Buffers for header blocks: the head of a message, or the trailer section of a chunked body."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

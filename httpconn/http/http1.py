@@ -1,7 +1,5 @@
 """An HTTP/1.1 connection: one exchange at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any

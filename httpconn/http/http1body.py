@@ -1,7 +1,5 @@
 """Responses whose bodies still arrive: the interface, and its HTTP/1.1 implementation."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any, Protocol, Self
 

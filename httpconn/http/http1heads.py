@@ -4,8 +4,6 @@ A response with only one possible meaning is delivered even if its form is irreg
 irregularity, and the connection is not reused.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple

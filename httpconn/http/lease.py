@@ -1,7 +1,5 @@
 """Leases of connections, their queues, and the pool's records of origins and shared connections."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Hashable
 from enum import Enum, auto

@@ -1,7 +1,5 @@
 """The steps of the pool's operations: assigning connections and slots to leases."""
 
-from __future__ import annotations
-
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from math import inf

@@ -27,8 +27,6 @@ its lease without ending it. So the pool can rebuild its counts from the live ob
   rebuilds the counts from the live leases, and grants free slots to the waiters.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Hashable
 from math import inf

@@ -1,7 +1,5 @@
 """The parts of a request body on their way to a connection."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

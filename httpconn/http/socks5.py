@@ -1,7 +1,5 @@
 """The client side of a SOCKS5 handshake (RFC 1928, RFC 1929), without I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from ipaddress import IPv4Address, ip_address
 

@@ -1,7 +1,5 @@
 """The ``trace`` extension of requests. Events have the names and values of httpcore."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Coroutine

@@ -1,7 +1,5 @@
 """Tunnels through proxies, by HTTP CONNECT and SOCKS5."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Authentication challenges of servers and proxies (RFC 9110 section 11), parsed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 The library opens all its connections in this module.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass

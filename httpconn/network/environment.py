@@ -1,7 +1,5 @@
 """The proxies of the environment variables."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Explanation of an access policy's decision on a URL and on the current addresses of its host."""
 
-from __future__ import annotations
-
 from ..access import AccessPolicy
 from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import ConnectFailed, ConnectTimedOut

@@ -1,7 +1,5 @@
 """Enforcement of the access policy on requests and addresses."""
 
-from __future__ import annotations
-
 import socket
 from ipaddress import IPv4Address, IPv6Address
 

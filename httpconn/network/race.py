@@ -1,7 +1,5 @@
 """Parallel connection attempts to the addresses of one host (RFC 8305)."""
 
-from __future__ import annotations
-
 import errno
 import os
 import socket

@@ -1,7 +1,5 @@
 """A stream over a connected socket, with or without TLS, for all runtimes."""
 
-from __future__ import annotations
-
 import select
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """Interruption of threads: one thread ends the waits of others."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress

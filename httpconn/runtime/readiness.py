@@ -1,7 +1,5 @@
 """Waits for one socket: threads poll, asyncio calls back, and trio has its own functions."""
 
-from __future__ import annotations
-
 import math
 import select
 import selectors

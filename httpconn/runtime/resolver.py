@@ -1,7 +1,5 @@
 """Name resolution in separate threads, because a lookup of the operating system cannot be cancelled."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Callable

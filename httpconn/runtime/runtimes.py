@@ -1,7 +1,5 @@
 """The runtimes of transports: blocking waits for threads, and anyio for tasks of asyncio and trio."""
 
-from __future__ import annotations
-
 import inspect
 import math
 import queue

@@ -1,7 +1,5 @@
 """The synchronous execution of coroutines that never suspend."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar

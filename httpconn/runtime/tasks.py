@@ -1,7 +1,5 @@
 """A worker group of tasks."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar

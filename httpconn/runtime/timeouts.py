@@ -1,7 +1,5 @@
 """Timeouts of the steps of an attempt. The end of a wait is a time of ``time.monotonic()``."""
 
-from __future__ import annotations
-
 import math
 import time
 from typing import NamedTuple
