@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .digests import GIT, Expected
+from .messages import Head
 
 _SHA256 = re.compile(r'(?:W/)?"?([0-9a-f]{64})"?', re.IGNORECASE)
 _SHA1 = re.compile(r'(?:W/)?"?([0-9a-f]{40})"?', re.IGNORECASE)
@@ -12,6 +13,14 @@ _SIZE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 Field = Callable[[str], str | None]
+
+
+_NAMES = frozenset({b"x-linked-etag", b"x-linked-size", b"x-repo-commit"})
+
+
+def is_from_hub(head: Head) -> bool:
+    """Return whether a head has a header field of a hub. Most heads have none, and need no further look."""
+    return not _NAMES.isdisjoint(head.values)
 
 
 class HubFile(NamedTuple):
@@ -26,7 +35,7 @@ class HubFile(NamedTuple):
     size: int | None = None
 
 
-def hub_file(fields: Sequence[Field], *, encoded: bool) -> HubFile:
+def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
     """Return what the responses of a redirect chain say about the file.
 
     A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
@@ -34,18 +43,18 @@ def hub_file(fields: Sequence[Field], *, encoded: bool) -> HubFile:
 
     Args:
         fields: for each response, a function that returns a header field by its name in lower case.
-        encoded: whether the body has a content coding, which gives it another ETag.
+        use_etag: whether the ID of a git object counts. A body with a content coding has another ETag.
     """
     sizes = [text for each in fields if (text := each("x-linked-size")) is not None and _SIZE.fullmatch(text)]
-    return HubFile(_digest(fields, encoded), int(sizes[0]) if sizes else None)
+    return HubFile(_digest(fields, use_etag), int(sizes[0]) if sizes else None)
 
 
-def _digest(fields: Sequence[Field], encoded: bool) -> Expected | str | None:
+def _digest(fields: Sequence[Field], use_etag: bool) -> Expected | str | None:
     linked = next((etag for each in fields if (etag := each("x-linked-etag")) is not None), None)
     if linked is not None:
         match = _SHA256.fullmatch(linked)
         return "x-linked-etag: malformed" if match is None else Expected("sha256", match[1].lower(), "x-linked-etag")
-    for field in () if encoded else reversed(fields):
+    for field in reversed(fields) if use_etag else ():
         match = _SHA1.fullmatch(field("etag") or "") if field("x-repo-commit") is not None else None
         if match is not None:
             return Expected(GIT, match[1].lower(), "etag")

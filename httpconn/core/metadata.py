@@ -54,7 +54,7 @@ def metadata_of(
         size: the length of the body before content decoding.
         is_encoded: whether the body has a content coding, so that its length and digests are not those of the file.
     """
-    hub = hub_file([each.field for each in (*hops, head)], encoded=is_encoded)
+    hub = hub_file([each.field for each in (*hops, head)], use_etag=False)  # callers cannot use a git ID
     field = no_field if is_encoded else head.field
     digest = digests.announced(field, partial=False, linked=hub.digest).expected
     accepted = head.field("accept-ranges")

@@ -90,12 +90,18 @@ async def accept_existing(
         target,
         existing.size,
         request.call.spec.url.redacted,
-        verified=frozenset(() if digest is None else {digest.algorithm}),
+        verified=_verified(options),
         digest=None if digest is None else str(digest),
         digest_source=None if digest is None else digest.source,
         unmodified=True,
         elapsed=port.now() - request.started_at,
     )
+
+
+def _verified(options: DownloadOptions) -> frozenset[str]:
+    """Return the checks that an existing file has passed."""
+    length = set() if options.size is None else {"length"}
+    return frozenset(length if options.digest is None else {*length, options.digest.algorithm})
 
 
 def require_free(target: Path) -> None:

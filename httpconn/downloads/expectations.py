@@ -1,7 +1,7 @@
 """Checks of a response before its body is written: its media type and the size of the file."""
 
 from ..core import mediatypes, ranges
-from ..core.hubs import HubFile, hub_file
+from ..core.hubs import HubFile, hub_file, is_from_hub
 from ..errors import IntegrityError
 from ..exchange.requeststate import OpenResponse
 from .downloadstate import DownloadOptions
@@ -11,8 +11,8 @@ _PARTS = "multipart/byteranges"  # the type of several ranges, which are refused
 
 def hub_file_of(response: OpenResponse) -> HubFile:
     """Return what a hub says about the file in the response and the redirects to it."""
-    heads = [*(each.head for each in response.history), response.head]
-    return hub_file([head.field for head in heads], encoded=response.body.is_encoded)
+    heads = [head for head in (*(each.head for each in response.history), response.head) if is_from_hub(head)]
+    return hub_file([head.field for head in heads], use_etag=not response.body.is_encoded) if heads else HubFile()
 
 
 def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
@@ -22,7 +22,7 @@ def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
         UnexpectedContent: the caller expects other types.
     """
     content_type = response.head.field("content-type")
-    if mediatypes.media_type(content_type) != _PARTS:
+    if expected and mediatypes.media_type(content_type) != _PARTS:
         mediatypes.require(content_type, expected)
 
 

@@ -34,11 +34,11 @@ BLOB = Expected(GIT, SHA1, "etag")
     ],
 )
 def test_digest_and_size(heads, expected):
-    assert hub_file([each.get for each in heads], encoded=False) == HubFile(*expected)
+    assert hub_file([each.get for each in heads], use_etag=True) == HubFile(*expected)
 
 
 def test_the_etag_of_an_encoded_body_is_not_a_digest():
-    assert hub_file([{"x-repo-commit": "1", "etag": f'"{SHA1}"'}.get], encoded=True) == HubFile()
+    assert hub_file([{"x-repo-commit": "1", "etag": f'"{SHA1}"'}.get], use_etag=False) == HubFile()
 
 
 def test_git_hashes_the_size_first():
