@@ -15,11 +15,8 @@ from ..runtime.uploads import BytesParts, FileParts, Observer, Upload
 Content = str | bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes]
 """Bytes, text, an open file, or an iterable of bytes."""
 
-Data = Mapping[str, Any]
-"""The fields of a form."""
-
-Files = Mapping[str, Any] | Sequence[tuple[str, Any]]
-"""The files of a multipart form, as in httpx."""
+Data = Mapping[str, Any]  # the fields of a form
+Files = Mapping[str, Any] | Sequence[tuple[str, Any]]  # the files of a multipart form, as in httpx
 
 
 class GivenBody(NamedTuple):
@@ -31,11 +28,7 @@ class GivenBody(NamedTuple):
     json: Any = None
 
     def check(self, method: str) -> None:
-        """Check that the arguments can be combined, and that the method can have a body.
-
-        Raises:
-            InvalidRequest: they cannot be combined.
-        """
+        """Check that the arguments can be combined, and that the method can have a body."""
         kinds = [name for name in ("content", "data", "files", "json") if getattr(self, name) is not None]
         if len(kinds) > 1 and kinds != ["data", "files"]:
             raise InvalidRequest(f"Give only one of {'=, '.join(kinds)}=; only data= and files= make one body together")

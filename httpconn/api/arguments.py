@@ -230,11 +230,7 @@ class CallFactory:
 
 
 def content_check(item: Item) -> ContentCheck | None:
-    """Return the check of an item's content in memory, or None for an item without a digest and a size.
-
-    Raises:
-        InvalidRequest: a value of the item is not valid.
-    """
+    """Return the check of an item's content in memory, or None for an item without a digest and a size."""
     require(digest=(item.digest, str | None), mirrors=(item.mirrors, list | tuple))
     if item.mirrors and item.digest is None:
         raise InvalidRequest(_MIRRORS)
@@ -244,11 +240,7 @@ def content_check(item: Item) -> ContentCheck | None:
 
 
 def checked_size(size: int | None) -> int | None:
-    """Return an expected size.
-
-    Raises:
-        InvalidRequest: the size is not a whole number of bytes.
-    """
+    """Return an expected size."""
     if size is not None and (type(size) is not int or size < 0):
         raise InvalidRequest("size must be a whole number of bytes, 0 or more, or None")
     return size

@@ -17,11 +17,8 @@ from .openfile import Opened
 from .remotefile import RemoteFile
 from .runner import Runner
 
-BLOCK_SIZE = 256 * 1024
-"""Default size of a block in bytes."""
-
-CONNECTIONS = 8
-"""Default number of simultaneous requests for one file."""
+BLOCK_SIZE = 256 * 1024  # default size of a block in bytes
+CONNECTIONS = 8  # default number of simultaneous requests for one file
 
 MAX_BLOCK_SIZE = 64 * MIB
 MAX_CONNECTIONS = 64

@@ -6,11 +6,8 @@ from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
-READ_AHEAD_AFTER = 512 * 1024
-"""Bytes that were read in sequence before other connections read ahead."""
-
-AHEAD_REQUEST = 1024 * 1024
-"""Bytes of a request that reads ahead, but at least one block."""
+READ_AHEAD_AFTER = 512 * 1024  # bytes that were read in sequence before other connections read ahead
+AHEAD_REQUEST = 1024 * 1024  # bytes of a request that reads ahead, but at least one block
 
 
 class Claim(Generic[Event]):

@@ -12,8 +12,7 @@ from ..errors import InvalidJSON, InvalidRequest, LimitExceeded
 from ..options import MIB
 from .text import TextDecoder, parse_json
 
-MAX_LINE = MIB
-"""Default limit of a line, in characters or bytes."""
+MAX_LINE = MIB  # default limit of a line, in characters or bytes
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
@@ -34,11 +33,7 @@ class TextLines:
         self._number = 1
 
     def add(self, data: bytes) -> Iterator[str]:
-        """Add bytes, and yield the lines that they complete.
-
-        Raises:
-            LimitExceeded: a line is too long.
-        """
+        """Add bytes, and yield the lines that they complete. Raises LimitExceeded: a line is too long."""
         return self._split(self._decoder.decode(data))
 
     def remaining(self) -> Iterator[str]:

@@ -16,14 +16,9 @@ from .filenames import DEVICE, NAME_BYTES
 from .items import Item
 from .urls import URL, vet
 
-MAX_FILES = 1_000_000
-"""Most files of a manifest, and most lines. More lines are an error before any download."""
-
-MAX_LINE = 65_536
-"""Most characters of a line."""
-
-MAX_INDEX = 64 * 1024 * 1024
-"""Most characters of an index, which is one JSON document."""
+MAX_FILES = 1_000_000  # Most files of a manifest, and most lines. More lines are an error before any download.
+MAX_LINE = 65_536  # most characters of a line
+MAX_INDEX = 64 * 1024 * 1024  # most characters of an index, which is one JSON document
 
 _TAGGED = re.compile(r"(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]+)")  # BSD, and the --tag of GNU
 _PLAIN = re.compile(r"(\\?)([0-9A-Fa-f]+)(?: [ *]|[ \t]+)(.+)")  # GNU: "*" marks binary mode
@@ -259,11 +254,7 @@ class Names:
         self._folders: dict[str, str] = {}
 
     def add(self, path: str) -> None:
-        """Add a path.
-
-        Raises:
-            InvalidRequest: the path collides with an earlier one.
-        """
+        """Add a path."""
         key = unicodedata.normalize("NFC", path).casefold()
         if key in self._files:
             raise InvalidRequest(f"{printable(path, 100)} appears twice, or differs only in the case of letters")
@@ -284,11 +275,7 @@ def _folders(path: str) -> Iterator[str]:
 
 
 def inner_path(name: str) -> str:
-    """Return a path inside a folder, with "/" between its parts and without empty parts and "." parts.
-
-    Raises:
-        InvalidRequest: the path could lead elsewhere on some system, or is not usable on it.
-    """
+    """Return a path inside a folder, with "/" between its parts and without empty parts and "." parts."""
     reason = _why_unsafe(name)
     if reason is not None:
         raise InvalidRequest(f"the path {printable(name, 100)!r} {reason}")

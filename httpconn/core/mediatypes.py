@@ -11,11 +11,7 @@ _UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC
 
 
 def patterns(given: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return the patterns of an option in lower case.
-
-    Raises:
-        InvalidRequest: a pattern is not a media type, with or without ``*``.
-    """
+    """Return the patterns of an option in lower case."""
     if given is None or isinstance(given, str):
         given = () if given is None else (given,)
     if not isinstance(given, Iterable):
@@ -36,11 +32,7 @@ def media_type(content_type: str | None) -> str | None:
 
 
 def require(content_type: str | None, given: Collection[str]) -> None:
-    """Check that a Content-Type matches one of the patterns, if there are any.
-
-    Raises:
-        UnexpectedContent: it matches none.
-    """
+    """Check that a Content-Type matches one of the patterns, if there are any."""
     found = media_type(content_type)
     if given and not any(fnmatchcase(found or _UNKNOWN, pattern) for pattern in given):
         raise UnexpectedContent(f"The response has the type {found or 'unknown'}, not {' or '.join(given)}")

@@ -6,23 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import InvalidRequest
 from .segments import merged
 
-GAP = 512
-"""Ranges with at most this many bytes between them share a request, whose header fields are about as long."""
-
-LARGEST = 4 * 1024 * 1024
-"""Most bytes of one request. Larger ranges are requested in several parts at the same time."""
+GAP = 512  # ranges with at most this many bytes between them share a request, whose header fields are about as long
+LARGEST = 4 * 1024 * 1024  # Most bytes of one request. Larger ranges are requested in several parts at the same time.
 
 Span = tuple[int, int]
-Bounds = tuple[int | None, int | None]
-"""The start and the end of a slice."""
+Bounds = tuple[int | None, int | None]  # the start and the end of a slice
 
 
 def checked(ranges: Iterable[Bounds]) -> list[slice]:
-    """Return ranges as slices.
-
-    Raises:
-        InvalidRequest: a range is not a pair of whole numbers or None.
-    """
+    """Return ranges as slices."""
     try:
         slices = [slice(start, end) for start, end in ranges]
         for each in slices:

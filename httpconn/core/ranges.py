@@ -16,11 +16,8 @@ _CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)"
 
 UNASKED_PART = "The server sent a part of the file in response to a request for the whole file"
 
-HTML = frozenset({"text/html", "application/xhtml+xml"})
-"""The media types of HTML pages."""
-
-STRONG_AFTER = 60.0
-"""Seconds after which a Last-Modified is a strong validator (RFC 9110 section 8.8.2.2)."""
+HTML = frozenset({"text/html", "application/xhtml+xml"})  # the media types of HTML pages
+STRONG_AFTER = 60.0  # seconds after which a Last-Modified is a strong validator (RFC 9110 section 8.8.2.2)
 
 
 class ReceivedBytes(NamedTuple):

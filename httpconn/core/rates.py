@@ -68,8 +68,7 @@ class Reservation:
         return wait if wait > TIMER_ERROR else 0.0
 
 
-IMMEDIATE = Reservation(0.0, [])
-"""The reservation of a request that need not wait. A pause does not delay it."""
+IMMEDIATE = Reservation(0.0, [])  # The reservation of a request that need not wait. A pause does not delay it.
 
 
 class RateLimiter:

@@ -73,11 +73,7 @@ class VettedURL:
         return _redacted(self.text)
 
     def with_query(self, query: bytes) -> VettedURL:
-        """Return the URL with further parameters at the end of its query.
-
-        Raises:
-            InvalidURL: the result is too long.
-        """
+        """Return the URL with further parameters at the end of its query. Raises InvalidURL: the result is too long."""
         end = self.target[-1:]
         separator = b"" if not query or end in (b"?", b"&") else b"&" if b"?" in self.target else b"?"
         longer = replace(self, target=self.target + separator + query)

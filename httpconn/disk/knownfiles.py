@@ -11,14 +11,12 @@ from .system import read_trusted, replace
 
 NAME = ".httpconn-files.json"
 FORMAT = 1
-MAX_BYTES = 512 * 1024 * 1024
-"""Size in bytes above which a state file is ignored."""
+MAX_BYTES = 512 * 1024 * 1024  # size in bytes above which a state file is ignored
 
 SAVE_FILES, SAVE_BYTES = 100, 1 << 30
 """Verified files and bytes after which the state file is written. A crash can lose as much of it."""
 
-State = list[Any]
-"""Size, modification time in nanoseconds, inode number and digest of a file."""
+State = list[Any]  # size, modification time in nanoseconds, inode number and digest of a file
 
 
 class KnownFiles:

@@ -82,11 +82,7 @@ class Collection:
         )
 
     def require_inside(self) -> None:
-        """Check that no link leads out of the folder.
-
-        Raises:
-            InvalidRequest: a link does.
-        """
+        """Check that no link leads out of the folder."""
         root, parents = os.path.realpath(self.folder), dict[str, str]()
         prefix = os.path.join(root, "")
         for index, item in enumerate(self.items):

@@ -16,22 +16,14 @@ def hub_file_of(response: OpenResponse) -> HubFile:
 
 
 def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
-    """Check the media type of a successful response.
-
-    Raises:
-        UnexpectedContent: the caller expects other types.
-    """
+    """Check the media type of a successful response. Raises UnexpectedContent: the caller expects other types."""
     content_type = response.head.field("content-type")
     if expected and mediatypes.media_type(content_type) != _PARTS:
         mediatypes.require(content_type, expected)
 
 
 def require_size(options: DownloadOptions, response: OpenResponse, facts: ranges.RangeResponse) -> int | None:
-    """Check the size that a response announces for the file; return the expected size, or None if it is unknown.
-
-    Raises:
-        IntegrityError: the response announces another size.
-    """
+    """Check the size that a response announces for the file; return the expected size, or None if it is unknown."""
     linked, given = hub_file_of(response).size, options.size
     part = ranges.parse_content_range(facts.content_range) if facts.status == 206 else None
     length = facts.length if part is None else part.total

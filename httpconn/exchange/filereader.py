@@ -14,8 +14,7 @@ from .batch import Batch, End
 from .rangerequests import fetch_part
 from .requeststate import Call
 
-CACHE_SIZE = 8 * MIB
-"""Size of the block cache of a file in bytes. The cache holds at least four blocks."""
+CACHE_SIZE = 8 * MIB  # Size of the block cache of a file in bytes. The cache holds at least four blocks.
 
 
 logger: logging.Logger = logging.getLogger("httpconn.exchange")

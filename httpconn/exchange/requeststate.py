@@ -25,8 +25,7 @@ from ..options import MAX_SECONDS, Limits, RedirectPolicy, RetryPolicy, Timeouts
 from ..runtime.port import Exchange, Port
 from .body import PARTIAL, Body, expected_length
 
-_MAX_GROWTHS = 40
-"""Retries that lengthen the limit of an attempt. More could overflow a float."""
+_MAX_GROWTHS = 40  # Retries that lengthen the limit of an attempt. More could overflow a float.
 
 
 @dataclass(frozen=True, slots=True)

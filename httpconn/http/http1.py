@@ -17,8 +17,7 @@ from .http1protocol import HTTP11Connection
 from .requestparts import REFUSED, send_parts
 from .tracing import trace_step, traced_head, traced_request
 
-MAX_EARLY = 1024 * 1024
-"""Bytes of an early response that are received while the request is still being sent."""
+MAX_EARLY = 1024 * 1024  # bytes of an early response that are received while the request is still being sent
 
 
 class Stale(Exception):

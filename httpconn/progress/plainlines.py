@@ -10,8 +10,7 @@ from typing import Protocol, TextIO
 
 from .meter import Progress
 
-MAX_SECONDS = 99 * 86_400
-"""The longest time left that is displayed, in seconds."""
+MAX_SECONDS = 99 * 86_400  # the longest time left that is displayed, in seconds
 
 
 class ProgressDisplay(Protocol):

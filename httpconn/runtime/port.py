@@ -64,11 +64,7 @@ class Event(Protocol):
         """Return whether the event was set."""
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until the event is set.
-
-        Raises:
-            TimeoutError: the limit was reached.
-        """
+        """Wait until the event is set. Raises TimeoutError: the limit was reached."""
 
 
 class Repeated(Protocol):

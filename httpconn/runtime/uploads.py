@@ -102,11 +102,7 @@ class Upload:
 
 
 def checked_part(part: object) -> bytes | memoryview:
-    """Return a part of a body as immutable bytes, or as a view.
-
-    Raises:
-        MalformedRequest: the part is not bytes.
-    """
+    """Return a part of a body as immutable bytes, or as a view."""
     if not isinstance(part, (bytes, bytearray, memoryview)):
         raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
     return bytes(part) if isinstance(part, bytearray) else part
