@@ -68,9 +68,8 @@ class SyncPort(SendingPort):
 
     def _portion(self, deadline: Deadline) -> float | None:
         """Return the seconds of one wait, short in the main thread, which handles signals only between waits."""
-        longest = (
-            CHECK_INTERVAL if self._checks_often or threading.current_thread() is threading.main_thread() else None
-        )
+        is_main = threading.current_thread() is threading.main_thread()
+        longest = CHECK_INTERVAL if self._checks_often or is_main else None
         if deadline.at is None:
             return longest
         left = max(0.0, deadline.at - self.now())

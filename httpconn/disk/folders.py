@@ -10,12 +10,10 @@ from weakref import ref
 
 from ..runtime.forking import in_child
 from .descriptors import open_folder
-from .system import flush_file
+from .system import CANNOT_FLUSH, flush_file
 
 # Some systems cannot open a folder, or cannot flush it.
-_CANNOT_FLUSH = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
-)
+_CANNOT_FLUSH = CANNOT_FLUSH | {errno.EACCES, errno.EPERM, errno.EISDIR, errno.EBADF}
 
 _NOT_DURABLE = "The file is complete and has its name, but a crash of the machine can undo the renaming"
 

@@ -48,13 +48,10 @@ class Authorization:
         """
         if not proxy_fields and self.value is None:
             return fields
-        if self.value is None:
-            names = {name.lower() for name, _ in fields}
-            return fields + [field for field in proxy_fields if field[0].lower() not in names]
-        kept = [field for field in fields if field[0].lower() != b"proxy-authorization"]
-        names = {name.lower() for name, _ in kept} | {b"proxy-authorization"}
-        added = [field for field in proxy_fields if field[0].lower() not in names]
-        return [*kept, *added, (b"Proxy-Authorization", self.value)]
+        own = [] if self.value is None else [(b"Proxy-Authorization", self.value)]
+        kept = [field for field in fields if not own or field[0].lower() != b"proxy-authorization"]
+        names = {name.lower() for name, _ in kept + own}
+        return [*kept, *(field for field in proxy_fields if field[0].lower() not in names), *own]
 
 
 def _encoded(value: str | None) -> bytes | None:

@@ -58,7 +58,7 @@ def _authenticate(user: bytes, password: bytes) -> Handshake:
     # RFC 1929 section 2: each length is one byte.
     if not 0 < len(user) < 256 or len(password) > 255:
         raise ProxyFailed(
-            "SOCKS5 allows user names of 1 to 255 bytes and passwords of at most 255 bytes", retryable=False
+            "SOCKS5 allows user names of 1 to 255 bytes and passwords of up to 255 bytes", retryable=False
         )
     request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
     _, status = yield request, 2

@@ -58,9 +58,7 @@ class PasswordCredentials:
 
     def __init__(self, user: str, password: str) -> None:
         if ":" in user or any(character < " " or character == "\x7f" for character in user + password):
-            raise InvalidRequest(
-                "proxy: the user name contains a colon, or the user name or password a control character"
-            )
+            raise InvalidRequest("proxy: the user name has a colon, or the user name or password a control character")
         self._user = user
         self._password = password
         self._digest: Digest | None = None

@@ -114,9 +114,8 @@ class RichBars:
                 self._bars.refresh()
 
     def _draw(self, event: Progress) -> None:
-        self._bars.columns = (
-            self._narrow if self._bars.console.width < NARROW else self._wide
-        )  # the terminal may have been resized
+        is_narrow = self._bars.console.width < NARROW  # the terminal may have been resized
+        self._bars.columns = self._narrow if is_narrow else self._wide
         speed = megabytes(event.speed)
         if event.path not in self._tasks:
             self._tasks[event.path] = self._bars.add_task(label(event), total=event.total, speed=speed)
