@@ -147,7 +147,7 @@ class Engine:
                 except Stale:  # the next connection is new, so this cannot repeat
                     self._drop(lease)
                 except Unprocessed as refusal:
-                    unprocessed += 1 if refusal.answered else NO_RESPONSE_COST
+                    unprocessed += 1 if refusal.responded else NO_RESPONSE_COST
                     if unprocessed > MAX_UNPROCESSED:
                         raise refusal.error from None
                     if refusal.requires_http1:

@@ -25,15 +25,15 @@ class HTTP2Incoming(Incoming):
     """An exchange on a stream, from its request to the end of its response.
 
     Args:
-        connection: carries the stream.
-        timeouts: the limits of each step.
-        release: is called at the end.
-        interruption: ends the waits of the exchange.
+        connection: the connection of the stream.
+        timeouts: the time limits of each step.
+        release: called at the end.
+        interruption: can end the waits of the exchange.
 
     Attributes:
-        stream: None before the request is sent.
-        timeouts: the same.
-        has_sent_parts: whether a part of the request's body was sent that cannot be had again.
+        stream: the stream, or None before the request is sent.
+        timeouts: the time limits of each step.
+        has_sent_parts: whether a part of an unrepeatable request body was sent.
     """
 
     __slots__ = ("_connection", "_interruption", "_is_over", "_release", "has_sent_parts", "stream", "timeouts")
@@ -60,12 +60,12 @@ class HTTP2Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        """Bytes that are still to come for certain, and may be received into a buffer; 0 where nothing is known."""
+        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
         return 0 if self.closed or self.stream is None else max(0, self.stream.unread)
 
     @property
     def is_ended(self) -> bool:
-        """Whether the server wants no more of the request."""
+        """Whether the server does not need more of the request."""
         stream = self._opened
         is_refused = stream.head is not None and stream.head.status >= REFUSED
         return is_refused or stream.complete or stream.error is not None
@@ -77,7 +77,7 @@ class HTTP2Incoming(Incoming):
         return self.stream
 
     async def progress(self, end: float) -> None:
-        """Wait until the stream may have progressed; ReadTimedOut if the end comes first."""
+        """Wait until the stream may have progressed. Raises ReadTimedOut after ``end``."""
         stream, interruption = self._opened, self._interruption
         if interruption is None:
             await self._connection.progress(stream, end, None)
@@ -104,20 +104,21 @@ class HTTP2Incoming(Incoming):
         return stream.head
 
     def take(self) -> bytes:
-        """Return the bytes that were received already. It raises the errors of ``receive``."""
+        """Return the bytes that arrived already. Raises the errors of ``receive``."""
         self._require_open()
         data = self._connection.take(self._opened)
         self._look_for_the_end()
         return data
 
     async def receive(self) -> bytes:
-        """Return the next bytes; empty at the end.
+        """Return the next bytes of the body, or empty bytes at its end.
 
         Raises:
             ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: nothing came in time.
+            ReadTimedOut: no bytes arrived within the read timeout.
             StreamReset: the server ended the stream.
-            ProtocolError: the body breaks HTTP, or ended too early.
+            ProtocolError: the body violates HTTP.
+            TruncatedBody: the stream ended before the body.
         """
         if self.complete:
             return b""
@@ -136,7 +137,7 @@ class HTTP2Incoming(Incoming):
         return data
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive at most the rest into a buffer: the number of bytes, at least 1. Errors as of ``receive``."""
+        """Receive up to ``remaining`` bytes into a buffer, and return their number, at least 1."""
         self._require_open()
         with buffer[: self.remaining] as room:
             try:
@@ -148,7 +149,7 @@ class HTTP2Incoming(Incoming):
         return count
 
     async def _fill(self, room: memoryview) -> int:
-        """Receive until there are enough bytes for a wake-up of the caller, or time has passed since it began."""
+        """Receive until the buffer has enough bytes or 0.1 seconds have passed, and at least 1 byte."""
         stream, wanted = self._opened, min(len(room), ENOUGH)
         final = self.timeouts.until(self.timeouts.read)
         end = min(final, until(FILL_WAIT))
@@ -170,13 +171,13 @@ class HTTP2Incoming(Incoming):
             self.abandon()
 
     def abandon(self) -> None:
-        """Close. A stream that has not ended is reset, and the connection serves other exchanges."""
+        """Close the response without waiting. An open stream is reset, and the connection continues."""
         if not self._is_over:
             self.closed = True
             if self.stream is not None:
                 self._connection.leave(self.stream)
             self._release(reusable=not self._connection.is_closing)
-            self._is_over = True  # only now: a signal handler may interrupt the call before
+            self._is_over = True  # set last: a signal handler may interrupt the calls above
 
 
 _NONE = Head(0, b"", b"HTTP/2", [], {})

@@ -25,18 +25,18 @@ T = TypeVar("T")
 
 
 class Unprocessed(Exception):
-    """The server did not process the request, so it is sent again on a connection that takes it.
+    """The server did not process the request, so it can be sent again on another connection.
 
     Attributes:
-        error: what to raise if it cannot be sent again.
-        answered: whether the server sent other responses on the connection in the meantime.
-        requires_http1: whether the request is to be sent over HTTP/1.1.
+        error: the error to raise if the request cannot be sent again.
+        responded: whether the server sent other responses on the connection in the meantime.
+        requires_http1: whether the request must be sent over HTTP/1.1.
     """
 
-    def __init__(self, error: HTTPConnError, *, answered: bool, requires_http1: bool = False) -> None:
+    def __init__(self, error: HTTPConnError, *, responded: bool, requires_http1: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
-        self.answered = answered
+        self.responded = responded
         self.requires_http1 = requires_http1
 
 
@@ -45,24 +45,19 @@ class SharedConnection(Multiplexer):
 
     Args:
         socket_stream: the connected socket, secured by TLS.
-        runtime: waits.
-        limits: of the heads of responses.
-        lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
-        changed: is called when ``limit`` or ``is_closing`` may have changed.
-
-    Attributes:
-        socket_stream: the same.
-        interruption: always None; an interruption ends a stream.
-        error: why the connection is of no more use, or None.
+        runtime: the runtime of its waits.
+        limits: the limits of response heads.
+        lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
+        changed: called when ``limit`` or ``is_closing`` may have changed.
     """
 
     __slots__ = ()
 
-    # What the engine asks.
+    # The interface to the engine.
 
     @property
     def limit(self) -> int:
-        """How many exchanges may use it at the same time."""
+        """The maximum number of concurrent exchanges."""
         return self._http.max_streams
 
     def attach(self, interruption: Interruption) -> None:
@@ -72,15 +67,15 @@ class SharedConnection(Multiplexer):
         """Do nothing."""
 
     def is_fresh(self) -> bool:
-        """Return True: whether it takes a request shows when that is sent."""
+        """Return True. The connection shows whether it accepts a request when the request is sent."""
         return True
 
     def close(self) -> None:
-        """Close it, and wake the callers that wait for it."""
+        """Close the connection, and wake its callers."""
         self._fail(ReadFailed("The connection was closed"))
 
     async def begin(self, request: Request) -> None:
-        """Send what begins a connection (section 3.4)."""
+        """Send the preface of the connection (section 3.4)."""
         if request.trace is None:
             self.flush()
         else:
@@ -96,15 +91,15 @@ class SharedConnection(Multiplexer):
 
         Args:
             request: the request to send.
-            timeouts: the limits of each step.
-            release: is called at the end of the body.
-            interruption: ends the waits of the exchange.
+            timeouts: the time limits of each step.
+            release: called at the end of the body.
+            interruption: can end the waits of the exchange.
 
         Raises:
             Unprocessed: the request may be sent again on another connection.
         """
         incoming = HTTP2Incoming(self, timeouts, release, interruption)
-        answers = self._answers
+        before = self._responses
         try:
             self._look()
             if request.trace is not None:
@@ -115,32 +110,32 @@ class SharedConnection(Multiplexer):
                     await self._send_body(request, incoming)
                 await incoming.receive_head()
         except ReadTimedOut:
-            # If nothing came at all, the network may have lost the connection.
-            self._is_silent = self._is_silent or self._answers == answers
+            # If no response progressed meanwhile, the network may have lost the connection.
+            self._is_silent = self._is_silent or self._responses == before
             incoming.abandon()
             raise
         except HTTPConnError as error:
             incoming.abandon()
-            self._raise_unprocessed(request, incoming, error, answers)
+            self._raise_unprocessed(request, incoming, error, before)
             raise
         except BaseException:
             incoming.abandon()
             raise
         return incoming
 
-    def _raise_unprocessed(self, request: Request, incoming: HTTP2Incoming, error: HTTPConnError, answers: int) -> None:
+    def _raise_unprocessed(self, request: Request, incoming: HTTP2Incoming, error: HTTPConnError, before: int) -> None:
         stream = incoming.stream
         if stream is None or error is not stream.error:
             return
-        # As a kept connection of HTTP/1.1, which may end while the next request is sent.
-        is_stale = (answers > 0 or stream.requires_http1) and not stream.answered and self._http.error is not None
+        # The server may end an idle connection while the next request is sent, as in HTTP/1.1.
+        is_stale = (before > 0 or stream.requires_http1) and not stream.responded and self._http.error is not None
         if not stream.unprocessed and not (is_stale and may_be_repeated(request)):
             return
         if incoming.has_sent_parts:
             raise Disconnected(f"{error.message}; its body cannot be sent again") from error
         # A connection that ends has made progress if it served any request.
-        answered = self._answers > (0 if self.is_closing else answers)
-        raise Unprocessed(error, answered=answered, requires_http1=stream.requires_http1) from error
+        responded = self._responses > (0 if self.is_closing else before)
+        raise Unprocessed(error, responded=responded, requires_http1=stream.requires_http1) from error
 
     async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
         info, runtime = {"request": traced_request(request)}, self._runtime
@@ -158,11 +153,11 @@ class SharedConnection(Multiplexer):
         except HTTPConnError as error:
             if self.error is None:
                 raise
-            raise Unprocessed(error, answered=self._answers > 0) from error  # it broke after the pool had granted it
+            raise Unprocessed(error, responded=self._responses > 0) from error  # it broke after the pool had granted it
         if not is_open:
             self._changed(self)  # another thread may be about to say so
-            answered = self._answers > 0 or not self.is_closing
-            raise Unprocessed(ConnectFailed("The server accepts no more requests"), answered=answered)
+            responded = self._responses > 0 or not self.is_closing
+            raise Unprocessed(ConnectFailed("The server accepts no more requests"), responded=responded)
         self.flush()
 
     async def _send_body(self, request: Request, incoming: HTTP2Incoming) -> None:

@@ -28,14 +28,16 @@ from .http2 import HTTP2Connection, Stream
 T = TypeVar("T")
 
 READ_SIZE = 128 * 1024
-"""Bytes of the buffer for received bytes."""
+"""Size of the receive buffer in bytes."""
 
 RETRY = 0.05
-"""Seconds after which sending is tried again while the socket takes no more. Meanwhile the connection is read: a server
-may wait for that before it reads."""
+"""Seconds between two attempts to send while the socket is not writable. In between, the connection receives: a server
+may not read before its own output is read."""
 
 NOTICE = 0.5
-"""Seconds after which a reader sees that it was interrupted."""
+"""Maximum seconds before a reader notices an interruption."""
+
+TORN = "An interrupted call left the HTTP/2 connection unusable"
 
 _PROGRESSED = object()
 """The ``waiter`` of a stream that progressed while its caller did not wait."""
@@ -46,20 +48,19 @@ class Multiplexer:
 
     Args:
         socket_stream: the connected socket, secured by TLS.
-        runtime: waits.
-        limits: of the heads of responses.
-        lock: is held while the state changes. It is the engine's, so that no two locks are held at the same time.
-        changed: is called with the connection when it may take more, fewer or no further streams.
+        runtime: the runtime of its waits.
+        limits: the limits of response heads.
+        lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
+        changed: called with the connection when the number of streams that can be opened changes.
 
     Attributes:
-        socket_stream: the same.
+        socket_stream: the connected socket.
         interruption: always None; an interruption ends a stream.
-        error: why the connection is of no more use, or None.
+        error: the error that broke the connection, or None.
     """
 
     __slots__ = (
         "__weakref__",
-        "_answers",
         "_buffer",
         "_changed",
         "_http",
@@ -72,6 +73,7 @@ class Multiplexer:
         "_left",
         "_lock",
         "_reader",
+        "_responses",
         "_runtime",
         "_sender",
         "_unsent",
@@ -98,15 +100,15 @@ class Multiplexer:
         self._changed = changed
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._reader: Stream | None = None
-        self._sender: object = None  # of the call that sends
+        self._sender: object = None  # the call that sends
         self._waiting: dict[Stream, Event] = {}
-        self._left: deque[Stream] = deque()  # that are given up, and not yet cancelled
-        self._unsent: bytes | memoryview | None = None  # what the socket does not take yet
+        self._left: deque[Stream] = deque()  # streams without a caller, to be cancelled
+        self._unsent: bytes | memoryview | None = None  # output that the socket has not accepted
         self._is_changing = self._is_draining = self._is_receiving = False
-        self._is_deaf = False  # the server receives nothing any more
-        self._is_torn = False  # an interruption left the state as it must not be
-        self._is_silent = False  # a call ran out of time, and nothing had come
-        self._answers = 0  # rises when a response begins or continues
+        self._is_deaf = False  # the server does not receive any more
+        self._is_torn = False  # an interruption left the state inconsistent
+        self._is_silent = False  # a call timed out, and the server sent nothing during it
+        self._responses = 0  # counts the progress of responses
 
     @property
     def is_closing(self) -> bool:
@@ -116,59 +118,52 @@ class Multiplexer:
     # The state. It changes under the lock.
 
     def change(self, step: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Take a step of the protocol.
+        """Call a method of the protocol state.
 
         Raises:
-            HTTPConnError: the connection is of no more use, or the step is not allowed.
+            HTTPConnError: the connection is broken, or the state does not allow the call.
         """
         with self._lock:
             self._require_whole()
-            try:
-                self._is_changing = True
-                return step(*args, **options)
-            except HTTPConnError:
-                raise
-            except BaseException:
-                self._is_torn = True
-                raise
-            finally:
-                self._is_changing = False
+            return self._step(step, *args, **options)
+
+    def _step(self, step: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Call a method of the protocol state, even if the connection is broken."""
+        try:
+            self._is_changing = True
+            return step(*args, **options)
+        except HTTPConnError:
+            raise
+        except BaseException:
+            self._is_torn = True
+            raise
+        finally:
+            self._is_changing = False
 
     def _require_whole(self) -> None:
-        if self._is_torn and self.error is None:
-            self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
+        if self._is_torn:
+            self._fail(ReadFailed(TORN))
         if self.error is not None:
             raise copy(self.error)
 
     def leave(self, stream: Stream) -> None:
-        """Give a stream up. A finalizer may do that at any moment, also while this thread changes the state."""
+        """Cancel a stream. A finalizer may call this at any moment, even while this thread changes the state."""
         self._left.append(stream)
         self._settle()
 
     def _settle(self) -> None:
         with self._lock:
             if self._is_changing:
-                return  # the outer call sees to it
+                return  # the next call cancels the stream
             while self._left:
                 stream = self._left[0]
                 self._forget(stream)
                 if self._is_torn:
-                    self._fail(ReadFailed("An interrupted call left the HTTP/2 connection unusable"))
+                    self._fail(ReadFailed(TORN))
                 else:
                     self._step(self._http.cancel, stream)
                 self._left.popleft()
         self.flush()
-
-    def _step(self, step: Callable[[Any], T], arg: Any) -> T:
-        """Take a step of the protocol, also when the connection is of no more use."""
-        try:
-            self._is_changing = True
-            return step(arg)
-        except BaseException:
-            self._is_torn = True
-            raise
-        finally:
-            self._is_changing = False
 
     def _fail(self, error: HTTPConnError) -> None:
         """End all streams, and close the socket."""
@@ -184,11 +179,11 @@ class Multiplexer:
         self._changed(self)
 
     def take(self, stream: Stream) -> bytes:
-        """Return the received bytes of a body, and open the windows by their number."""
+        """See ``HTTP2Connection.take_data``."""
         return self._taken(self._http.take_data, stream)
 
     def take_into(self, *args: Any) -> int:
-        """Move the received bytes of a body into a buffer: see ``HTTP2Connection.take_into``."""
+        """See ``HTTP2Connection.take_into``."""
         return self._taken(self._http.take_into, *args)
 
     def _taken(self, step: Callable[..., T], *args: Any) -> T:
@@ -201,18 +196,18 @@ class Multiplexer:
         """Wake the callers of streams that progressed."""
         for stream in streams:
             if stream.head is not None and stream.waiter is not _PROGRESSED:
-                self._answers += 1
+                self._responses += 1
             stream.waiter = _PROGRESSED
             if (event := self._waiting.pop(stream, None)) is not None:
                 event.set()
 
-    # Sending. One thread at a time sends, and none while another one receives: that one sends afterwards.
+    # Sending. One thread at a time sends, and none while another thread receives; the receiver sends afterwards.
 
     def flush(self) -> None:
-        """Send what can be sent at once."""
+        """Send as much output as possible without waiting."""
         while self._http.has_output or self._unsent is not None:
             sender = object()
-            try:  # from before the role is taken: a signal handler can raise at the end of the lock
+            try:  # begins before the lock, because a signal handler can raise at its end
                 with self._lock:
                     if (
                         self._sender
@@ -228,7 +223,7 @@ class Multiplexer:
                         self._unsent = self.change(self._http.take_output)
                 self._unsent = self._rest_of(self._unsent)
             except WriteFailed:
-                # The server may have sent responses before, and why it ends the connection. The reader finds the end.
+                # The server may have sent responses and a reason before. The reader will find the end.
                 self._is_deaf, self._unsent = True, None
                 return
             except BaseException:
@@ -250,7 +245,7 @@ class Multiplexer:
         return None
 
     async def _drain(self, end: float) -> None:
-        """Wait until the socket has taken everything, or another caller waits for that."""
+        """Wait until the socket has accepted all output, unless another caller already waits for that."""
         while self._unsent is not None and not self._is_draining:
             self._is_draining = True
             try:
@@ -263,13 +258,13 @@ class Multiplexer:
                 self._is_draining = False
             self.flush()
 
-    # Receiving, by the caller that has the role of the reader.
+    # Receiving, by the reader.
 
     async def progress(self, stream: Stream, end: float, interruption: Interruption | None) -> None:
         """Wait until a stream may have progressed.
 
         Raises:
-            ReadTimedOut: the end has come.
+            ReadTimedOut: ``end`` has passed.
         """
         try:
             with self._lock:
@@ -292,7 +287,7 @@ class Multiplexer:
                 self._forget(stream)
 
     def _forget(self, stream: Stream) -> None:
-        """End the wait of a stream's caller, and make another one the reader if it was the reader."""
+        """End the wait of a stream's caller. If it was the reader, another caller becomes the reader."""
         if self._waiting.pop(stream, None) is not None or stream.waiter is _PROGRESSED:
             stream.waiter = None
         if self._reader is stream:
@@ -336,7 +331,7 @@ class Multiplexer:
             self.flush()
 
     def _look(self) -> None:
-        """Receive the bytes that the socket holds, if no caller reads."""
+        """Receive the bytes on the socket, if there is no reader."""
         if self._reader is not None or self.error is not None:
             return
         visitor = Stream(0, 0, 0, without_body=True, ended=True)
@@ -353,25 +348,25 @@ class Multiplexer:
             self._fail(ReadFailed(str(error) or type(error).__name__))
         finally:
             if self._reader is visitor:
-                self._reader = None  # no call, in which a signal handler could raise
+                self._reader = None  # not by a call, because a signal handler could raise in it
             with self._lock:
                 self._appoint()
 
     def _take(self) -> int:
-        """Receive the bytes that the socket holds. An event loop may call this.
+        """Receive the bytes on the socket, at most 1 MiB. An event loop may call this.
 
         Raises:
-            BlockingIOError: nothing came that the reader waits for.
+            BlockingIOError: the reader's stream has not progressed.
         """
         for _ in range(BURST // READ_SIZE):
             count = self._fill()
-            moved = self._receive(self._buffer[:count])
+            has_progress = self._receive(self._buffer[:count])
             reader = self._reader
             if not count or reader is None or reader.waiter is _PROGRESSED:
                 return count
-            if moved or count < READ_SIZE:
+            if has_progress or count < READ_SIZE:  # the callers of the other streams must run
                 break
-        if self.socket_stream.has_pending():
+        if self.socket_stream.has_pending():  # readiness does not report it
             return count
         raise BlockingIOError
 
@@ -386,14 +381,16 @@ class Multiplexer:
             raise
         finally:
             self._is_receiving = False
+            self.flush()  # the output that other threads queued in the meantime
 
-    def _receive(self, data: bytes | memoryview) -> bool:
+    def _receive(self, data: memoryview) -> bool:
+        """Process received data, and return whether a stream progressed."""
         http = self._http
         limit, was_closing = http.max_streams, http.is_closing
         with self._lock:
-            moved = self.change(http.receive, data)
-            self._mark(moved)
+            streams = self.change(http.receive, data)
+            self._mark(streams)
         self.flush()
         if (limit, was_closing) != (http.max_streams, http.is_closing):
             self._changed(self)
-        return bool(moved)
+        return bool(streams)

@@ -11,7 +11,7 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
-from tests.http.frames import Send, answer_on, answering_http2_peer
+from tests.http.frames import Send, respond_on, responding_http2_peer
 from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
 
@@ -23,7 +23,7 @@ MANY = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STR
 def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queue[tuple[Send, int]]]]:
     """A server that answers nothing: for each request, what sends on its connection, and its stream."""
     asked: queue.Queue[tuple[Send, int]] = queue.Queue()
-    with answering_http2_peer(certificates, first, lambda send, stream: asked.put((send, stream))) as url:
+    with responding_http2_peer(certificates, first, lambda send, stream: asked.put((send, stream))) as url:
         yield url, asked
 
 
@@ -31,7 +31,7 @@ def fetch_on_another_connection(face, connection, url: str, asked: queue.Queue[t
     call = face.start(connection, "get_bytes", url, timeout=PATIENCE)
     send, stream = asked.get(timeout=PATIENCE)
     assert stream == 1  # the first there
-    send(answer_on(stream))
+    send(respond_on(stream))
     assert call.result(PATIENCE) == b"late"
 
 
@@ -64,11 +64,11 @@ def test_fewer_than_there_are_cost_none_its_answer(face, connect, certificates):
             calls.append(face.start(connection, "get_bytes", url, timeout=PATIENCE))
             requests.append(asked.get(timeout=PATIENCE))
         for (send, stream), call in zip(requests, calls, strict=True):
-            send(FEWER + answer_on(stream))
+            send(FEWER + respond_on(stream))
             assert call.result(PATIENCE) == b"late"
         call = face.start(connection, "get_bytes", url, timeout=PATIENCE)
         send, stream = asked.get(timeout=PATIENCE)
-        send(answer_on(stream))
+        send(respond_on(stream))
         assert call.result(PATIENCE) == b"late"
         assert connection.stats().connections.made == 1
         face.close(connection)
@@ -92,7 +92,7 @@ def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certif
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         warm = face.start(connection, "get_bytes", url, timeout=PATIENCE)
         send, stream = asked.get(timeout=PATIENCE)
-        send(answer_on(stream))
+        send(respond_on(stream))
         assert warm.result(PATIENCE) == b"late"  # so that no handshake uses up the time of the short one
         short = partial(face.start, connection, "get_bytes", url, timeout=1)
         long = partial(face.start, connection, "get_bytes", url, timeout=PATIENCE)
@@ -103,7 +103,7 @@ def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certif
         ending, lasting = calls if is_first else reversed(calls)
         assert isinstance(ending.exception(PATIENCE), httpconn.DeadlineExceeded)
         send, stream = requests[is_first]
-        send(answer_on(stream))
+        send(respond_on(stream))
         assert lasting.result(PATIENCE) == b"late"
         face.close(connection)
 
@@ -112,14 +112,14 @@ def test_who_was_not_seen_goes_to_another_connection(face, connect, certificates
     """RFC 9113 section 6.8: a server may go away before it takes any of the requests on a connection."""
     asked = []
 
-    def answer(send: Send, stream: int) -> None:
+    def respond(send: Send, stream: int) -> None:
         asked.append(stream)
         if len(asked) == 2:
             send(frames.GoAwayFrame(0, last_stream_id=0).serialize())
         elif len(asked) > 2:
-            send(answer_on(stream))
+            send(respond_on(stream))
 
-    with answering_http2_peer(certificates, MANY, answer) as url:
+    with responding_http2_peer(certificates, MANY, respond) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         calls = [face.start(connection, "get_bytes", url, timeout=PATIENCE) for _ in range(2)]
         assert [call.result(PATIENCE) for call in calls] == [b"late", b"late"]

@@ -38,7 +38,7 @@ def data(content: bytes) -> bytes:
     return frame.serialize()
 
 
-def answer_on(stream: int, content: bytes = b"late") -> bytes:
+def respond_on(stream: int, content: bytes = b"late") -> bytes:
     head = frames.HeadersFrame(stream, STATUS_200, flags=["END_HEADERS"])
     return head.serialize() + frames.DataFrame(stream, content, flags=["END_STREAM"]).serialize()
 
@@ -68,17 +68,17 @@ def serving(certificates, meet: Callable[[ssl.SSLSocket], None], *protocols: str
 
 
 @contextmanager
-def answering_http2_peer(certificates, first: bytes, answer: Callable[[Send, int], None]) -> Iterator[str]:
-    """Yield the URL of a server that calls ``answer`` with a send function and the stream of each request."""
+def responding_http2_peer(certificates, first: bytes, respond: Callable[[Send, int], None]) -> Iterator[str]:
+    """Yield the URL of a server that calls ``respond`` with a send function and the stream of each request."""
 
     def meet(client):
-        answer_streams(client, first, answer)
+        respond_streams(client, first, respond)
 
     with serving(certificates, meet) as url:
         yield url
 
 
-def answer_streams(client: ssl.SSLSocket, first: bytes, answer: Callable[[Send, int], None]) -> None:
+def respond_streams(client: ssl.SSLSocket, first: bytes, respond: Callable[[Send, int], None]) -> None:
     """Send the first bytes, and respond to each request of a connection until the client closes it."""
     client.sendall(first)
     received, known = b"", 0
@@ -86,7 +86,7 @@ def answer_streams(client: ssl.SSLSocket, first: bytes, answer: Callable[[Send, 
         received += data
         for stream in [*streams_of(received)][known:]:
             known += 1
-            answer(client.sendall, stream)
+            respond(client.sendall, stream)
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from tests.http.frames import (
     CONTENT_LENGTH,
     STATUS,
     STATUS_200,
-    answer_on,
-    answering_http2_peer,
     data,
     headers,
     http2_peer,
     literal,
+    respond_on,
+    responding_http2_peer,
 )
 
 FAULTS = {
@@ -101,11 +101,11 @@ def test_an_error_of_the_request_body_is_raised_unchanged(face, user, http2_serv
 
 def take_one(send, stream):
     """Respond to the first request of a connection, and send GOAWAY instead of processing another one."""
-    send(answer_on(stream) if stream == 1 else frames.GoAwayFrame(0, last_stream_id=1).serialize())
+    send(respond_on(stream) if stream == 1 else frames.GoAwayFrame(0, last_stream_id=1).serialize())
 
 
 def test_an_unprocessed_request_is_sent_on_another_connection(face, user, certificates):
-    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+    with responding_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
         made = user(http2=True, ssl_context=certificates.trust())
         face.run(made.get, url)
         assert face.run(made.post, url, b"body").content == b"late"
@@ -114,7 +114,7 @@ def test_an_unprocessed_request_is_sent_on_another_connection(face, user, certif
 
 
 def test_an_unprocessed_request_with_a_consumed_body_is_an_error(face, user, certificates):
-    with answering_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
+    with responding_http2_peer(certificates, frames.SettingsFrame(0).serialize(), take_one) as url:
         made = user(http2=True, ssl_context=certificates.trust())
         face.run(made.get, url)
         with pytest.raises(httpx.RemoteProtocolError, match="cannot be sent again"):

@@ -7,7 +7,7 @@ import socket
 import hyperframe.frame as frames
 import pytest
 
-from tests.http.frames import answer_on, answer_streams, answering_http2_peer, serving
+from tests.http.frames import respond_on, respond_streams, responding_http2_peer, serving
 
 SETTINGS = frames.SettingsFrame(0).serialize()
 HTTP_1_1_REQUIRED = 0xD
@@ -25,17 +25,17 @@ def server(request, certificates):
     """A server that accepts HTTP/2 and then requires HTTP/1.1."""
     refuse = REFUSALS[request.param]
 
-    def answer(send, stream):
+    def respond(send, stream):
         send(refuse(stream).serialize())
         if request.param != "reset":
             raise ConnectionError
 
     def meet(client):
         if client.selected_alpn_protocol() != "h2":
-            answer_http1(client)
+            respond_http1(client)
             return
         try:
-            answer_streams(client, SETTINGS, answer)
+            respond_streams(client, SETTINGS, respond)
         except ConnectionError:
             client.shutdown(socket.SHUT_WR)
             while client.recv(10_000):
@@ -45,7 +45,7 @@ def server(request, certificates):
         yield url
 
 
-def answer_http1(client) -> None:
+def respond_http1(client) -> None:
     received = b""
     while data := client.recv(10_000):
         received += data
@@ -68,11 +68,11 @@ def test_an_origin_that_requires_http_1_gets_it(face, server, connect, certifica
 def refusing(certificates):
     """A server that refuses every third stream."""
 
-    def answer(send, stream):
+    def respond(send, stream):
         refused = frames.RstStreamFrame(stream, error_code=7).serialize()
-        send(refused if stream // 2 % 3 == 0 else answer_on(stream))
+        send(refused if stream // 2 % 3 == 0 else respond_on(stream))
 
-    with answering_http2_peer(certificates, SETTINGS, answer) as url:
+    with responding_http2_peer(certificates, SETTINGS, respond) as url:
         yield url
 
 

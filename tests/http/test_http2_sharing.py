@@ -12,7 +12,7 @@ import hyperframe.frame as frames
 import pytest
 
 import httpconn
-from tests.http.frames import STATUS_200, Send, answer_on, answering_http2_peer, serving
+from tests.http.frames import STATUS_200, Send, respond_on, responding_http2_peer, serving
 from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
 from tests.servers.nginx import PROGRAM, serve_nginx
@@ -40,12 +40,12 @@ def test_calls_wait_for_the_first_connection_and_share_it(face, connect, http2_s
 def test_an_origin_that_declines_is_dialled_as_usual(face, connect, scripted, certificates):
     together = threading.Barrier(4)
 
-    def answer(request: Received) -> bytes:
+    def respond(request: Received) -> bytes:
         if request.target != b"/first":
             together.wait(PATIENCE)  # so each needs a connection
         return response(body=b"ok")
 
-    server = scripted(answer, tls=certificates.good)
+    server = scripted(respond, tls=certificates.good)
     connection = connect(http2=True, verify=certificates.trust(), retries=0)
     assert face.get_bytes(connection, f"{server.url}/first") == b"ok"
     assert all_of(face, connection, server.url, 4) == [b"ok"] * 4
@@ -55,11 +55,11 @@ def test_an_origin_that_declines_is_dialled_as_usual(face, connect, scripted, ce
 def test_every_third_stream_is_refused(face, connect, certificates):
     asked: list[int] = []
 
-    def answer(send: Send, stream: int) -> None:
+    def respond(send: Send, stream: int) -> None:
         asked.append(stream)
-        send(frames.RstStreamFrame(stream, 7).serialize() if len(asked) % 3 == 0 else answer_on(stream))
+        send(frames.RstStreamFrame(stream, 7).serialize() if len(asked) % 3 == 0 else respond_on(stream))
 
-    with answering_http2_peer(certificates, SETTINGS, answer) as url:
+    with responding_http2_peer(certificates, SETTINGS, respond) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert all_of(face, connection, url, 10) == [b"late"] * 10
         assert [face.get_bytes(connection, url) for _ in range(10)] == [b"late"] * 10
@@ -71,7 +71,7 @@ def test_a_server_that_refuses_every_stream(face, connect, certificates):
     def refuse(send: Send, stream: int) -> None:
         send(frames.RstStreamFrame(stream, 7).serialize())
 
-    with answering_http2_peer(certificates, SETTINGS, refuse) as url:
+    with responding_http2_peer(certificates, SETTINGS, refuse) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         with pytest.raises(httpconn.ReadFailed, match="REFUSED_STREAM"):
             face.get_bytes(connection, url)
@@ -80,7 +80,7 @@ def test_a_server_that_refuses_every_stream(face, connect, certificates):
 
 def test_fewer_streams_than_calls(face, connect, certificates):
     one = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STREAMS: 1}).serialize()
-    with answering_http2_peer(certificates, one, lambda send, stream: send(answer_on(stream))) as url:
+    with responding_http2_peer(certificates, one, lambda send, stream: send(respond_on(stream))) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert all_of(face, connection, url, 20) == [b"late"] * 20
         assert connections(connection) == 1
@@ -106,11 +106,11 @@ def begun_on(stream: int) -> bytes:
 def test_calls_that_are_cancelled_cost_no_connection(face, connect, certificates):
     asked: queue.Queue[int] = queue.Queue()
 
-    def answer(send: Send, stream: int) -> None:
-        send(begun_on(stream) if stream % 4 == 1 else answer_on(stream))
+    def respond(send: Send, stream: int) -> None:
+        send(begun_on(stream) if stream % 4 == 1 else respond_on(stream))
         asked.put(stream)
 
-    with answering_http2_peer(certificates, SETTINGS, answer) as url:
+    with responding_http2_peer(certificates, SETTINGS, respond) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         for _ in range(300):
             call = face.start(connection, "get_bytes", url, timeout=PATIENCE)
@@ -125,11 +125,11 @@ def test_calls_that_are_cancelled_cost_no_connection(face, connect, certificates
 def test_threads_that_are_interrupted_leave_the_connection_to_others(certificates):
     is_over = threading.Event()
 
-    def answer(send: Send, stream: int) -> None:
-        send(answer_on(stream) if stream == 1 or is_over.is_set() else begun_on(stream))
+    def respond(send: Send, stream: int) -> None:
+        send(respond_on(stream) if stream == 1 or is_over.is_set() else begun_on(stream))
 
     with (
-        answering_http2_peer(certificates, SETTINGS, answer) as url,
+        responding_http2_peer(certificates, SETTINGS, respond) as url,
         httpconn.HTTPConnection(http2=True, verify=certificates.trust(), retries=0) as connection,
     ):
         with connection.get_many([url] * 5, concurrency=5) as results:

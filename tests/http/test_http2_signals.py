@@ -19,7 +19,7 @@ import trio
 import httpconn
 from httpconn import HTTPConnection
 from tests.http.children import exit_code_of
-from tests.http.frames import STATUS_200, answer_on, answering_http2_peer
+from tests.http.frames import STATUS_200, respond_on, responding_http2_peer
 from tests.runtime.test_interruption import RaisingAt, require_free
 from tests.servers.application import pattern
 from tests.servers.faces import PATIENCE
@@ -35,15 +35,15 @@ def signalling(certificates, number: int):
     """Yield the URL of a server that sends this process a signal in the middle of its first body."""
     left = [number]
 
-    def answer(send, stream):
+    def respond(send, stream):
         if not left:
-            send(answer_on(stream))
+            send(respond_on(stream))
             return
         send(frames.HeadersFrame(stream, STATUS_200, flags=["END_HEADERS"]).serialize())
         send(frames.DataFrame(stream, b"begun").serialize())
         os.kill(os.getpid(), left.pop())
 
-    with answering_http2_peer(certificates, SETTINGS, answer) as url:
+    with responding_http2_peer(certificates, SETTINGS, respond) as url:
         yield url
 
 

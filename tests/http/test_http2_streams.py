@@ -12,7 +12,7 @@ import pytest
 
 import httpconn
 from httpconn.transport import AsyncHTTPTransport
-from tests.http.frames import answer_on, answering_http2_peer
+from tests.http.frames import respond_on, responding_http2_peer
 
 
 async def open_and_leave(client: httpx.AsyncClient, url: str, moment: str) -> None:
@@ -69,7 +69,7 @@ def test_a_one_shot_body_is_sent_after_another_call_was_cancelled(backend, certi
         return transport.stats.made
 
     first = frames.SettingsFrame(0).serialize()
-    with answering_http2_peer(certificates, first, lambda send, stream: send(answer_on(stream))) as url:
+    with responding_http2_peer(certificates, first, lambda send, stream: send(respond_on(stream))) as url:
         assert anyio.run(main, url, backend=backend) <= 2
 
 

@@ -50,7 +50,6 @@ class HTTP2Connection:
     __slots__ = (
         "_block",
         "_block_ends",
-        "_block_size",
         "_block_stream",
         "_bodies",
         "_held",
@@ -76,9 +75,8 @@ class HTTP2Connection:
         self._sender = BodySender(self._streams, self._peer)
         self._held = b""  # the received part of an incomplete frame
         self._only: int | None = frames.SETTINGS  # the only frame type allowed next (sections 3.4 and 4.3)
-        self._block: list[bytes] = []
+        self._block = b""  # the received part of a header block
         self._block_ends = False
-        self._block_size = 0
         self._block_stream = 0
         self._reason = ErrorCode.NO_ERROR.value  # the error code of the server's GOAWAY
         self._streams.output += (
@@ -246,31 +244,28 @@ class HTTP2Connection:
     def _receive_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         """HEADERS, section 6.2."""
         self._streams.require_used(stream_id)
-        block = frames.without_padding(flags, payload)
-        ends = bool(flags & frames.END_STREAM)
-        if flags & frames.END_HEADERS:
-            self._receive_block(stream_id, block, ends=ends)
-            return
-        self._only = frames.CONTINUATION
-        self._block, self._block_size = [block], len(block)
-        self._block_stream, self._block_ends = stream_id, ends
+        self._block = frames.without_padding(flags, payload)
+        self._block_stream, self._block_ends = stream_id, bool(flags & frames.END_STREAM)
+        self._continue_block(flags)
 
     def _receive_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         """CONTINUATION, section 6.10."""
         if self._only is None or stream_id != self._block_stream:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a CONTINUATION frame out of order")
         self._streams.count_idle_frame()
-        self._block.append(payload)
-        self._block_size += len(payload)
+        self._block += payload
         limit = self._reader.max_block
-        if self._block_size > limit:
-            message = f"The server sends a header of more than {limit:,} bytes"
-            error = HeaderTooLarge(message, "size", limit, self._block_size)
+        if len(self._block) > limit:
+            error = HeaderTooLarge(f"The server sends a header of more than {limit:,} bytes")
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, error)
+        self._continue_block(flags)
+
+    def _continue_block(self, flags: int) -> None:
         if flags & frames.END_HEADERS:
             self._only = None
-            block, self._block = b"".join(self._block), []
-            self._receive_block(self._block_stream, block, ends=self._block_ends)
+            self._receive_block(self._block_stream, self._block, ends=self._block_ends)
+        else:
+            self._only = frames.CONTINUATION
 
     def _receive_block(self, stream_id: int, block: bytes, *, ends: bool) -> None:
         streams = self._streams
@@ -314,7 +309,7 @@ class HTTP2Connection:
         elif stream.complete:  # section 8.1: the server does not need the remaining request body
             streams.forget(stream)
             streams.note(stream)
-        elif code in RESENT and not stream.answered:
+        elif code in RESENT and not stream.responded:
             stream.requires_http1 = code == ErrorCode.HTTP_1_1_REQUIRED
             streams.end_unprocessed(stream, f"The server did not process the request: {name_of(code)}")
         else:
@@ -357,8 +352,8 @@ class HTTP2Connection:
         last, self._reason = frames.read_goaway(payload)
         self.is_closing = True
         for stream in [*streams.by_id.values()]:
-            stream.requires_http1 = self._reason == ErrorCode.HTTP_1_1_REQUIRED and not stream.answered
-            if stream.id > last and not stream.answered:
+            stream.requires_http1 = self._reason == ErrorCode.HTTP_1_1_REQUIRED and not stream.responded
+            if stream.id > last and not stream.responded:
                 streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
             elif stream.id > last and self._reason and not stream.complete:
                 streams.end_with_error(stream, self._closed_with_reason())
@@ -376,7 +371,7 @@ class HTTP2Connection:
             self._break(self._closed_with_reason())
             return
         for stream in [*self._streams.by_id.values()]:
-            if stream.answered and not stream.complete:
+            if stream.responded and not stream.complete:
                 self._streams.end_with_error(stream, TruncatedBody("The connection ended within the response"))
         self._break(ReadFailed("The connection ended without a response"))
 

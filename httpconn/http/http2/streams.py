@@ -34,7 +34,7 @@ class Stream:
         head: the head of the final response, or None before it has arrived.
         complete: whether the whole response has arrived.
         error: the error that ended the stream, or None. Data that arrived before can still be taken.
-        answered: whether the server sent anything on the stream.
+        responded: whether the server sent anything on the stream.
         unprocessed: whether the server is known not to have processed the request, so that any request may be sent
             again (RFC 9113 section 8.7).
         requires_http1: whether the server requires HTTP/1.1 for the request (HTTP_1_1_REQUIRED).
@@ -45,7 +45,6 @@ class Stream:
     """
 
     __slots__ = (
-        "answered",
         "chunks",
         "complete",
         "error",
@@ -60,6 +59,7 @@ class Stream:
         "queued",
         "request_ended",
         "requires_http1",
+        "responded",
         "send_window",
         "sink",
         "spare",
@@ -79,7 +79,7 @@ class Stream:
         self.head: Head | None = None
         self.complete: bool = False
         self.error: HTTPConnError | None = None
-        self.answered: bool = False
+        self.responded: bool = False
         self.unprocessed: bool = False
         self.requires_http1: bool = False
         self.request_ended: bool = ended
@@ -109,7 +109,7 @@ class Stream:
         Raises:
             StreamFault: the response is malformed.
         """
-        self.answered = True
+        self.responded = True
         if self.head is not None:
             self._receive_trailers(section, ends=ends)
         elif (status := section.head.status) >= 200:

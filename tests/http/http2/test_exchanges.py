@@ -374,13 +374,13 @@ def test_a_server_may_end_its_response_before_the_request_ends():
 def test_the_end_of_the_connection_cuts_a_response(rest):
     connection = opened()
     connection.receive(SETTINGS)
-    answered, unanswered = get(connection), get(connection)
+    begun, unbegun = get(connection), get(connection)
     connection.receive(head() + rest)
     connection.receive(b"")
-    assert type(answered.error) is TruncatedBody
-    assert type(unanswered.error) is ReadFailed
-    assert (answered.answered, unanswered.answered) == (True, False)
-    assert connection.take_data(answered) == rest[9:]
+    assert type(begun.error) is TruncatedBody
+    assert type(unbegun.error) is ReadFailed
+    assert (begun.responded, unbegun.responded) == (True, False)
+    assert connection.take_data(begun) == rest[9:]
 
 
 def test_the_end_after_a_goaway_with_an_error_names_it():
