@@ -10,6 +10,7 @@ import pytest
 
 import httpconn
 from httpconn.http.socks5 import handshake
+from httpconn.network import tlscontext
 from httpconn.testing import response
 from tests.servers.scripted import ScriptedServer
 
@@ -78,6 +79,7 @@ def test_a_certificate_with_another_fault(face, connect, scripted, certificates)
 
 def test_a_missing_extra(face, connect, scripted, monkeypatch):
     monkeypatch.setitem(sys.modules, "truststore", None)
+    monkeypatch.setattr(tlscontext, "_made", {})  # another test may have made the context
     with pytest.raises(httpconn.InvalidRequest) as caught:
         face.get_bytes(connect(verify="system"), "https://127.0.0.1:9/")
     assert "pip install 'httpconn[truststore]'" in notes(caught.value)
