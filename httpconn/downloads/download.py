@@ -35,7 +35,7 @@ from .expectations import require_size, require_type
 from .locking import lock_target
 from .naming import choose_name, target_path
 from .partial import PartialDownload
-from .saving import BodyWriter
+from .saving import KEPT, BodyWriter
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
@@ -202,7 +202,7 @@ class _Download:
                 self._uses_if_range = False
                 return await self._request_again(response, "the server ignores If-Range")
             case ranges.Suspect(reason):
-                raise UnexpectedContent(f"{reason}. The received bytes are kept; resume=False discards them")
+                raise UnexpectedContent(f"{reason}. {KEPT}")
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():

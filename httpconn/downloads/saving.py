@@ -5,7 +5,7 @@ from functools import partial as bound
 from ..core import digests, ranges
 from ..core.hubs import no_field
 from ..core.requestbuilder import RequestSpec
-from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody
+from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody, UnexpectedContent
 from ..exchange.body import BlockReader, BodySource, expected_length, is_close_delimited
 from ..exchange.rangebody import RangeBody
 from ..exchange.requeststate import OpenResponse
@@ -17,6 +17,8 @@ from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTrans
 
 MIN_RANGE = 64 * 1024
 """Bytes below which a range that is shorter than requested is an error. Some servers send large files in ranges."""
+
+KEPT = "The received bytes are kept; resume=False discards them"
 
 
 class BodyWriter:
@@ -53,7 +55,23 @@ class BodyWriter:
         await self._receive(response, response.body)
         if size is not None and self._partial.size < size:
             raise TruncatedBody(f"The body ended after {self._partial.size} of {size} bytes")
+        if self._is_doubtful(response):
+            received = self._partial.size
+            await self._port.blocking(self._partial.restart)
+            raise UnexpectedContent(f"{received} bytes arrived instead of the rest of the file. {KEPT}")
         self._partial.end()
+
+    def _is_doubtful(self, response: OpenResponse) -> bool:
+        """Return whether a received body does not prove to be the file, while proven bytes of the file are kept."""
+        partial, kept, field = self._partial, self._partial.kept, response.head.field
+        if (
+            kept is None
+            or partial.digest is not None
+            or field("etag") is not None
+            or field("last-modified") is not None
+        ):
+            return False
+        return not self.is_length_proven or 2 * partial.size < (kept.total or 0)
 
     def _add_announced(self, response: OpenResponse, *, partial: bool) -> None:
         """Use the digests in the header; the digest from a hub describes the file also if the body is encoded."""

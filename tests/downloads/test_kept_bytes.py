@@ -193,6 +193,23 @@ def test_a_suspicious_body_is_an_error_that_describes_it(run, scripted, tmp_path
     assert (tmp_path / "model.bin").read_bytes() == BODY
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [b"HTTP/1.1 200 OK\r\n\r\nlogin", Close()],
+        [b"HTTP/1.1 200 OK\r\n\r\n" + OTHER, Close()],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nlogin\r\n0\r\n\r\n"],
+    ],
+    ids=["small", "large", "chunked"],
+)
+def test_a_body_that_proves_nothing_costs_no_received_byte(run, scripted, tmp_path, steps):
+    server = scripted(Served(BODY, faults=[cut(HALF), instead(*steps)]))
+    fail(run, server.url)
+    assert "resume=False" in fail(run, server.url, httpconn.UnexpectedContent).message
+    assert run(server.url).resumed == HALF
+    assert left(tmp_path) == []
+
+
 def test_a_full_disk_names_the_kept_bytes(run, scripted, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
