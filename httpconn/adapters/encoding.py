@@ -10,7 +10,7 @@ import httpx
 from ..core.headers import Fields
 from ..core.requestbuilder import RequestSpec
 from ..errors import InvalidRequest
-from ..runtime.uploads import BytesParts, FileParts, Observer, Upload
+from ..runtime.uploads import PART, BytesParts, FileParts, Observer, Upload
 
 Content = str | bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes]
 """Bytes, text, an open file, or an iterable of bytes."""
@@ -134,11 +134,11 @@ def _file(file: Any) -> Upload:
     """Return the rest of a file from its present position on."""
     _check_file(file)
     source = f"The file {getattr(file, 'name', '')}".rstrip()
-    if not _can_seek(file):
-        return Upload(iter(lambda: file.read(64 * 1024), b""), source=source, is_file=True)
-    start, end = file.tell(), file.seek(0, io.SEEK_END)
-    file.seek(start)
-    return Upload(FileParts(file), length=max(0, end - start), can_replay=True, source=source, is_file=True)
+    extent = _extent(file)
+    if extent is None:
+        return Upload(iter(lambda: file.read(PART), b""), source=source, is_file=True)
+    length = max(0, extent[1] - extent[0])
+    return Upload(FileParts(file), length=length, can_replay=True, source=source, is_file=True)
 
 
 def _check_file(file: Any) -> None:
@@ -146,15 +146,22 @@ def _check_file(file: Any) -> None:
         raise InvalidRequest("A file to send has to be open in binary mode")
     if getattr(file, "closed", False):
         raise InvalidRequest("A file to send is closed")
+    if hasattr(file, "readable") and not file.readable():
+        raise InvalidRequest("A file to send is not open for reading")
     if inspect.iscoroutinefunction(file.read):
         raise InvalidRequest("A file to send has to be a synchronous file object; async_request reads it in a thread")
 
 
-def _can_seek(file: Any) -> bool:
+def _extent(file: Any) -> tuple[int, int] | None:
+    """Return the position and the end of a file, or None if it cannot seek, as a pipe or a file in ``/proc``."""
     try:
-        return bool(file.seekable())
+        if not file.seekable():
+            return None
+        start, end = file.tell(), file.seek(0, io.SEEK_END)
+        file.seek(start)
     except (AttributeError, OSError, ValueError):
-        return False
+        return None
+    return start, end
 
 
 class _Pipe:
@@ -174,7 +181,7 @@ def _checked_files(files: Files) -> tuple[list[tuple[str, Any]], bool]:
             parts = list(value) if isinstance(value, tuple) else [None, value]
             if hasattr(parts[1], "read"):
                 _check_file(parts[1])
-                if not _can_seek(parts[1]):
+                if _extent(parts[1]) is None:
                     can_replay, parts[1] = False, _Pipe(parts[1])
             elif not isinstance(parts[1], (str, bytes)):
                 raise InvalidRequest(f"files= takes files, bytes and text, not {type(parts[1]).__name__}")

@@ -126,6 +126,14 @@ class TestBodies:
         assert b'filename="name.txt"\r\nContent-Type: text/plain\r\n\r\nin memory\r\n' in body
         assert b"\r\n\r\npiped\r\n" in body
 
+    @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux has files of unknown size")
+    def test_a_file_without_a_size(self, face, connect, application):
+        for form in (False, True):
+            with open("/proc/self/status", "rb") as file:
+                given = {"files": {"f": file}} if form else {"content": file}
+                received = face.request(connect(), "POST", f"{application}/echo", **given)
+            assert b"VmRSS" in received.content
+
     def test_parameters_are_added_to_the_query(self, face, connect, scripted):
         server, connection = scripted(response()), connect()
         for target, params, wanted in [
@@ -199,6 +207,7 @@ class TestInvalid:
             ({"content": 5}, "content= takes"),
             ({"content": io.StringIO("x")}, "binary mode"),
             ({"content": USED}, "has ended"),
+            ({"content": io.BufferedWriter(io.BytesIO())}, "not open for reading"),
             ({"data": b"x"}, "as content="),
             ({"data": {"a": object}, "files": {"f": b"x"}}, "cannot be encoded"),
             ({"files": {"f": io.StringIO("x")}}, "binary mode"),

@@ -39,12 +39,7 @@ def nginx(running) -> Nginx:
 
 
 def head(face, connection: HTTPConnection, url: str):
-    """By the client, which offers the methods that are not ours."""
-
-    async def asked():
-        return await (await connection.get_async_client()).head(url)
-
-    return face.run(asked) if face.is_async else connection.get_sync_client().head(url)
+    return face.request(connection, "HEAD", url)
 
 
 def test_connections_are_kept_until_nginx_closes_them(face, connect, nginx):
@@ -183,3 +178,15 @@ class TestHTTP2:
             assert face.read(begun) == LARGE
             assert all(each.result() == LARGE for each in started)
         assert face.get_bytes(connection, url) == LARGE
+
+
+@pytest.mark.parametrize("kind", ["bytes", "parts"])
+@pytest.mark.parametrize("http2", [False, True])
+def test_a_refused_body_gets_the_response_of_nginx(face, connect, nginx, certificates, http2, kind):
+    connection = connect(http2=http2, verify=certificates.trust())
+    body = bytes(8_000_000)
+    content = body if kind == "bytes" else [body[:1_000_000]] * 8
+    for url in (nginx.url, nginx.secure_url):
+        received = face.request(connection, "POST", f"{url}/", content=content)
+        # nginx reads only a declared length before it looks for the file.
+        assert (received.status_code, b"nginx" in received.content) == (413 if kind == "bytes" else 403, True)

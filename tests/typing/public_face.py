@@ -14,6 +14,14 @@ from httpconn.testing import Received, Reset, ScriptedServer, cut, in_turn, no_n
 from httpconn.transport import HTTPTransport
 
 
+def rich_event(event: httpconn.Progress) -> None:
+    assert_type((event.sent, event.count), tuple[int, int])
+
+
+async def parts() -> AsyncIterator[bytes]:
+    yield b"x"
+
+
 def synchronous(conn: httpconn.HTTPConnection) -> None:
     url = httpx.URL("https://example.com/")
     assert_type(conn.get_bytes(url, timeout=5, max_bytes=10, budget=httpconn.ByteBudget(5)), bytes)
@@ -22,6 +30,11 @@ def synchronous(conn: httpconn.HTTPConnection) -> None:
     answer = conn.get_response("https://example.com/", stream=True, retries=2)
     assert_type(answer, httpconn.Response)
     plain: httpx.Response = answer
+    with Path("file").open("rb") as body:
+        assert_type(conn.request("PUT", url, content=body, progress=rich_event), httpconn.Response)
+    sent = conn.request("POST", url, data={"a": 1}, files={"f": ("n", b"x", "text/plain")}, params=[("q", "1")])
+    assert_type(sent.iter_lines(max_length=10), Iterator[str])
+    assert_type(sent.iter_json_lines(), Iterator[Any])
     assert_type(plain.content, bytes)
     assert_type(conn.download_file("https://example.com/", "file", segments=4), Path)
     done = conn.download("https://example.com/", Path("file"), digest="sha256:00", mirrors=["https://example.org/"])
@@ -51,6 +64,8 @@ async def asynchronous(conn: httpconn.HTTPConnection) -> None:
     assert_type(await conn.async_get_text("https://example.com/"), str)
     assert_type(await conn.async_get_json("https://example.com/"), Any)
     assert_type(await conn.get_async_response("https://example.com/"), httpconn.Response)
+    sent = await conn.async_request("POST", "https://example.com/", content=parts(), json=None)
+    assert_type(sent.aiter_json_lines(), AsyncIterator[Any])
     assert_type(await conn.async_download_file("https://example.com/", "file"), Path)
     assert_type(await conn.async_download("https://example.com/", "file"), httpconn.Downloaded)
     assert_type(await conn.get_async_client(), httpx.AsyncClient)
