@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, overload
@@ -85,7 +85,7 @@ class Manifest(Sequence[Item]):
     @classmethod
     def _parse(cls, file: BinaryIO, base_url: URL | None, name: str) -> Manifest:
         manifest, source = cls.__new__(cls), Source(name)
-        manifests.require_count(sum(block.count(b"\n") for block in _blocks(file)), source)
+        _require_count(file, source)
         text = _text_of(file)
         lines = iter(partial(text.readline, manifests.MAX_LINE + 1), "")
         try:
@@ -140,9 +140,13 @@ def _line_of(numbered: tuple[int, Item]) -> Line:
     return Line(number, item.path, item.url, item.digest, item.size, item.headers, item.mirrors)
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
+def _require_count(file: BinaryIO, source: Source) -> None:
+    """Count the lines first, which takes a fraction of the time and memory of parsing them."""
+    count = 0
     while block := file.read(1 << 20):
-        yield block
+        count += block.count(b"\n")
+        if count > manifests.MAX_FILES:
+            source.fail(manifests.MAX_FILES + 1, f"a manifest has at most {manifests.MAX_FILES:,} lines; split it")
     file.seek(0)
 
 

@@ -68,12 +68,6 @@ class Source(NamedTuple):
         raise InvalidRequest(f"{self.where(number)}: {reason}")
 
 
-def require_count(lines: int, source: Source) -> None:
-    """Raise an InvalidRequest if a manifest has more than ``MAX_FILES`` lines."""
-    if lines > MAX_FILES:
-        source.fail(MAX_FILES + 1, f"a manifest has at most {MAX_FILES:,} lines; split it")
-
-
 def parse(lines: Iterable[str], source: Source) -> Iterator[Line]:
     """Yield the files of a manifest in any of its formats.
 
@@ -255,11 +249,11 @@ class Names:
 
     def add(self, path: str) -> None:
         """Add a path."""
-        key = unicodedata.normalize("NFC", path).casefold()
+        key = _folded(path)
         if key in self._files:
             raise InvalidRequest(f"{printable(path, 100)} appears twice, or differs only in the case of letters")
         for folder in _folders(path):
-            folder_key = unicodedata.normalize("NFC", folder).casefold()
+            folder_key = _folded(folder)
             if self._folders.setdefault(folder_key, folder) != folder:
                 raise InvalidRequest(f"the folder {printable(folder, 100)} differs from another only in case")
             if folder_key in self._files:
@@ -267,6 +261,10 @@ class Names:
         if key in self._folders:
             raise InvalidRequest(f"{printable(path, 100)} is a file and a folder")
         self._files.add(key)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _folders(path: str) -> Iterator[str]:
@@ -292,7 +290,7 @@ def _why_unsafe(name: str) -> str | None:
         return "is absolute"
     if not parts or name.endswith(("/", "\\", "/.", "\\.")):
         return "names no file"
-    if any(unicodedata.category(char) in _UNPRINTABLE for char in name):
+    if not name.isprintable() and any(unicodedata.category(char) in _UNPRINTABLE for char in name):
         return "contains a control character, or bytes that are not UTF-8"
     if "\\" in name and os.name == "nt":
         return "contains a backslash; use / between folders"

@@ -289,3 +289,13 @@ def test_a_file_larger_than_the_limit_fails_alone(connect, server, manifest, tmp
 def test_the_default_connection_downloads_collections(server, manifest, tmp_path):
     with HTTPConnection() as connection:
         assert outcome(connection.download_all(iter(manifest), tmp_path, segments=2)) == (5, 0, 0)
+
+
+def test_an_interrupted_call_saves_what_it_has_verified(face, connect, server, manifest, tmp_path):
+    def fail(event: Progress) -> None:
+        if event.files == (5, 5):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        face.call(connect(), "download_all", manifest, tmp_path, progress=fail)
+    assert len(json.loads((tmp_path / NAME).read_bytes())["files"]) == 5

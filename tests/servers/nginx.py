@@ -98,14 +98,15 @@ def serve_nginx(folder: Path, certificates: Certificates) -> Iterator[Nginx]:
                 keepalive_requests=KEEPALIVE_REQUESTS,
             )
         )
-        process = stack.enter_context(_child(configuration, [each.fileno() for each in sockets]))
+        process = stack.enter_context(child(configuration, [each.fileno() for each in sockets]))
         reload = partial(process.send_signal, signal.SIGHUP)
         network = stack.enter_context(forwarding(sockets[0].getsockname()[1]))
         yield Nginx(f"http://{plain}", f"https://{secure}", files, network, reload)
 
 
 @contextmanager
-def _child(configuration: Path, sockets: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+def child(configuration: Path, sockets: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run nginx with a configuration and with sockets that listen already."""
     assert PROGRAM is not None
     process = subprocess.Popen(
         [PROGRAM, "-p", configuration.parent, "-c", configuration, "-e", configuration.parent / "error.log"],
