@@ -1,4 +1,4 @@
-"""Downloads of collections by processes that are killed, run in pairs, and meet a full disk and a server that breaks off.
+"""Collections: processes are killed, run in pairs, and meet a full disk and a server that breaks off.
 
 After each kill, every target is absent or complete, every byte that a sidecar names is on disk, and the state file is
 right. The next process requests no byte that was on disk. The last process completes the folder, and another run
