@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,13 @@ def test_objects_with_their_own_transport_keep_it(face, connect, httpconn_throug
     own = httpx.MockTransport(lambda request: httpx.Response(200, content=b"own"))
     made = connect(async_transport=own) if face.is_async else connect(transport=own)
     assert face.get_bytes(made, "https://a.example/") == b"own"
+
+
+def test_threads_leave_no_connection_open(scripted):
+    server = scripted(response(body=b"ok"))
+    with through_httpx(), httpconn.HTTPConnection() as connection, ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(connection.get_bytes, [server.url] * 32)) == [b"ok"] * 32
+    server.wait_for(lambda: server.open_connections == 0)
 
 
 def test_after_the_block_the_engine_sends_again(face, connect, scripted):

@@ -53,10 +53,12 @@ class _PlainTransport:
     def __init__(self, options: Callable[[], dict[str, Any]]) -> None:
         self._options = options
         self._opened: Any = None
+        self._opening = threading.Lock()
 
     def _client(self, kind: Callable[..., Any]) -> Any:
-        if self._opened is None:
-            self._opened = kind(**self._options())
+        with self._opening:
+            if self._opened is None:
+                self._opened = kind(**self._options())
         return self._opened
 
 
