@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
-from ..exchange.requeststate import Call
-from ..runtime.port import Port
 from ..runtime.tasks import TaskWorkerGroup
 from .openfile import Opened, OpenFile
+from .runner import Flow, P, T
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 class AsyncRemoteFile(OpenFile):
@@ -92,9 +88,7 @@ class AsyncRemoteFile(OpenFile):
             self._group.start(flow, self._opened.runner._await, *args)
         return self._group is not None
 
-    async def _await(
-        self, flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def _await(self, flow: Flow[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._opened.runner._await(flow, self._opened.call, *args, **kwargs)
 
     async def __aenter__(self) -> Self:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Concatenate, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
@@ -19,7 +19,7 @@ from ..exchange import fetch
 from ..exchange.batch import Batch, Work
 from ..exchange.requeststate import Call
 from ..progress import ProgressCallback
-from ..runtime.port import Port, WorkerGroup
+from ..runtime.port import WorkerGroup
 from ..runtime.tasks import TaskWorkerGroup
 from ..runtime.threads import ThreadWorkerGroup
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
@@ -27,10 +27,8 @@ from .outcomes import Fetched, Saved
 from .results import AsyncResults, Results
 from .runner import Runner
 
-T = TypeVar("T")
 R = TypeVar("R")
 Path = str | os.PathLike[str]
-Flow = Callable[Concatenate[Port, Call, ...], Coroutine[Any, Any, T]]
 Run = Callable[..., Awaitable[Any]]
 
 MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.

@@ -5,22 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..errors import InvalidRequest
-from ..exchange.requeststate import Call
 from ..runtime.forking import renew_in_child
-from ..runtime.port import Port
 from ..runtime.threads import CleanUp, Stopped, ThreadWorkerGroup
 from .openfile import Opened, OpenFile
+from .runner import Flow, P, T
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 class RemoteFile(OpenFile, io.BufferedIOBase):
@@ -178,9 +174,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         with self._positions.taken(size, self.size, reader.blocks.block_end if one_block else None) as (start, end):
             return self._read(start, end)
 
-    def _run(
-        self, flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def _run(self, flow: Flow[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._opened.runner._run(flow, self._opened.call, *args, **kwargs)
 
 

@@ -15,6 +15,7 @@ from .syncport import SyncPort, WorkerPort
 
 T = TypeVar("T")
 P = ParamSpec("P")
+Flow = Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]]
 
 
 class Runner:
@@ -30,33 +31,16 @@ class Runner:
         client = self._clients.current() or await self._clients.async_client()
         return AsyncPort(client, owned=not self._clients.reuse)
 
-    def _run(
-        self,
-        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
-        call: Call,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
+    def _run(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = self._sync_port()
         return run_sync(fetch.run_call(port, call, flow(port, call, *args, **kwargs)))
 
-    async def _await(
-        self,
-        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
-        call: Call,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
+    async def _await(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = await self._async_port()
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
 
     def _run_in(
-        self,
-        group: ThreadWorkerGroup,
-        flow: Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]],
-        call: Call,
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, T]:
         port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
         return fetch.run_call(port, call, flow(port, call, *args, **kwargs))
