@@ -228,19 +228,6 @@ def with_regular_framing(head: Head, framing: Framing) -> Head:
     return head._replace(fields=fields, values=by_name(fields))
 
 
-def are_fields(fields: Fields) -> bool:
-    return _is_block(_block(fields), len(fields))
-
-
-def _block(fields: Fields) -> bytes:
-    return b"".join([b"%b: %b\r\n" % field for field in fields])
-
-
-def _is_block(block: bytes, count: int) -> bool:
-    # Equal counts prove that no field contains a second line.
-    return _field_lines(block) is not None and block.count(b"\n") == count
-
-
 def _says_close(value: bytes) -> bool:
     return value != b"keep-alive" and b"close" in _list_members(value)
 
@@ -272,8 +259,9 @@ def write_fields(fields: Fields) -> RequestFields:
     Raises:
         MalformedRequest: a field, the Host field (RFC 9112 section 3.2) or the framing is invalid.
     """
-    block = _block(fields)
-    if not _is_block(block, len(fields)):
+    block = b"".join([b"%b: %b\r\n" % field for field in fields])
+    # Equal counts prove that no field contains a second line.
+    if _field_lines(block) is None or block.count(b"\n") != len(fields):
         raise MalformedRequest("a header of the request is invalid")
     if sum(name.lower() == b"host" for name, _ in fields) != 1:
         raise MalformedRequest("the request needs exactly one Host header")
