@@ -1,102 +1,395 @@
 """A filesystem for fsspec, with which pandas, pyarrow, dask and other libraries read remote files.
 
-The extra ``fsspec`` registers the filesystem for ``httpconn+https://`` and ``httpconn+http://`` URLs.
+The extra ``fsspec`` registers the filesystem for ``httpconns://`` and ``httpconn://`` URLs, which mean https and http,
+and for ``httpconn+https://`` and ``httpconn+http://`` URLs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import io
+import operator
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from urllib.parse import urldefrag, urljoin
 
 import httpconn
 
-from .api.opening import BLOCK_SIZE
-from .api.remotefile import RemoteFile
-from .errors import InvalidRequest, StatusError
+from .api.opening import BLOCK_SIZE, CONNECTIONS
+from .errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused, StatusError
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-    class AbstractFileSystem:
+    class AsyncFileSystem:
         """The base class of fsspec, which has no type annotations."""
 
+        asynchronous: bool
+        use_listings_cache: bool
+        dircache: Any
+
         def __init__(self, **options: Any) -> None: ...
+        async def _expand_path(self, path: Any, recursive: bool = False, **options: Any) -> list[str]: ...
+        async def _glob(self, path: str, **options: Any) -> Any: ...
+        async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None: ...
 
 else:
-    from fsspec.spec import AbstractFileSystem
+    from fsspec.asyn import AsyncFileSystem
 
-_PREFIX = "httpconn+"
+_PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
 _MISSING = frozenset({404, 410})
+_ASYNC = {"get_response": "get_async_response"}
+_LARGEST_LISTING = 16 * 1024 * 1024
 
 
-class HTTPConnFileSystem(AbstractFileSystem):
-    """A read-only filesystem of single files. HTTP has no folders.
+class HTTPConnFileSystem(AsyncFileSystem):
+    """A read-only filesystem. The links in an HTML page are its files and folders.
 
     Args:
-        connection: the connection object that opens the files with :meth:`httpconn.HTTPConnection.open`. Its access
-            policy, certificates and limits apply. In ``storage_options``, give ``{"connection": connection}``. The
-            default is ``httpconn.global_http_connection``.
+        connection: the connection object. In ``storage_options``, give ``{"connection": connection}``. The default is
+            ``httpconn.global_http_connection``. Its access policy, certificates and limits apply.
+        headers: header fields for each request. A redirect to another origin does not get them.
+        block_size: size of a block in bytes, for :meth:`httpconn.HTTPConnection.open`.
+        connections: most requests at the same time for one file.
+        use_listings_cache: keep listings.
+        listings_expiry_time: seconds for which a listing is kept.
+        max_paths: most listings that are kept.
+        asynchronous: the filesystem is used with the coroutine functions of fsspec, such as ``_cat_file``, in asyncio.
+        loop: see fsspec.
+        batch_size: see fsspec.
 
     Raises:
         FileNotFoundError: the server responded 404 or 410.
+        TypeError: an option is not known.
         HTTPConnError: see :mod:`httpconn.errors`.
     """
 
-    protocol: ClassVar[tuple[str, ...]] = ("httpconn+https", "httpconn+http")
+    protocol: ClassVar[tuple[str, ...]] = ("httpconns", "httpconn", "httpconn+https", "httpconn+http")
     cachable: ClassVar[bool] = False  # a cached filesystem would keep its connection open
 
-    def __init__(self, connection: httpconn.HTTPConnection | None = None, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        connection: httpconn.HTTPConnection | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        block_size: int = BLOCK_SIZE,
+        connections: int = CONNECTIONS,
+        use_listings_cache: bool = False,
+        listings_expiry_time: float | None = None,
+        max_paths: int | None = None,
+        asynchronous: bool = False,
+        loop: Any = None,
+        batch_size: int | None = None,
+    ) -> None:
+        super().__init__(
+            asynchronous=asynchronous,
+            loop=loop,
+            batch_size=batch_size,
+            use_listings_cache=use_listings_cache,
+            listings_expiry_time=listings_expiry_time,
+            max_paths=max_paths,
+        )
         if not isinstance(connection, httpconn.HTTPConnection | None):
             raise InvalidRequest("connection must be an HTTPConnection")
-        self._connection = connection
+        self.use_listings_cache = use_listings_cache
+        self._given = connection
+        self._headers = headers
+        self._block_size = block_size
+        self._connections = connections
+
+    @property
+    def _connection(self) -> httpconn.HTTPConnection:
+        return httpconn.global_http_connection if self._given is None else self._given
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
         """Return the URL, which is the path inside the filesystem. All its slashes are significant."""
         if isinstance(path, list):
             return [cls._strip_protocol(each) for each in path]
-        return os.fspath(path).removeprefix(_PREFIX)
+        path = os.fspath(path)
+        for prefix, scheme in _PREFIXES.items():
+            if path.startswith(prefix):
+                return scheme + path.removeprefix(prefix)
+        return path
 
     def unstrip_protocol(self, name: str) -> str:
         """Return the path with the protocol of this filesystem."""
-        return f"{_PREFIX}{self._strip_protocol(name)}"
+        return f"httpconn+{self._strip_protocol(name)}"
 
     @classmethod
     def _parent(cls, path: str) -> str:
         """Return the URL up to the last slash before the query."""
         return str(cls._strip_protocol(path)).partition("?")[0].rstrip("/").rpartition("/")[0]
 
-    def info(self, path: str, **_options: Any) -> dict[str, Any]:
-        """Return the name, size and version of a file. This takes one request for its first byte."""
-        with self._remote(path, block_size=1) as file:
-            info = {"name": self._strip_protocol(path), "size": file.size, "type": "file"}
-            return {**info, "ETag": file.etag, "Last-Modified": file.last_modified}
+    async def _call(self, method: str, path: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the connection object: in a thread, or its asynchronous version in the loop of the caller.
 
-    def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
-        """Return a list with the file only."""
-        info = self.info(path, **options)
-        return [info] if detail else [info["name"]]
+        In a thread, the connections end with ``HTTPConnection.close``. The loop of fsspec never ends.
+        """
+        url = self._strip_protocol(path)
+        with _missing_files():
+            if self.asynchronous:
+                name = _ASYNC.get(method, f"async_{method}")
+                return await getattr(self._connection, name)(url, *args, extra_headers=self._headers, **options)
+            function = getattr(self._connection, method)
+            return await asyncio.to_thread(function, url, *args, extra_headers=self._headers, **options)
 
-    def isdir(self, path: str) -> bool:
-        """Return False. HTTP has no folders."""
-        return False
+    async def _info(self, path: str, **_options: Any) -> dict[str, Any]:
+        """Return the metadata of a file. The size is None if the server does not send it."""
+        found: httpconn.Metadata = await self._call("get_metadata", path)
+        size = found.size if found.size is not None else await self._size_of_range(path)
+        return {
+            "name": self._strip_protocol(path),
+            "size": size,
+            "type": "file",
+            "ETag": found.etag,
+            "Last-Modified": found.last_modified,
+            "mimetype": found.media_type,
+            "url": found.url,
+        }
+
+    async def _size_of_range(self, path: str) -> int | None:
+        """Return the size from the response to a range request, if the server supports ranges."""
+        try:
+            opened = await self._call("open", path, block_size=1, connections=1)
+        except RangesRefused:
+            return None
+        await opened.aclose() if self.asynchronous else opened.close()
+        return cast(int, opened.size)
+
+    async def _exists(self, path: str, strict: bool = False, **_options: Any) -> bool:
+        try:
+            await self._call("get_metadata", path)
+        except FileNotFoundError:
+            return False
+        except StatusError:
+            if strict:
+                raise
+            return False
+        return True
+
+    async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_options: Any) -> bytes:
+        if start is None and end is None:
+            return cast(bytes, await self._call("get_bytes", path))
+        return (await self._ranges(path, [(start, end)]))[0]
+
+    async def _ranges(self, path: str, ranges: list[tuple[int | None, int | None]]) -> list[bytes]:
+        """Return the bytes of ranges, or of the whole file if the server does not support ranges."""
+        try:
+            found: list[bytes] = await self._call("get_ranges", path, ranges, connections=self._connections)
+        except RangesRefused:
+            content = await self._call("get_bytes", path)
+            return [content[start:end] for start, end in ranges]
+        return found
+
+    async def _cat_ranges(
+        self,
+        paths: list[str],
+        starts: int | Iterable[int | None] | None,
+        ends: int | Iterable[int | None] | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        on_error: str = "return",
+        **_options: Any,
+    ) -> list[Any]:
+        """Return the bytes of ranges of several files, with one :meth:`httpconn.HTTPConnection.get_ranges` for each."""
+        ranges = list(zip(_each(starts, paths), _each(ends, paths), strict=True))
+        files: dict[str, list[int]] = {}
+        for number, path in enumerate(paths):
+            files.setdefault(path, []).append(number)
+        wanted = (self._ranges(path, [ranges[number] for number in numbers]) for path, numbers in files.items())
+        results: list[Any] = [None] * len(ranges)
+        contents = await asyncio.gather(*wanted, return_exceptions=on_error == "return")
+        for numbers, content in zip(files.values(), contents, strict=True):
+            for place, number in enumerate(numbers):
+                results[number] = content if isinstance(content, BaseException) else content[place]
+        return results
+
+    async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None:
+        """Download files. The name of a file in a folder is the last segment of the path of its URL."""
+        if not isinstance(rpath, str) or recursive or _is_pattern(rpath):
+            await super()._get(rpath, lpath, recursive, **options)
+            return
+        await self._get_file(rpath, _target(lpath, rpath), **options)
+
+    async def _get_file(self, rpath: str, lpath: Any, callback: Any = None, **_options: Any) -> None:
+        """Download a file with :meth:`httpconn.HTTPConnection.download`, or write it to a file object."""
+        if hasattr(lpath, "write"):
+            lpath.write(await self._call("get_bytes", rpath))
+            return
+
+        def show(event: httpconn.Progress) -> None:
+            if callback is not None:
+                callback.set_size(event.total)
+                callback.absolute_update(event.received)
+
+        await self._call("download", rpath, lpath, progress=show)
+
+    async def _ls(self, path: str, detail: bool = True, **_options: Any) -> list[Any]:
+        """List the links of an HTML page that lead into its folder, or the file itself."""
+        url = self._strip_protocol(path)
+        entries = self.dircache.get(url) if self.use_listings_cache else None
+        if entries is None:
+            found: httpconn.Metadata = await self._call("get_metadata", url)
+            links = await self._links(url, found.media_type)
+            entries = [_entry(link) for link in links] if links else [await self._info(url)]
+            self.dircache[url] = entries
+        return entries if detail else sorted(each["name"] for each in entries)
+
+    async def _links(self, url: str, media_type: str | None) -> list[str]:
+        if media_type not in ("text/html", "application/xhtml+xml", None):
+            return []
+        try:
+            page = _Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
+        except LimitExceeded:  # a large file without a media type
+            return []
+        return page.within(url.partition("?")[0])
+
+    async def _isdir(self, path: str) -> bool:
+        url = self._strip_protocol(path)
+        try:
+            found: httpconn.Metadata = await self._call("get_metadata", url)
+            return bool(await self._links(url, found.media_type))
+        except (HTTPConnError, FileNotFoundError):
+            return False
+
+    async def _isfile(self, path: str) -> bool:
+        return await self._exists(path) and not await self._isdir(path)
+
+    async def _expand_path(self, path: Any, recursive: bool = False, **options: Any) -> list[str]:
+        """Return the URLs that a path means. A query is not a pattern."""
+        if options.get("maxdepth") is not None and options["maxdepth"] < 1:
+            raise ValueError("maxdepth must be at least 1")
+        paths = [path] if isinstance(path, str) else list(path)
+        patterns = [each for each in paths if recursive or _is_pattern(each)]
+        found = await super()._expand_path(patterns, recursive, **options) if patterns else []
+        return [*found, *(self._strip_protocol(each) for each in paths if each not in patterns)]
+
+    async def _glob(self, path: str, **options: Any) -> Any:
+        if _is_pattern(path):
+            return await super()._glob(path, **options)
+        url = self._strip_protocol(path)
+        if not await self._exists(url):
+            return {} if options.get("detail") else []
+        return {url: await self._info(url)} if options.get("detail") else [url]
 
     def ukey(self, path: str) -> str:
         """Return a string that identifies this version of the file."""
-        info = self.info(path)
+        info = cast(Any, self).info(path)
         return str((info["name"], info["size"], info["ETag"], info["Last-Modified"]))
 
-    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **_options: Any) -> RemoteFile:
-        if mode != "rb":
-            raise InvalidRequest(f"A remote file is read-only and does not support the mode {mode!r}")
-        return self._remote(path, block_size or BLOCK_SIZE)
+    def modified(self, path: str) -> datetime:
+        """Return the time of the last change.
 
-    def _remote(self, path: str, block_size: int) -> RemoteFile:
-        connection = httpconn.global_http_connection if self._connection is None else self._connection
-        try:
-            return connection.open(self._strip_protocol(path), block_size=block_size)
-        except StatusError as error:
-            if error.status_code in _MISSING:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), error.url) from error
-            raise
+        Raises:
+            NotImplementedError: the server does not send it.
+        """
+        changed = cast(Any, self).info(path)["Last-Modified"]
+        if changed is None:
+            raise NotImplementedError("The server does not send Last-Modified")
+        return parsedate_to_datetime(changed)
+
+    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **_options: Any) -> BinaryIO:
+        """Open a file. Without ranges, a file that is too large for memory can be read once from start to end."""
+        _require_reading(mode)
+        url = self._strip_protocol(path)
+        options = {"block_size": block_size or self._block_size, "connections": self._connections}
+        with _missing_files():
+            try:
+                opened = self._connection.open(url, extra_headers=self._headers, **options)
+            except RangesRefused:
+                response = self._connection.get_response(url, stream=True, extra_headers=self._headers)
+                return cast(BinaryIO, io.BufferedReader(_Streamed(response.raise_for_status())))
+        return cast(BinaryIO, opened)
+
+    async def open_async(self, path: str, mode: str = "rb", **_options: Any) -> httpconn.AsyncRemoteFile:
+        """Open a file in asyncio. See :meth:`httpconn.HTTPConnection.async_open`."""
+        _require_reading(mode)
+        options = {"block_size": self._block_size, "connections": self._connections}
+        with _missing_files():
+            return await self._connection.async_open(self._strip_protocol(path), extra_headers=self._headers, **options)
+
+
+class _Streamed(io.RawIOBase):
+    """The body of a response as a file."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._blocks: Iterator[bytes] = response.iter_bytes()
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._rest and (block := next(self._blocks, None)) is not None:
+            self._rest = memoryview(block)
+        count = min(len(view), len(self._rest))
+        view[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        super().close()
+        self._response.close()
+
+
+class _Links(HTMLParser):
+    """The links of an HTML page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self._links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self._links += [value for name, value in attrs if name == "href" and value]
+
+    def within(self, url: str) -> list[str]:
+        """Return the links that lead into a folder, sorted. Links with a query usually sort the page."""
+        folder = url.rstrip("/") + "/"
+        links = {urldefrag(urljoin(folder, link)).url for link in self._links}
+        return sorted(link for link in links if link.startswith(folder) and link != folder and "?" not in link)
+
+
+def _entry(link: str) -> dict[str, Any]:
+    return {"name": link, "size": None, "type": "directory" if link.endswith("/") else "file"}
+
+
+def _target(path: Any, url: str) -> str:
+    """Return the path of a downloaded file, which may be given as its folder."""
+    target = os.fspath(path)
+    is_folder = os.path.isdir(target) or target.endswith(os.sep)
+    return os.path.join(target, url.partition("?")[0].rpartition("/")[2]) if is_folder else target
+
+
+def _each(given: Any, paths: list[str]) -> list[int | None]:
+    """Return one number per path, which may be a number of numpy."""
+    numbers = given if isinstance(given, Iterable) else [given] * len(paths)
+    return [None if number is None else operator.index(number) for number in numbers]
+
+
+def _is_pattern(path: str) -> bool:
+    return not {"*", "["}.isdisjoint(str(path).partition("?")[0])
+
+
+def _require_reading(mode: str) -> None:
+    if mode != "rb":
+        raise InvalidRequest(f"A remote file is read-only and does not support the mode {mode!r}")
+
+
+@contextmanager
+def _missing_files() -> Iterator[None]:
+    try:
+        yield
+    except StatusError as error:
+        if error.status_code in _MISSING:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), error.url) from error
+        raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import io
 import random
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -18,7 +20,7 @@ import pytest
 
 import httpconn
 from httpconn.filesystem import HTTPConnFileSystem
-from httpconn.testing import response
+from httpconn.testing import Close, response
 from tests.servers.files import Served
 
 LINES = b"fruit,price\napple,1.2\npear,2.5\n"
@@ -81,6 +83,8 @@ def test_what_fsspec_asks_of_a_filesystem(scripted, connection):
         "type": "file",
         "ETag": '"v1"',
         "Last-Modified": None,
+        "mimetype": None,
+        "url": url,
     }
     assert files.ls(url, detail=False) == [url]
     assert files.size(url) == len(LINES)
@@ -93,6 +97,121 @@ def test_what_fsspec_asks_of_a_filesystem(scripted, connection):
         assert not files.exists(missing)
         with pytest.raises(FileNotFoundError):
             files.open(missing)
+
+
+def test_ranges_are_fetched_exactly(scripted, connection):
+    content = random.Random(2).randbytes(4 * 1024 * 1024)
+    server = scripted(Served(content))
+    files = HTTPConnFileSystem(connection=connection)
+    starts = [number * 60_000 for number in range(64)]
+    ends = [start + 4096 for start in starts]
+    found = files.cat_ranges([server.url] * 64, starts, ends)
+    assert found == [content[start:end] for start, end in zip(starts, ends, strict=True)]
+    asked = [request.header("Range").removeprefix("bytes=").split("-") for request in server.requests]
+    assert len(asked) <= 64
+    assert sum(int(last) - int(first) + 1 for first, last in asked) <= 64 * 4096
+    assert files.cat_ranges([server.url_for("/a"), server.url_for("/b")], 0, 5) == [content[:5]] * 2
+    assert files.cat_file(server.url, start=-5) == content[-5:]
+
+
+def test_a_range_of_a_missing_file_is_an_error_in_its_place(scripted, connection):
+    server = scripted({"/f": Served(LINES)})
+    files = HTTPConnFileSystem(connection=connection)
+    paths = [server.url_for("/f"), server.url_for("/missing")]
+    found, error = files.cat_ranges(paths, 0, 5)
+    assert (found, type(error)) == (LINES[:5], FileNotFoundError)
+    with pytest.raises(FileNotFoundError):
+        files.cat_ranges(paths, 0, 5, on_error="raise")
+
+
+def test_a_query_is_no_pattern(scripted, connection, tmp_path):
+    server = scripted({"/f": Served(LINES)})
+    files, url = HTTPConnFileSystem(connection=connection), server.url_for("/f?sig=a*[b]&x=1")
+    assert files.cat(url) == LINES
+    assert files.cat([url]) == {url: LINES}
+    assert files.glob(url) == [url]
+    for fetch in (files.get, files.download, files.get_file):
+        fetch(url, str(tmp_path / "file"))
+        assert (tmp_path / "file").read_bytes() == LINES
+        (tmp_path / "file").unlink()
+    files.get(url, str(tmp_path))
+    assert (tmp_path / "f").read_bytes() == LINES
+
+
+def test_options(scripted, connection):
+    server = scripted(Served(LINES))
+    files = HTTPConnFileSystem(connection=connection, headers={"X-Key": "k"}, block_size=5, connections=1)
+    assert (files.cat(server.url), files.info(server.url)["size"]) == (LINES, len(LINES))
+    assert files.open(server.url).read(3) == LINES[:3]
+    assert {request.header("X-Key") for request in server.requests} == {"k"}
+    assert server.requests[-1].header("Range") == "bytes=0-4"
+    with pytest.raises(TypeError, match="unknown"):
+        HTTPConnFileSystem(unknown=1)
+
+
+def test_servers_without_ranges_and_length(scripted, connection):
+    content = random.Random(4).randbytes(9 * 1024 * 1024)
+    for served in (
+        Served(content, ranges=False),
+        lambda request: [response(framing="close", body=content), Close()],
+    ):
+        server = scripted(served)
+        files = HTTPConnFileSystem(connection=connection)
+        with files.open(server.url) as file:
+            assert (file.read(10), file.read()) == (content[:10], content[10:])
+            assert not file.seekable()
+        assert files.cat_file(server.url, 10, 20) == content[10:20]
+
+
+def test_a_listing(scripted, connection):
+    page = b'<a href="/d/a.txt">a</a> <a href="b.txt#x">b</a><a href="sub/">s</a><a href="?C=N">n</a><a href="/">up</a>'
+    html = {"Content-Type": "text/html"}
+    folder, sub = Served(page, headers=html, ranges=False), Served(b'<a href="c.txt">c</a>', headers=html)
+    pages = {"/d": folder, "/d/": folder, "/d/sub/": sub, "/d/sub": response(302, {"Location": "/d/sub/"})}
+    server = scripted({**pages, "/d/a.txt": Served(LINES), "/d/b.txt": Served(b"b"), "/d/sub/c.txt": Served(b"c")})
+    files, url = HTTPConnFileSystem(connection=connection), server.url_for("/d")
+    assert files.ls(url, detail=False) == [f"{url}/a.txt", f"{url}/b.txt", f"{url}/sub/"]
+    assert files.glob(f"{url}/*.txt") == [f"{url}/a.txt", f"{url}/b.txt"]
+    assert files.find(url) == [f"{url}/a.txt", f"{url}/b.txt", f"{url}/sub/c.txt"]
+    assert next(files.walk(url)) == (url, ["sub"], ["a.txt", "b.txt"])
+    assert (files.isdir(url), files.isdir(f"{url}/a.txt"), files.isfile(f"{url}/a.txt")) == (True, False, True)
+    with pytest.raises(FileNotFoundError):
+        files.ls(server.url_for("/missing"))
+
+
+def test_the_time_of_a_change(scripted, connection):
+    files = HTTPConnFileSystem(connection=connection)
+    server = scripted({"/a": Served(LINES, modified="Mon, 05 Jan 2026 00:00:00 GMT"), "/b": Served(LINES)})
+    assert files.modified(server.url_for("/a")) == datetime(2026, 1, 5, tzinfo=UTC)
+    with pytest.raises(NotImplementedError):
+        files.modified(server.url_for("/b"))
+
+
+def test_protocols_without_a_plus(scripted, connection):
+    server = scripted(Served(LINES))
+    with fsspec.open(server.url.replace("http://", "httpconn://"), connection=connection) as file:
+        assert file.read() == LINES
+    assert HTTPConnFileSystem._strip_protocol("httpconns://example.com/a") == "https://example.com/a"
+
+
+def test_it_is_asynchronous(scripted, tmp_path):
+    server = scripted({"/f": Served(LINES)})
+    url = server.url_for("/f")
+
+    async def main():
+        async with httpconn.HTTPConnection() as connection:
+            files = HTTPConnFileSystem(connection=connection, asynchronous=True, skip_instance_cache=True)
+            assert await files._cat_file(url) == LINES
+            assert await files._cat_ranges([url, url], [0, 6], [5, 11]) == [LINES[:5], LINES[6:11]]
+            assert (await files._info(url))["size"] == len(LINES)
+            await files._get_file(url, tmp_path / "file")
+            async with await files.open_async(url) as file:
+                assert await file.read(5) == LINES[:5]
+            with pytest.raises(FileNotFoundError):
+                await files._cat_file(server.url_for("/missing"))
+
+    asyncio.run(main())
+    assert (tmp_path / "file").read_bytes() == LINES
 
 
 def test_it_only_reads(connection):

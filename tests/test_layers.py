@@ -53,7 +53,9 @@ RULES: dict[str, Rule] = {
         WORLD - {"ssl"},
         "it puts the methods and the options together",
     ),
-    "filesystem": Rule("api.opening api.remotefile errors", NO_IO, "it is built on the public interface"),
+    "filesystem": Rule(
+        "api.opening errors", NO_IO - {"asyncio"}, "it is built on the public interface; fsspec runs on asyncio"
+    ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),

@@ -73,8 +73,8 @@ def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
             return _unsatisfiable(wanted, part.total)
         case ContentRange() as part:
             return _part(wanted, head, part)
-        case Whole() as whole:
-            return whole if wanted.version is None else _not_whole(wanted.version, head)
+        case Whole():
+            return Whole() if wanted.version is None else _whole(wanted.version, head)
         case Stale():
             return Changed("its version is no longer on the server")
         case Unusable(reason):
@@ -94,12 +94,12 @@ def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange) -> Decis
     return Part(part.length, total)
 
 
-def _not_whole(version: FileVersion, head: RangeResponse) -> Decision:
+def _whole(version: FileVersion, head: RangeResponse) -> Decision:
     """Decide how to use a whole file instead of a part. Some servers send it in response to If-Range with an ETag."""
-    changed = _changed(version, head, head.length)
+    changed = _changed(version, head, None if head.encoded else head.length)
     if changed is None and version.validator is not None and version.validator == head.etag:
         return RequestPlainPart()
-    return changed or Refused("the server sent the whole file instead of a part")
+    return changed or Whole()
 
 
 def _unsatisfiable(wanted: PartRequest, total: int | None) -> Decision:

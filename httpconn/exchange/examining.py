@@ -4,6 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 from ..core.metadata import Metadata, metadata_of
+from ..errors import Disconnected, ProtocolError
 from ..runtime.port import Port
 from .attempts import run_attempts
 from .body import expected_length
@@ -20,7 +21,10 @@ Programs that have a route for GET only respond 404, 405 or 501.
 async def fetch_metadata(port: Port, call: Call) -> Metadata:
     """Return the metadata of a file. HEAD and GET share the deadline of the call."""
     state = RequestState.of(call._replace(spec=call.spec._replace(method="HEAD")), port.now())
-    metadata = await run_attempts(port, state, partial(_examine, HEAD_REJECTED))
+    try:
+        metadata = await run_attempts(port, state, partial(_examine, HEAD_REJECTED))
+    except (Disconnected, ProtocolError):  # some programs fail at HEAD
+        metadata = None
     if metadata is None:
         state.call, state.failures = call, 0
         metadata = await run_attempts(port, state, partial(_examine, ()))

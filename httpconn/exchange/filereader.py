@@ -93,11 +93,18 @@ class FileReader:
 
     async def _fetch(self, port: Port, call: Call, blocks: BlockCache[Event], claim: Claim[Event]) -> None:
         try:
-            wanted = PartRequest(claim.first, claim.last, self.version)
-            self.version, claim.content = await fetch_part(port, call, wanted)
+            claim.content = await self._fetch_part(port, call, claim.first, claim.last + 1)
         finally:
             blocks.release(claim)
             claim.done.set()
+
+    async def _fetch_part(self, port: Port, call: Call, start: int, end: int) -> bytes:
+        """Request a part. If the server has sent the whole file, keep all of it that the cache can hold."""
+        self.version, content = await fetch_part(port, call, PartRequest(start, end - 1, self.version))
+        if len(content) == end - start:
+            return content
+        self.blocks.keep(0, content)
+        return content[start:end]
 
     def _read_ahead(self, call: Call, blocks: BlockCache[Event], requests: int, start_worker: StartWorker) -> None:
         """Start workers for a number of requests."""
@@ -157,8 +164,7 @@ class FileReader:
         """Fetch ranges in parallel."""
 
         async def fetch(worker_port: Port, span: Span) -> None:
-            wanted = PartRequest(span[0], span[1] - 1, self.version)
-            self.version, received[span[0]] = await fetch_part(worker_port, call, wanted)
+            received[span[0]] = await self._fetch_part(worker_port, call, *span)
 
         if len(missing) == 1 or self._connections == 1:
             for span in missing:

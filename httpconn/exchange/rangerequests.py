@@ -27,16 +27,14 @@ async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
     """Fetch a part of a file.
 
     Args:
-        wanted: the range and the version of the file. Without a version, the result may be the whole file.
+        wanted: the range and the version of the file. If the server ignores ranges, the result is the whole file.
 
     Raises:
         FileChanged: the server has another version of the file.
         RangesRefused: the server does not support ranges.
         LimitExceeded: the whole file is larger than the call allows.
     """
-    limit = wanted.last - wanted.first + 1
-    if wanted.version is None:
-        limit = max(limit, MAX_WHOLE)
+    limit = max(wanted.last - wanted.first + 1, MAX_WHOLE)
     if call.max_bytes is not None:
         limit = min(limit, call.max_bytes)
     part_call = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
@@ -60,7 +58,9 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             return FilePart(wanted.version or _version(response, total), content)
         case Whole():
             content = await _read_small(response)
-            return FilePart(_version(response, len(content)), content)
+            if wanted.version is not None and len(content) != wanted.version.total:
+                raise FileChanged("The file has changed while it was read: it has another size now")
+            return FilePart(wanted.version or _version(response, len(content)), content)
         case PastEnd(total):
             await response.close()
             return FilePart(_version(response, total), b"")

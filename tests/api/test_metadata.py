@@ -11,7 +11,7 @@ import pickle
 import pytest
 
 import httpconn
-from httpconn.testing import Stall, response
+from httpconn.testing import Close, Stall, response
 from tests.cli.test_cli import run
 
 SHA256 = hashlib.sha256(b"file").hexdigest()
@@ -71,6 +71,11 @@ def test_a_server_that_rejects_head_gets_an_unread_get(get_metadata, scripted, s
     assert (get_metadata(server.url).size, get_metadata(server.url).etag) == (2**40, '"v1"')
     assert [each.method for each in server.requests] == ["HEAD", "GET", "HEAD", "GET"]
     server.wait_for(lambda: server.open_connections <= 1)
+
+
+def test_a_server_that_fails_at_head_gets_a_get(get_metadata, scripted):
+    server = scripted(lambda request: Close() if request.method == "HEAD" else response(body=b"12345"))
+    assert get_metadata(server.url, retries=0).size == 5
 
 
 def test_errors_are_those_of_get(get_metadata, scripted):

@@ -213,6 +213,13 @@ class TestPickling:
         (copy.aclose if face.is_async else copy.close)()
         face.close(copy._opened.runner)
 
+    def test_the_server_does_not_support_ranges(self, scripted):
+        server = scripted(Served(CONTENT, ranges=False))
+        with httpconn.HTTPConnection() as connection, connection.open(server.url) as file:
+            copy = pickle.loads(pickle.dumps(file))
+        with copy, copy._opened.runner:
+            assert (copy.read(10), copy.read_ranges([(-4, None)])) == (CONTENT[:10], [CONTENT[-4:]])
+
     def test_a_file_that_changed_meanwhile_is_an_error(self, scripted):
         server = scripted(Served(CONTENT))
         with httpconn.HTTPConnection() as connection, connection.open(server.url) as file:

@@ -199,11 +199,16 @@ class TestServers:
         with pytest.raises(httpconn.RangesRefused):
             connection.open(server.url)
 
-    def test_a_server_that_stops_supporting_ranges_is_an_error(self, remote):
+    def test_a_server_that_stops_supporting_ranges(self, remote):
         file, server = remote()
         server._handler.faults.append(changed(ranges=False))
+        assert file.read() == CONTENT
+
+    def test_a_large_file_whose_server_stops_supporting_ranges_is_an_error(self, remote):
+        file, server = remote(bytes(9 * KIB * KIB), block_size=256 * KIB)
+        server._handler.faults.append(changed(ranges=False))
         with pytest.raises(httpconn.RangesRefused):
-            file.read()
+            file.read(300 * KIB)
 
     @pytest.mark.parametrize("headers", [{"Content-Range": "bytes 0-3/9"}, {}, {"Content-Encoding": "gzip"}])
     def test_an_invalid_part_is_an_error(self, connection, scripted, headers):

@@ -31,7 +31,10 @@ class Served:
 
     def __call__(self, request: Received) -> Sequence[Step]:
         """An answer to a GET (RFC 9110 section 14)."""
-        return self.faults.pop(0)(self, request) if self.faults else self.answer(request)
+        steps = self.faults.pop(0)(self, request) if self.faults else self.answer(request)
+        if request.method == "HEAD" and isinstance(steps[0], bytes):
+            return [steps[0].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"]
+        return steps
 
     def answer(self, request: Received) -> list[Step]:
         """The right one."""
