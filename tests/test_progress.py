@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import pytest
 
 from httpconn.progress import Meter, Progress, megabytes, printable, rich_progress, tqdm_progress
+from httpconn.progress.tqdmbars import TqdmBars
 
 
 def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
@@ -170,3 +171,36 @@ def test_what_steers_a_terminal_is_escaped(text: str, safe: str) -> None:
 )
 def test_sizes_for_people(count: float, text: str) -> None:
     assert megabytes(count) == text
+
+
+def of_collection(ended: int, received: int) -> Progress:
+    done = ended == 2
+    return Progress(received, 1_000_000, 1e5, 1, done, "https://example.com/", Path("models"), files=(ended, 2))
+
+
+def test_a_collection_has_lines_with_its_files_and_the_time_left() -> None:
+    stream = io.StringIO()
+    with rich_progress(stream) as display:
+        for event in (of_collection(0, 0), of_collection(1, 500_000), of_collection(2, 1_000_000)):
+            display(event)
+    assert stream.getvalue().splitlines() == [
+        "models 1/2 files: 0.5 MB of 1.0 MB, 0.1 MB/s, 0:00:05 left",
+        "models 2/2 files: 1.0 MB of 1.0 MB, 0.1 MB/s, done",
+    ]
+
+
+def test_the_bar_of_a_collection_counts_its_files() -> None:
+    stream = io.StringIO()
+    with TqdmBars(stream) as display:
+        display(of_collection(0, 0))
+        display(of_collection(1, 500_000))
+    assert "models 1/2 files:  50%" in stream.getvalue()
+
+
+def test_a_collection_of_unknown_size_has_a_line_for_each_tenth_of_its_files() -> None:
+    stream = io.StringIO()
+    with rich_progress(stream) as display:
+        for number in range(100):
+            event = of_collection(0, number * 50_000_000)
+            display(replace(event, total=None, files=(number, 100)))
+    assert len(stream.getvalue().splitlines()) == 9

@@ -199,9 +199,10 @@ def items_of(lines: Iterable[Line], base_url: URL | None, source: Source) -> Ite
 
 
 def _item(line: Line, base: _Base | None, names: Names) -> Item:
-    if not isinstance(line.path, str | os.PathLike | None):
+    name = os.fspath(line.path) if isinstance(line.path, os.PathLike) else line.path
+    if not isinstance(name, str | None):
         raise InvalidRequest("the path must be a str or a Path")
-    path = inner_path(_last_part(str(line.url)) if line.path is None else os.fspath(line.path))
+    path = inner_path(_last_part(str(line.url)) if name is None else name)
     names.add(path)
     url = line.url or quote(path)
     if base is not None:
@@ -209,7 +210,8 @@ def _item(line: Line, base: _Base | None, names: Names) -> Item:
     mirrors = line.mirrors
     if not isinstance(mirrors, list | tuple):
         raise InvalidRequest("mirrors must be a list of URLs")
-    for each in (url, *mirrors) if base is not None or "://" in url else mirrors:
+    is_relative = base is None and isinstance(url, str) and "://" not in url
+    for each in mirrors if is_relative else (url, *mirrors):
         vet(each)
     if mirrors and line.digest is None:
         raise InvalidRequest("mirrors need a digest, which proves that a mirror holds the same file")

@@ -69,7 +69,7 @@ class Lines:
         if event.failed:
             self.drop(event.path)
             return
-        mark = event.count * 10 // event.total if event.total else event.count // self.STEP
+        mark = self._mark(event)
         key = event.path, event.verifying
         with self._lock:
             if rewind := self._rewinds.line(event):
@@ -79,6 +79,11 @@ class Lines:
             if event.done or (not complete and mark > self._marks.get(key, 0)):
                 self._marks[key] = 0 if event.done else mark
                 self._write(line_of(event))
+
+    def _mark(self, event: Progress) -> int:
+        """Return the tenth of the bytes, of the files if only their number is known, or else the number of steps."""
+        count, total = (event.count, event.total) if event.total or event.files is None else event.files
+        return count * 10 // total if total else count // self.STEP
 
     def say(self, line: str) -> None:
         """Write a line."""

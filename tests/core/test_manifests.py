@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
 from httpconn import InvalidRequest, Item, Manifest, StorageError
@@ -213,3 +214,15 @@ def test_files_that_cannot_be_read_or_written_are_errors(tmp_path) -> None:
         Manifest.read(tmp_path / "missing")
     with pytest.raises(InvalidRequest, match="has no digest"):
         Manifest([Item(BASE, "a")]).write(tmp_path / "SHA256SUMS")
+
+
+@pytest.mark.parametrize(
+    "values", [{"url": 7}, {"path": b"a"}, {"path": 7}, {"digest": 7}, {"mirrors": "a"}, {"size": 1.0}]
+)
+def test_items_of_wrong_types_are_errors(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest, match="manifest item 1: "):
+        Manifest([Item(**{"url": BASE, **values})])  # type: ignore[arg-type]
+
+
+def test_urls_of_httpx_are_accepted() -> None:
+    assert Manifest([Item(httpx.URL(f"{BASE}/a%20b?c"))])[0].path == "a b"
