@@ -127,7 +127,7 @@ class InvalidURL(InvalidRequest, httpx.InvalidURL):
 
 
 class MalformedRequest(InvalidRequest, httpx.LocalProtocolError):
-    """The method, target, header or body of the request is not valid as HTTP. No byte of it was sent."""
+    """The method, target, header or body of the request is not valid as HTTP, or a file changed while it was sent."""
 
 
 class AccessDenied(InvalidRequest):

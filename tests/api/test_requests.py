@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
 import os
-import threading
 from typing import ClassVar
 
 import anyio
@@ -13,46 +11,12 @@ import httpx
 import pytest
 
 import httpconn
-from httpconn import Progress, RetryPolicy, Timeouts
-from tests.servers.application import pattern
-from tests.servers.scripted import Close, Pause, Stall, Until, in_turn, redirect, response
+from httpconn import Progress, RetryPolicy
+from tests.api.uploads import LARGE, OneShot, echo, then_echo
+from tests.servers.scripted import Close, Stall, in_turn, redirect, response
 
 AT_ONCE = RetryPolicy(backoff=0)
-LARGE = pattern(5_000_000)
 NOWHERE = "http://127.0.0.1:9/"
-
-
-class OneShot:
-    """An iterator of bytes for all runtimes, which notes how far it was read."""
-
-    def __init__(self, parts):
-        self._parts = iter(parts)
-        self.taken = 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        part = next(self._parts)
-        self.taken += 1
-        return part
-
-
-def endless():
-    while True:
-        yield b"x" * 65536
-
-
-def echo(request):
-    """Respond with the method, the header and the body of a request."""
-    header = {name.decode().lower(): value.decode() for name, value in request.headers}
-    return response(body=json.dumps([request.method, header, request.body.decode("latin-1")]).encode())
-
-
-def then_echo(first):
-    """Send one response, and echo all further requests."""
-    left = [first]
-    return lambda request: left.pop() if left else echo(request)
 
 
 class TestBodies:
@@ -350,147 +314,6 @@ class TestRetries:
         assert {each.header("range") for each in server.requests} == {None}
 
 
-class TestEarlyResponses:
-    """Servers that respond before they have read the body, or never read it."""
-
-    def test_a_real_server_that_refuses_a_body(self, face, connect, application, http2_server, certificates):
-        for url in (application, http2_server):
-            connection = connect(http2=True, verify=certificates.trust())
-            received = face.request(connection, "POST", f"{url}/refuse", content=LARGE)
-            assert (received.status_code, received.content) == (413, b"too large")
-
-    @pytest.mark.parametrize("status", [401, 413, 503])
-    def test_a_server_that_responds_and_stops_reading(self, face, connect, scripted, status):
-        done = threading.Event()
-        server = scripted([response(status, body=b"no"), Until(done)])
-        connection, parts = connect(), OneShot(endless())
-        received = face.request(connection, "POST", server.url, content=parts)
-        assert (received.status_code, received.content) == (status, b"no")
-        assert connection.stats().connections.open == 0
-        done.set()
-
-    def test_a_server_that_responds_slowly_while_the_body_waits(self, face, connect, scripted):
-        done = threading.Event()
-        server = scripted([Pause(0.1), b"HTTP/1.1 413 X\r\nContent-Le", Pause(0.1), b"ngth: 2\r\n\r\nno", Until(done)])
-        received = face.request(connect(), "POST", server.url, content=OneShot(endless()))
-        assert (received.status_code, received.content) == (413, b"no")
-        done.set()
-
-    def test_a_server_that_responds_and_closes(self, face, connect, scripted):
-        server = scripted([response(413, body=b"no"), Close()])
-        assert face.request(connect(), "POST", server.url, content=OneShot(endless())).content == b"no"
-
-    def test_a_generator_is_closed(self, face, connect, scripted):
-        closed, started = [], threading.Event()
-
-        def parts():
-            try:
-                started.set()
-                yield from endless()
-            finally:
-                closed.append(True)
-
-        server = scripted([Until(started), response(413), Stall()])
-        face.request(connect(), "POST", server.url, content=parts())
-        assert closed == [True]
-
-    def test_the_body_is_sent_to_its_end_after_an_early_success(self, face, connect, scripted):
-        sent = OneShot([b"x" * 100_000] * 50)
-        server = scripted([b"HTTP/1.1 100 Continue\r\n\r\n", response(body=b"accepted"), Stall()])
-        connection = connect()
-        assert face.request(connection, "POST", server.url, content=sent).content == b"accepted"
-        assert sent.taken == 50
-
-    def test_a_server_that_never_reads_meets_the_write_timeout(self, face, connect, scripted):
-        done = threading.Event()
-        server = scripted([Until(done)])
-        with pytest.raises(httpconn.WriteTimedOut):
-            face.request(
-                connect(retries=0), "POST", server.url, content=OneShot(endless()), timeout=Timeouts(write=0.2)
-            )
-        done.set()
-
-    def test_a_server_that_never_reads_meets_the_deadline(self, face, connect, scripted):
-        done = threading.Event()
-        server = scripted([Until(done)])
-        with pytest.raises(httpconn.DeadlineExceeded):
-            face.request(connect(retries=0), "POST", server.url, content=OneShot(endless()), timeout=0.3)
-        done.set()
-
-    def test_a_body_that_never_comes_meets_the_deadline(self, connect, scripted):
-        server = scripted(response())
-
-        async def never():
-            yield b"x"
-            await anyio.sleep_forever()
-
-        async def send():
-            async with httpconn.HTTPConnection() as connection:
-                with pytest.raises(httpconn.DeadlineExceeded):
-                    await connection.async_request("POST", server.url, content=never(), timeout=0.3)
-
-        for backend in ("asyncio", "trio"):
-            anyio.run(send, backend=backend)
-
-
-class Growing(io.BytesIO):
-    """A file that has another size when it is read than when it was opened."""
-
-    def __init__(self, content, change):
-        super().__init__(content)
-        self._change = change
-
-    def read(self, size=-1):
-        change, self._change = self._change, None
-        if change is not None:
-            position = self.tell()
-            self.seek(0)
-            self.truncate()
-            self.write(change)
-            self.seek(position)
-        return super().read(size)
-
-
-class TestChangingBodies:
-    """Bodies that are not what was declared, or break off."""
-
-    @pytest.mark.parametrize("change", [b"short", b"x" * 200_000])
-    @pytest.mark.parametrize("form", [False, True])
-    def test_a_file_that_changes(self, face, connect, scripted, change, form):
-        seen = []
-        server = scripted(lambda request: seen.append(request) or response(body=b"ok"))
-        connection, file = connect(retries=AT_ONCE), Growing(b"x" * 100_000, change)
-        given = {"files": {"f": file}} if form else {"content": file}
-        with pytest.raises(httpconn.MalformedRequest, match="has changed while it was sent"):
-            face.request(connection, "PUT", server.url, **given)
-        assert face.get_bytes(connection, server.url) == b"ok"
-        assert [each.method for each in seen] == ["GET"]
-
-    @pytest.mark.parametrize("error", [OSError(5, "disk"), ValueError("closed")])
-    def test_a_file_that_cannot_be_read(self, face, connect, scripted, error):
-        class Broken(io.BytesIO):
-            def read(self, size=-1):
-                raise error
-
-        with pytest.raises(httpconn.StorageError, match="could not be read"):
-            face.request(connect(retries=AT_ONCE), "PUT", scripted(response()).url, content=Broken(b"x"))
-
-    def test_an_error_of_a_generator_is_raised_unchanged(self, face, connect, scripted):
-        def parts():
-            yield b"x"
-            raise LookupError("mine")
-
-        server, connection = scripted(response(body=b"ok")), connect(retries=AT_ONCE)
-        with pytest.raises(LookupError, match="mine"):
-            face.request(connection, "PUT", server.url, content=parts())
-        assert face.get_bytes(connection, server.url) == b"ok"
-
-    @pytest.mark.parametrize("part", ["text", 5, None])
-    def test_a_part_that_is_not_bytes(self, face, connect, scripted, part):
-        with pytest.raises(httpconn.MalformedRequest, match="must consist of bytes"):
-            face.request(connect(), "PUT", scripted(response()).url, content=[b"x", part])
-
-
 class TestProgress:
     """Events while a body is sent."""
 
@@ -518,30 +341,6 @@ class TestProgress:
         with httpconn.progress.rich_progress(shown) as display:
             face.request(connect(), "PUT", f"{application}/echo", content=LARGE, progress=display)
         assert "echo: 5.0 MB of 5.0 MB" in shown.getvalue()
-
-
-class TestProxies:
-    """Bodies through proxies."""
-
-    @pytest.mark.parametrize("kind", ["bytes", "list"])
-    def test_a_forwarded_body_is_sent_again_after_a_challenge(self, face, connect, scripted, kind):
-        challenge = response(407, {"Proxy-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'})
-        proxy = scripted(then_echo(challenge))
-        connection = connect(proxy=httpconn.Proxy(proxy.url, auth=("u", "p")))
-        content = b"body" if kind == "bytes" else io.BytesIO(b"body")
-        received = face.request(connection, "POST", "http://example.com/", content=content)
-        assert received.json()[2] == "body"
-        assert proxy.requests[1].header("proxy-authorization").startswith("Digest ")
-
-    def test_a_real_proxy(self, face, connect, application, proxy_server):
-        connection = connect(proxy=proxy_server.url)
-        received = face.request(connection, "POST", f"{application}/echo", content=[LARGE, b"end"])
-        assert received.content == LARGE + b"end"
-
-    def test_a_tunnel(self, face, connect, http2_server, proxy_server, certificates):
-        connection = connect(proxy=proxy_server.url, verify=certificates.trust())
-        received = face.request(connection, "POST", f"{http2_server}/echo", content=io.BytesIO(LARGE))
-        assert received.content == LARGE
 
 
 class TestCache:
