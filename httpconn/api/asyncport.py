@@ -67,16 +67,14 @@ class AsyncExchange(Bridged):
 class AsyncPort(SendingPort):
     """The port of an asynchronous call."""
 
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+    sleep = staticmethod(anyio.sleep)
+    make_event = AnyioEvent
+    _exchange = AsyncExchange
 
     @property
     def place(self) -> Hashable:
         """The event loop."""
         return running_loop()
-
-    def make_event(self) -> AnyioEvent:
-        return AnyioEvent()
 
     async def wait(self, event: AnyioEvent, deadline: Deadline) -> None:
         await _within(deadline, event.wait(None))
@@ -95,9 +93,6 @@ class AsyncPort(SendingPort):
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline
     ) -> httpx.Response:
         return await _within(deadline, transport.handle_async_request(request))
-
-    def _exchange(self, response: httpx.Response, deadline: Deadline) -> AsyncExchange:
-        return AsyncExchange(response, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         return await anyio.to_thread.run_sync(function, *args)

@@ -47,6 +47,8 @@ class SyncExchange(Bridged):
 class SyncPort(SendingPort):
     """The port of a synchronous call."""
 
+    make_event = ThreadEvent
+    _exchange = SyncExchange
     _checks_often = False
 
     async def sleep(self, seconds: float) -> None:
@@ -57,9 +59,6 @@ class SyncPort(SendingPort):
     def place(self) -> int:
         """The process. Calls of a parent process never end in its forked child."""
         return os.getpid()
-
-    def make_event(self) -> ThreadEvent:
-        return ThreadEvent()
 
     async def wait(self, event: ThreadEvent, deadline: Deadline) -> None:
         while not event.block(self._portion(deadline)):
@@ -92,9 +91,6 @@ class SyncPort(SendingPort):
         self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline
     ) -> httpx.Response:
         return transport.handle_request(request)
-
-    def _exchange(self, response: httpx.Response, deadline: Deadline) -> SyncExchange:
-        return SyncExchange(response, deadline)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)

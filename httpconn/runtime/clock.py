@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..core.deadlines import SHARED, Deadline
@@ -45,14 +45,7 @@ def deadline(seconds: float) -> Iterator[None]:
 class SystemClock:
     """The methods of :class:`httpconn.runtime.port.Port` for time and random numbers."""
 
-    def now(self) -> float:
-        return time.monotonic()
-
-    def timestamp(self) -> float:
-        return time.time()
-
-    def repeat(self, function: Callable[[], object], seconds: float) -> Repeated:
-        return Repeated(function, seconds)
-
-    def chance(self) -> float:
-        return random.random()  # noqa: S311 - jitter, not a secret
+    now = staticmethod(time.monotonic)
+    timestamp = staticmethod(time.time)
+    chance = staticmethod(random.random)
+    repeat = staticmethod(Repeated)

@@ -112,7 +112,7 @@ def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Windows has no poll
 
 
-def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list[Any]:
+async def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list[Any]:
     """Block until a socket is writable; return all that are, none if the limit was reached."""
     with _Selector() as selector:
         for sock in socks:

@@ -92,6 +92,10 @@ def _checked(part: object) -> bytes | memoryview | None:
 class BlockingRuntime:
     """The runtime of threads; see :class:`Runtime`."""
 
+    readiness = BlockingReadiness
+    make_event = ThreadEvent
+    any_writable = staticmethod(block_for_any)
+
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """Resolve a name. A lookup cannot be cancelled; a result that arrives too late is dropped."""
         results: queue.SimpleQueue[LookupResult] = queue.SimpleQueue()
@@ -108,17 +112,8 @@ class BlockingRuntime:
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)
 
-    def readiness(self, sock: socket.socket) -> Readiness:
-        return BlockingReadiness(sock)
-
-    async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        return block_for_any(socks, seconds)
-
     async def pause(self) -> None:
         """Do nothing: the operating system schedules threads."""
-
-    def make_event(self) -> ThreadEvent:
-        return ThreadEvent()
 
     def parts(self, body: object) -> Iterator[object]:
         if not isinstance(body, Iterable):
@@ -141,6 +136,8 @@ class BlockingRuntime:
 
 class EventLoopRuntime:
     """The runtime of asyncio and trio; see :class:`Runtime`."""
+
+    pause = staticmethod(anyio.lowlevel.checkpoint)
 
     def __init__(self) -> None:
         self._timers: LoopTimers | None = None
@@ -199,9 +196,6 @@ class EventLoopRuntime:
         ready.append(sock)
         if others is not None:
             others.cancel()
-
-    async def pause(self) -> None:
-        await anyio.lowlevel.checkpoint()
 
     def make_event(self) -> AsyncioEvent | AnyioEvent:
         timers = self._loop_timers()

@@ -46,11 +46,10 @@ class TaskChannel(Generic[T]):
 class TaskWorkerGroup:
     """See :class:`httpconn.runtime.port.WorkerGroup`. The same task calls ``enter`` and ``leave``."""
 
+    channel = TaskChannel
+
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
-
-    def channel(self) -> TaskChannel[Any]:
-        return TaskChannel()
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         if self._group is None:
