@@ -15,17 +15,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
-from urllib.parse import urldefrag, urljoin
 
 import httpconn
 
 from .api.opening import BLOCK_SIZE, CONNECTIONS
+from .api.streamedfile import StreamedFile
+from .core.links import Links
 from .errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused, StatusError
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+
+    class AbstractBufferedFile:
+        """The base class of files with a cache of fsspec, which has no type annotations."""
+
+        def __init__(self, fs: Any, path: str, **options: Any) -> None: ...
+        def close(self) -> None:
+            """Close the file."""
 
     class AsyncFileSystem:
         """The base class of fsspec, which has no type annotations."""
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 
 else:
     from fsspec.asyn import AsyncFileSystem
+    from fsspec.spec import AbstractBufferedFile
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
 _MISSING = frozenset({404, 410})
@@ -246,7 +253,7 @@ class HTTPConnFileSystem(AsyncFileSystem):
         if media_type not in ("text/html", "application/xhtml+xml", None):
             return []
         try:
-            page = _Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
+            page = Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
         except LimitExceeded:  # a large file without a media type
             return []
         return page.within(url.partition("?")[0])
@@ -295,8 +302,19 @@ class HTTPConnFileSystem(AsyncFileSystem):
             raise NotImplementedError("The server does not send Last-Modified")
         return parsedate_to_datetime(changed)
 
-    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **_options: Any) -> BinaryIO:
-        """Open a file. Without ranges, a file that is too large for memory can be read once from start to end."""
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        cache_type: str | None = None,
+        cache_options: Mapping[str, Any] | None = None,
+        **_options: Any,
+    ) -> BinaryIO:
+        """Open a file. Without ranges, a file that is too large for memory can be read once from start to end.
+
+        With a ``cache_type``, the file has a cache of fsspec, which filesystems such as ``blockcache`` replace.
+        """
         _require_reading(mode)
         url = self._strip_protocol(path)
         options = {"block_size": block_size or self._block_size, "connections": self._connections}
@@ -305,8 +323,11 @@ class HTTPConnFileSystem(AsyncFileSystem):
                 opened = self._connection.open(url, extra_headers=self._headers, **options)
             except RangesRefused:
                 response = self._connection.get_response(url, stream=True, extra_headers=self._headers)
-                return cast(BinaryIO, io.BufferedReader(_Streamed(response.raise_for_status())))
-        return cast(BinaryIO, opened)
+                return cast(BinaryIO, io.BufferedReader(StreamedFile(response.raise_for_status())))
+        if cache_type is None:
+            return cast(BinaryIO, opened)
+        caching = {"block_size": options["block_size"], "cache_type": cache_type, "cache_options": cache_options}
+        return cast(BinaryIO, _CachedFile(opened, self, url, **caching))
 
     async def open_async(self, path: str, mode: str = "rb", **_options: Any) -> httpconn.AsyncRemoteFile:
         """Open a file in asyncio. See :meth:`httpconn.HTTPConnection.async_open`."""
@@ -316,47 +337,19 @@ class HTTPConnFileSystem(AsyncFileSystem):
             return await self._connection.async_open(self._strip_protocol(path), extra_headers=self._headers, **options)
 
 
-class _Streamed(io.RawIOBase):
-    """The body of a response as a file."""
+class _CachedFile(AbstractBufferedFile):
+    """A file with a cache of fsspec."""
 
-    def __init__(self, response: Any) -> None:
-        self._response = response
-        self._blocks: Iterator[bytes] = response.iter_bytes()
-        self._rest = memoryview(b"")
+    def __init__(self, remote: httpconn.RemoteFile, fs: HTTPConnFileSystem, path: str, **options: Any) -> None:
+        self._remote = remote
+        super().__init__(fs, path, mode="rb", size=remote.size, **options)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        while not self._rest and (block := next(self._blocks, None)) is not None:
-            self._rest = memoryview(block)
-        count = min(len(view), len(self._rest))
-        view[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return self._remote.read_ranges([(start, end)])[0]
 
     def close(self) -> None:
         super().close()
-        self._response.close()
-
-
-class _Links(HTMLParser):
-    """The links of an HTML page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self._links: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self._links += [value for name, value in attrs if name == "href" and value]
-
-    def within(self, url: str) -> list[str]:
-        """Return the links that lead into a folder, sorted. Links with a query usually sort the page."""
-        folder = url.rstrip("/") + "/"
-        links = {urldefrag(urljoin(folder, link)).url for link in self._links}
-        return sorted(link for link in links if link.startswith(folder) and link != folder and "?" not in link)
+        self._remote.close()
 
 
 def _entry(link: str) -> dict[str, Any]:

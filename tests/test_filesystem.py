@@ -179,6 +179,21 @@ def test_a_listing(scripted, connection):
         files.ls(server.url_for("/missing"))
 
 
+# fsspec leaves the file of its cache open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_block_cache(scripted, connection, tmp_path):
+    content = random.Random(5).randbytes(100_000)
+    server = scripted(Served(content))
+    files = HTTPConnFileSystem(connection=connection, block_size=1000)
+    cached = fsspec.filesystem("blockcache", fs=files, cache_storage=str(tmp_path))
+    for _ in range(2):
+        with cached.open(server.url, "rb") as file:
+            file.seek(50_000)
+            assert file.read(100) == content[50_000:50_100]
+    assert sum(request.header("Range") == "bytes=50000-50999" for request in server.requests) == 1
+    assert cached.cat(server.url) == content
+
+
 def test_the_time_of_a_change(scripted, connection):
     files = HTTPConnFileSystem(connection=connection)
     server = scripted({"/a": Served(LINES, modified="Mon, 05 Jan 2026 00:00:00 GMT"), "/b": Served(LINES)})

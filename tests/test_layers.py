@@ -54,7 +54,9 @@ RULES: dict[str, Rule] = {
         "it puts the methods and the options together",
     ),
     "filesystem": Rule(
-        "api.opening errors", NO_IO - {"asyncio"}, "it is built on the public interface; fsspec runs on asyncio"
+        "api.opening api.streamedfile core.links errors",
+        NO_IO - {"asyncio"},
+        "it is built on the public interface, and fsspec runs on asyncio",
     ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
