@@ -40,7 +40,8 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(anyio|asyncio|collections|contextlib|httpcore|httpx|httpx2|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
     ),
-    (r"py:class", r"httpconn\.network\.routes\.Routing"),  # an internal type in a public signature
+    # Internal types in public signatures.
+    (r"py:class", r"httpconn\.(network\.routes\.Routing|api\.asyncfile\.AsyncOpening|adapters\.transports\.[AQ])"),
     (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]
 
