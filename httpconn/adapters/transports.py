@@ -28,8 +28,8 @@ from .floattimeouts import attempt_timeouts_of
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
 
-Q = TypeVar("Q")  # the request of a library
-A = TypeVar("A")  # its response
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 """The arguments of ``socket.setsockopt``."""
@@ -109,7 +109,7 @@ class Transport:
         return f"<{type(self).__name__} {self.engine!r}>"
 
 
-class SyncTransport(Transport, Generic[Q, A]):
+class SyncTransport(Transport, Generic[RequestT, ResponseT]):
     """A transport for threads."""
 
     _runtime_type = BlockingRuntime
@@ -120,14 +120,14 @@ class SyncTransport(Transport, Generic[Q, A]):
             raise InvalidRequest("resolver: a coroutine function works in asynchronous calls only")
         return host_resolver
 
-    def handle_request(self, request: Q) -> A:
+    def handle_request(self, request: RequestT) -> ResponseT:
         """Send a request, and return its response when the head has arrived.
 
         Raises:
             TransportError: the request failed. The class is that of the library. For httpx, it is also an error of
                 httpconn, such as :class:`httpconn.AccessDenied`; for httpx2, that error is its cause.
         """
-        response: A = run_sync(self._exchange(request))
+        response: ResponseT = run_sync(self._exchange(request))
         return response
 
     def close(self) -> None:
@@ -135,14 +135,14 @@ class SyncTransport(Transport, Generic[Q, A]):
         self.engine.close()
 
 
-class AsyncTransport(Transport, Generic[Q, A]):
+class AsyncTransport(Transport, Generic[RequestT, ResponseT]):
     """A transport for the tasks of one event loop."""
 
     _runtime_type = EventLoopRuntime
 
-    async def handle_async_request(self, request: Q) -> A:
+    async def handle_async_request(self, request: RequestT) -> ResponseT:
         """Send a request, and return its response when the head has arrived. Errors as for a synchronous transport."""
-        response: A = await self._exchange(request)
+        response: ResponseT = await self._exchange(request)
         return response
 
     async def aclose(self) -> None:
