@@ -1,7 +1,5 @@
 """``httpconn`` and ``python -m httpconn``."""
 
-from __future__ import annotations
-
 import signal
 import sys
 

@@ -1,7 +1,5 @@
 """Access policies: the URLs and addresses that a connection object may reach."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

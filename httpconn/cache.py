@@ -1,7 +1,5 @@
 """Cache: where responses are stored between calls."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """HTTPConnection, the class with all methods, and the global connection object."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import ssl

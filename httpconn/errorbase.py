@@ -1,7 +1,5 @@
 """The base class of all errors of httpconn."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, Self
 
 import httpx

@@ -46,8 +46,6 @@ It keeps the underlying exception as ``__cause__``. It names the URL without cre
 query.
 """
 
-from __future__ import annotations
-
 import errno as errnos
 from typing import Any, ClassVar, Literal
 

@@ -4,8 +4,6 @@ The extra ``fsspec`` registers the filesystem for ``httpconns://`` and ``httpcon
 and for ``httpconn+https://`` and ``httpconn+http://`` URLs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import io

@@ -1,7 +1,5 @@
 """Event hooks: the functions that a caller registers, and the events that they receive."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields

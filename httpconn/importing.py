@@ -1,7 +1,5 @@
 """Faster imports for the command line, a short process that starts often."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Transports for clients of httpx."""
 
-from __future__ import annotations
-
 import httpx
 
 from .library import HTTPX

@@ -1,7 +1,5 @@
 """Transports for clients of httpx2."""
 
-from __future__ import annotations
-
 import httpx2
 
 from .library import Library

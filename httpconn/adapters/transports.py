@@ -1,7 +1,5 @@
 """The base classes of the transports for httpx and httpx2."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar

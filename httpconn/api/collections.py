@@ -1,7 +1,5 @@
 """The methods that bring a folder to the state of a manifest."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The methods that download files. Each method runs a flow of :mod:`httpconn.downloads`."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The methods that get the metadata of a file."""
 
-from __future__ import annotations
-
 from ..core.metadata import Metadata
 from ..core.urls import URL
 from ..exchange.examining import fetch_metadata

@@ -1,7 +1,5 @@
 """The methods that return responses, bytes, text and JSON. Each method runs a flow of :mod:`httpconn.exchange`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..core.bodycounter import ByteBudget

@@ -1,7 +1,5 @@
 """The methods that fetch many URLs at the same time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The methods that open remote files and fetch ranges of files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from ..core import rangeplan

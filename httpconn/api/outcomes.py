@@ -1,7 +1,5 @@
 """The results of get_many, download_many and download_all."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from typing import Self

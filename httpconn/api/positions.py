@@ -1,7 +1,5 @@
 """The position of a file object that threads may share."""
 
-from __future__ import annotations
-
 import io
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The iterators over the results of get_many and download_many."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Generic, Self, TypeVar

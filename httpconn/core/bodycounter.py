@@ -1,7 +1,5 @@
 """Limits of a response body, checked while it arrives."""
 
-from __future__ import annotations
-
 import threading
 
 from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody

@@ -1,7 +1,5 @@
 """The item of a call with many URLs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

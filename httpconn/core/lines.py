@@ -1,7 +1,5 @@
 """Lines of text and of JSON in a stream of bytes. The memory for an incomplete line is bounded."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

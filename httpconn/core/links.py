@@ -1,7 +1,5 @@
 """The links of an HTML page that lists a folder."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
 

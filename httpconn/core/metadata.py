@@ -1,7 +1,5 @@
 """The metadata of a file, from the heads of a response and of the redirects to it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A folder that is brought to the state of a manifest: the checks before its downloads, and its state file."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress

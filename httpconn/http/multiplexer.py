@@ -4,8 +4,6 @@ No thread or task reads in the background. The caller that waits first has the r
 streams, and wakes the callers of the streams that progressed. When it leaves, it hands the role to the next caller.
 """
 
-from __future__ import annotations
-
 import ssl
 import threading
 import time

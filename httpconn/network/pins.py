@@ -1,7 +1,5 @@
 """Pinned public keys of servers."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from base64 import b64decode, b64encode

@@ -1,7 +1,5 @@
 """The progress of a collection of files as one event."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Displays of progress: animated bars on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The progress event of a download or an upload, and the meter that reports it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

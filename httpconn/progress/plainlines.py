@@ -1,7 +1,5 @@
 """The display of progress for logs and simple terminals, and the text of its lines."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import suppress
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Progress bars with rich."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from pathlib import Path

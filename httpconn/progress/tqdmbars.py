@@ -1,7 +1,5 @@
 """Progress bars with tqdm."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any, Self, TextIO

@@ -1,7 +1,5 @@
 """The clock and the random numbers of the system, and the deadline of a block."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Iterator

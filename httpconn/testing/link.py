@@ -1,7 +1,5 @@
 """An accepted connection of a scripted server."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """A block without network access except loopback, based on the audit events of Python sockets (PEP 578)."""
 
-from __future__ import annotations
-
 import functools
 import ipaddress
 import socket

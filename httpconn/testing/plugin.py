@@ -5,8 +5,6 @@
     pytest_plugins = ["httpconn.testing.plugin"]
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 

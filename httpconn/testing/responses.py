@@ -1,7 +1,5 @@
 """HTTP/1.1 messages of a server: received requests and the bytes of responses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus

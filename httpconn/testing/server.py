@@ -1,7 +1,5 @@
 """A scripted server on loopback."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

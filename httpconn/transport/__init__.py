@@ -1,7 +1,5 @@
 """Transports for any httpx client: ``httpx.Client(transport=HTTPTransport())``."""
 
-from __future__ import annotations
-
 from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
 from ..adapters.throughhttpx import through_httpx
 from ..network.security import Security

@@ -1,7 +1,5 @@
 """Transports for any httpx2 client: ``httpx2.Client(transport=HTTPTransport())``."""
 
-from __future__ import annotations
-
 from ..adapters.httpx2 import AsyncHTTPTransport, HTTPTransport
 from ..network.security import Security
 

@@ -1,7 +1,5 @@
 """HTTP/2 for clients, without I/O (RFC 9113)."""
 
-from __future__ import annotations
-
 from .connection import HTTP2Connection
 from .streams import Stream
 

@@ -1,7 +1,5 @@
 """Response bodies: DATA frames and receive windows (RFC 9113 sections 5.2 and 6.1)."""
 
-from __future__ import annotations
-
 from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .openstreams import OpenStreams

@@ -5,8 +5,6 @@ its size does not reveal a correctly guessed secret to an attacker (RFC 7541 sec
 table that the server fills. The encoder and decoder of hpack are not used, because they log every field.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache

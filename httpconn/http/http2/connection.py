@@ -1,7 +1,5 @@
 """The client side of an HTTP/2 connection, without I/O (RFC 9113)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from ...errors import (

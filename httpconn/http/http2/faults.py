@@ -1,7 +1,5 @@
 """Protocol violations of HTTP/2. A violation ends a stream or the connection, and has an error for the caller."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 from ...errors import HTTPConnError, ProtocolError

@@ -1,7 +1,5 @@
 """Encoding and decoding of HTTP/2 frames (RFC 9113 sections 4 and 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from struct import Struct
 

@@ -1,7 +1,5 @@
 """Header and trailer sections of requests and responses (RFC 9113 section 8)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """The open streams of an HTTP/2 connection, their progress and their end."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from copy import copy
 

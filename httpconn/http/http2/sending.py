@@ -1,7 +1,5 @@
 """The bodies of requests: DATA frames, send windows and the server's settings (RFC 9113 sections 5.2, 6.5 and 6.9)."""
 
-from __future__ import annotations
-
 from ...errors import MalformedRequest, ProtocolError
 from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault

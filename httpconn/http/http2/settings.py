@@ -1,7 +1,5 @@
 """The settings of both sides (RFC 9113 section 6.5)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from . import frames

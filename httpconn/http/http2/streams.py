@@ -1,7 +1,5 @@
 """One request and its response on an HTTP/2 connection (RFC 9113 sections 5.1 and 8.1)."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Any
 

@@ -8,8 +8,6 @@ The window of the connection is not a limit. It is 1 GiB, and refills when data 
 reader does not block the other streams.
 """
 
-from __future__ import annotations
-
 MIB = 2**20
 
 STREAM_WINDOW = MIB
