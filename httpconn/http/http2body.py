@@ -17,18 +17,11 @@ if TYPE_CHECKING:
     from .http2connection import SharedConnection
 
 
-ENOUGH = 1024 * 1024
-"""Bytes that are worth the wake-up of a caller that receives into a buffer."""
+ENOUGH = 1024 * 1024  # bytes that are worth the wake-up of a caller that receives into a buffer
 
 
 class HTTP2Incoming(Incoming):
     """An exchange on a stream, from its request to the end of its response.
-
-    Args:
-        connection: the connection of the stream.
-        timeouts: the time limits of each step.
-        release: called at the end.
-        interruption: can end the waits of the exchange.
 
     Attributes:
         stream: the stream, or None before the request is sent.
@@ -60,7 +53,6 @@ class HTTP2Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        """The number of bytes that ``receive_into`` can still receive; 0 if the length is unknown."""
         return 0 if self.closed or self.stream is None else max(0, self.stream.unread)
 
     @property
@@ -104,22 +96,12 @@ class HTTP2Incoming(Incoming):
         return stream.head
 
     def take(self) -> bytes:
-        """Return the bytes that arrived already. Raises the errors of ``receive``."""
         self._require_open()
         data = self._connection.take(self._opened)
         self._look_for_the_end()
         return data
 
     async def receive(self) -> bytes:
-        """Return the next bytes of the body, or empty bytes at its end.
-
-        Raises:
-            ReadFailed: the connection broke, or the response was closed.
-            ReadTimedOut: no bytes arrived within the read timeout.
-            StreamReset: the server ended the stream.
-            ProtocolError: the body violates HTTP.
-            TruncatedBody: the stream ended before the body.
-        """
         if self.complete:
             return b""
         self._require_open()

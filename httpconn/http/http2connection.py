@@ -42,9 +42,6 @@ class SharedConnection(Multiplexer):
     """An HTTP/2 connection over a socket stream.
 
     Args:
-        socket_stream: the connected socket, secured by TLS.
-        runtime: the runtime of its waits.
-        limits: the limits of response heads.
         lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
         changed: called when ``limit`` or ``is_closing`` may have changed.
     """
@@ -88,10 +85,7 @@ class SharedConnection(Multiplexer):
         """Send a request and receive the head of its response.
 
         Args:
-            request: the request to send.
-            timeouts: the time limits of each step.
             release: called at the end of the body.
-            interruption: can end the waits of the exchange.
 
         Raises:
             Unprocessed: the request may be sent again on another connection.

@@ -25,34 +25,27 @@ from .http2 import HTTP2Connection, Stream
 
 T = TypeVar("T")
 
-READ_SIZE = 128 * 1024
-"""Size of the receive buffer in bytes."""
+READ_SIZE = 128 * 1024  # size of the receive buffer in bytes
 
 RETRY = 0.05
 """Seconds between two attempts to send while the socket is not writable. In between, the connection receives: a server
 may not read before its own output is read."""
 
-NOTICE = 0.5
-"""Maximum seconds before a reader notices an interruption."""
+NOTICE = 0.5  # maximum seconds before a reader notices an interruption
 
 TORN = "An interrupted call left the HTTP/2 connection unusable"
 
-_PROGRESSED = object()
-"""The ``waiter`` of a stream that progressed while its caller did not wait."""
+_PROGRESSED = object()  # the ``waiter`` of a stream that progressed while its caller did not wait
 
 
 class Multiplexer:
     """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
     Args:
-        socket_stream: the connected socket, secured by TLS.
-        runtime: the runtime of its waits.
-        limits: the limits of response heads.
         lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
         changed: called with the connection when the number of streams that can be opened changes.
 
     Attributes:
-        socket_stream: the connected socket.
         interruption: always None; an interruption ends a stream.
         error: the error that broke the connection, or None.
     """
@@ -259,11 +252,7 @@ class Multiplexer:
     # Receiving, by the reader.
 
     async def progress(self, stream: Stream, end: float, interruption: Interruption | None) -> None:
-        """Wait until a stream may have progressed.
-
-        Raises:
-            ReadTimedOut: ``end`` has passed.
-        """
+        """Wait until a stream may have progressed. Raises ReadTimedOut: ``end`` has passed."""
         try:
             with self._lock:
                 self._require_whole()

@@ -6,8 +6,6 @@ from .openstreams import OpenStreams
 from .streams import Stream
 from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW, UPDATES, growth_of
 
-__all__ = ["BodyReceiver"]
-
 
 class BodyReceiver:
     """The receiver of DATA frames. It passes on payloads as they arrive."""
@@ -32,11 +30,7 @@ class BodyReceiver:
         """Process the received part of a DATA frame, and return the position of its end.
 
         Args:
-            data: the received bytes.
             start: the position of the payload. The padding length of a padded frame must have arrived.
-            length: the length of the payload in bytes.
-            flags: the flags of the frame.
-            stream_id: the stream of the frame.
 
         Raises:
             ConnectionFault: the frame violates the protocol.
@@ -160,7 +154,6 @@ class BodyReceiver:
         """Move data into a buffer, open the window by its size, and return the number of bytes.
 
         Args:
-            stream: the stream.
             buffer: a buffer of at least ``wanted`` bytes. If the method returns 0, data that arrives later goes into
                 the buffer, and the next call must pass the same one.
             wanted: the minimum number of bytes, unless the body ends before. If fewer have arrived, the method returns

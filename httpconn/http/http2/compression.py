@@ -15,18 +15,14 @@ from hpack.table import HeaderTable
 
 from .faults import ConnectionFault, ErrorCode
 
-__all__ = ["EMPTY_TABLE", "FieldDecoder", "encode_fields", "encode_target"]
-
 Field = tuple[bytes, bytes]
 
-TABLE_SIZE = 4096
-"""Maximum bytes of the dynamic table: the initial SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2)."""
+TABLE_SIZE = 4096  # maximum bytes of the dynamic table: the initial SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2)
 
 EMPTY_TABLE = b"\x20"
 """The prefix of the first field block. It sets the encoder's dynamic table to size 0 (RFC 7541 section 6.3)."""
 
-ENTRY_OVERHEAD = 32
-"""Bytes that each field counts in addition to its name and value (RFC 7541 section 4.1)."""
+ENTRY_OVERHEAD = 32  # bytes that each field counts in addition to its name and value (RFC 7541 section 4.1)
 
 _STATIC: tuple[Field, ...] = tuple(HeaderTable.STATIC_TABLE)
 _STATIC_SIZE = len(_STATIC)

@@ -22,8 +22,6 @@ from .settings import MAX_RECEIVED_FRAME, MAX_SETTINGS, PeerSettings, own_settin
 from .streams import Stream
 from .windows import CONNECTION_WINDOW, INITIAL_WINDOW
 
-__all__ = ["HTTP2Connection"]
-
 RESENT = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.HTTP_1_1_REQUIRED})
 """The codes of resets that mean that the request was not processed (sections 7 and 8.7)."""
 
@@ -92,7 +90,6 @@ class HTTP2Connection:
 
     @property
     def has_output(self) -> bool:
-        """Whether there are bytes to send."""
         return bool(self._streams.output)
 
     @property
@@ -102,7 +99,6 @@ class HTTP2Connection:
 
     @property
     def open_streams(self) -> int:
-        """The number of open streams."""
         return len(self._streams.by_id)
 
     # Requests.
@@ -120,12 +116,9 @@ class HTTP2Connection:
         """Open a stream with the header section of a request. Host and connection-specific fields are not sent.
 
         Args:
-            method: the method.
             scheme: ``b"https"`` or ``b"http"``.
             authority: host and port, as in a Host header.
-            target: path and query.
             headers: the header fields, with names in any case.
-            end_stream: whether the request has no body.
 
         Raises:
             MalformedRequest: the request cannot be sent, or no stream is available.
@@ -164,7 +157,6 @@ class HTTP2Connection:
             self._streams.output.append(frames.goaway(ErrorCode.NO_ERROR))
 
     def take_output(self) -> bytes:
-        """Return the bytes to send."""
         return self._streams.take_output()
 
     # Responses.

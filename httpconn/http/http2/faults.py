@@ -4,8 +4,6 @@ from enum import IntEnum
 
 from ...errors import HTTPConnError, ProtocolError
 
-__all__ = ["ConnectionFault", "ErrorCode", "StreamFault", "name_of"]
-
 
 class ErrorCode(IntEnum):
     """The error codes of RFC 9113 section 7."""

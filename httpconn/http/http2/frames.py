@@ -32,12 +32,10 @@ def pack_header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
-    """Return a whole frame."""
     return pack_header(len(payload), kind, flags, stream_id) + payload
 
 
 def settings(values: dict[int, int]) -> bytes:
-    """Return a SETTINGS frame."""
     return frame(SETTINGS, 0, 0, b"".join(_setting.pack(*item) for item in values.items()))
 
 
@@ -47,7 +45,6 @@ def window_update(stream_id: int, increment: int) -> bytes:
 
 
 def reset(stream_id: int, code: int) -> bytes:
-    """Return a RST_STREAM frame."""
     return frame(RST_STREAM, 0, stream_id, _number.pack(code))
 
 
@@ -79,11 +76,7 @@ def body_frames(stream_id: int, data: memoryview, max_frame: int, *, end_stream:
 
 
 def without_padding(flags: int, payload: bytes) -> bytes:
-    """Return the field block in the payload of a HEADERS frame (section 6.2).
-
-    Raises:
-        ConnectionFault: the padding or the priority exceeds the frame.
-    """
+    """Return the field block in the payload of a HEADERS frame (section 6.2)."""
     start, end = 0, len(payload)
     if flags & PADDED:
         if not payload:

@@ -10,8 +10,6 @@ from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolE
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
 from .faults import ErrorCode, StreamFault
 
-__all__ = ["RequestWriter", "ResponseReader", "Section"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -62,11 +60,7 @@ class RequestWriter:
     def write(
         self, method: bytes, scheme: bytes, authority: bytes, target: bytes, headers: Sequence[Field]
     ) -> tuple[bytes, int]:
-        """Return the field block of a request, and its Content-Length, or -1.
-
-        Raises:
-            MalformedRequest: the method, the target or a field is invalid.
-        """
+        """Return the field block of a request, and its Content-Length, or -1."""
         if not _target(target):
             raise MalformedRequest("The target of the request is invalid")
         key = (method, scheme, authority, *headers)

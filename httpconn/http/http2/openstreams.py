@@ -8,8 +8,6 @@ from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .streams import Stream
 
-__all__ = ["OpenStreams"]
-
 MAX_IDLE_FRAMES = 1000
 """Maximum number of consecutive frames without a part of a response, such as PING, SETTINGS, WINDOW_UPDATE and empty
 DATA. Also the maximum number of queued replies to such frames."""
@@ -19,10 +17,8 @@ class OpenStreams:
     """The streams of a connection, and its queue of frames to send.
 
     Attributes:
-        by_id: the open streams.
         idle_frames: the number of consecutive frames without a part of a response.
         blocked: the streams with a request body that waits for a send window.
-        output: the bytes to send.
         progressed: the streams that progressed since ``take_progressed`` was called.
     """
 
@@ -41,7 +37,6 @@ class OpenStreams:
     # Streams open and progress.
 
     def next_id(self) -> int:
-        """Return the number of a new stream."""
         number = self._next_id
         self._next_id += 2
         return number
@@ -52,11 +47,7 @@ class OpenStreams:
         return self._next_id > frames.MAX_31_BITS
 
     def require_used(self, stream_id: int) -> None:
-        """Reject a frame on a stream in the idle state (section 5.1).
-
-        Raises:
-            ConnectionFault: the client has not opened the stream.
-        """
+        """Reject a frame on a stream in the idle state (section 5.1)."""
         if stream_id >= self._next_id or not stream_id & 1:
             message = "The server sends a frame on a stream that the client has not opened"
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, message)
@@ -158,7 +149,6 @@ class OpenStreams:
         self.output.append(frame)
 
     def take_output(self) -> bytes:
-        """Return the bytes to send."""
         output = self.output
         if not output:
             return b""

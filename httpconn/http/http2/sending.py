@@ -8,10 +8,7 @@ from .settings import PeerSettings
 from .streams import Stream
 from .windows import INITIAL_WINDOW
 
-__all__ = ["BodySender"]
-
-MAX_ACCEPTED = 256 * 1024
-"""Maximum bytes of a request body that one call queues."""
+MAX_ACCEPTED = 256 * 1024  # maximum bytes of a request body that one call queues
 
 
 class BodySender:
@@ -52,11 +49,7 @@ class BodySender:
         return size
 
     def receive_settings(self, payload: bytes) -> None:
-        """Apply a SETTINGS frame. A new initial window changes those of open streams (section 6.9.2).
-
-        Raises:
-            ConnectionFault: a setting is invalid.
-        """
+        """Apply a SETTINGS frame. A new initial window changes those of open streams (section 6.9.2)."""
         before = self._peer.initial_window
         self._peer.update(frames.read_settings(payload))
         change = self._peer.initial_window - before

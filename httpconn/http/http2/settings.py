@@ -6,12 +6,9 @@ from . import frames
 from .faults import ConnectionFault, ErrorCode
 from .windows import INITIAL_WINDOW, STREAM_WINDOW
 
-__all__ = ["MAX_RECEIVED_FRAME", "MAX_STREAMS", "PeerSettings", "own_settings"]
-
 ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
 
-MAX_STREAMS = 256
-"""Maximum number of open streams, even if the server allows more."""
+MAX_STREAMS = 256  # maximum number of open streams, even if the server allows more
 
 STREAMS_BEFORE_SETTINGS = 100
 """Maximum number of open streams until the server sends its limit, which should be at least 100 (section 6.5.2)."""
@@ -19,8 +16,7 @@ STREAMS_BEFORE_SETTINGS = 100
 MAX_RECEIVED_FRAME = 2**16
 """Maximum payload in bytes of a frame from the server. Payloads of DATA frames are passed on as they arrive."""
 
-MAX_SETTINGS = 64
-"""Maximum number of settings in a frame. RFC 9113 defines six. A changed window updates every stream."""
+MAX_SETTINGS = 64  # Maximum number of settings in a frame. RFC 9113 defines six. A changed window updates every stream.
 
 
 def own_settings(max_list_size: int) -> bytes:
@@ -42,7 +38,6 @@ class PeerSettings:
         max_streams: the maximum number of open streams.
         initial_window: the send window of a new stream, in bytes.
         max_frame: the maximum payload of a frame to the server, in bytes.
-        received: whether a SETTINGS frame has arrived.
     """
 
     __slots__ = ("initial_window", "max_frame", "max_streams", "received")
@@ -54,11 +49,7 @@ class PeerSettings:
         self.received: bool = False
 
     def update(self, values: Iterable[tuple[int, int]]) -> None:
-        """Apply a SETTINGS frame. Unknown settings are ignored.
-
-        Raises:
-            ConnectionFault: a value is out of its range (section 6.5.2).
-        """
+        """Apply a SETTINGS frame. Unknown settings are ignored."""
         if not self.received:
             self.received = True
             self.max_streams = MAX_STREAMS  # the default, if the frame sets no limit

@@ -9,17 +9,13 @@ from .faults import ConnectionFault, ErrorCode, StreamFault
 from .messages import Section
 from .windows import STREAM_WINDOW
 
-__all__ = ["Stream"]
-
 MAX_INTERIM_RESPONSES = 64
 
-SPARE = 100_000
-"""Maximum number of body frames with less data than their own header, if few larger frames come between."""
+SPARE = 100_000  # maximum number of body frames with less data than their own header, if few larger frames come between
 
 _FRAME_HEADER = 9
 
-SMALL = 512
-"""Bytes below which data is joined with the previous data, so that single bytes do not need an object each."""
+SMALL = 512  # bytes below which data is joined with the previous data, so that single bytes do not need an object each
 
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -28,7 +24,6 @@ class Stream:
     """The state of a stream. Only its connection changes it; callers read the attributes.
 
     Attributes:
-        id: the number of the stream.
         head: the head of the final response, or None before it has arrived.
         complete: whether the whole response has arrived.
         error: the error that ended the stream, or None. Data that arrived before can still be taken.
@@ -102,11 +97,7 @@ class Stream:
         self.interim_size: int = 0
 
     def receive_section(self, section: Section, max_interim_size: int, *, ends: bool) -> None:
-        """Process a header section or the trailer section.
-
-        Raises:
-            StreamFault: the response is malformed.
-        """
+        """Process a header section or the trailer section. Raises StreamFault: the response is malformed."""
         self.responded = True
         if self.head is not None:
             self._receive_trailers(section, ends=ends)
@@ -145,7 +136,6 @@ class Stream:
         """Process the header of a DATA frame.
 
         Args:
-            length: the length of the frame.
             size: the length without padding.
 
         Raises:
@@ -184,11 +174,7 @@ class Stream:
             chunks.append(bytearray(data))
 
     def check_end(self) -> None:
-        """Check that the response may end here.
-
-        Raises:
-            StreamFault: the response is malformed or shorter than declared.
-        """
+        """Check that the response may end here."""
         if self.head is None:
             raise _malformed("ends before its header")
         if self.left > 0:

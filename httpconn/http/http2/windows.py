@@ -12,15 +12,11 @@ MIB = 2**20
 
 STREAM_WINDOW = MIB
 MAX_STREAM_WINDOW = 32 * MIB
-GROWTH = 64 * MIB
-"""Maximum total growth of the stream windows of a connection, in bytes."""
+GROWTH = 64 * MIB  # maximum total growth of the stream windows of a connection, in bytes
 
 CONNECTION_WINDOW = 2**30
-CONNECTION_REFILL = 16 * MIB
-"""Bytes of data that arrive before the window of the connection refills."""
-
-INITIAL_WINDOW = 2**16 - 1
-"""The window of a connection before the first WINDOW_UPDATE frame (section 6.9.2)."""
+CONNECTION_REFILL = 16 * MIB  # bytes of data that arrive before the window of the connection refills
+INITIAL_WINDOW = 2**16 - 1  # the window of a connection before the first WINDOW_UPDATE frame (section 6.9.2)
 
 UPDATES = 4
 """Number of WINDOW_UPDATE frames for each window of data. With 2, the server would pause for half of each round trip
@@ -36,7 +32,6 @@ def growth_of(window: int, largest_read: int, budget: int, left: int) -> int:
     more data in flight. A larger window does not help a slower reader.
 
     Args:
-        window: the size of the window in bytes.
         largest_read: the maximum number of bytes that a read found.
         budget: the growth left for the streams of the connection, in bytes.
         left: the number of missing bytes of the body; negative if unknown.
