@@ -52,6 +52,13 @@ class BodyReceiver:
             else:
                 self._deliver(stream, data[start:end])
             return end
+        return self._receive_other(stream, data, start, length, flags, stream_id)
+
+    def _receive_other(
+        self, stream: Stream | None, data: memoryview, start: int, length: int, flags: int, stream_id: int
+    ) -> int:
+        """Process a frame that has flags or padding, is not whole, or belongs to no stream that expects it."""
+        streams = self._streams
         size, padding = length, 0
         if flags & frames.PADDED:
             padding = data[start] if length else 0
