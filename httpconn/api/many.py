@@ -221,7 +221,7 @@ class ManyURLs(Runner):
             item = given if isinstance(given, Item) else Item(given)
             try:
                 calls, check = self._calls.sources(item, *options), content_check(item)
-                return Fetched(item.url, index, await _first_success(run, calls, check))
+                return _fetched(item.url, index, await _first_success(run, calls, check))
             except HTTPConnError as error:
                 return Fetched(item.url, index, error=error)
 
@@ -269,14 +269,19 @@ class ManyURLs(Runner):
         return work
 
 
-async def _first_success(run: Run, calls: Sequence[Call], check: fetch.ContentCheck | None) -> bytes:
+def _fetched(url: URL, index: int, delivered: fetch.Delivered) -> Fetched:
+    data, fields, status, moved_to, attempts, elapsed = delivered
+    return Fetched(url, index, data, None, status, moved_to, attempts, elapsed, fields)
+
+
+async def _first_success(run: Run, calls: Sequence[Call], check: fetch.ContentCheck | None) -> fetch.Delivered:
     """Return the content from the first URL that delivers it; raise the error of the last URL."""
-    flow: Any = fetch.fetch_bytes if check is None else check.fetch
+    flow: Any = fetch.fetch_delivered if check is None else check.fetch
     *others, last = calls
     for call in others:
         with suppress(HTTPConnError):
-            return cast(bytes, await run(flow, call))
-    return cast(bytes, await run(flow, last))
+            return cast(fetch.Delivered, await run(flow, call))
+    return cast(fetch.Delivered, await run(flow, last))
 
 
 def _item(given: Any) -> Item:

@@ -1,9 +1,12 @@
 """The results of get_many, download_many and download_all."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
+import httpx
+
+from ..core.messages import RawFields
 from ..core.urls import URL
 from ..downloads.downloaded import Downloaded
 from ..errors import HTTPConnError
@@ -18,12 +21,26 @@ class Fetched:
         index: position of the URL in the iterable, from 0.
         content: the decoded body, or None if there is an error.
         error: the error, or None if there is a body.
+        status_code: the status of the response. None if there is an error or the body comes from a cache.
+        moved_to: the URL after redirects, without secrets. None if there was no redirect.
+        attempts: the number of attempts.
+        elapsed: seconds from the start of the call to its end.
     """
 
     url: URL
     index: int
     content: bytes | None = None
     error: HTTPConnError | None = None
+    status_code: int | None = field(default=None, compare=False)
+    moved_to: str | None = field(default=None, compare=False)
+    attempts: int = field(default=0, compare=False)
+    elapsed: float = field(default=0.0, compare=False)
+    _fields: RawFields | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The header of the response. It is empty if there is an error or the body comes from a cache."""
+        return httpx.Headers(self._fields)
 
     def result(self) -> bytes:
         """Return the body, or raise the error."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from ..core import digests
+from ..core.messages import RawFields
 from ..core.text import decode_text, parse_json
 from ..errors import HTTPConnError, IntegrityError
 from ..hooks import HookRaised
@@ -22,21 +23,46 @@ async def fetch_bytes(port: Port, call: Call) -> bytes:
     return await perform(port, call, _read_bytes) if content is None else (await content).data
 
 
+class Delivered(NamedTuple):
+    """The body of a successful response, and how it was delivered.
+
+    Attributes:
+        moved_to: the redacted URL after redirects, or None without a redirect.
+    """
+
+    data: bytes
+    fields: RawFields | None = None
+    status: int | None = None
+    moved_to: str | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
+
+
+async def fetch_delivered(port: Port, call: Call) -> Delivered:
+    content = _shared_content(port, call)
+    if content is not None:
+        return Delivered((await content).data)
+    response, data = await perform(port, call, read_success)
+    state, head = response.state, response.head
+    moved_to = response.url.redacted if response.history else None
+    return Delivered(data, head.fields, head.status, moved_to, state.attempts, port.now() - state.started_at)
+
+
 class ContentCheck(NamedTuple):
     """The expected digest and size of a body in memory."""
 
     digest: digests.Expected | None
     size: int | None
 
-    async def fetch(self, port: Port, call: Call) -> bytes:
+    async def fetch(self, port: Port, call: Call) -> Delivered:
         """Return the body of a successful response if it has the digest and the size.
 
         Raises:
             IntegrityError: the body is another one.
         """
-        content = await fetch_bytes(port, call)
+        content = await fetch_delivered(port, call)
         try:
-            await port.blocking(self._verify, content)
+            await port.blocking(self._verify, content.data)
         except IntegrityError as error:
             error.url = call.spec.url.redacted
             raise

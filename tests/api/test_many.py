@@ -166,6 +166,18 @@ def test_a_failing_url_does_not_stop_the_others(face, connect, scripted):
         results[2].result()
 
 
+def test_a_result_has_the_facts_of_its_response(face, connect, scripted):
+    image = response(headers={"Content-Type": "image/png"}, body=b"png")
+    server = scripted({"/old": response(302, {"Location": "/new?key=secret"}), "/new?key=secret": image})
+    direct, redirected = collect(
+        face, connect(), [server.url_for("/new?key=secret"), server.url_for("/old")], ordered=True
+    )
+    assert (direct.status_code, direct.headers["content-type"], direct.attempts) == (200, "image/png", 1)
+    assert direct.moved_to is None
+    assert "/new" in redirected.moved_to
+    assert "secret" not in redirected.moved_to
+
+
 def test_a_url_that_is_forbidden_is_a_result(face, connect, scripted):
     server = scripted(response())
     connection = connect(access=AccessPolicy.public_internet())
