@@ -337,9 +337,7 @@ class Clients:
     def __del__(self) -> None:
         if getattr(self, "_by_loop", None) is not None and self.is_open:  # None if __init__ has failed
             warnings.warn(
-                "An HTTPConnection was left open: call close() or use it in a with block",
-                ResourceWarning,
-                stacklevel=2,
+                "An HTTPConnection was left open: call close() or use it in a with block", ResourceWarning, stacklevel=2
             )
             self.close()
 

@@ -228,12 +228,7 @@ class ManyURLs(Runner):
         return work
 
     def _download_work(
-        self,
-        run: Run,
-        concurrency: int,
-        stop_on_error: bool,
-        options: tuple[Any, ...],
-        file_options: Mapping[str, Any],
+        self, run: Run, concurrency: int, stop_on_error: bool, options: tuple[Any, ...], file_options: Mapping[str, Any]
     ) -> Work[tuple[URL, Path] | Item, Saved]:
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)

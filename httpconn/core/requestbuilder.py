@@ -39,12 +39,7 @@ class RequestBuilder:
     """A builder of the requests of one connection object."""
 
     def __init__(
-        self,
-        *,
-        user_agent: str,
-        accept_encoding: str,
-        headers_given: Mapping[str, str] | None,
-        access: AccessPolicy,
+        self, *, user_agent: str, accept_encoding: str, headers_given: Mapping[str, str] | None, access: AccessPolicy
     ) -> None:
         own = headers.check({"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding})
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))

@@ -104,10 +104,7 @@ class Engine:
         return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
     async def exchange(
-        self,
-        request: Request,
-        timeouts: AttemptTimeouts,
-        interruption: Interruption | None = None,
+        self, request: Request, timeouts: AttemptTimeouts, interruption: Interruption | None = None
     ) -> Incoming:
         """Send a request and receive the head of its response. The exchange lasts until the end of the body.
 

@@ -40,9 +40,7 @@ class Connection:
         self._early = 0
         self.interruption: Interruption | None = None
         self._http = HTTP11Connection(
-            max_headers=limits.max_headers,
-            max_header_bytes=limits.max_header_bytes,
-            strict=limits.strict_framing,
+            max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes, strict=limits.strict_framing
         )
 
     def attach(self, interruption: Interruption) -> None:

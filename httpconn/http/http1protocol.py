@@ -9,14 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.messages import Head
-from ..errors import (
-    Disconnected,
-    HeaderTooLarge,
-    HTTPConnError,
-    MalformedRequest,
-    ProtocolError,
-    TruncatedBody,
-)
+from ..errors import Disconnected, HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError, TruncatedBody
 from .chunked import ChunkedDecoder
 from .headerblock import FieldBlock, head_begins
 from .http1heads import (

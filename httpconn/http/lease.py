@@ -38,17 +38,7 @@ class Lease(Generic[C]):
         may_share: whether connections to the origin are shared, or may turn out to be; assigned by the owner.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "connection",
-        "may_share",
-        "number",
-        "origin",
-        "pool",
-        "reused",
-        "stage",
-        "waiter",
-    )
+    __slots__ = ("__weakref__", "connection", "may_share", "number", "origin", "pool", "reused", "stage", "waiter")
 
     def __init__(self, origin: Hashable) -> None:
         self.pool: object = None

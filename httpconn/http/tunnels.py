@@ -9,14 +9,7 @@ from http.client import responses
 from typing import Protocol
 
 from ..core.messages import Head, Origin
-from ..errors import (
-    ConnectTimedOut,
-    HeaderTooLarge,
-    ProtocolError,
-    ProxyFailed,
-    TimedOut,
-    TransportError,
-)
+from ..errors import ConnectTimedOut, HeaderTooLarge, ProtocolError, ProxyFailed, TimedOut, TransportError
 from ..network.proxies import Proxy
 from ..network.stream import SocketStream
 from ..options import Limits

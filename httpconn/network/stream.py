@@ -9,14 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from ..errors import (
-    HTTPConnError,
-    InvalidRequest,
-    ReadFailed,
-    ReadTimedOut,
-    WriteFailed,
-    WriteTimedOut,
-)
+from ..errors import HTTPConnError, InvalidRequest, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
 from ..runtime.forking import close_in_child
 from ..runtime.readiness import BLOCKED_READ, poll_of
 from ..runtime.runtimes import Runtime

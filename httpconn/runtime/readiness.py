@@ -214,11 +214,7 @@ class _Direction:
     __slots__ = ("_act", "_add", "_closed", "_fd", "_registered", "_remove", "_timers", "_waiter")
 
     def __init__(
-        self,
-        fd: int,
-        timers: LoopTimers,
-        add: Callable[[int, Callable[[], None]], None],
-        remove: Callable[[int], bool],
+        self, fd: int, timers: LoopTimers, add: Callable[[int, Callable[[], None]], None], remove: Callable[[int], bool]
     ) -> None:
         self._fd = fd
         self._timers = timers
