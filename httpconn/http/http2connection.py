@@ -46,8 +46,6 @@ class SharedConnection(Multiplexer):
         changed: called when ``limit`` or ``is_closing`` may have changed.
     """
 
-    __slots__ = ()
-
     # The interface to the engine.
 
     @property

@@ -50,30 +50,6 @@ class Multiplexer:
         error: the error that broke the connection, or None.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_buffer",
-        "_changed",
-        "_http",
-        "_is_changing",
-        "_is_deaf",
-        "_is_draining",
-        "_is_receiving",
-        "_is_silent",
-        "_is_torn",
-        "_left",
-        "_lock",
-        "_reader",
-        "_responses",
-        "_runtime",
-        "_sender",
-        "_unsent",
-        "_waiting",
-        "error",
-        "interruption",
-        "socket_stream",
-    )
-
     def __init__(
         self,
         socket_stream: SocketStream,

@@ -43,24 +43,6 @@ class HTTP2Connection:
             the server sent GOAWAY.
     """
 
-    __slots__ = (
-        "_block",
-        "_block_ends",
-        "_block_stream",
-        "_bodies",
-        "_held",
-        "_max_header_bytes",
-        "_only",
-        "_peer",
-        "_reader",
-        "_reason",
-        "_sender",
-        "_streams",
-        "_writer",
-        "error",
-        "is_closing",
-    )
-
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
         self._max_header_bytes = max_header_bytes
         self._reader = ResponseReader(max_headers, max_header_bytes)
