@@ -45,7 +45,9 @@ class _Foreign:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._library = Library(sys.modules["httpx2"])
+        self._library = library = Library(sys.modules["httpx2"])
+        self._translated = translated(library, HTTPX)
+        self.access: object = getattr(transport, "access", None)
 
     @property
     def engine(self) -> Engine | None:
@@ -53,10 +55,6 @@ class _Foreign:
         transport = self._transport
         engine = getattr(transport, "engine", None)
         return engine if isinstance(engine, Engine) and OBSERVED.isdisjoint(vars(transport)) else None
-
-    @property
-    def access(self) -> object:
-        return getattr(self._transport, "access", None)
 
     @property
     def stats(self) -> object:
@@ -69,15 +67,12 @@ class _Foreign:
         received: httpx.Response = response_for(HTTPX, response, self._library)
         return received
 
-    def _translated(self) -> translated:
-        return translated(self._library, HTTPX)
-
 
 class ForeignTransport(_Foreign, httpx.BaseTransport):
     """An httpx2 transport for synchronous calls."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with self._translated():
+        with self._translated:
             return self._received(self._transport.handle_request(self._sent(request)))
 
     def close(self) -> None:
@@ -88,7 +83,7 @@ class AsyncForeignTransport(_Foreign, httpx.AsyncBaseTransport):
     """An httpx2 transport for asynchronous calls."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with self._translated():
+        with self._translated:
             return self._received(await self._transport.handle_async_request(self._sent(request)))
 
     async def aclose(self) -> None:

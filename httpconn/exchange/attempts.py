@@ -74,11 +74,11 @@ async def _consume(response: OpenResponse, consume: Consume[T]) -> T:
 def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float | None:
     """Return the seconds until the next attempt, or None if the error is final."""
     state.budget_used_up = False
-    policy, rates = state.call.rules.retries, state.call.rules.rates
+    policy = state.call.rules.retries
     requested = _retry_after(error, port.timestamp())
     wait = retries.backoff(policy, state.failures, requested, port.chance())
-    if rates is not None and isinstance(error, StatusError):
-        hold_host(rates, policy, state.origin.host, error, requested, wait, port.now())
+    if isinstance(error, StatusError):
+        hold_host(state, error, requested, wait, port.now())
     decision = retries.decide(policy, error, state.failures, *_sent(state))
     if not decision.retry:
         logger.debug("Attempt %d was the last one: %s", state.attempts, decision.reason)

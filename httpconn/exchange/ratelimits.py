@@ -6,8 +6,8 @@ from typing import Any
 from ..core.deadlines import Deadline
 from ..core.rates import IMMEDIATE, RateLimiter, Reservation
 from ..errors import StatusError
-from ..options import RetryPolicy
 from ..runtime.port import Port
+from .requeststate import RequestState
 
 TOO_MANY_REQUESTS = 429
 
@@ -45,22 +45,17 @@ async def _wait(port: Port, rates: RateLimiter, reservation: Reservation, deadli
 
 
 def hold_host(
-    rates: RateLimiter,
-    policy: RetryPolicy,
-    host: str,
-    error: StatusError,
-    retry_after: float | None,
-    wait: float | None,
-    now: float,
+    state: RequestState, error: StatusError, retry_after: float | None, wait: float | None, now: float
 ) -> None:
     """Delay the requests of all calls to a host that has responded 429 or 503.
 
     Args:
         wait: seconds until the retry of this call. They apply to a 429 without Retry-After.
     """
+    rates, policy = state.call.rules.rates, state.call.rules.retries
     if retry_after is None and error.status_code == TOO_MANY_REQUESTS:
         retry_after = wait
     elif error.status_code not in PAUSING or not policy.obey_retry_after:
         return
-    if retry_after:
-        rates.pause(host, now + min(retry_after, policy.max_retry_after), now)
+    if retry_after and rates is not None:
+        rates.pause(state.origin.host, now + min(retry_after, policy.max_retry_after), now)
