@@ -15,6 +15,8 @@ from .errors import TRANSIENT_STATUSES, InvalidRequest
 
 MIB = 1024 * 1024
 
+MAX_CONNECTIONS = 240  # the default of Limits.max_connections
+MAX_PER_HOST = 100  # connections to one host by default
 MAX_SECONDS = 2_000_000
 MAX_COUNT = 2**63 - 1
 
@@ -121,8 +123,10 @@ class Limits:
     threads together, and to each event loop separately.
 
     Attributes:
-        max_connections: open connections (default 100).
-        max_per_host: open connections to one host and port; None (the default) means ``max_connections``.
+        max_connections: open connections, including idle ones (default 240, less than the 256 files that a process may
+            open on macOS).
+        max_per_host: open connections to one host and port. None (the default) means ``max_connections``, but 100 if
+            that is 240.
         max_waiting: calls that wait for a connection (default 100,000), in the order of their arrival. The same limit
             applies to calls that wait for a rate limit. One more call fails with ``QueueFull``.
         max_keepalive_connections: idle connections to keep; None (the default) means ``max_connections``.
@@ -141,7 +145,7 @@ class Limits:
             section 8). By default such responses are delivered, and their connection is not used again.
     """
 
-    max_connections: int = 100
+    max_connections: int = MAX_CONNECTIONS
     max_per_host: int | None = None
     max_waiting: int = 100_000
     max_keepalive_connections: int | None = None
@@ -157,6 +161,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         check_fields(self, "max_keepalive_connections", "max_bytes", "ratio_grace", "min_speed")
+
+    @property
+    def per_host(self) -> int:
+        """The number of open connections to one host and port."""
+        if self.max_per_host is not None:
+            return self.max_per_host
+        return MAX_PER_HOST if self.max_connections == MAX_CONNECTIONS else self.max_connections
 
     @property
     def max_idle(self) -> int:
@@ -188,10 +199,10 @@ class RetryPolicy:
         obey_retry_after: whether to wait as long as the server's Retry-After says. If that is longer than
             ``max_retry_after`` or than the time left, the call fails at once.
         max_retry_after: maximum seconds of a Retry-After (default 120).
-        budget: retries to a host that each successful request to it allows (default 0.2). In addition, each host has
-            10 retries a second, and up to 100 at once. If none is left, the error is final. The budget protects a
-            failing host from the retries of many calls. Retries after a Retry-After, and retries that continue a body,
-            are not counted. None means no limit.
+        budget: retries to a host that each call to it allows (default 0.5). In addition, each host has 10 retries a
+            second, and up to 100 at once. If none is left, the error is final, and a note of the error says so. The
+            budget protects a failing host from the retries of many calls. Retries after a Retry-After, and retries
+            that continue a body, are not counted. None means no limit.
         timeout_growth: factor by which ``Timeouts.attempt`` is longer in each retry (default 1, no growth).
     """
 
@@ -203,7 +214,7 @@ class RetryPolicy:
     jitter: bool = True
     obey_retry_after: bool = True
     max_retry_after: float = 120.0
-    budget: float | None = 0.2
+    budget: float | None = 0.5
     timeout_growth: float = 1.0
 
     def __post_init__(self) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable
 
-RATE = 10.0  # retries per second that each host has without successful requests
+RATE = 10.0  # retries per second that each host has without new calls
 RESERVE = 100.0  # the maximum number of these retries that accumulate
-MAX_EARNED = 1000.0  # the maximum number of retries that accumulate by successful requests
+MAX_EARNED = 1000.0  # the maximum number of retries that accumulate by calls
 
 MAX_HOSTS = 1024
 
@@ -29,7 +29,7 @@ class RetryBudget:
         self._budgets: dict[Hashable, _Budget] = {}
 
     def earn(self, host: Hashable, retries: float) -> None:
-        """Add retries to the budget of a host after a successful request."""
+        """Add retries to the budget of a host for a new call."""
         budget = self._budgets.get(host) or self._new(host)
         if budget.earned < MAX_EARNED:
             budget.earned += retries

@@ -61,14 +61,10 @@ async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> 
 
 async def _consume(response: OpenResponse, consume: Consume[T]) -> T:
     try:
-        consumed = await consume(response)
+        return await consume(response)
     except BaseException:
         await response.close()
         raise
-    rules = response.state.call.rules
-    if rules.retries.budget is not None and response.head.status not in rules.retries.statuses:
-        rules.retry_budget.earn(response.request.origin, rules.retries.budget)
-    return consumed
 
 
 def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float | None:
@@ -163,7 +159,10 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
             state.attempt_deadline = state.deadline.sooner(state.attempt_deadline.later(port.now() - started_at))
     request = state.request = call.rules.builder.build(spec)
     state.attempt_deadline.check(port.now())
-    call.rules.counters.of(spec.url.origin.host).requests += 1
+    rules, origin = call.rules, spec.url.origin
+    rules.counters.of(origin.host).requests += 1
+    if state.attempts == 1 and rules.retries.budget is not None:
+        rules.retry_budget.earn(origin, rules.retries.budget)
     try:
         exchange = await port.send(request, call.timeouts, state.attempt_deadline)
     except HTTPConnError as error:

@@ -81,7 +81,7 @@ class Engine:
         self._ended: deque[tuple[Lease[AnyConnection], bool]] = deque()
         self._pool: Pool[AnyConnection] = Pool(
             max_connections=limits.max_connections,
-            max_per_host=limits.max_per_host,
+            max_per_host=limits.per_host,
             max_waiting=limits.max_waiting,
             max_idle=limits.max_idle,
             expiry=limits.keepalive_expiry,

@@ -168,11 +168,19 @@ def test_each_host_has_a_budget_of_its_own() -> None:
     assert retry_budget.take("up", 1000.0)
 
 
-def test_successful_requests_add_retries() -> None:
+def test_calls_add_retries() -> None:
     retry_budget = RetryBudget()
     for _ in range(100):
         retry_budget.earn("host", 0.25)
     assert spent(retry_budget, "host", 1000.0) == RESERVE + 25
+
+
+def test_no_retry_is_refused_if_three_of_ten_calls_fail_once() -> None:
+    retry_budget, earned = RetryBudget(), RetryPolicy().budget
+    assert earned is not None
+    for number in range(2000):
+        retry_budget.earn("host", earned)
+        assert number % 10 > 2 or retry_budget.take("host", 1000.0)
 
 
 def test_the_number_of_earned_retries_is_limited() -> None:
