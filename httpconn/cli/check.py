@@ -34,7 +34,7 @@ def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
     \b
     Exit codes:
       0  allowed
-      1  refused
+      1  denied
       4  the host has no address
       5  the resolver timed out
     """
@@ -69,4 +69,4 @@ def _line(text: str, checked: Checked | CheckedAddress) -> str:
     text = printable(text)
     if checked.allowed:
         return f"{text}: {click.style('allowed', fg='green')}"
-    return f"{text}: {click.style('refused', fg='red')}, {checked.rule}"
+    return f"{text}: {click.style('denied', fg='red')}, {checked.rule}"

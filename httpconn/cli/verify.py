@@ -37,7 +37,7 @@ def verify(manifest: str, folder: Path | None, jsonl: bool, quiet: bool, shared:
     """Compare the files of a folder with MANIFEST, which is a file, a URL, or - for standard input.
 
     Each file is read and hashed. A line on standard error describes each file that is missing or different. The exit
-    code is that of the first of them.
+    code is that of the first such file.
     """
     with (
         one_line_errors(),

@@ -68,11 +68,11 @@ def test_get_writes_the_body_as_it_is(application):
     ("arguments", "code", "line"),
     [
         (["http://1.1.1.1/?a=b"], 0, "http://1.1.1.1/?a=***: allowed"),
-        (["http://10.0.0.1/"], 1, "http://10.0.0.1/: refused, private network 10.0.0.0/8 (RFC 1918)"),
+        (["http://10.0.0.1/"], 1, "http://10.0.0.1/: denied, private network 10.0.0.0/8 (RFC 1918)"),
         (["--access", "anywhere", "http://10.0.0.1/"], 0, "http://10.0.0.1/: allowed"),
-        (["http://u:secret@example.com/"], 1, "http://example.com/: refused, userinfo"),
-        (["ftp://example.com/"], 1, "ftp://example.com/: refused, Invalid HTTP URL"),
-        (["http://localhost/"], 1, "http://localhost/: refused, loopback"),
+        (["http://u:secret@example.com/"], 1, "http://example.com/: denied, userinfo"),
+        (["ftp://example.com/"], 1, "ftp://example.com/: denied, Invalid HTTP URL"),
+        (["http://localhost/"], 1, "http://localhost/: denied, loopback"),
     ],
 )
 def test_check_explains_the_decision(arguments, code, line):
