@@ -41,7 +41,7 @@ nitpick_ignore_regex = [
         r"(anyio|asyncio|collections|contextlib|httpcore|httpx|httpx2|ipaddress|os|pathlib|ssl|threading|typing|types)\..*",
     ),
     # Internal types in public signatures.
-    (r"py:class", r"httpconn\.(network\.routes\.Routing|api\.asyncfile\.AsyncOpening)"),
+    (r"py:class", r"httpconn\.(network\.routes\.Routing|core\.auth\.AuthFlow|api\.asyncfile\.AsyncOpening)"),
     (r"py:class", r"httpconn\.adapters\.transports\.(RequestT|ResponseT)"),
     (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .connection import global_http_connection as global_http_connection
     from .core.accesschecks import Checked as Checked
     from .core.accesschecks import CheckedAddress as CheckedAddress
+    from .core.auth import Bearer as Bearer
     from .core.bodycounter import ByteBudget as ByteBudget
     from .core.items import Item as Item
     from .core.metadata import Metadata as Metadata
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .hooks import RedirectEvent as RedirectEvent
     from .hooks import RetryEvent as RetryEvent
+    from .hosts import HostOptions as HostOptions
     from .manifest import Manifest as Manifest
     from .network.credentials import ProxyAuth as ProxyAuth
     from .network.pins import Pinned as Pinned
@@ -55,11 +57,13 @@ _NAMES = {
     "cache": "Cache",
     "connection": "HTTPConnection global_http_connection",
     "core.accesschecks": "Checked CheckedAddress",
+    "core.auth": "Bearer",
     "core.bodycounter": "ByteBudget",
     "core.metadata": "Metadata",
     "core.items": "Item",
     "downloads.downloaded": "Downloaded",
     "hooks": "RedirectEvent RetryEvent",
+    "hosts": "HostOptions",
     "manifest": "Manifest",
     "network.credentials": "ProxyAuth",
     "network.pins": "Pinned",

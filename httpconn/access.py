@@ -18,9 +18,10 @@ from .core.addresses import (
     normalized,
     parse,
 )
-from .core.hosts import check_host, is_literal
+from .core.hostpatterns import match, pattern_of
+from .core.hosts import is_literal
 from .core.urls import is_url, redact, vet
-from .errors import AccessDenied, InvalidRequest, InvalidURL, printable
+from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 
 SCHEMES = frozenset({"http", "https"})
@@ -94,7 +95,7 @@ class AccessPolicy:
         self._set("ports", self._checked_ports())
         for name in ("allowed_hosts", "denied_hosts"):
             if getattr(self, name) is not None or name == "denied_hosts":
-                self._set(name, frozenset(map(_pattern, items_of(self, name, str))))
+                self._set(name, frozenset(pattern_of(each, "AccessPolicy") for each in items_of(self, name, str)))
         for name in ("allowed_networks", "denied_networks"):
             self._set(name, frozenset(_networks(name, getattr(self, name))))
         if self.allowed_networks and not self.public:
@@ -195,15 +196,15 @@ class AccessPolicy:
         if self.ports is not None and port not in self.ports:
             raise AccessDenied(f"The port {port} is not allowed", reason="port", rule=f"port {port}")
         if self.allowed_hosts is not None or self.denied_hosts:
-            self._judge_host(_normal_host(host.removesuffix(".")))
+            self._judge_host(host.removesuffix("."))
         if self.judges_addresses and is_literal(host):
             self.judge_address(host, host)
 
     def _judge_host(self, host: str) -> None:
-        denied = _match(self.denied_hosts, host)
+        denied = match(self.denied_hosts, host)
         if denied is not None:
             raise AccessDenied(f"The host {host} is denied", reason="denied host", rule=f"denied host {denied}")
-        if self.allowed_hosts is not None and _match(self.allowed_hosts, host) is None:
+        if self.allowed_hosts is not None and match(self.allowed_hosts, host) is None:
             raise AccessDenied(f"The host {host} is not allowed", reason="host not allowed", rule="allowed hosts")
 
     def judge_address(self, host: str, address: str) -> None:
@@ -331,32 +332,3 @@ def _allows(network: Network | None, found: AddressClass) -> bool:
     if network is None:
         return False
     return found.reason != CLOUD_METADATA or network.prefixlen == network.max_prefixlen
-
-
-def _pattern(text: str) -> str:
-    """Return a host, or ``*.`` and a name, in the form in which hosts are compared."""
-    star, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
-    try:
-        found = check_host(f"[{host}]" if ":" in host and not host.startswith("[") else host).removesuffix(".")
-    except InvalidURL as error:
-        raise InvalidRequest(f"AccessPolicy: {printable(text, 80)!r} is not a host: {error.message}") from None
-    if star and is_literal(found):
-        raise InvalidRequest("AccessPolicy: *. needs a name, not an address")
-    return star + _normal_host(found)
-
-
-def _normal_host(host: str) -> str:
-    """Return the host, with an IPv6 address that embeds an IPv4 address replaced by the latter."""
-    address = parse(host) if ":" in host else None
-    return host if address is None else str(normalized(address))
-
-
-def _match(patterns: Collection[str], host: str) -> str | None:
-    """Return the pattern that matches a host, or None."""
-    if host in patterns:
-        return host
-    while "." in host:
-        host = host.partition(".")[2]
-        if f"*.{host}" in patterns:
-            return f"*.{host}"
-    return None

@@ -22,17 +22,19 @@ from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
 from .api.requesting import Requesting
 from .cache import Cache, store_of
+from .core.auth import NONE, Auth, credentials_of
 from .core.decoding import offered
 from .core.rates import RateLimiter
 from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
 from .exchange.requeststate import Rules
 from .hooks import Hooks
+from .hosts import HostOptions, Hosts
 from .network.dns import CachingResolver, NameResolver
 from .network.pins import Pinned
 from .network.proxies import ProxyLike, checked_proxy
 from .network.tlscontext import Certificate
-from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts
+from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, rate_limits
 from .stats import Stats, stats_of
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -52,6 +54,11 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         user_agent: the User-Agent. The default is ``httpconn/VERSION``.
         headers: header fields for every request. Those of a call replace them. A redirect to another origin does not
             get them.
+        auth: credentials for each call: (user, password), :class:`Bearer`, an ``httpx.Auth`` such as
+            ``httpx.DigestAuth``, or "netrc". Redirects and mirrors on other origins do not get them. "netrc" sends the
+            passwords of the file ``~/.netrc`` (or NETRC) to their hosts, also after redirects.
+        hosts: a :class:`HostOptions` for each pattern of hosts, as in :class:`AccessPolicy`: a name, an address, or
+            ``*.example.com``. The longest pattern that matches a host wins.
         timeout: seconds for each call as a whole, or :class:`Timeouts`. The default depends on ``access``.
         limits: see :class:`Limits`. The default depends on ``access``.
         retries: number of retries, or :class:`RetryPolicy`.
@@ -90,6 +97,8 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         reuse_client: bool = True,
         user_agent: str | None = None,
         headers: Headers = None,
+        auth: Auth | None = None,
+        hosts: Mapping[str, HostOptions] | None = None,
         timeout: Timeout = DEFAULT_TIMEOUTS,
         limits: Limits | None = None,
         retries: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
@@ -115,7 +124,15 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         require(coalesce=(coalesce, bool))
         agent = f"httpconn/{__version__}" if user_agent is None else user_agent
-        builder = RequestBuilder(user_agent=agent, accept_encoding=offered(), headers_given=headers, access=access)
+        own = Hosts(hosts, auth)
+        builder = RequestBuilder(
+            user_agent=agent,
+            accept_encoding=offered(),
+            headers_given=headers,
+            access=access,
+            auth=NONE if auth == "netrc" else credentials_of(auth),
+            of_host=own.finds_credentials,
+        )
         hooks = Hooks.of(event_hooks)
         limits = limits or access.defaults.limits
         is_default = timeout is DEFAULT_TIMEOUTS
@@ -125,13 +142,13 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
             limits,
             RetryPolicy.of(retries),
             redirects or access.defaults.redirects,
-            _rates_of(rate_limit, limits),
+            _rates_of(rate_limit, limits, own),
             hooks,
             bandwidth=bandwidth_of(bandwidth),
             in_flight={} if coalesce else None,
             cache=store_of(cache, access),
         )
-        self._calls = CallFactory.of(rules, timeouts, is_default=is_default, is_untrusted=access.public)
+        self._calls = CallFactory.of(rules, timeouts, own, is_default=is_default, is_untrusted=access.public)
         options = ClientOptions(
             fields=builder.fields,
             timeouts=timeouts,
@@ -146,6 +163,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
             async_transport=as_async_transport(async_transport),
             access=access,
             names=CachingResolver(resolver),
+            hosts=own,
         )
         self._clients = Clients(options, reuse=reuse_client)
 
@@ -235,14 +253,10 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         await self.aclose()
 
 
-def _rates_of(given: RateLimit | Sequence[RateLimit] | None, limits: Limits) -> RateLimiter | None:
-    if given is None:
+def _rates_of(given: RateLimit | Sequence[RateLimit] | None, limits: Limits, hosts: Hosts) -> RateLimiter | None:
+    if given is None and not any(hosts.rate_limits.values()):
         return None
-    require(rate_limit=(given, RateLimit | list | tuple))
-    rates = [given] if isinstance(given, RateLimit) else given
-    for each in rates:
-        require(rate_limit=(each, RateLimit))
-    return RateLimiter(*rates, max_waiting=limits.max_waiting)
+    return RateLimiter(*rate_limits(given), max_waiting=limits.max_waiting, hosts=hosts.rate_limits)
 
 
 def _timeouts_of(timeout: Timeout) -> Timeouts:

@@ -315,7 +315,7 @@ class HTTPConnFileSystem(AsyncFileSystem):
         """
         _require_reading(mode)
         url = self._strip_protocol(path)
-        options = {"block_size": block_size or self._block_size, "connections": self._connections}
+        options: dict[str, Any] = {"block_size": block_size or self._block_size, "connections": self._connections}
         with _missing_files():
             try:
                 opened = self._connection.open(url, extra_headers=self._headers, **options)
@@ -330,7 +330,7 @@ class HTTPConnFileSystem(AsyncFileSystem):
     async def open_async(self, path: str, mode: str = "rb", **_options: Any) -> httpconn.AsyncRemoteFile:
         """Open a file in asyncio. See :meth:`httpconn.HTTPConnection.async_open`."""
         _require_reading(mode)
-        options = {"block_size": self._block_size, "connections": self._connections}
+        options: dict[str, Any] = {"block_size": self._block_size, "connections": self._connections}
         with _missing_files():
             return await self._connection.async_open(self._strip_protocol(path), extra_headers=self._headers, **options)
 

@@ -289,6 +289,14 @@ class RateLimit:
         return self.per / self.rate
 
 
+def rate_limits(given: object) -> tuple[RateLimit, ...]:
+    """Return the limits for a value of ``rate_limit=``: None, one :class:`RateLimit` or several."""
+    rates = () if given is None else (given,) if isinstance(given, RateLimit) else given
+    if not isinstance(rates, list | tuple) or not all(isinstance(each, RateLimit) for each in rates):
+        raise InvalidRequest("rate_limit must be a RateLimit or several")
+    return tuple(rates)
+
+
 def without_total(timeouts: Timeouts) -> Timeouts:
     """Return the timeouts without a total, for calls whose duration depends on the size of a file."""
     return replace(timeouts, total=None)

@@ -36,20 +36,21 @@ RULES: dict[str, Rule] = {
     "options": Rule("errors", WORLD, "options are values, checked when they are made"),
     "hooks": Rule("errors", NO_IO, "events are values"),
     "access": Rule(
-        "core.addresses core.hosts core.urls core.accesschecks errors options",
+        "core.addresses core.hosts core.hostpatterns core.urls core.accesschecks errors options",
         WORLD,
         "a policy decides and dials nothing",
     ),
     "cache": Rule(
         "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
     ),
+    "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
     "manifest": Rule("core errors", NO_IO, "a manifest is a value, read from a file of the caller"),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
-        "access adapters.foreign api cache core exchange.requeststate hooks network.dns network.pins network.proxies"
-        " network.tlscontext options stats _version",
+        "access adapters.foreign api cache core exchange.requeststate hooks hosts network.dns network.pins"
+        " network.proxies network.tlscontext options stats _version",
         WORLD - {"ssl"},
         "it puts the methods and the options together",
     ),
@@ -83,16 +84,16 @@ RULES: dict[str, Rule] = {
     ),
     "transport": Rule("adapters network.security", WORLD, "public names only"),
     "api": Rule(
-        "api adapters downloads exchange http.engine manifest network runtime access core errors hooks options progress"
-        " response stats",
+        "api adapters downloads exchange http.engine manifest network runtime access core errors hooks hosts options"
+        " progress response stats",
         {"trio"},
         "methods hand their arguments to flows, and ports join flows with the engine",
     ),
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
-        "access api cli connection manifest core.digests core.items core.mediatypes core.urls core.accesschecks"
-        " disk.partfile disk.targets downloads.downloaded"
+        "access api cli connection hosts manifest core.auth core.digests core.items core.mediatypes core.urls"
+        " core.accesschecks disk.partfile disk.targets downloads.downloaded"
         " errors hooks options progress response importing network.explaining _version",
         NO_IO,
         "it is built on the public interface",

@@ -60,7 +60,7 @@ class Transport:
         host_resolver = self._host_resolver(resolver)
         guard = self._guard = Guard(self.access, host_resolver)
         to_proxies = Guard(AccessPolicy.anywhere(), host_resolver)  # the caller chose the addresses of the proxies
-        if proxy is not None:
+        if proxy is not None and not isinstance(proxy, Routing):
             require_trusted(self.access)
         limits = limits or Limits()
         security = Security(True, trust_env=trust_env, http2=http2) if ssl_context is None else Security.of(ssl_context)

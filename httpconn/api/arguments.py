@@ -11,6 +11,7 @@ import httpx
 
 from ..adapters.encoding import GivenBody, with_body
 from ..core import digests, headers, mediatypes
+from ..core.auth import NONE, Auth, Credentials
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
@@ -21,6 +22,7 @@ from ..downloads.downloadstate import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
+from ..hosts import Hosts
 from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
 from ..progress import ProgressCallback
 from ..runtime.uploads import Observer
@@ -46,40 +48,55 @@ class CallFactory:
 
     rules: Rules
     timeouts: Timeouts
+    hosts: Hosts
     file_timeouts: Timeouts
     file_bytes: int | None = None
 
     @classmethod
-    def of(cls, rules: Rules, timeouts: Timeouts, *, is_default: bool, is_untrusted: bool) -> CallFactory:
+    def of(cls, rules: Rules, timeouts: Timeouts, hosts: Hosts, *, is_default: bool, is_untrusted: bool) -> CallFactory:
         """Return a factory. By default, files may take any time and have any size, unless the URLs are untrusted."""
         file_timeouts = without_total(timeouts) if is_default and not is_untrusted else timeouts
-        return cls(rules, timeouts, file_timeouts, rules.limits.max_bytes if is_untrusted else None)
+        return cls(rules, timeouts, hosts, file_timeouts, rules.limits.max_bytes if is_untrusted else None)
 
     def fetch(
         self,
         url: URL,
         timeout: Timeout,
         extra_headers: Headers,
+        auth: Auth | None,
         allow_redirects: bool,
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries = None,
         *,
         min_speed: bool = True,
+        is_mirror: bool = False,
     ) -> Call:
         """Return the call for a response in memory or a streamed response."""
-        spec = self.rules.builder.spec(url, extra_headers)
+        own = NONE if auth is None else self._credentials(auth, url)
+        spec = self.rules.builder.spec(url, extra_headers, own, is_mirror=is_mirror)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
         return self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
 
-    def sources(self, item: Item, timeout: Timeout, extra_headers: Headers, *options: Any) -> Sequence[Call]:
-        """Return the calls for an item's URL and mirrors. A mirror on another origin does not get the header fields."""
+    def sources(
+        self, item: Item, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *options: Any
+    ) -> Sequence[Call]:
+        """Return the calls for an item's URL and mirrors.
+
+        A mirror on another origin gets neither the header fields nor the credentials.
+        """
         fields = merged(extra_headers, item.headers)
-        first = self.fetch(item.url, timeout, fields, *options)
-        origin = first.spec.url.origin
-        others = [(url, fields if vet(url).origin == origin else None) for url in item.mirrors]
-        return [first, *(self.fetch(url, timeout, given, *options) for url, given in others)]
+        first = self.fetch(item.url, timeout, fields, auth, *options)
+        calls = [first]
+        for url in item.mirrors:
+            is_own = vet(url).origin == first.spec.url.origin
+            given = (fields, auth) if is_own else (None, None)
+            calls.append(self.fetch(url, timeout, *given, *options, is_mirror=not is_own))
+        return calls
+
+    def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
+        return self.hosts.of_call(auth, vet(url).origin.host if auth == "netrc" else "")
 
     def request(
         self,
@@ -89,6 +106,7 @@ class CallFactory:
         params: Params,
         given_headers: Headers,
         extra_headers: Headers,
+        auth: Auth | None,
         timeout: Timeout,
         allow_redirects: bool,
         max_bytes: int | None,
@@ -105,7 +123,7 @@ class CallFactory:
         if given_headers is not None and extra_headers is not None:
             raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
         fields = given_headers if extra_headers is None else extra_headers
-        call = self.fetch(url, timeout, fields, allow_redirects, max_bytes, budget, retries, min_speed=min_speed)
+        call = self.fetch(url, timeout, fields, auth, allow_redirects, max_bytes, budget, retries, min_speed=min_speed)
         spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
         self.rules.builder.admit_method(method, spec.url)
         return call._replace(spec=with_body(spec, method, body, in_loop=in_loop, observer=observer))
@@ -115,13 +133,14 @@ class CallFactory:
         url: URL,
         timeout: Timeout,
         extra_headers: Headers,
+        auth: Auth | None,
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries = None,
         bandwidth: float | None = None,
     ) -> Call:
         """Return the call for a download. The request asks for no content coding."""
-        spec = self.rules.builder.unencoded(url, extra_headers)
+        spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
         timeouts = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
         call = self._call(spec, timeouts, limit, budget, retries, follow=True, min_speed=True)
@@ -131,6 +150,7 @@ class CallFactory:
         self,
         timeout: Timeout,
         extra_headers: Headers,
+        auth: Auth | None,
         allow_redirects: bool,
         max_bytes: int | None,
         budget: ByteBudget | None,
@@ -142,15 +162,18 @@ class CallFactory:
             InvalidRequest: an option is not valid.
         """
         headers.check(extra_headers)
+        self.hosts.of_call(auth, "")
         _check_bounds(max_bytes, budget, allow_redirects)
         if timeout is not None:
             Timeouts.of(timeout)
         if retries is not None:
             RetryPolicy.of(retries)
 
-    def part(self, url: URL, timeout: Timeout, extra_headers: Headers, retries: Retries = None) -> Call:
+    def part(
+        self, url: URL, timeout: Timeout, extra_headers: Headers, auth: Auth | None, retries: Retries = None
+    ) -> Call:
         """Return the call for the parts or the metadata of a remote file."""
-        spec = self.rules.builder.unencoded(url, extra_headers)
+        spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
         timeouts = self.timeouts if timeout is None else timeout
         return self._call(spec, timeouts, self.file_bytes, None, retries, follow=True, min_speed=True)
 
@@ -161,6 +184,7 @@ class CallFactory:
         digest: str | None,
         mirrors: Sequence[URL],
         extra_headers: Headers,
+        auth: Auth | None,
         resume: bool,
         refresh: bool,
         existing: OnExisting | None,
@@ -193,7 +217,7 @@ class CallFactory:
             save_path,
             progress,
             None if digest is None else digests.parse(digest),
-            tuple(self._mirror(call, url, extra_headers) for url in mirrors),
+            tuple(self._mirror(call, url, extra_headers, auth) for url in mirrors),
             resume,
             kept,
             validator,
@@ -205,12 +229,14 @@ class CallFactory:
             spare,
         )
 
-    def _mirror(self, call: Call, url: URL, extra_headers: Headers) -> RequestSpec:
-        """Return the request to a mirror. A mirror on another origin does not get the header fields of the call."""
-        mirror = self.rules.builder.unencoded(url, None)
-        if mirror.url.origin != call.spec.url.origin:
-            return mirror
-        return self.rules.builder.unencoded(url, extra_headers)
+    def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> RequestSpec:
+        """Return the request to a mirror.
+
+        A mirror on another origin gets neither the header fields nor the credentials of the call.
+        """
+        if vet(url).origin != call.spec.url.origin:
+            return self.rules.builder.unencoded(url, is_mirror=True)
+        return self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
 
     def _call(
         self,

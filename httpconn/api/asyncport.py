@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from ..adapters.authsteps import AsyncAuthSteps
 from ..adapters.bridge import Bridged
 from ..adapters.messages import DirectBody
 from ..adapters.translation import FOREIGN
@@ -83,6 +84,9 @@ class AsyncPort(SendingPort):
         result = hook(event)
         if inspect.isawaitable(result):
             await result
+
+    def auth_steps(self, flow: Any, request: httpx.Request) -> AsyncAuthSteps:
+        return AsyncAuthSteps(flow.async_auth_flow(request), request)
 
     def _ends_at_deadline(self, transport: object) -> bool:
         # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2

@@ -22,6 +22,7 @@ from ..core.headers import Fields
 from ..core.messages import Origin
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
+from ..hosts import Hosts
 from ..http.engine import Engine
 from ..network.dns import CachingResolver
 from ..network.environment import EnvironmentProxies
@@ -125,15 +126,19 @@ class ClientOptions:
     async_transport: httpx.AsyncBaseTransport | None
     access: AccessPolicy
     names: CachingResolver
+    hosts: Hosts
     environment: EnvironmentProxies = field(default_factory=EnvironmentProxies)
 
     def __post_init__(self) -> None:
-        if self.proxy is not None:
+        if self.proxy is not None or self.hosts.proxies:
             require_trusted(self.access)
         for option, transport in (("transport", self.transport), ("async_transport", self.async_transport)):
             _require_guarded(option, transport, self.access)
-        if self.proxy is not None and (self.transport or self.async_transport):
-            raise InvalidRequest("transport= and proxy= cannot be combined: a transport has its own proxy")
+        if self.transport or self.async_transport:
+            if self.proxy is not None:
+                raise InvalidRequest("transport= and proxy= cannot be combined: a transport has its own proxy")
+            if self.hosts.routing(None) is not None:
+                raise InvalidRequest("transport= cannot be combined with the proxy= or max_connections= of HostOptions")
 
     def sync_client(self) -> SyncClient:
         """Return a new client for threads."""
@@ -159,7 +164,7 @@ class ClientOptions:
         return {
             "verify": Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),
             "proxy": None if proxy is None else proxy.as_httpx(),
-            "trust_env": isinstance(self._routing(), Routing),
+            "trust_env": self._uses_environment,
             "limits": httpx.Limits(
                 max_connections=limits.max_connections,
                 max_keepalive_connections=limits.max_idle,
@@ -185,9 +190,12 @@ class ClientOptions:
         An explicit proxy replaces the proxies of the environment, as in httpx. The environment's proxies are not meant
         for untrusted URLs, so they apply only if the access policy trusts proxies.
         """
+        return self.hosts.routing(self.environment.read(os.environ) if self._uses_environment else self.proxy)
+
+    @property
+    def _uses_environment(self) -> bool:
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
-        applies = self.trust_env and self.proxy is None and trusted
-        return self.environment.read(os.environ) if applies else self.proxy
+        return self.trust_env and self.proxy is None and trusted
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
         """Return the proxy of an origin, or None for a direct connection or a caller's transport.

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
+from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from ..core.urls import redact
@@ -34,6 +35,7 @@ class Collections(ManyURLs):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -58,6 +60,7 @@ class Collections(ManyURLs):
                 faster, and all files together at most about 64.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             max_bytes: most bytes of each file.
             budget: a :class:`ByteBudget`, a limit for all files together.
             retries: number of retries for each file, or :class:`RetryPolicy`. None means the retries of the connection.
@@ -74,7 +77,7 @@ class Collections(ManyURLs):
         run = _Run(manifest, folder, progress)
         try:
             run.prepare()
-            options = run.options(segments, timeout, extra_headers, max_bytes, budget, retries)
+            options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
             with self.download_many(run.missing, concurrency=concurrency, **options) as results:
                 for saved in results:
                     run.add(saved)
@@ -92,6 +95,7 @@ class Collections(ManyURLs):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -101,7 +105,7 @@ class Collections(ManyURLs):
         run = _Run(manifest, folder, progress)
         try:
             await run_sync(run.prepare)
-            options = run.options(segments, timeout, extra_headers, max_bytes, budget, retries)
+            options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
             async with self.async_download_many(run.missing, concurrency=concurrency, **options) as results:
                 async for saved in results:
                     await run_sync(run.add, saved)
@@ -144,7 +148,7 @@ class _Run:
 
     def options(self, segments: int | None, *options: Any) -> dict[str, Any]:
         """Return the options of the downloads."""
-        names = ("timeout", "extra_headers", "max_bytes", "budget", "retries")
+        names = ("timeout", "extra_headers", "auth", "max_bytes", "budget", "retries")
         own = {"segments": segments, "existing": "refresh", "progress": self._meter}
         return own | dict(zip(names, options, strict=True))
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..downloads.download import fetch_file
@@ -35,6 +36,7 @@ class Downloading(Runner):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
@@ -81,6 +83,7 @@ class Downloading(Runner):
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection. By
                 default a download has no total timeout; ``Limits.min_speed`` ends a transfer that is too slow.
             extra_headers: header fields for this call. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             max_bytes: most bytes of the file. None means no limit.
             budget: a :class:`ByteBudget`, a limit that several calls share.
             bandwidth: bytes per second of this download, on all its connections together.
@@ -97,8 +100,8 @@ class Downloading(Runner):
             StorageError: the file cannot be written. DiskFull if no space is left.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
+        call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
+        options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
         wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
         return self._run(fetch_file, call, wanted)
 
@@ -120,6 +123,7 @@ class Downloading(Runner):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
@@ -127,8 +131,8 @@ class Downloading(Runner):
         progress: ProgressCallback | None = None,
     ) -> Downloaded:
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
-        call = self._calls.file(url, timeout, extra_headers, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, resume, refresh, existing, validator, remote_time
+        call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
+        options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
         wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
         return await self._await(fetch_file, call, wanted)
 
@@ -140,6 +144,7 @@ class Downloading(Runner):
         timeout: Timeout = None,
         chunk_size: int | None = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
@@ -170,6 +175,7 @@ class Downloading(Runner):
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
+            auth=auth,
             max_bytes=max_bytes,
             budget=budget,
             bandwidth=bandwidth,
@@ -185,6 +191,7 @@ class Downloading(Runner):
         timeout: Timeout = None,
         chunk_size: int | None = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
@@ -211,6 +218,7 @@ class Downloading(Runner):
             segments=segments,
             timeout=timeout,
             extra_headers=extra_headers,
+            auth=auth,
             max_bytes=max_bytes,
             budget=budget,
             bandwidth=bandwidth,

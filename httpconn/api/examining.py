@@ -1,5 +1,6 @@
 """The methods that get the metadata of a file."""
 
+from ..core.auth import Auth
 from ..core.metadata import Metadata
 from ..core.urls import URL
 from ..exchange.examining import fetch_metadata
@@ -11,7 +12,13 @@ class Examining(Runner):
     """The methods of HTTPConnection that get the metadata of a file."""
 
     def get_metadata(
-        self, url: URL, *, timeout: Timeout = None, extra_headers: Headers = None, retries: Retries = None
+        self,
+        url: URL,
+        *,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
+        retries: Retries = None,
     ) -> Metadata:
         """Return the size, media type, name, version and digest of a file without its content. See :class:`Metadata`.
 
@@ -22,16 +29,23 @@ class Examining(Runner):
             url: an http or https URL.
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for this call. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
 
         Raises:
             StatusError: the status is not 2xx.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        return self._run(fetch_metadata, self._calls.part(url, timeout, extra_headers, retries))
+        return self._run(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
 
     async def async_get_metadata(
-        self, url: URL, *, timeout: Timeout = None, extra_headers: Headers = None, retries: Retries = None
+        self,
+        url: URL,
+        *,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
+        retries: Retries = None,
     ) -> Metadata:
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
-        return await self._await(fetch_metadata, self._calls.part(url, timeout, extra_headers, retries))
+        return await self._await(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..exchange import fetch
@@ -21,6 +22,7 @@ class Fetching(Runner):
         stream: bool = False,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         allow_redirects: bool = True,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
@@ -33,6 +35,7 @@ class Fetching(Runner):
             stream: return the response before its body is read. Read the body from the response, then close it.
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for this call. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             allow_redirects: follow redirects.
             max_bytes: most bytes of the body, both on the wire and decoded. None means the limit of the connection.
             budget: a :class:`ByteBudget`, a limit that several calls share.
@@ -45,7 +48,7 @@ class Fetching(Runner):
             HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
         call = self._calls.fetch(
-            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
+            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = self._sync_port()
         if stream:
@@ -61,6 +64,7 @@ class Fetching(Runner):
         stream: bool = False,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         allow_redirects: bool = True,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
@@ -68,7 +72,7 @@ class Fetching(Runner):
     ) -> Response:
         """Do the same as :meth:`get_response` in asyncio or trio."""
         call = self._calls.fetch(
-            url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries, min_speed=not stream
+            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, min_speed=not stream
         )
         port = await self._async_port()
         if stream:
@@ -84,6 +88,7 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -96,7 +101,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_bytes,
-            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_bytes(
@@ -106,12 +111,13 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> bytes:
         """Do the same as :meth:`get_bytes` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_bytes, call)
 
     def get_text(
@@ -121,6 +127,7 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -132,7 +139,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_text,
-            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_text(
@@ -142,12 +149,13 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> str:
         """Do the same as :meth:`get_text` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_text, call)
 
     def get_json(
@@ -157,6 +165,7 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -172,7 +181,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_json,
-            self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
         )
 
     async def async_get_json(
@@ -182,10 +191,11 @@ class Fetching(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
     ) -> Any:
         """Do the same as :meth:`get_json` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
         return await self._await(fetch.fetch_json, call)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from ..core.segments import SpareConnections
@@ -44,6 +45,7 @@ class ManyURLs(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -67,6 +69,7 @@ class ManyURLs(Runner):
             timeout: seconds for each URL, or :class:`Timeouts`. None means the timeouts of the connection.
             allow_redirects: follow redirects.
             extra_headers: header fields for each URL. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             max_bytes: most bytes of each body, both on the wire and decoded.
             budget: a :class:`ByteBudget`, a limit for all URLs together.
             retries: number of retries for each URL, or :class:`RetryPolicy`. None means the retries of the connection.
@@ -77,7 +80,7 @@ class ManyURLs(Runner):
         Raises:
             InvalidRequest: an option is not valid.
         """
-        options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries
         group = ThreadWorkerGroup()
         work = self._fetch_work(partial(self._run_in, group), *options)
         return Results(_batch(group, urls, Iterable, work, concurrency, ordered), group)
@@ -91,6 +94,7 @@ class ManyURLs(Runner):
         timeout: Timeout = None,
         allow_redirects: bool = True,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -105,7 +109,7 @@ class ManyURLs(Runner):
         ``urls`` may be an asynchronous iterable. A task then takes the URLs. It closes an asynchronous generator at the
         end of the block.
         """
-        options = timeout, extra_headers, allow_redirects, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries
         group = TaskWorkerGroup()
         work = self._fetch_work(self._await, *options)
         return AsyncResults(_batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
@@ -126,6 +130,7 @@ class ManyURLs(Runner):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
@@ -151,6 +156,7 @@ class ManyURLs(Runner):
                 about 64 connections.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             max_bytes: most bytes of each file.
             budget: a :class:`ByteBudget`, a limit for all files together.
             retries: number of retries for each file, or :class:`RetryPolicy`. None means the retries of the connection.
@@ -162,7 +168,7 @@ class ManyURLs(Runner):
         Raises:
             InvalidRequest: an option is not valid.
         """
-        options = timeout, extra_headers, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
             "resume": resume,
             "refresh": refresh,
@@ -193,13 +199,14 @@ class ManyURLs(Runner):
         segments: int | None = None,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> AsyncResults[Saved]:
         """Do the same as :meth:`download_many` in asyncio or trio. See :meth:`async_get_many`."""
-        options = timeout, extra_headers, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
             "resume": resume,
             "refresh": refresh,
@@ -232,8 +239,8 @@ class ManyURLs(Runner):
     ) -> Work[tuple[URL, Path] | Item, Saved]:
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)
-        timeout, extra_headers, *others = options
-        self._calls.check(timeout, extra_headers, True, *others)
+        timeout, extra_headers, auth, *others = options
+        self._calls.check(timeout, extra_headers, auth, True, *others)
         spare = SpareConnections.beside(concurrency)
 
         async def work(index: int, given: tuple[URL, Path] | Item) -> Saved:
@@ -241,7 +248,7 @@ class ManyURLs(Runner):
             path = "" if item.path is None else item.path
             try:
                 headers = merged(extra_headers, item.headers)
-                call = self._calls.file(item.url, timeout, headers, *others)
+                call = self._calls.file(item.url, timeout, headers, auth, *others)
                 if item.path is None:
                     raise InvalidRequest("An item of download_many needs a path")
                 wanted = self._calls.wanted(
@@ -250,6 +257,7 @@ class ManyURLs(Runner):
                     item.digest,
                     item.mirrors,
                     headers,
+                    auth,
                     validator=None,
                     size=item.size,
                     spare=spare,

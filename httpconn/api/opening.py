@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ..core import rangeplan
+from ..core.auth import Auth
 from ..core.filereads import FileVersion
 from ..core.rangeplan import Bounds
 from ..core.urls import URL
@@ -33,6 +34,7 @@ class Opening(Runner):
         connections: int = CONNECTIONS,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
     ) -> RemoteFile:
         """Open a remote file and fetch only the parts that are read. See :class:`RemoteFile`.
 
@@ -42,13 +44,14 @@ class Opening(Runner):
             connections: most requests at the same time, from 1 to 64. With 1, no thread reads ahead.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
 
         Raises:
             RangesRefused: the server does not support ranges, and the file is larger than 8 MiB.
             LimitExceeded: the file is larger than ``Limits.max_bytes``, under an access policy for untrusted URLs.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        opened = self._opened(url, None, block_size, connections, timeout, extra_headers)
+        opened = self._opened(url, None, block_size, connections, timeout, extra_headers, auth)
         self._run(opened.reader.open, opened.call)
         return RemoteFile(opened)
 
@@ -60,6 +63,7 @@ class Opening(Runner):
         connections: int = CONNECTIONS,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
     ) -> AsyncOpening:
         """Do the same as :meth:`open` in asyncio or trio. Await the result, or use it in an ``async with`` block.
 
@@ -73,7 +77,7 @@ class Opening(Runner):
         Returns:
             An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.
         """
-        return AsyncOpening(self._opened(url, None, block_size, connections, timeout, extra_headers))
+        return AsyncOpening(self._opened(url, None, block_size, connections, timeout, extra_headers, auth))
 
     def get_ranges(
         self,
@@ -83,6 +87,7 @@ class Opening(Runner):
         connections: int = CONNECTIONS,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
     ) -> list[bytes]:
         """Return the bytes of several ranges of a file. No other bytes are fetched.
 
@@ -94,13 +99,14 @@ class Opening(Runner):
             connections: most requests at the same time, from 1 to 64.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
 
         Raises:
             FileChanged: the file changed between two requests.
             RangesRefused: the server does not support ranges, and the file is larger than 8 MiB.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers)
+        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers, auth)
         return self._run(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 
     async def async_get_ranges(
@@ -111,9 +117,10 @@ class Opening(Runner):
         connections: int = CONNECTIONS,
         timeout: Timeout = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
     ) -> list[bytes]:
         """Do the same as :meth:`get_ranges` in asyncio or trio."""
-        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers)
+        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers, auth)
         return await self._await(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 
     def _opened(
@@ -124,15 +131,17 @@ class Opening(Runner):
         connections: int,
         timeout: Timeout,
         extra_headers: Headers,
+        auth: Auth | None,
     ) -> Opened:
         _check("block_size", block_size, MAX_BLOCK_SIZE)
         _check("connections", connections, MAX_CONNECTIONS)
-        call = self._calls.part(url, timeout, extra_headers)
+        call = self._calls.part(url, timeout, extra_headers, auth)
         options = {
             "block_size": block_size,
             "connections": connections,
             "timeout": timeout,
             "extra_headers": extra_headers,
+            "auth": auth,
         }
         return Opened(self, call, FileReader(block_size, connections, version), url, options)
 

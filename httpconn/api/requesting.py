@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..adapters.encoding import Content, Data, Files, GivenBody
+from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..exchange import fetch
@@ -35,6 +36,7 @@ class Requesting(Runner):
         params: Params = None,
         headers: Headers = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         stream: bool = False,
         timeout: Timeout = None,
         allow_redirects: bool = True,
@@ -64,6 +66,7 @@ class Requesting(Runner):
             headers: header fields for this call. A redirect to another origin does not get them, except those that
                 describe the body.
             extra_headers: another name of ``headers``, as in the other methods.
+            auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             stream: return the response before its body is read. Read the body from the response, then close it.
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
             allow_redirects: follow redirects.
@@ -82,7 +85,7 @@ class Requesting(Runner):
         """
         watch = Watch.of(progress)
         body = GivenBody(content, data, files, json)
-        options = params, headers, extra_headers, timeout, allow_redirects, max_bytes, budget, retries
+        options = params, headers, extra_headers, auth, timeout, allow_redirects, max_bytes, budget, retries
         call = self._calls.request(method, url, body, *options, in_loop=False, min_speed=not stream, observer=watch)
         port = self._sync_port()
         with _watched(watch, call, body):
@@ -104,6 +107,7 @@ class Requesting(Runner):
         params: Params = None,
         headers: Headers = None,
         extra_headers: Headers = None,
+        auth: Auth | None = None,
         stream: bool = False,
         timeout: Timeout = None,
         allow_redirects: bool = True,
@@ -115,7 +119,7 @@ class Requesting(Runner):
         """Do the same as :meth:`request` in asyncio or trio."""
         watch = Watch.of(progress)
         body = GivenBody(content, data, files, json)
-        options = params, headers, extra_headers, timeout, allow_redirects, max_bytes, budget, retries
+        options = params, headers, extra_headers, auth, timeout, allow_redirects, max_bytes, budget, retries
         call = self._calls.request(method, url, body, *options, in_loop=True, min_speed=not stream, observer=watch)
         port = await self._async_port()
         with _watched(watch, call, body):

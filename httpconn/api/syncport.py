@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from ..adapters.authsteps import SyncAuthSteps
 from ..adapters.bridge import Bridged
 from ..adapters.translation import FOREIGN
 from ..core.deadlines import Deadline
@@ -83,6 +84,9 @@ class SyncPort(SendingPort):
             if inspect.iscoroutine(result):
                 result.close()
             raise not_awaited(hook)
+
+    def auth_steps(self, flow: Any, request: httpx.Request) -> SyncAuthSteps:
+        return SyncAuthSteps(flow.sync_auth_flow(request), request)
 
     def _ends_at_deadline(self, transport: object) -> bool:
         return False

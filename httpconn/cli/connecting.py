@@ -9,6 +9,7 @@ import click
 
 from ..access import AccessPolicy, access_of
 from ..connection import HTTPConnection
+from ..hosts import HostOptions
 from ..options import Timeouts
 
 Hooks = Mapping[str, list[Callable[..., Any]]]
@@ -35,9 +36,19 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
         retries=shared["retries"],
         proxy=shared["proxy"],
         user_agent=shared["user_agent"],
+        auth="netrc" if shared["netrc"] else None,
+        hosts=_host_options(shared),
         event_hooks=_merged(hooks or {}, _verbose() if shared["verbose"] else {}),
         **options,
     )
+
+
+def _host_options(shared: Mapping[str, Any]) -> dict[str, HostOptions]:
+    fields: dict[str, dict[str, str]] = {}
+    for host, name, value in shared["host_headers"]:
+        fields.setdefault(host.lower(), {})[name] = value
+    tokens = {host.lower(): token for host, token in shared["host_tokens"]}
+    return {host: HostOptions(headers=fields.get(host), auth=tokens.get(host)) for host in {**fields, **tokens}}
 
 
 def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:

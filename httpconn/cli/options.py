@@ -1,6 +1,7 @@
 """The types of option values, and the options that several commands share."""
 
 import functools
+import os
 import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from ..core import digests, mediatypes
+from ..core.auth import Bearer
 from ..errors import InvalidRequest
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
@@ -29,6 +31,9 @@ SHARED = (
     "insecure",
     "user",
     "user_agent",
+    "host_headers",
+    "host_tokens",
+    "netrc",
     "verbose",
 )
 """Names of the connection options of get and download."""
@@ -113,6 +118,34 @@ def _field(line: str) -> tuple[str, str]:
     return name, text.strip()
 
 
+def host_header(value: str) -> tuple[str, str, str]:
+    """Return the host, the name and the value of ``HOST:Name=Value``."""
+    place, equals, text = value.partition("=")
+    host, _, name = place.rpartition(":")
+    if not host or not name or not equals:
+        raise click.BadParameter("must be HOST:NAME=VALUE")  # without the value, which may be a secret
+    return host, name, text.strip()
+
+
+def host_token(value: str) -> tuple[str, Bearer]:
+    """Return the host and the token of ``HOST=env:NAME`` or ``HOST=file:PATH``."""
+    host, _, source = value.partition("=")
+    kind, _, name = source.partition(":")
+    if not host or kind not in ("env", "file") or not name:
+        raise click.BadParameter("must be HOST=env:VARIABLE or HOST=file:PATH")
+    try:
+        token = os.environ.get(name) if kind == "env" else Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "the file is not UTF-8")
+        raise click.BadParameter(f"cannot read {name!r}: {reason}") from error
+    if token is None:
+        raise click.BadParameter(f"the environment variable {name} is not set")
+    try:
+        return host, Bearer(token.strip())
+    except InvalidRequest as error:
+        raise click.BadParameter(f"{name}: {error.message}") from None
+
+
 def _merged(
     _context: click.Context, _option: click.Parameter, values: Iterable[list[tuple[str, str]]]
 ) -> dict[str, str]:
@@ -185,6 +218,23 @@ def _shared() -> tuple[Callable[[Any], Any], ...]:
         click.option(
             "-u", "--user", metavar="USER:PASSWORD", callback=_user, help="User and password for Basic authentication."
         ),
+        click.option(
+            "--host-header",
+            "host_headers",
+            multiple=True,
+            type=host_header,
+            metavar="HOST:NAME=VALUE",
+            help="Header field for one host only, or for *.HOST; may be repeated.",
+        ),
+        click.option(
+            "--host-token",
+            "host_tokens",
+            multiple=True,
+            type=host_token,
+            metavar="HOST=SOURCE",
+            help="Bearer token for one host only, from env:VARIABLE or file:PATH; may be repeated.",
+        ),
+        click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc or $NETRC to their hosts."),
         env_option("--timeout", type=seconds, metavar="SECONDS", help="Time limit for each URL, retries included."),
         env_option(
             "--retries",

@@ -161,12 +161,13 @@ class Response(NamedTuple):
     def reason_phrase(self) -> str:
         return self.head.reason.decode("ascii", "ignore")
 
-    def as_httpx(self) -> httpx.Response:
-        """Return the httpx.Response. Its body cannot be read."""
+    def as_httpx(self, content: bytes | None = None) -> httpx.Response:
+        """Return the httpx.Response. Without ``content``, its body cannot be read."""
         request, head = self
         extensions = {"http_version": head.version, "reason_phrase": head.reason} if head.version else {}
+        body: dict[str, Any] = {"stream": _Closed()} if content is None else {"content": content}
         return httpx.Response(
-            head.status, headers=head.fields, request=request.as_httpx(), stream=_Closed(), extensions=extensions
+            head.status, headers=head.fields, request=request.as_httpx(), extensions=extensions, **body
         )
 
 

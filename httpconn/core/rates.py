@@ -2,12 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from weakref import ref
 
 from ..errors import QueueFull
 from ..options import MAX_COUNT, RateLimit
 from ..runtime.forking import renew_in_child
+from .hostpatterns import HostTable
 from .slots import Slots
 
 MAX_HOSTS = 4096
@@ -81,11 +82,19 @@ class RateLimiter:
     Args:
         limits: the limits; all of them apply. If pauses delay the requests to a host, a limit for all hosts holds
             on average only.
+        hosts: by pattern, the limits in place of those with the scope "host"; None keeps them.
     """
 
-    def __init__(self, *limits: RateLimit, max_waiting: int = MAX_COUNT) -> None:
-        self._overall = [_Bucket(each.interval, each.burst) for each in limits if each.scope == "all"]
-        self._limits = [each for each in limits if each.scope == "host"]
+    def __init__(
+        self,
+        *limits: RateLimit,
+        max_waiting: int = MAX_COUNT,
+        hosts: Mapping[str, Sequence[RateLimit] | None] | None = None,
+    ) -> None:
+        self._overall, self._limits = _by_scope(limits)
+        self._patterns = HostTable(
+            {name: None if own is None else _by_scope(own) for name, own in (hosts or {}).items()}
+        )
         self._hosts: dict[str, list[_Bucket]] = {}
         self._max_waiting = max_waiting
         self.after_fork()
@@ -114,7 +123,9 @@ class RateLimiter:
         with self._lock:
             if self._released or self._dropped:
                 self._process_released()
-            buckets = [*self._overall, *self._buckets(host, now)]
+            own = self._patterns.find(host)
+            shared = [] if own is None else own[0]
+            buckets = [*self._overall, *shared, *self._buckets(host, now)]
             moment = _due(buckets, now)
             if latest is not None and moment > latest:
                 return None
@@ -163,7 +174,9 @@ class RateLimiter:
         if buckets is None:
             if len(self._hosts) >= MAX_HOSTS:
                 self._forget(lambda buckets: any(each.slots.end > now for each in buckets))
-            buckets = [_Bucket(each.interval, each.burst) for each in self._limits] or [_Bucket(0.0, 1)]
+            own = self._patterns.find(host)
+            limits = self._limits if own is None else own[1]
+            buckets = [_Bucket(each.interval, each.burst) for each in limits] or [_Bucket(0.0, 1)]
             self._hosts[host] = buckets
         return buckets
 
@@ -171,6 +184,17 @@ class RateLimiter:
         """Remove the idle hosts, and the oldest of the busy hosts if more than half of ``MAX_HOSTS`` are busy."""
         busy = [(host, buckets) for host, buckets in self._hosts.items() if is_busy(buckets)]
         self._hosts = dict(busy[-(MAX_HOSTS // 2) :])
+
+
+def _by_scope(limits: Iterable[RateLimit]) -> tuple[list[_Bucket], list[RateLimit]]:
+    """Return the buckets of the limits for all hosts, and the limits for each host."""
+    every, each = [], []
+    for limit in limits:
+        if limit.scope == "all":
+            every.append(_Bucket(limit.interval, limit.burst))
+        else:
+            each.append(limit)
+    return every, each
 
 
 def _due(buckets: list[_Bucket], now: float) -> float:

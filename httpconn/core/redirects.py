@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
 from ..options import RedirectPolicy
 from . import headers
+from .auth import Credentials, combine
 from .locations import resolve
 from .messages import DEFAULT_PORTS, Origin, can_replay
 from .requestbuilder import RequestBuilder, RequestSpec
@@ -14,6 +15,9 @@ STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 REPEATING = frozenset({307, 308})
 """Statuses after which the request is repeated. After the others, it becomes a GET without a body."""
+
+_OF_THE_CALL = headers.CONDITIONS | {b"accept-encoding"}
+"""Fields that the options of a host do not replace, because they determine how the response is read."""
 
 
 def location_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -70,12 +74,12 @@ class Trail:
             old, new = spec.url.origin.port, url.origin.port
             raise RedirectRefused(f"The redirect changes the port from {old} to {new}: {url.redacted}")
         self._builder.admit(url)
-        return spec._replace(url=url, fields=self._carried(spec, url.origin))
-
-    def _carried(self, spec: RequestSpec, origin: Origin) -> headers.Fields:
-        if origin == spec.url.origin or _is_upgrade(spec.url.origin, origin):
-            return spec.fields
-        return headers.for_other_origin(spec.fields, self._policy.safe_headers)
+        if url.origin == spec.url.origin or _is_upgrade(spec.url.origin, url.origin):
+            return spec._replace(url=url)
+        safe = headers.for_other_origin(spec.fields, self._policy.safe_headers)
+        call = tuple(each for each in safe if each[0].lower() in _OF_THE_CALL)
+        fields, auth = combine(Credentials(safe), self._builder.of_host(url), Credentials(call))
+        return spec._replace(url=url, fields=fields, auth=auth)
 
 
 def _keeps_port(old: Origin, new: Origin) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied
 from . import headers
+from .auth import NONE, AuthFlow, Credentials, combine
 from .messages import Origin, RawFields, Request
 from .urls import URL, VettedURL, vet
 
@@ -21,6 +23,7 @@ class RequestSpec(NamedTuple):
         fields: the header fields, without the Host and those of the body.
         body: the body as in :class:`~httpconn.core.messages.Request`.
         body_fields: the header fields that describe the body. They stay with it, also on another origin.
+        auth: the authentication flow for the origin, or None.
     """
 
     url: VettedURL
@@ -29,6 +32,7 @@ class RequestSpec(NamedTuple):
     method: str = "GET"
     body: Any = None
     body_fields: headers.Fields = ()
+    auth: AuthFlow | None = None
 
     def with_fields(self, fields: headers.Fields) -> RequestSpec:
         """Return the request with further header fields."""
@@ -36,20 +40,47 @@ class RequestSpec(NamedTuple):
 
 
 class RequestBuilder:
-    """A builder of the requests of one connection object."""
+    """A builder of the requests of one connection object.
+
+    Args:
+        auth: the credentials for each call, which other origins do not get.
+        of_host: a function that returns the header fields and credentials of a host, or None.
+    """
 
     def __init__(
-        self, *, user_agent: str, accept_encoding: str, headers_given: Mapping[str, str] | None, access: AccessPolicy
+        self,
+        *,
+        user_agent: str,
+        accept_encoding: str,
+        headers_given: Mapping[str, str] | None,
+        access: AccessPolicy,
+        auth: Credentials = NONE,
+        of_host: Callable[[str], Credentials] | None = None,
     ) -> None:
         own = headers.check({"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding})
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
+        self._auth = auth
+        self._of_host = None if of_host is None else lru_cache(_MAX_HOSTS)(of_host)
+        self._is_plain = auth is NONE and of_host is None
         self._admitted: set[tuple[Origin, bool, bool]] = set()
         self._headers: dict[bytes, RawFields] = {}
 
-    def spec(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
-        """Check a URL, and merge the headers of a call with those of the connection object. The former take precedence.
+    def spec(
+        self,
+        url: URL,
+        extra_headers: Mapping[str, str] | None = None,
+        auth: Credentials = NONE,
+        *,
+        is_mirror: bool = False,
+    ) -> RequestSpec:
+        """Check a URL, and merge the header fields and the credentials of the connection, the host and the call.
+
+        Those of the call take precedence over those of the URL, of the host and of the connection, in this order.
+
+        Args:
+            is_mirror: whether the URL is a mirror on another origin, which gets no credentials of the connection.
 
         Raises:
             InvalidURL: see :func:`httpconn.core.urls.vet`.
@@ -57,18 +88,36 @@ class RequestBuilder:
             InvalidRequest: see :func:`httpconn.core.headers.check`.
         """
         vetted = self.admit(vet(url))
-        if extra_headers is None and vetted.authorization is None:
+        if extra_headers is None and vetted.authorization is None and auth is NONE and self._is_plain:
             return RequestSpec(vetted, self.fields, self._codings)
-        fields = headers.merge(self.fields, self._credentials(vetted), headers.check(extra_headers))
-        return RequestSpec(vetted, fields, self._codings_of(fields))
+        fields, flow = combine(
+            Credentials(self.fields),
+            NONE if is_mirror else self._auth,
+            self.of_host(vetted),
+            Credentials(self._credentials(vetted)),
+            Credentials(headers.check(extra_headers)),
+            auth,
+        )
+        return RequestSpec(vetted, fields, self.codings_of(fields), auth=flow)
 
-    def unencoded(self, url: URL, extra_headers: Mapping[str, str] | None = None) -> RequestSpec:
+    def of_host(self, url: VettedURL) -> Credentials:
+        """Return the header fields and credentials that belong to the host of a URL."""
+        return NONE if self._of_host is None else self._of_host(url.origin.host)
+
+    def unencoded(
+        self,
+        url: URL,
+        extra_headers: Mapping[str, str] | None = None,
+        auth: Credentials = NONE,
+        *,
+        is_mirror: bool = False,
+    ) -> RequestSpec:
         """Return a request for a file without a content coding. A coding that the server applies anyway is decoded."""
-        spec = self.spec(url, extra_headers)
+        spec = self.spec(url, extra_headers, auth, is_mirror=is_mirror)
         fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))
-        return RequestSpec(spec.url, fields, self._codings)
+        return spec._replace(fields=fields, codings=self._codings)
 
-    def _codings_of(self, fields: headers.Fields) -> frozenset[str]:
+    def codings_of(self, fields: headers.Fields) -> frozenset[str]:
         """Return the codings that the request offers. No other coding is decoded."""
         if fields is self.fields:
             return self._codings

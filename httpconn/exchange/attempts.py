@@ -11,6 +11,7 @@ from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
 from ..runtime.port import Exchange, Port
+from .authentication import authenticated
 from .body import Body
 from .ratelimits import hold_host, wait_for_rate_limit
 from .requeststate import Call, OpenResponse, RequestState, set_request
@@ -149,6 +150,8 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
 
 
 async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:
+    if spec.auth is not None:
+        return await authenticated(port, state, spec, spec.auth, _send)
     call = state.call
     if call.rules.rates is not None:
         waiting = wait_for_rate_limit(port, call.rules.rates, spec.url.origin.host, state.deadline)

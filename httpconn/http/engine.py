@@ -122,6 +122,7 @@ class Engine:
         forwarding = None if route.forwarder is None else Forwarding(route.forwarder, request)
         name = request.server_name
         lease: Lease[AnyConnection] = Lease(route.place if name is None else NamedPlace(route.place, name))
+        lease.limit = route.limit
         if self._offers_http2:
             lease.may_share = request.origin.scheme == "https"
         unprocessed = 0

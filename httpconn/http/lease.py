@@ -35,10 +35,22 @@ class Lease(Generic[C]):
         connection: the connection; None before it is dialled.
         reused: whether the connection served another lease before.
         waiter: an event that the owner of a waiting lease assigns. The pool does not use it.
+        limit: most connections to the origin, in place of the pool's limit; assigned by the owner.
         may_share: whether connections to the origin are shared, or may turn out to be; assigned by the owner.
     """
 
-    __slots__ = ("__weakref__", "connection", "may_share", "number", "origin", "pool", "reused", "stage", "waiter")
+    __slots__ = (
+        "__weakref__",
+        "connection",
+        "limit",
+        "may_share",
+        "number",
+        "origin",
+        "pool",
+        "reused",
+        "stage",
+        "waiter",
+    )
 
     def __init__(self, origin: Hashable) -> None:
         self.pool: object = None
@@ -48,6 +60,7 @@ class Lease(Generic[C]):
         self.connection: C | None = None
         self.reused: bool = False
         self.waiter: Any = None
+        self.limit: int | None = None
         self.may_share: bool = False
 
     def __repr__(self) -> str:
@@ -103,15 +116,17 @@ class Host(Generic[C]):
         reserved: the number of the origin's slots reserved for leases in the pool's queue.
         idle: the idle connections; the last one was used last.
         blocked: the leases that wait for a slot of the origin, or for the shared connection.
+        limit: most connections to the origin, in place of the pool's limit.
         may_share: whether one connection may be enough. A second one is dialled only if the first is not shared.
         shared: the shared connection that takes further leases, or None.
         retired: the number of shared connections that take no more leases.
     """
 
-    __slots__ = ("blocked", "idle", "may_share", "open", "origin", "reserved", "retired", "shared")
+    __slots__ = ("blocked", "idle", "limit", "may_share", "open", "origin", "reserved", "retired", "shared")
 
-    def __init__(self, origin: Hashable) -> None:
+    def __init__(self, origin: Hashable, limit: int | None) -> None:
         self.origin: Hashable = origin
+        self.limit: int | None = limit
         self.open: int = 0
         self.reserved: int = 0
         self.idle: deque[C] = deque()

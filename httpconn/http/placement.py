@@ -53,7 +53,7 @@ class Placement(Generic[C]):
         """Grant a lease, or add it to a queue."""
         host = self._hosts.get(lease.origin)
         if host is None:
-            host = self._hosts[lease.origin] = Host(lease.origin)
+            host = self._hosts[lease.origin] = Host(lease.origin, lease.limit)
         host.may_share = lease.may_share
         if host.shared is not None and self._has_stream(host.shared):
             self._grant(lease, host.shared, host)
@@ -81,7 +81,8 @@ class Placement(Generic[C]):
 
     def _has_slot(self, host: Host[C]) -> bool:
         taken = host.open + host.reserved
-        return taken < self._max_per_host and (not host.may_share or taken <= host.retired)
+        most = self._max_per_host if host.limit is None else host.limit
+        return taken < most and (not host.may_share or taken <= host.retired)
 
     def _has_stream(self, connection: C) -> bool:
         share = self._shared[connection]

@@ -235,13 +235,13 @@ class Pool(Placement[C]):
         idle: OrderedDict[C, tuple[Host[C], float]] = OrderedDict()
         for connection, (before, since) in self._idle.items():
             if connection not in self._used and connection not in self.to_close:
-                host = hosts.setdefault(before.origin, Host(before.origin))
+                host = hosts.setdefault(before.origin, Host(before.origin, before.limit))
                 host.open += 1
                 host.idle.append(connection)
                 idle[connection] = host, since
                 self._count_shared(connection, host, shared, 0)
         for lease in granted:
-            host = hosts.setdefault(lease.origin, Host(lease.origin))
+            host = hosts.setdefault(lease.origin, Host(lease.origin, lease.limit))
             host.may_share = lease.may_share
             if lease.connection not in self._shared:  # a shared connection counts once
                 host.open += 1

@@ -19,12 +19,14 @@ class Route(NamedTuple):
     Attributes:
         forwarder: the proxy if it receives the requests themselves, or None.
         place: the key of its connections in the pool.
+        limit: most connections to the origin, or None for the limit of the pool.
     """
 
     origin: Origin
     proxy: Proxy | None
     forwarder: Proxy | None
     place: Hashable
+    limit: int | None = None
 
     @property
     def dialled(self) -> Origin:
@@ -33,10 +35,11 @@ class Route(NamedTuple):
 
 
 class Routing:
-    """The choice of a proxy for each origin."""
+    """The choice of a proxy and of a limit of connections for each origin."""
 
-    def __init__(self, proxy_for: ProxyFor) -> None:
+    def __init__(self, proxy_for: ProxyFor, limit_for: Callable[[Origin], int | None] | None = None) -> None:
         self.proxy_for: ProxyFor = proxy_for
+        self.limit_for: Callable[[Origin], int | None] | None = limit_for
 
     @classmethod
     def of(cls, proxy: ProxyLike | Routing | None) -> Routing:
@@ -55,7 +58,8 @@ class Routes:
 
     def __init__(self, routing: Routing, *, by_host: bool) -> None:
         self._proxy_for = routing.proxy_for
-        self._by_host = by_host
+        self._limit_for = routing.limit_for
+        self._by_host = by_host or routing.limit_for is not None
         self.known: dict[Origin, Route] = {}
 
     def find(self, origin: Origin) -> Route:
@@ -70,9 +74,10 @@ class Routes:
 
     def _made(self, origin: Origin) -> Route:
         proxy = self._proxy_for(origin)
+        limit = None if self._limit_for is None else self._limit_for(origin)
         if proxy is None:
-            return Route(origin, None, None, origin)
+            return Route(origin, None, None, origin, limit)
         forwarder = None if proxy.is_socks or origin.scheme == "https" else proxy
         # A connection to a forwarding proxy can serve all origins.
         is_shared = forwarder is not None and not self._by_host
-        return Route(origin, proxy, forwarder, proxy if is_shared else (origin, proxy))
+        return Route(origin, proxy, forwarder, proxy if is_shared else (origin, proxy), limit)

@@ -97,6 +97,20 @@ class WorkerGroup(Protocol):
         """Run a flow in a worker. The end of the group stops the flow at any wait."""
 
 
+class AuthSteps(Protocol):
+    """The requests of an authentication flow."""
+
+    async def next(self, response: Any) -> Any:
+        """Return the next request, given the response to the last one, or None at the end of the flow.
+
+        Raises:
+            HTTPConnError: the flow raised an error of httpx.
+        """
+
+    async def close(self) -> None:
+        """End the flow."""
+
+
 class Port(Protocol):
     """The runtime of one call: a client, a clock, events, worker threads."""
 
@@ -114,6 +128,9 @@ class Port(Protocol):
 
     async def notify(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""
+
+    def auth_steps(self, flow: Any, request: Any) -> AuthSteps:
+        """Return the steps of an authentication flow of httpx for a request."""
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
         """Send a request and receive the head of its response. Raises HTTPConnError: the request failed."""

@@ -89,3 +89,33 @@ def test_several_urls_are_checked():
 def test_json_lines_exclude_other_outputs(arguments):
     done = run("get", "http://127.0.0.1:1/", "--jsonl", *arguments)
     assert (done.returncode, b"--jsonl cannot be combined" in done.stderr) == (2, True)
+
+
+def test_headers_and_tokens_of_single_hosts(scripted, tmp_path):
+    server = scripted(response())
+    (tmp_path / "token").write_text("from-file\n")
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")
+    run("get", server.url, "--host-header", "127.0.0.1:X-A=b=c", "--host-header", "other.example:X-A=d")
+    run("get", server.url, "--host-token", "127.0.0.1=file:token", cwd=tmp_path)
+    environ = {"TOKEN": "from-environment", "NETRC": str(tmp_path / "netrc")}
+    run("get", server.url, "--host-token", "127.0.0.1=env:TOKEN", **environ)
+    run("get", server.url, "--netrc", **environ)
+    assert server.requests[0].header("X-A") == "b=c"
+    seen = [request.header("Authorization") for request in server.requests]
+    assert seen == [None, "Bearer from-file", "Bearer from-environment", "Basic dTpw"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--host-header", "X-A=secret"),
+        ("--host-header", "127.0.0.1:X-A"),
+        ("--host-token", "secret"),
+        ("--host-token", "127.0.0.1=secret"),
+        ("--host-token", "127.0.0.1=env:MISSING"),
+        ("--host-token", "127.0.0.1=file:missing"),
+    ],
+)
+def test_invalid_options_of_hosts_are_usage_errors_without_the_secret(options):
+    done = run("get", "http://127.0.0.1:9/", *options)
+    assert (done.returncode, b"secret" in done.stderr) == (2, False)

@@ -1,0 +1,108 @@
+"""Credentials for servers: tokens, user names and passwords, and authentication flows of httpx."""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..errors import InvalidRequest
+from .headers import Fields, merge
+
+_TOKEN = re.compile(r"[!-~]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A bearer token (RFC 6750), such as an API key.
+
+    Args:
+        token: printable ASCII characters without a space. Its representation does not show the token.
+
+    Raises:
+        InvalidRequest: the token contains another character, such as a line break. The message does not quote it.
+    """
+
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.token, str) or not _TOKEN.fullmatch(self.token):
+            raise InvalidRequest(
+                "Bearer: the token must be printable ASCII without spaces and line breaks; strip a token from a file"
+            )
+
+
+class AuthFlow(Protocol):
+    """The interface of ``httpx.Auth``."""
+
+    requires_response_body: bool
+
+    def sync_auth_flow(self, request: Any) -> Any:
+        """Yield requests, and receive the response to each."""
+
+    def async_auth_flow(self, request: Any) -> Any:
+        """Do the same asynchronously."""
+
+
+Auth = tuple[str, str] | Bearer | AuthFlow | Literal["netrc"]
+
+
+class Credentials(NamedTuple):
+    """Header fields, and an authentication flow that may add others."""
+
+    fields: Fields = ()
+    flow: AuthFlow | None = None
+
+
+NONE = Credentials()
+
+
+def credentials_of(auth: Auth | None) -> Credentials:
+    """Return the credentials for a value of ``auth=``, other than "netrc".
+
+    Raises:
+        InvalidRequest: the value is not one that ``auth=`` accepts. The message does not quote it.
+    """
+    if auth is None:
+        return NONE
+    if isinstance(auth, Bearer):
+        return _authorization(f"Bearer {auth.token}")
+    if isinstance(auth, (tuple, list)):
+        return _basic(*auth) if len(auth) == 2 else _basic(None, None)
+    if isinstance(auth, str | type) or not callable(getattr(auth, "sync_auth_flow", None)):
+        raise InvalidRequest(
+            'auth must be (user, password), Bearer(token), an httpx.Auth such as DigestAuth, or "netrc"'
+        )
+    return Credentials(flow=auth)
+
+
+def _basic(user: object, password: object) -> Credentials:
+    """Return Basic credentials in UTF-8 (RFC 7617)."""
+    if not isinstance(user, str) or not isinstance(password, str):
+        raise InvalidRequest("auth: the user name and the password must be two str")
+    if ":" in user or _CONTROL.search(user + password):
+        raise InvalidRequest("auth: the user name has a colon, or the user name or password a control character")
+    try:
+        pair = f"{user}:{password}".encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("auth: the user name or password has a character that UTF-8 cannot encode") from None
+    return _authorization("Basic " + b64encode(pair).decode("ascii"))
+
+
+def _authorization(value: str) -> Credentials:
+    return Credentials(((b"Authorization", value.encode("ascii")),))
+
+
+def combine(*layers: Credentials) -> Credentials:
+    """Merge layers. A later layer replaces the fields of the same name, and any earlier authentication."""
+    fields, flow = NONE
+    for layer in layers:
+        if layer.flow is not None or _authorizes(layer.fields):
+            flow = layer.flow
+            fields = tuple(each for each in fields if each[0].lower() != b"authorization")
+        fields = merge(fields, layer.fields)
+    return Credentials(fields, flow)
+
+
+def _authorizes(fields: Fields) -> bool:
+    return any(name.lower() == b"authorization" for name, _ in fields)

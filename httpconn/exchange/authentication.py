@@ -1,0 +1,138 @@
+"""Requests with an authentication flow, such as Digest or a flow that fetches tokens.
+
+Each request of a flow passes the checks, the limits and the deadline of the call. Its redirects are not followed.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..core import headers
+from ..core.auth import AuthFlow
+from ..core.messages import Head, Request, Response, can_replay
+from ..core.requestbuilder import RequestSpec
+from ..core.urls import vet
+from ..errors import InvalidRequest, ProtocolError
+from ..options import MIB
+from ..runtime.port import Exchange, Port
+from .body import Body
+from .requeststate import RequestState
+
+MAX_REQUESTS = 8  # requests of one flow
+MAX_BODY = MIB  # bytes of the body of a response to a request that the flow made
+
+Send = Callable[[Port, RequestState, RequestSpec], Awaitable[tuple[Request, Exchange]]]
+
+
+async def authenticated(
+    port: Port, state: RequestState, spec: RequestSpec, auth: AuthFlow, send: Send
+) -> tuple[Request, Exchange]:
+    """Send a request through its authentication flow, and return the last request and its response."""
+    plain = spec._replace(auth=None)
+    original = state.call.rules.builder.build(plain).as_httpx()
+    before, body_sent = original.headers.raw, False
+    steps, response, last = port.auth_steps(auth, original), None, None
+    try:
+        for _ in range(MAX_REQUESTS):
+            made = await steps.next(response)
+            if made is None and last is not None:
+                return last
+            if last is not None:
+                last[1].take()  # a body that has arrived with the head leaves the connection usable
+                await last[1].close()
+            step = _changed(plain, before, original) if made is original else _fetched(state, made)
+            if not can_replay(step.body) and body_sent:
+                raise InvalidRequest("auth: the server requests authentication, but the body can be sent only once")
+            body_sent = body_sent or made is original
+            last = await send(port, state, step)
+            if step.method != "HEAD" and (made is not original or auth.requires_response_body):
+                limit = state.call.max_bytes if made is original else MAX_BODY
+                last = last[0], await _in_memory(port, state, step, last[1], limit)
+            response = _shown(*last)
+            response.request = made
+        raise ProtocolError(f"auth: the authentication flow sent {MAX_REQUESTS} requests without an end")
+    except BaseException:
+        if last is not None:
+            await last[1].close()
+        raise
+    finally:
+        await steps.close()
+
+
+def _changed(spec: RequestSpec, before: Any, made: Any) -> RequestSpec:
+    """Return the request of the call with the header fields that the flow has changed."""
+    own = {name.lower() for name, _ in spec.body_fields}
+    after = [each for each in made.headers.raw if each[0].lower() not in own]
+    kept = [each for each in after if each[0].lower() == b"host" or not _is_reserved(each)]
+    headers.check_changed(before, kept)
+    return spec._replace(fields=tuple(each for each in kept if not _is_reserved(each)))
+
+
+def _fetched(state: RequestState, made: Any) -> RequestSpec:
+    """Return a request that the flow made, after the checks of the URLs of callers."""
+    builder = state.call.rules.builder
+    url = builder.admit(vet(str(made.url)))
+    builder.admit_method(made.method, url)
+    own = tuple(each for each in made.headers.raw if not _is_reserved(each))
+    host = (b"Host", b"")
+    headers.check_changed([host], [host, *own])
+    fields = headers.merge(headers.for_other_origin(builder.fields, frozenset()), own)
+    framing = ((b"Content-Length", str(len(made.content)).encode()),) if made.content else ()
+    return RequestSpec(url, fields, builder.codings_of(fields), made.method, made.content or None, framing)
+
+
+def _is_reserved(field: tuple[bytes, bytes]) -> bool:
+    return field[0].decode("latin-1").lower() in headers.RESERVED
+
+
+async def _in_memory(
+    port: Port, state: RequestState, spec: RequestSpec, exchange: Exchange, limit: int | None
+) -> Exchange:
+    call = state.call._replace(max_bytes=state.call.rules.limits.max_bytes if limit is None else limit)
+    body, content = Body(port, exchange, call, spec, state.attempt_deadline), bytearray()
+    try:
+        while chunk := await body.receive():
+            content += chunk
+    finally:
+        await exchange.close()
+    return InMemory(exchange, bytes(content))
+
+
+class InMemory:
+    """An exchange whose decoded body is in memory."""
+
+    complete: bool = False
+    remaining: int = 0
+
+    def __init__(self, exchange: Exchange, content: bytes) -> None:
+        self.extensions: dict[str, Any] = exchange.extensions
+        self.content: bytes = content
+        head = exchange.head
+        coded = (b"content-encoding", b"content-length", b"transfer-encoding")
+        fields = [each for each in head.fields if each[0].lower() not in coded]
+        length = str(len(content)).encode()
+        values = {name: value for name, value in head.values.items() if name not in coded}
+        self.head: Head = head._replace(
+            fields=[*fields, (b"Content-Length", length)], values={**values, b"content-length": length}
+        )
+        self._left = content
+
+    def take(self) -> bytes:
+        """See :class:`httpconn.runtime.port.Exchange`."""
+        left, self._left, self.complete = self._left, b"", True
+        return left
+
+    async def receive(self) -> bytes:
+        return self.take()
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Raise NotImplementedError: ``remaining`` is 0, so no caller uses this method."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Do nothing: the connection was released before."""
+
+
+def _shown(request: Request, exchange: Exchange) -> Any:
+    """Return the response for the flow. Its body can be read if it is in memory."""
+    content = exchange.content if isinstance(exchange, InMemory) else None
+    return Response(request, exchange.head).as_httpx(content)

@@ -1,0 +1,121 @@
+"""Options of single hosts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .core.auth import NONE, Auth, Credentials, combine, credentials_of
+from .core.headers import check
+from .core.hostpatterns import HostTable
+from .core.messages import Origin
+from .errors import InvalidRequest
+from .network.netrcfile import read_netrc
+from .network.proxies import Proxy, ProxyLike, checked_proxy
+from .network.routes import Routing
+from .options import RateLimit, check_fields, rate_limits
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """The options of the hosts that a pattern of ``HTTPConnection(hosts=)`` matches.
+
+    They also apply to mirrors and to redirects that lead to such a host. They apply to every port.
+
+    Attributes:
+        headers: header fields for requests to the host. They replace those of the connection; those of a call replace
+            them. They never leave the host's origin.
+        auth: the credentials of the host, as in :class:`HTTPConnection`.
+        rate_limit: one :class:`RateLimit` or several, in place of the connection's limits with ``scope="host"``. Here,
+            the scope "all" means all hosts that the pattern matches.
+        proxy: the proxy for the host, or "direct" for none. The default is the proxy of the connection.
+        max_connections: open connections to each matching host and port (default ``Limits.max_per_host``).
+
+    Raises:
+        InvalidRequest: an option is not valid. The message quotes no secret.
+    """
+
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    auth: Auth | None = field(default=None, repr=False)
+    rate_limit: RateLimit | Sequence[RateLimit] | None = None
+    proxy: ProxyLike | Literal["direct"] | None = None
+    max_connections: int | None = None
+
+    def __post_init__(self) -> None:
+        check(self.headers)
+        if self.auth != "netrc":
+            credentials_of(self.auth)
+        rate_limits(self.rate_limit)
+        if self.proxy is not None and self.proxy != "direct":
+            object.__setattr__(self, "proxy", checked_proxy(self.proxy))
+        check_fields(self)
+
+
+class Hosts:
+    """The options of all hosts of one connection object.
+
+    Args:
+        auth: the credentials of the connection. With "netrc", they belong to the hosts in the file.
+    """
+
+    def __init__(self, given: Mapping[str, HostOptions] | None, auth: Auth | None) -> None:
+        if not isinstance(given, Mapping | None):
+            raise InvalidRequest("hosts must be a mapping of host patterns to HostOptions")
+        self._given = dict(given or {})
+        self._options = list(self._given.values())
+        if not all(isinstance(each, HostOptions) for each in self._options):
+            raise InvalidRequest("hosts must be a mapping of host patterns to HostOptions")
+        self._table = HostTable(self._given)
+        self._uses_netrc = auth == "netrc"
+        self._netrc: HostTable[Credentials] | None = None
+        if self._uses_netrc or any(each.auth == "netrc" for each in self._options):
+            self.of_call("netrc", "")
+
+    @property
+    def finds_credentials(self) -> Callable[[str], Credentials] | None:
+        """A function that returns the header fields and credentials of a host, or None if no host has any."""
+        return self._of_host if self._options or self._uses_netrc else None
+
+    def _of_host(self, host: str) -> Credentials:
+        options = self._table.find(host) or _DEFAULTS
+        auth = options.auth or ("netrc" if self._uses_netrc else None)
+        return combine(Credentials(check(options.headers)), self.of_call(auth, host))
+
+    def of_call(self, auth: Auth | None, host: str) -> Credentials:
+        """Return the credentials for a value of ``auth=`` in a request to a host."""
+        if auth != "netrc":
+            return credentials_of(auth)
+        if self._netrc is None:
+            self._netrc = read_netrc(os.environ)
+        return self._netrc.find(host) or NONE
+
+    @property
+    def rate_limits(self) -> dict[str, tuple[RateLimit, ...] | None]:
+        """The rate limits by pattern; None where those of the connection apply."""
+        return {name: rate_limits(each.rate_limit) or None for name, each in self._given.items()}
+
+    @property
+    def proxies(self) -> list[Proxy]:
+        """The proxies of the options."""
+        return [each.proxy for each in self._options if isinstance(each.proxy, Proxy)]
+
+    def routing(self, base: Proxy | Routing | None) -> Proxy | Routing | None:
+        """Return the routing of the connection, changed by the options of the hosts."""
+        if all(each.proxy is None and each.max_connections is None for each in self._options):
+            return base
+        other = Routing.of(base)
+
+        def proxy_for(origin: Origin) -> Proxy | None:
+            proxy = (self._table.find(origin.host) or _DEFAULTS).proxy
+            return proxy if isinstance(proxy, Proxy) else None if proxy == "direct" else other.proxy_for(origin)
+
+        limited = any(each.max_connections for each in self._options)
+        return Routing(proxy_for, self._limit_for if limited else None)
+
+    def _limit_for(self, origin: Origin) -> int | None:
+        return (self._table.find(origin.host) or _DEFAULTS).max_connections
+
+
+_DEFAULTS = HostOptions()
