@@ -99,7 +99,7 @@ class AccessPolicy:
         for name in ("allowed_networks", "denied_networks"):
             self._set(name, frozenset(_networks(name, getattr(self, name))))
         if self.allowed_networks and not self.public:
-            raise InvalidRequest("AccessPolicy.allowed_networks adds to public=True; without it all are allowed")
+            raise InvalidRequest("AccessPolicy.allowed_networks needs public=True: it adds to public networks")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -107,7 +107,7 @@ class AccessPolicy:
     def _checked_schemes(self) -> frozenset[str]:
         schemes = items_of(self, "schemes", str)
         if not schemes <= SCHEMES:
-            raise InvalidRequest("AccessPolicy.schemes can hold only 'http' and 'https'")
+            raise InvalidRequest("AccessPolicy.schemes can contain only 'http' and 'https'")
         return schemes
 
     def _checked_ports(self) -> frozenset[int] | None:
@@ -115,7 +115,7 @@ class AccessPolicy:
             return None
         ports = items_of(self, "ports", int)
         if not all(0 < port < 65_536 for port in ports):
-            raise InvalidRequest("AccessPolicy.ports can hold only numbers from 1 to 65535")
+            raise InvalidRequest("AccessPolicy.ports can contain only numbers from 1 to 65535")
         return ports
 
     @classmethod
@@ -219,8 +219,8 @@ class AccessPolicy:
         """
         found = self._classify(address)
         if not found.public:
-            where = f"{host} is" if host == address else f"{host} leads to {address},"
-            raise AccessDenied(f"{where} forbidden: {found.rule}", reason=found.reason, rule=found.rule)
+            where = f"{host} is" if host == address else f"{host} leads to {address}, which is"
+            raise AccessDenied(f"{where} denied: {found.rule}", reason=found.reason, rule=found.rule)
 
     def check(self, url: str, addresses: Iterable[str] = ()) -> Checked:
         """Explain whether the policy allows a URL. No name is resolved and no connection is made.
@@ -309,7 +309,7 @@ def _networks(name: str, given: object) -> Iterator[Network]:
             yield network_of(each)
         except ValueError:
             raise InvalidRequest(
-                f"AccessPolicy.{name} holds a value that is not a network, or has bits set after its prefix"
+                f"AccessPolicy.{name} contains a value that is not a network, or has bits set after its prefix"
             ) from None
 
 

@@ -327,7 +327,7 @@ class DecodingError(ResponseError, httpx.DecodingError):
 class InvalidJSON(ResponseError, ValueError):
     """The body is not JSON. The message holds at most a short excerpt of it."""
 
-    public_message = "The URL does not hold valid JSON."
+    public_message = "The content of the URL is not valid JSON."
 
 
 class LimitExceeded(HTTPConnError, ValueError):

@@ -382,7 +382,7 @@ class TestTheError:
         assert error.rule == "private network 10.0.0.0/8 (RFC 1918)"
         assert error.reason == "private network"
         assert error.url == "http://10.0.0.1/path?token=***"
-        assert str(error).startswith("10.0.0.1 is forbidden: private network 10.0.0.0/8 (RFC 1918)")
+        assert str(error).startswith("10.0.0.1 is denied: private network 10.0.0.0/8 (RFC 1918)")
         assert (error.fault, error.retryable) == ("caller", False)
 
     def test_the_public_message_is_always_the_same(self) -> None:
@@ -405,5 +405,5 @@ class TestTheError:
         assert (again.rule, again.reason, again.url, str(again)) == (error.rule, error.reason, error.url, str(error))
 
     def test_it_names_the_address_of_the_host(self) -> None:
-        with pytest.raises(AccessDenied, match=r"name\.example leads to ::1, forbidden: loopback ::1/128"):
+        with pytest.raises(AccessDenied, match=r"name\.example leads to ::1, which is denied: loopback ::1/128"):
             PUBLIC.judge_address("name.example", "::1")

@@ -90,7 +90,7 @@ class Transport:
             timeouts = attempt_timeouts_of(request.extensions.get("timeout", {}))
             interruption = request.extensions.get("interruption")
             if not isinstance(interruption, Interruption | None):
-                raise MalformedRequest("The extension interruption is not one of httpconn")
+                raise MalformedRequest("The extension interruption must be an object of httpconn")
             incoming = await self.engine.exchange(plain, timeouts, interruption)
             tracer = None if plain.trace is None else Tracer(self._runtime, plain, incoming.head)
             return response_of(incoming, library, tracer)

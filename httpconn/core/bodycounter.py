@@ -126,7 +126,7 @@ class BodyCounter:
             return
         if self.wire < self._declared:
             raise self.truncated()
-        raise ProtocolError(f"The body has {self.wire} bytes where {self._declared} were declared")
+        raise ProtocolError(f"The body has {self.wire} bytes, but {self._declared} were declared")
 
 
 class SpeedFloor:
@@ -148,7 +148,7 @@ class SpeedFloor:
         if self._waited < self._window:
             return
         if self._count < self._floor * self._waited:
-            raise TooSlow(f"Only {self._count} bytes came in {self._waited:.1f} seconds")
+            raise TooSlow(f"Only {self._count} bytes arrived in {self._waited:.1f} seconds")
         self._waited, self._count = 0.0, 0
 
 

@@ -48,8 +48,8 @@ class Deadline(NamedTuple):
 
     def exceeded(self) -> TimedOut:
         if self.ends_attempt:
-            return TimedOut(f"The attempt was not done within {self.total:g} seconds")
-        return DeadlineExceeded(f"The call was not done within {self.total:g} seconds")
+            return TimedOut(f"The attempt did not finish within {self.total:g} seconds")
+        return DeadlineExceeded(f"The call did not finish within {self.total:g} seconds")
 
 
 SHARED: ContextVar[Deadline] = ContextVar("httpconn_deadline", default=Deadline())  # noqa: B039 - immutable

@@ -360,10 +360,10 @@ def decoder_for(
 def _layer(token: str, offered: frozenset[str]) -> _Layer:
     kind = _CODINGS.get(token)
     if kind is None or not kind.available():
-        message = f"The content coding {token} cannot be decoded here"
+        message = f"The content coding {token} is not supported"
         if kind is None or kind.extra is None:
             raise DecodingError(message)
         raise DecodingError(f"{message}: pip install 'httpconn[{kind.extra}]'").advise(install(kind.extra))
     if "*" not in offered and not any(_CODINGS.get(each) is kind for each in offered):
-        raise DecodingError(f"The content coding {token} was not asked for")
+        raise DecodingError(f"The content coding {token} was not requested")
     return kind()

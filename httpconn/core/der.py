@@ -27,7 +27,7 @@ def _element(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
         raise ValueError("The certificate is not in DER")
     first, length = _length(data, at + 1, end)
     if length > end - first:
-        raise ValueError("The certificate is cut off")
+        raise ValueError("The certificate is truncated")
     return first, first + length
 
 

@@ -67,7 +67,7 @@ def parse(text: str) -> Expected:
     value = value.strip().lower()
     if algorithm not in SIZES:
         known = ", ".join(SIZES)
-        raise InvalidRequest(f"A digest is given as 'algorithm:hex', the algorithm one of {known}, not {name[:30]!a}")
+        raise InvalidRequest(f"A digest must be 'algorithm:hex' with one of the algorithms {known}, not {name[:30]!a}")
     if not re.fullmatch(r"[0-9a-f]*", value) or len(value) != 2 * SIZES[algorithm]:
         raise InvalidRequest(f"A {algorithm} digest has {2 * SIZES[algorithm]} hexadecimal digits")
     if algorithm == "blake3" and find_spec("blake3") is None:

@@ -85,7 +85,7 @@ def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
 def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange) -> Decision:
     total = part.total if part.total is not None or wanted.version is None else wanted.version.total
     if total is None:
-        return Refused("the part does not name the size of the file")
+        return Refused("the response does not contain the size of the file")
     changed = wanted.version and _changed(wanted.version, head, total)
     if changed is not None:
         return changed

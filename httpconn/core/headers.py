@@ -51,11 +51,11 @@ def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
     if not isinstance(name, str) or not TOKEN.fullmatch(name):
         raise InvalidRequest(f"Not a header name: {str(name)[:60]!r}")
     if name.lower() in RESERVED:
-        raise InvalidRequest(f"The header {name} is set by httpconn and cannot be given")
+        raise InvalidRequest(f"The header {name} cannot be passed: httpconn sets it")
     if not isinstance(value, str):
         raise InvalidRequest(f"The value of the header {name} must be a str, not {type(value).__name__}")
     if not _VALUE.fullmatch(value):
-        raise InvalidRequest(f"The value of the header {name} holds a character that is not printable ASCII")
+        raise InvalidRequest(f"The value of the header {name} contains a character that is not printable ASCII")
     return name.encode("ascii"), value.strip(" \t").encode("ascii")
 
 

@@ -259,7 +259,7 @@ def _part_in(head: RangeResponse, part: ContentRange | None) -> ContentRange | U
     if part is None or part.first is None:  # multipart/byteranges has no Content-Range either
         return Unusable("the part has no Content-Range")
     if head.length not in (None, part.length):
-        return Unusable("the part has another length than its range")
+        return Unusable("the part and its range have different lengths")
     return part
 
 
@@ -316,7 +316,7 @@ def _part(held: ReceivedBytes, head: RangeResponse, part: ContentRange) -> Decis
     total = held.total if part.total is None else part.total
     flaw = _flaw(held, head, part, total)
     if flaw is not None or total is None:
-        return RequestWhole(flaw or "the part does not name the size of the file")
+        return RequestWhole(flaw or "the response does not contain the size of the file")
     return Continue(held.size - (part.first or 0), part.length, total)
 
 
@@ -324,12 +324,12 @@ def _flaw(held: ReceivedBytes, head: RangeResponse, part: ContentRange, total: i
     """Return the reason why a part cannot continue the received bytes, or None."""
     first, last = part.first or 0, part.last or 0
     if held.total is not None and total != held.total:
-        return "the part is of a file of another size"
+        return "the part belongs to a file of another size"
     if first > held.size or (last < held.size and last + 1 != total):
         return "the part is not the requested one"
     if total is not None and held.size > total:
-        return "the part is of a shorter file"
-    return None if _same_version(held, head) else "the part is of another version"
+        return "the part belongs to a shorter file"
+    return None if _same_version(held, head) else "the part belongs to another version"
 
 
 def _same_version(held: ReceivedBytes, head: RangeResponse) -> bool:

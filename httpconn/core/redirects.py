@@ -69,7 +69,7 @@ class Trail:
         except InvalidURL as error:
             raise RedirectRefused(f"The redirect leads to an invalid URL: {error.message}") from error
         if spec.url.origin.scheme == "https" and url.origin.scheme == "http" and not self._policy.allow_downgrade:
-            raise RedirectRefused(f"The redirect falls from https to http: {url.redacted}")
+            raise RedirectRefused(f"The redirect leads from https to http: {url.redacted}")
         if self._policy.ports == "same" and not _keeps_port(spec.url.origin, url.origin):
             old, new = spec.url.origin.port, url.origin.port
             raise RedirectRefused(f"The redirect changes the port from {old} to {new}: {url.redacted}")

@@ -49,10 +49,10 @@ def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Sent)
         if not can_replay(request.body):
             return RetryDecision(False, "the body can be sent only once")
         if request.method not in policy.methods and not has_key(request.fields):
-            return RetryDecision(False, f"{request.method} is not made again")
+            return RetryDecision(False, f"{request.method} is not retried")
     if attempt >= policy.attempts:
         return RetryDecision(False, "no attempt is left")
-    return RetryDecision(True, f"{name} may pass")
+    return RetryDecision(True, f"{name} is temporary")
 
 
 def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:

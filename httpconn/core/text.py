@@ -158,7 +158,7 @@ def _reason(error: ValueError | RecursionError, body: bytes) -> str:
         text = f"{error.msg} (character {error.pos}): {_excerpt(error.doc, error.pos)}"
     else:
         text = _beyond_python(error, body.decode(json.detect_encoding(body)))
-    return f"The body is not JSON that can be read: {text}"[:200]
+    return f"The body cannot be parsed as JSON: {text}"[:200]
 
 
 def _beyond_python(error: ValueError | RecursionError, text: str) -> str:

@@ -72,7 +72,7 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
         case Refused(reason):
             raise RangesRefused(f"The file cannot be read in parts: {reason}")
     response.require_content()
-    raise ProtocolError(f"The response does not hold the requested part: status {response.head.status}")
+    raise ProtocolError(f"The response does not contain the requested part: status {response.head.status}")
 
 
 async def _read_small(response: OpenResponse) -> bytes:

@@ -131,7 +131,7 @@ def _read_status_line(line: bytes) -> tuple[bytes, int, bytes, str]:
         raise ProtocolError("the status line is malformed, or has an unknown version or status")
     version, status, reason = match.groups()
     if status == b"101":  # RFC 9110 section 7.8: no request asks for an Upgrade
-        raise ProtocolError("the server switches protocols, which the request did not ask for")
+        raise ProtocolError("the server switches protocols, without a request for it")
     irregular = ""
     if version[:1] == b"2":  # some servers behind an HTTP/2 proxy write this
         version, irregular = b"1.1", "a version of HTTP/2 in a status line"

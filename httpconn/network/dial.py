@@ -37,7 +37,7 @@ async def dial(runtime: Runtime, host: str, port: int, end: float, options: Opti
         port: 1 to 65535. Some resolvers would take a larger one modulo 65536.
 
     Raises:
-        AccessDenied: an address is forbidden. No address is connected to then.
+        AccessDenied: an address is denied. No connection is made then.
         MalformedRequest: the port is out of range.
         ConnectFailed: the name has no address, or no address accepts. The OSError is the cause.
         ConnectTimedOut: ``end`` has passed.

@@ -42,7 +42,7 @@ class Guard:
         """Check the method and the origin of a request that httpconn built. Nothing else in it names a server.
 
         Raises:
-            AccessDenied: the request is forbidden; ``url`` is its URL.
+            AccessDenied: the request is denied; ``url`` is its URL.
             InvalidURL: the host is not valid.
         """
         place = request.method, request.origin
@@ -59,7 +59,7 @@ class Guard:
             userinfo: whether its URL contains a user name or a password.
 
         Raises:
-            AccessDenied: the request is forbidden, or its Host field, target or TLS name differs from its URL.
+            AccessDenied: the request is denied, or its Host field, target or TLS name differs from its URL.
             InvalidURL: the host is not valid.
         """
         if not self.judges_requests:
@@ -82,10 +82,10 @@ class Guard:
             raise
 
     async def addresses(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
-        """Return the addresses of a host. One forbidden address forbids the host.
+        """Return the addresses of a host. One denied address denies the host.
 
         Raises:
-            AccessDenied: an address is forbidden.
+            AccessDenied: an address is denied.
             ConnectFailed: the host has no address.
             ConnectTimedOut: ``end`` has passed.
         """
@@ -126,11 +126,11 @@ class Guard:
         self._resolver.forget(self._full_name(host), port)
 
     def judge(self, host: str, address: str) -> None:
-        """Check one address of a host. Raises AccessDenied: the address is forbidden, or belongs to this machine."""
+        """Check one address of a host. Raises AccessDenied: the address is denied, or belongs to this machine."""
         self._access.judge_address(host, address)
         if not self._access.own_interfaces and self._is_own(address):
             raise AccessDenied(
-                f"{host} leads to {address}, forbidden: an address of this machine",
+                f"{host} leads to {address}, which is denied: an address of this machine",
                 reason="own interface",
                 rule="own interfaces",
             )
@@ -166,7 +166,7 @@ class Guard:
             AccessDenied: the policy checks addresses, and a Unix socket has none.
         """
         if self._access.judges_addresses:
-            raise AccessDenied(f"The Unix socket {path} is forbidden", reason="Unix socket", rule="Unix sockets")
+            raise AccessDenied(f"The Unix socket {path} is denied", reason="Unix socket", rule="Unix sockets")
 
 
 def _judge_names(request: Request) -> None:

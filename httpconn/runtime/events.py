@@ -41,7 +41,7 @@ async def await_slot(event: Event, end: float, portion: float) -> bool:
         await event.wait(portion if left is None else min(portion, left))
     except TimeoutError:
         if time.monotonic() >= end:
-            raise PoolTimedOut("No connection came free in time") from None
+            raise PoolTimedOut("No connection became free in time") from None
     return event.is_set()
 
 

@@ -218,7 +218,7 @@ class EventLoopRuntime:
             return _checked(await anext(parts, _END))
         with anyio.move_on_after(end - time.monotonic()):
             return _checked(await anext(parts, _END))
-        raise WriteTimedOut("The next part of the body of the request did not come in time")
+        raise WriteTimedOut("The next part of the body of the request did not arrive in time")
 
     async def end_parts(self, parts: AsyncIterator[object]) -> None:
         if isinstance(parts, (AsyncGenerator, Sending)):

@@ -123,12 +123,12 @@ def test_two_codings_are_removed_in_reverse_order(inner: str, outer: str) -> Non
     [
         ("gzip, gzip, gzip", ALL, "3 content codings"),
         ("br,identity,gzip,zstd", ALL, "3 content codings"),
-        ("compress", ALL, "compress cannot be decoded here"),
-        ("gzip, EXI", ALL, "exi cannot be decoded here"),
-        ("dcb, utf-8", frozenset(), "dcb cannot be decoded here"),
-        ("br", frozenset({"gzip", "deflate"}), "br was not asked for"),
-        ("gzip", frozenset({"identity"}), "gzip was not asked for"),
-        ("X-GZIP", frozenset(), "x-gzip was not asked for"),
+        ("compress", ALL, "compress is not supported"),
+        ("gzip, EXI", ALL, "exi is not supported"),
+        ("dcb, utf-8", frozenset(), "dcb is not supported"),
+        ("br", frozenset({"gzip", "deflate"}), "br was not requested"),
+        ("gzip", frozenset({"identity"}), "gzip was not requested"),
+        ("X-GZIP", frozenset(), "x-gzip was not requested"),
     ],
 )
 def test_a_coding_that_is_refused(coding: str, asked: frozenset[str], words: str) -> None:
@@ -376,6 +376,6 @@ for coding in ("br", "zstd"):
         print(error)
 """
     lines = in_a_fresh_interpreter(WITHOUT + code).splitlines()
-    brotli, zstd = ("The content coding br cannot be decoded here", "The content coding zstd cannot be decoded here")
+    brotli, zstd = ("The content coding br is not supported", "The content coding zstd is not supported")
     advice = ": pip install 'httpconn[zstd]'" if sys.version_info < (3, 14) else ""
     assert lines == [f"{brotli}: pip install 'httpconn[brotli]'", f"{zstd}{advice}"]

@@ -50,7 +50,7 @@ def test_every_error_has_a_decision() -> None:
 @pytest.mark.parametrize("name", sorted(PASSING))
 def test_a_transient_error_is_retried_while_attempts_are_left(name: str) -> None:
     error = getattr(errors, name)("x")
-    assert retries.decide(TWICE, error, 1) == (True, f"{name} may pass")
+    assert retries.decide(TWICE, error, 1) == (True, f"{name} is temporary")
     assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
     assert retries.decide(TWICE, error, 3) == (False, "no attempt is left")
 
@@ -70,7 +70,7 @@ def test_permanent_statuses_are_not_retried(status: int) -> None:
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, *range(520, 528)])
 def test_transient_statuses_are_retried(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
-    assert retries.decide(TWICE, error, 1) == (True, f"status {status} may pass")
+    assert retries.decide(TWICE, error, 1) == (True, f"status {status} is temporary")
     assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
 
 

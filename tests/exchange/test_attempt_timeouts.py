@@ -38,7 +38,7 @@ def test_an_attempt_that_takes_too_long_is_repeated(face, connect, scripted, sil
 def test_the_last_attempt_ends_in_a_timeout(face, connect, scripted):
     server = scripted([Stall()])
     connection = connect(retries=QUICK)
-    with pytest.raises(httpconn.TimedOut, match=r"attempt was not done within 0\.2 seconds") as caught:
+    with pytest.raises(httpconn.TimedOut, match=r"attempt did not finish within 0\.2 seconds") as caught:
         face.get_bytes(connection, server.url, timeout=SHORT)
     assert not isinstance(caught.value, httpconn.DeadlineExceeded)
     assert (caught.value.attempts, caught.value.retryable) == (3, True)

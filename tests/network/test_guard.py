@@ -106,7 +106,7 @@ class TestAddresses:
             face.get_bytes(connection, f"http://start.example:{server.port}/")
         assert dials == [("127.0.0.1", server.port)]
         assert str(caught.value).startswith(
-            "u.example leads to 10.0.0.1, forbidden: private network 10.0.0.0/8 (RFC 1918)"
+            "u.example leads to 10.0.0.1, which is denied: private network 10.0.0.0/8 (RFC 1918)"
             " [http://u.example/?token=***]"
         )
         assert "10.0.0.1" not in caught.value.public_message
@@ -375,7 +375,7 @@ except httpconn.InvalidRequest as error:
     [
         ("", b""),
         ("anywhere", b""),
-        ("public", b"AccessDenied 127.0.0.1 is forbidden: loopback 127.0.0.0/8 (RFC 1122)"),
+        ("public", b"AccessDenied 127.0.0.1 is denied: loopback 127.0.0.0/8 (RFC 1122)"),
         ("pubilc", b"InvalidRequest HTTPCONN_ACCESS must be 'public' or 'anywhere'"),
     ],
 )
