@@ -23,28 +23,30 @@ class LoopTimers:
         ends: the ends by future, as of ``loop.time()``.
     """
 
-    __slots__ = ("_timer", "ends", "loop")
+    __slots__ = ("_first", "_timer", "ends", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
         self.ends: dict[asyncio.Future[Any], float] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._first = math.inf  # the end that the timer serves; the handle of qasync does not know it
 
     def limit(self, future: asyncio.Future[Any], seconds: float | None) -> None:
         """Let a future fail with TimeoutError after so many seconds. The caller removes it from ``ends``."""
         if seconds is None:
             return
         self.ends[future] = end = self.loop.time() + seconds
-        if self._timer is None or end < self._timer.when():
+        if end < self._first:
             self._set(end)
 
     def _set(self, end: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.loop.call_at(end, self._expire)
+        self._first = end
 
     def _expire(self) -> None:
-        self._timer = None
+        self._timer, self._first = None, math.inf
         now = self.loop.time()
         first = math.inf
         for future, end in self.ends.items():

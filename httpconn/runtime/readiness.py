@@ -8,6 +8,7 @@ import ssl
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
@@ -126,56 +127,109 @@ async def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -
 def loop_readiness(sock: socket.socket, timers: LoopTimers | None) -> Readiness:
     """Return the waits of a socket in the running event loop: the asyncio loop of the timers, or trio for None."""
     if timers is None:
-        trio: Any = sys.modules["trio"]
-        return LibraryReadiness(sock, trio, trio.lowlevel)
-    import asyncio
-
-    if isinstance(timers.loop, getattr(asyncio, "ProactorEventLoop", ())):  # of Windows, without add_reader
-        return LibraryReadiness(sock, anyio, anyio)
-    return AsyncioReadiness(sock, timers)
+        return TrioReadiness(sock)
+    if calls_back(timers.loop, sock.fileno()):
+        return AsyncioReadiness(sock, timers)
+    return TaskReadiness(sock, timers)
 
 
-class LibraryReadiness(Readiness):
-    """Waits by the functions of a library: anyio, or trio itself, because anyio's layer costs as much as the wait.
+def calls_back(loop: "asyncio.AbstractEventLoop", fd: int) -> bool:
+    """Return whether a loop has ``add_reader``. Windows' Proactor loop and PySide's QtAsyncio have none."""
+    with suppress(NotImplementedError):
+        if fd >= 0:  # otherwise the socket is closed
+            loop.remove_reader(fd)  # changes nothing: the socket has no reader yet
+        return True
+    return False
 
-    Args:
-        library: the module with the cancel scopes and the exceptions.
-        waits: the module with the functions that wait for a socket.
-    """
 
-    __slots__ = ("_library", "_waits")
+class TrioReadiness(Readiness):
+    """Waits of trio itself, because anyio's layer costs as much as the wait."""
 
-    def __init__(self, sock: socket.socket, library: Any, waits: Any) -> None:
+    __slots__ = ("_trio",)
+
+    def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self._library = library
-        self._waits = waits
+        self._trio: Any = sys.modules["trio"]
 
     async def readable(self, seconds: float | None) -> None:
-        await self._wait(self._waits.wait_readable, _nothing, seconds)
+        await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        await self._wait(self._waits.wait_writable, _nothing, seconds)
+        await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        return self._wait(self._waits.wait_readable, take, seconds)
+        return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
-        with self._library.move_on_after(math.inf if seconds is None else seconds):
+        with self._trio.move_on_after(math.inf if seconds is None else seconds):
             try:
                 await waiting(self._socket)
                 return take()
-            except self._library.ClosedResourceError:
+            except self._trio.ClosedResourceError:
                 raise OSError("the socket is closed") from None
-            except self._library.BusyResourceError:
+            except self._trio.BusyResourceError:
                 raise OSError(_BUSY) from None
         raise TimeoutError("timed out")
 
     def notify_closing(self) -> None:
         if self._socket.fileno() >= 0:
-            self._waits.notify_closing(self._socket)
+            self._trio.lowlevel.notify_closing(self._socket)
 
 
 def _nothing() -> None: ...
+
+
+class TaskReadiness(Readiness):
+    """Waits of an asyncio loop without ``add_reader``, by anyio's thread for sockets."""
+
+    __slots__ = ("_timers",)
+
+    def __init__(self, sock: socket.socket, timers: LoopTimers) -> None:
+        super().__init__(sock)
+        self._timers = timers
+
+    async def readable(self, seconds: float | None) -> None:
+        await wait_for_first([self._wait(anyio.wait_readable)], self._timers, seconds)
+
+    async def writable(self, seconds: float | None) -> None:
+        await wait_for_first([self._wait(anyio.wait_writable)], self._timers, seconds)
+
+    async def _wait(self, waiting: Callable[[Any], Awaitable[None]]) -> None:
+        try:
+            await waiting(self._socket)
+        except anyio.ClosedResourceError:
+            raise OSError("the socket is closed") from None
+        except anyio.BusyResourceError:
+            raise OSError(_BUSY) from None
+
+    def notify_closing(self) -> None:
+        if self._socket.fileno() >= 0:
+            anyio.notify_closing(self._socket)
+
+
+async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: LoopTimers, seconds: float | None) -> None:
+    """Run steps until one ends, and cancel the others; raises its exception, or TimeoutError.
+
+    Each step is a task of asyncio itself: the tasks of QtAsyncio lack the attributes that anyio's timeouts need.
+    """
+    import asyncio
+
+    first: asyncio.Future[asyncio.Task[None]] = timers.loop.create_future()
+
+    def report(task: asyncio.Task[None]) -> None:
+        if not first.done():
+            first.set_result(task)
+
+    tasks = [asyncio.Task(step, loop=timers.loop) for step in steps]
+    for task in tasks:
+        task.add_done_callback(report)
+    timers.limit(first, seconds)
+    try:
+        (await first).result()
+    finally:
+        timers.ends.pop(first, None)
+        for task in tasks:
+            task.cancel()
 
 
 class AsyncioReadiness(Readiness):

@@ -27,7 +27,7 @@ from ..errors import MalformedRequest, WriteTimedOut
 from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
 from .port import Event
-from .readiness import BlockingReadiness, Readiness, block_for_any, loop_readiness
+from .readiness import BlockingReadiness, Readiness, block_for_any, calls_back, loop_readiness, wait_for_first
 from .resolver import Address, LookupResult, Resolver, addresses_of
 from .uploads import Sending, checked_part
 
@@ -147,7 +147,7 @@ class EventLoopRuntime:
         from anyio.from_thread import run_sync  # here, because the import takes a tenth of the start of a command
 
         results: list[LookupResult] = []
-        done, loop = anyio.Event(), anyio.lowlevel.current_token()
+        done, loop = self.make_event(), anyio.lowlevel.current_token()
 
         def report(result: LookupResult) -> None:
             results.append(result)
@@ -155,8 +155,7 @@ class EventLoopRuntime:
                 run_sync(done.set, token=loop)
 
         resolver.start(host, port, report)
-        with anyio.fail_after(seconds):
-            await done.wait()
+        await done.wait(seconds)
         return addresses_of(results[0])
 
     async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
@@ -174,6 +173,10 @@ class EventLoopRuntime:
         with suppress(TimeoutError):
             if len(socks) == 1:  # the usual case, at a fraction of the cost
                 await self._writable(socks[0], seconds, ready)
+                return ready
+            timers = self._loop_timers()
+            if timers is not None and not calls_back(timers.loop, socks[0].fileno()):
+                await wait_for_first([self._writable(sock, None, ready) for sock in socks], timers, seconds)
                 return ready
             with anyio.fail_after(seconds):
                 async with anyio.create_task_group() as tasks:
