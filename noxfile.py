@@ -16,7 +16,7 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 # What depends on the version of Python shows on the oldest and the newest, or in these.
 VERSION_DEPENDENT = [
     "tests/core",
@@ -188,9 +188,9 @@ def clusters(session: nox.Session) -> None:
 
 @nox.session
 def integrations(session: nox.Session) -> None:
-    """Large libraries that are built on httpx2, over the transports; arguments go to pytest."""
+    """Large libraries that are built on httpx2, over the transports, and Qt's event loop; arguments go to pytest."""
     install(session, "test", "integrations")
-    checks = [f"tests/integrations/check_{name}.py" for name in ("huggingface", "models")]
+    checks = [f"tests/integrations/check_{name}.py" for name in ("huggingface", "models", "qt")]
     session.run("python", "-m", "pytest", "-n", "2", *checks, *session.posargs)
 
 

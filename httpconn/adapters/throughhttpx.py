@@ -4,11 +4,12 @@ Libraries that record, replace or trace requests patch httpx: its transports (re
 or its clients (Sentry). They see the requests of httpconn while the switch is on.
 """
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import httpx
+
+from ..core.locks import Lock
 
 
 class through_httpx:  # noqa: N801 - read as a statement
@@ -24,7 +25,7 @@ class through_httpx:  # noqa: N801 - read as a statement
     """
 
     depth = 0
-    _lock = threading.Lock()
+    _lock = Lock()
 
     def start(self) -> None:
         """Begin to send requests through httpx."""
@@ -53,7 +54,7 @@ class _PlainTransport:
     def __init__(self, options: Callable[[], dict[str, Any]]) -> None:
         self._options = options
         self._opened: Any = None
-        self._opening = threading.Lock()
+        self._opening = Lock()
 
     def _client(self, kind: Callable[..., Any]) -> Any:
         with self._opening:

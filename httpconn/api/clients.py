@@ -4,7 +4,6 @@ import http.cookiejar
 import inspect
 import os
 import sys
-import threading
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -19,6 +18,7 @@ from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
 from ..adapters.throughhttpx import AsyncPlainTransport, PlainTransport, through_httpx
 from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
+from ..core.locks import Lock
 from ..core.messages import Origin
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
@@ -259,7 +259,7 @@ class Clients:
         renew_in_child(self)
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sync: SyncClient | None = None
         self._by_loop: dict[object, tuple[AsyncClient, AsyncGenerator[None, None]]] = {}
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..core.locks import RLock
+
 
 class Position:
     """A position that a seek has set.
@@ -32,11 +34,11 @@ class Positions:
     def __init__(self, offset: int = 0) -> None:
         self._own = threading.local()
         self._last = Position(offset)
-        self._lock = threading.RLock()  # reentrant, because a signal handler may read
+        self._lock = RLock()  # reentrant, because a signal handler may read
 
     def after_fork(self) -> None:
         """Replace the lock, which another thread of the parent process may hold."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     def current(self) -> Position:
         """Return the position of the next read of this thread."""

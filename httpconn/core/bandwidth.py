@@ -1,8 +1,7 @@
 """A bandwidth limit that several bodies share."""
 
-import threading
-
 from ..runtime.forking import renew_in_child
+from .locks import Lock
 
 MIN_WAIT = 0.01  # Seconds of the shortest wait. Shorter waits add up until they reach it.
 PORTION_SECONDS = 0.1  # seconds of bandwidth that a body receives before it waits
@@ -27,7 +26,7 @@ class Bandwidth:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def spend(self, count: int, now: float) -> float:
         """Count received bytes.

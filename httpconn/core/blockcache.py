@@ -1,8 +1,9 @@
 """A block cache: recently used blocks of a remote file, the ranges in flight, and the next range to request."""
 
-import threading
 from collections import OrderedDict
 from typing import Generic, TypeVar
+
+from .locks import RLock
 
 Event = TypeVar("Event")
 
@@ -60,7 +61,7 @@ class BlockCache(Generic[Event]):
         self._read_start = self._read_at = self._read_end = 0  # the present read
         self._ahead_at = self._ahead_end = 0  # the bytes to read ahead
         self._needed_end = total  # the end of the last request that reads ahead
-        self._lock = threading.RLock()  # reentrant, because a signal handler may read
+        self._lock = RLock()  # reentrant, because a signal handler may read
 
     @property
     def held_bytes(self) -> int:
@@ -193,6 +194,6 @@ class BlockCache(Generic[Event]):
 
     def after_fork(self) -> None:
         """Drop the ranges that threads of the parent process request."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._claims.clear()
         self._ahead_at = self._ahead_end = 0

@@ -1,10 +1,9 @@
 """Limits of a response body, checked while it arrives."""
 
-import threading
-
 from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody
 from ..options import Limits
 from ..runtime.forking import renew_in_child
+from .locks import Lock
 
 
 class ByteBudget:
@@ -28,7 +27,7 @@ class ByteBudget:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def used(self) -> int:

@@ -1,10 +1,10 @@
 """A store of responses in memory."""
 
-import threading
 from collections import OrderedDict
 
 from ..runtime.forking import renew_in_child
 from .caching import SHARE, Record
+from .locks import Lock
 
 
 class MemoryStore:
@@ -21,7 +21,7 @@ class MemoryStore:
 
     def after_fork(self) -> None:
         """Renew the lock and the size in a child process, because a thread of the parent may be changing the store."""
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._size = sum(record.cost for record in self._records.values())
 
     def get(self, key: str) -> Record | None:

@@ -1,6 +1,5 @@
 """A rate limiter: the time at which the next request may start."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from weakref import ref
@@ -9,6 +8,7 @@ from ..errors import QueueFull
 from ..options import MAX_COUNT, RateLimit
 from ..runtime.forking import renew_in_child
 from .hostpatterns import HostTable
+from .locks import Lock
 from .slots import Slots
 
 MAX_HOSTS = 4096
@@ -101,7 +101,7 @@ class RateLimiter:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._released: deque[tuple[Reservation, bool]] = deque()
         # The living reservations of waiting calls are counted. An interrupted call may drop its reservation without a
         # release. The callback of the weak reference runs no Python code, so nothing can interrupt it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from .locks import Lock
 
 MIN_SEGMENT = 1024 * 1024  # the smallest segment that gets its own request, in bytes
 
@@ -52,7 +53,7 @@ class SegmentPlan:
         self.used: int = 1
         self._done = merged(done)
         self._taken: list[Segment] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def first(self) -> Segment:
         """Return the first missing segment, for the connection that is already open."""
@@ -164,7 +165,7 @@ class SpareConnections:
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @classmethod
     def beside(cls, downloads: int) -> SpareConnections:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.locks import Lock
 from . import system
 from .descriptors import OpenFile
 from .lockfile import LockFile, unlock
@@ -31,7 +31,7 @@ class Content:
         self.size: int = size
         self._length = length
         self._writeback = Writeback()
-        self._in_use = threading.Lock()  # held during a flush, for which the file must stay open
+        self._in_use = Lock()  # held during a flush, for which the file must stay open
 
     @property
     def descriptor(self) -> int:

@@ -5,9 +5,9 @@ For many small files, flushes of the folder are half of the waiting time.
 
 import errno
 import os
-import threading
 from weakref import ref
 
+from ..core.locks import Lock
 from ..runtime.forking import in_child
 from .descriptors import open_folder
 from .system import CANNOT_FLUSH, flush_file
@@ -45,7 +45,7 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._next = FolderFlush()
 
     def request(self) -> FolderFlush:
@@ -73,7 +73,7 @@ class Folder:
         flush.ended = True
 
 
-_guard = threading.Lock()
+_guard = Lock()
 _folders: dict[str, ref[Folder]] = {}
 """Not a WeakValueDictionary: it removes entries in Python code, which would lose an exception of a signal handler."""
 
@@ -84,7 +84,7 @@ _MAX_FOLDERS = 256  # entries above which dead references are removed
 def _reset_in_child() -> None:
     """Replace locks that a thread of the parent may hold."""
     global _guard, _folders
-    _guard, _folders = threading.Lock(), {}
+    _guard, _folders = Lock(), {}
 
 
 def sync_folder(path: str) -> None:

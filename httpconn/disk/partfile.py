@@ -24,6 +24,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from ..core.locks import Lock, RLock
 from ..errors import StorageError
 from . import folders, system
 from .abandoned import STALE, remove_abandoned
@@ -63,8 +64,8 @@ class PartFile(OwnFiles):
 
     def __init__(self, target: Path) -> None:
         super().__init__(target)
-        self.guard: threading.RLock = threading.RLock()
-        self._lock = threading.Lock()
+        self.guard: threading.RLock = RLock()
+        self._lock = Lock()
         self._process = os.getpid()
         self._watched: WatchedLock | None = None
         self._has_ended = False

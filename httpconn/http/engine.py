@@ -3,7 +3,6 @@
 The same code serves threads and tasks: only its runtime waits, by blocking or by awaiting.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -12,6 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from weakref import WeakMethod
 
+from ..core.locks import RLock
 from ..core.messages import Origin, Request
 from ..errors import ConnectFailed, HTTPConnError
 from ..network.guard import Guard
@@ -76,7 +76,7 @@ class Engine:
 
     def _start(self) -> None:
         limits = self._limits
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._is_changing = False
         self._ended: deque[tuple[Lease[AnyConnection], bool]] = deque()
         self._pool: Pool[AnyConnection] = Pool(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import TypeVar
 
+from ..core.locks import Lock
 from ..errors import InvalidRequest
 from ..runtime.forking import in_child
 from ..runtime.runtimes import Runtime
@@ -23,13 +23,13 @@ logger: logging.Logger = logging.getLogger("httpconn.tls")
 
 CHECK_EVERY = 1.0  # shortest time, in seconds, between two checks of the files of a context
 
-_alpn_lock = threading.Lock()
+_alpn_lock = Lock()
 
 
 @in_child
 def _after_fork_in_child() -> None:
     global _alpn_lock
-    _alpn_lock = threading.Lock()
+    _alpn_lock = Lock()
 
 
 Verify = ssl.SSLContext | Pinned | str | bool

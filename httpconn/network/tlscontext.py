@@ -6,13 +6,13 @@ import os
 import re
 import ssl
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import certifi
 
+from ..core.locks import Lock
 from ..errors import InvalidRequest, install
 from ..runtime.forking import in_child
 
@@ -96,7 +96,7 @@ class Recipe:
         return context
 
 
-_lock = threading.Lock()
+_lock = Lock()
 _made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 
@@ -104,7 +104,7 @@ _made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 def _after_fork_in_child() -> None:
     """Replace the lock in the child process: a thread of the parent may have held it."""
     global _lock
-    _lock = threading.Lock()
+    _lock = Lock()
     _made.clear()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..core.locks import Lock
 from ..errors import ConnectFailed, ConnectTimedOut, HTTPConnError, TLSFailed
 
 _MAX_PLAIN = 4 * 2**14  # limit of the bytes that one call encrypts: four records of the largest size
@@ -47,7 +47,7 @@ class TLSStream:
         self._under = under
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._lock = threading.Lock()  # in HTTP/2, one thread sends while another receives
+        self._lock = Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
         self._has_ended = False  # a closure alert came
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)

@@ -1,9 +1,9 @@
 """Interruption of threads: one thread ends the waits of others."""
 
-import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 
+from ..core.locks import RLock
 from ..errors import ReadFailed
 from .events import ThreadEvent
 
@@ -17,7 +17,7 @@ class Interruption:
     def __init__(self) -> None:
         # ``request`` holds the lock, and ``detach`` waits for it. All other changes of the dictionary are atomic, and
         # check ``is_requested`` afterwards, because a finalizer can call ``request`` between any two steps.
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
         self._claimed: dict[Hashable, Callable[[], object]] = {}  # those that ``request`` has begun to end
         self._requested = ThreadEvent()

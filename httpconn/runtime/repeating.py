@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Self
 from weakref import ref
 
+from ..core.locks import Lock
 from .forking import in_child
 from .threads import start_thread
 
 _entries: dict[int, ref[Repeated]] = {}
-_lock = threading.Lock()
+_lock = Lock()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
 
@@ -115,5 +116,5 @@ def _finish_all() -> None:
 @in_child
 def _forget_in_child() -> None:
     global _lock, _wake, _thread
-    _lock, _wake, _thread = threading.Lock(), threading.Event(), None
+    _lock, _wake, _thread = Lock(), threading.Event(), None
     _entries.clear()

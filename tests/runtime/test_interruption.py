@@ -59,9 +59,11 @@ class RaisingAt:
         self._left = moment
         self.raised = False
 
-    def __call__(self, frame: Any, event: str, _: object) -> None:
+    def __call__(self, frame: Any, event: str, called: object) -> None:
         if event == "call" and frame.f_code.co_flags & inspect.CO_GENERATOR and frame.f_lasti > 0:
             return  # a generator that is closed runs no handler
+        if event == "c_return" and sys.version_info >= (3, 15) and getattr(called, "__name__", "") == "__enter__":
+            return  # no handler runs between the acquisition of a lock and its ``with`` block
         if event in ("call", "c_return", "c_exception"):
             self._left -= 1
             if not self._left:
