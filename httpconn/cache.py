@@ -24,7 +24,7 @@ class Cache:
 
     Calls share a response if they request the same URL with the same header. The cache does not store
 
-    - responses that the server forbids to store, or that set a cookie;
+    - responses that the server does not allow to be stored, or that set a cookie;
     - responses without a length that end with the connection;
     - responses to a request that an event hook changed, or that has a Range or a condition of its own.
 

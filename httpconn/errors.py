@@ -129,7 +129,7 @@ class MalformedRequest(InvalidRequest, httpx.LocalProtocolError):
 
 
 class AccessDenied(InvalidRequest):
-    """The access policy forbids this URL, or an address of its host.
+    """The access policy denies this URL, or an address of its host.
 
     Attributes:
         reason: the kind of the rule, such as "private network" or "port".

@@ -68,7 +68,7 @@ class Hooks:
         return cls(**{event: tuple(hooks) for event, hooks in (given or {}).items()})
 
     def require_plain(self) -> None:
-        """Refuse hooks that a synchronous call cannot await.
+        """Reject hooks that a synchronous call cannot await.
 
         Raises:
             InvalidRequest: a hook is a coroutine function; the message names it.

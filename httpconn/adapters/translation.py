@@ -20,7 +20,7 @@ FOREIGN = (
 )
 """Exceptions that a transport may raise. Any other exception is a programming error, and is not translated."""
 
-# The first matching class decides, so a subclass stands before its base.
+# The first matching class decides, so a subclass precedes its base.
 _BY_TYPE: tuple[tuple[type[BaseException], type[errors.HTTPConnError]], ...] = (
     (httpx.ConnectTimeout, errors.ConnectTimedOut),
     (httpx.ReadTimeout, errors.ReadTimedOut),

@@ -187,8 +187,8 @@ class ClientOptions:
     def _routing(self) -> Proxy | Routing | None:
         """Return the proxy of the caller, the proxies of the environment, or None.
 
-        An explicit proxy replaces the proxies of the environment, as in httpx. The environment's proxies are not meant
-        for untrusted URLs, so they apply only if the access policy trusts proxies.
+        An explicit proxy replaces the proxies of the environment, as in httpx. A proxy of the environment may reach
+        internal addresses, so the environment applies only if the access policy trusts proxies.
         """
         return self.hosts.routing(self.environment.read(os.environ) if self._uses_environment else self.proxy)
 

@@ -1,4 +1,4 @@
-"""The methods that bring a folder to the state of a manifest."""
+"""The methods that download the files of a manifest."""
 
 import os
 import time
@@ -41,12 +41,11 @@ class Collections(ManyURLs):
         retries: Retries = None,
         progress: ProgressCallback | None = None,
     ) -> CollectionResult:
-        """Bring a folder to the state of a manifest.
+        """Download the files of a manifest that are missing in a folder or differ.
 
-        Missing files and files with another digest are downloaded, each as by :meth:`download`. Files with the right
-        digest are kept without a request. For a file without a digest, the server is asked whether it has another
-        version. No file is deleted. A file that fails does not stop the others. If the call is stopped, the next one
-        continues from the bytes on disk.
+        Each download works like :meth:`download`. Files with the right digest are kept without a request. For a file
+        without a digest, the server is asked whether it has another version. No file is deleted. A file that fails does
+        not stop the others. If the call is stopped, the next one continues from the bytes on disk.
 
         The hidden file ``.httpconn-files.json`` in the folder stores the verified digests with the size, the
         modification time and the inode number of each file, so that the next call does not hash unchanged files again.
@@ -122,7 +121,7 @@ def collection_meter(items: Iterable[Item], folder: Path, progress: ProgressCall
 
 
 class _Run:
-    """One call. The methods ``prepare``, ``add`` and ``save`` use the disk."""
+    """The state of one call. The methods ``prepare``, ``add`` and ``save`` use the disk."""
 
     def __init__(
         self, manifest: Manifest | Iterable[Item], folder: str | os.PathLike[str], progress: ProgressCallback | None

@@ -70,7 +70,7 @@ class ManyURLs(Runner):
             allow_redirects: follow redirects.
             extra_headers: header fields for each URL. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
-            max_bytes: most bytes of each body, both on the wire and decoded.
+            max_bytes: most bytes of each body, as received and as decoded.
             budget: a :class:`ByteBudget`, a limit for all URLs together.
             retries: number of retries for each URL, or :class:`RetryPolicy`. None means the retries of the connection.
 

@@ -49,7 +49,7 @@ class Requesting(Runner):
 
         The body is one of ``content``, ``json``, and ``data`` with or without ``files``. It is encoded as in httpx.
 
-        Redirects with the status 307 and 308 repeat the request. The others turn it into a GET without a body. A
+        Redirects with the status 307 and 308 repeat the request. After other redirects, it is a GET without a body. A
         failed request is sent again if its method is idempotent, or if it has the header field ``Idempotency-Key``,
         and if its body can be sent again. The body of an iterator, or of a file that cannot seek, is sent once.
 
@@ -147,7 +147,7 @@ class Watch:
         return None if callback is None else cls(callback)
 
     def attach(self, call: Call, path: Path) -> None:
-        """Set the call, and the name of what is sent."""
+        """Set the call, and the name of the sent content."""
         self._call, self._path = call, path
 
     def begin(self) -> None:

@@ -39,7 +39,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 @click.option(
     "--manifest",
     metavar="FILE|URL",
-    help="Bring the folder of -d to the state of a checksum list, JSON lines or a model index; - is standard input.",
+    help="Download the files of a checksum list, JSON lines or a model index that differ; - is standard input.",
 )
 @manifests.base_url
 @options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")

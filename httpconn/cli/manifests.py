@@ -86,7 +86,7 @@ def checked_source(manifest: str | None, base_url: str | None, folder: Path | No
 def download(
     source: Source, shared: Mapping[str, Any], rate: int | None, call: Mapping[str, Any], *, quiet: bool, jsonl: bool
 ) -> int:
-    """Bring the folder to the state of the manifest, print the results, and return the exit code."""
+    """Download the missing and changed files of the manifest, print the results, and return the exit code."""
     headers = header_fields(shared)
     with (
         one_line_errors(interrupted="interrupted; run the same command to resume, if the server supports it"),

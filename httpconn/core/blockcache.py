@@ -176,7 +176,7 @@ class BlockCache(Generic[Event]):
             self._ahead_end = min(self.block_end(offset) + self._max_ahead, self._needed_end)
 
     def claim_ahead(self, done: Event) -> Claim[Event] | None:
-        """Claim the next range to read ahead. Return None if the reader has to come closer first."""
+        """Claim the next range to read ahead. Return None if the reader is too far behind."""
         with self._lock:
             while self._ahead_at < self._ahead_end and self._is_known(self._ahead_at):
                 self._ahead_at = self.block_end(self._ahead_at)

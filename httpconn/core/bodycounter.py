@@ -102,7 +102,7 @@ class BodyCounter:
             raise LimitExceeded(f"The body unpacks to more than {ratio} times its size", "ratio", ratio, unpacked)
 
     def _check_size(self, size: int) -> None:
-        """Check one of the two counts. The budget pays for the larger one, so a body without coding is paid once."""
+        """Check one of the two counts. The budget counts only the larger one, so a body without coding counts once."""
         if self._max is not None and size > self._max:
             raise LimitExceeded(f"The body is larger than {self._max} bytes", "size", self._max, size)
         if self._budget is not None and size > self._spent:

@@ -309,7 +309,7 @@ def may_replace_error(record: Record, wanted: RequestDirectives, now: float) -> 
 
 
 def _may_be_stale(record: Record) -> bool:
-    """Return whether the server does not forbid to use an expired response (RFC 9111 section 4.2.4)."""
+    """Return whether the server allows the use of an expired response (RFC 9111 section 4.2.4)."""
     return {"no-cache", "must-revalidate"}.isdisjoint(directives(record.fields.get("cache-control")))
 
 

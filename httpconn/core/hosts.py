@@ -19,8 +19,8 @@ def check_host(host: str) -> str:
     """Return a host as A-labels in lower case, as a dotted quad, or as an IPv6 address without brackets.
 
     A name has letters, digits, hyphens and underscores after IDNA 2008 (RFC 5891). IDNA 2008 maps only the case; the
-    mappings of UTS 46, which turn some characters into digits or dots, are refused. An IPv4 address must have its
-    usual form. Other forms that some resolvers accept (``127.1``, ``0x7f.1``, ``017700000001``) are refused.
+    mappings of UTS 46, which turn some characters into digits or dots, are rejected. An IPv4 address must have its
+    usual form. Other forms that some resolvers accept (``127.1``, ``0x7f.1``, ``017700000001``) are rejected.
     """
     if host.startswith("["):
         return _ipv6(host)

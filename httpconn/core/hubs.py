@@ -36,7 +36,7 @@ class HubFile(NamedTuple):
 
 
 def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
-    """Return what the responses of a redirect chain say about the file.
+    """Return the digest and size of a file from the responses of a redirect chain.
 
     A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
     ETag of a small file is the ID of its git object. Only X-Repo-Commit in the same response proves that meaning.

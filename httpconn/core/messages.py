@@ -111,7 +111,7 @@ def can_replay(body: Any) -> bool:
 
 
 def has_key(fields: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether an Idempotency-Key tells the server to process repeated requests only once."""
+    """Return whether the request has an Idempotency-Key, so that the server processes repeated requests only once."""
     return any(name.lower() == b"idempotency-key" for name, _ in fields)
 
 

@@ -52,7 +52,7 @@ class Trail:
         Raises:
             TooManyRedirects: the limit is reached.
             RedirectRefused: the Location is not an http or https URL, or leads from https to http or to a port that
-                the policy forbids; or the body has to be repeated and can be sent only once.
+                the policy denies; or the body has to be repeated and can be sent only once.
             AccessDenied: the access policy denies the URL.
         """
         if spec.method != "GET" or spec.body_fields:

@@ -29,7 +29,7 @@ class Slots:
         self._interval = interval
         self._tolerance = interval * TOLERANCE
         self._ahead = interval * (burst - 1)
-        self._gaps: list[tuple[float, float]] = []  # sorted; all time between the gaps is taken
+        self._gaps: list[tuple[float, float]] = []  # sorted free times; the time between them is reserved
         self.end: float = 0.0
 
     def due(self, moment: float) -> float:

@@ -29,7 +29,7 @@ class OwnFiles:
         self._token = ""
         self._saved: Sidecar | None = None
         self._kept: SidecarRecord | None = None
-        self._may_have_sidecar = False  # or a draft of one
+        self._may_have_sidecar = False  # or an unfinished one
         self._content: Content | None = None
 
     def _operation(self) -> Operation:

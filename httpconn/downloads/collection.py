@@ -1,4 +1,4 @@
-"""A folder that is brought to the state of a manifest: the checks before its downloads, and its state file."""
+"""The folder of a manifest: the checks before its downloads, and its state file."""
 
 import os
 from collections.abc import Callable, Sequence

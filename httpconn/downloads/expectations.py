@@ -6,7 +6,7 @@ from ..errors import IntegrityError
 from ..exchange.requeststate import OpenResponse
 from .downloadstate import DownloadOptions
 
-_PARTS = "multipart/byteranges"  # the type of several ranges, which are refused for another reason
+_PARTS = "multipart/byteranges"  # the type of several ranges, which are rejected elsewhere
 
 
 def hub_file_of(response: OpenResponse) -> HubFile:

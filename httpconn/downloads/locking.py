@@ -45,9 +45,9 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
 
 
 def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
-    """Open the partial file, or return the target as it was before another owner was found.
+    """Open the partial file. If another download owns it, return the existing file at the target instead.
 
-    The target is read first, because the owner can finish its file at any time.
+    The target is read first, because the other download can replace it at any time.
     """
     before = look_at(part.target)
     try:
@@ -67,7 +67,7 @@ class _Wait:
         self._active_at = port.now()
 
     async def end(self) -> tuple[Sidecar | None, Transfer | None]:
-        """Return what the other download has left, and what it downloaded; the lock is this download's then."""
+        """Acquire the lock. Return the sidecar of the other download, and the transfer that it completed."""
         pause = PAUSE
         while True:
             await self._require_activity()

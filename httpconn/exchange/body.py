@@ -64,7 +64,7 @@ class Body:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether ``receive`` decodes the bytes on the wire."""
+        """Whether ``receive`` decodes the received bytes."""
         return self._is_decoded and bool(codings_of(self._exchange.head.field("content-encoding")))
 
     def keep_coding(self) -> None:
@@ -198,7 +198,7 @@ class Body:
     async def throttle(self) -> None:
         """Wait until the bandwidth limits allow further bytes.
 
-        The wait comes after the received bytes were returned, so that the caller keeps them if the deadline passes.
+        The wait follows the return of the received bytes, so that the caller keeps them if the deadline passes.
 
         Raises:
             DeadlineExceeded: the wait would end after the deadline. The error is raised without waiting.
@@ -304,7 +304,7 @@ class BlockReader:
     async def _next(self, start: int, end: int) -> bytes | memoryview:
         """Return the next chunk. After the first chunk, receive into the buffer if the body allows it.
 
-        The first chunk has to come from ``receive``: it includes the bytes that arrived with the head.
+        The first chunk must be received by ``receive``: it includes the bytes that arrived with the head.
         """
         if self._surplus:
             return self._surplus

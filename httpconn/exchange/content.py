@@ -71,7 +71,7 @@ async def _read(response: OpenResponse, part: ranges.Continue | None) -> tuple[O
 
 
 def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
-    """Return the range that continues the partial body, or None if the response stands alone."""
+    """Return the range that continues the partial body, or None if the response does not belong to it."""
     state, partial = response.state, response.state.partial_body
     if partial is None:
         return None

@@ -19,7 +19,7 @@ def range_head(
     """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs.
 
     Args:
-        name: name of the file, if its suffix tells whether the file may be an HTML page.
+        name: name of the file, if its suffix shows whether the file may be an HTML page.
     """
     head = response.head
     media_type = media_type_of(head)

@@ -1,1 +1,1 @@
-"""HTTP on the wire: protocols without I/O, the connections that speak them, the pool and the engine."""
+"""HTTP: protocols without I/O, the connections that speak them, the pool and the engine."""

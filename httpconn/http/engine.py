@@ -32,8 +32,8 @@ from .lease import Lease, Stage
 from .pool import Pool
 from .tracing import trace_step
 
-# A server that ends each connection after ten requests refuses about one hundred others at the same time. One of many
-# calls can be refused again and again, while each connection serves some of the others.
+# A server that ends each connection after ten requests leaves about one hundred other requests unprocessed. A call can
+# be among them many times, while each connection serves some of the other calls.
 MAX_UNPROCESSED = 1000  # maximum number of times to resend a request that servers did not process
 NO_RESPONSE_COST = 250  # resends to count if the connection carried no other response in the meantime
 
@@ -109,7 +109,7 @@ class Engine:
         """Send a request and receive the head of its response. The exchange lasts until the end of the body.
 
         Raises:
-            AccessDenied: the access policy forbids the request or the address of its host.
+            AccessDenied: the access policy denies the request or the address of its host.
             MalformedRequest: the request cannot be encoded as HTTP.
             TransportError: the connection failed, or a step timed out.
             ProtocolError: the response violates HTTP.
@@ -252,7 +252,7 @@ class Engine:
             self._catch_up()
 
     def close(self) -> None:
-        """Close all connections, including those in use, and refuse new exchanges."""
+        """Close all connections, including those in use, and reject new exchanges."""
         self._closed = True
         self._catch_up()
 

@@ -143,9 +143,11 @@ class SharedConnection(Multiplexer):
         except HTTPConnError as error:
             if self.error is None:
                 raise
-            raise Unprocessed(error, responded=self._responses > 0) from error  # it broke after the pool had granted it
+            raise Unprocessed(
+                error, responded=self._responses > 0
+            ) from error  # the connection broke after the pool had granted it
         if not is_open:
-            self._changed(self)  # another thread may be about to say so
+            self._changed(self)  # the thread that found this out may not have updated the pool yet
             responded = self._responses > 0 or not self.is_closing
             raise Unprocessed(ConnectFailed("The server accepts no more requests"), responded=responded)
         self.flush()

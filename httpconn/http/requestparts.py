@@ -15,14 +15,14 @@ async def send_parts(
     """Send the parts of a body until ``send`` returns False, and return whether all were sent.
 
     Args:
-        runtime: iterates.
+        runtime: iterates over the body.
         parts: the iterator of the runtime over the body.
         end: the deadline for each part.
         send: sends a part, and returns whether the server wants more.
 
     Raises:
         MalformedRequest: a part is not bytes.
-        WriteTimedOut: a part did not come before the deadline.
+        WriteTimedOut: a part did not arrive before the deadline.
     """
     try:
         while (part := await runtime.next_part(parts, end)) is not None:

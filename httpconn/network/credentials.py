@@ -114,7 +114,7 @@ class Digest:
         return _STRENGTH.index(self._algorithm)
 
     def follows(self, last: Digest) -> bool:
-        """Return whether another attempt makes sense after one for ``last`` was refused.
+        """Return whether another attempt makes sense after the rejection of the one for ``last``.
 
         The same nonce again means that the credentials are wrong, unless the proxy calls it stale.
         """

@@ -28,7 +28,7 @@ class Guard:
         resolver: resolves each name once for a connection.
 
     Attributes:
-        judges_requests: whether the policy can forbid a request.
+        judges_requests: whether the policy can deny a request.
     """
 
     def __init__(self, access: AccessPolicy, resolver: CachingResolver) -> None:

@@ -49,7 +49,7 @@ class TLSStream:
         self._outgoing = ssl.MemoryBIO()
         self._lock = Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
-        self._has_ended = False  # a closure alert came
+        self._has_ended = False  # a closure alert arrived
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()

@@ -27,7 +27,7 @@ class Repeated:
     """A function that a thread calls at intervals during a block, and once if the program exits in the block.
 
     Args:
-        function: a function without arguments. Calls do not overlap. A call may come after the end of the block.
+        function: a function without arguments. Calls do not overlap. A call may happen after the end of the block.
 
     Attributes:
         error: the exception of the function, or None. After an exception, it is not called again.

@@ -70,7 +70,7 @@ class Runtime(Protocol):
         """Return the next part of a body, or None at its end. ``end`` limits the wait, except for a blocking iterator.
 
         Raises:
-            WriteTimedOut: no part came before ``end``.
+            WriteTimedOut: no part arrived before ``end``.
             MalformedRequest: the part is not bytes.
         """
 
@@ -144,7 +144,9 @@ class EventLoopRuntime:
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """Resolve a name. The event loop's own threads are few, and the loop waits for them when it ends."""
-        from anyio.from_thread import run_sync  # here, because the import takes a tenth of the start of a command
+        from anyio.from_thread import (
+            run_sync,
+        )  # imported here, because the import takes a tenth of the start time of a command
 
         results: list[LookupResult] = []
         done, loop = self.make_event(), anyio.lowlevel.current_token()

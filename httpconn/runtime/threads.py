@@ -40,7 +40,7 @@ class ThreadChannel(Generic[T]):
 
     async def receive(self) -> T:
         """Block until an item is queued. Raise Stopped if the group was stopped, even if items are queued."""
-        # Python handles a signal that comes just before a wait of the main thread only after the wait.
+        # Python handles a signal that arrives just before a wait of the main thread only after the wait.
         portion = CHECK_INTERVAL if threading.current_thread() is threading.main_thread() else WORKER_CHECK_INTERVAL
         while not self._interruption.is_requested:
             try:

@@ -59,9 +59,9 @@ class Upload:
         parts: the parts.
         length: the declared length in bytes, or None if it is not known.
         can_replay: whether ``parts`` can be iterated over again.
-        source: what the parts come from, for error messages. Failures to read a file become errors of httpconn;
+        source: the source of the parts, for error messages. Failures to read a file become errors of httpconn;
             exceptions of a caller's iterable pass unchanged.
-        is_file: whether the parts come from files.
+        is_file: whether the parts are read from files.
         blocks: whether an event loop gets the parts from a worker thread.
         observer: follows how the body is sent, or None.
     """

@@ -20,7 +20,7 @@ class NetworkRefused(RuntimeError):
 
 @contextmanager
 def no_network() -> Iterator[None]:
-    """Refuse to connect, to send and to resolve names during a block, in all threads. Loopback stays usable.
+    """Block connections, datagrams and DNS during a block, in all threads. Loopback stays usable.
 
     This applies to all uses of Python's sockets, also by code that imported their functions before. It does not apply
     to libraries that open sockets in C, such as pycurl and uvloop.

@@ -8,7 +8,7 @@ from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW
 
 
 class BodyReceiver:
-    """The receiver of DATA frames. It passes on payloads as they arrive."""
+    """The receiver of DATA frames. It delivers payloads as they arrive."""
 
     __slots__ = ("_ends", "_growth", "_left", "_padding", "_stream", "_streams", "_window")
 

@@ -133,7 +133,7 @@ class HTTP2Connection:
         self._bodies.drop(stream)
 
     def close(self) -> None:
-        """Refuse new requests and queue a GOAWAY frame (section 6.8). Open streams continue."""
+        """Reject new requests and queue a GOAWAY frame (section 6.8). Open streams continue."""
         if not self.is_closing:
             self.is_closing = True
             self._streams.output.append(frames.goaway(ErrorCode.NO_ERROR))

@@ -11,7 +11,9 @@ from .windows import STREAM_WINDOW
 
 MAX_INTERIM_RESPONSES = 64
 
-SPARE = 100_000  # maximum number of body frames with less data than their own header, if few larger frames come between
+SPARE = (
+    100_000  # maximum number of body frames with less data than their own header, if few larger frames arrive meanwhile
+)
 
 _FRAME_HEADER = 9
 
