@@ -37,7 +37,7 @@ QUICK = [
 ]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PACKAGE = ".[brotli,cli,fsspec,http2,socks,truststore,zstd]"
+PACKAGE = ".[brotli,cli,datasets,fsspec,http2,socks,truststore,zstd]"
 
 
 def show_pyenv_interpreters() -> None:

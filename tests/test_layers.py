@@ -59,6 +59,12 @@ RULES: dict[str, Rule] = {
         NO_IO - {"asyncio"},
         "it is built on the public interface, and fsspec runs on asyncio",
     ),
+    "datasets": Rule(
+        "access api.outcomes connection core.bodycounter core.mediatypes datasets disk.lockfile disk.system errors"
+        " options _version",
+        WORLD - {"time", "threading"},
+        "it is built on the public interface",
+    ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),
@@ -92,8 +98,8 @@ RULES: dict[str, Rule] = {
     "progress": Rule("errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
-        "access api cli connection hosts manifest core.auth core.digests core.items core.mediatypes core.urls"
-        " core.accesschecks disk.partfile disk.targets downloads.downloaded"
+        "access api cli connection datasets hosts manifest core.auth core.digests core.items core.mediatypes"
+        " core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
         " errors hooks options progress response importing network.explaining _version",
         NO_IO,
         "it is built on the public interface",

@@ -14,7 +14,7 @@ from .ending import EPILOG, one_line_errors
 class Commands(Mapping[str, click.Command]):
     """The commands by name."""
 
-    NAMES: ClassVar[tuple[str, ...]] = ("check", "completion", "download", "get", "info", "verify")
+    NAMES: ClassVar[tuple[str, ...]] = ("check", "completion", "dataset", "download", "get", "info", "verify")
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in self.NAMES:

@@ -1,0 +1,116 @@
+"""``httpconn dataset``."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InvalidRequest
+from . import options
+from .connecting import header_fields, make_connection
+from .ending import EPILOG, one_line_errors
+from .output import output_errors
+
+if TYPE_CHECKING:
+    from ..datasets import Summary
+
+
+@click.command(epilog=EPILOG, short_help="Fetch the URLs of a table into a data set.")
+@click.argument("source")
+@click.argument("sink")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "webdataset", "folder"]),
+    default="parquet",
+    show_default=True,
+    help="Format of the shards.",
+)
+@click.option("--url-column", metavar="NAME", default="url", show_default=True, help="Column with the URLs.")
+@click.option("--column", "columns", metavar="NAME", multiple=True, help="Column to copy; may be repeated.")
+@click.option(
+    "--shard-size", type=options.integer(1, 1_000_000), metavar="N", default=10_000, show_default=True, help="Rows."
+)
+@click.option(
+    "--processes",
+    type=options.integer(1, 1000),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of processes, which divide the hosts.",
+)
+@options.concurrency(64, "Number of simultaneous requests of each process.")
+@click.option("--accept-type", "accept", multiple=True, type=options.media_type, help="Media type, such as image/*.")
+@click.option("--store-header", "stored", metavar="NAME", multiple=True, help="Header field of responses to store.")
+@click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Size limit of all bodies, such as 500G.")
+@click.option("--contact", metavar="ADDRESS", help="Address of the operator for the User-Agent.")
+@click.option(
+    "--robots-tag",
+    "robots_tags",
+    type=click.Choice(["noai", "noimageai", "noindex"]),
+    multiple=True,
+    help="Refuse responses with this X-Robots-Tag; may be repeated.",
+)
+@click.option("--robots-txt", is_flag=True, help="Obey the robots.txt of each site.")
+@click.option("--retry", metavar="ERROR", multiple=True, help="Fetch rows with this error or status again.")
+@click.option("--status", "only_status", is_flag=True, help="Print the state of the job; fetch nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as one JSON object.")
+@options.with_options
+def dataset(
+    source: str,
+    sink: str,
+    form: Any,
+    stored: tuple[str, ...],
+    retry: tuple[str, ...],
+    only_status: bool,
+    as_json: bool,
+    shared: dict[str, Any],
+    **given: Any,
+) -> None:
+    """Fetch the URLs of SOURCE into the shards of the folder SINK.
+
+    SOURCE is a Parquet, CSV, TSV, JSON lines or text file. The same command continues a job that was interrupted.
+    By default, only the public internet can be reached.
+    """
+    if header_fields(shared):
+        raise click.UsageError("-H and -u cannot be used here: all hosts would get the header fields")
+    if shared["access"] is None and "HTTPCONN_ACCESS" not in os.environ:
+        shared["access"] = "anywhere" if shared["proxy"] else "public"
+    with one_line_errors():
+        datasets = _datasets()
+        if only_status:
+            summary = datasets.status(sink)
+        else:
+            again = {"retry": retry} if retry else {}
+            with make_connection(shared) as connection:
+                summary = datasets.fetch(
+                    source,
+                    sink,
+                    format=form,
+                    connection=connection,
+                    headers=stored,
+                    max_bytes=shared["max_bytes"],
+                    **again,
+                    **given,
+                )
+        with output_errors():
+            click.echo(json.dumps(asdict(summary)) if as_json else _as_text(summary))
+
+
+def _datasets() -> Any:
+    try:
+        from .. import datasets
+    except ImportError as error:
+        raise InvalidRequest(str(error)) from error
+    return datasets
+
+
+def _as_text(summary: Summary) -> str:
+    state = "complete" if summary.complete else "not complete"
+    counts = f"{summary.rows:,} rows in {summary.shards:,} shards, {summary.succeeded:,} with a body"
+    errors = [f"{count:>12,}  {name}" for name, count in summary.errors.items()]
+    return "\n".join([f"{state}: {counts} ({summary.bytes:,} bytes)", *errors])

@@ -1,0 +1,161 @@
+"""Data sets: fetch the URLs of a table into Parquet files, WebDataset tars or folders, and continue after a crash.
+
+Needs the extra ``datasets``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..errors import InvalidRequest, install
+
+try:
+    import fsspec as fsspec
+    import pyarrow as pyarrow
+except ImportError as error:
+    raise ImportError(f"httpconn.datasets needs pyarrow and fsspec. {install('datasets')}") from error
+
+from ..connection import HTTPConnection
+from ..core import mediatypes
+from .batches import fetch_batch as fetch_batch
+from .job import Job as _Job
+from .job import OnItem, Summary, begin, outcomes_to_retry, summary_of
+from .processes import run_job
+from .robots import checked_tags
+from .shards import Layout
+from .sources import Source
+from .storage import Storage
+
+__all__ = ["Summary", "fetch", "fetch_batch", "status"]
+
+Format = Literal["parquet", "webdataset", "folder"]
+
+
+def fetch(
+    source: str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | None],
+    sink: str | os.PathLike[str],
+    *,
+    format: Format = "parquet",
+    connection: HTTPConnection | None = None,
+    url_column: str = "url",
+    columns: Iterable[str] = (),
+    shard_size: int = 10_000,
+    processes: int = 1,
+    concurrency: int = 64,
+    retry: Iterable[str | int | type] | None = None,
+    on_item: OnItem | None = None,
+    accept: str | Iterable[str] | None = None,
+    headers: Iterable[str] = (),
+    max_bytes: int | None = None,
+    max_total_bytes: int | None = None,
+    contact: str | None = None,
+    robots_tags: Iterable[str] = (),
+    robots_txt: bool = False,
+    filesystem: Any = None,
+) -> Summary:
+    """Fetch the URLs of a source into the shards of a sink. The same call continues a job that was interrupted.
+
+    The sink gets one row for each URL, also if the URL is missing, invalid or cannot be fetched. A finished shard is
+    never fetched again.
+
+    Args:
+        source: a Parquet, CSV, TSV, JSON lines or text file, by path or fsspec URL; a folder or pattern of such files;
+            or an iterable of URLs or of mappings, which is written to a temporary file first. Text has one URL per
+            line; ``#`` starts a comment line.
+        sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
+        format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
+            body. The latter two have a Parquet file without the bodies beside each tar or folder.
+        connection: the connection object. The default can reach the public internet only.
+        url_column: the name of the column with the URLs.
+        columns: the names of further columns to copy.
+        shard_size: rows of a shard.
+        processes: number of processes. Each host belongs to one of them, so limits and rates for each host hold. A
+            program with several processes needs ``if __name__ == "__main__":``. The first run of a job decides how the
+            hosts are divided; a later run can use fewer processes.
+        concurrency: number of fetches of each process at the same time.
+        retry: errors and statuses, such as ``{"TimedOut", 503}``, of rows of finished shards. Only these rows are
+            fetched, and their shards are written again. An error class stands for its subclasses, too.
+        on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store it
+            as it is. If it raises an exception, the row has this error. It runs in the process that fetches.
+        accept: media types such as ``image/*``. Responses of other types are errors.
+        headers: names of header fields of the response to store.
+        max_bytes: most bytes of each body. None means the limit of the connection.
+        max_total_bytes: most bytes of the bodies of the job. If it is reached, the job stops.
+        contact: an address of the operator, such as ``https://example.org/crawler``, for the User-Agent.
+        robots_tags: any of "noai", "noimageai" and "noindex". A response with such an X-Robots-Tag is an error.
+        robots_txt: fetch the robots.txt of each site, and do not fetch the URLs that it denies (RFC 9309). The targets
+            of redirects are not checked.
+        filesystem: the fsspec file system of the sink. None means the one that fsspec selects.
+
+    Returns:
+        The state of the job.
+
+    Raises:
+        InvalidRequest: an option is not valid, the source has changed, or the sink holds another job.
+        StorageError: the sink could not be written. The same call continues the job.
+        LimitExceeded: ``max_total_bytes`` is reached. The same call with a larger number continues the job.
+    """
+    if isinstance(source, os.PathLike):
+        source = os.fspath(source)
+    sink = os.fspath(sink)
+    given = Source(source, url_column, (columns,) if isinstance(columns, str) else tuple(columns))
+    _check(given, format, processes=processes, shard_size=shard_size, concurrency=concurrency)
+    with tempfile.TemporaryDirectory(prefix="httpconn-") as folder, closing(Storage(sink, filesystem)) as storage:
+        given = given.spooled(folder)
+        types, _ = given.open()
+        layout = Layout(format, tuple(zip(given.columns, types, strict=True)))
+        layout.check()
+        job = _Job(
+            source=given,
+            sink=sink,
+            filesystem=filesystem,
+            layout=layout,
+            shard_size=shard_size,
+            partitions=processes,
+            concurrency=concurrency,
+            connection=connection,
+            on_item=on_item,
+            retry=None if retry is None else outcomes_to_retry(retry),
+            accept=mediatypes.patterns(accept),
+            headers=tuple(name.lower() for name in headers),
+            max_bytes=max_bytes,
+            total_bytes=None,
+            contact=contact,
+            robots_tags=checked_tags(robots_tags),
+            robots_txt=robots_txt,
+        )
+        partitions = begin(storage, job)
+        left = None if max_total_bytes is None else max(0, max_total_bytes - summary_of(storage).bytes)
+        job = replace(job, partitions=partitions, total_bytes=None if left is None else left // processes)
+        with storage.locked("lock"):
+            run_job(job, processes)
+        return summary_of(storage)
+
+
+def status(sink: str | os.PathLike[str], *, filesystem: Any = None) -> Summary:
+    """Return the state of the job of a sink, also while the job runs.
+
+    Args:
+        sink: the folder of the job.
+        filesystem: the fsspec file system of the sink. None means the one that fsspec selects.
+
+    Raises:
+        InvalidRequest: the sink holds no job.
+    """
+    with closing(Storage(os.fspath(sink), filesystem)) as storage:
+        return summary_of(storage)
+
+
+def _check(source: Source, form: str, **numbers: int) -> None:
+    if form not in ("parquet", "webdataset", "folder"):
+        raise InvalidRequest('format must be "parquet", "webdataset" or "folder"')
+    if isinstance(source.given, (bytes, Mapping)) or not isinstance(source.given, (str, Iterable)):
+        raise InvalidRequest(f"The source must be a path or an iterable, not {type(source.given).__name__}")
+    for name, number in numbers.items():
+        if type(number) is not int or not 1 <= number <= 1_000_000:
+            raise InvalidRequest(f"{name} must be a whole number from 1 to 1,000,000")

@@ -1,0 +1,113 @@
+"""A function for the map operations of Ray Data, Dask and Spark."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+import pyarrow as pa
+
+from ..api.outcomes import Fetched
+from ..connection import HTTPConnection
+from ..errors import InvalidRequest
+from .outcomes import Values, body_values, default_connection, error_values, missing_url, response_values
+from .shards import RESULT
+
+FIELDS = pa.schema([each for each in RESULT if each.name not in ("row", "headers")]).append(
+    pa.field("body", pa.binary())
+)
+"""The columns that :func:`fetch_batch` adds."""
+
+
+def fetch_batch(
+    batch: Any,
+    *,
+    url_column: str = "url",
+    connection: HTTPConnection | None = None,
+    concurrency: int = 32,
+    max_bytes: int | None = None,
+) -> Any:
+    """Fetch the URLs of a batch, and return it with the columns of the results.
+
+    Each process has one connection object for all its batches. ::
+
+        dataset.map_batches(fetch_batch)                                        # Ray Data
+        frame.map_partitions(fetch_batch, meta=...)                             # Dask
+        frame.mapInPandas(lambda batches: map(fetch_batch, batches), schema)    # Spark
+
+    The columns are ``final_url``, ``status``, ``error``, ``message``, ``attempts``, ``elapsed``, ``sha256``, ``size``,
+    ``media_type`` and ``body``. The order of the rows stays.
+
+    Args:
+        batch: a pandas DataFrame, a pyarrow Table or RecordBatch, or a dict of columns.
+        url_column: the name of the column with the URLs.
+        connection: the options of the connection object. The default can reach the public internet only.
+        concurrency: number of fetches at the same time.
+        max_bytes: most bytes of each body.
+
+    Returns:
+        A DataFrame for a DataFrame, otherwise a Table.
+
+    Raises:
+        InvalidRequest: the batch has no such column, or an option is not valid.
+    """
+    table, is_frame = _table_of(batch)
+    if url_column not in table.column_names:
+        names = ", ".join(table.column_names)
+        raise InvalidRequest(f"The batch has no column {url_column!r}. Its columns are: {names[:500]}")
+    found = _fetched(table.column(url_column).to_pylist(), connection, concurrency, max_bytes)
+    if is_frame:
+        frame = batch.copy()
+        for field in FIELDS:
+            frame[field.name] = found.column(field.name).to_pandas().set_axis(batch.index)
+        return frame
+    kept = [each for each in table.column_names if each not in FIELDS.names]
+    table = table.select(kept)
+    for field in FIELDS:
+        table = table.append_column(field, found.column(field.name))
+    return table
+
+
+def _table_of(batch: Any) -> tuple[pa.Table, bool]:
+    if isinstance(batch, pa.Table):
+        return batch, False
+    if isinstance(batch, pa.RecordBatch):
+        return pa.Table.from_batches([batch]), False
+    if isinstance(batch, Mapping):
+        return pa.table({name: pa.array(values) for name, values in batch.items()}), False
+    if hasattr(batch, "to_dict") and hasattr(batch, "columns"):
+        return pa.Table.from_pandas(batch, preserve_index=False), True
+    raise InvalidRequest(f"A batch is a DataFrame, a Table, a RecordBatch or a dict, not {type(batch).__name__}")
+
+
+def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, max_bytes: int | None) -> pa.Table:
+    rows: list[Values] = [{} for _ in urls]
+    present = []
+    for at, url in enumerate(urls):
+        error = missing_url(url)
+        if error is None:
+            present.append(at)
+        else:
+            rows[at] = error_values(error)
+    connection = _connection(concurrency, None if given is None else pickle.dumps(given))
+    with connection.get_many((urls[at] for at in present), concurrency=concurrency, max_bytes=max_bytes) as results:
+        for fetched in results:
+            rows[present[fetched.index]] = _values_of(fetched)
+    return pa.Table.from_pylist(rows, schema=FIELDS)
+
+
+def _values_of(fetched: Fetched) -> Values:
+    values, _ = response_values(fetched)
+    if fetched.content is None:
+        return values | error_values(cast(Exception, fetched.error))
+    return values | body_values(fetched.content) | {"body": fetched.content}
+
+
+@cache
+def _connection(concurrency: int, pickled: bytes | None) -> HTTPConnection:
+    """Return the connection object of this process, which all its batches share."""
+    if pickled is None:
+        return default_connection(concurrency)
+    return cast(HTTPConnection, pickle.loads(pickled))  # noqa: S301 - it was pickled here

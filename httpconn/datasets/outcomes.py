@@ -1,0 +1,57 @@
+"""The values of a row for what was fetched, and the default connection."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import httpx
+
+from ..access import AccessPolicy
+from ..api.outcomes import Fetched
+from ..connection import HTTPConnection
+from ..core import mediatypes
+from ..errors import HTTPConnError, InvalidURL, StatusError, printable
+from ..options import MIB, Limits
+
+Values = dict[str, Any]
+
+MAX_MESSAGE = 500
+
+
+def default_connection(concurrency: int) -> HTTPConnection:
+    """Return a connection object that can reach the public internet only."""
+    limits = Limits(max_connections=max(100, concurrency), max_bytes=64 * MIB)
+    return HTTPConnection(access=AccessPolicy.public_internet(), limits=limits)
+
+
+def response_values(fetched: Fetched) -> tuple[Values, httpx.Headers]:
+    """Return the values of the response or of the error, and the header."""
+    error, fields, status = fetched.error, fetched.headers, fetched.status_code
+    if isinstance(error, StatusError):
+        fields, status = error.response.headers, error.status_code
+    values = {
+        "final_url": error.url if error else fetched.moved_to or str(fetched.url),
+        "status": status,
+        "attempts": error.attempts if error else fetched.attempts,
+        "elapsed": error.elapsed if error else fetched.elapsed,
+        "media_type": mediatypes.media_type(fields.get("content-type")),
+    }
+    return values, fields
+
+
+def error_values(error: Exception) -> Values:
+    """Return the name and the message of an error. The message of an error of httpconn has no secrets."""
+    message = error.message if isinstance(error, HTTPConnError) else str(error)
+    return {"error": type(error).__name__, "message": printable(message, MAX_MESSAGE)}
+
+
+def body_values(body: bytes) -> Values:
+    return {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)}
+
+
+def missing_url(url: Any) -> InvalidURL | None:
+    """Return the error for a value that is not a text, or None."""
+    if isinstance(url, str):
+        return None
+    return InvalidURL("The URL is missing" if url is None else f"The URL is a {type(url).__name__}, not a text")

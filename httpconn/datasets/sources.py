@@ -1,0 +1,256 @@
+"""The sources of a data set: Parquet, CSV, JSON lines, text and iterables."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
+
+import fsspec
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from ..errors import InvalidRequest
+from ..options import MIB
+
+BATCH = 512  # rows of a Parquet file in memory
+SAMPLE = 1000  # rows that decide about the types of columns
+MAX_LINE = 64 * MIB
+EDGE = MIB  # bytes at both ends of a file that its fingerprint covers
+
+Row = tuple[Any, tuple[Any, ...]]  # a URL and the values of the copied columns
+Types = list[pa.DataType]
+
+
+class Source(NamedTuple):
+    """A source of URLs, which can be pickled if it is not an iterable.
+
+    Attributes:
+        given: a path, a URL of fsspec, a folder, a pattern, or an iterable of URLs or mappings.
+        column: the name of the column with the URLs.
+        columns: the names of the columns to copy.
+    """
+
+    given: Any
+    column: str
+    columns: tuple[str, ...]
+
+    @property
+    def is_file(self) -> bool:
+        return isinstance(self.given, str)
+
+    @property
+    def name(self) -> str:
+        return self.given if self.is_file else "The iterable"
+
+    def open(self) -> tuple[Types, Iterator[Row]]:
+        """Return the types of the copied columns, and the rows.
+
+        Raises:
+            InvalidRequest: the source does not exist, has another format or lacks a column.
+        """
+        if not self.is_file:
+            return _sampled((self._picked(each, self.name) for each in self.given), self.columns)
+        with _named_errors(self.name):
+            files = self._files()
+            reader = _reader_of(files[0].path)
+            types, _ = reader(self, files[0])
+            return types, chain.from_iterable(map(self._rows, files))
+
+    def _rows(self, file: Any) -> Iterator[Row]:
+        with _named_errors(file.path):
+            yield from _reader_of(file.path)(self, file)[1]
+
+    def fingerprint(self) -> list[list[Any]] | None:
+        """Return the name, size and a digest of both ends of each file, or None for an iterable."""
+        if not self.is_file:
+            return None
+        with _named_errors(self.name):
+            return [[PurePosixPath(file.path).name, *_edges(file)] for file in self._files()]
+
+    def spooled(self, folder: str) -> Source:
+        """Return the source as a file that other processes can read. An iterable is written to the folder."""
+        if self.is_file:
+            return self
+        path = f"{folder}/source.pickled"
+        with open(path, "wb") as file:
+            for each in self.given:
+                pickle.dump(each, file)
+        return self._replace(given=Spooled(path))
+
+    def _files(self) -> list[Any]:
+        fs, path = fsspec.core.url_to_fs(self.given)
+        paths = sorted(fs.glob(path)) if set("*?[") & set(path) else [path]
+        if len(paths) == 1 and fs.isdir(paths[0]):
+            paths = [each for each in sorted(fs.find(paths[0])) if not PurePosixPath(each).name.startswith((".", "_"))]
+        if not paths:
+            raise InvalidRequest(f"The source {self.given} has no files")
+        return [fsspec.core.OpenFile(fs, each, compression=_compression(each)) for each in paths]
+
+    def missing(self, path: str, found: Iterable[str]) -> InvalidRequest | None:
+        """Return the error for a column that a file does not have, or None."""
+        names = list(found)
+        absent = next((each for each in (self.column, *self.columns) if each not in names), None)
+        if absent is None:
+            return None
+        return InvalidRequest(f"{path} has no column {absent!r}. Its columns are: {', '.join(names)[:500]}")
+
+    def _picked(self, item: Any, where: str) -> Row:
+        if isinstance(item, Mapping):
+            error = self.missing(where, item)
+            if error is not None:
+                raise error
+            return item[self.column], tuple(item[each] for each in self.columns)
+        if self.columns:
+            raise InvalidRequest(f"{where} has no columns to copy, because its items are not mappings")
+        return item, ()
+
+    def _read_parquet(self, file: Any) -> tuple[Types, Iterator[Row]]:
+        with file as opened:
+            schema = pq.read_schema(opened)
+        error = self.missing(file.path, schema.names)
+        if error is not None:
+            raise error
+        names = list(dict.fromkeys((self.column, *self.columns)))
+
+        def rows() -> Iterator[Row]:
+            with file as opened:
+                for batch in pq.ParquetFile(opened).iter_batches(BATCH, columns=names):
+                    yield from self._of_batch(batch)
+
+        return [schema.field(each).type for each in self.columns], rows()
+
+    def _read_csv(self, file: Any) -> tuple[Types, Iterator[Row]]:
+        delimiter = "\t" if ".tsv" in file.path else ","
+        with file as opened, io.TextIOWrapper(opened, "utf-8-sig", newline="") as text:
+            header = next(csv.reader(text, delimiter=delimiter), [])
+        error = self.missing(file.path, header)
+        if error is not None:
+            raise error
+        names = list(dict.fromkeys((self.column, *self.columns)))
+
+        def rows() -> Iterator[Row]:
+            with file as opened:
+                reader = arrow_csv.open_csv(
+                    opened,
+                    arrow_csv.ReadOptions(block_size=MAX_LINE // 2, use_threads=False),
+                    arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    arrow_csv.ConvertOptions(
+                        include_columns=names,
+                        column_types=dict.fromkeys(names, pa.string()),
+                        null_values=[""],
+                        strings_can_be_null=True,
+                    ),
+                )
+                for batch in reader:
+                    yield from self._of_batch(batch)
+
+        return [pa.string()] * len(self.columns), rows()
+
+    def _of_batch(self, batch: pa.RecordBatch) -> Iterator[Row]:
+        urls, *values = (batch.column(each).to_pylist() for each in (self.column, *self.columns))
+        return zip(urls, zip(*values, strict=True) if values else ((),) * len(urls), strict=True)
+
+    def _read_jsonl(self, file: Any) -> tuple[Types, Iterator[Row]]:
+        def rows() -> Iterator[Row]:
+            for number, line in _lines(file):
+                where = f"{file.path} line {number}"
+                try:
+                    item = json.loads(line)
+                except ValueError:
+                    item = None
+                if not isinstance(item, dict):
+                    raise InvalidRequest(f"{where} is not a JSON object")
+                # A missing key of a line is null, but its column must exist in the first line.
+                yield self._picked(item if number == 1 else {**blank, **item}, where)
+
+        blank = dict.fromkeys((self.column, *self.columns))
+        return _sampled(rows(), self.columns)
+
+    def _read_text(self, file: Any) -> tuple[Types, Iterator[Row]]:
+        if self.columns:
+            raise InvalidRequest(f"{file.path} is a text file without columns to copy")
+        lines = (line.strip().decode("utf-8", "replace") for _, line in _lines(file))
+        return [], ((line, ()) for line in lines if not line.startswith("#"))
+
+
+class Spooled(NamedTuple):
+    """An iterable that was written to a file."""
+
+    path: str
+
+    def __iter__(self) -> Iterator[Any]:
+        with open(self.path, "rb") as file:
+            while file.peek(1):
+                yield pickle.load(file)  # noqa: S301 - this job has written it
+
+
+Reader = Callable[[Source, Any], tuple[Types, Iterator[Row]]]
+
+READERS: Mapping[str, Reader] = {
+    ".parquet": Source._read_parquet,
+    ".csv": Source._read_csv,
+    ".tsv": Source._read_csv,
+    ".jsonl": Source._read_jsonl,
+    ".ndjson": Source._read_jsonl,
+    ".txt": Source._read_text,
+}
+
+
+def _reader_of(path: str) -> Reader:
+    suffix = next((each for each in PurePosixPath(path).suffixes[::-1] if each.lower() in READERS), "")
+    if not suffix:
+        raise InvalidRequest(f"The name of the source {path} must end in {', '.join(READERS)}, or one of them and .gz")
+    return READERS[suffix.lower()]
+
+
+def _compression(path: str) -> str | None:
+    return None if ".parquet" in path else fsspec.utils.infer_compression(path)
+
+
+def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
+    """Return the lines that are not blank, with their numbers."""
+    with file as opened:
+        number = 0
+        while line := opened.readline(MAX_LINE + 1):
+            number += 1
+            if len(line) > MAX_LINE:
+                raise InvalidRequest(f"{file.path} line {number} has more than {MAX_LINE:,} bytes")
+            if line.strip():
+                yield number, line
+
+
+def _sampled(rows: Iterator[Row], columns: Sequence[str]) -> tuple[Types, Iterator[Row]]:
+    """Infer the types of columns from the first rows. A column of nulls only is a column of strings."""
+    sample = list(islice(rows, SAMPLE if columns else 1))
+    found = [pa.array([values[at] for _, values in sample]).type for at in range(len(columns))]
+    return [pa.string() if pa.types.is_null(each) else each for each in found], chain(sample, rows)
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InvalidRequest(f"The source {name} does not exist") from error
+    except (pa.ArrowException, csv.Error, UnicodeDecodeError, EOFError, OSError, ImportError) as error:
+        raise InvalidRequest(f"The source {name} cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+def _edges(file: Any) -> tuple[int, str]:
+    size = file.fs.size(file.path)
+    digest = hashlib.sha256()
+    opened: BinaryIO
+    with file.fs.open(file.path, "rb") as opened:
+        digest.update(opened.read(EDGE))
+        opened.seek(max(0, size - EDGE))
+        digest.update(opened.read(EDGE))
+    return size, digest.hexdigest()

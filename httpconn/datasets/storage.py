@@ -1,0 +1,176 @@
+"""The files of a sink, in a local folder or in a folder of any fsspec file system."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, TypeVar
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from ..disk.lockfile import InUse, lock
+from ..disk.system import TranslatedErrors, flush, flush_file
+from ..errors import InvalidRequest, StorageError
+
+STATE = "_httpconn"  # the folder of the job, the journals and the unfinished files
+ATTEMPTS = 5  # of an upload to an object store
+PAUSE = 0.5  # seconds before the second attempt; it doubles for each further attempt
+
+T = TypeVar("T")
+
+
+class Storage:
+    """The folder of a sink.
+
+    A file is written under a local temporary name. ``publish`` flushes and renames it in a local folder, and uploads it
+    as a whole to another file system. So a final name never holds a part of a file.
+
+    Args:
+        sink: a local path, or a URL such as ``s3://bucket/folder``.
+        filesystem: the fsspec file system of the sink. None means the one that fsspec selects for the URL.
+    """
+
+    def __init__(self, sink: str, filesystem: Any = None) -> None:
+        self.sink = sink
+        try:
+            self.fs, root = fsspec.core.url_to_fs(sink) if filesystem is None else (filesystem, sink)
+        except (ImportError, ValueError) as error:
+            raise InvalidRequest(f"The sink {sink} cannot be opened: {error}") from error
+        self.root: str = self.fs._strip_protocol(root).rstrip("/")
+        self.is_local = isinstance(self.fs, LocalFileSystem)
+        self._drafts: str | None = None
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def draft(self, name: str) -> str:
+        """Return the local path for a file that is still being written. No draft of a killed process is there."""
+        if self._drafts is None:
+            self._drafts = self.path(STATE) if self.is_local else tempfile.mkdtemp(prefix="httpconn-")
+        path = f"{self._drafts}/unfinished-{name.replace('/', '-')}"
+        with TranslatedErrors(self.sink):
+            os.makedirs(self._drafts, exist_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                os.remove(path)
+        return path
+
+    def publish(self, draft: str, name: str) -> None:
+        """Give a finished file its final name. A file of that name is replaced."""
+        if self.is_local:
+            with TranslatedErrors(self.path(name)):
+                os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+                _flush_path(draft)
+                os.replace(draft, self.path(name))
+                _flush_path(os.path.dirname(self.path(name)))
+            return
+        self._patiently(name, lambda: self.fs.put_file(draft, self.path(name)))
+        os.remove(draft)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove the files that a killed process published for an unfinished shard."""
+        if self._patiently(name, lambda: self.fs.exists(self.path(name))):
+            self._patiently(name, lambda: self.fs.rm(self.path(name), recursive=True))
+
+    def write(self, name: str, value: Any) -> None:
+        """Store a small JSON value."""
+        draft = self.draft(name)
+        with TranslatedErrors(self.sink), open(draft, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        self.publish(draft, name)
+
+    def read(self, name: str) -> Any:
+        """Return a JSON value, or None if there is none."""
+        with suppress(FileNotFoundError):
+            return json.loads(self._patiently(name, lambda: self.fs.cat_file(self.path(name))))
+        return None
+
+    def open(self, name: str) -> BinaryIO:
+        return self._patiently(name, lambda: self.fs.open(self.path(name), "rb"))  # type: ignore[no-any-return]
+
+    def append(self, name: str, value: Any, number: int) -> None:
+        """Add a line to a journal and flush it. An object store has no appending, so there the line is an object."""
+        if not self.is_local:
+            self.write(f"{name}/{number:09d}.jsonl", value)
+            return
+        with TranslatedErrors(self.sink), open(self.path(name), "ab+") as file:
+            # The write of a killed process can have left a part of a line.
+            file.seek(max(0, file.tell() - 1))
+            start = b"" if file.read(1) in (b"", b"\n") else b"\n"
+            file.write(start + json.dumps(value).encode("ascii") + b"\n")
+            file.flush()
+            flush(file.fileno(), flush_file)
+
+    def lines(self, name: str) -> Iterator[Any]:
+        """Return the values of a journal in their order, without a line that was not completely written."""
+        path = self.path(name)
+        if not self._patiently(name, lambda: self.fs.exists(path)):
+            return
+        if self.is_local:
+            content = [self.fs.cat_file(path)]
+        else:
+            found = self._patiently(name, lambda: self.fs.cat(sorted(self.fs.find(path)), on_error="raise"))
+            content = [found[each] for each in sorted(found)]
+        for line in b"\n".join(content).splitlines():
+            with suppress(ValueError):
+                yield json.loads(line)
+
+    def is_empty(self) -> bool:
+        """Whether the folder has no files, except those of a run that was killed before it stored its job."""
+        if not self._patiently(".", lambda: self.fs.exists(self.root)):
+            return True
+        names = self._patiently(".", lambda: self.fs.ls(self.root, detail=False))
+        return {each.rstrip("/").rpartition("/")[2] for each in names} <= {STATE}
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Lock the sink for this process. Object stores have no locks.
+
+        Raises:
+            InvalidRequest: another process has the lock.
+        """
+        if not self.is_local:
+            yield
+            return
+        with TranslatedErrors(self.sink):
+            file = open(self.path(f"{STATE}/{name}"), "ab")  # noqa: SIM115 - closed below
+        with file:
+            try:
+                lock(file.fileno())
+            except InUse:
+                raise InvalidRequest(f"Another process writes to the sink {self.sink}. Wait for its end") from None
+            yield
+
+    def close(self) -> None:
+        """Remove the temporary folder of an object store."""
+        if self._drafts is not None and not self.is_local:
+            shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def _patiently(self, name: str, operation: Callable[[], T]) -> T:
+        """Repeat an operation on a remote file system if it fails. Local ones are not repeated."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return operation()
+            except FileNotFoundError:
+                raise
+            except Exception as error:  # each file system has its own exceptions
+                if self.is_local or attempt == ATTEMPTS - 1:
+                    message = f"{self.path(name)} cannot be read or written: {type(error).__name__}: {error}"
+                    raise StorageError(message[:1000], getattr(error, "errno", None)) from error
+            time.sleep(PAUSE * 2**attempt)
+        raise AssertionError
+
+
+def _flush_path(path: str) -> None:
+    """Flush a file or a folder to the disk, if its file system can."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        flush(descriptor, flush_file)
+    finally:
+        os.close(descriptor)
