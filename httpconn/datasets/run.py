@@ -146,7 +146,8 @@ class Partition:
             is_last = position == self._job.shard_size
             if shard is not None:
                 shard.waiting += 1
-                yield shard, {"row": row, **dict(self._named(copied)), "url": url}
+                text = url if url is None or isinstance(url, str) else str(url)
+                yield shard, {"row": row, **dict(self._named(copied)), "url": text}
             if is_last:
                 self._end_shard(shard, digest.hexdigest(), position)
                 position = 0

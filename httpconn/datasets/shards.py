@@ -18,6 +18,7 @@ from ..disk.system import TranslatedErrors
 from ..errors import InvalidRequest
 from ..options import MIB
 from .outcomes import Values
+from .sources import array_of
 from .storage import Storage
 
 GROUP_ROWS = 10_000
@@ -109,17 +110,10 @@ class Rows:
 
 def _array(field: pa.Field, values: list[Any]) -> pa.Array:
     try:
-        try:
-            return pa.array(values, field.type)
-        except UnicodeEncodeError:  # escapes of JSON can form half of a character
-            return pa.array(list(map(_valid, values)), field.type)
+        return array_of(values, field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         message = f"The column {field.name!r} of the source has a value that is not {field.type}: {error}"
         raise InvalidRequest(message[:500]) from error
-
-
-def _valid(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 class ShardWriter:

@@ -231,7 +231,7 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
 def _sampled(rows: Iterator[Row], columns: Sequence[str]) -> tuple[Types, Iterator[Row]]:
     """Infer the types of columns from the first rows. A column of nulls only is a column of strings."""
     sample = list(islice(rows, SAMPLE if columns else 1))
-    found = [pa.array([values[at] for _, values in sample]).type for at in range(len(columns))]
+    found = [array_of([values[at] for _, values in sample]).type for at in range(len(columns))]
     return [pa.string() if pa.types.is_null(each) else each for each in found], chain(sample, rows)
 
 
@@ -243,6 +243,15 @@ def _named_errors(name: str) -> Iterator[None]:
         raise InvalidRequest(f"The source {name} does not exist") from error
     except (pa.ArrowException, csv.Error, UnicodeDecodeError, EOFError, OSError, ImportError) as error:
         raise InvalidRequest(f"The source {name} cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+def array_of(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Return an Arrow array. Half a character, which an escape of JSON can form, becomes a question mark."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        valid = [each.encode("utf-8", "replace").decode() if isinstance(each, str) else each for each in values]
+        return pa.array(valid, kind)
 
 
 def _edges(file: Any) -> tuple[int, str]:

@@ -1,0 +1,208 @@
+"""Data sets: what can be wrong with sources, and the rules of sites for robots."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import httpconn
+from httpconn import datasets
+from httpconn.datasets.robots import denied_by
+from httpconn.datasets.run import partition_of
+from httpconn.testing import Received, ScriptedServer, response
+from tests.datasets.test_datasets import rows_of
+
+AT_ONCE = httpconn.RetryPolicy(attempts=1)
+ROBOTS = b"User-agent: *\nDisallow: /private\nAllow: /private/*.png$\n\nUser-agent: other\nDisallow: /\n"
+
+
+def answer(request: Received) -> bytes:
+    path = request.target if isinstance(request.target, str) else request.target.decode()
+    agent = request.header("User-Agent") or ""
+    if path == "/robots.txt":
+        return response(body=ROBOTS)
+    kind = "text/html" if path.endswith(".html") else "image/png"
+    tag = {"/ai": "noai, nofollow", "/other": "otherbot: noai"}.get(path, "all")
+    return response(headers={"Content-Type": kind, "X-Robots-Tag": tag}, body=agent.encode())
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ScriptedServer(answer) as running:
+        yield running
+
+
+@pytest.fixture
+def connection():
+    with httpconn.HTTPConnection(retries=AT_ONCE) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.parquet", None, "absent.parquet does not exist"),
+        ("a.parquet", b"PAR1 no", "a.parquet cannot be read"),
+        ("a.xlsx", b"", "must end in .parquet"),
+        ("a.csv", b"", "no column 'url'"),
+        ("a.csv", b"link\nhttp://x/\n", "Its columns are: link"),
+        ("a.csv", b"url,n\nhttp://x/\n", "a.csv cannot be read"),
+        ("a.csv", b"url\n\xff\xfe\n", "a.csv cannot be read"),
+        ("a.jsonl", b'{"url": "http://x/"}\nno\n', "a.jsonl line 2 is not a JSON object"),
+        ("a.jsonl", b"[1]\n", "a.jsonl line 1 is not a JSON object"),
+        ("a.jsonl", b'{"link": 1}\n', "line 1 has no column 'url'"),
+        ("a.txt.gz", b"no gzip", "a.txt.gz cannot be read"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_named(connection, tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(httpconn.InvalidRequest, match=message):
+        datasets.fetch(tmp_path / name, tmp_path / "sink", connection=connection)
+
+
+def test_options_are_checked(tmp_path):
+    sink = tmp_path / "sink"
+    rows = [{"url": "x", "status": 1}]
+    for options, message in [
+        ({"columns": ["status"]}, "'status' cannot be copied"),
+        ({"format": "zip"}, "format must be"),
+        ({"processes": 0}, "processes must be"),
+        ({"shard_size": True}, "shard_size must be"),
+        ({"robots_tags": ["no"]}, "robots_tags= accepts"),
+        ({"accept": "png"}, "not a media type"),
+    ]:
+        with pytest.raises(httpconn.InvalidRequest, match=message):
+            datasets.fetch(rows, sink, **options)
+    for source in (b"urls", {"url": 1}, 5):
+        with pytest.raises(httpconn.InvalidRequest, match="must be a path or an iterable"):
+            datasets.fetch(source, sink)
+    assert not sink.exists()
+
+
+def test_each_bad_value_is_a_row(server, connection, tmp_path):
+    huge = "http://example.com/" + "x" * 10_000_000
+    given = [None, 7, "", "http://[::1", "http://user:secret@", huge, "http://a\ud800.test/", server.url_for("/1.png")]
+    summary = datasets.fetch(given, tmp_path / "sink", connection=connection)
+    assert summary.errors == {"InvalidURL": 7}
+    rows = rows_of(tmp_path / "sink")
+    assert [row["url"] for row in rows] == [None, "7", *given[2:6], "http://a?.test/", given[7]]
+    odd = [*given[:5], "http:///", "http://:80/"]
+    assert datasets.fetch(odd, tmp_path / "odd", connection=connection, robots_txt=True).failed == 7
+    assert all(len(row["message"]) <= 500 and "secret" not in row["message"] for row in rows[:7])
+
+
+def test_values_that_no_column_can_hold(server, connection, tmp_path):
+    url = server.url_for("/")
+    rows = [{"url": url, "text": "half \ud83d", "n": None}, {"url": url, "text": None, "n": None}]
+    datasets.fetch(rows, tmp_path / "sink", connection=connection, columns=["text", "n"])
+    assert [row["text"] for row in rows_of(tmp_path / "sink")] == ["half ?", None]
+    mixed = [{"url": url, "n": 1}] * 1000 + [{"url": url, "n": "two"}]
+    with pytest.raises(httpconn.InvalidRequest, match="'n' of the source has a value that is not int64"):
+        datasets.fetch(mixed, tmp_path / "other", connection=connection, columns=["n"])
+
+
+def test_a_source_can_be_a_folder_or_a_pattern(server, connection, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for part in range(3):
+        urls = [server.url_for(f"/{part}/{n}") for n in range(4)]
+        pq.write_table(pa.table({"url": urls}), tmp_path / "parts" / f"{part}.parquet")
+    (tmp_path / "parts" / "_SUCCESS").touch()
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"# a comment\n{server.url_for('/')}\n\n".encode()))
+    for source, count in [("parts", 12), ("parts/[01].parquet", 8), ("a.txt.gz", 1)]:
+        sink = tmp_path / f"sink{count}"
+        assert datasets.fetch(str(tmp_path / source), sink, connection=connection).succeeded == count
+        assert [row["row"] for row in rows_of(sink)] == list(range(count))
+
+
+def test_other_media_types_are_errors(server, connection, tmp_path):
+    urls = [server.url_for("/1.png"), server.url_for("/1.html")]
+    datasets.fetch(urls, tmp_path / "sink", connection=connection, accept="image/*")
+    assert [(row["error"], row["size"] is None) for row in rows_of(tmp_path / "sink")] == [
+        (None, False),
+        ("UnexpectedContent", True),
+    ]
+
+
+def test_the_rules_of_sites_are_obeyed_on_request(server, connection, tmp_path):
+    urls = [server.url_for(path) for path in ("/ai", "/other", "/private/1", "/private/1.png")]
+    options = {"robots_tags": ["noai"], "robots_txt": True, "contact": "https://example.org/crawler"}
+    datasets.fetch(urls, tmp_path / "sink", connection=connection, **options)
+    rows = rows_of(tmp_path / "sink")
+    assert [row["error"] for row in rows] == ["AccessDenied", None, "AccessDenied", None]
+    assert (rows[0]["message"], rows[0]["status"]) == ("The X-Robots-Tag of the response has noai", 200)
+    assert "robots.txt" in rows[2]["message"]
+    assert rows[1]["body"] == f"httpconn/{httpconn.__version__} (+https://example.org/crawler)".encode()
+    datasets.fetch(urls, tmp_path / "all", connection=connection)
+    assert all(row["error"] is None for row in rows_of(tmp_path / "all"))
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, None), (503, "AccessDenied")])
+def test_a_site_without_robots_txt_allows_all_unless_it_fails(connection, tmp_path, status, error):
+    with ScriptedServer({"/robots.txt": response(status), "/": response(body=b"ok")}) as server:
+        datasets.fetch([server.url_for("/")], tmp_path / "sink", connection=connection, robots_txt=True)
+    assert [row["error"] for row in rows_of(tmp_path / "sink")] == [error]
+
+
+@pytest.mark.parametrize(
+    ("value", "denied"),
+    [
+        ("noindex", True),
+        ("NOINDEX, nofollow", True),
+        ("none", True),
+        ("max-snippet:3, noindex", True),
+        ("unavailable_after: 25 Jun 2010 15:00:00 PST, noindex", True),
+        ("httpconn: noindex", True),
+        ("otherbot: noindex", False),
+        ("noimageai", False),
+        ("", False),
+    ],
+)
+def test_the_directives_of_x_robots_tag(value, denied):
+    assert (denied_by([value], frozenset({"noindex"}), "httpconn") is not None) is denied
+
+
+def test_all_urls_of_a_host_belong_to_one_partition():
+    same = [
+        "http://a.test/",
+        "https://A.test:8443/x?y#z",
+        "http://user:pw@a.test./",
+        "http://a.test?x",
+        "http://a.test",
+    ]
+    assert len({partition_of(url, 1000) for url in same}) == 1
+    assert len({partition_of(f"http://{n}.test/", 7) for n in range(100)}) == 7
+    for url in (None, 5, "", "///", "\ud800://\ud800/", "a" * 10_000):
+        assert 0 <= partition_of(url, 3) < 3
+
+
+def test_a_batch_keeps_its_kind_and_its_rows(server, connection):
+    urls = [server.url_for("/a.png"), None, "no url", server.url_for("/b.html")]
+    frame = pd.DataFrame({"n": [4, 5, 6, 7], "url": urls}, index=[10, 11, 12, 13])
+    found = datasets.fetch_batch(frame, connection=connection)
+    assert list(found.index) == [10, 11, 12, 13]
+    assert list(found["n"]) == [4, 5, 6, 7]
+    assert list(found["media_type"])[::3] == ["image/png", "text/html"]
+    for batch in (pa.table(frame), pa.RecordBatch.from_pandas(frame), {"n": [4, 5, 6, 7], "url": urls}):
+        table = datasets.fetch_batch(batch, connection=connection)
+        assert [row["n"] for row in table.to_pylist()] == [4, 5, 6, 7]
+        assert [row["error"] for row in table.to_pylist()] == [None, "InvalidURL", "InvalidURL", None]
+        assert table["body"].to_pylist()[0].startswith(b"httpconn/")
+    again = datasets.fetch_batch(table, connection=connection)
+    assert again.schema == table.schema
+    with pytest.raises(httpconn.InvalidRequest, match=r"has no column 'link'. Its columns are: n, url"):
+        datasets.fetch_batch(frame, url_column="link")
+    with pytest.raises(httpconn.InvalidRequest, match="not list"):
+        datasets.fetch_batch(urls)
+
+
+def test_the_default_is_the_public_internet(server, tmp_path):
+    datasets.fetch([server.url_for("/")], tmp_path / "sink")
+    assert [row["error"] for row in rows_of(tmp_path / "sink")] == ["AccessDenied"]
+    assert datasets.fetch_batch({"url": [server.url_for("/")]})["error"].to_pylist() == ["AccessDenied"]
+    assert json.loads((tmp_path / "sink" / "_httpconn" / "job.json").read_text())["partitions"] == 1
