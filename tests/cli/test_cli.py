@@ -93,7 +93,7 @@ def test_check_writes_json():
 @pytest.mark.parametrize(
     ("value", "code", "line"),
     [
-        ("public", 3, "is forbidden: loopback"),
+        ("public", 3, "is denied: loopback"),
         ("pubilc", 2, "HTTPCONN_ACCESS must be 'public' or 'anywhere'"),
     ],
 )

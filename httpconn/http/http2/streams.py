@@ -11,9 +11,7 @@ from .windows import STREAM_WINDOW
 
 MAX_INTERIM_RESPONSES = 64
 
-SPARE = (
-    100_000  # maximum number of body frames with less data than their own header, if few larger frames arrive meanwhile
-)
+SPARE = 100_000  # maximum number of body frames with less data than their own header, unless larger frames arrive
 
 _FRAME_HEADER = 9
 
