@@ -24,6 +24,7 @@ VERSION_DEPENDENT = [
     "tests/api/test_fetch.py",
     "tests/test_import.py",
     "tests/api/test_pickling.py",
+    "tests/runtime/test_subinterpreters.py",
 ]
 # The small, fast tests that most mistakes fail.
 QUICK = [

@@ -238,6 +238,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         options, attributes = state
         # The __init__ of a subclass may have other arguments.
         HTTPConnection.__init__(self, **options)
+        self._clients.warns = False  # each task of a process pool unpickles an object and drops it
         self.__dict__.update(attributes)
 
     def __enter__(self) -> Self:

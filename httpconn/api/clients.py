@@ -250,7 +250,14 @@ def _awaitable(hook: Hook) -> Callable[..., Awaitable[None]]:
 
 
 class Clients:
-    """The clients of one connection object."""
+    """The clients of one connection object.
+
+    Attributes:
+        reuse: whether calls share a client.
+        warns: whether an object that is dropped without ``close`` warns.
+    """
+
+    warns = True
 
     def __init__(self, options: ClientOptions, *, reuse: bool) -> None:
         self._options = options
@@ -344,9 +351,9 @@ class Clients:
 
     def __del__(self) -> None:
         if getattr(self, "_by_loop", None) is not None and self.is_open:  # None if __init__ has failed
-            warnings.warn(
-                "An HTTPConnection was left open: call close() or use it in a with block", ResourceWarning, stacklevel=2
-            )
+            if self.warns:
+                text = "An HTTPConnection was left open: call close() or use it in a with block"
+                warnings.warn(text, ResourceWarning, stacklevel=2)
             self.close()
 
 

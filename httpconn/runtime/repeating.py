@@ -10,12 +10,13 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 from weakref import ref
 
 from ..core.locks import Lock
 from .forking import in_child
-from .threads import start_thread
+from .threads import background_thread, start_thread
 
 _entries: dict[int, ref[Repeated]] = {}
 _lock = Lock()
@@ -77,9 +78,10 @@ def _start() -> None:
     global _thread
     with _lock:
         if _thread is None:
-            thread = threading.Thread(target=_run, name="httpconn-timer", daemon=True)
-            start_thread(thread)
-            _thread = thread  # last: if an exception prevents this line, the thread ends itself
+            thread = background_thread("httpconn-timer", _run)
+            with suppress(RuntimeError):  # no more threads: the function is only called at the end of the program
+                start_thread(thread)
+                _thread = thread  # last: if an exception prevents this line, the thread ends itself
 
 
 def _run() -> None:

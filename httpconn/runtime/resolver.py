@@ -1,13 +1,12 @@
 """Name resolution in separate threads, because a lookup of the operating system cannot be cancelled."""
 
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import ref
 
 from .forking import renew_in_child
-from .threads import start_thread
+from .threads import background_thread, start_thread
 
 MAX_LOOKUPS = 256  # limit of simultaneous lookups by all transports of the process
 
@@ -60,7 +59,7 @@ class Resolver:
             raise OSError("too many names are being resolved at once")
         arguments = (holder, host, port, report)
         try:
-            start_thread(threading.Thread(target=self._run, args=arguments, name="httpconn-resolve", daemon=True))
+            start_thread(background_thread("httpconn-resolve", self._run, *arguments))
         except RuntimeError as error:  # the system has no more threads
             holder.clear()
             raise OSError(str(error)) from error

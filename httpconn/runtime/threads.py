@@ -85,7 +85,7 @@ class ThreadWorkerGroup:
                 self._threads.pop(ended_thread, None)
         run, ended = copy_context().run, ThreadEvent()
         # A daemon thread that is connecting does not delay the exit of the program.
-        thread = threading.Thread(target=run, args=(self._run, ended, flow, *args), name="httpconn-worker", daemon=True)
+        thread = background_thread("httpconn-worker", run, self._run, ended, flow, *args)
         self._threads[thread] = ended  # before the start, so that stop() reaches the thread
         try:
             start_thread(thread)
@@ -150,6 +150,14 @@ class CleanUp:
     def wait(self) -> None:
         while not self.has_ended(CHECK_INTERVAL):
             pass
+
+
+def background_thread(name: str, function: Callable[..., object], *args: object) -> threading.Thread:
+    """Return a new thread that does not delay the exit of the program, where the interpreter has such threads."""
+    thread = threading.Thread(target=function, args=args, name=name)
+    with suppress(RuntimeError):  # a subinterpreter has no daemon threads
+        thread.daemon = True
+    return thread
 
 
 def start_thread(thread: threading.Thread) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import multiprocessing
 import pickle
 import ssl
@@ -140,3 +141,12 @@ def test_a_spawned_process_fetches_with_it(scripted):
     process.join(30)
     assert process.exitcode == 0
     assert all((b"X-Team", b"blue") in request.headers for request in server.requests)
+
+
+def test_an_unpickled_connection_closes_without_a_warning(scripted):
+    # Each task of multiprocessing's Pool.map(connection.get_json, ...) has its own.
+    server = scripted(response(body=b"{}"))
+    with HTTPConnection() as made:
+        assert over(made.get_json)(server.url) == {}
+    gc.collect()
+    server.wait_for(lambda: server.open_connections == 0)
