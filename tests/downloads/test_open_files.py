@@ -68,7 +68,7 @@ def test_a_failure(face, connect, scripted, tmp_path, steps, options, error):
 
 @pytest.mark.parametrize("segments", [1, 3])
 def test_a_resumed_download(face, connect, scripted, tmp_path, segments):
-    server, connection = scripted(Served(BODY, faults=[cut(SIZE // 2)] * 3)), connect(retries=0)
+    server, connection = scripted(Served(BODY, faults=[cut(SIZE // 8)] * 3)), connect(retries=0)
     with pytest.raises(httpconn.HTTPConnError):
         face.call(connection, "download", server.url, tmp_path / "file", segments=segments)
     assert face.call(connection, "download", server.url, tmp_path / "file", retries=9).resumed > 0
