@@ -68,6 +68,7 @@ class CallFactory:
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries = None,
+        accept: ExpectType = None,
         *,
         min_speed: bool = True,
         is_mirror: bool = False,
@@ -77,7 +78,8 @@ class CallFactory:
         spec = self.rules.builder.spec(url, extra_headers, own, is_mirror=is_mirror)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
-        return self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
+        call = self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
+        return call if accept is None else _accepting(call, accept, extra_headers)
 
     def sources(
         self, item: Item, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *options: Any
@@ -155,6 +157,7 @@ class CallFactory:
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries,
+        accept: ExpectType = None,
     ) -> None:
         """Check the options of many calls before the first call.
 
@@ -162,6 +165,7 @@ class CallFactory:
             InvalidRequest: an option is not valid.
         """
         headers.check(extra_headers)
+        mediatypes.patterns(accept, "accept")
         self.hosts.of_call(auth, "")
         _check_bounds(max_bytes, budget, allow_redirects)
         if timeout is not None:
@@ -253,6 +257,15 @@ class CallFactory:
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
         timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts.of(timeout)
         return Call(spec, rules, timeouts, follow, max_bytes, budget, min_speed)
+
+
+def _accepting(call: Call, accept: ExpectType, extra_headers: Headers) -> Call:
+    """Return a call that accepts some media types, and says so to the server."""
+    patterns = tuple(sorted(set(mediatypes.patterns(accept, "accept"))))
+    spec, given = call.spec, {name.lower() for name in extra_headers or ()}
+    if patterns and "accept" not in given:
+        spec = spec.with_fields(((b"Accept", ", ".join(patterns).encode("ascii")),))
+    return call._replace(spec=spec, accept=patterns)
 
 
 def content_check(item: Item) -> ContentCheck | None:

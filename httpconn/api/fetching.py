@@ -8,7 +8,7 @@ from ..core.urls import URL
 from ..exchange import fetch
 from ..response import AsyncStream, Response, SyncStream
 from ..runtime.stepping import run_sync
-from .arguments import Headers, Retries, Timeout
+from .arguments import ExpectType, Headers, Retries, Timeout
 from .runner import Runner
 
 
@@ -27,6 +27,7 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> Response:
         """GET a URL and return the response, regardless of its status.
 
@@ -40,15 +41,18 @@ class Fetching(Runner):
             max_bytes: most bytes of the body, as received and as decoded. None means the limit of the connection.
             budget: a :class:`ByteBudget`, a limit that several calls share.
             retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
+            accept: accepted media types, such as ``{"image/*"}``. The first 1,445 bytes of a successful response
+                determine its type; a body of another type is not read.
 
         Returns:
             The response. With ``stream=False``, its body has been read and its connection released.
 
         Raises:
+            UnexpectedContent: the type of the body is not accepted. The error names the declared and the real type.
             HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
         call = self._calls.fetch(
-            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, min_speed=not stream
+            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept, min_speed=not stream
         )
         port = self._sync_port()
         if stream:
@@ -69,10 +73,11 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> Response:
         """Do the same as :meth:`get_response` in asyncio or trio."""
         call = self._calls.fetch(
-            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, min_speed=not stream
+            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept, min_speed=not stream
         )
         port = await self._async_port()
         if stream:
@@ -92,6 +97,7 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> bytes:
         """GET a URL and return its decoded body. The arguments are the same as in :meth:`get_response`.
 
@@ -101,7 +107,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_bytes,
-            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
         )
 
     async def async_get_bytes(
@@ -115,9 +121,10 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> bytes:
         """Do the same as :meth:`get_bytes` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
         return await self._await(fetch.fetch_bytes, call)
 
     def get_text(
@@ -131,6 +138,7 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> str:
         """GET a URL and return its body as text. The arguments and errors are the same as in :meth:`get_bytes`.
 
@@ -139,7 +147,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_text,
-            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
         )
 
     async def async_get_text(
@@ -153,9 +161,10 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> str:
         """Do the same as :meth:`get_text` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
         return await self._await(fetch.fetch_text, call)
 
     def get_json(
@@ -169,6 +178,7 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> Any:
         """GET a URL and return its parsed JSON (RFC 8259). The arguments are the same as in :meth:`get_bytes`.
 
@@ -181,7 +191,7 @@ class Fetching(Runner):
         """
         return self._run(
             fetch.fetch_json,
-            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries),
+            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
         )
 
     async def async_get_json(
@@ -195,7 +205,8 @@ class Fetching(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> Any:
         """Do the same as :meth:`get_json` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
         return await self._await(fetch.fetch_json, call)

@@ -49,6 +49,7 @@ class ManyURLs(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> Results[Fetched]:
         """GET many URLs in threads and return an iterator over the results.
 
@@ -73,6 +74,7 @@ class ManyURLs(Runner):
             max_bytes: most bytes of each body, as received and as decoded.
             budget: a :class:`ByteBudget`, a limit for all URLs together.
             retries: number of retries for each URL, or :class:`RetryPolicy`. None means the retries of the connection.
+            accept: accepted media types, as in :meth:`get_response`.
 
         Returns:
             An iterator, which is also a context manager.
@@ -80,7 +82,7 @@ class ManyURLs(Runner):
         Raises:
             InvalidRequest: an option is not valid.
         """
-        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = ThreadWorkerGroup()
         work = self._fetch_work(partial(self._run_in, group), *options)
         return Results(_batch(group, urls, Iterable, work, concurrency, ordered), group)
@@ -98,6 +100,7 @@ class ManyURLs(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
+        accept: ExpectType = None,
     ) -> AsyncResults[Fetched]:
         """Do the same as :meth:`get_many` in asyncio or trio, with tasks that end with the ``async with`` block.
 
@@ -109,7 +112,7 @@ class ManyURLs(Runner):
         ``urls`` may be an asynchronous iterable. A task then takes the URLs. It closes an asynchronous generator at the
         end of the block.
         """
-        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries
+        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = TaskWorkerGroup()
         work = self._fetch_work(self._await, *options)
         return AsyncResults(_batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)

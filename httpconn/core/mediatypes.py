@@ -10,12 +10,12 @@ _PATTERN = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
 _UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC 9110 section 8.3)
 
 
-def patterns(given: str | Iterable[str] | None) -> tuple[str, ...]:
+def patterns(given: str | Iterable[str] | None, option: str = "expect_type") -> tuple[str, ...]:
     """Return the patterns of an option in lower case."""
     if given is None or isinstance(given, str):
         given = () if given is None else (given,)
     if not isinstance(given, Iterable):
-        raise InvalidRequest(f"expect_type must be a str or several, not {type(given).__name__}")
+        raise InvalidRequest(f"{option} must be a str or several, not {type(given).__name__}")
     return tuple(map(_pattern, given))
 
 

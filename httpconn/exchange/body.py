@@ -11,7 +11,7 @@ from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.messages import Head
 from ..core.ranges import parse_content_range
 from ..core.requestbuilder import RequestSpec
-from ..errors import DecodingError, HTTPConnError, ProtocolError, TimedOut, TruncatedBody
+from ..errors import DecodingError, HTTPConnError, InvalidRequest, ProtocolError, TimedOut, TruncatedBody
 from ..runtime.port import Exchange, Port
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Body:
         self._decoder: Decoder | None = None
         self._begun = False
         self._pending = False
+        self._peeked: bytes | None = None
         # The header of a response to HEAD describes a body that is not sent (RFC 9110 section 9.3.2).
         self._ended = spec.method == "HEAD"
 
@@ -99,6 +100,8 @@ class Body:
         """Return the next decoded bytes, or ``b""`` at the end of a complete body."""
         if not self._begun:
             self.begin()
+        if self._peeked:
+            return self._take_peeked()
         if self._decoder is None:
             return await self.receive_wire()
         while not self._ended:
@@ -109,6 +112,18 @@ class Body:
                     return block
             await self._feed(self._decoder)
         return b""
+
+    async def peek(self, size: int) -> bytes:
+        """Return the first bytes of the body, which later calls return again."""
+        head = bytearray()
+        while len(head) < size and (block := await self.receive()):
+            head += block
+        self._peeked = bytes(head)
+        return self._peeked
+
+    def _take_peeked(self) -> bytes:
+        peeked, self._peeked = self._peeked, b""
+        return peeked or b""
 
     async def _feed(self, decoder: Decoder) -> None:
         data = await self.receive_wire()
@@ -137,6 +152,10 @@ class Body:
         """Return the next bytes before content decoding, or ``b""`` at the end of a complete body."""
         if not self._begun:
             self.begin()
+        if self._peeked:
+            if self._decoder is not None:
+                raise InvalidRequest("accept= has decoded the start of the body, so its raw bytes are not available")
+            return self._take_peeked()
         if self._ended or self._exchange.complete:
             await self.throttle()
             return self._end()
@@ -144,6 +163,8 @@ class Body:
 
     def take_buffered(self) -> bytes:
         """Begin the body and return the bytes that have arrived with the head, if the body has no content coding."""
+        if self._peeked is not None:
+            return self._take_peeked()
         self.begin()
         if self._decoder is not None:
             return b""

@@ -9,6 +9,7 @@ from ..core.bodycounter import BodyCounter
 from ..core.caching import Record, RequestDirectives, Store
 from ..core.messages import Head, Request, Response
 from ..core.requestbuilder import RequestSpec
+from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
 from ..hooks import RedirectEvent
 from ..runtime.port import Port
@@ -70,6 +71,8 @@ def _use(port: Port, state: RequestState, record: Record) -> Content:
         BodyCounter(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)
         if call.budget is not None:
             call.budget.spend(size)
+        if call.accept:
+            require_accepted(call.accept, record.fields.get("content-type"), record.data[:SNIFFED])
     call.rules.counters.of(call.spec.url.origin.host).cached += 1
     if not record.is_success:
         raise StatusError(Response(call.rules.builder.build(call.spec), caching.head_of(record, port.timestamp())))

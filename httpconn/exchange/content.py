@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..core import ranges
 from ..core.headers import CONDITIONS
 from ..core.requestbuilder import RequestSpec
+from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..options import MIB
 from .body import Body, expected_length
@@ -46,6 +47,8 @@ async def read_success(response: OpenResponse) -> tuple[OpenResponse, bytes]:
     part = _remaining_part(response)
     if part is None:
         response.require_content()
+        if response.call.accept:
+            await require_type(response)
     return await _read(response, part)
 
 
@@ -57,7 +60,21 @@ async def read_content(response: OpenResponse) -> Content:
 
 async def read_whole(response: OpenResponse) -> tuple[OpenResponse, bytes]:
     """Read and close a response of any status, as :func:`read_success` does."""
-    return await _read(response, _remaining_part(response))
+    part = _remaining_part(response)
+    if part is None and response.call.accept:
+        await require_type(response)
+    return await _read(response, part)
+
+
+async def require_type(response: OpenResponse) -> None:
+    """Check the type of a successful response by the first bytes of its body.
+
+    Raises:
+        UnexpectedContent: the type is none of those that the call accepts.
+    """
+    if 200 <= response.head.status < 300:
+        head = await response.body.peek(SNIFFED)
+        require_accepted(response.call.accept, response.head.field("content-type"), head)
 
 
 async def _read(response: OpenResponse, part: ranges.Continue | None) -> tuple[OpenResponse, bytes]:

@@ -11,7 +11,7 @@ from ..hooks import HookRaised
 from ..runtime.port import Port
 from .attempts import perform
 from .cached import obtain
-from .content import Content, read_content, read_success, read_whole
+from .content import Content, read_content, read_success, read_whole, require_type
 from .requeststate import Call, OpenResponse, RequestState, count_failure
 from .singleflight import shared
 
@@ -151,7 +151,10 @@ async def close_response(port: Port, response: OpenResponse) -> None:
 
 
 async def _begin(response: OpenResponse) -> OpenResponse:
-    response.body.begin()
+    if response.call.accept:
+        await require_type(response)
+    else:
+        response.body.begin()
     return response
 
 

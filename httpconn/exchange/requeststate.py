@@ -55,6 +55,7 @@ class Call(NamedTuple):
     Attributes:
         min_speed: apply ``Limits.min_speed`` to the body. False where the caller sets the pace of reading.
         bandwidth: the limit of this call, in addition to the limit of the connection object.
+        accept: patterns of the accepted media types; empty for any.
     """
 
     spec: RequestSpec
@@ -65,6 +66,7 @@ class Call(NamedTuple):
     budget: ByteBudget | None = None
     min_speed: bool = True
     bandwidth: Bandwidth | None = None
+    accept: tuple[str, ...] = ()
 
     @property
     def bandwidths(self) -> tuple[Bandwidth, ...]:

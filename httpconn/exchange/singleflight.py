@@ -63,7 +63,7 @@ async def shared(port: Port, call: Call, transfers: Transfers) -> Content:
 def _key(call: Call) -> tuple[Hashable, ...]:
     url = call.spec.url
     request = url.origin, url.target, call.spec.fields
-    return *request, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
+    return *request, call.accept, call.follow, call.max_bytes, replace(call.timeouts, total=None), call.rules.retries
 
 
 async def _lead(port: Port, state: RequestState, transfers: Transfers, key: Hashable, transfer: Transfer) -> Content:
