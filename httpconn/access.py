@@ -18,6 +18,7 @@ from .core.addresses import (
     normalized,
     parse,
 )
+from .core.dataurls import data_url, is_data
 from .core.hostpatterns import match, pattern_of
 from .core.hosts import is_literal
 from .core.urls import is_url, redact, vet
@@ -25,6 +26,7 @@ from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
 
 SCHEMES = frozenset({"http", "https"})
+_ALL_SCHEMES = SCHEMES | {"data"}
 _FLAGS = ("public", "userinfo", "own_interfaces", "trusted_proxy")
 
 
@@ -57,7 +59,8 @@ class AccessPolicy:
     must also have an allowed address.
 
     Attributes:
-        schemes: the allowed URL schemes (default: "http" and "https").
+        schemes: the allowed URL schemes (default: "http" and "https"). With "data", the get methods also accept
+            ``data:`` URLs, under the same limits. No other rule applies to them. A redirect never leads to one.
         allowed_hosts: the only allowed hosts; None (the default) allows all hosts, and an empty collection none.
         denied_hosts: the denied hosts. They take precedence over ``allowed_hosts``.
         ports: the only allowed ports; None (the default) allows all ports.
@@ -106,8 +109,8 @@ class AccessPolicy:
 
     def _checked_schemes(self) -> frozenset[str]:
         schemes = items_of(self, "schemes", str)
-        if not schemes <= SCHEMES:
-            raise InvalidRequest("AccessPolicy.schemes can contain only 'http' and 'https'")
+        if not schemes <= _ALL_SCHEMES:
+            raise InvalidRequest("AccessPolicy.schemes can contain only 'http', 'https' and 'data'")
         return schemes
 
     def _checked_ports(self) -> frozenset[int] | None:
@@ -189,6 +192,8 @@ class AccessPolicy:
         """
         if scheme not in self.schemes:
             raise AccessDenied(f"The scheme {scheme} is not allowed", reason="scheme", rule=f"scheme {scheme}")
+        if scheme == "data":
+            return
         if userinfo and not self.userinfo:
             raise AccessDenied("A URL with a user or password is not allowed", reason="userinfo", rule="userinfo")
         if backslash and self.public:
@@ -234,7 +239,7 @@ class AccessPolicy:
         """
         given = _texts(addresses)
         try:
-            vetted = vet(url)
+            vetted = data_url(url) if is_data(url) else vet(url)
         except InvalidURL as error:
             return Checked(redact(url) if is_url(url) else "", False, "invalid URL", error.message)
         redacted, host, port = vetted.redacted, vetted.origin.host, vetted.origin.port

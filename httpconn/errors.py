@@ -315,7 +315,7 @@ class RangesRefused(ResponseError):
 
 
 class UnexpectedContent(ResponseError):
-    """The body is probably not the requested file: a captive portal or an error page took its place."""
+    """The body is not the requested file, or not of an accepted type: an error page may have taken its place."""
 
     retryable = True
 

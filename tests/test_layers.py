@@ -36,7 +36,7 @@ RULES: dict[str, Rule] = {
     "options": Rule("errors", WORLD, "options are values, checked when they are made"),
     "hooks": Rule("errors", NO_IO, "events are values"),
     "access": Rule(
-        "core.addresses core.hosts core.hostpatterns core.urls core.accesschecks errors options",
+        "core.addresses core.dataurls core.hosts core.hostpatterns core.urls core.accesschecks errors options",
         WORLD,
         "a policy decides and dials nothing",
     ),

@@ -37,7 +37,11 @@ class Origin(NamedTuple):
     def netloc(self) -> str:
         """The host and port as in a URL and in the Host header (RFC 9110 section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS.get(self.scheme, 0) else f"{host}:{self.port}"
+
+
+DATA = Origin("data", "", 0)
+"""The origin of ``data:`` URLs, to which no request is sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +94,11 @@ class Request:
             url = httpx.URL(self.url)
             self.made = httpx.Request(self.method, url, headers=self.fields, extensions=extensions, **content)
         return self.made
+
+
+def data_request(url: str) -> Request:
+    """Return the request for a ``data:`` URL, given the URL without its content. It is never sent."""
+    return Request(DATA, b"", [], made=httpx.Request("GET", url))
 
 
 class BodyStream(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..access import AccessPolicy
-from ..errors import AccessDenied
+from ..errors import AccessDenied, InvalidURL
 from . import headers
 from .auth import NONE, AuthFlow, Credentials, combine
-from .messages import Origin, RawFields, Request
-from .urls import URL, VettedURL, vet
+from .dataurls import data_url, is_data
+from .messages import DATA, Origin, RawFields, Request
+from .urls import URL, WRONG_SCHEME, VettedURL, vet
 
 _MAX_HOSTS = 1024
 
@@ -61,6 +62,7 @@ class RequestBuilder:
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
         self._codings = headers.tokens(accept_encoding)
         self._access = access
+        self._takes_data = "data" in access.schemes
         self._auth = auth
         self._of_host = None if of_host is None else lru_cache(_MAX_HOSTS)(of_host)
         self._is_plain = auth is NONE and of_host is None
@@ -87,6 +89,8 @@ class RequestBuilder:
             AccessDenied: the access policy denies the URL.
             InvalidRequest: see :func:`httpconn.core.headers.check`.
         """
+        if self._takes_data and is_data(url):
+            return RequestSpec(self.admit(data_url(url)), (), frozenset())
         vetted = self.admit(vet(url))
         if extra_headers is None and vetted.authorization is None and auth is NONE and self._is_plain:
             return RequestSpec(vetted, self.fields, self._codings)
@@ -114,6 +118,8 @@ class RequestBuilder:
     ) -> RequestSpec:
         """Return a request for a file without a content coding. A coding that the server applies anyway is decoded."""
         spec = self.spec(url, extra_headers, auth, is_mirror=is_mirror)
+        if spec.url.origin is DATA:
+            raise InvalidURL(WRONG_SCHEME)
         fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))
         return spec._replace(fields=fields, codings=self._codings)
 

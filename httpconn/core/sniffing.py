@@ -57,7 +57,7 @@ _SIGNATURES = (
 _MARKUP = frozenset({"text/html", "text/xml"})
 _WITH_SIGNATURE = frozenset(kind for kind, _ in _SIGNATURES) - _MARKUP
 
-# Other types whose files begin with the same signature. A declared type among them is kept.
+# Other types of files with the same signature. A declared type among them is kept.
 _SAME = {
     "application/ogg": ("audio/ogg", "video/ogg", "audio/opus"),
     "application/x-gzip": ("application/gzip", "application/*"),
@@ -98,8 +98,8 @@ def _compiled() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
 def types_of(declared: str | None, head: bytes) -> tuple[str, ...]:
     """Return the type of a body, and the other types that it may have.
 
-    Unlike in browsers, a declared type whose files have a signature counts only if the body has it. An error page that
-    claims to be an image is therefore not an image.
+    Unlike in browsers, a declared type with a known signature counts only if the body has that signature. An error page
+    that claims to be an image is therefore not an image.
 
     Args:
         declared: the declared media type in lower case, without parameters.

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from ..core import caching, redirects, retries
 from ..core.headers import check_size
-from ..core.messages import SAFE, Request, Response
+from ..core.messages import DATA, SAFE, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
 from ..hooks import RedirectEvent, RetryEvent
 from ..runtime.port import Exchange, Port
 from .authentication import authenticated
 from .body import Body
+from .inmemory import decoded
 from .ratelimits import hold_host, wait_for_rate_limit
 from .requeststate import Call, OpenResponse, RequestState, set_request
 
@@ -150,6 +151,8 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
 
 
 async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:
+    if spec.url.origin is DATA:
+        return decoded(state.call, spec)
     if spec.auth is not None:
         return await authenticated(port, state, spec, spec.auth, _send)
     call = state.call

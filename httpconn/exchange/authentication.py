@@ -8,13 +8,14 @@ from typing import Any
 
 from ..core import headers
 from ..core.auth import AuthFlow
-from ..core.messages import Head, Request, Response, can_replay
+from ..core.messages import Request, Response, can_replay
 from ..core.requestbuilder import RequestSpec
 from ..core.urls import vet
 from ..errors import InvalidRequest, ProtocolError
 from ..options import MIB
 from ..runtime.port import Exchange, Port
 from .body import Body
+from .inmemory import InMemory
 from .requeststate import RequestState
 
 MAX_REQUESTS = 8  # requests of one flow
@@ -94,42 +95,7 @@ async def _in_memory(
             content += chunk
     finally:
         await exchange.close()
-    return InMemory(exchange, bytes(content))
-
-
-class InMemory:
-    """An exchange whose decoded body is in memory."""
-
-    complete: bool = False
-    remaining: int = 0
-
-    def __init__(self, exchange: Exchange, content: bytes) -> None:
-        self.extensions: dict[str, Any] = exchange.extensions
-        self.content: bytes = content
-        head = exchange.head
-        coded = (b"content-encoding", b"content-length", b"transfer-encoding")
-        fields = [each for each in head.fields if each[0].lower() not in coded]
-        length = str(len(content)).encode()
-        values = {name: value for name, value in head.values.items() if name not in coded}
-        self.head: Head = head._replace(
-            fields=[*fields, (b"Content-Length", length)], values={**values, b"content-length": length}
-        )
-        self._left = content
-
-    def take(self) -> bytes:
-        """See :class:`httpconn.runtime.port.Exchange`."""
-        left, self._left, self.complete = self._left, b"", True
-        return left
-
-    async def receive(self) -> bytes:
-        return self.take()
-
-    async def receive_into(self, buffer: memoryview) -> int:
-        """Raise NotImplementedError: ``remaining`` is 0, so no caller uses this method."""
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """Do nothing: the connection was released before."""
+    return InMemory(exchange.head, bytes(content), exchange.extensions)
 
 
 def _shown(request: Request, exchange: Exchange) -> Any:

@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field
 
 import httpconn
 
-from .media import BadMedia, Image, fetch_images
+from .media import BadMedia, fetch_images
 
 logger = logging.getLogger("media_server")
 
-PUBLIC_INTERNET = httpconn.AccessPolicy.public_internet()
+PUBLIC_INTERNET = httpconn.AccessPolicy.public_internet(schemes={"http", "https", "data"})
 
 
 class ImageURL(BaseModel):
@@ -68,6 +68,10 @@ def create_app(access: httpconn.AccessPolicy = PUBLIC_INTERNET) -> FastAPI:
     async def refuse_media(_: Request, error: BadMedia) -> JSONResponse:
         return problem(400, str(error))
 
+    @app.exception_handler(httpconn.UnexpectedContent)
+    async def refuse_type(_: Request, error: httpconn.UnexpectedContent) -> JSONResponse:
+        return problem(400, "Images must be PNG, JPEG, GIF or WebP.")
+
     @app.exception_handler(httpconn.HTTPConnError)
     async def refuse_url(_: Request, error: httpconn.HTTPConnError) -> JSONResponse:
         # The log contains all details. The response reveals nothing about the internal network.
@@ -97,9 +101,9 @@ def problem(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "type": kind}}, status)
 
 
-def completion_of(model: str, images: list[Image]) -> dict[str, object]:
+def completion_of(model: str, images: list[bytes]) -> dict[str, object]:
     """Return the completion of a stand-in for a model."""
-    seen = ", ".join(f"{image.kind} of {len(image.data)} bytes" for image in images) or "nothing"
+    seen = ", ".join(f"an image of {len(image)} bytes" for image in images) or "nothing"
     choice = {"index": 0, "message": {"role": "assistant", "content": f"I see {seen}."}, "finish_reason": "stop"}
     return {"object": "chat.completion", "model": model, "choices": [choice]}
 

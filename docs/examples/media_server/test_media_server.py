@@ -17,7 +17,9 @@ from tests.servers.asgi import serve_http1
 from tests.servers.scripted import Close, Forever, ScriptedServer, Stall, in_turn, response
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(1000)
-LOOPBACK = httpconn.AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], own_interfaces=True)
+LOOPBACK = httpconn.AccessPolicy.public_internet(
+    allowed_networks=["127.0.0.0/8"], own_interfaces=True, schemes={"http", "https", "data"}
+)
 
 Ask = Callable[..., httpx.Response]
 
@@ -60,7 +62,7 @@ def test_the_first_bytes_decide_the_type_of_an_image(ask: Ask) -> None:
         result = ask(server.url_for("/a.png"), data)
     assert result.status_code == 200
     said = result.json()["choices"][0]["message"]["content"]
-    assert said == "I see image/png of 1008 bytes, image/jpeg of 10 bytes."
+    assert said == "I see an image of 1008 bytes, an image of 10 bytes."
 
 
 INSIDE = [
@@ -134,6 +136,11 @@ def test_the_number_of_images_is_limited(ask: Ask) -> None:
     assert (result.status_code, message(result)) == (400, "At most 8 images, please.")
 
 
-@pytest.mark.parametrize("url", ["data:,plain", "data:image/png;base64,!!", "data:image/png;base64"])
-def test_a_data_url_is_base64(ask: Ask, url: str) -> None:
-    assert message(ask(url)) == "A data URL must contain base64."
+@pytest.mark.parametrize("url", ["data:,plain", "data:image/png,<html>"])
+def test_a_data_url_contains_an_image(ask: Ask, url: str) -> None:
+    assert message(ask(url)) == "Images must be PNG, JPEG, GIF or WebP."
+
+
+@pytest.mark.parametrize("url", ["data:image/png;base64,!!", "data:image/png;base64"])
+def test_an_invalid_data_url_is_denied(ask: Ask, url: str) -> None:
+    assert message(ask(url)) == httpconn.InvalidURL.public_message
