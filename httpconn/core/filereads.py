@@ -20,15 +20,26 @@ class FileVersion(NamedTuple):
 
 
 class PartRequest(NamedTuple):
-    """A request for a part of a file."""
+    """A request for a part of a file.
+
+    Attributes:
+        last: the last byte, or None for the whole file.
+    """
 
     first: int
-    last: int
+    last: int | None
     version: FileVersion | None = None
+
+    @property
+    def length(self) -> int | None:
+        """The number of requested bytes, or None for the whole file."""
+        return None if self.last is None else self.last - self.first + 1
 
     @property
     def fields(self) -> Fields:
         """The header fields of the request."""
+        if self.last is None:
+            return ()
         fields = ((b"Range", b"bytes=%d-%d" % (self.first, self.last)),)
         validator = self.version and self.version.validator
         return fields if validator is None else (*fields, (b"If-Range", validator.encode("ascii")))
@@ -59,22 +70,31 @@ class Refused(NamedTuple):
     reason: str
 
 
+class RequestWhole(NamedTuple):
+    """The response to a range request cannot be used. Request the whole file."""
+
+
 class RequestPlainPart(NamedTuple):
     """The server ignores ranges with If-Range, though the version is the same. Request the part without If-Range."""
 
 
-Decision = Part | Whole | PastEnd | Changed | Refused | RequestPlainPart | Fail
+Decision = Part | Whole | PastEnd | Changed | Refused | RequestWhole | RequestPlainPart | Fail
 
 
 def decide(wanted: PartRequest, head: RangeResponse) -> Decision:
     """Decide how to use the response to a request for a part."""
+    decision = _decide(wanted, head)
+    return RequestWhole() if isinstance(decision, Refused) and wanted.last is not None else decision
+
+
+def _decide(wanted: PartRequest, head: RangeResponse) -> Decision:
     match contents(head):
         case ContentRange(first=None) as part:
             return _unsatisfiable(wanted, part.total)
         case ContentRange() as part:
             return _part(wanted, head, part)
         case Whole():
-            return Whole() if wanted.version is None else _whole(wanted.version, head)
+            return _whole(wanted, head)
         case Stale():
             return Changed("its version is no longer on the server")
         case Unusable(reason):
@@ -89,15 +109,20 @@ def _part(wanted: PartRequest, head: RangeResponse, part: ContentRange) -> Decis
     changed = wanted.version and _changed(wanted.version, head, total)
     if changed is not None:
         return changed
-    if (part.first, part.last) != (wanted.first, min(wanted.last, total - 1)):
+    last = total - 1 if wanted.last is None else min(wanted.last, total - 1)
+    if (part.first, part.last) != (wanted.first, last):
         return Refused("the part is not the requested one")
     return Part(part.length, total)
 
 
-def _whole(version: FileVersion, head: RangeResponse) -> Decision:
+def _whole(wanted: PartRequest, head: RangeResponse) -> Decision:
     """Decide how to use a whole file instead of a part. Some servers send it in response to If-Range with an ETag."""
+    version = wanted.version
+    if version is None:
+        return Whole()
     changed = _changed(version, head, None if head.encoded else head.length)
-    if changed is None and version.validator is not None and version.validator == head.etag:
+    is_same = changed is None and version.validator is not None and version.validator == head.etag
+    if is_same and wanted.last is not None:
         return RequestPlainPart()
     return changed or Whole()
 

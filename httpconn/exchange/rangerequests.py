@@ -3,7 +3,17 @@
 from functools import partial
 from typing import NamedTuple
 
-from ..core.filereads import Changed, FileVersion, Part, PartRequest, PastEnd, Refused, RequestPlainPart, decide
+from ..core.filereads import (
+    Changed,
+    FileVersion,
+    Part,
+    PartRequest,
+    PastEnd,
+    Refused,
+    RequestPlainPart,
+    RequestWhole,
+    decide,
+)
 from ..core.ranges import Whole
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
@@ -27,37 +37,38 @@ async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
     """Fetch a part of a file.
 
     Args:
-        wanted: the range and the version of the file. If the server ignores ranges, the result is the whole file.
+        wanted: the range and the version of the file. If the server ignores ranges or sends unusable responses to them,
+            the result is the whole file.
 
     Raises:
         FileChanged: the server has another version of the file.
         RangesRefused: the server does not support ranges.
         LimitExceeded: the whole file is larger than the call allows.
     """
-    limit = max(wanted.last - wanted.first + 1, MAX_WHOLE)
+    limit = max(wanted.length or 0, MAX_WHOLE)
     if call.max_bytes is not None:
         limit = min(limit, call.max_bytes)
     part_call = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
-    part: FilePart | None = await perform(port, part_call, partial(_read, wanted, call.max_bytes))
-    if part is not None:
-        return part
-    version = wanted.version and wanted.version._replace(validator=None)
-    return await fetch_part(port, call, wanted._replace(version=version))
+    found: FilePart | PartRequest = await perform(port, part_call, partial(_read, wanted, call.max_bytes))
+    return found if isinstance(found, FilePart) else await fetch_part(port, call, found)
 
 
-async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenResponse) -> FilePart | None:
-    """Return the part, or None if the server ignores ranges with If-Range."""
+async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenResponse) -> FilePart | PartRequest:
+    """Return the part, or the request to send instead."""
     keep_own_format(response)
-    match decide(wanted, range_head(response, range_requested=True)):
+    whole = wanted._replace(first=0, last=None)
+    match decide(wanted, range_head(response, range_requested=wanted.last is not None)):
         case Part(length, total):
             if max_bytes is not None and total > max_bytes:
                 raise LimitExceeded(f"The file has {total} bytes; {max_bytes} are allowed", "size", max_bytes, total)
-            _, content = await read_whole(response)
+            content = await _read_content(response)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")
             return FilePart(wanted.version or _version(response, total), content)
         case Whole():
-            content = await _read_small(response)
+            content = await _read_content(response)
+            if wanted.version is None and len(content) == wanted.length:
+                return whole  # some servers send the requested part with the status of a whole file
             if wanted.version is not None and len(content) != wanted.version.total:
                 raise FileChanged("The file has changed while it was read: it has another size now")
             return FilePart(wanted.version or _version(response, len(content)), content)
@@ -66,7 +77,11 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             return FilePart(_version(response, total), b"")
         case RequestPlainPart():
             await response.close()
-            return None
+            version = wanted.version and wanted.version._replace(validator=None)
+            return wanted._replace(version=version)
+        case RequestWhole():
+            await response.close()
+            return whole
         case Changed(reason):
             raise FileChanged(f"The file has changed while it was read: {reason}")
         case Refused(reason):
@@ -75,7 +90,7 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
     raise ProtocolError(f"The response does not contain the requested part: status {response.head.status}")
 
 
-async def _read_small(response: OpenResponse) -> bytes:
+async def _read_content(response: OpenResponse) -> bytes:
     try:
         _, content = await read_whole(response)
         return content

@@ -217,7 +217,22 @@ class TestServers:
         server = scripted(response(206, headers, b"123456789"))
         with pytest.raises(httpconn.RangesRefused):
             connection.open(server.url)
-        assert len(server.requests) == 1
+        assert [request.header("Range") is None for request in server.requests] == [False, True]
+
+    @pytest.mark.parametrize("given", [(206, {}), (206, {"Content-Range": "bytes 0-1023/1000"}), (200, {})])
+    def test_a_server_that_violates_the_rules_of_ranges(self, connection, scripted, given):
+        def handle(request):
+            asked = request.header("Range")
+            if asked is None:
+                return [response(body=CONTENT)]
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            return [response(*given, CONTENT[int(first) : int(last) + 1])]
+
+        server = scripted(handle)
+        with connection.open(server.url, block_size=KIB) as file:
+            assert (file.size, file.read(10), file.seek(-5, 2)) == (len(CONTENT), CONTENT[:10], len(CONTENT) - 5)
+            assert file.read() == CONTENT[-5:]
+        assert connection.get_ranges(server.url, [(10, 20), (-3, None)]) == [CONTENT[10:20], CONTENT[-3:]]
 
     def test_a_part_of_a_file_whose_format_is_its_coding(self, connection, scripted):
         coded = {"Content-Encoding": "gzip", "Content-Range": "bytes 0-8/9"}

@@ -12,6 +12,7 @@ from httpconn.core.filereads import (
     PastEnd,
     Refused,
     RequestPlainPart,
+    RequestWhole,
     decide,
 )
 from httpconn.core.ranges import Fail, RangeResponse, Whole
@@ -102,4 +103,23 @@ def test_responses_of_another_version(wanted, answer):
     ],
 )
 def test_responses_without_the_requested_part(wanted, answer):
-    assert isinstance(decide(wanted, answer), Refused)
+    assert decide(wanted, answer) == RequestWhole()
+
+
+@pytest.mark.parametrize(
+    ("version", "answer", "worth"),
+    [
+        (None, head(200, length=100), Whole()),
+        (NAMED.version, head(200, length=100, etag='"a"', modified=MONDAY), Whole()),
+        (None, head(206, "bytes 0-99/100", 100), Part(100, 100)),
+    ],
+)
+def test_the_whole_file_instead_of_a_part(version, answer, worth):
+    wanted = PartRequest(0, None, version)
+    assert wanted.fields == ()
+    assert decide(wanted, answer) == worth
+
+
+@pytest.mark.parametrize("answer", [head(206), head(206, "bytes 0-9/100", 10), head(200, "bytes 0-9/100")])
+def test_a_part_instead_of_the_whole_file(answer):
+    assert isinstance(decide(PartRequest(0, None), answer), Refused)
