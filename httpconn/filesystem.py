@@ -6,54 +6,34 @@ and for ``httpconn+https://`` and ``httpconn+http://`` URLs.
 
 import asyncio
 import errno
-import io
 import operator
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from typing import Any, BinaryIO, ClassVar, cast
+
+from fsspec.utils import glob_translate
 
 import httpconn
 
 from .api.opening import BLOCK_SIZE, CONNECTIONS
-from .api.streamedfile import StreamedFile
-from .core.links import Links
+from .api.streamedfile import AsyncStreamedFile, StreamedFile
+from .core.links import Links, folder_of, is_pattern
 from .errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused, StatusError
-
-if TYPE_CHECKING:
-
-    class AbstractBufferedFile:
-        """The base class of files with a cache of fsspec, which has no type annotations."""
-
-        def __init__(self, fs: Any, path: str, **options: Any) -> None: ...
-        def close(self) -> None:
-            """Close the file."""
-
-    class AsyncFileSystem:
-        """The base class of fsspec, which has no type annotations."""
-
-        asynchronous: bool
-        use_listings_cache: bool
-        dircache: Any
-
-        def __init__(self, **options: Any) -> None: ...
-        async def _expand_path(self, path: Any, recursive: bool = False, **options: Any) -> list[str]: ...
-        async def _glob(self, path: str, **options: Any) -> Any: ...
-        async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None: ...
-
-else:
-    from fsspec.asyn import AsyncFileSystem
-    from fsspec.spec import AbstractBufferedFile
+from .fsspecbase import AsyncFileSystem, CachedFile, Shared
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
 _MISSING = frozenset({404, 410})
 _ASYNC = {"get_response": "get_async_response"}
 _LARGEST_LISTING = 16 * 1024 * 1024
+_COPIED = 1024 * 1024  # bytes that are copied to a file object at once
 
 
-class HTTPConnFileSystem(AsyncFileSystem):
+class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
     """A read-only filesystem. The links in an HTML page are its files and folders.
 
     Args:
@@ -76,7 +56,6 @@ class HTTPConnFileSystem(AsyncFileSystem):
     """
 
     protocol: ClassVar[tuple[str, ...]] = ("httpconns", "httpconn", "httpconn+https", "httpconn+http")
-    cachable: ClassVar[bool] = False  # a cached filesystem would keep its connection open
 
     def __init__(
         self,
@@ -218,15 +197,25 @@ class HTTPConnFileSystem(AsyncFileSystem):
 
     async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None:
         """Download files. The name of a file in a folder is the last segment of the path of its URL."""
-        if not isinstance(rpath, str) or recursive or _is_pattern(rpath):
-            await super()._get(rpath, lpath, recursive, **options)
+        if not isinstance(rpath, str) or recursive or is_pattern(rpath):
+            folders = self._strip_protocol([rpath] if isinstance(rpath, str) else list(rpath)) if recursive else ()
+            await super()._get(rpath, lpath, recursive, folders=folders, **options)
             return
         await self._get_file(rpath, _target(lpath, rpath), **options)
 
-    async def _get_file(self, rpath: str, lpath: Any, callback: Any = None, **_options: Any) -> None:
-        """Download a file with :meth:`httpconn.HTTPConnection.download`, or write it to a file object."""
+    async def _get_file(
+        self, rpath: str, lpath: Any, callback: Any = None, folders: Collection[str] = (), **_options: Any
+    ) -> None:
+        """Download a file with :meth:`httpconn.HTTPConnection.download`, or write it to a file object.
+
+        Args:
+            folders: the URLs that may be those of folders, in a recursive call.
+        """
+        if folders and (rpath.endswith("/") or (rpath in folders and await self._isdir(rpath))):
+            os.makedirs(lpath, exist_ok=True)
+            return
         if hasattr(lpath, "write"):
-            lpath.write(await self._call("get_bytes", rpath))
+            await asyncio.to_thread(self._copy, rpath, lpath)
             return
 
         def show(event: httpconn.Progress) -> None:
@@ -236,53 +225,73 @@ class HTTPConnFileSystem(AsyncFileSystem):
 
         await self._call("download", rpath, lpath, progress=show)
 
+    def _copy(self, path: str, target: BinaryIO) -> None:
+        with self._open(path) as source:
+            shutil.copyfileobj(source, target, _COPIED)
+
     async def _ls(self, path: str, detail: bool = True, **_options: Any) -> list[Any]:
         """List the links of an HTML page that lead into its folder, or the file itself."""
         url = self._strip_protocol(path)
         entries = self.dircache.get(url) if self.use_listings_cache else None
         if entries is None:
-            found: httpconn.Metadata = await self._call("get_metadata", url)
-            links = await self._links(url, found.media_type)
+            links = await self._links(url)
             entries = [_entry(link) for link in links] if links else [await self._info(url)]
             self.dircache[url] = entries
         return entries if detail else sorted(each["name"] for each in entries)
 
-    async def _links(self, url: str, media_type: str | None) -> list[str]:
-        if media_type not in ("text/html", "application/xhtml+xml", None):
-            return []
+    async def _links(self, url: str) -> list[str]:
+        """Return the links of an HTML page that lead into its folder. Some folders need a slash at the end."""
         try:
+            found: httpconn.Metadata = await self._call("get_metadata", url)
+            if found.media_type not in ("text/html", "application/xhtml+xml", None):
+                return []
             page = Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
         except LimitExceeded:  # a large file without a media type
             return []
+        except FileNotFoundError:
+            if url.endswith("/") or "?" in url:
+                raise
+            return await self._links(url + "/")
         return page.within(url.partition("?")[0])
 
     async def _isdir(self, path: str) -> bool:
-        url = self._strip_protocol(path)
         try:
-            found: httpconn.Metadata = await self._call("get_metadata", url)
-            return bool(await self._links(url, found.media_type))
+            return bool(await self._links(self._strip_protocol(path)))
         except (HTTPConnError, FileNotFoundError):
             return False
 
     async def _isfile(self, path: str) -> bool:
         return await self._exists(path) and not await self._isdir(path)
 
-    async def _expand_path(self, path: Any, recursive: bool = False, **options: Any) -> list[str]:
-        """Return the URLs that a path means. A query is not a pattern."""
-        if options.get("maxdepth") is not None and options["maxdepth"] < 1:
-            raise ValueError("maxdepth must be at least 1")
-        paths = [path] if isinstance(path, str) else list(path)
-        patterns = [each for each in paths if recursive or _is_pattern(each)]
-        found = await super()._expand_path(patterns, recursive, **options) if patterns else []
-        return [*found, *(self._strip_protocol(each) for each in paths if each not in patterns)]
+    async def _expand_path(
+        self, path: Any, recursive: bool = False, maxdepth: int | None = None, **_options: Any
+    ) -> list[str]:
+        """Return the URLs that paths and patterns mean. A query is not a pattern."""
+        _require_depth(maxdepth)
+        paths = [path] if isinstance(path, str) else path
+        found: set[str] = set()
+        for each in self._strip_protocol(list(paths)):
+            urls = await self._glob(each, maxdepth=maxdepth) if is_pattern(each) else [each]
+            found.update(urls)
+            for url in urls if recursive else ():
+                found.update(await self._find(url, maxdepth=maxdepth, withdirs=True))
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return sorted(found)
 
-    async def _glob(self, path: str, **options: Any) -> Any:
-        if _is_pattern(path):
-            return await super()._glob(path, **options)
+    async def _glob(self, path: str, maxdepth: int | None = None, detail: bool = False, **_options: Any) -> Any:
+        """Return the URLs that match a pattern. Those of folders may end with a slash, which the pattern may omit."""
+        _require_depth(maxdepth)
         url = self._strip_protocol(path)
-        if not await self._exists(url):
-            return {} if options.get("detail") else []
-        return {url: await self._info(url)} if options.get("detail") else [url]
+        if not is_pattern(url):
+            found = {url: await self._info(url)} if await self._exists(url) else {}
+        else:
+            folder = folder_of(url)
+            depth = maxdepth if "**" in url else url.count("/", len(folder)) + 1
+            found = await self._find(folder, maxdepth=depth, withdirs=True, detail=True)
+            matches = re.compile(glob_translate(url)).match
+            found = {name: info for name, info in found.items() if matches(name) or matches(name.rstrip("/"))}
+        return found if detail else list(found)
 
     def ukey(self, path: str) -> str:
         """Return a string that identifies this version of the file."""
@@ -299,6 +308,10 @@ class HTTPConnFileSystem(AsyncFileSystem):
         if changed is None:
             raise NotImplementedError("The server does not send Last-Modified")
         return parsedate_to_datetime(changed)
+
+    def created(self, path: str) -> datetime:
+        """Raise NotImplementedError. HTTP has no time of creation."""
+        raise NotImplementedError("HTTP has no time of creation. modified() returns the time of the last change")
 
     def _open(
         self,
@@ -320,34 +333,25 @@ class HTTPConnFileSystem(AsyncFileSystem):
             try:
                 opened = self._connection.open(url, extra_headers=self._headers, **options)
             except RangesRefused:
-                response = self._connection.get_response(url, stream=True, extra_headers=self._headers)
-                return cast(BinaryIO, io.BufferedReader(StreamedFile(response.raise_for_status())))
+                return cast(BinaryIO, StreamedFile(self._connection, url, self._headers))
         if cache_type is None:
             return cast(BinaryIO, opened)
         caching = {"block_size": options["block_size"], "cache_type": cache_type, "cache_options": cache_options}
-        return cast(BinaryIO, _CachedFile(opened, self, url, **caching))
+        return cast(BinaryIO, CachedFile(opened, self, url, **caching))
 
-    async def open_async(self, path: str, mode: str = "rb", **_options: Any) -> httpconn.AsyncRemoteFile:
+    async def open_async(
+        self, path: str, mode: str = "rb", **_options: Any
+    ) -> httpconn.AsyncRemoteFile | AsyncStreamedFile:
         """Open a file in asyncio. See :meth:`httpconn.HTTPConnection.async_open`."""
         _require_reading(mode)
+        url = self._strip_protocol(path)
         options: dict[str, Any] = {"block_size": self._block_size, "connections": self._connections}
         with _missing_files():
-            return await self._connection.async_open(self._strip_protocol(path), extra_headers=self._headers, **options)
-
-
-class _CachedFile(AbstractBufferedFile):
-    """A file with a cache of fsspec."""
-
-    def __init__(self, remote: httpconn.RemoteFile, fs: HTTPConnFileSystem, path: str, **options: Any) -> None:
-        self._remote = remote
-        super().__init__(fs, path, mode="rb", size=remote.size, **options)
-
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        return self._remote.read_ranges([(start, end)])[0]
-
-    def close(self) -> None:
-        super().close()
-        self._remote.close()
+            try:
+                return await self._connection.async_open(url, extra_headers=self._headers, **options)
+            except RangesRefused:
+                response = await self._connection.get_async_response(url, stream=True, extra_headers=self._headers)
+                return AsyncStreamedFile(response.raise_for_status())
 
 
 def _entry(link: str) -> dict[str, Any]:
@@ -367,13 +371,14 @@ def _each(given: Any, paths: list[str]) -> list[int | None]:
     return [None if number is None else operator.index(number) for number in numbers]
 
 
-def _is_pattern(path: str) -> bool:
-    return not {"*", "["}.isdisjoint(str(path).partition("?")[0])
-
-
 def _require_reading(mode: str) -> None:
     if mode != "rb":
         raise InvalidRequest(f"A remote file is read-only and does not support the mode {mode!r}")
+
+
+def _require_depth(maxdepth: int | None) -> None:
+    if maxdepth is not None and maxdepth < 1:
+        raise ValueError("maxdepth must be at least 1")
 
 
 @contextmanager

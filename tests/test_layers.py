@@ -55,7 +55,7 @@ RULES: dict[str, Rule] = {
         "it puts the methods and the options together",
     ),
     "filesystem": Rule(
-        "api.opening api.streamedfile core.links errors",
+        "api.opening api.streamedfile core.links errors fsspecbase",
         NO_IO - {"asyncio"},
         "it is built on the public interface, and fsspec runs on asyncio",
     ),
@@ -65,6 +65,7 @@ RULES: dict[str, Rule] = {
         WORLD - {"time", "threading"},
         "it is built on the public interface",
     ),
+    "fsspecbase": Rule("api.remotefile", NO_IO, "it adapts the classes of fsspec"),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),

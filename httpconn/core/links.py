@@ -1,7 +1,22 @@
-"""The links of an HTML page that lists a folder."""
+"""The links of an HTML page that lists a folder, and patterns of URLs."""
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
+
+# The host may be an IPv6 address in brackets. "?" begins the query and is not a wildcard.
+_PATTERN = re.compile(r"(?P<origin>[^/?]*//[^/?]*)(?P<folder>(?:/[^*[?/]*)*)/[^?]*[*[][^?]*", re.DOTALL)
+
+
+def is_pattern(url: str) -> bool:
+    """Return whether the path of a URL has wildcards. A query is not a pattern."""
+    return _PATTERN.fullmatch(url.partition("?")[0]) is not None
+
+
+def folder_of(pattern: str) -> str:
+    """Return the URL of the folder above the first wildcard, with the slash at its end."""
+    match = _PATTERN.fullmatch(pattern.partition("?")[0])
+    return "" if match is None else f"{match['origin']}{match['folder']}/"
 
 
 class Links(HTMLParser):
