@@ -195,6 +195,18 @@ def integrations(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-n", "2", *checks, *session.posargs)
 
 
+@nox.session
+def fsspec(session: nox.Session) -> None:
+    """fsspec's own tests, and the libraries that open files with fsspec; arguments go to pytest."""
+    install(session, "test", "readers")
+    checks = ["-n", "2", "tests/integrations/check_readers.py"]
+    session.run("python", "-m", "pytest", *checks, *session.posargs)
+    folder = session.create_tmp()
+    # The newest source distribution that contains the tests.
+    session.run("python", "-m", "pip", "download", "--dest", folder, "--no-deps", "--no-binary", "fsspec", "fsspec==2024.5.0")
+    session.run("python", "-m", "tests.integrations.fsspec_tests", folder, *session.posargs)
+
+
 @nox.session(python="3.11")
 def vllm(session: nox.Session) -> None:
     """vLLM's own tests over the adapter of the documentation. Installs torch and 5 GB of other packages."""

@@ -287,10 +287,12 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
             found = {url: await self._info(url)} if await self._exists(url) else {}
         else:
             folder = folder_of(url)
-            depth = maxdepth if "**" in url else url.count("/", len(folder)) + 1
-            found = await self._find(folder, maxdepth=depth, withdirs=True, detail=True)
+            depth = maxdepth if "**" in url else url.rstrip("/").count("/", len(folder)) + 1
+            walked = [each async for each in self._walk(folder, depth, detail=True)]
+            entries = [entry for _, *inside in walked for each in inside for entry in each.values()]
+            names = {each["name"]: each for each in ([_entry(folder), *entries] if entries else [])}
             matches = re.compile(glob_translate(url)).match
-            found = {name: info for name, info in found.items() if matches(name) or matches(name.rstrip("/"))}
+            found = {name: names[name] for name in sorted(names) if matches(name) or matches(name.rstrip("/"))}
         return found if detail else list(found)
 
     def ukey(self, path: str) -> str:
@@ -333,6 +335,8 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
             try:
                 opened = self._connection.open(url, extra_headers=self._headers, **options)
             except RangesRefused:
+                if cache_type is not None:
+                    raise
                 return cast(BinaryIO, StreamedFile(self._connection, url, self._headers))
         if cache_type is None:
             return cast(BinaryIO, opened)

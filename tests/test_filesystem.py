@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import io
+import pickle
 import random
 import tomllib
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from httpconn.filesystem import HTTPConnFileSystem
 from httpconn.testing import Close, response
 from tests.servers.files import Served
 
+MIB = 1024 * 1024
 LINES = b"fruit,price\napple,1.2\npear,2.5\n"
 
 
@@ -149,34 +153,118 @@ def test_options(scripted, connection):
         HTTPConnFileSystem(unknown=1)
 
 
-def test_servers_without_ranges_and_length(scripted, connection):
-    content = random.Random(4).randbytes(9 * 1024 * 1024)
-    for served in (
-        Served(content, ranges=False),
-        lambda request: [response(framing="close", body=content), Close()],
-    ):
-        server = scripted(served)
-        files = HTTPConnFileSystem(connection=connection)
-        with files.open(server.url) as file:
-            assert (file.read(10), file.read()) == (content[:10], content[10:])
-            assert not file.seekable()
-        assert files.cat_file(server.url, 10, 20) == content[10:20]
+@pytest.mark.parametrize("size", [None, 9 * MIB])
+def test_a_large_file_without_ranges(scripted, connection, size):
+    content = random.Random(4).randbytes(9 * MIB)
+    cut_off = lambda request: [response(framing="close", body=content), Close()]  # noqa: E731
+    server = scripted(Served(content, ranges=False) if size else cut_off)
+    files = HTTPConnFileSystem(connection=connection)
+    with files.open(server.url) as file:
+        assert (file.read(10), file.tell(), file.size, file.seekable()) == (content[:10], 10, size, False)
+        assert (file.seek(5 * MIB), file.read(10)) == (5 * MIB, content[5 * MIB :][:10])
+        with pytest.raises(io.UnsupportedOperation):
+            file.seek(0)
+        with pickle.loads(pickle.dumps(file)) as copy:
+            assert (copy.tell(), copy.read()) == (5 * MIB + 10, content[5 * MIB + 10 :])
+        copy._request[0].close()
+        assert file.read() == content[5 * MIB + 10 :]
+    assert files.cat_file(server.url, 10, 20) == content[10:20]
+    with pytest.raises(httpconn.RangesRefused):
+        files.open(server.url, cache_type="none")
+    target = io.BytesIO()
+    files.get_file(server.url, target)
+    assert target.getvalue() == content
 
 
-def test_a_listing(scripted, connection):
-    page = b'<a href="/d/a.txt">a</a> <a href="b.txt#x">b</a><a href="sub/">s</a><a href="?C=N">n</a><a href="/">up</a>'
-    html = {"Content-Type": "text/html"}
-    folder, sub = Served(page, headers=html, ranges=False), Served(b'<a href="c.txt">c</a>', headers=html)
-    pages = {"/d": folder, "/d/": folder, "/d/sub/": sub, "/d/sub": response(302, {"Location": "/d/sub/"})}
-    server = scripted({**pages, "/d/a.txt": Served(LINES), "/d/b.txt": Served(b"b"), "/d/sub/c.txt": Served(b"c")})
-    files, url = HTTPConnFileSystem(connection=connection), server.url_for("/d")
+def test_a_pickled_file_without_ranges_has_one_version(scripted, connection):
+    server = scripted(Served(bytes(9 * MIB), etag='"v1"', ranges=False))
+    with HTTPConnFileSystem(connection=connection).open(server.url) as file:
+        rebuild, arguments = file.__reduce__()  # pickle.loads would leave its connection open
+    server._handler.etag = '"v2"'
+    with pytest.raises(httpconn.FileChanged):
+        rebuild(*arguments)
+
+
+def listing(*links):
+    return Served("".join(f'<a href="{link}">x</a>' for link in links).encode(), headers={"Content-Type": "text/html"})
+
+
+@pytest.fixture
+def folder(scripted):
+    """The URL of a folder, which is also served with a slash at its end, and has a folder without one."""
+    page = listing("/d/a.txt", "b.txt#x", "sub/", "?C=N", "/")
+    files = {"/d/a.txt": Served(LINES), "/d/b.txt": Served(b"b"), "/d/sub/c.txt": Served(b"c")}
+    return scripted({"/d": page, "/d/": page, "/d/sub/": listing("c.txt"), **files}).url_for("/d")
+
+
+def test_a_listing(folder, connection):
+    files, url = HTTPConnFileSystem(connection=connection), folder
     assert files.ls(url, detail=False) == [f"{url}/a.txt", f"{url}/b.txt", f"{url}/sub/"]
-    assert files.glob(f"{url}/*.txt") == [f"{url}/a.txt", f"{url}/b.txt"]
     assert files.find(url) == [f"{url}/a.txt", f"{url}/b.txt", f"{url}/sub/c.txt"]
-    assert next(files.walk(url)) == (url, ["sub"], ["a.txt", "b.txt"])
+    assert list(files.walk(url)) == [(url, ["sub"], ["a.txt", "b.txt"]), (f"{url}/sub", [], ["c.txt"])]
     assert (files.isdir(url), files.isdir(f"{url}/a.txt"), files.isfile(f"{url}/a.txt")) == (True, False, True)
     with pytest.raises(FileNotFoundError):
-        files.ls(server.url_for("/missing"))
+        files.ls(f"{url}/missing")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*", ["a.txt", "b.txt", "sub/"]),
+        ("*/", ["sub/"]),
+        ("[a]*", ["a.txt"]),
+        ("*/*", ["sub/c.txt"]),
+        ("**", ["", "a.txt", "b.txt", "sub/", "sub/c.txt"]),
+        ("**/*.txt", ["a.txt", "b.txt", "sub/c.txt"]),
+        ("missing/*", []),
+        ("missing", []),
+    ],
+)
+def test_patterns(folder, connection, pattern, found):
+    files = HTTPConnFileSystem(connection=connection)
+    assert files.glob(f"{folder}/{pattern}") == [f"{folder}/{name}" for name in found]
+    assert sorted(files.glob(f"{folder}/{pattern}", detail=True)) == [f"{folder}/{name}" for name in found]
+
+
+def test_a_folder_is_downloaded(folder, connection, tmp_path):
+    files = HTTPConnFileSystem(connection=connection)
+    files.get(folder, str(tmp_path / "all"), recursive=True)
+    assert (tmp_path / "all/sub/c.txt").read_bytes() == b"c"
+    assert (tmp_path / "all/a.txt").read_bytes() == LINES
+    files.get(f"{folder}/*.txt", str(tmp_path))
+    assert (tmp_path / "b.txt").read_bytes() == b"b"
+    assert files.cat(f"{folder}/*.txt") == {f"{folder}/a.txt": LINES, f"{folder}/b.txt": b"b"}
+
+
+def test_brackets_of_a_host_are_no_pattern(connection):
+    assert HTTPConnFileSystem(connection=connection).expand_path("http://[::1]/f") == ["http://[::1]/f"]
+
+
+def test_listings_are_shared(folder, monkeypatch, connection):
+    monkeypatch.setattr(httpconn, "global_http_connection", connection)
+    files = fsspec.filesystem("httpconn", use_listings_cache=True)
+    assert len(files.ls(folder)) == 3
+    assert fsspec.filesystem("httpconn", use_listings_cache=True) is files
+    assert list(files.dircache) == [folder]
+    assert fsspec.filesystem("httpconn") is not files
+    HTTPConnFileSystem.clear_instance_cache()
+
+
+def test_a_filesystem_does_not_outlive_its_connection(connection):
+    files = weakref.ref(fsspec.filesystem("httpconn", connection=connection))
+    gc.collect()
+    assert files() is None
+
+
+@pytest.mark.parametrize("wrapper", ["simplecache", "filecache"])
+def test_a_cache_of_files(scripted, connection, tmp_path, wrapper):
+    server = scripted(Served(LINES))
+    url = f"{wrapper}::" + server.url_for("/f?sig=*").replace("http://", "httpconn://")
+    options = {"httpconn": {"connection": connection}, wrapper: {"cache_storage": str(tmp_path)}}
+    for _ in range(2):
+        with fsspec.open(url, **options) as file:
+            assert file.read() == LINES
+    assert [request.method for request in server.requests].count("GET") == 1
 
 
 # fsspec leaves the file of its cache open.
@@ -198,8 +286,9 @@ def test_the_time_of_a_change(scripted, connection):
     files = HTTPConnFileSystem(connection=connection)
     server = scripted({"/a": Served(LINES, modified="Mon, 05 Jan 2026 00:00:00 GMT"), "/b": Served(LINES)})
     assert files.modified(server.url_for("/a")) == datetime(2026, 1, 5, tzinfo=UTC)
-    with pytest.raises(NotImplementedError):
-        files.modified(server.url_for("/b"))
+    for unknown in (files.modified, files.created):
+        with pytest.raises(NotImplementedError):
+            unknown(server.url_for("/b"))
 
 
 def test_protocols_without_a_plus(scripted, connection):
@@ -210,7 +299,7 @@ def test_protocols_without_a_plus(scripted, connection):
 
 
 def test_it_is_asynchronous(scripted, tmp_path):
-    server = scripted({"/f": Served(LINES)})
+    server = scripted({"/f": Served(LINES), "/large": Served(bytes(9 * MIB), ranges=False)})
     url = server.url_for("/f")
 
     async def main():
@@ -222,6 +311,11 @@ def test_it_is_asynchronous(scripted, tmp_path):
             await files._get_file(url, tmp_path / "file")
             async with await files.open_async(url) as file:
                 assert await file.read(5) == LINES[:5]
+            async with await files.open_async(server.url_for("/large")) as file:
+                assert (file.size, await file.read(5), len(await file.read())) == (9 * MIB, bytes(5), 9 * MIB - 5)
+            target = io.BytesIO()
+            await files._get_file(url, target)
+            assert target.getvalue() == LINES
             with pytest.raises(FileNotFoundError):
                 await files._cat_file(server.url_for("/missing"))
 

@@ -25,7 +25,7 @@ NOT_APPLICABLE = {
     "test_random_access[headers0]": RIGHT_BYTES,
     "test_no_range_support": RIGHT_BYTES,
     "test_policy_arg": "The option size_policy selects between HEAD and GET. httpconn tries both.",
-    "test_encoded": "The option encoded is not needed: httpconn keeps the encoding of a URL and encodes other characters.",
+    "test_encoded": "It sets an option of fsspec's filesystem. httpconn encodes only what is not encoded.",
 }
 
 
