@@ -199,11 +199,13 @@ def integrations(session: nox.Session) -> None:
 def fsspec(session: nox.Session) -> None:
     """fsspec's own tests, and the libraries that open files with fsspec; arguments go to pytest."""
     install(session, "test", "readers")
-    checks = ["-n", "2", "tests/integrations/check_readers.py"]
-    session.run("python", "-m", "pytest", *checks, *session.posargs)
+    # Some of the libraries warn of their own future.
+    session.run("python", "-m", "pytest", "-W", "default", "tests/integrations/check_readers.py", *session.posargs)
     folder = session.create_tmp()
     # The newest source distribution that contains the tests.
-    session.run("python", "-m", "pip", "download", "--dest", folder, "--no-deps", "--no-binary", "fsspec", "fsspec==2024.5.0")
+    session.run(
+        "python", "-m", "pip", "download", "--dest", folder, "--no-deps", "--no-binary", "fsspec", "fsspec==2024.5.0"
+    )
     session.run("python", "-m", "tests.integrations.fsspec_tests", folder, *session.posargs)
 
 

@@ -12,8 +12,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
 from fsspec.utils import glob_translate
@@ -22,8 +21,9 @@ import httpconn
 
 from .api.opening import BLOCK_SIZE, CONNECTIONS
 from .api.streamedfile import AsyncStreamedFile, StreamedFile
+from .core.dates import timestamp
 from .core.links import Links, folder_of, is_pattern
-from .errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused, StatusError
+from .errors import HTTPConnError, InvalidRequest, InvalidURL, LimitExceeded, RangesRefused, StatusError
 from .fsspecbase import AsyncFileSystem, CachedFile, Shared
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
@@ -301,15 +301,12 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
         return str((info["name"], info["size"], info["ETag"], info["Last-Modified"]))
 
     def modified(self, path: str) -> datetime:
-        """Return the time of the last change.
+        """Return the time of the last change, or the current time if the server does not send it.
 
-        Raises:
-            NotImplementedError: the server does not send it.
+        Callers such as duckdb compare the time with that of cached bytes, and then read the file again.
         """
-        changed = cast(Any, self).info(path)["Last-Modified"]
-        if changed is None:
-            raise NotImplementedError("The server does not send Last-Modified")
-        return parsedate_to_datetime(changed)
+        changed = timestamp(cast(Any, self).info(path)["Last-Modified"])
+        return datetime.now(UTC) if changed is None else datetime.fromtimestamp(changed, UTC)
 
     def created(self, path: str) -> datetime:
         """Raise NotImplementedError. HTTP has no time of creation."""
@@ -387,9 +384,11 @@ def _require_depth(maxdepth: int | None) -> None:
 
 @contextmanager
 def _missing_files() -> Iterator[None]:
+    """Raise FileNotFoundError for a missing file, and for a path that is no URL, as libraries try other paths."""
     try:
         yield
-    except StatusError as error:
-        if error.status_code in _MISSING:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), error.url) from error
-        raise
+    except (StatusError, InvalidURL) as error:
+        if isinstance(error, StatusError) and error.status_code not in _MISSING:
+            raise
+        reason = str(error) if isinstance(error, InvalidURL) else os.strerror(errno.ENOENT)
+        raise FileNotFoundError(errno.ENOENT, reason, error.url) from error

@@ -55,7 +55,7 @@ RULES: dict[str, Rule] = {
         "it puts the methods and the options together",
     ),
     "filesystem": Rule(
-        "api.opening api.streamedfile core.links errors fsspecbase",
+        "api.opening api.streamedfile core.dates core.links errors fsspecbase",
         NO_IO - {"asyncio"},
         "it is built on the public interface, and fsspec runs on asyncio",
     ),
