@@ -384,7 +384,7 @@ def _require_depth(maxdepth: int | None) -> None:
 
 @contextmanager
 def _missing_files() -> Iterator[None]:
-    """Raise FileNotFoundError for a missing file, and for a path that is no URL, as libraries try other paths."""
+    """Raise FileNotFoundError for a missing file, and for a path that is not a URL. Some libraries try such paths."""
     try:
         yield
     except (StatusError, InvalidURL) as error:

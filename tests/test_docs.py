@@ -166,6 +166,7 @@ def hosts(
             "http://127.0.0.1:8000": first.url,
             "https://example.com": plain.url,
             '"example.com": httpconn.HostOptions': '"127.0.0.1": httpconn.HostOptions',
+            "httpconns://example.com": plain.url.replace("http://", "httpconn://"),
             "https://internal.example.com": internal.url,
             "http://proxy.example.com:3128": proxy_server.url,
             "proxy.example.com:8080": guarded_proxy_server.bare_url.removeprefix("http://"),

@@ -25,7 +25,7 @@ NOT_APPLICABLE = {
     "test_random_access[headers0]": RIGHT_BYTES,
     "test_no_range_support": RIGHT_BYTES,
     "test_policy_arg": "The option size_policy selects between HEAD and GET. httpconn tries both.",
-    "test_encoded": "It sets an option of fsspec's filesystem. httpconn encodes only what is not encoded.",
+    "test_encoded": "It sets an option of fsspec's filesystem. httpconn encodes a URL where needed.",
 }
 
 
@@ -37,7 +37,7 @@ def main(folder: Path, *args: str) -> int:
     tests = folder / "test_http.py"
     tests.write_bytes((source / TESTS).read_bytes())
     path = os.pathsep.join(map(str, (Path(__file__).with_name("fsspec_http"), ROOT)))
-    environment = {"PYTHONPATH": path, "FSSPEC_SOURCE": str(source / "fsspec")}
+    environment = {"PYTHONPATH": path, "TESTED_SOURCE": str(source / "fsspec")}
     skipped = [f"--deselect=test_http.py::{name}" for name in NOT_APPLICABLE]
     own = ["--rootdir", str(folder), "-p", "no:cacheprovider", "--timeout", "60", "-W", "default"]
     command = [sys.executable, "-m", "pytest", *own, tests.name, *skipped, *args]

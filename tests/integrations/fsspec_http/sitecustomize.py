@@ -1,6 +1,6 @@
 """Maps the protocols http and https of fsspec to httpconn, in each process that fsspec's own tests start.
 
-The environment variable ``FSSPEC_SOURCE`` names the folder ``fsspec`` of a source distribution with tests.
+The environment variable ``TESTED_SOURCE`` names the folder ``fsspec`` of a source distribution with tests.
 """
 
 import os
@@ -30,4 +30,4 @@ class MappedFileSystem(HTTPConnFileSystem):
 
 for protocol in MappedFileSystem.protocol:
     fsspec.register_implementation(protocol, MappedFileSystem, clobber=True)
-fsspec.__path__.append(os.environ["FSSPEC_SOURCE"])
+fsspec.__path__.append(os.environ["TESTED_SOURCE"])
