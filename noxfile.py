@@ -199,6 +199,7 @@ def integrations(session: nox.Session) -> None:
 def fsspec(session: nox.Session) -> None:
     """fsspec's own tests, and the libraries that open files with fsspec; arguments go to pytest."""
     install(session, "test", "readers")
+    session.install("pytest-asyncio")
     # Some of the libraries warn of their own future.
     session.run("python", "-m", "pytest", "-W", "default", "tests/integrations/check_readers.py", *session.posargs)
     folder = session.create_tmp()

@@ -39,7 +39,7 @@ def main(folder: Path, *args: str) -> int:
     path = os.pathsep.join(map(str, (Path(__file__).with_name("fsspec_http"), ROOT)))
     environment = {"PYTHONPATH": path, "TESTED_SOURCE": str(source / "fsspec")}
     skipped = [f"--deselect=test_http.py::{name}" for name in NOT_APPLICABLE]
-    own = ["--rootdir", str(folder), "-p", "no:cacheprovider", "--timeout", "60", "-W", "default"]
+    own = ["-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider", "--timeout", "60", "-W", "default"]
     command = [sys.executable, "-m", "pytest", *own, tests.name, *skipped, *args]
     return subprocess.run(command, cwd=folder, env=os.environ | environment, check=False).returncode
 
