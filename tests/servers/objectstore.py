@@ -20,6 +20,8 @@ BUCKET = "models"
 EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"""
 
+BUSY = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -28,11 +30,13 @@ class ObjectStore:
 
     Attributes:
         ahead: by how much the clock of the store is ahead of that of the signer.
+        failing: number of next requests that write and get the status 503.
     """
 
     def __init__(self, network: Forwarder) -> None:
         self.network = network
         self.ahead = timedelta()
+        self.failing = 0
         self._client = boto3.client(
             "s3",
             endpoint_url=f"http://{HOST}:{network.port}",
@@ -53,6 +57,18 @@ class ObjectStore:
 
     def close(self) -> None:
         self._client.close()
+
+    def failing_on_request(self, application: WSGI) -> WSGI:
+        """The application, which is busy while ``failing`` is not 0."""
+
+        def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            if self.failing and environ["REQUEST_METHOD"] in ("PUT", "POST"):
+                self.failing -= 1
+                start_response("503 Slow Down", [("Content-Type", "application/xml")])
+                return [BUSY]
+            return application(environ, start_response)
+
+        return checked
 
     def refusing_expired(self, application: WSGI) -> WSGI:
         """The application behind S3's check of X-Amz-Date and X-Amz-Expires."""
@@ -83,7 +99,7 @@ def serve_s3() -> Iterator[ObjectStore]:
     server = make_server(HOST, 0, lambda *request: application(*request), threaded=True, request_handler=_Quiet)
     with forwarding(server.server_port) as network:
         store = ObjectStore(network)
-        application = store.refusing_expired(DomainDispatcherApplication(create_backend_app))
+        application = store.failing_on_request(store.refusing_expired(DomainDispatcherApplication(create_backend_app)))
         Thread(target=server.serve_forever, args=(0.01,), name="moto", daemon=True).start()
         yield store
         store.close()
