@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     help="Number of processes, which divide the hosts.",
 )
 @options.concurrency(64, "Number of simultaneous requests of each process.")
-@click.option("--accept-type", "accept", multiple=True, type=options.media_type, help="Media type, such as image/*.")
+@click.option("--expect-type", "accept", multiple=True, type=options.media_type, help="Media type, such as image/*.")
 @click.option("--store-header", "stored", metavar="NAME", multiple=True, help="Header field of responses to store.")
 @click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Size limit of all bodies, such as 500G.")
 @click.option("--contact", metavar="ADDRESS", help="Address of the operator for the User-Agent.")

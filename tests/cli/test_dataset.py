@@ -1,0 +1,30 @@
+"""``httpconn dataset``."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.test_cli import run
+from tests.servers.scripted import response
+
+
+def test_a_table_becomes_a_data_set(scripted, tmp_path):
+    server = scripted({"/1": response(headers={"ETag": '"1"'}, body=b"one")})
+    (tmp_path / "urls.csv").write_text(f"link,text\n{server.url_for('/1')},a\n{server.url_for('/2')},b\n")
+    command = ["dataset", "urls.csv", "sink", "--url-column", "link", "--column", "text", "--retries", "0"]
+    denied = run(*command, cwd=tmp_path)
+    assert denied.stdout == b"complete: 2 rows in 1 shards, 0 with a body (0 bytes)\n           2  AccessDenied\n"
+    again = run(*command, "--access", "anywhere", "--retry", "AccessDenied", "--json", cwd=tmp_path)
+    summary = {"complete": True, "shards": 1, "rows": 2, "succeeded": 1, "bytes": 3, "errors": {"404": 1}}
+    assert json.loads(again.stdout) == summary
+    assert json.loads(run("dataset", "urls.csv", "sink", "--status", "--json", cwd=tmp_path).stdout) == summary
+
+
+def test_errors_are_one_line(tmp_path):
+    done = run("dataset", "urls.csv", "sink", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, b"httpconn: The source urls.csv does not exist\n")
+    done = run("dataset", "urls.csv", "sink", "--status", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, b"httpconn: sink holds no job\n")
+    done = run("dataset", "urls.csv", "sink", "-H", "A: b", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"all hosts would get" in done.stderr
