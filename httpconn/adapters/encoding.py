@@ -3,6 +3,7 @@
 import inspect
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -10,7 +11,7 @@ import httpx
 from ..core.headers import Fields
 from ..core.requestbuilder import RequestSpec
 from ..errors import InvalidRequest
-from ..runtime.uploads import PART, BytesParts, FileParts, Observer, Upload
+from ..runtime.uploads import PART, BytesParts, FileParts, Observer, Upload, checked_part
 
 Content = str | bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes]
 """Bytes, text, an open file, or an iterable of bytes."""
@@ -56,7 +57,7 @@ def with_body(
     given.check(method)
     content = given.content
     if isinstance(content, (bytearray, memoryview)):
-        given = given._replace(content=bytes(content))
+        given = given._replace(content=bytes(checked_part(content)))
     elif content is not None and not isinstance(content, (str, bytes)):
         upload = _upload(content, in_loop=in_loop)
         upload.observer = observer
@@ -159,9 +160,15 @@ def _extent(file: Any) -> tuple[int, int] | None:
             return None
         start, end = file.tell(), file.seek(0, io.SEEK_END)
         file.seek(start)
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, TypeError, ValueError):
         return None
     return start, end
+
+
+def _require_one_line(media_type: object = None, fields: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Check that neither the media type nor a header field of a file begins another line."""
+    if not {"\r", "\n", "\0"}.isdisjoint("".join(map(str, (media_type, *fields, *fields.values())))):
+        raise InvalidRequest("files=: the media type or a header field of a file contains a line break or a null byte")
 
 
 class _Pipe:
@@ -185,6 +192,9 @@ def _checked_files(files: Files) -> tuple[list[tuple[str, Any]], bool]:
                     can_replay, parts[1] = False, _Pipe(parts[1])
             elif not isinstance(parts[1], (str, bytes)):
                 raise InvalidRequest(f"files= takes files, bytes and text, not {type(parts[1]).__name__}")
+            if len(parts) > 3:
+                parts[3] = dict(parts[3])  # httpx changes it
+            _require_one_line(*parts[2:4])
             checked.append((name, tuple(parts) if isinstance(value, tuple) else parts[1]))
     except (TypeError, ValueError, IndexError) as error:
         if isinstance(error, InvalidRequest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Any, Protocol
@@ -30,16 +31,26 @@ class Observer(Protocol):
 
 
 class FileParts:
-    """The content of a file from its present position on. It can be read several times."""
+    """The content of a file from its present position on. It can be read several times.
+
+    The worker thread of an attempt that timed out may still read while the next attempt does.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._start = file.tell()
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(self._start)
-        while part := self._file.read(PART):
+        position = self._start
+        while part := self._read(position):
             yield part
+            position += len(part)
+
+    def _read(self, position: int) -> bytes:
+        with self._lock:
+            self._file.seek(position)
+            return self._file.read(PART)
 
 
 class BytesParts:
@@ -102,10 +113,17 @@ class Upload:
 
 
 def checked_part(part: object) -> bytes | memoryview:
-    """Return a part of a body as immutable bytes, or as a view."""
+    """Return a part of a body as immutable bytes, or as a view whose length is its number of bytes."""
     if not isinstance(part, (bytes, bytearray, memoryview)):
         raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
-    return bytes(part) if isinstance(part, bytearray) else part
+    if isinstance(part, bytes):
+        return part
+    try:
+        if isinstance(part, memoryview) and part.itemsize == part.ndim == 1 and part.contiguous:
+            return part
+        return bytes(part)
+    except ValueError as error:
+        raise MalformedRequest(f"A part of the body of the request cannot be read: {error}") from error
 
 
 class Sending:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from array import array
 
 import anyio
 import hyperframe.frame as frames
@@ -11,6 +12,7 @@ import pytest
 
 import httpconn
 from httpconn import RetryPolicy, Timeouts
+from httpconn.runtime.uploads import FileParts
 from tests.api.uploads import LARGE, OneShot, endless, then_echo
 from tests.http.frames import STATUS, literal, respond_on, responding_http2_peer
 from tests.network.test_proxies import socks_proxy
@@ -166,6 +168,28 @@ class TestChangingBodies:
     def test_a_part_that_is_not_bytes(self, face, connect, scripted, part):
         with pytest.raises(httpconn.MalformedRequest, match="must consist of bytes"):
             face.request(connect(), "PUT", scripted(response()).url, content=[b"x", part])
+
+    @pytest.mark.parametrize("view", [memoryview(array("I", [1, 2])), memoryview(b"a-b-c-")[::2]])
+    def test_a_part_is_as_long_as_its_bytes(self, face, connect, application, view):
+        for content in (view, [view, b"end"]):
+            received = face.request(connect(), "PUT", f"{application}/echo", content=content).content
+            assert received == bytes(view) + (b"" if content is view else b"end")
+
+    def test_a_released_view(self, face, connect, scripted):
+        view = memoryview(b"x")
+        view.release()
+        for content in (view, [view]):
+            with pytest.raises(httpconn.MalformedRequest, match="released"):
+                face.request(connect(), "PUT", scripted(response()).url, content=content)
+
+    def test_the_next_attempt_reads_a_file_while_the_last_one_still_does(self):
+        parts = FileParts(io.BytesIO(LARGE))
+        late = iter(parts)
+        begun = [next(late)]
+        attempt = iter(parts)
+        read = [next(attempt)]
+        begun.append(next(late))
+        assert b"".join([*read, *attempt]) == b"".join([*begun, *late]) == LARGE
 
 
 class TestProxies:
