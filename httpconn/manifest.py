@@ -6,12 +6,12 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, overload
 
 from .core import manifests
 from .core.items import Item
 from .core.manifests import Line, Source
+from .core.paths import checked_path
 from .core.urls import URL
 from .errors import InvalidRequest, StorageError
 
@@ -36,6 +36,8 @@ class Manifest(Sequence[Item]):
     """
 
     def __init__(self, items: Iterable[Item], *, name: str = "manifest") -> None:
+        if not isinstance(items, Iterable) or not isinstance(name, str):
+            raise InvalidRequest("A manifest consists of Item objects, and its name is a str")
         self._set(map(_line_of, enumerate(items, 1)), None, Source(name, "item"))
 
     def _set(self, lines: Iterable[Line], base_url: URL | None, source: Source) -> None:
@@ -61,7 +63,7 @@ class Manifest(Sequence[Item]):
             StorageError: the file cannot be read.
         """
         try:
-            with Path(path).open("rb") as file:
+            with checked_path(path, "a manifest").open("rb") as file:
                 return cls._parse(file, base_url, os.fspath(path))
         except OSError as error:
             raise StorageError(f"Cannot read the manifest {path}: {error.strerror}", errno=error.errno) from error
@@ -80,6 +82,8 @@ class Manifest(Sequence[Item]):
             InvalidRequest: the content is not valid. The message names the line.
         """
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+        if not isinstance(data, bytes) or not isinstance(name, str):
+            raise InvalidRequest("A manifest consists of bytes or text, and its name is a str")
         return cls._parse(io.BytesIO(data), base_url, name)
 
     @classmethod
@@ -105,11 +109,12 @@ class Manifest(Sequence[Item]):
             InvalidRequest: a file has no digest, which a checksum list needs.
             StorageError: the file cannot be written.
         """
-        as_json = os.fspath(path).endswith(".jsonl")
+        file = checked_path(path, "a manifest")
+        as_json = file.name.endswith(".jsonl")
         lines = manifests.dump_json(self) if as_json else manifests.dump_sums(self, self._source)
         text = "".join(lines)
         try:
-            Path(path).write_text(text, "utf-8", newline="\n")
+            file.write_text(text, "utf-8", newline="\n")
         except OSError as error:
             raise StorageError(f"Cannot write the manifest {path}: {error.strerror}", errno=error.errno) from error
 

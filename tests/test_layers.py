@@ -75,7 +75,9 @@ RULES: dict[str, Rule] = {
         WORLD,
         "flows reach the world by a port",
     ),
-    "disk": Rule("disk core.caching core.locks errors runtime.forking", IN_THREADS | {"httpx"}, "files know no HTTP"),
+    "disk": Rule(
+        "disk core.caching core.locks core.paths errors runtime.forking", IN_THREADS | {"httpx"}, "files know no HTTP"
+    ),
     "runtime": Rule("runtime core errors options", {"trio", "httpx"}, "anyio stands for trio; waiting knows no HTTP"),
     "network": Rule(
         "network runtime access core errors options", {"trio"}, "addresses, sockets and TLS know no requests' exchange"

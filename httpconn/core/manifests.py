@@ -176,7 +176,9 @@ def _index(text: str, source: Source) -> Iterator[Line]:
         source.fail(1, "needs a weight_map from names to files")
     position, number = 0, 1
     for name in dict.fromkeys(files.values()):
-        found = max(text.find(json.dumps(name), position), position)
+        found = text.find(json.dumps(name), position)
+        if found < 0:  # it is written in another way: stop counting, because each search would read the rest
+            found = position = len(text)
         number += text.count("\n", position, found)
         position = found
         yield Line(number, name)
@@ -239,7 +241,10 @@ class _Base:
         return f"{self._folder}{quote(path)}{self._query}"
 
     def join(self, url: str) -> str:
-        return urljoin(self._folder, url)
+        try:
+            return urljoin(self._folder, url)
+        except ValueError:
+            return url  # the check of the URL fails
 
 
 class Names:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import InvalidRequest, StorageError
+from ..core.paths import checked_path
+from ..errors import StorageError
 from . import system
 from .abandoned import read_blocks
 from .content import Content
@@ -65,19 +66,6 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
     with TranslatedErrors(folder):
         _require_folder(os.fspath(folder))
     return folder
-
-
-def checked_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path of the caller as a ``Path``, or raise InvalidRequest. The file system is not used."""
-    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
-        raise InvalidRequest(f"The path of a download must be a str or a Path, not {type(path).__name__}")
-    if "\0" in os.fspath(path):
-        raise InvalidRequest("The path of a download contains a NUL character")
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError as error:
-        raise InvalidRequest("The path of a download cannot be encoded for the file system") from error
-    return path if isinstance(path, Path) else Path(path)
 
 
 def _require_folder(folder: str) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.items import Item
+from ..core.paths import checked_path
 from ..core.urls import redact, vet
 from ..disk.hiddennames import HiddenNames
 from ..disk.knownfiles import NAME, KnownFiles
 from ..disk.sweeping import sweep
 from ..disk.system import TranslatedErrors
-from ..disk.targets import checked_path
 from ..errors import InvalidRequest, InvalidURL
 from .downloaded import Downloaded
 
@@ -80,16 +80,19 @@ class Collection:
         )
 
     def require_inside(self) -> None:
-        """Check that no link leads out of the folder."""
-        root, parents = os.path.realpath(self.folder), dict[str, str]()
+        """Check that no link leads out of the folder, or makes two of its files one."""
+        root, parents, paths = os.path.realpath(self.folder), dict[str, str](), dict[str, str]()
         prefix = os.path.join(root, "")
         for index, item in enumerate(self.items):
             parent, name = os.path.split(str(item.path))
             if parent not in parents:
                 parents[parent] = os.path.realpath(parent)
             path = os.path.join(parents[parent], name)
-            if not (os.path.realpath(path) if os.path.islink(path) else path).startswith(prefix):
+            path = os.path.realpath(path) if os.path.islink(path) else path
+            if not path.startswith(prefix):
                 raise InvalidRequest(f"{self._where(index)}: {self._names[index]} is a link out of the folder")
+            if (other := paths.setdefault(path, self._names[index])) != self._names[index]:
+                raise InvalidRequest(f"{self._where(index)}: {self._names[index]} is a link to {other}, or the reverse")
 
     def add(self, index: int, downloaded: Downloaded) -> None:
         """Add a complete file to the state file if its digest is verified."""

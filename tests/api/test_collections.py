@@ -108,6 +108,14 @@ def test_links_out_of_the_folder_are_errors_before_any_request(face, connect, se
     assert not server.requests
 
 
+def test_a_link_to_another_file_of_the_manifest_is_an_error(face, connect, server, manifest, tmp_path):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part/1.bin").symlink_to("2.bin")
+    with pytest.raises(InvalidRequest, match=r"part/2.bin is a link to part/1.bin, or the reverse"):
+        face.call(connect(), "download_all", manifest, tmp_path)
+    assert not server.requests
+
+
 def test_links_inside_the_folder_and_to_it_are_followed(connect, server, manifest, tmp_path):
     (tmp_path / "real/elsewhere").mkdir(parents=True)
     (tmp_path / "real/part").symlink_to("elsewhere")

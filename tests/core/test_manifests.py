@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -165,6 +166,7 @@ def test_wrong_lines_are_errors_with_their_number(line: str) -> None:
         '{"path": "a", "size": true}',
         '{"path": "a", "headers": ["b"]}',
         '{"path": "a", "headers": {"b": "c\\nd"}}',
+        '{"path": "a", "url": "http://[::1/a"}',
         '{"path": "a", "mirrors": "b"}',
         '{"path": "a", "mirrors": ["https://example.com/a"]}',
         '{"path": "\\ud800"}',
@@ -186,6 +188,14 @@ def test_wrong_json_lines_are_errors_with_their_number(values: str) -> None:
 )
 def test_wrong_indexes_are_errors_with_their_line(text: str, line: int) -> None:
     assert problem(text, name="index.json").startswith(f"index.json line {line}: ")
+
+
+def test_names_written_with_escapes_take_no_search_each() -> None:
+    names = [f"{number}é" for number in range(5000)]
+    text = json.dumps(
+        {"metadata": "x" * 10_000_000, "weight_map": dict(enumerate(names))}, indent=0, ensure_ascii=False
+    )
+    assert [item.path for item in Manifest.parse(text, base_url=BASE)] == names
 
 
 def test_too_many_lines_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +232,18 @@ def test_files_that_cannot_be_read_or_written_are_errors(tmp_path) -> None:
 def test_items_of_wrong_types_are_errors(values: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest, match="manifest item 1: "):
         Manifest([Item(**{"url": BASE, **values})])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [7, None, b"a", [], "a\0b", "\ud800"])
+def test_arguments_of_wrong_types_are_errors(value: Any) -> None:
+    calls = [lambda: Manifest.read(value), lambda: Manifest([Item(BASE, "a", f"sha256:{SHA256}")]).write(value)]
+    if not isinstance(value, str):
+        calls += [lambda: Manifest.parse(b"bad", name=value), lambda: Manifest([], name=value)]
+    if value in (7, None):
+        calls += [lambda: Manifest(value), lambda: Manifest.parse(value)]
+    for call in calls:
+        with pytest.raises(InvalidRequest, match="manifest"):
+            call()
 
 
 def test_urls_of_httpx_are_accepted() -> None:

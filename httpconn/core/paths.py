@@ -1,0 +1,23 @@
+"""The check of the paths that callers give."""
+
+import os
+from pathlib import Path
+
+from ..errors import InvalidRequest
+
+
+def checked_path(path: str | os.PathLike[str], file: str = "a download") -> Path:
+    """Return a path of the caller as a ``Path``. The file system is not used.
+
+    Raises:
+        InvalidRequest: the argument is not a path, contains a NUL, or has no encoding on this file system.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InvalidRequest(f"The path of {file} must be a str or a Path, not {type(path).__name__}")
+    if "\0" in os.fspath(path):
+        raise InvalidRequest(f"The path of {file} contains a NUL character")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"The path of {file} cannot be encoded for the file system") from error
+    return path if isinstance(path, Path) else Path(path)
