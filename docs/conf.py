@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import pkgutil
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import httpconn
+import httpconn.api
 import httpconn.testing
 import httpconn.transport
 
@@ -87,8 +94,19 @@ def qualified_bases(_app: Any, _name: str, _class: type, _options: Any, bases: l
         bases[place] = f":py:class:`{base.__name__ if module == 'builtins' else f'{module}.{base.__name__}'}`"
 
 
+def import_types(module: ModuleType) -> None:
+    """Import the types of a module's annotations, which the program itself imports when a method needs them."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for statement in node.body:
+                with suppress(ModuleNotFoundError):  # _typeshed exists for type checkers only
+                    exec(compile(ast.Module([statement], []), module.__name__, "exec"), vars(module))
+
+
 def setup(app: Any) -> None:
     """Register the functions of this file with Sphinx."""
+    for module in ("connection", *(f"api.{each.name}" for each in pkgutil.iter_modules(httpconn.api.__path__))):
+        import_types(import_module(f"httpconn.{module}"))
     app.connect("missing-reference", public_name)
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-bases", qualified_bases)

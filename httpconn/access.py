@@ -1,12 +1,13 @@
 """Access policies: the URLs and addresses that a connection object may reach."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .core.accesschecks import Checked, CheckedAddress
 from .core.addresses import (
     CLOUD_METADATA,
     Address,
@@ -24,6 +25,9 @@ from .core.hosts import is_literal
 from .core.urls import is_url, redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
+
+if TYPE_CHECKING:
+    from .core.accesschecks import Checked
 
 SCHEMES = frozenset({"http", "https"})
 _ALL_SCHEMES = SCHEMES | {"data"}
@@ -237,6 +241,8 @@ class AccessPolicy:
         Raises:
             InvalidRequest: ``addresses`` is not a collection of str.
         """
+        from .core.accesschecks import Checked, CheckedAddress
+
         given = _texts(addresses)
         try:
             vetted = data_url(url) if is_data(url) else vet(url)

@@ -7,7 +7,6 @@ from pathlib import Path
 from .access import AccessPolicy
 from .core.caching import Store
 from .core.memorystore import MemoryStore
-from .disk.responsestore import FolderStore
 from .errors import InvalidRequest
 from .options import MIB, check_fields
 
@@ -57,4 +56,6 @@ def store_of(cache: Cache | None, access: AccessPolicy) -> Store | None:
     if access.judges_addresses:
         # A stored response does not record its server's address. Another connection object may allow more addresses.
         raise InvalidRequest("An access policy that checks addresses needs a Cache in memory: give it no folder")
+    from .disk.responsestore import FolderStore
+
     return FolderStore(Path(cache.folder), cache.max_bytes)

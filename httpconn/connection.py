@@ -1,11 +1,13 @@
 """HTTPConnection, the class with all methods, and the global connection object."""
 
+from __future__ import annotations
+
 import atexit
 import os
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -35,7 +37,9 @@ from .network.pins import Pinned
 from .network.proxies import ProxyLike, checked_proxy
 from .network.tlscontext import Certificate
 from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, rate_limits
-from .stats import Stats, stats_of
+
+if TYPE_CHECKING:
+    from .stats import Stats
 
 DEFAULT_TIMEOUTS = Timeouts()
 
@@ -219,6 +223,8 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
 
     def stats(self) -> Stats:
         """Return the metrics of all calls so far, on all threads and event loops, and of the open connections."""
+        from .stats import stats_of
+
         return stats_of(self._calls.rules.counters, self._clients.pools())
 
     def close(self) -> None:

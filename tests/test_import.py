@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import httpconn
+from tests.servers.scripted import ScriptedServer, response
 
 HEAVY = {"brotli", "click", "fsspec", "hishel", "httpcore", "httptools", "rich", "tqdm", "trio", "zstandard"}
 
@@ -28,7 +29,24 @@ def test_the_package_alone_brings_nothing_heavy():
 def test_what_is_not_asked_for_is_not_imported():
     code = "import sys, httpx; before = set(sys.modules); import httpconn; httpconn.HTTPConnection().close(); "
     brought = set(run(code + "print(*set(sys.modules) - before)").split())
-    assert not brought & {"rich", "click", "tqdm", "hishel", "fsspec", "truststore"}
+    assert not brought & {"rich", "click", "tqdm", "hishel", "fsspec", "truststore", "asyncio", "trio", "anyio"}
+    assert not brought & {f"httpconn.{name}" for name in ("http.engine", "http.http2", "disk", "downloads.download")}
+
+
+@pytest.mark.parametrize(
+    ("call", "unused"),
+    [
+        ("connection.get_bytes(url)", {"asyncio", "trio"}),
+        ("asyncio.run(connection.async_get_bytes(url))", {"trio"}),
+    ],
+)
+def test_a_call_imports_only_the_event_loop_it_uses(call, unused):
+    with ScriptedServer(response(body=b"x")) as server:
+        code = f"import sys, httpconn; connection, url = httpconn.HTTPConnection(), {server.url!r}; "
+        prepared = code + ("import asyncio; " if "asyncio." in call else "")
+        brought = set(run(f"{prepared}{call}; connection.close(); print(*sys.modules)").split())
+    assert "httpconn.http.engine" in brought
+    assert not brought & (unused | {"httpconn.http.http2", "httpconn.downloads.download"})
 
 
 @pytest.mark.parametrize("name", httpconn.__all__)

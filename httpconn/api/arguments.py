@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import httpx
 
@@ -18,14 +18,16 @@ from ..core.items import Item
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import MAX_REQUESTED, SpareConnections
 from ..core.urls import URL, vet
-from ..downloads.downloadstate import DownloadOptions, OnExisting
+from ..downloads.options import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
 from ..hosts import Hosts
 from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
-from ..progress import ProgressCallback
 from ..runtime.uploads import Observer
+
+if TYPE_CHECKING:
+    from ..progress import ProgressCallback
 
 Headers = Mapping[str, str] | None
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None

@@ -18,8 +18,7 @@ from ..adapters.messages import DirectBody
 from ..adapters.translation import FOREIGN
 from ..core.deadlines import Deadline
 from ..hooks import Hook
-from ..runtime.events import AnyioEvent
-from ..runtime.tasks import TaskWorkerGroup
+from ..runtime.tasks import AnyioEvent, TaskWorkerGroup
 from ..runtime.threads import CHECK_INTERVAL, CleanUp
 from .clients import running_loop
 from .sending import SendingPort

@@ -1,4 +1,9 @@
-"""The httpx clients of a connection object: one for all threads and one for each event loop."""
+"""The httpx clients of a connection object: one for all threads and one for each event loop.
+
+The engine and the ports are imported with the first client.
+"""
+
+from __future__ import annotations
 
 import http.cookiejar
 import inspect
@@ -8,22 +13,17 @@ import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import anyio
 import httpx
 
 from ..access import AccessPolicy
-from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
-from ..adapters.throughhttpx import AsyncPlainTransport, PlainTransport, through_httpx
-from ..adapters.transports import OBSERVED
 from ..core.headers import Fields
 from ..core.locks import Lock
 from ..core.messages import Origin
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..hosts import Hosts
-from ..http.engine import Engine
 from ..network.dns import CachingResolver
 from ..network.environment import EnvironmentProxies
 from ..network.proxies import Proxy, require_trusted
@@ -33,80 +33,10 @@ from ..network.tlscontext import Certificate
 from ..options import Limits, Timeouts
 from ..runtime.events import running_asyncio
 from ..runtime.forking import renew_in_child
-from ..stats import PoolStats
 
-T = TypeVar("T")
-
-
-class _Routing(Generic[T]):
-    """A mixin that gives access to the transport.
-
-    Attributes:
-        plain: the transport while requests go through httpx, or None.
-    """
-
-    _unpatched: ClassVar[Callable[..., Any]]
-    _transport_for_url: Callable[[httpx.URL], T]
-    _event_hooks: dict[str, list[Any]]
-    _transport: T
-
-    def __init__(self, *, plain: T | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.plain = plain
-
-    @property
-    def pools(self) -> list[PoolStats]:
-        """The metrics of the connection pool of the transport, if it has a pool."""
-        stats = getattr(self._transport, "stats", None)
-        return [stats] if isinstance(stats, PoolStats) else []
-
-    def transport_for(self, origin: Origin) -> T:
-        """Return the transport of an origin, which a library such as respx may have replaced."""
-        kind = type(self)
-        if kind._transport_for_url is not kind._unpatched:
-            return self._transport_for_url(httpx.URL(f"{origin.scheme}://{origin.netloc}"))
-        return self.plain if through_httpx.depth and self.plain is not None else self._transport
-
-    def engine_for(self, origin: Origin) -> Engine | None:
-        """Return the engine of the transport of an origin, or None.
-
-        It is None if httpx hooks, an instrumented transport or a patched httpx have to see the request and the
-        response.
-        """
-        transport, hooks, kind = self._transport, self._event_hooks, type(self)
-        if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
-            return None
-        if through_httpx.depth or kind._transport_for_url is not kind._unpatched:
-            transport = self.transport_for(origin)
-        return getattr(transport, "engine", None)
-
-
-class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
-    """An ``httpx.Client`` that also gives access to its transports.
-
-    A transport sends a request unchanged, without the cookies, the authentication flow and the redirects of httpx, and
-    without its log line, which would hold the secrets of the URL.
-    """
-
-    _unpatched = httpx.Client._transport_for_url
-
-    def close(self) -> None:
-        """Close the transports."""
-        super().close()
-        if self.plain is not None:
-            self.plain.close()
-
-
-class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
-    """An ``httpx.AsyncClient`` that also gives access to its transports."""
-
-    _unpatched = httpx.AsyncClient._transport_for_url
-
-    async def aclose(self) -> None:
-        """Close the transports."""
-        await super().aclose()
-        if self.plain is not None:
-            await self.plain.aclose()
+if TYPE_CHECKING:
+    from ..stats import PoolStats
+    from .httpxclients import AsyncClient, SyncClient
 
 
 @dataclass(frozen=True)
@@ -142,6 +72,10 @@ class ClientOptions:
 
     def sync_client(self) -> SyncClient:
         """Return a new client for threads."""
+        from ..adapters.httpx import HTTPTransport
+        from ..adapters.throughhttpx import PlainTransport
+        from .httpxclients import SyncClient
+
         transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
         plain = None if self.transport else PlainTransport(self._plain_options)
         self.hooks.require_plain()
@@ -150,6 +84,10 @@ class ClientOptions:
 
     def async_client(self) -> AsyncClient:
         """Return a new client for one event loop."""
+        from ..adapters.httpx import AsyncHTTPTransport
+        from ..adapters.throughhttpx import AsyncPlainTransport
+        from .httpxclients import AsyncClient
+
         transport = self.async_transport or AsyncHTTPTransport(proxy=self._routing(), **self._transport_options())
         hooks = {
             "request": [_awaitable(hook) for hook in self.hooks.request],
@@ -370,6 +308,8 @@ async def _until_the_loop_ends(
 
     asyncio and trio close open generators at the end of the loop. At that time, sockets can still be closed.
     """
+    import anyio
+
     try:
         yield
     finally:

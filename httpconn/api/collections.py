@@ -1,26 +1,21 @@
 """The methods that download the files of a manifest."""
 
-import os
-import time
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-import anyio
-from anyio.to_thread import run_sync
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
-from ..core.urls import redact
-from ..downloads.collection import Collection
-from ..manifest import Manifest
-from ..progress import ProgressCallback
-from ..progress.collection import CollectionMeter
 from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
-from .outcomes import CollectionResult, Saved
+
+if TYPE_CHECKING:
+    from ..manifest import Manifest
+    from ..progress import ProgressCallback
+    from .outcomes import CollectionResult
 
 
 class Collections(ManyURLs):
@@ -73,7 +68,9 @@ class Collections(ManyURLs):
                 sent. The message names the line of the manifest.
             StorageError: the folder cannot be created.
         """
-        run = _Run(manifest, folder, progress)
+        from .collectionrun import CollectionRun
+
+        run = CollectionRun(manifest, folder, progress)
         try:
             run.prepare()
             options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
@@ -101,7 +98,12 @@ class Collections(ManyURLs):
         progress: ProgressCallback | None = None,
     ) -> CollectionResult:
         """Do the same as :meth:`download_all` in asyncio or trio."""
-        run = _Run(manifest, folder, progress)
+        import anyio
+        from anyio.to_thread import run_sync
+
+        from .collectionrun import CollectionRun
+
+        run = CollectionRun(manifest, folder, progress)
         try:
             await run_sync(run.prepare)
             options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
@@ -113,60 +115,3 @@ class Collections(ManyURLs):
             with anyio.CancelScope(shield=True):
                 await run_sync(run.save)
         return run.result()
-
-
-def collection_meter(items: Iterable[Item], folder: Path, progress: ProgressCallback) -> CollectionMeter:
-    """Return a meter of all items, whose paths are those of the files."""
-    return CollectionMeter(progress, folder, {Path(str(item.path)): item.size for item in items}, time.monotonic)
-
-
-class _Run:
-    """The state of one call. The methods ``prepare``, ``add`` and ``save`` use the disk."""
-
-    def __init__(
-        self, manifest: Manifest | Iterable[Item], folder: str | os.PathLike[str], progress: ProgressCallback | None
-    ) -> None:
-        manifest = manifest if isinstance(manifest, Manifest) else Manifest(manifest)
-        self._collection = collection = Collection(manifest, manifest.where, folder)
-        self._items = collection.items
-        self._meter = None if progress is None else collection_meter(self._items, collection.folder, progress)
-        self._files: dict[int, Saved] = {}
-        self._missing: list[int] = []
-        self.save = collection.save
-
-    def prepare(self) -> None:
-        """Find the files that need no download."""
-        for index, file in self._collection.prepare().items():
-            self._end(index, Saved(self._items[index].url, file.path, index, file))
-        self._missing = [index for index in range(len(self._items)) if index not in self._files]
-
-    @property
-    def missing(self) -> list[Item]:
-        """The files that may need a download."""
-        return [self._items[index] for index in self._missing]
-
-    def options(self, segments: int | None, *options: Any) -> dict[str, Any]:
-        """Return the options of the downloads."""
-        names = ("timeout", "extra_headers", "auth", "max_bytes", "budget", "retries")
-        own = {"segments": segments, "existing": "refresh", "progress": self._meter}
-        return own | dict(zip(names, options, strict=True))
-
-    def add(self, saved: Saved) -> None:
-        """Add a verified file to the state file."""
-        if saved.downloaded is not None:
-            self._collection.add(self._missing[saved.index], saved.downloaded)
-
-    def report(self, saved: Saved) -> None:
-        """Keep a result, and report it as progress."""
-        index = self._missing[saved.index]
-        self._end(index, replace(saved, index=index))
-
-    def _end(self, index: int, saved: Saved) -> None:
-        self._files[index] = saved
-        if self._meter is not None:
-            size = None if saved.downloaded is None else saved.downloaded.size
-            self._meter.end(Path(saved.path), size, redact(saved.url))
-
-    def result(self) -> CollectionResult:
-        """Return the results in the order of the manifest."""
-        return CollectionResult(tuple(self._files[index] for index in range(len(self._items))))

@@ -1,18 +1,22 @@
 """The methods that download files. Each method runs a flow of :mod:`httpconn.downloads`."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
-from ..downloads.download import fetch_file
-from ..downloads.downloaded import Downloaded
-from ..downloads.downloadstate import OnExisting
-from ..progress import ProgressCallback
+from ..downloads.options import OnExisting
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..downloads.downloaded import Downloaded
+    from ..progress import ProgressCallback
 
 
 class Downloading(Runner):
@@ -103,6 +107,8 @@ class Downloading(Runner):
         call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
         wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
+        from ..downloads.download import fetch_file
+
         return self._run(fetch_file, call, wanted)
 
     async def async_download(
@@ -134,6 +140,8 @@ class Downloading(Runner):
         call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
         wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
+        from ..downloads.download import fetch_file
+
         return await self._await(fetch_file, call, wanted)
 
     def download_file(

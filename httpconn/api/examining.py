@@ -1,11 +1,16 @@
 """The methods that get the metadata of a file."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..core.auth import Auth
-from ..core.metadata import Metadata
 from ..core.urls import URL
-from ..exchange.examining import fetch_metadata
 from .arguments import Headers, Retries, Timeout
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..core.metadata import Metadata
 
 
 class Examining(Runner):
@@ -36,6 +41,8 @@ class Examining(Runner):
             StatusError: the status is not 2xx.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
+        from ..exchange.examining import fetch_metadata
+
         return self._run(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
 
     async def async_get_metadata(
@@ -48,4 +55,6 @@ class Examining(Runner):
         retries: Retries = None,
     ) -> Metadata:
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
+        from ..exchange.examining import fetch_metadata
+
         return await self._await(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))

@@ -1,30 +1,31 @@
 """The methods that fetch many URLs at the same time."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from ..core.segments import SpareConnections
 from ..core.urls import URL
-from ..downloads.download import fetch_file
-from ..downloads.downloadstate import OnExisting
+from ..downloads.options import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
 from ..exchange import fetch
-from ..exchange.batch import Batch, Work
 from ..exchange.requeststate import Call
-from ..progress import ProgressCallback
-from ..runtime.port import WorkerGroup
-from ..runtime.tasks import TaskWorkerGroup
-from ..runtime.threads import ThreadWorkerGroup
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
-from .outcomes import Fetched, Saved
-from .results import AsyncResults, Results
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..exchange.batch import Batch, Work
+    from ..progress import ProgressCallback
+    from ..runtime.port import WorkerGroup
+    from .outcomes import Fetched, Saved
+    from .results import AsyncResults, Results
 
 R = TypeVar("R")
 Path = str | os.PathLike[str]
@@ -82,6 +83,9 @@ class ManyURLs(Runner):
         Raises:
             InvalidRequest: an option is not valid.
         """
+        from ..runtime.threads import ThreadWorkerGroup
+        from .results import Results
+
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = ThreadWorkerGroup()
         work = self._fetch_work(partial(self._run_in, group), *options)
@@ -112,6 +116,9 @@ class ManyURLs(Runner):
         ``urls`` may be an asynchronous iterable. A task then takes the URLs. It closes an asynchronous generator at the
         end of the block.
         """
+        from ..runtime.tasks import TaskWorkerGroup
+        from .results import AsyncResults
+
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = TaskWorkerGroup()
         work = self._fetch_work(self._await, *options)
@@ -171,6 +178,9 @@ class ManyURLs(Runner):
         Raises:
             InvalidRequest: an option is not valid.
         """
+        from ..runtime.threads import ThreadWorkerGroup
+        from .results import Results
+
         options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
             "resume": resume,
@@ -209,6 +219,9 @@ class ManyURLs(Runner):
         progress: ProgressCallback | None = None,
     ) -> AsyncResults[Saved]:
         """Do the same as :meth:`download_many` in asyncio or trio. See :meth:`async_get_many`."""
+        from ..runtime.tasks import TaskWorkerGroup
+        from .results import AsyncResults
+
         options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
             "resume": resume,
@@ -225,13 +238,16 @@ class ManyURLs(Runner):
         return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
+        from .outcomes import Fetched
+
         self._calls.check(*options)
 
         async def work(index: int, given: URL | Item) -> Fetched:
             item = given if isinstance(given, Item) else Item(given)
             try:
                 calls, check = self._calls.sources(item, *options), content_check(item)
-                return _fetched(item.url, index, await _first_success(run, calls, check))
+                data, fields, status, moved_to, attempts, elapsed = await _first_success(run, calls, check)
+                return Fetched(item.url, index, data, None, status, moved_to, attempts, elapsed, fields)
             except HTTPConnError as error:
                 return Fetched(item.url, index, error=error)
 
@@ -240,6 +256,9 @@ class ManyURLs(Runner):
     def _download_work(
         self, run: Run, concurrency: int, stop_on_error: bool, options: tuple[Any, ...], file_options: Mapping[str, Any]
     ) -> Work[tuple[URL, Path] | Item, Saved]:
+        from ..downloads.download import fetch_file
+        from .outcomes import Saved
+
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)
         timeout, extra_headers, auth, *others = options
@@ -275,11 +294,6 @@ class ManyURLs(Runner):
         return work
 
 
-def _fetched(url: URL, index: int, delivered: fetch.Delivered) -> Fetched:
-    data, fields, status, moved_to, attempts, elapsed = delivered
-    return Fetched(url, index, data, None, status, moved_to, attempts, elapsed, fields)
-
-
 async def _first_success(run: Run, calls: Sequence[Call], check: fetch.ContentCheck | None) -> fetch.Delivered:
     """Return the content from the first URL that delivers it; raise the error of the last URL."""
     flow: Any = fetch.fetch_delivered if check is None else check.fetch
@@ -308,6 +322,8 @@ def _require_concurrency(concurrency: int) -> None:
 def _batch(
     group: WorkerGroup, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool
 ) -> Batch[Any, R]:
+    from ..exchange.batch import Batch
+
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
         raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
     _require_concurrency(concurrency)

@@ -1,20 +1,24 @@
 """The methods that open remote files and fetch ranges of files."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..core import rangeplan
 from ..core.auth import Auth
-from ..core.filereads import FileVersion
 from ..core.rangeplan import Bounds
 from ..core.urls import URL
 from ..errors import InvalidRequest
-from ..exchange.filereader import FileReader
 from ..options import MIB
 from .arguments import Headers, Timeout
-from .asyncfile import AsyncOpening
-from .openfile import Opened
-from .remotefile import RemoteFile
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..core.filereads import FileVersion
+    from .asyncfile import AsyncOpening
+    from .openfile import Opened
+    from .remotefile import RemoteFile
 
 BLOCK_SIZE = 256 * 1024  # default size of a block in bytes
 CONNECTIONS = 8  # default number of simultaneous requests for one file
@@ -51,6 +55,8 @@ class Opening(Runner):
             LimitExceeded: the file is larger than ``Limits.max_bytes``, under an access policy for untrusted URLs.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
+        from .remotefile import RemoteFile
+
         opened = self._opened(url, None, block_size, connections, timeout, extra_headers, auth)
         self._run(opened.reader.open, opened.call)
         return RemoteFile(opened)
@@ -77,6 +83,8 @@ class Opening(Runner):
         Returns:
             An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.
         """
+        from .asyncfile import AsyncOpening
+
         return AsyncOpening(self._opened(url, None, block_size, connections, timeout, extra_headers, auth))
 
     def get_ranges(
@@ -133,6 +141,9 @@ class Opening(Runner):
         extra_headers: Headers,
         auth: Auth | None,
     ) -> Opened:
+        from ..exchange.filereader import FileReader
+        from .openfile import Opened
+
         _check("block_size", block_size, MAX_BLOCK_SIZE)
         _check("connections", connections, MAX_CONNECTIONS)
         call = self._calls.part(url, timeout, extra_headers, auth)

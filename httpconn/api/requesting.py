@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..adapters.encoding import Content, Data, Files, GivenBody
 from ..core.auth import Auth
@@ -14,11 +14,13 @@ from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..exchange import fetch
 from ..exchange.requeststate import Call
-from ..progress import Meter, ProgressCallback
 from ..response import AsyncStream, Response, SyncStream
 from ..runtime.stepping import run_sync
 from .arguments import Headers, Params, Retries, Timeout, require
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..progress import Meter, ProgressCallback
 
 
 class Requesting(Runner):
@@ -155,6 +157,8 @@ class Watch:
         self._attempt += 1
         if self._call is not None:
             total, url = getattr(self._call.spec.body, "length", None), self._call.spec.url.redacted
+            from ..progress import Meter
+
             self._meter = Meter(
                 self._callback,
                 total=total,

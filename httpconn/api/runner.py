@@ -1,17 +1,21 @@
 """The base class of the methods of HTTPConnection, which runs flows in synchronous and asynchronous code."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ..exchange import fetch
 from ..exchange.requeststate import Call
 from ..runtime.port import Port
 from ..runtime.stepping import run_sync
-from ..runtime.threads import ThreadWorkerGroup
 from .arguments import CallFactory
-from .asyncport import AsyncPort
 from .clients import Clients
-from .syncport import SyncPort, WorkerPort
+
+if TYPE_CHECKING:
+    from ..runtime.threads import ThreadWorkerGroup
+    from .asyncport import AsyncPort
+    from .syncport import SyncPort
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -25,11 +29,12 @@ class Runner:
     _clients: Clients
 
     def _sync_port(self) -> SyncPort:
-        return SyncPort(self._clients.sync_client(), owned=not self._clients.reuse)
+        client = self._clients.sync_client()
+        return client.port(client, owned=not self._clients.reuse)
 
     async def _async_port(self) -> AsyncPort:
         client = self._clients.current() or await self._clients.async_client()
-        return AsyncPort(client, owned=not self._clients.reuse)
+        return client.port(client, owned=not self._clients.reuse)
 
     def _run(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = self._sync_port()
@@ -42,5 +47,6 @@ class Runner:
     def _run_in(
         self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, T]:
-        port = WorkerPort(self._clients.sync_client(), group, owned=not self._clients.reuse)
+        client = self._clients.sync_client()
+        port = client.worker_port(client, group, owned=not self._clients.reuse)
         return fetch.run_call(port, call, flow(port, call, *args, **kwargs))

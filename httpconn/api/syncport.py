@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -24,8 +24,10 @@ from ..runtime.events import ThreadEvent, portions
 from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
 from ..runtime.threads import CHECK_INTERVAL, CleanUp, Stopped, ThreadWorkerGroup
-from .clients import SyncClient
 from .sending import SendingPort
+
+if TYPE_CHECKING:
+    from .httpxclients import SyncClient
 
 T = TypeVar("T")
 

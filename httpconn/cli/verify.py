@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..api.collections import collection_meter
+from ..api.collectionrun import collection_meter
 from ..core import digests
 from ..core.items import Item
 from ..errors import HTTPConnError, IntegrityError, StorageError

@@ -29,11 +29,12 @@ from ..exchange.requeststate import Call, OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head
 from ..runtime.port import Port
 from .downloaded import Downloaded
-from .downloadstate import DownloadOptions, DownloadState
+from .downloadstate import DownloadState
 from .existing import ExistingFile, accept_existing, verification_meter, with_version
 from .expectations import require_size, require_type
 from .locking import lock_target
 from .naming import choose_name, target_path
+from .options import DownloadOptions
 from .partial import PartialDownload
 from .saving import KEPT, BodyWriter
 

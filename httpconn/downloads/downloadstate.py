@@ -1,52 +1,12 @@
-"""The options of a download, and the state that its steps share."""
+"""The state that the steps of a download share."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from ..core.digests import Expected
-from ..core.requestbuilder import RequestSpec
-from ..core.segments import SpareConnections
 from ..exchange.requeststate import RequestState
-from ..progress import ProgressCallback
 from ..runtime.port import Port
+from .options import DownloadOptions
 from .partial import PartialDownload
-
-OnExisting = Literal["replace", "skip", "refresh", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadOptions:
-    """The caller's options for one download.
-
-    Attributes:
-        mirrors: other sources of the same file, tried in order.
-        resume: continue an earlier download, and keep the received bytes for a later one.
-        existing: action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another
-            version, or raise an "error".
-        validator: validator of the existing file; without it, the server is asked by modification time.
-        segments: number of connections; None chooses it by speed.
-        remote_time: set the modification time of the file to its Last-Modified.
-        server_names: ``save_path`` is a folder, and the server chooses the name of the file.
-        size: size of the file that the caller expects, in bytes.
-        expect_type: patterns of the media types that the caller expects; empty for any.
-        spare: further connections that this download shares with others; None for no limit.
-    """
-
-    save_path: str | os.PathLike[str]
-    progress: ProgressCallback | None = None
-    digest: Expected | None = None
-    mirrors: tuple[RequestSpec, ...] = ()
-    resume: bool = True
-    existing: OnExisting = "replace"
-    validator: str | None = None
-    segments: int | None = None
-    remote_time: bool = False
-    server_names: bool = False
-    size: int | None = None
-    expect_type: tuple[str, ...] = ()
-    spare: SpareConnections | None = None
 
 
 @dataclass(slots=True)

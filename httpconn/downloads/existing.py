@@ -20,7 +20,7 @@ from ..exchange.requeststate import RequestState
 from ..progress import Meter
 from ..runtime.port import Port
 from .downloaded import Downloaded
-from .downloadstate import DownloadOptions
+from .options import DownloadOptions
 from .partial import READ_SIZE
 
 

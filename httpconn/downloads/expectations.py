@@ -4,7 +4,7 @@ from ..core import mediatypes, ranges
 from ..core.hubs import HubFile, hub_file, is_from_hub
 from ..errors import IntegrityError
 from ..exchange.requeststate import OpenResponse
-from .downloadstate import DownloadOptions
+from .options import DownloadOptions
 
 _PARTS = "multipart/byteranges"  # the type of several ranges, which are rejected elsewhere
 

@@ -8,8 +8,9 @@ from ..core.urls import VettedURL
 from ..disk.targets import check_folder, check_target
 from ..exchange.requeststate import OpenResponse
 from ..runtime.port import Port
-from .downloadstate import DownloadOptions, DownloadState
+from .downloadstate import DownloadState
 from .existing import ExistingFile, look_at, require_free
+from .options import DownloadOptions
 
 
 async def target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:

@@ -3,12 +3,14 @@
 The same code serves threads and tasks: only its runtime waits, by blocking or by awaiting.
 """
 
+from __future__ import annotations
+
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakMethod
 
 from ..core.locks import RLock
@@ -27,17 +29,20 @@ from .connecting import Connector, Remembered
 from .forwarding import Forwarding
 from .http1 import Connection, Stale
 from .http1body import Incoming
-from .http2connection import SharedConnection, Unprocessed
 from .lease import Lease, Stage
 from .pool import Pool
 from .tracing import trace_step
+from .unprocessed import Unprocessed
+
+if TYPE_CHECKING:
+    from .http2connection import SharedConnection
+
+    AnyConnection = Connection | SharedConnection
 
 # A server that ends each connection after ten requests leaves about one hundred other requests unprocessed. A call can
 # be among them many times, while each connection serves some of the other calls.
 MAX_UNPROCESSED = 1000  # maximum number of times to resend a request that servers did not process
 NO_RESPONSE_COST = 250  # resends to count if the connection carried no other response in the meantime
-
-AnyConnection = Connection | SharedConnection
 
 
 class NamedPlace(NamedTuple):
@@ -319,6 +324,8 @@ class Engine:
     # HTTP/2. The TLS handshake selects the protocol of a connection.
 
     async def _shared(self, lease: Lease[AnyConnection], connection: Connection, request: Request) -> SharedConnection:
+        from .http2connection import SharedConnection
+
         connection.detach()
         adjust = _weakly(self._adjust)
         shared = SharedConnection(connection.socket_stream, self._runtime, self._limits, self._lock, adjust)

@@ -7,12 +7,14 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.addresses import parse
 from ..errors import InvalidRequest
 from ..runtime.resolver import SHARED, Address, Resolver
-from ..runtime.runtimes import Runtime
+
+if TYPE_CHECKING:
+    from ..runtime.runtimes import Runtime
 
 NameResolver = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
 """A function from host and port to addresses. Runs in a thread, or in the event loop if it is a coroutine function."""

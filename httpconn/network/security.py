@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..core.locks import Lock
 from ..errors import InvalidRequest
 from ..runtime.forking import in_child
-from ..runtime.runtimes import Runtime
 from .pins import Pinned, pin_of
 from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_context
+
+if TYPE_CHECKING:
+    from ..runtime.runtimes import Runtime
 
 T = TypeVar("T")
 

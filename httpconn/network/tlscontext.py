@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import certifi
-
 from ..core.locks import Lock
 from ..errors import InvalidRequest, install
 from ..runtime.forking import in_child
@@ -155,6 +153,8 @@ def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | No
     for name in AUTHORITIES:
         if environ.get(name):
             return _Source(environ[name], name)
+    import certifi
+
     return _Source(certifi.where(), "verify")
 
 

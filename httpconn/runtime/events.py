@@ -1,4 +1,4 @@
-"""Events for threads, for asyncio, and for any event loop."""
+"""Events for threads and for asyncio."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import anyio
 
 from ..errors import PoolTimedOut
 from .looptimers import LoopTimers
@@ -96,25 +94,6 @@ class ThreadEvent:
     async def wait(self, seconds: float | None) -> None:
         if not self.block(seconds):
             raise TimeoutError("timed out")
-
-
-class AnyioEvent:
-    """An event for any event loop that anyio supports."""
-
-    __slots__ = ("_event",)
-
-    def __init__(self) -> None:
-        self._event = anyio.Event()
-
-    def set(self) -> None:
-        self._event.set()
-
-    def is_set(self) -> bool:
-        return self._event.is_set()
-
-    async def wait(self, seconds: float | None) -> None:
-        with anyio.fail_after(seconds):
-            await self._event.wait()
 
 
 class AsyncioEvent:

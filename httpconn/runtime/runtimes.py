@@ -24,11 +24,12 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from ..errors import MalformedRequest, WriteTimedOut
-from .events import AnyioEvent, AsyncioEvent, ThreadEvent, running_asyncio
+from .events import AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
 from .port import Event
 from .readiness import BlockingReadiness, Readiness, block_for_any, calls_back, loop_readiness, wait_for_first
 from .resolver import Address, LookupResult, Resolver, addresses_of
+from .tasks import AnyioEvent
 from .uploads import Sending, checked_part
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""A worker group of tasks."""
+"""A worker group of tasks, and events for any event loop."""
 
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -70,3 +70,22 @@ class TaskWorkerGroup:
     @property
     def is_running(self) -> bool:
         return self._group is not None
+
+
+class AnyioEvent:
+    """An event for any event loop that anyio supports."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self, seconds: float | None) -> None:
+        with anyio.fail_after(seconds):
+            await self._event.wait()

@@ -7,9 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from contextlib import suppress
 from typing import IO, Any, Protocol
 
-import anyio
-import anyio.to_thread
-
 from ..errors import InvalidRequest, MalformedRequest, StorageError
 
 PART = 256 * 1024  # bytes that are read from a file at once: a change of threads costs as much as 64 KiB
@@ -153,6 +150,8 @@ class Sending:
                 self._parts = aiter(self._upload.parts)
             pulled = await anext(self._parts, _END)
         elif self._upload.blocks:
+            import anyio.to_thread
+
             pulled = await anyio.to_thread.run_sync(self._pull, abandon_on_cancel=True)
         else:
             pulled = self._pull()

@@ -18,7 +18,7 @@ from httpconn.core.urls import vet
 from httpconn.disk.partfile import STALE, PartFile, Sidecar, Transfer
 from httpconn.downloads.download import fetch_file
 from httpconn.downloads.downloaded import Downloaded
-from httpconn.downloads.downloadstate import DownloadOptions
+from httpconn.downloads.options import DownloadOptions
 from httpconn.runtime.stepping import run_sync
 from tests.exchange.scripted_port import Reply, ScriptedPort, call
 

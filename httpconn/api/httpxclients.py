@@ -1,0 +1,92 @@
+"""The httpx clients that send the requests of a connection object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+import httpx
+
+from ..adapters.throughhttpx import through_httpx
+from ..adapters.transports import OBSERVED
+from ..core.messages import Origin
+from ..http.engine import Engine
+from ..stats import PoolStats
+from .asyncport import AsyncPort
+from .syncport import SyncPort, WorkerPort
+
+T = TypeVar("T")
+
+
+class _Routing(Generic[T]):
+    """A mixin that gives access to the transport.
+
+    Attributes:
+        plain: the transport while requests go through httpx, or None.
+    """
+
+    _unpatched: ClassVar[Callable[..., Any]]
+    _transport_for_url: Callable[[httpx.URL], T]
+    _event_hooks: dict[str, list[Any]]
+    _transport: T
+
+    def __init__(self, *, plain: T | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.plain = plain
+
+    @property
+    def pools(self) -> list[PoolStats]:
+        """The metrics of the connection pool of the transport, if it has a pool."""
+        stats = getattr(self._transport, "stats", None)
+        return [stats] if isinstance(stats, PoolStats) else []
+
+    def transport_for(self, origin: Origin) -> T:
+        """Return the transport of an origin, which a library such as respx may have replaced."""
+        kind = type(self)
+        if kind._transport_for_url is not kind._unpatched:
+            return self._transport_for_url(httpx.URL(f"{origin.scheme}://{origin.netloc}"))
+        return self.plain if through_httpx.depth and self.plain is not None else self._transport
+
+    def engine_for(self, origin: Origin) -> Engine | None:
+        """Return the engine of the transport of an origin, or None.
+
+        It is None if httpx hooks, an instrumented transport or a patched httpx have to see the request and the
+        response.
+        """
+        transport, hooks, kind = self._transport, self._event_hooks, type(self)
+        if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
+            return None
+        if through_httpx.depth or kind._transport_for_url is not kind._unpatched:
+            transport = self.transport_for(origin)
+        return getattr(transport, "engine", None)
+
+
+class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
+    """An ``httpx.Client`` that also gives access to its transports.
+
+    A transport sends a request unchanged, without the cookies, the authentication flow and the redirects of httpx, and
+    without its log line, which would hold the secrets of the URL.
+    """
+
+    port = SyncPort
+    worker_port = WorkerPort
+    _unpatched = httpx.Client._transport_for_url
+
+    def close(self) -> None:
+        """Close the transports."""
+        super().close()
+        if self.plain is not None:
+            self.plain.close()
+
+
+class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
+    """An ``httpx.AsyncClient`` that also gives access to its transports."""
+
+    port = AsyncPort
+    _unpatched = httpx.AsyncClient._transport_for_url
+
+    async def aclose(self) -> None:
+        """Close the transports."""
+        await super().aclose()
+        if self.plain is not None:
+            await self.plain.aclose()
