@@ -7,17 +7,19 @@ import sys
 
 from tests.servers.scripted import response
 
-CREATE = """
-import sys
+# The end of a subinterpreter crashes Python 3.12.
+RUN = """
+import os, sys
 if sys.version_info >= (3, 14):
     from concurrent.interpreters import create
     interpreter = create()
-    run, close = interpreter.exec, interpreter.close
+    interpreter.exec({code!r})
+    interpreter.close()
 else:
     from importlib import import_module
     interpreters = import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
-    interpreter = interpreters.create()
-    run, close = lambda code: interpreters.run_string(interpreter, code), lambda: interpreters.destroy(interpreter)
+    interpreters.run_string(interpreters.create(), {code!r})
+os._exit(0)
 """
 FETCH = """
 import asyncio, httpconn
@@ -28,12 +30,13 @@ async def main():
 
 with httpconn.HTTPConnection() as conn:
     path = conn.download_file({url!r}, {path!r})
-    print(conn.get_bytes({url!r}), asyncio.run(main()), path.read_bytes())
+    print(conn.get_bytes({url!r}), asyncio.run(main()), path.read_bytes(), flush=True)
 """
 
 
 def test_a_subinterpreter_fetches_and_downloads(scripted, tmp_path):
     fetch = FETCH.format(url=scripted(response(body=b"ok")).url, path=str(tmp_path / "file"))
-    code = f"{CREATE}\nrun({fetch!r})\nclose()"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50)
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN.format(code=fetch)], capture_output=True, text=True, check=False, timeout=50
+    )
     assert (ran.stdout, ran.stderr) == ("b'ok' b'ok' b'ok'\n", "")
