@@ -189,9 +189,9 @@ def clusters(session: nox.Session) -> None:
 
 @nox.session
 def integrations(session: nox.Session) -> None:
-    """Large libraries that are built on httpx2, over the transports, and Qt's event loop; arguments go to pytest."""
+    """Libraries built on httpx2, Qt's event loop, eventlet and gevent; arguments go to pytest."""
     install(session, "test", "integrations")
-    checks = [f"tests/integrations/check_{name}.py" for name in ("huggingface", "models", "qt")]
+    checks = [f"tests/integrations/check_{name}.py" for name in ("huggingface", "models", "qt", "greenlets")]
     session.run("python", "-m", "pytest", "-n", "2", *checks, *session.posargs)
 
 

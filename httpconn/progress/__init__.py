@@ -1,17 +1,10 @@
 """The progress of downloads: the event and the displays for terminals and logs."""
 
 from .displays import rich_progress, tqdm_progress
-from .meter import EVENT_INTERVAL, Meter, Progress, ProgressCallback
-from .plainlines import ProgressDisplay, megabytes, printable
+from .meter import Meter as Meter
+from .meter import Progress, ProgressCallback
+from .plainlines import ProgressDisplay
+from .plainlines import megabytes as megabytes
+from .plainlines import printable as printable
 
-__all__ = [
-    "EVENT_INTERVAL",
-    "Meter",
-    "Progress",
-    "ProgressCallback",
-    "ProgressDisplay",
-    "megabytes",
-    "printable",
-    "rich_progress",
-    "tqdm_progress",
-]
+__all__ = ["Progress", "ProgressCallback", "ProgressDisplay", "rich_progress", "tqdm_progress"]

@@ -14,8 +14,13 @@ from .responses import Received, response
 from .steps import Step
 
 ScriptedResponse = Step | Sequence[Step]
+"""A step, or several in order."""
+
 Handler = Callable[[Received], ScriptedResponse]
+"""A function that returns the response to a request."""
+
 Script = ScriptedResponse | Handler | Mapping[str, "ScriptedResponse | Handler"]
+"""The same response to all requests, a handler, or one of the two for each path."""
 
 HOST = "127.0.0.1"
 BACKLOG = 4096

@@ -20,6 +20,7 @@ class Action(Protocol):
 
 
 Step = bytes | Action
+"""Bytes to send, or an action."""
 
 
 @dataclass(frozen=True)
