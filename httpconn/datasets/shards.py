@@ -22,7 +22,7 @@ from .sources import array_of
 from .storage import Storage
 
 GROUP_ROWS = 10_000
-GROUP_BYTES = 64 * MIB  # bytes of a row group, which are in memory until the group is complete
+GROUP_BYTES = 8 * MIB  # bytes of a row group, which are in memory until the group is complete
 
 RESULT = pa.schema(
     [
@@ -173,9 +173,7 @@ class ShardWriter:
         elif self._form == "folder":
             if anew:
                 self._storage.remove_folder(self._name)
-            for each in sorted(os.listdir(self._bodies)):
-                self._storage.publish(f"{self._bodies}/{each}", f"{self._name}/{each}")
-            os.rmdir(self._bodies)
+            self._storage.publish_folder(self._bodies, self._name)
         self._storage.publish(self._index, f"{self._name}.parquet")
 
     def discard(self) -> None:
