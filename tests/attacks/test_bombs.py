@@ -39,3 +39,17 @@ def test_what_unpacks_to_more_than_the_limit_is_refused(aim, outcome):
 def test_what_was_not_asked_for_is_not_unpacked(aim, outcome, coding):
     target = aim(response(headers={"Content-Encoding": coding}, body=packed("gzip")), limits=LIMITS)
     assert isinstance(outcome(target.connection, target.url), httpconn.DecodingError)
+
+
+@pytest.mark.parametrize("content", [",%41", ";base64,QUJD"])
+def test_a_data_url_that_is_too_large_is_not_decoded(content):
+    """The memory grows with the URL, which the caller already holds, and not with its content."""
+    access = httpconn.AccessPolicy.public_internet(schemes={"http", "https", "data"})
+    kind, comma, unit = content.partition(",")
+    url = f"data:image/png{kind}{comma}{unit * 2_000_000}"
+    with httpconn.HTTPConnection(access=access) as connection:
+        for options in ({"max_bytes": 1_000_000}, {"budget": httpconn.ByteBudget(1_000_000)}):
+            with pytest.raises(httpconn.LimitExceeded, match="declares"):
+                connection.get_bytes(url, **options)
+            with pytest.raises(httpconn.LimitExceeded, match="declares"):
+                connection.get_response(url, stream=True, **options)
