@@ -4,7 +4,6 @@ The extra ``fsspec`` registers the filesystem for ``httpconns://`` and ``httpcon
 and for ``httpconn+https://`` and ``httpconn+http://`` URLs.
 """
 
-import asyncio
 import errno
 import operator
 import os
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
+from fsspec.asyn import _run_coros_in_chunks as run_in_chunks
 from fsspec.utils import glob_translate
 
 import httpconn
@@ -24,7 +24,7 @@ from .api.streamedfile import AsyncStreamedFile, StreamedFile
 from .core.dates import timestamp
 from .core.links import Links, folder_of, is_pattern
 from .errors import HTTPConnError, InvalidRequest, InvalidURL, LimitExceeded, RangesRefused, StatusError
-from .fsspecbase import AsyncFileSystem, CachedFile, Shared
+from .fsspecbase import CachedFile, ForkableFileSystem, Threads
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
 _MISSING = frozenset({404, 410})
@@ -33,7 +33,7 @@ _LARGEST_LISTING = 16 * 1024 * 1024
 _COPIED = 1024 * 1024  # bytes that are copied to a file object at once
 
 
-class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
+class HTTPConnFileSystem(ForkableFileSystem):
     """A read-only filesystem. The links in an HTML page are its files and folders.
 
     Args:
@@ -86,6 +86,7 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
         self._headers = headers
         self._block_size = block_size
         self._connections = connections
+        self._threads = Threads()
 
     @property
     def _connection(self) -> httpconn.HTTPConnection:
@@ -122,7 +123,7 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
                 name = _ASYNC.get(method, f"async_{method}")
                 return await getattr(self._connection, name)(url, *args, extra_headers=self._headers, **options)
             function = getattr(self._connection, method)
-            return await asyncio.to_thread(function, url, *args, extra_headers=self._headers, **options)
+            return await self._threads.run(function, url, *args, extra_headers=self._headers, **options)
 
     async def _info(self, path: str, **_options: Any) -> dict[str, Any]:
         """Return the metadata of a file. The size is None if the server does not send it."""
@@ -187,9 +188,11 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
         files: dict[str, list[int]] = {}
         for number, path in enumerate(paths):
             files.setdefault(path, []).append(number)
-        wanted = (self._ranges(path, [ranges[number] for number in numbers]) for path, numbers in files.items())
+        wanted = [self._ranges(path, [ranges[number] for number in numbers]) for path, numbers in files.items()]
         results: list[Any] = [None] * len(ranges)
-        contents = await asyncio.gather(*wanted, return_exceptions=on_error == "return")
+        contents = await run_in_chunks(
+            wanted, batch_size or self.batch_size, return_exceptions=on_error == "return", nofiles=True
+        )
         for numbers, content in zip(files.values(), contents, strict=True):
             for place, number in enumerate(numbers):
                 results[number] = content if isinstance(content, BaseException) else content[place]
@@ -215,7 +218,7 @@ class HTTPConnFileSystem(AsyncFileSystem, metaclass=Shared):
             os.makedirs(lpath, exist_ok=True)
             return
         if hasattr(lpath, "write"):
-            await asyncio.to_thread(self._copy, rpath, lpath)
+            await self._threads.run(self._copy, rpath, lpath)
             return
 
         def show(event: httpconn.Progress) -> None:

@@ -1,10 +1,16 @@
 """The base classes of the filesystem, from fsspec, which has no type annotations."""
 
-from __future__ import annotations
-
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .api.opening import MAX_CONNECTIONS
 from .api.remotefile import RemoteFile
+from .runtime.forking import renew_in_child
 
 if TYPE_CHECKING:
 
@@ -21,17 +27,26 @@ if TYPE_CHECKING:
     class AsyncFileSystem(metaclass=Cached):
         """The base class of fsspec, which has no type annotations."""
 
+        _pid: int
         asynchronous: bool
+        batch_size: int | None
         use_listings_cache: bool
         dircache: Any
 
         def __init__(self, **options: Any) -> None: ...
+        @property
+        def loop(self) -> Any:
+            """The event loop of the synchronous methods."""
+
         def _walk(self, path: str, maxdepth: int | None = None, **options: Any) -> Any: ...
         async def _find(self, path: str, **options: Any) -> Any: ...
         async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None: ...
 
+    def get_loop() -> Any:
+        """Return the event loop of this process."""
+
 else:
-    from fsspec.asyn import AsyncFileSystem
+    from fsspec.asyn import AsyncFileSystem, get_loop
     from fsspec.spec import AbstractBufferedFile
 
     Cached = type(AsyncFileSystem)
@@ -48,6 +63,32 @@ class Shared(Cached):
         if args or options.get("connection") is not None:
             options["skip_instance_cache"] = True
         return super().__call__(*args, **options)
+
+
+class ForkableFileSystem(AsyncFileSystem, metaclass=Shared):
+    """A filesystem that also works in the child process of a fork, unlike other asynchronous filesystems of fsspec."""
+
+    @property
+    def loop(self) -> Any:
+        """The event loop of the synchronous methods."""
+        return super().loop if self._pid == os.getpid() else get_loop()
+
+
+class Threads:
+    """The threads that run the synchronous calls of a filesystem."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Forget the threads of the parent process."""
+        self._executor = ThreadPoolExecutor(MAX_CONNECTIONS, "httpconn-fsspec")
+
+    async def run(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Call a function in a thread, as ``asyncio.to_thread`` does, which has only six threads on two cores."""
+        call = partial(copy_context().run, function, *args, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
 
 class CachedFile(AbstractBufferedFile):

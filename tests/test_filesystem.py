@@ -8,6 +8,7 @@ import importlib
 import io
 import pickle
 import random
+import threading
 import tomllib
 import weakref
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ import pytest
 import httpconn
 from httpconn.filesystem import HTTPConnFileSystem
 from httpconn.testing import Close, response
+from tests.http.children import exit_code_of
 from tests.servers.files import Served
 
 MIB = 1024 * 1024
@@ -128,6 +130,29 @@ def test_a_range_of_a_missing_file_is_an_error_in_its_place(scripted, connection
         files.cat_ranges(paths, 0, 5, on_error="raise")
 
 
+def test_files_are_fetched_at_the_same_time(scripted, connection):
+    everyone = threading.Barrier(16)
+
+    def serve(request):
+        everyone.wait(30)
+        return Served(LINES)(request)
+
+    server = scripted(serve)
+    urls = [server.url_for(f"/{number}") for number in range(16)]
+    files = HTTPConnFileSystem(connection=connection)
+    assert files.cat(urls) == dict.fromkeys(urls, LINES)
+    assert files.cat_ranges(urls, 0, 5) == [LINES[:5]] * 16
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_child_reads_on(scripted, connection):
+    server = scripted(Served(LINES))
+    files = HTTPConnFileSystem(connection=connection)
+    assert files.cat(server.url) == LINES
+    assert exit_code_of(lambda: files.cat(server.url) == LINES) == 0
+    assert files.cat(server.url) == LINES
+
+
 def test_a_query_is_no_pattern(scripted, connection, tmp_path):
     server = scripted({"/f": Served(LINES)})
     files, url = HTTPConnFileSystem(connection=connection), server.url_for("/f?sig=a*[b]&x=1")
@@ -146,7 +171,8 @@ def test_options(scripted, connection):
     server = scripted(Served(LINES))
     files = HTTPConnFileSystem(connection=connection, headers={"X-Key": "k"}, block_size=5, connections=1)
     assert (files.cat(server.url), files.info(server.url)["size"]) == (LINES, len(LINES))
-    assert files.open(server.url).read(3) == LINES[:3]
+    with files.open(server.url) as file:
+        assert (file.read(3), file.blocksize) == (LINES[:3], 5)
     assert {request.header("X-Key") for request in server.requests} == {"k"}
     assert server.requests[-1].header("Range") == "bytes=0-4"
     with pytest.raises(TypeError, match="unknown"):

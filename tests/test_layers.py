@@ -56,8 +56,8 @@ RULES: dict[str, Rule] = {
     ),
     "filesystem": Rule(
         "api.opening api.streamedfile core.dates core.links errors fsspecbase",
-        NO_IO - {"asyncio"},
-        "it is built on the public interface, and fsspec runs on asyncio",
+        NO_IO,
+        "it is built on the public interface",
     ),
     "datasets": Rule(
         "access api.outcomes connection core.bodycounter core.mediatypes datasets disk.lockfile disk.system errors"
@@ -65,7 +65,9 @@ RULES: dict[str, Rule] = {
         WORLD - {"time", "threading"},
         "it is built on the public interface",
     ),
-    "fsspecbase": Rule("api.remotefile", NO_IO, "it adapts the classes of fsspec"),
+    "fsspecbase": Rule(
+        "api.opening api.remotefile runtime.forking", NO_IO - {"asyncio"}, "it adapts the classes of fsspec"
+    ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
     ),

@@ -27,6 +27,7 @@ class AsyncRemoteFile(OpenFile):
         name: the URL, redacted.
         mode: "rb".
         size: size of the file in bytes.
+        blocksize: size of a block in bytes.
         etag: ETag of this version, or None if the server sends none.
         last_modified: Last-Modified of this version, or None if the server sends none.
         closed: whether the file is closed.

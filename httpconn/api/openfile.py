@@ -62,6 +62,11 @@ class OpenFile:
         return self._version.total
 
     @property
+    def blocksize(self) -> int:
+        """Size of a block in bytes."""
+        return int(self._opened.options["block_size"])
+
+    @property
     def etag(self) -> str | None:
         """ETag of this version, or None."""
         return self._version.etag

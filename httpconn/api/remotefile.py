@@ -40,6 +40,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         name: the URL, redacted.
         mode: "rb".
         size: size of the file in bytes.
+        blocksize: size of a block in bytes.
         etag: ETag of this version, or None if the server sends none.
         last_modified: Last-Modified of this version, or None if the server sends none.
 
