@@ -149,16 +149,16 @@ class FileReader:
         return await self._read_spans(port, call, rangeplan.spans(ranges, self.version.total), received)
 
     async def _read_spans(self, port: Port, call: Call, spans: list[Span], received: dict[int, bytes]) -> list[bytes]:
-        missing = []
+        missing, parts = list[Span](), dict[int, bytes]()
         for start, end in rangeplan.requests(spans):
             held = self.blocks.at(start) if start not in received else memoryview(received[start])
             if held is not None and len(held) >= end - start:
-                received[start] = bytes(held[: end - start])
+                parts[start] = bytes(held[: end - start])
             else:
                 missing.append((start, end))
-        await self._fetch_all(port, call, missing, received)
-        starts = sorted(received)
-        return [rangeplan.cut_out(span, received, starts) for span in spans]
+        await self._fetch_all(port, call, missing, parts)
+        starts = sorted(parts)
+        return [rangeplan.cut_out(span, parts, starts) for span in spans]
 
     async def _fetch_all(self, port: Port, call: Call, missing: list[Span], received: dict[int, bytes]) -> None:
         """Fetch ranges in parallel."""

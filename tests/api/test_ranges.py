@@ -154,6 +154,12 @@ class TestRanges:
         assert get_ranges(server.url, wanted) == [CONTENT[start:end] for start, end in wanted]
         assert ranges_of(server) == [(2000, 3000), (3513, 3600), (5000, 5700)]
 
+    def test_a_range_around_the_first_request_is_complete(self, get_ranges, scripted):
+        server = scripted(Served(CONTENT[:200]))
+        wanted = [(100, 150), (-140, -130), (-80, None)]
+        assert get_ranges(server.url, wanted) == [CONTENT[100:150], CONTENT[60:70], CONTENT[120:200]]
+        assert ranges_of(server) == [(60, 200), (100, 150)]
+
     def test_bytes_in_memory_are_not_requested_again(self, remote):
         file, server = remote(block_size=4096)
         assert file.read_ranges([(0, 10), (4090, 4096)]) == [CONTENT[:10], CONTENT[4090:4096]]
