@@ -100,7 +100,8 @@ def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expe
     Args:
         field: a function that returns a header field by its name in lower case.
         partial: whether the status is 206. In that case, digests of the range body are ignored.
-        linked: the digest from a hub; see :class:`httpconn.core.hubs.HubFile`.
+        linked: the digest from a hub; see :class:`httpconn.core.hubs.HubFile`. One of the SHA-256 of the content takes
+            precedence, because the store that the hub redirects to could announce the digest of another file.
     """
     found = list(_repr_digest(field))
     found += _google(field)
@@ -108,6 +109,8 @@ def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expe
         found += _whole_only(field)
     found += [] if linked is None else [linked]
     good = [each for each in found if isinstance(each, Expected)]
+    if isinstance(linked, Expected) and linked.algorithm != GIT:
+        good = [linked]
     order = [*SIZES, GIT]
     best = min(good, key=lambda each: order.index(each.algorithm), default=None)
     return Announced(best, tuple(each for each in found if isinstance(each, str)))

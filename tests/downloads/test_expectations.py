@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -156,6 +157,14 @@ class TestHubs:
         with pytest.raises(httpconn.IntegrityError) as caught:
             run(server.url_for("/model"))
         assert caught.value.expected == f"sha256:{SHA256}"
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
+    def test_the_store_cannot_replace_the_digest_of_the_hub(self, run, scripted, tmp_path, algorithm):
+        own = base64.b64encode(hashlib.new(algorithm.replace("-", ""), WRONG).digest()).decode()
+        store = Served(WRONG, headers={"Repr-Digest": f"{algorithm}=:{own}:"})
+        with pytest.raises(httpconn.IntegrityError):
+            run(scripted(Hub(store, X_Linked_Etag=f'"{SHA256}"')).url_for("/model"))
         assert list(tmp_path.iterdir()) == []
 
     def test_another_linked_size_is_an_error_before_the_body(self, run, scripted):
