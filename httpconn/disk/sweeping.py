@@ -20,7 +20,7 @@ ENTRIES_PER_DOWNLOAD = 64
 """Folder entries to read per download on average. A download skips the search in a larger folder most of the time."""
 
 _MAX_FOLDERS = 1000
-_NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn-(?:state|draft))")
+_NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn-(?:state|draft|lock))")
 
 _skips: dict[str, int] = {}  # downloads into a folder that skip the search, by folder
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from httpconn.disk import lockfile, sweeping
+from httpconn.disk.lockfile import LockFile
 from httpconn.disk.partfile import STALE, PartFile, Sidecar
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,15 @@ def test_files_without_lock_and_sidecar_are_removed(tmp_path):
     begun(tmp_path / "file").commit()
     # An invalid sidecar names no partial file.
     assert names(tmp_path) == [".other.httpconn-state", "file"]
+
+
+def test_the_lock_file_of_a_dead_owner_is_removed(tmp_path):
+    (tmp_path / ".other.httpconn-lock").write_text("0123456789abcdef\n")
+    live = LockFile(str(tmp_path / ".live.httpconn-lock"), 0o600)
+    live.acquire()
+    begun(tmp_path / "file").commit()
+    assert names(tmp_path) == [".live.httpconn-lock", "file"]
+    live.release()
 
 
 def test_resumable_files_stay(tmp_path):
