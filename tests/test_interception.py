@@ -206,6 +206,13 @@ def test_threads_leave_no_connection_open(scripted):
     server.wait_for(lambda: server.open_connections == 0)
 
 
+def test_a_stop_without_a_start_has_no_effect(face, connect, scripted):
+    server, connection = scripted(response(body=b"ok")), connect()
+    through_httpx().stop()
+    assert face.get_bytes(connection, server.url) == b"ok"
+    assert connection.stats().connections.made == 1
+
+
 def test_after_the_block_the_engine_sends_again(face, connect, scripted):
     server, connection = scripted(response(body=b"ok")), connect()
     with through_httpx():

@@ -35,7 +35,7 @@ class through_httpx:  # noqa: N801 - read as a statement
     def stop(self) -> None:
         """End what one ``start`` began."""
         with through_httpx._lock:
-            through_httpx.depth -= 1
+            through_httpx.depth = max(0, through_httpx.depth - 1)
 
     def __enter__(self) -> None:
         self.start()

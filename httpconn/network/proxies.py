@@ -105,7 +105,7 @@ def _parsed(url: URL) -> httpx.URL:
         host = parsed.raw_host.decode("ascii")
         check_host(f"[{host}]" if ":" in host else host)
         is_valid = parsed.scheme in _DEFAULT_PORTS and 0 < (parsed.port or 1) < 65_536
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         is_valid = False
     if not is_valid:
         # Without the cause, because its text may contain the credentials.
@@ -116,6 +116,8 @@ def _parsed(url: URL) -> httpx.URL:
 def _texts(auth: tuple[str, str]) -> tuple[str, str]:
     if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
         raise InvalidRequest("proxy: auth must be a user name and a password")
+    if any("\ud800" <= char <= "\udfff" for char in "".join(auth)):
+        raise InvalidRequest("proxy: the user name or password has a character that UTF-8 cannot encode")
     return auth
 
 
