@@ -109,7 +109,8 @@ class AsyncPort(SendingPort):
                 pause = min(2 * pause, CHECK_INTERVAL)
 
     def worker_group(self) -> TaskWorkers:
-        return TaskWorkers(self)
+        """See :class:`httpconn.runtime.port.Port`. The tasks of the group have no seat."""
+        return TaskWorkers(self if self._seat is None else AsyncPort(self._client, owned=False))
 
     async def release(self) -> None:
         if self._owned:

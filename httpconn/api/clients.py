@@ -203,6 +203,11 @@ class Clients:
         self._start()
         renew_in_child(self)
 
+    @property
+    def offers_http2(self) -> bool:
+        """Whether new connections may use HTTP/2."""
+        return self._options.http2
+
     def _start(self) -> None:
         self._lock = Lock()
         self._sync: SyncClient | None = None

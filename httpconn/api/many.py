@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
+from ..core.messages import Origin
 from ..core.segments import SpareConnections
-from ..core.urls import URL
+from ..core.urls import URL, vet
 from ..downloads.options import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
 from ..exchange import fetch
@@ -22,6 +23,7 @@ from .runner import Runner
 
 if TYPE_CHECKING:
     from ..exchange.batch import Batch, Work
+    from ..exchange.scheduling import Seat
     from ..progress import ProgressCallback
     from ..runtime.port import WorkerGroup
     from .outcomes import Fetched, Saved
@@ -89,7 +91,7 @@ class ManyURLs(Runner):
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = ThreadWorkerGroup()
         work = self._fetch_work(partial(self._run_in, group), *options)
-        return Results(_batch(group, urls, Iterable, work, concurrency, ordered), group)
+        return Results(self._batch(group, urls, Iterable, work, concurrency, ordered), group)
 
     def async_get_many(
         self,
@@ -121,8 +123,8 @@ class ManyURLs(Runner):
 
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = TaskWorkerGroup()
-        work = self._fetch_work(self._await, *options)
-        return AsyncResults(_batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
+        work = self._fetch_work(self._await_in, *options)
+        return AsyncResults(self._batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def download_many(
         self,
@@ -194,7 +196,7 @@ class ManyURLs(Runner):
         }
         group = ThreadWorkerGroup()
         work = self._download_work(partial(self._run_in, group), concurrency, stop_on_error, options, file_options)
-        return Results(_batch(group, items, Iterable, work, concurrency, ordered), group)
+        return Results(self._batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
         self,
@@ -234,22 +236,42 @@ class ManyURLs(Runner):
             "filename": filename,
         }
         group = TaskWorkerGroup()
-        work = self._download_work(self._await, concurrency, stop_on_error, options, file_options)
-        return AsyncResults(_batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
+        work = self._download_work(self._await_in, concurrency, stop_on_error, options, file_options)
+        return AsyncResults(self._batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
+
+    def _batch(
+        self, group: WorkerGroup, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool
+    ) -> Batch[Any, R]:
+        from ..exchange.batch import Batch
+        from ..exchange.scheduling import Hosts
+
+        if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
+            raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
+        _require_concurrency(concurrency)
+        require(ordered=(ordered, bool))
+        source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        hosts = Hosts(_host_of, self._most_at_once)
+        return Batch(group, source, work, concurrency=concurrency, ordered=ordered, hosts=hosts)
+
+    def _most_at_once(self, origin: Hashable) -> int | None:
+        """Return how many calls to an origin get a connection at the same time, or None. HTTP/2 calls share one."""
+        may_share = self._clients.offers_http2 and isinstance(origin, Origin) and origin.scheme == "https"
+        return None if may_share else self._calls.rules.limits.max_per_host
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
         from .outcomes import Fetched
 
         self._calls.check(*options)
 
-        async def work(index: int, given: URL | Item) -> Fetched:
+        async def work(seat: Seat, given: URL | Item) -> Fetched:
             item = given if isinstance(given, Item) else Item(given)
             try:
                 calls, check = self._calls.sources(item, *options), content_check(item)
-                data, fields, status, moved_to, attempts, elapsed = await _first_success(run, calls, check)
-                return Fetched(item.url, index, data, None, status, moved_to, attempts, elapsed, fields)
+                delivered = await _first_success(run, seat, calls, check)
+                data, fields, status, moved_to, attempts, elapsed = delivered
+                return Fetched(item.url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
             except HTTPConnError as error:
-                return Fetched(item.url, index, error=error)
+                return Fetched(item.url, seat.number, error=error)
 
         return work
 
@@ -265,7 +287,7 @@ class ManyURLs(Runner):
         self._calls.check(timeout, extra_headers, auth, True, *others)
         spare = SpareConnections.beside(concurrency)
 
-        async def work(index: int, given: tuple[URL, Path] | Item) -> Saved:
+        async def work(seat: Seat, given: tuple[URL, Path] | Item) -> Saved:
             item = _item(given)
             path = "" if item.path is None else item.path
             try:
@@ -285,23 +307,25 @@ class ManyURLs(Runner):
                     spare=spare,
                     **file_options,
                 )
-                return Saved(item.url, path, index, await run(fetch_file, call, wanted))
+                return Saved(item.url, path, seat.number, await run(seat, fetch_file, call, wanted))
             except HTTPConnError as error:
                 if stop_on_error:
                     raise
-                return Saved(item.url, path, index, error=error)
+                return Saved(item.url, path, seat.number, error=error)
 
         return work
 
 
-async def _first_success(run: Run, calls: Sequence[Call], check: fetch.ContentCheck | None) -> fetch.Delivered:
+async def _first_success(
+    run: Run, seat: Seat, calls: Sequence[Call], check: fetch.ContentCheck | None
+) -> fetch.Delivered:
     """Return the content from the first URL that delivers it; raise the error of the last URL."""
     flow: Any = fetch.fetch_delivered if check is None else check.fetch
     *others, last = calls
     for call in others:
         with suppress(HTTPConnError):
-            return cast(fetch.Delivered, await run(flow, call))
-    return cast(fetch.Delivered, await run(flow, last))
+            return cast(fetch.Delivered, await run(seat, flow, call))
+    return cast(fetch.Delivered, await run(seat, flow, last))
 
 
 def _item(given: Any) -> Item:
@@ -319,14 +343,11 @@ def _require_concurrency(concurrency: int) -> None:
         raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
 
 
-def _batch(
-    group: WorkerGroup, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool
-) -> Batch[Any, R]:
-    from ..exchange.batch import Batch
-
-    if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
-        raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
-    _require_concurrency(concurrency)
-    require(ordered=(ordered, bool))
-    source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-    return Batch(group, source, work, concurrency=concurrency, ordered=ordered)
+def _host_of(given: Any) -> Hashable:
+    """Return the origin of an item, or None if the item is not valid."""
+    try:
+        return vet(
+            given.url if isinstance(given, Item) else given[0] if isinstance(given, tuple | list) else given
+        ).origin
+    except (HTTPConnError, IndexError):
+        return None

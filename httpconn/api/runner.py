@@ -13,6 +13,7 @@ from .arguments import CallFactory
 from .clients import Clients
 
 if TYPE_CHECKING:
+    from ..exchange.scheduling import Seat
     from ..runtime.threads import ThreadWorkerGroup
     from .asyncport import AsyncPort
     from .syncport import SyncPort
@@ -32,9 +33,9 @@ class Runner:
         client = self._clients.sync_client()
         return client.port(client, owned=not self._clients.reuse)
 
-    async def _async_port(self) -> AsyncPort:
+    async def _async_port(self, seat: Seat | None = None) -> AsyncPort:
         client = self._clients.current() or await self._clients.async_client()
-        return client.port(client, owned=not self._clients.reuse)
+        return client.port(client, owned=not self._clients.reuse, seat=seat)
 
     def _run(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = self._sync_port()
@@ -44,9 +45,19 @@ class Runner:
         port = await self._async_port()
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
 
+    async def _await_in(self, seat: Seat, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
+        port = await self._async_port(seat)
+        return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
+
     def _run_in(
-        self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs
+        self,
+        group: ThreadWorkerGroup,
+        seat: Seat | None,
+        flow: Flow[P, T],
+        call: Call,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Coroutine[Any, Any, T]:
         client = self._clients.sync_client()
-        port = client.worker_port(client, group, owned=not self._clients.reuse)
+        port = client.worker_port(client, group, owned=not self._clients.reuse, seat=seat)
         return fetch.run_call(port, call, flow(port, call, *args, **kwargs))

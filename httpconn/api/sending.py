@@ -1,9 +1,11 @@
 """The common part of both ports: sending a request and receiving the head of its response."""
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -20,6 +22,12 @@ from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
 from ..runtime.timeouts import AttemptTimeouts
 
+if TYPE_CHECKING:
+    from ..core.deadhosts import DeadHosts
+    from ..exchange.scheduling import Seat
+
+T = TypeVar("T")
+
 
 class SendingPort(SystemClock, ABC):
     """The base class of both ports.
@@ -27,20 +35,31 @@ class SendingPort(SystemClock, ABC):
     Args:
         client: a SyncClient or an AsyncClient.
         owned: whether the client was made for this call only, and is closed with it.
+        seat: the seat of the call in a batch, or None.
     """
 
     _interruption: Interruption | None = None
+    dead_hosts: DeadHosts | None = None
 
-    def __init__(self, client: Any, *, owned: bool) -> None:
+    def __init__(self, client: Any, *, owned: bool, seat: Seat | None = None) -> None:
         self._client = client
         self._owned = owned
+        self._seat = seat
+        if seat is not None:
+            self.dead_hosts = seat.dead_hosts
+
+    def aside(self: Any, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
+        return waiting if self._seat is None else self._seat.aside(self, waiting, holds_host=holds_host)
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         at = math.inf if deadline.at is None else deadline.at
         attempt = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
         engine = self._client.engine_for(request.origin)
         if engine is None:
+            if self._seat is not None:  # only the engine reports connections
+                self._seat.reached()
             return self._bridged(request, attempt, deadline)
+        request.dialler = self._seat
         exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, attempt, self._interruption)
         return exchange
 

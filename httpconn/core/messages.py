@@ -53,6 +53,7 @@ class Request:
         body: None, bytes, or an iterable of bytes that the runtime can iterate over.
         server_name: the name for TLS, if it differs from the host.
         made: the httpx.Request from which this request was made, or None.
+        dialler: an object that awaits a new connection (``dial``) and learns of a reused one (``reached``), or None.
     """
 
     origin: Origin
@@ -65,6 +66,7 @@ class Request:
     trace: Any = None
     fragment: str = ""
     made: httpx.Request | None = None
+    dialler: Any = None
 
     @property
     def url(self) -> str:

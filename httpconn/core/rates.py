@@ -54,13 +54,18 @@ def _free(taken: Taken) -> None:
 
 
 class Reservation:
-    """A time at which one request may start, and the slots that the request occupies."""
+    """A time at which one request may start, and the slots that the request occupies.
 
-    __slots__ = ("__weakref__", "_moment", "slots")
+    Attributes:
+        by_host: whether the limits of all hosts together would allow an earlier start.
+    """
 
-    def __init__(self, moment: float, slots: Taken) -> None:
+    __slots__ = ("__weakref__", "_moment", "by_host", "slots")
+
+    def __init__(self, moment: float, slots: Taken, *, by_host: bool = False) -> None:
         self._moment = moment
         self.slots: Taken = slots
+        self.by_host: bool = by_host
 
     def wait_time(self, now: float) -> float:
         """Return the seconds until the request may start. A pause that a host requests makes them longer."""
@@ -132,10 +137,11 @@ class RateLimiter:
             waits = moment - now > TIMER_ERROR
             if waits and len(self._waiting) >= self._max_waiting:
                 raise QueueFull(f"{len(self._waiting)} calls are already waiting for the rate limit")
+            by_host = waits and _due(self._overall, now) < moment
             slots = [(bucket, bucket.slots.take(moment, now), bucket.shift) for bucket in buckets]
             if moment <= now:
                 return IMMEDIATE
-            reservation = Reservation(moment, slots)
+            reservation = Reservation(moment, slots, by_host=by_host)
             if waits:
                 self._waiting[ref(reservation, self._dropped.append)] = slots
             return reservation

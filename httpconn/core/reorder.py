@@ -7,14 +7,9 @@ R = TypeVar("R")
 
 
 class ReorderBuffer(Generic[R]):
-    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers.
+    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers."""
 
-    Args:
-        size: the maximum number of calls that were started and whose results were not yet returned.
-    """
-
-    def __init__(self, size: int, *, ordered: bool) -> None:
-        self._size = size
+    def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
         self._started = 0
         self._next = 0
@@ -23,14 +18,9 @@ class ReorderBuffer(Generic[R]):
         self._ready: deque[R] = deque()
 
     @property
-    def room(self) -> int:
-        """The number of further calls that may start."""
-        return self._size - (self._started - self._returned)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the results of all started calls were returned."""
-        return self._started == self._returned
+    def pending(self) -> int:
+        """The number of calls that were started and whose results were not yet returned."""
+        return self._started - self._returned
 
     @property
     def is_ready(self) -> bool:

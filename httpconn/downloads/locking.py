@@ -92,4 +92,5 @@ class _Wait:
     async def _sleep(self, pause: float) -> None:
         now = self._port.now()
         self._deadline.check(now)
-        await self._port.sleep(pause if self._deadline.at is None else min(pause, self._deadline.at - now))
+        left = pause if self._deadline.at is None else min(pause, self._deadline.at - now)
+        await self._port.aside(self._port.sleep(left))

@@ -58,7 +58,7 @@ async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> 
                 state.fail(error, port.now())
                 raise
             await _report_retry(port, state, error, wait)
-        await port.sleep(wait)
+        await port.aside(port.sleep(wait))
 
 
 async def _consume(response: OpenResponse, consume: Consume[T]) -> T:
@@ -82,6 +82,8 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
         logger.debug("Attempt %d was the last one: %s", state.attempts, decision.reason)
         return None
     if wait is None or not state.deadline.allows(wait, port.now()):
+        return None
+    if port.dead_hosts is not None and port.dead_hosts.is_dead(state.origin):
         return None
     # A Retry-After of 0 costs budget like a missing one: many calls that retry at once could overload the host.
     is_free = state.made_progress or (requested and policy.obey_retry_after)
@@ -169,15 +171,22 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
     rules.counters.of(origin.host).requests += 1
     if state.attempts == 1 and rules.retries.budget is not None:
         rules.retry_budget.earn(origin, rules.retries.budget)
+    dead_hosts = port.dead_hosts
     try:
+        if dead_hosts is not None:
+            dead_hosts.check(origin, port.now())
         exchange = await port.send(request, call.timeouts, state.attempt_deadline)
     except HTTPConnError as error:
         set_request(error, request)
+        if dead_hosts is not None:
+            dead_hosts.failed(origin, error, port.now())
         if isinstance(error, TimedOut) and state.attempt_deadline.ended(error, port.now()):
             exceeded = state.attempt_deadline.exceeded()
             set_request(exceeded, request)
             raise exceeded from error
         raise
+    if dead_hosts is not None:
+        dead_hosts.connected(origin)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s %s: %d", request.method, spec.url.redacted, exchange.head.status)
     return request, exchange

@@ -1,20 +1,32 @@
 """Concurrent work on many items, with bounded memory.
 
-The number of workers bounds the items in progress. The reorder buffer bounds the items that were started and whose
-results were not returned. So memory stays bounded for an endless source and for a slow caller.
+The number of workers bounds the items in progress. At most ``2 * concurrency`` items are in progress, can start, or
+have a result that was not returned. With the items that wait for their hosts, they are at most
+``READ_AHEAD * concurrency``. So a slow host does not stop the others, and memory stays bounded for an endless source
+and for a slow caller.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..core.reorder import ReorderBuffer
 from ..runtime.port import Channel, WorkerGroup
+from .scheduling import ONE_HOST, Hosts, Scheduler, Seat
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Work = Callable[[int, Item], Awaitable[Result]]
+Work = Callable[[Seat, Item], Awaitable[Result]]
+
+READ_AHEAD = 32
+"""Items for each worker that may be read and whose results were not returned, if some of them wait for their hosts."""
+
+
+class More(Enum):
+    """A signal that calls left their workers, so that further items may start."""
+
+    MORE = "more"
 
 
 class End(Enum):
@@ -36,7 +48,7 @@ class Raised(NamedTuple):
     error: Exception
 
 
-Report = Finished[Result] | Raised | End
+Report = Finished[Result] | Raised | End | More
 
 
 class Batch(Generic[Item, Result]):
@@ -44,8 +56,10 @@ class Batch(Generic[Item, Result]):
 
     Args:
         source: the items. A worker reads an asynchronous source. ``next`` reads any other source.
-        work: a coroutine function that gets the number of an item, from 0, and the item, and returns the result. An
-            exception ends the batch.
+        work: a coroutine function that gets the seat of a call and the item, and returns the result. An exception ends
+            the batch.
+        ordered: return the results in the order of the items. Then no further items are read while others wait for
+            their hosts.
     """
 
     def __init__(
@@ -56,17 +70,19 @@ class Batch(Generic[Item, Result]):
         *,
         concurrency: int,
         ordered: bool,
+        hosts: Hosts = ONE_HOST,
     ) -> None:
         self._group = group
         self._source: Iterator[Item] | None = source if isinstance(source, Iterator) else None
         self._stream: AsyncIterator[Item] | None = source if isinstance(source, AsyncIterator) else None
         self._work = work
-        self._workers = concurrency
-        self._buffer: ReorderBuffer[Result] = ReorderBuffer(2 * concurrency, ordered=ordered)
-        self._exhausted = False
-        self._items: Channel[tuple[int, Item]] = group.channel()
+        self._concurrency = concurrency
+        self._most = (2 if ordered else READ_AHEAD) * concurrency
+        self._buffer: ReorderBuffer[Result] = ReorderBuffer(ordered=ordered)
+        self._exhausted = self._asked = False
         self._reports: Channel[Report[Result]] = group.channel()
-        self._free: Channel[None] = group.channel()
+        self._free: Channel[bool] = group.channel()
+        self._scheduler: Scheduler[Item] = Scheduler(group, self._run, concurrency, hosts, self._ask)
 
     def start(self) -> None:
         """Start to read an asynchronous source."""
@@ -75,39 +91,64 @@ class Batch(Generic[Item, Result]):
 
     async def next(self) -> Result | End:
         """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
-        if self._source is not None:
-            self._fill(self._source)
-        while not self._buffer.is_ready:
-            if self._exhausted and self._buffer.is_empty:
+        while True:
+            if self._source is not None:
+                self._fill(self._source)
+            if self._buffer.is_ready:
+                break
+            if self._exhausted and not self._buffer.pending:
                 return End.END
-            self._accept(await self._reports.receive())
+            self._accept(await self._receive(self._reports))
         result = self._buffer.pop()
         if self._stream is not None:
-            self._free.send(None)
+            self._free.send(True)
         return result
 
-    def _accept(self, report: Report[Result]) -> None:
+    async def _receive(self, channel: Channel[Any]) -> Any:
+        """Return the next item of a channel, or None if further items may be read."""
+        received = await channel.receive(self._scheduler.patience())
+        if received is None:
+            self._scheduler.dials_slowly()
+        return received
+
+    def _accept(self, report: Report[Result] | None) -> None:
         if isinstance(report, Finished):
             self._buffer.finish(*report)
         elif isinstance(report, Raised):
             raise report.error
-        else:
+        elif isinstance(report, More):
+            self._asked = False
+        elif report is not None:
             self._exhausted = True
 
+    @property
+    def _has_room(self) -> bool:
+        """Whether a further item may be read."""
+        pending = self._buffer.pending
+        return pending < self._most and pending - self._scheduler.waiting < 2 * self._concurrency
+
     def _fill(self, source: Iterator[Item]) -> None:
-        for _ in range(0 if self._exhausted else self._buffer.room):
+        while not self._exhausted and self._has_room:
             item = next(source, End.END)
             if item is End.END:
                 self._exhausted = True
                 return
-            self._submit(item)
+            self._scheduler.add(self._buffer.begin(), item)
+
+    def _ask(self) -> None:
+        """Ask the reader for further items, after a call has left its worker."""
+        if self._stream is not None:
+            self._free.send(True)
+        elif not self._asked:
+            self._asked = True
+            self._reports.send(More.MORE)
 
     async def _read(self, source: AsyncIterator[Item]) -> None:
         try:
             async for item in source:
-                self._submit(item)
-                while not self._buffer.room:
-                    await self._free.receive()
+                self._scheduler.add(self._buffer.begin(), item)
+                while not self._has_room:
+                    await self._receive(self._free)
         except Exception as error:  # noqa: BLE001 - ``next`` raises it
             self._reports.send(Raised(error))
         finally:
@@ -115,18 +156,9 @@ class Batch(Generic[Item, Result]):
                 await source.aclose()
         self._reports.send(End.END)
 
-    def _submit(self, item: Item) -> None:
-        number = self._buffer.begin()
-        self._items.send((number, item))
-        if number < self._workers:
-            self._group.start(self._run_worker)
-
-    async def _run_worker(self) -> None:
-        while True:
-            number, item = await self._items.receive()
-            try:
-                report: Report[Result] = Finished(number, await self._work(number, item))
-            except Exception as error:  # noqa: BLE001 - ``next`` raises it
-                report = Raised(error)
-            self._reports.send(report)
-            del item, report  # do not keep them in memory while waiting
+    async def _run(self, seat: Seat, item: Item) -> None:
+        try:
+            report: Report[Result] = Finished(seat.number, await self._work(seat, item))
+        except Exception as error:  # noqa: BLE001 - ``next`` raises it
+            report = Raised(error)
+        self._reports.send(report)

@@ -29,7 +29,11 @@ def wait_for_rate_limit(
     reservation = rates.reserve(host, port.now(), deadline.at)
     if reservation is None:
         raise deadline.exceeded()
-    return None if reservation is IMMEDIATE else _wait(port, rates, reservation, deadline)
+    if reservation is IMMEDIATE:
+        return None
+    waiting = _wait(port, rates, reservation, deadline)
+    # Without a worker, a wait for the limit of all hosts would only let more calls wait for the same limit.
+    return port.aside(waiting, holds_host=True) if reservation.by_host else waiting
 
 
 async def _wait(port: Port, rates: RateLimiter, reservation: Reservation, deadline: Deadline) -> None:

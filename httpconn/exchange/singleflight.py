@@ -84,7 +84,7 @@ async def _wait(port: Port, state: RequestState, transfer: Transfer) -> None:
     while transfer.leader() is not None:
         end = state.deadline.sooner(Deadline.after(CHECK_EVERY, port.now()))
         try:
-            await port.wait(transfer.done, end)
+            await port.aside(port.wait(transfer.done, end))
             return
         except HTTPConnError as error:
             if end == state.deadline:

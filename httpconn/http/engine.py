@@ -140,6 +140,8 @@ class Engine:
                 if connection is None or not connection.is_fresh():
                     self._drop(lease)
                     connection = await self._connect(lease, request, route, timeouts, interruption)
+                elif request.dialler is not None:
+                    request.dialler.reached()
                 try:
                     release = partial(self.end, lease)
                     if forwarding is None:
@@ -300,6 +302,8 @@ class Engine:
         tunnel = await self._connector.tunnel(route, end)
         while True:
             connecting = self._connected(lease, route, end)
+            if request.dialler is not None:
+                connecting = request.dialler.dial(connecting)
             if request.trace is not None:
                 event, info = self._connector.dial_event(route, end)
                 connecting = trace_step(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))

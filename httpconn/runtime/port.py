@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..core.deadlines import Deadline
 from ..core.messages import Head, Request
 from ..options import Timeouts
+
+if TYPE_CHECKING:
+    from ..core.deadhosts import DeadHosts
 
 T = TypeVar("T")
 
@@ -83,18 +86,25 @@ class Channel(Protocol[T]):
     def send(self, item: T) -> None:
         """Queue an item for the next receive. The sender limits how many items can queue."""
 
-    async def receive(self) -> T:
-        """Wait for the next item and return it."""
+    async def receive(self, seconds: float | None = None) -> T | None:
+        """Wait for the next item and return it, or None after some seconds."""
 
 
 class WorkerGroup(Protocol):
     """A group of workers, which are threads or tasks."""
 
+    @property
+    def spare(self) -> int:
+        """The number of workers that may wait in addition to those that work."""
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """Return a lock for state that the workers share."""
+
     def channel(self) -> Channel[Any]:
         """Return a new channel for the group."""
 
-    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Run a flow in a worker. The end of the group stops the flow at any wait."""
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
+        """Run a flow in a worker. The end of the group stops the flow at any wait. False: no worker could start."""
 
 
 class AuthSteps(Protocol):
@@ -125,6 +135,17 @@ class Port(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds."""
+
+    @property
+    def dead_hosts(self) -> DeadHosts | None:
+        """The dead hosts of the batch that the call belongs to, or None."""
+
+    def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
+        """Await something without a connection. In the meantime, another call of the batch has the worker.
+
+        Args:
+            holds_host: whether further calls to the host would wait too.
+        """
 
     async def notify(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""

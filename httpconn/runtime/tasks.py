@@ -2,10 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+
+from ..options import MAX_COUNT
 
 T = TypeVar("T")
 
@@ -25,10 +28,15 @@ class TaskChannel(Generic[T]):
         if self._waiting:
             self._waiting.popleft().set()
 
-    async def receive(self) -> T:
+    async def receive(self, seconds: float | None = None) -> T | None:
         while not self._items:
-            await self._wait()
-        return self._items.popleft()
+            if seconds is None:
+                await self._wait()
+                continue
+            with anyio.move_on_after(seconds):
+                await self._wait()
+            break
+        return self._items.popleft() if self._items else None
 
     async def _wait(self) -> None:
         woken = anyio.Event()
@@ -46,15 +54,20 @@ class TaskChannel(Generic[T]):
 class TaskWorkerGroup:
     """See :class:`httpconn.runtime.port.WorkerGroup`. The same task calls ``enter`` and ``leave``."""
 
+    spare: int = MAX_COUNT
+
+    lock = nullcontext  # tasks change shared state between two waits
+
     channel = TaskChannel
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
 
-    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
         if self._group is None:
             raise RuntimeError("The worker group is not running")
         self._group.start_soon(flow, *args)
+        return True
 
     async def enter(self) -> None:
         self._group = await anyio.create_task_group().__aenter__()

@@ -20,6 +20,7 @@ from .stepping import run_sync
 T = TypeVar("T")
 
 JOIN_TIMEOUT = 1.0  # Seconds to wait for the end of stopped workers. A worker that is connecting ends later by itself.
+MAX_SPARE = 256  # threads that may wait in addition to those that work
 CHECK_INTERVAL = 0.05  # seconds between two checks of a waiting thread for other events, such as signals
 WORKER_CHECK_INTERVAL = 0.5  # seconds between two checks of a waiting worker that the owner of its group still exists
 
@@ -38,15 +39,18 @@ class ThreadChannel(Generic[T]):
         # The bound method instead of an own method saves a call per item.
         self.send: Callable[[T | Stopped], None] = self._items.put
 
-    async def receive(self) -> T:
+    async def receive(self, seconds: float | None = None) -> T | None:
         """Block until an item is queued. Raise Stopped if the group was stopped, even if items are queued."""
         # Python handles a signal that arrives just before a wait of the main thread only after the wait.
         portion = CHECK_INTERVAL if threading.current_thread() is threading.main_thread() else WORKER_CHECK_INTERVAL
+        left = seconds
         while not self._interruption.is_requested:
             try:
-                item = self._items.get(timeout=portion)
+                item = self._items.get(timeout=portion if left is None else min(portion, left))
             except Empty:
                 self._group.check_owner()
+                if left is not None and (left := left - portion) <= 0:
+                    return None
                 continue
             if self._interruption.is_requested or isinstance(item, Stopped):
                 break
@@ -56,6 +60,10 @@ class ThreadChannel(Generic[T]):
 
 class ThreadWorkerGroup:
     """A worker group of threads; see :class:`httpconn.runtime.port.WorkerGroup`."""
+
+    spare: int = MAX_SPARE
+
+    lock = threading.Lock
 
     def __init__(self) -> None:
         self.interruption: Interruption = Interruption()
@@ -76,8 +84,8 @@ class ThreadWorkerGroup:
         self._channels.append(channel)
         return channel
 
-    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        """Run a flow in a new thread. Without a new thread, the existing threads do the work."""
+    def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
+        """Run a flow in a new thread, and return True. Without a new thread, the existing threads do the work."""
         if self.interruption.is_requested:
             raise Stopped
         for ended_thread in [each for each, ended in list(self._threads.items()) if ended.is_set()]:
@@ -93,6 +101,8 @@ class ThreadWorkerGroup:
             del self._threads[thread]
             if not self._threads:
                 raise InvalidRequest("No thread can be started") from error
+            return False
+        return True
 
     def _run(self, ended: ThreadEvent, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         try:

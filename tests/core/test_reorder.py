@@ -1,4 +1,4 @@
-"""The reorder buffer returns each result once and in order, and limits the started calls."""
+"""The reorder buffer returns each result once and in order, and counts the pending calls."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from httpconn.core.reorder import ReorderBuffer
 
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 40), st.randoms(use_true_random=False))
 def test_each_result_is_returned_once_and_in_order(size, ordered, count, chance):
-    buffer: ReorderBuffer[int] = ReorderBuffer(size, ordered=ordered)
+    buffer: ReorderBuffer[int] = ReorderBuffer(ordered=ordered)
     begun, under_way, finished, handed_out = 0, [], [], []
     while len(handed_out) < count:
-        while begun < count and buffer.room:
+        while begun < count and buffer.pending < size:
             under_way.append(buffer.begin())
             begun += 1
-        assert begun - len(handed_out) <= size
+        assert buffer.pending == begun - len(handed_out)
         if buffer.is_ready:
             handed_out.append(buffer.pop())
         else:
             finished.append(under_way.pop(chance.randrange(len(under_way))))
             buffer.finish(finished[-1], finished[-1])
     assert handed_out == (list(range(count)) if ordered else finished)
-    assert buffer.is_empty
+    assert not buffer.pending

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -100,6 +100,12 @@ class ScriptedPort:
         """Advance the virtual time."""
         self.slept.append(seconds)
         self.clock += seconds
+
+    dead_hosts = None
+
+    def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
+        """Return the wait unchanged."""
+        return waiting
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> ScriptedExchange:
         """Return the next reply, or raise the next error."""

@@ -1,0 +1,84 @@
+"""The queues of the hosts: the order of the items, and the limits of each host."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpconn.core.hostqueues import MAX_TRIES, HostQueues
+
+
+def filled(names: str, limit: int | None = None) -> HostQueues[str]:
+    queues: HostQueues[str] = HostQueues(lambda _: limit)
+    for number, name in enumerate(names):
+        queues.add(name, number, name)
+    return queues
+
+
+def taken(queues: HostQueues[str]) -> list[int]:
+    items = []
+    while (item := queues.take()) is not None:
+        items.append(item[1])
+    return items
+
+
+def test_without_a_limit_the_items_come_in_order() -> None:
+    assert taken(filled("abcabc")) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_full_host_is_skipped() -> None:
+    queues = filled("aaabab", limit=2)
+    assert queues.blocked == 2
+    assert taken(queues) == [0, 1, 3, 5]
+    queues.leave("a", tries=True)
+    assert taken(queues) == [2]
+
+
+def test_a_host_whose_call_waits_for_the_rate_limit_starts_no_other() -> None:
+    queues = filled("aab")
+    queues.take()
+    queues.hold("a", 1)
+    queues.leave("a", tries=True)
+    assert taken(queues) == [2]
+    queues.hold("a", -1)
+    assert queues.enter("a")
+    assert taken(queues) == [1]
+
+
+def test_few_calls_wait_for_the_first_connection_to_a_host() -> None:
+    queues = filled("a" * MAX_TRIES * 2)
+    assert (queues.blocked, queues.untried, queues.ready) == (0, MAX_TRIES, MAX_TRIES)
+    assert len(taken(queues)) == MAX_TRIES
+    queues.end_try("a", connected=False)
+    assert len(taken(queues)) == 1
+    queues.end_try("a", connected=True)
+    assert len(taken(queues)) == MAX_TRIES - 1
+    assert not queues.begin_try("a")
+
+
+def test_a_call_that_continues_comes_before_new_calls_of_its_host() -> None:
+    queues = filled("aaa", limit=1)
+    assert queues.take() == ("a", 0, "a", True)
+    assert not queues.enter("a")
+    queues.add("a", 0, "again", first=True)
+    queues.leave("a", tries=True)
+    assert queues.take() == ("a", 0, "again", True)
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_every_item_is_taken_once_and_no_host_is_forgotten_or_kept(names, limit, chance) -> None:
+    queues, running, seen = filled("".join(names), limit), deque[str](), []
+    while len(seen) < len(names) or running:
+        item = queues.take() if chance.random() < 0.6 or not running else None
+        if item is None:
+            assert running
+            running.rotate(chance.randrange(5))
+            queues.leave(running.popleft(), tries=True)
+        else:
+            running.append(item[0])
+            seen.append(item[1])
+            assert max(Counter(running).values()) <= limit
+    assert sorted(seen) == list(range(len(names)))
+    assert (queues.queued, queues.blocked, queues.untried, queues._hosts) == (0, 0, 0, {})
