@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
-from math import inf
 from typing import Generic, TypeVar
+
+from ..options import MAX_COUNT
 
 T = TypeVar("T")
 
+MAX_HOSTS = 4096  # hosts to remember, in addition to those with items and calls
 MAX_TRIES = 4  # calls that may try at the same time to make the first connection to a host
 
 
@@ -17,31 +19,25 @@ class _Host(Generic[T]):
     Attributes:
         active: number of its calls that have a worker.
         held: number of its calls that wait for the rate limit. The host starts no call before they end.
-        tries: number of its calls that have no connection yet, while ``answers`` is False.
-        answers: whether the host has accepted a connection.
+        tries: number of its calls that have no connection yet, while ``is_reached`` is False.
+        is_reached: whether the host has accepted a connection.
         blocked: number of queued items that the limit or a wait for the rate limit stops.
         untried: number of queued items that only ``tries`` stops.
         listed: whether the host is in the heap.
     """
 
-    __slots__ = ("active", "answers", "blocked", "held", "limit", "listed", "queue", "tries", "untried")
+    __slots__ = ("active", "blocked", "held", "is_reached", "limit", "listed", "queue", "tries", "untried")
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: int) -> None:
         self.queue: deque[tuple[int, T]] = deque()
         self.limit = limit
         self.active = self.held = self.tries = self.blocked = self.untried = 0
-        self.answers = self.listed = False
+        self.is_reached = self.listed = False
 
     @property
-    def room(self) -> float:
-        """The number of further calls that may start now."""
-        room = self.allowed
-        return room if self.answers else min(room, MAX_TRIES - self.tries)
-
-    @property
-    def allowed(self) -> float:
-        """The number of further calls that could start if the host had accepted a connection."""
-        return 0 if self.held else self.limit - self.active
+    def has_room(self) -> bool:
+        """Whether a further call may start now."""
+        return not self.held and self.active < self.limit and (self.is_reached or self.tries < MAX_TRIES)
 
     @property
     def is_idle(self) -> bool:
@@ -49,7 +45,7 @@ class _Host(Generic[T]):
 
 
 class HostQueues(Generic[T]):
-    """Numbered items, in one queue for each host. The item with the lowest number whose host has room comes first.
+    """Numbered items, in one queue for each host. Among the hosts with room, the lowest number comes first.
 
     Args:
         limit: a function that returns how many calls of a host may have a worker at the same time, or None.
@@ -63,6 +59,7 @@ class HostQueues(Generic[T]):
     def __init__(self, limit: Callable[[Hashable], int | None]) -> None:
         self._limit = limit
         self._hosts: dict[Hashable, _Host[T]] = {}
+        self._next_sweep = MAX_HOSTS
         self._heap: list[tuple[int, Hashable]] = []  # the number of the first item and the name of each host with room
         self.queued = self.blocked = self.untried = 0
 
@@ -79,13 +76,13 @@ class HostQueues(Generic[T]):
             name = heappop(self._heap)[1]
             host = self._hosts[name]
             host.listed = False
-            if host.queue and host.room > 0:
+            if host.queue and host.has_room:
                 number, item = host.queue.popleft()
                 self.queued -= 1
                 host.active += 1
-                host.tries += not host.answers
+                host.tries += not host.is_reached
                 self._update(name, host)
-                return name, number, item, not host.answers
+                return name, number, item, not host.is_reached
             self._update(name, host)
         return None
 
@@ -97,7 +94,7 @@ class HostQueues(Generic[T]):
     def enter(self, name: Hashable) -> bool:
         """Count a call of a host that continues, if the host has room."""
         host = self._host(name)
-        if has_room := host.room > 0:
+        if has_room := host.has_room:
             host.active += 1
         self._update(name, host)
         return has_room
@@ -118,32 +115,35 @@ class HostQueues(Generic[T]):
     def begin_try(self, name: Hashable) -> bool:
         """Count a call that tries to connect. Return False if the host has accepted a connection before."""
         host = self._hosts[name]
-        host.tries += not host.answers
+        host.tries += not host.is_reached
         self._update(name, host)
-        return not host.answers
+        return not host.is_reached
 
     def end_try(self, name: Hashable, *, connected: bool) -> None:
         """End the try of a call to connect."""
         host = self._hosts[name]
         host.tries -= 1
-        host.answers = host.answers or connected
+        host.is_reached = host.is_reached or connected
         self._update(name, host)
 
     def _host(self, name: Hashable) -> _Host[T]:
         host = self._hosts.get(name)
         if host is None:
+            if len(self._hosts) >= self._next_sweep:
+                self._hosts = {name: host for name, host in self._hosts.items() if not host.is_idle}
+                self._next_sweep = max(MAX_HOSTS, 2 * len(self._hosts))
             limit = self._limit(name)
-            host = self._hosts[name] = _Host(inf if limit is None else limit)
+            host = self._hosts[name] = _Host(MAX_COUNT if limit is None else limit)
         return host
 
     def _update(self, name: Hashable, host: _Host[T]) -> None:
+        """Count the items of a host that cannot start, and list the host if an item can."""
         size = len(host.queue)
-        blocked, waiting = (int(max(0, size - max(0, room))) for room in (host.allowed, host.room))
+        blocked = size if host.held else max(0, size + host.active - host.limit)
+        waiting = blocked if host.is_reached else max(blocked, min(size, size + host.tries - MAX_TRIES))
         self.blocked += blocked - host.blocked
         self.untried += waiting - blocked - host.untried
         host.blocked, host.untried = blocked, waiting - blocked
         if size > waiting and not host.listed:
             host.listed = True
             heappush(self._heap, (host.queue[0][0], name))
-        elif host.is_idle:
-            del self._hosts[name]

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 Work = Callable[[Seat, Item], Awaitable[Result]]
 
 READ_AHEAD = 32
-"""Items for each worker that may be read and whose results were not returned, if some of them wait for their hosts."""
+"""Maximum number of items without a returned result, for each worker, if some of them wait for their hosts."""
 
 
 class More(Enum):

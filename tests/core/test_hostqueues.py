@@ -7,7 +7,7 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.hostqueues import MAX_TRIES, HostQueues
+from httpconn.core.hostqueues import MAX_HOSTS, MAX_TRIES, HostQueues
 
 
 def filled(names: str, limit: int | None = None) -> HostQueues[str]:
@@ -68,7 +68,7 @@ def test_a_call_that_continues_comes_before_new_calls_of_its_host() -> None:
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(1, 3), st.randoms(use_true_random=False))
-def test_every_item_is_taken_once_and_no_host_is_forgotten_or_kept(names, limit, chance) -> None:
+def test_every_item_is_taken_once(names, limit, chance) -> None:
     queues, running, seen = filled("".join(names), limit), deque[str](), []
     while len(seen) < len(names) or running:
         item = queues.take() if chance.random() < 0.6 or not running else None
@@ -81,4 +81,13 @@ def test_every_item_is_taken_once_and_no_host_is_forgotten_or_kept(names, limit,
             seen.append(item[1])
             assert max(Counter(running).values()) <= limit
     assert sorted(seen) == list(range(len(names)))
-    assert (queues.queued, queues.blocked, queues.untried, queues._hosts) == (0, 0, 0, {})
+    assert (queues.queued, queues.blocked, queues.untried) == (0, 0, 0)
+
+
+def test_the_number_of_known_hosts_is_limited() -> None:
+    queues: HostQueues[str] = HostQueues(lambda _: None)
+    for number in range(3 * MAX_HOSTS):
+        queues.add(str(number), number, "")
+        assert queues.take() is not None
+        queues.leave(str(number), tries=True)
+    assert len(queues._hosts) <= MAX_HOSTS
