@@ -36,6 +36,7 @@ Retries = RetryPolicy | int | None
 Filename = Literal["server"] | None
 ExpectType = str | Iterable[str] | None
 
+_EXISTING = get_args(OnExisting)
 _MIRRORS = "mirrors= needs digest=, which proves that a mirror holds the same file"
 
 
@@ -148,7 +149,7 @@ class CallFactory:
         timeouts = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
         call = self._call(spec, timeouts, limit, budget, retries, follow=True, min_speed=True)
-        return call._replace(bandwidth=bandwidth_of(bandwidth))
+        return call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
 
     def check(
         self,
@@ -305,7 +306,7 @@ def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename)
     require(refresh=(refresh, bool))
     if existing is None:
         existing = "refresh" if refresh else "error" if filename else "replace"
-    if existing not in get_args(OnExisting) or (refresh and existing != "refresh"):
+    if existing not in _EXISTING or (refresh and existing != "refresh"):
         raise InvalidRequest('existing must be "replace", "skip", "refresh" (the same as refresh=True) or "error"')
     if filename is not None and existing not in ("skip", "error"):
         raise InvalidRequest('filename="server" needs existing="skip" or "error": the server must not replace files')

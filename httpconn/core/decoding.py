@@ -332,7 +332,9 @@ def codings_of(content_encoding: str | None) -> list[str]:
 
     A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
     """
-    tokens = (content_encoding or "").lower().split(",")
+    if content_encoding is None:
+        return []
+    tokens = content_encoding.lower().split(",")
     names = (each.partition(";")[0].strip() for each in tokens)
     return [each for each in names if each in _REGISTERED]
 

@@ -94,6 +94,10 @@ def require(expected: Expected, actual: Hash) -> None:
         raise IntegrityError(message, expected=str(expected), actual=found)
 
 
+NAMES = frozenset({b"repr-digest", b"x-goog-hash", b"content-md5", *(name.encode("ascii") for name in _AMZ)})
+"""The header fields that :func:`announced` reads."""
+
+
 def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expected | str | None = None) -> Announced:
     """Return the digests of the whole file in the header of a response without a content coding.
 

@@ -12,8 +12,10 @@ _UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC
 
 def patterns(given: str | Iterable[str] | None, option: str = "expect_type") -> tuple[str, ...]:
     """Return the patterns of an option in lower case."""
-    if given is None or isinstance(given, str):
-        given = () if given is None else (given,)
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        given = (given,)
     if not isinstance(given, Iterable):
         raise InvalidRequest(f"{option} must be a str or several, not {type(given).__name__}")
     return tuple(map(_pattern, given))

@@ -43,12 +43,13 @@ class Content:
 
     def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
         """Write blocks one after the other; return the end of the last one."""
+        descriptor = self.descriptor
         for block in blocks:
             end = offset + len(block)
             self._length = max(self._length, end)  # before the write, which can stop halfway
-            system.write_at(self.descriptor, offset, block)
+            system.write_at(descriptor, offset, block)
             self.size = max(self.size, end)
-            self._writeback.add(self.descriptor, offset, end)
+            self._writeback.add(descriptor, offset, end)
             offset = end
         return offset
 
@@ -117,6 +118,6 @@ class Operation(system.TranslatedErrors):
     __slots__ = ("content", "lock_file")
 
     def __init__(self, lock_file: LockFile, content: Content, target: Path) -> None:
-        super().__init__(target)
+        self._target = target  # the base class does no more
         self.lock_file: LockFile = lock_file
         self.content: Content = content

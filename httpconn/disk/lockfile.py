@@ -70,9 +70,10 @@ def unlock(file: OpenFile) -> None:
         return
     # Closing alone is not enough: a process that is being started shares the open file for a moment.
     with suppress(OSError):
-        _change_lock(file.fileno(), _UNLOCK)
-    with suppress(OSError):
-        descriptors.close(file)
+        try:
+            _change_lock(file.fileno(), _UNLOCK)
+        finally:
+            descriptors.close(file)
 
 
 def kernel_id() -> str:
@@ -150,7 +151,7 @@ class LockFile:
 
     def add_tokens(self, *tokens: str) -> None:
         """Name partial files that the next owner removes if this one is killed."""
-        self._append("".join(f"{token}\n" for token in tokens))
+        self._append("\n".join([*tokens, ""]))
 
     def publish(self, transfer: Transfer) -> None:
         """Show waiting processes what this owner is downloading."""

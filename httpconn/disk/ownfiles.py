@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class OwnFiles:
         self._content: Content | None = None
 
     def _operation(self) -> Operation:
-        if self._content is None or self._content.is_closed or self._lock_file is None:
+        if self._content is None or self._content.file.closed or self._lock_file is None:
             raise StorageError("There is no open partial file")
         return Operation(self._lock_file, self._content, self.target)
 
@@ -116,7 +115,7 @@ class OwnFiles:
     def _create(self, lock_file: LockFile, previous: str | None) -> Content:
         """Create a file after naming it and the previous one in the lock file, so that no unnamed file can be left."""
         self._close()
-        self._token = token = secrets.token_hex(8)
+        self._token = token = os.urandom(8).hex()
         lock_file.add_tokens(token, *filter(None, [previous]))
         self._content = content = Content(open_file(self._names.part(token), system.CREATE, self._mode))
         lockfile.lock(content.descriptor)

@@ -193,9 +193,10 @@ def remove(path: StrPath) -> None:
 def is_same_file(path: str, status: os.stat_result) -> bool:
     """Whether the file at a path is the one with this status."""
     try:
-        return os.path.samestat(os.lstat(path), status)
+        found = os.lstat(path)
     except FileNotFoundError:
         return False
+    return (found.st_ino, found.st_dev) == (status.st_ino, status.st_dev)
 
 
 def close_if_required(change: Callable[[], None], close: Callable[[], None]) -> None:

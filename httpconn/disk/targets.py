@@ -42,9 +42,10 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """
     target = checked_path(path)
     with TranslatedErrors(target):
-        kind, real_path = _file_type(target, follow=False), os.fspath(target)
+        real_path = os.fspath(target)
+        kind = _file_type(real_path, follow=False)
         if kind == stat.S_IFLNK:
-            kind, real_path = _file_type(target), os.path.realpath(target)
+            kind, real_path = _file_type(real_path), os.path.realpath(real_path)
         if kind == stat.S_IFDIR:
             raise os_error(errno.EISDIR, target)
         # A rename would replace a device, pipe or socket by a file, for every other process too.

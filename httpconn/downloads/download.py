@@ -42,13 +42,15 @@ logger: logging.Logger = logging.getLogger("httpconn.download")
 
 EXPIRED = frozenset({401, 403})  # statuses of a signed URL that has expired
 
+_OWN_FIELDS = frozenset({b"range", b"if-range"})
+
 # Errors that no mirror can repair.
 _FINAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
 async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
     """Download a file. The existing target stays unchanged until the new file is complete and on disk."""
-    if any(name.lower() in (b"range", b"if-range") for name, _ in call.spec.fields):
+    if not _OWN_FIELDS.isdisjoint([name.lower() for name, _ in call.spec.fields]):
         raise InvalidRequest("A download sets Range and If-Range itself; remove them from the headers")
     try:
         downloaded = await _fetch(port, call, options)
@@ -251,22 +253,22 @@ class _Download:
             resumed=self._partial.resumed,
             connections=self._writer.connections,
             flushed=self._partial.flushed,
+            validator=version,
         )
 
     async def _unmodified(self, response: OpenResponse, existing: ExistingFile) -> Downloaded:
         await response.close()
         await self._port.blocking(self._partial.discard)
-        return self._result(response, existing.size, validator=existing.validator, unmodified=True)
-
-    def _result(self, response: OpenResponse, size: int, *, validator: str | None = None, **values: Any) -> Downloaded:
         head = response.head
         version = ranges.version(head.field("etag"), head.field("last-modified"))
+        return self._result(response, existing.size, validator=version or existing.validator, unmodified=True)
+
+    def _result(self, response: OpenResponse, size: int, **values: Any) -> Downloaded:
         return Downloaded(
             self._state.target,
             size,
             response.url.redacted,
-            content_type=head.field("content-type"),
-            validator=version or validator,
+            content_type=response.head.field("content-type"),
             attempts=self._request.attempts,
             elapsed=self._port.now() - self._request.started_at,
             **values,

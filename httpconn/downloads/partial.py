@@ -126,7 +126,7 @@ class PartialDownload:
         elif self.kept is not None:
             self.go_back()
         else:
-            self.restart(keep=self._keep)
+            self._restart(keep=self._keep)
 
     def _is_usable(self, sidecar: Sidecar) -> bool:
         is_same = sidecar.key == self.key
@@ -149,6 +149,10 @@ class PartialDownload:
 
     def restart(self, *, keep: bool = False) -> None:
         """Begin with an empty file; ``keep`` keeps the proven bytes on disk until the file is complete."""
+        if self._sources:  # otherwise it is empty
+            self._restart(keep=keep)
+
+    def _restart(self, *, keep: bool) -> None:
         with self._guard:
             if keep and self.received:
                 self.checkpoint()

@@ -75,8 +75,11 @@ class BodyWriter:
 
     def _add_announced(self, response: OpenResponse, *, partial: bool) -> None:
         """Use the digests in the header; the digest from a hub describes the file also if the body is encoded."""
-        field = no_field if response.body.is_encoded else response.head.field
         linked = hub_file_of(response).digest
+        if linked is None and digests.NAMES.isdisjoint(response.head.values):  # as in most responses
+            self._partial.add_announced(digests.Announced(None, ()))
+            return
+        field = no_field if response.body.is_encoded else response.head.field
         self._partial.add_announced(digests.announced(field, partial=partial, linked=linked))
 
     async def write_range(self, response: OpenResponse, part: ranges.Continue) -> None:
@@ -150,7 +153,7 @@ class BodyWriter:
         return Meter(
             state.options.progress,
             total=self._size if self._partial.total is None else self._partial.total,
-            url=state.request.call.spec.url.redacted,
+            url="" if state.options.progress is None else state.request.call.spec.url.redacted,
             path=state.target,
             attempt=attempt,
             now=self._port.now(),

@@ -294,6 +294,7 @@ class BlockReader:
         self._size = size
         self._on_chunk = on_chunk
         self._error: HTTPConnError | None = None
+        self._has_ended = False
         self._buffer: memoryview | None = None
         self._surplus: bytes | memoryview = b""
         self.chunks: list[bytes | memoryview] = []
@@ -309,6 +310,8 @@ class BlockReader:
         if self._error is not None:
             raise self._error
         chunks = self.chunks = []
+        if self._has_ended:
+            return chunks
         missing = size = self._size if limit is None else limit
         try:
             while missing > 0 and (chunk := await self._next(size - missing, size)):
@@ -320,6 +323,8 @@ class BlockReader:
             if not chunks:
                 raise
             self._error = error
+        else:
+            self._has_ended = missing > 0
         return chunks
 
     async def _next(self, start: int, end: int) -> bytes | memoryview:

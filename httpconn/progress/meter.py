@@ -87,7 +87,7 @@ class Meter:
     def advance(self, count: int, now: float) -> None:
         """Add received bytes."""
         self._received += count
-        if now >= self._next_event:
+        if self._callback is not None and now >= self._next_event:
             self._report(now)
 
     def finish(self, now: float) -> None:

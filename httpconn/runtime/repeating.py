@@ -18,6 +18,8 @@ from ..core.locks import Lock
 from .forking import in_child
 from .threads import background_thread, start_thread
 
+IDLE = 1.0  # seconds for which the thread waits for another transfer: starting it costs as much as a small file
+
 _entries: dict[int, ref[Repeated]] = {}
 _lock = Lock()
 _wake = threading.Event()
@@ -89,7 +91,7 @@ def _run() -> None:
     while True:
         now = time.monotonic()
         nexts = [entry._call(now) for entry in _alive()]
-        _wake.wait(max(0.0, min(nexts, default=now) - time.monotonic()))
+        _wake.wait(max(0.0, min(nexts, default=now + IDLE) - time.monotonic()))
         _wake.clear()
         with _lock:
             if _thread is not threading.current_thread():

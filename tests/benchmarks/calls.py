@@ -1,4 +1,4 @@
-"""Python calls of a warm GET of 1 KB: ``python -m tests.benchmarks.calls [--functions]``.
+"""Python calls of a warm GET and a warm download of 1 KB: ``python -m tests.benchmarks.calls [--functions]``.
 
 A count does not depend on how fast or how busy the machine is, so a change of a few calls shows in one run.
 """
@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import trio
@@ -52,6 +53,16 @@ def of_sync(url: str) -> Count:
     return count
 
 
+def of_download(url: str) -> Count:
+    count = Count()
+    with TemporaryDirectory() as folder, HTTPConnection() as connection:
+        for number in range(WARM):
+            connection.download_file(url, f"{folder}/{number}")
+        with count:
+            connection.download_file(url, f"{folder}/counted")
+    return count
+
+
 async def of_async(url: str) -> Count:
     count = Count()
     async with HTTPConnection() as connection:
@@ -66,6 +77,7 @@ FACES: dict[str, Callable[[str], Count]] = {
     "sync": of_sync,
     "asyncio": lambda url: asyncio.run(of_async(url)),
     "trio": lambda url: trio.run(of_async, url),
+    "download": of_download,
 }
 
 
