@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import dask.bag
+import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
 import httpconn
+from httpconn.datasets import fetch_batch
 from tests.clusters.fetching import connection, sizes
 
 WORKERS = 2
@@ -39,3 +43,15 @@ def test_errors_come_back_from_a_task(table, cluster):
     missing = next(url for url, size in table.items() if size is None)
     error = cluster.submit(httpconn.HTTPConnection().get_bytes, missing).exception(timeout=60)
     assert isinstance(error, httpconn.StatusError)
+
+
+def test_a_killed_worker_costs_no_row(long_table, cluster):
+    frame = pd.DataFrame({"n": range(len(long_table.urls)), "url": long_table.urls})
+    parts = [frame[start : start + 250] for start in range(0, len(frame), 250)]
+    with httpconn.HTTPConnection() as conn:
+        tasks = cluster.map(fetch_batch, parts, connection=conn)
+        assert long_table.under_way.wait(120)
+        os.kill(next(iter(cluster.run(os.getpid).values())), signal.SIGKILL)
+        found = pd.concat(cluster.gather(tasks))
+    assert list(found["n"]) == list(range(len(frame)))
+    assert found["error"].isna().all()

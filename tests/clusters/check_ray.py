@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+import pyarrow.parquet as pq
 import pytest
 import ray
 
 import httpconn
+from httpconn.datasets import fetch_batch
 from tests.clusters.fetching import AddSizes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,3 +51,26 @@ def test_errors_come_back_from_a_task(table):
     fetched = ray.get(fetch.remote(httpconn.HTTPConnection(), missing))
     assert isinstance(fetched.error, httpconn.StatusError)
     assert fetched.error.status_code == 404
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_worker_costs_no_row(long_table, tmp_path):
+    rows = [{"n": n, "url": url} for n, url in enumerate(long_table.urls)]
+    with httpconn.HTTPConnection() as conn:
+        fetched = ray.data.from_items(rows).map_batches(
+            fetch_batch, fn_kwargs={"connection": conn}, batch_size=250, batch_format="pyarrow"
+        )
+        killer = threading.Thread(target=kill_a_worker, args=(long_table.under_way,))
+        killer.start()
+        fetched.write_parquet(str(tmp_path / "sink"))
+        killer.join()
+    found = pq.read_table(tmp_path / "sink").to_pydict()
+    assert sorted(found["n"]) == list(range(len(rows)))
+    assert not any(found["error"])
+
+
+def kill_a_worker(under_way: threading.Event) -> None:
+    """Kill a process that is fetching. It is a child of the cluster that this test started."""
+    assert under_way.wait(120)
+    children = psutil.Process().children(recursive=True)
+    next(each for each in children if "MapBatches" in " ".join(each.cmdline())).kill()
