@@ -143,17 +143,34 @@ def quick(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def package(session: nox.Session) -> None:
-    """Build the sdist and the wheel, install each where nothing else is, and see whether it works there."""
+    """Build the sdist and the wheel, in a folder that may follow ``--``. Install each where nothing else is."""
     session.install("build>=1.2", "twine>=6")
-    built = Path(session.create_tmp()) / "built"
-    shutil.rmtree(built, ignore_errors=True)
+    built = Path(session.posargs[0] if session.posargs else Path(session.create_tmp()) / "built").absolute()
+    for old in built.glob("httpconn-*"):
+        old.unlink()
     session.run("python", "-m", "build", "--outdir", str(built))
-    for archive in sorted(built.iterdir()):
+    for archive in sorted(built.glob("httpconn-*")):
         session.run("twine", "check", "--strict", str(archive))
-        clean = built.with_name("clean")
-        session.run("python", "-m", "venv", "--clear", str(clean))
-        session.run(str(clean / "bin/python"), "-m", "pip", "install", "-q", str(archive), external=True)
-        session.run(str(clean / "bin/python"), "-I", "tests/package/smoke.py", external=True)
+        clean = clean_environment(session, str(archive))
+        session.run(clean, "-I", "tests/package/smoke.py", str(archive), external=True)
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """The dependencies of the package with all its extras, as CycloneDX's JSON; a file name may follow ``--``."""
+    session.install("cyclonedx-bom>=7")
+    target = session.posargs[0] if session.posargs else "sbom.cdx.json"
+    clean = clean_environment(session, PACKAGE)
+    session.run("cyclonedx-py", "environment", "--output-reproducible", "--output-file", target, clean)
+
+
+def clean_environment(session: nox.Session, package: str) -> str:
+    """Install a package in a new environment, and return the path of its interpreter."""
+    folder = Path(session.create_tmp()).absolute() / "clean"
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(folder))
+    python = str(folder / "bin/python")
+    session.run("python", "-m", "pip", "--python", python, "install", "-q", package)
+    return python
 
 
 @nox.session

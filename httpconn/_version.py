@@ -1,3 +1,3 @@
 """The version, written once: the build, the package and User-Agent read it here."""
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"

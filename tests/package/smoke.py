@@ -8,8 +8,10 @@ import http.server
 import importlib.util
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -36,8 +38,31 @@ def added() -> float:
     return min(float(run().stdout) for _ in range(10))
 
 
-def main() -> None:
+def names_in(archive: str) -> set[str]:
+    """The files of a wheel, or of a source distribution without its outermost folder."""
+    if archive.endswith(".whl"):
+        with zipfile.ZipFile(archive) as wheel:
+            return set(wheel.namelist())
+    with tarfile.open(archive) as source:
+        return {name.partition("/")[2] for name in source.getnames()}
+
+
+def check_contents(archive: str) -> None:
+    """What users and packagers look for is in an archive, and nothing else is in the wheel."""
+    names = names_in(archive)
+    if archive.endswith(".whl"):
+        assert {name.partition("/")[0].partition("-")[0] for name in names} == {"httpconn"}, names
+        wanted = {"httpconn/py.typed", f"httpconn-{metadata.version('httpconn')}.dist-info/licenses/LICENSE"}
+    else:
+        wanted = {"httpconn/py.typed", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "CITATION.cff"}
+        wanted |= {"pyproject.toml", "noxfile.py", "tests/conftest.py", "docs/index.md"}
+    assert names >= wanted, wanted - names
+
+
+def main(archive: str) -> None:
     import httpconn
+
+    check_contents(archive)
 
     home = Path(httpconn.__file__).parent
     assert "site-packages" in home.parts, home
@@ -65,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
