@@ -195,7 +195,7 @@ def test_four_connections_continue_if_the_fifth_is_refused(download, scripted, t
 
 @dataclass(frozen=True)
 class Bound:
-    """Limit each connection to 0.4 MiB/s until the event is set: so little that a busy machine can serve sixteen."""
+    """Limit each connection to 0.4 MiB/s until the event is set."""
 
     body: bytes
     free: threading.Event
@@ -206,13 +206,13 @@ class Bound:
             link.pause(0 if self.free.is_set() else 0.3)
 
 
-def test_connections_are_added_while_each_is_slow(download, scripted, tmp_path):
+def test_connections_are_added_to_a_slow_one(download, scripted, tmp_path):
     body, many = pattern(48 * MIB), threading.Event()
     served, came = Served(body, headers={"Accept-Ranges": "bytes"}), set()
 
     def answer(request):
         came.add(request.connection)
-        if len(came) >= 8:
+        if len(came) >= 4:
             many.set()
         head, blank, part = served.answer(request)[0].partition(b"\r\n\r\n")
         return [head + blank, Bound(part, many)]
@@ -220,7 +220,7 @@ def test_connections_are_added_while_each_is_slow(download, scripted, tmp_path):
     server = scripted(answer)
     done = download(server.url, segments=None)
     assert (tmp_path / "file").read_bytes() == body
-    assert 8 <= done.connections <= 16
+    assert 4 <= done.connections <= 16
     assert len(came) >= done.connections
     assert asked(server).count(None) == 1
 
