@@ -220,8 +220,8 @@ def test_connections_are_added_to_a_slow_one(download, scripted, tmp_path):
     server = scripted(answer)
     done = download(server.url, segments=None)
     assert (tmp_path / "file").read_bytes() == body
-    assert 4 <= done.connections <= 16
-    assert len(came) >= done.connections
+    assert 2 <= done.connections <= 16
+    assert len(came) >= 4
     assert asked(server).count(None) == 1
 
 
