@@ -71,6 +71,7 @@ class Multiplexer:
         self._waiting: dict[Stream, Event] = {}
         self._left: deque[Stream] = deque()  # streams without a caller, to be cancelled
         self._unsent: bytes | memoryview | None = None  # output that the socket has not accepted
+        self._undrained: list[Event] = []  # of the callers that wait until all output is sent
         self._is_changing = self._is_draining = self._is_receiving = False
         self._is_deaf = False  # the server does not receive any more
         self._is_torn = False  # an interruption left the state inconsistent
@@ -212,8 +213,14 @@ class Multiplexer:
         return None
 
     async def _drain(self, end: float) -> None:
-        """Wait until the socket has accepted all output, unless another caller already waits for that."""
-        while self._unsent is not None and not self._is_draining:
+        """Wait until the socket has accepted all output. One caller waits for the socket, the others for it."""
+        while self._unsent is not None:
+            if self._is_draining:
+                event = self._runtime.make_event()
+                self._undrained.append(event)
+                if self._is_draining:  # otherwise the other caller may not have seen the event
+                    await self._await_drained(event, end)
+                continue
             self._is_draining = True
             try:
                 await self.socket_stream.writable(min(end, until(RETRY)))
@@ -223,7 +230,16 @@ class Multiplexer:
                 self._look()
             finally:
                 self._is_draining = False
+                waiting, self._undrained = self._undrained, []
+                for event in waiting:
+                    event.set()
             self.flush()
+
+    async def _await_drained(self, event: Event, end: float) -> None:
+        try:
+            await self._await_event(event, end)
+        except ReadTimedOut as error:
+            raise WriteTimedOut("The server did not accept the body of the request in time") from error
 
     # Receiving, by the reader.
 

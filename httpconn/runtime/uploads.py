@@ -110,14 +110,17 @@ class Upload:
 
 
 def checked_part(part: object) -> bytes | memoryview:
-    """Return a part of a body as immutable bytes, or as a view whose length is its number of bytes."""
+    """Return a part of a body as bytes, or as a view of bytes, whose length is its number of bytes.
+
+    The bytes are immutable, because they may be sent after a generator has filled its buffer again.
+    """
     if not isinstance(part, (bytes, bytearray, memoryview)):
         raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
     if isinstance(part, bytes):
         return part
     try:
-        if isinstance(part, memoryview) and part.itemsize == part.ndim == 1 and part.contiguous:
-            return part
+        if isinstance(part, memoryview) and isinstance(part.obj, bytes) and part.ndim == 1 and part.contiguous:
+            return part if part.itemsize == 1 else part.cast("B")
         return bytes(part)
     except ValueError as error:
         raise MalformedRequest(f"A part of the body of the request cannot be read: {error}") from error

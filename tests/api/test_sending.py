@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import hyperframe.frame as frames
@@ -223,6 +224,35 @@ class TestProxies:
             face.close(connection)
 
 
+def together(face, connection, bodies, url):
+    """Send bodies at the same time, and return the errors."""
+    errors, options = [], {"timeout": Timeouts(write=0.5)}
+
+    def send(body):
+        try:
+            connection.request("POST", url, content=body, **options)
+        except httpconn.HTTPConnError as error:
+            errors.append(error)
+
+    async def send_async(body):
+        try:
+            await connection.async_request("POST", url, content=body, **options)
+        except httpconn.HTTPConnError as error:
+            errors.append(error)
+
+    async def send_all():
+        async with anyio.create_task_group() as group:
+            for body in bodies:
+                group.start_soon(send_async, body)
+
+    if face.is_async:
+        face.run(send_all)
+    else:
+        with ThreadPoolExecutor(len(bodies)) as threads:
+            list(threads.map(send, bodies))
+    return errors
+
+
 class TestHTTP2:
     """Bodies on streams."""
 
@@ -252,6 +282,30 @@ class TestHTTP2:
                 received = face.request(connection, "POST", url, content=OneShot(endless()))
                 assert (received.status_code, received.content) == (413, b"no")
             face.close(connection)
+
+    def test_bodies_wait_for_a_server_that_stops_reading(self, face, connect, certificates):
+        window, stopped = 2**31 - 1, threading.Event()
+        opened = frames.WindowUpdateFrame(0, window_increment=window - 65535).serialize()
+        wide = frames.SettingsFrame(0, settings={4: window}).serialize() + opened
+        bodies = [OneShot([bytes(1 << 20)] * 40) for _ in range(2)]
+        with responding_http2_peer(certificates, wide, lambda send, stream: stopped.wait(30)) as url:
+            connection = connect(http2=True, verify=certificates.trust(), retries=0)
+            errors = together(face, connection, bodies, url)
+            stopped.set()
+            face.close(connection)
+        assert [type(error) for error in errors] == [httpconn.WriteTimedOut] * 2
+        assert max(body.taken for body in bodies) < 20
+
+    def test_a_buffer_may_be_filled_again(self, face, connect, http2_server, certificates):
+        def parts():
+            buffer = bytearray(100_000)
+            for number in range(20):
+                buffer[:] = bytes([number]) * len(buffer)
+                yield memoryview(buffer)
+
+        connection = connect(http2=True, verify=certificates.trust())
+        received = face.request(connection, "PUT", f"{http2_server}/echo", content=parts()).content
+        assert received == b"".join(bytes([number]) * 100_000 for number in range(20))
 
     def test_a_server_that_opens_no_window_meets_the_write_timeout(self, face, connect, certificates):
         with responding_http2_peer(certificates, frames.SettingsFrame(0).serialize(), lambda send, stream: None) as url:
