@@ -56,8 +56,8 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
     Args:
         reuse_client: keep connections between calls. With False, each call makes and closes its own client.
         user_agent: the User-Agent. The default is ``httpconn/VERSION``.
-        headers: header fields for every request. Those of a call replace them. A redirect to another origin does not
-            get them.
+        headers: header fields for every request. Those of a call replace them. A redirect or a mirror on another
+            origin does not get them.
         auth: credentials for each call: (user, password), :class:`Bearer`, an ``httpx.Auth`` such as
             ``httpx.DigestAuth``, or "netrc". Redirects and mirrors on other origins do not get them. "netrc" sends the
             passwords of the file ``~/.netrc`` (or NETRC) to their hosts, also after redirects.

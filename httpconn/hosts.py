@@ -45,6 +45,8 @@ class HostOptions:
 
     def __post_init__(self) -> None:
         check(self.headers)
+        if self.headers is not None:
+            object.__setattr__(self, "headers", dict(self.headers))
         if self.auth != "netrc":
             credentials_of(self.auth)
         rate_limits(self.rate_limit)

@@ -74,11 +74,11 @@ class CallFactory:
         accept: ExpectType = None,
         *,
         min_speed: bool = True,
-        is_mirror: bool = False,
+        safe: frozenset[str] | None = None,
     ) -> Call:
         """Return the call for a response in memory or a streamed response."""
         own = NONE if auth is None else self._credentials(auth, url)
-        spec = self.rules.builder.spec(url, extra_headers, own, is_mirror=is_mirror)
+        spec = self.rules.builder.spec(url, extra_headers, own, safe=safe)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
         call = self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
@@ -97,7 +97,8 @@ class CallFactory:
         for url in item.mirrors:
             is_own = vet(url).origin == first.spec.url.origin
             given = (fields, auth) if is_own else (None, None)
-            calls.append(self.fetch(url, timeout, *given, *options, is_mirror=not is_own))
+            safe = None if is_own else self.rules.redirects.safe_headers
+            calls.append(self.fetch(url, timeout, *given, *options, safe=safe))
         return calls
 
     def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
@@ -242,7 +243,7 @@ class CallFactory:
         A mirror on another origin gets neither the header fields nor the credentials of the call.
         """
         if vet(url).origin != call.spec.url.origin:
-            return self.rules.builder.unencoded(url, is_mirror=True)
+            return self.rules.builder.unencoded(url, safe=self.rules.redirects.safe_headers)
         return self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
 
     def _call(

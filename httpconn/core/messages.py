@@ -103,6 +103,19 @@ def data_request(url: str) -> Request:
     return Request(DATA, b"", [], made=httpx.Request("GET", url))
 
 
+class SignedURL(httpx.URL):
+    """A URL with the target as it is sent, because authentication flows such as Digest sign it."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.url)
+        self._target = request.target
+
+    @property
+    def raw_path(self) -> bytes:
+        """The request target."""
+        return self._target
+
+
 class BodyStream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of a request as a stream of httpx."""
 

@@ -75,14 +75,15 @@ class RequestBuilder:
         extra_headers: Mapping[str, str] | None = None,
         auth: Credentials = NONE,
         *,
-        is_mirror: bool = False,
+        safe: frozenset[str] | None = None,
     ) -> RequestSpec:
         """Check a URL, and merge the header fields and the credentials of the connection, the host and the call.
 
         Those of the call take precedence over those of the URL, of the host and of the connection, in this order.
 
         Args:
-            is_mirror: whether the URL is a mirror on another origin, which gets no credentials of the connection.
+            safe: for a mirror on another origin, the ``safe_headers`` of redirects. The mirror gets the same fields of
+                the connection as a redirect to it.
 
         Raises:
             InvalidURL: see :func:`httpconn.core.urls.vet`.
@@ -92,11 +93,11 @@ class RequestBuilder:
         if self._takes_data and is_data(url):
             return RequestSpec(self.admit(data_url(url)), (), frozenset())
         vetted = self.admit(vet(url))
-        if extra_headers is None and vetted.authorization is None and auth is NONE and self._is_plain:
+        if extra_headers is None and vetted.authorization is None and auth is NONE and self._is_plain and safe is None:
             return RequestSpec(vetted, self.fields, self._codings)
         fields, flow = combine(
-            Credentials(self.fields),
-            NONE if is_mirror else self._auth,
+            Credentials(self.fields if safe is None else headers.for_other_origin(self.fields, safe)),
+            self._auth if safe is None else NONE,
             self.of_host(vetted),
             Credentials(self._credentials(vetted)),
             Credentials(headers.check(extra_headers)),
@@ -114,10 +115,10 @@ class RequestBuilder:
         extra_headers: Mapping[str, str] | None = None,
         auth: Credentials = NONE,
         *,
-        is_mirror: bool = False,
+        safe: frozenset[str] | None = None,
     ) -> RequestSpec:
         """Return a request for a file without a content coding. A coding that the server applies anyway is decoded."""
-        spec = self.spec(url, extra_headers, auth, is_mirror=is_mirror)
+        spec = self.spec(url, extra_headers, auth, safe=safe)
         if spec.url.origin is DATA:
             raise InvalidURL(WRONG_SCHEME)
         fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))

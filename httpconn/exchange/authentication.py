@@ -8,9 +8,9 @@ from typing import Any
 
 from ..core import headers
 from ..core.auth import AuthFlow
-from ..core.messages import Request, Response, can_replay
+from ..core.messages import Request, Response, SignedURL, can_replay
 from ..core.requestbuilder import RequestSpec
-from ..core.urls import vet
+from ..core.urls import VettedURL, vet
 from ..errors import InvalidRequest, ProtocolError
 from ..options import MIB
 from ..runtime.port import Exchange, Port
@@ -29,7 +29,9 @@ async def authenticated(
 ) -> tuple[Request, Exchange]:
     """Send a request through its authentication flow, and return the last request and its response."""
     plain = spec._replace(auth=None)
-    original = state.call.rules.builder.build(plain).as_httpx()
+    request = state.call.rules.builder.build(plain)
+    original = request.as_httpx()
+    url = original.url = SignedURL(request)
     before, body_sent = original.headers.raw, False
     steps, response, last = port.auth_steps(auth, original), None, None
     try:
@@ -40,6 +42,8 @@ async def authenticated(
             if last is not None:
                 last[1].take()  # a body that has arrived with the head leaves the connection usable
                 await last[1].close()
+            if made is original and original.url is not url:
+                url, plain = original.url, plain._replace(url=_changed_url(state, plain, str(original.url)))
             step = _changed(plain, before, original) if made is original else _fetched(state, made)
             if not can_replay(step.body) and body_sent:
                 raise InvalidRequest("auth: the server requests authentication, but the body can be sent only once")
@@ -61,11 +65,21 @@ async def authenticated(
 
 def _changed(spec: RequestSpec, before: Any, made: Any) -> RequestSpec:
     """Return the request of the call with the header fields that the flow has changed."""
+    if made.method != spec.method:
+        raise InvalidRequest("auth: the authentication flow cannot change the method of the request")
     own = {name.lower() for name, _ in spec.body_fields}
     after = [each for each in made.headers.raw if each[0].lower() not in own]
     kept = [each for each in after if each[0].lower() == b"host" or not _is_reserved(each)]
     headers.check_changed(before, kept)
     return spec._replace(fields=tuple(each for each in kept if not _is_reserved(each)))
+
+
+def _changed_url(state: RequestState, spec: RequestSpec, text: str) -> VettedURL:
+    """Return the URL of the call after a change by the flow, such as a parameter with a key."""
+    url = state.call.rules.builder.admit(vet(text))
+    if url.origin != spec.url.origin:
+        raise InvalidRequest("auth: the authentication flow cannot change the host of the request")
+    return url
 
 
 def _fetched(state: RequestState, made: Any) -> RequestSpec:

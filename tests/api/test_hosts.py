@@ -115,7 +115,7 @@ class TestTokens:
         content = b"content"
         digest = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
         failing, mirror = scripted(response(404)), scripted(response(body=content))
-        connection = named(auth=("u", "p"), hosts={"a.example": HostOptions(auth=TOKEN)})
+        connection = named(auth=("u", "p"), hosts={"a.example": HostOptions(auth=TOKEN)}, headers={"X-Key": SECRET})
         item = Item(at(failing, "a.example"), digest=digest, mirrors=[at(mirror, "b.example")])
         (fetched,) = collect(face, connection, [item])
         assert fetched.content == content
@@ -123,6 +123,7 @@ class TestTokens:
         face.call(connection, "download", at(failing, "a.example"), tmp_path / "file", **options)
         assert sent(failing) == [AUTHORIZATION, "Bearer call"]
         assert sent(mirror) == [None, None]
+        assert (sent(failing, "x-key"), sent(mirror, "x-key")) == ([SECRET, SECRET], [None, None])
 
     def test_open_files_and_requests_send_it(self, named, face, scripted):
         server = scripted(echo)
@@ -249,6 +250,33 @@ class TestFlows:
         with pytest.raises(httpconn.AccessDenied):
             face.call(named(access=public, auth=flow), "get_bytes", at(server, "a.example"))
         assert inside.requests == []
+
+    def test_the_target_is_signed_as_it_is_sent(self, named, face, scripted):
+        challenge = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
+        server = scripted(lambda request: response() if request.header("authorization") else response(401, challenge))
+        face.call(named(), "get_bytes", f"{at(server, 'a.example')}a|b?c={{d}}", auth=httpx.DigestAuth("u", SECRET))
+        assert server.requests[1].target == b"/a|b?c={d}"
+        assert 'uri="/a|b?c={d}"' in sent(server)[1]
+
+    def test_a_flow_can_change_the_query_but_not_the_host_or_the_method(self, named, face, scripted):
+        class Changing(httpx.Auth):
+            def __init__(self, **changes):
+                self.changes = changes
+
+            def auth_flow(self, request):
+                for name, value in self.changes.items():
+                    setattr(request, name, value)
+                yield request
+
+        server = scripted(response())
+        url = httpx.URL(at(server, "a.example"))
+        connection = named()
+        face.call(connection, "get_bytes", url, auth=Changing(url=url.copy_merge_params({"key": "k"})))
+        assert server.requests[0].target == b"/?key=k"
+        for changes in ({"url": url.copy_with(host="b.example")}, {"method": "DELETE"}):
+            with pytest.raises(InvalidRequest, match="cannot change"):
+                face.call(connection, "get_bytes", url, auth=Changing(**changes))
+        assert len(server.requests) == 1
 
     def test_limits_apply_to_the_flow(self, named, face, scripted):
         server, large = scripted(guarded), scripted(response(body=bytes(2_000_000)))
