@@ -17,7 +17,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-# What depends on the version of Python shows on the oldest and the newest, or in these.
+# Differences between versions of Python appear on the oldest and the newest, or in these tests.
 VERSION_DEPENDENT = [
     "tests/core",
     "tests/disk",
@@ -42,7 +42,7 @@ PACKAGE = ".[brotli,cli,datasets,fsspec,http2,socks,truststore,zstd]"
 
 
 def show_pyenv_interpreters() -> None:
-    """Name all of pyenv's interpreters: by itself, pyenv hides every one but the chosen version."""
+    """Make all interpreters of pyenv visible. By default, pyenv hides all but the chosen version."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     versions = [path.name for path in (root / "versions").glob("3.*") if re.fullmatch(r"3\.\d+\.\d+t?", path.name)]
     if versions:
@@ -54,7 +54,7 @@ INSTALLED = [version for version in PYTHONS if shutil.which(f"python{version}")]
 
 
 def minutes(version: str) -> int:
-    """How long the tests on a version take: the versions between run a selection."""
+    """Return the minutes of the tests on a version. The versions between run a selection."""
     return 1 if version in INSTALLED[1:-1] else 4
 
 
@@ -63,7 +63,7 @@ if len(sys.argv) == 1:  # the checks, and not a session by name
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """The package with all its extras, and groups of development dependencies."""
+    """Install the package with all its extras, and groups of development dependencies."""
     session.install(PACKAGE, *nox.project.dependency_groups(PROJECT, *groups))
 
 
@@ -92,7 +92,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """The whole package under mypy; the public face under pyright."""
+    """The whole package under mypy; the public interface under pyright."""
     install(session, "types")
     session.run("mypy")
     session.run("mypy", "tests/typing/public_face.py")
@@ -110,7 +110,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def site(session: nox.Session) -> None:
-    """The documentation as a reader has it, in Chromium: links, search, narrow screens, contrast, light and dark."""
+    """The built documentation in Chromium: links, search, narrow screens, contrast, light and dark."""
     install(session, "docs", "site")
     build_pages(session)
     session.run("pytest", "--confcutdir", "tests/site", "tests/site/check_site.py", *session.posargs)
@@ -143,7 +143,7 @@ def quick(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def package(session: nox.Session) -> None:
-    """Build the sdist and the wheel, in a folder that may follow ``--``. Install each where nothing else is."""
+    """Build the sdist and the wheel, in a folder that may follow ``--``. Test each in an empty environment."""
     session.install("build>=1.2", "twine>=6")
     built = Path(session.posargs[0] if session.posargs else Path(session.create_tmp()) / "built").absolute()
     for old in built.glob("httpconn-*"):
@@ -175,11 +175,11 @@ def clean_environment(session: nox.Session, package: str) -> str:
 
 @nox.session
 def httpx2(session: nox.Session) -> None:
-    """The tests where httpx2 stands in for httpx, as a program can have it; arguments go to pytest."""
+    """The tests with httpx2 in place of httpx; arguments go to pytest."""
     install(session, "test")
-    # It is there before pytest looks at the plugins of what it imports.
+    # Loaded before pytest imports other plugins.
     aliased = ["-p", "tests.with_httpx2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    # httpx2 under its own name, beside httpx, is what these test.
+    # These test httpx2 under its own name, beside httpx.
     apart = ["--ignore", "tests/adapters/test_httpx2.py"]
     session.run("python", "-m", "pytest", *aliased, *apart, *session.posargs)
 
@@ -198,7 +198,7 @@ def bench(session: nox.Session) -> None:
 def clusters(session: nox.Session) -> None:
     """Ray Data and Dask, in several processes of this machine, fetch a table of URLs; workers share a rate by Redis."""
     install(session, "clusters")
-    # They warn of themselves, and the fixtures of the other tests need what is not installed here.
+    # Ray and Dask cause warnings, and the fixtures of the other tests need packages that are not installed here.
     own = ["--confcutdir", "tests/clusters", "-W", "default", "--timeout", "300"]
     checks = [f"tests/clusters/check_{name}.py" for name in ("ray", "dask", "redis")]
     session.run("python", "-m", "pytest", *own, *checks, *session.posargs)
@@ -248,21 +248,21 @@ def vllm(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """What httpconn and its peers make of strangers' URLs, for the table in the documentation; Linux only."""
+    """Compare httpconn with other libraries on untrusted URLs, for the documentation; Linux only."""
     install(session, "test")
     session.run("python", "-m", "tests.comparison", "--environments", session.create_tmp(), *session.posargs)
 
 
 @nox.session
 def load(session: nox.Session) -> None:
-    """The documentation's media server under ``wrk``, each tenth request hostile; ``--seconds N`` may follow ``--``."""
+    """The media server example under ``wrk``, each tenth request hostile; ``--seconds N`` may follow ``--``."""
     install(session, "test")
     session.run("python", "-m", "tests.load", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Many calls on each face, through a server that misbehaves; ``--requests N`` and others may follow ``--``."""
+    """Many calls in sync, asyncio and trio to a faulty server; ``--requests N`` and others may follow ``--``."""
     install(session, "soak")
     session.run("python", "-m", "tests.soak", *session.posargs)
 

@@ -26,7 +26,7 @@ pytest_plugins = ["httpconn.testing.plugin", "pytester"]
 FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSLKEYLOGFILE", *AUTHORITIES)
 
 
-settings.register_profile("ordinary", deadline=None)  # a busy machine is no fault of a test
+settings.register_profile("ordinary", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("ordinary")
 settings.register_profile("fuzz", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -84,7 +84,7 @@ def connect(face: Face) -> Iterator[Callable[..., httpconn.HTTPConnection]]:
 
 @pytest.fixture
 def dials() -> Iterator[list[Any]]:
-    """What is dialled in the test."""
+    """The connections of the test."""
     with recorded() as record:
         yield record
 

@@ -15,9 +15,9 @@ class Tenant(httpconn.HTTPConnection):
         self.team = team
 
 
-def fetch(connection: httpconn.HTTPConnection, url: str, answers: Connection) -> None:
+def fetch(connection: httpconn.HTTPConnection, url: str, responses: Connection) -> None:
     with connection:
-        answers.send(connection.get_bytes(url))
+        responses.send(connection.get_bytes(url))
 
 
 def hook(message: object) -> None:

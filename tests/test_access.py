@@ -272,7 +272,7 @@ class TestNetworks:
             AccessPolicy.public_internet(**{name: bad})
 
 
-class TestTheRest:
+class TestFurtherRules:
     def test_ports(self) -> None:
         policy = AccessPolicy(ports=[443, 8443])
         assert reason_of(policy, "https://example.com/") is None

@@ -120,7 +120,7 @@ def test_positional_options_are_refused():
     ],
     ids=lambda garbage: repr(garbage)[:60],
 )
-def test_a_server_that_answers_garbage(face, connect, scripted, garbage):
+def test_a_server_that_sends_garbage(face, connect, scripted, garbage):
     server = scripted([garbage, Close()])
     connection = connect(retries=0)
     with pytest.raises(httpconn.HTTPConnError) as caught:

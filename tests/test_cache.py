@@ -1,4 +1,4 @@
-"""What was fetched is given again without the server, as long and to whom its header allows."""
+"""The cache: stored responses are reused for as long and for the callers that their header allows."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ ONCE = RetryPolicy(attempts=1)
 
 @pytest.fixture(params=["memory", "folder"])
 def cache(request, tmp_path):
-    """Both stores."""
-    return Cache(tmp_path / "answers" if request.param == "folder" else None)
+    """Return a cache in memory and one in a folder."""
+    return Cache(tmp_path / "responses" if request.param == "folder" else None)
 
 
 def numbered(**options):
-    """An answer whose body says the how manieth it is."""
+    """Return a script of responses that are numbered in their bodies."""
     return in_turn(*(response(body=f'"{count}"'.encode(), **options) for count in range(1, 9)))
 
 
 def moved(location):
-    """A redirect that is fresh for a while."""
+    """Return a redirect with a lifetime."""
     return response(302, {**FRESH, "Location": location})
 
 
 def conditional(body, headers, etag='"one"'):
-    """A server that says 304 to whoever has the version."""
+    """Return a script that responds with 304 to a request with the current version."""
 
-    def answer(request):
+    def respond(request):
         known = request.header("If-None-Match") == etag
         return response(304, headers) if known else response(headers=headers, body=body)
 
-    return answer
+    return respond
 
 
-class TestAFreshAnswer:
-    """The server is not asked."""
+class TestAFreshResponse:
+    """It is used without a request."""
 
-    def test_is_given_again_as_bytes_text_and_json(self, face, connect, scripted, cache):
+    def test_is_returned_again_as_bytes_text_and_json(self, face, connect, scripted, cache):
         server = scripted(numbered(headers={**FRESH, "Content-Type": "application/json"}))
         connection = connect(cache=cache)
         assert face.get_bytes(connection, server.url) == b'"1"'
@@ -79,18 +79,18 @@ class TestAFreshAnswer:
         assert [each.result() for each in results] == [b'"1"'] * 3
         assert len(server.requests) == 1
 
-    def test_may_be_guessed_from_its_age(self, face, connect, scripted, cache):
+    def test_can_be_estimated_from_its_age(self, face, connect, scripted, cache):
         headers = {"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
         server, connection = scripted(numbered(headers=headers)), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"1"']
 
-    def test_is_for_callers_whose_header_differs_in_writing_alone(self, face, connect, scripted, cache):
+    def test_is_shared_if_headers_differ_only_in_spelling(self, face, connect, scripted, cache):
         server, connection = scripted(numbered(headers={**FRESH, "Vary": "Accept-Language"})), connect(cache=cache)
         languages = ("en, de", "EN,de", "de")
         given = [face.get_bytes(connection, server.url, extra_headers={"Accept-Language": each}) for each in languages]
         assert given == [b'"1"', b'"1"', b'"2"']
 
-    def test_is_held_to_the_limits_of_its_call(self, face, connect, scripted, cache):
+    def test_is_limited_by_the_call(self, face, connect, scripted, cache):
         server, connection = scripted(response(headers=FRESH, body=b"x" * 100)), connect(cache=cache)
         face.get_bytes(connection, server.url)
         with pytest.raises(LimitExceeded) as raised:
@@ -104,7 +104,7 @@ class TestAFreshAnswer:
             face.get_bytes(connection, server.url, budget=budget)
 
     @pytest.mark.parametrize("field", ["Authorization", "Cookie", "X-Api-Key", "Accept"])
-    def test_is_for_those_who_ask_with_the_same_header(self, face, connect, scripted, cache, field):
+    def test_is_shared_only_if_the_headers_are_equal(self, face, connect, scripted, cache, field):
         server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
         given = [face.get_bytes(connection, server.url, extra_headers={field: who}) for who in ("ann", "bob", "ann")]
         assert given == [b'"1"', b'"2"', b'"1"']
@@ -116,21 +116,21 @@ class TestAFreshAnswer:
         assert given == [b'"1"', b'"2"', b'"3"', b'"1"']
 
     @pytest.mark.parametrize("field", [{"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"}])
-    def test_is_not_given_to_who_wants_the_server(self, face, connect, scripted, field):
+    def test_is_not_used_if_the_request_requires_the_server(self, face, connect, scripted, field):
         server, connection = scripted(numbered(headers=FRESH)), connect(cache=Cache())
         for _ in range(2):
             face.get_bytes(connection, server.url, extra_headers=field)
         assert len(server.requests) == 2
 
-    def test_is_not_given_where_the_policy_forbids_its_url(self, face, connect, scripted, tmp_path):
+    def test_is_not_used_if_the_policy_denies_its_url(self, face, connect, scripted, tmp_path):
         server, cache = scripted(response(headers=FRESH)), Cache(tmp_path)
         face.get_bytes(connect(cache=cache), server.url)
         with pytest.raises(AccessDenied):
             face.get_bytes(connect(cache=cache, access=AccessPolicy(denied_hosts=["127.0.0.1"])), server.url)
 
 
-class TestAStaleAnswer:
-    """The server is asked whether it is still right."""
+class TestAStaleResponse:
+    """It is validated by a request."""
 
     def test_is_confirmed_by_its_etag(self, face, connect, scripted, cache):
         server, connection = scripted(conditional(b"right", TAGGED)), connect(cache=cache)
@@ -145,23 +145,23 @@ class TestAStaleAnswer:
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"right"] * 2
         assert server.requests[1].header("If-Modified-Since") == modified
 
-    def test_is_fresh_again_once_it_is_confirmed(self, face, connect, scripted, cache):
+    def test_is_fresh_again_after_validation(self, face, connect, scripted, cache):
         old = response(headers={**TAGGED, **FRESH, "Age": "90"}, body=b"right")
         server, connection = scripted(in_turn(old, response(304, {**TAGGED, **FRESH}))), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(4)] == [b"right"] * 4
         assert len(server.requests) == 2
 
-    def test_gives_way_to_a_new_one(self, face, connect, scripted, cache):
+    def test_is_replaced_by_a_new_response(self, face, connect, scripted, cache):
         server, connection = scripted(numbered(headers=TAGGED)), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
 
-    def test_is_not_what_a_304_of_another_version_speaks_of(self, face, connect, scripted, cache):
+    def test_is_not_confirmed_by_a_304_of_another_version(self, face, connect, scripted, cache):
         script = in_turn(response(headers=TAGGED, body=b"one"), response(304, {"ETag": '"two"'}), response(body=b"two"))
         server, connection = scripted(script), connect(cache=cache, retries=ONCE)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"one", b"two"]
         assert server.requests[2].header("If-None-Match") is None
 
-    def test_is_asked_about_once_where_the_server_says_304_to_everything(self, face, connect, scripted, cache):
+    def test_is_validated_once_if_the_server_always_sends_304(self, face, connect, scripted, cache):
         server = scripted(in_turn(response(headers=TAGGED), response(304, {"ETag": '"two"'})))
         connection = connect(cache=cache, retries=ONCE)
         face.get_bytes(connection, server.url)
@@ -170,7 +170,7 @@ class TestAStaleAnswer:
         assert len(server.requests) == 3
 
     @pytest.mark.parametrize("failure", [response(503), [Close()], cut(response(body=b"half"), 2)])
-    def test_stands_in_where_the_server_fails_and_it_may(self, face, connect, scripted, cache, failure):
+    def test_is_used_if_the_server_fails_and_stale_if_error_allows_it(self, face, connect, scripted, cache, failure):
         headers = {"Cache-Control": "max-age=0, stale-if-error=60", **TAGGED}
         server = scripted(in_turn(response(headers=headers, body=b"right"), failure))
         connection = connect(cache=cache, retries=ONCE)
@@ -178,14 +178,14 @@ class TestAStaleAnswer:
         assert server.requests[-1].header("If-None-Match") == '"one"'
 
     @pytest.mark.parametrize("headers", [TAGGED, {"Cache-Control": "stale-if-error=60, must-revalidate", **TAGGED}])
-    def test_does_not_stand_in_where_it_may_not(self, face, connect, scripted, cache, headers):
+    def test_is_not_used_on_failure_if_its_header_does_not_allow_it(self, face, connect, scripted, cache, headers):
         server = scripted(in_turn(response(headers=headers), response(503)))
         connection = connect(cache=cache, retries=ONCE)
         face.get_bytes(connection, server.url)
         with pytest.raises(httpconn.StatusError):
             face.get_bytes(connection, server.url)
 
-    def test_does_not_stand_in_for_what_is_gone(self, face, connect, scripted, cache):
+    def test_is_not_used_after_a_404_or_410(self, face, connect, scripted, cache):
         headers = {"Cache-Control": "max-age=0, stale-if-error=60", **TAGGED}
         server = scripted(in_turn(response(headers=headers), response(404)))
         connection = connect(cache=cache)
@@ -195,7 +195,7 @@ class TestAStaleAnswer:
 
 
 class TestARefresh:
-    """The caller has the server asked, and all callers get what it says."""
+    """One caller requires a request, and its response replaces the stored one."""
 
     FORCED = ({"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"}, {"Pragma": "no-cache"})
 
@@ -224,7 +224,7 @@ class TestARefresh:
             face.get_bytes(connection, server.url, extra_headers={"Cache-Control": "no-cache"})
         assert face.get_bytes(connection, server.url) == b"new"
 
-    def test_by_a_304_that_forbids_to_store_removes_it(self, face, connect, scripted):
+    def test_by_a_304_with_no_store_removes_it(self, face, connect, scripted):
         forbidden = response(304, {**TAGGED, "Cache-Control": "no-store"})
         script = in_turn(response(headers={**FRESH, **TAGGED}, body=b"old"), forbidden, response(body=b"new"))
         server, connection = scripted(script), connect(cache=Cache())
@@ -244,14 +244,14 @@ class TestARefresh:
 class TestOnlyIfCached:
     """The network is never used."""
 
-    def test_gives_what_is_stored(self, face, connect, scripted, cache):
+    def test_returns_the_stored_response(self, face, connect, scripted, cache):
         server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
         face.get_bytes(connection, server.url)
         assert face.get_bytes(connection, server.url, extra_headers=ONLY) == b'"1"'
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("more", [{}, {"Range": "bytes=0-1"}, {"Cache-Control": "only-if-cached, no-store"}])
-    def test_fails_where_nothing_is_stored(self, face, connect, scripted, more):
+    def test_fails_if_nothing_is_stored(self, face, connect, scripted, more):
         server, connection = scripted(response()), connect(cache=Cache())
         with pytest.raises(httpconn.StatusError, match="only-if-cached") as raised:
             face.get_bytes(connection, server.url, extra_headers={**ONLY, **more})
@@ -260,7 +260,7 @@ class TestOnlyIfCached:
         assert raised.value.response.status_code == 504
         assert not server.requests
 
-    def test_gives_what_has_expired_to_a_caller_who_allows_it(self, face, connect, scripted):
+    def test_returns_an_expired_response_if_the_request_allows_it(self, face, connect, scripted):
         headers = {"Cache-Control": "max-age=60", "Age": "90", **TAGGED}
         server, connection = scripted(numbered(headers=headers)), connect(cache=Cache())
         face.get_bytes(connection, server.url)
@@ -288,7 +288,7 @@ class TestAnError:
         assert raised.value.attempts == 0
         assert "Age" in raised.value.response.headers
 
-    def test_is_asked_for_again_once_it_has_expired(self, face, connect, scripted):
+    def test_is_requested_again_after_it_has_expired(self, face, connect, scripted):
         server = scripted(in_turn(response(404, {**FRESH, "Age": "90"}), response(body=b"here")))
         connection = connect(cache=Cache())
         with pytest.raises(httpconn.StatusError):
@@ -311,7 +311,7 @@ class TestAnError:
 class TestARedirect:
     """It is followed without a request while it is fresh."""
 
-    def test_is_followed_to_what_is_stored(self, face, connect, scripted, cache):
+    def test_is_followed_to_a_stored_response(self, face, connect, scripted, cache):
         told = []
         server = scripted({"/": moved("/there"), "/there": numbered(headers=FRESH)})
         connection = connect(cache=cache, event_hooks={"redirect": [told.append]})
@@ -325,7 +325,7 @@ class TestARedirect:
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
         assert [each.path for each in server.requests] == ["/", "/there", "/there"]
 
-    def test_whose_target_fails_names_the_callers_url(self, face, connect, scripted):
+    def test_with_a_failing_target_names_the_callers_url(self, face, connect, scripted):
         server = scripted({"/": moved("/there"), "/there": response(404)})
         connection = connect(cache=Cache())
         for _ in range(2):
@@ -334,7 +334,7 @@ class TestARedirect:
             assert raised.value.url == f"{server.url}/"
         assert [each.path for each in server.requests] == ["/", "/there", "/there"]
 
-    def test_is_not_followed_for_a_caller_who_wants_none(self, face, connect, scripted):
+    def test_is_not_followed_without_allow_redirects(self, face, connect, scripted):
         server = scripted({"/": moved("/there"), "/there": numbered(headers=FRESH)})
         connection = connect(cache=Cache())
         face.get_bytes(connection, server.url)
@@ -343,7 +343,7 @@ class TestARedirect:
         assert raised.value.status_code == 302
         assert len(server.requests) == 2
 
-    def test_is_asked_for_again_on_a_refresh(self, face, connect, scripted):
+    def test_is_requested_again_on_a_refresh(self, face, connect, scripted):
         script = in_turn(moved("/old"), moved("/new"))
         server = scripted({"/": script, "/old": response(body=b"old"), "/new": response(body=b"new")})
         connection = connect(cache=Cache())
@@ -368,7 +368,7 @@ class TestARedirect:
         assert face.get_bytes(connection, f"{server.url}/b") == b"here"
         assert face.get_bytes(connection, f"{server.url}/a") == b"here"
 
-    def test_is_judged_by_the_access_policy(self, face, connect, scripted, tmp_path):
+    def test_is_checked_by_the_access_policy(self, face, connect, scripted, tmp_path):
         other = scripted(response(headers=FRESH))
         server = scripted(moved(other.url.replace("127.0.0.1", "localhost")))
         face.get_bytes(connect(cache=Cache(tmp_path)), server.url)
@@ -385,8 +385,8 @@ class TestARedirect:
         assert [each.header("Authorization") for each in other.requests] == [None]
 
 
-class TestWhatIsNotKept:
-    """The server is asked each time, and for all of it."""
+class TestNotStored:
+    """These responses are fetched each time."""
 
     @pytest.mark.parametrize(
         "headers",
@@ -402,13 +402,13 @@ class TestWhatIsNotKept:
             {**FRESH, "Vary": "Cache-Control"},
         ],
     )
-    def test_is_what_its_header_rules_out(self, face, connect, scripted, cache, headers):
+    def test_a_response_that_its_header_excludes(self, face, connect, scripted, cache, headers):
         server, connection = scripted(numbered(headers=headers)), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
         assert server.requests[1].header("If-None-Match") is None
 
     @pytest.mark.parametrize("status", [403, 404])
-    def test_is_an_error_without_a_lifetime(self, face, connect, scripted, cache, status):
+    def test_an_error_without_a_lifetime(self, face, connect, scripted, cache, status):
         server = scripted(in_turn(response(status, TAGGED), response(body=b"here")))
         connection = connect(cache=cache)
         with pytest.raises(httpconn.StatusError):
@@ -416,26 +416,26 @@ class TestWhatIsNotKept:
         assert face.get_bytes(connection, server.url) == b"here"
         assert server.requests[1].header("If-None-Match") is None
 
-    def test_is_a_redirect_without_a_lifetime(self, face, connect, scripted, cache):
+    def test_a_redirect_without_a_lifetime(self, face, connect, scripted, cache):
         server = scripted({"/": redirect("/there"), "/there": response(headers=FRESH)})
         connection = connect(cache=cache)
         for _ in range(2):
             face.get_bytes(connection, server.url)
         assert [each.path for each in server.requests].count("/") == 2
 
-    def test_is_a_body_whose_end_nothing_proves(self, face, connect, scripted, cache):
-        answers = [[response(headers=FRESH, body=each, framing="close"), Close()] for each in (b"ha", b"half")]
-        server, connection = scripted(in_turn(*answers)), connect(cache=cache)
+    def test_a_body_without_a_proven_end(self, face, connect, scripted, cache):
+        responses = [[response(headers=FRESH, body=each, framing="close"), Close()] for each in (b"ha", b"half")]
+        server, connection = scripted(in_turn(*responses)), connect(cache=cache)
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ha", b"half"]
 
     @pytest.mark.parametrize("field", [{"Range": "bytes=0-1"}, {"If-None-Match": '"x"'}, {"Cache-Control": "no-store"}])
-    def test_is_the_answer_to_a_question_of_the_callers_own(self, face, connect, scripted, cache, field):
+    def test_a_response_to_a_condition_of_the_caller(self, face, connect, scripted, cache, field):
         server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
         for _ in range(2):
             face.get_bytes(connection, server.url, extra_headers=field)
         assert len(server.requests) == 2
 
-    def test_is_the_answer_to_a_request_that_a_hook_signed(self, face, connect, scripted, cache):
+    def test_a_response_to_a_request_that_a_hook_signed(self, face, connect, scripted, cache):
         users = iter(("ann", "bob"))
 
         def sign(request):
@@ -445,7 +445,7 @@ class TestWhatIsNotKept:
         connection = connect(cache=cache, event_hooks={"request": [sign]})
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ann", b"bob"]
 
-    def test_is_not_what_an_observer_merely_marked(self, face, connect, scripted, cache):
+    def test_requests_with_a_traceparent_are_stored(self, face, connect, scripted, cache):
         def mark(request):
             request.headers["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -455,7 +455,7 @@ class TestWhatIsNotKept:
 
 
 class TestAFolder:
-    """Answers outlive the program that fetched them."""
+    """Stored responses outlive the program that fetched them."""
 
     def test_serves_the_next_connection_object(self, face, connect, scripted, tmp_path):
         server = scripted(numbered(headers=FRESH))
@@ -477,7 +477,7 @@ class TestAFolder:
         assert [face.get_bytes(connection, server.url) for _ in range(3)] == [b'"1"', b'"2"', b'"3"']
         assert [each.name for each in caplog.records if each.levelname == "WARNING"] == ["httpconn.cache"]
 
-    def test_is_refused_where_addresses_are_judged(self, tmp_path):
+    def test_is_rejected_if_the_policy_checks_addresses(self, tmp_path):
         with pytest.raises(InvalidRequest, match="memory"):
             httpconn.HTTPConnection(cache=Cache(tmp_path), access=AccessPolicy.public_internet())
 
@@ -496,7 +496,7 @@ def test_equal_calls_at_once_fetch_for_the_cache_together(face, connect, scripte
     assert len(server.requests) == 1
 
 
-def test_an_answer_too_large_for_the_cache_is_fetched_each_time(face, connect, scripted):
+def test_a_response_too_large_for_the_cache_is_fetched_each_time(face, connect, scripted):
     server = scripted(response(headers=FRESH, body=b"x" * 20_000))
     connection = connect(cache=Cache(max_bytes=100_000))
     assert [len(face.get_bytes(connection, server.url)) for _ in range(2)] == [20_000] * 2
@@ -508,7 +508,7 @@ def test_responses_are_never_cached(face, connect, scripted):
     assert [face.get_response(connection, server.url).content for _ in range(2)] == [b'"1"', b'"2"']
 
 
-def test_an_expired_answer_is_fetched_again(face, connect, scripted, cache):
+def test_an_expired_response_is_fetched_again(face, connect, scripted, cache):
     past = formatdate(time.time() - 60, usegmt=True)
     server, connection = scripted(numbered(headers={"Expires": past, **TAGGED})), connect(cache=cache)
     assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b'"1"', b'"2"']
@@ -522,7 +522,7 @@ def test_bad_options_are_refused(options):
         httpconn.HTTPConnection(cache=True)
 
 
-def test_it_goes_with_the_connection_object_to_other_processes(tmp_path, scripted):
+def test_it_is_pickled_with_the_connection_object(tmp_path, scripted):
     server = scripted(numbered(headers=FRESH))
     with httpconn.HTTPConnection(cache=Cache(tmp_path)) as connection:
         connection.get_bytes(server.url)

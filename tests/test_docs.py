@@ -1,11 +1,11 @@
 """README and documentation: every Python example runs, every public name has its reference.
 
-The blocks of one page run in order, in one namespace and one empty folder. Two hosts stand for servers of this
-process: ``https://example.com`` for a plain one, ``https://internal.example.com`` for one whose certificate is
+The blocks of one page run in order, in one namespace and one empty folder. Two hosts are replaced by servers of this
+process: ``https://example.com`` by a plain one, ``https://internal.example.com`` by one with a certificate
 signed by the authority in ``company.pem``; ``http://127.0.0.1:8000`` is the tutorial's own site.
-``http://proxy.example.com:3128`` stands for a real proxy, and ``proxy.example.com:8080`` for one that wants
+``http://proxy.example.com:3128`` is replaced by a real proxy, and ``proxy.example.com:8080`` by one that requires
 ``user:pass``. A block may await, as in a notebook.
-Where a ``text`` block follows a Python block directly, it is what the block prints.
+A ``text`` block directly after a Python block is the output of that block.
 Functions named ``test_...`` are called at the end of their page.
 """
 
@@ -79,10 +79,10 @@ def echo(request: Received) -> bytes:
 def unless_expired(served: Served) -> Answering:
     """A signed URL, as an object store takes it; one that was made for 0 seconds has expired."""
 
-    def answer(request: Received) -> bytes | Sequence[Step]:
+    def respond(request: Received) -> bytes | Sequence[Step]:
         return refused() if "X-Amz-Expires=0" in request.target.decode() else served(request)
 
-    return answer
+    return respond
 
 
 def refused() -> bytes:
@@ -151,7 +151,7 @@ def site() -> Script:
 def hosts(
     tmp_path: Path, certificates: Certificates, proxy_server: ProxyServer, guarded_proxy_server: ProxyServer
 ) -> Iterator[Mapping[str, str]]:
-    """The example hosts, and the servers that stand for them."""
+    """The example hosts, and the servers that replace them."""
     shutil.copy(certificates.files.authority, tmp_path / "company.pem")
     shutil.copy(certificates.files.client, tmp_path / "client.pem")
     for protocol in HTTPConnFileSystem.protocol:  # as the entry points of the installed package do

@@ -80,7 +80,7 @@ def test_the_access_policy_of_the_connection_holds(scripted):
     assert server.requests == []
 
 
-def test_what_fsspec_asks_of_a_filesystem(scripted, connection):
+def test_the_requirements_of_fsspec(scripted, connection):
     server = scripted({"/f": Served(LINES), "/gone": response(410)})
     files, url = HTTPConnFileSystem(connection=connection), server.url_for("/f")
     assert files.info("httpconn+" + url) == {
@@ -145,7 +145,7 @@ def test_files_are_fetched_at_the_same_time(scripted, connection):
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-def test_a_forked_child_reads_on(scripted, connection):
+def test_a_forked_child_continues_to_read(scripted, connection):
     server = scripted(Served(LINES))
     files = HTTPConnFileSystem(connection=connection)
     assert files.cat(server.url) == LINES
@@ -153,7 +153,7 @@ def test_a_forked_child_reads_on(scripted, connection):
     assert files.cat(server.url) == LINES
 
 
-def test_a_query_is_no_pattern(scripted, connection, tmp_path):
+def test_a_query_is_not_a_pattern(scripted, connection, tmp_path):
     server = scripted({"/f": Served(LINES)})
     files, url = HTTPConnFileSystem(connection=connection), server.url_for("/f?sig=a*[b]&x=1")
     assert files.cat(url) == LINES

@@ -1,4 +1,4 @@
-"""Event hooks: who is told what, what they may do, and what ends with them."""
+"""Event hooks: their events, their effects on requests, and their errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stop(event: object) -> None:
 
 
 class TestRetryEvents:
-    def test_each_retry_is_told(self, face, connect, scripted):
+    def test_each_retry_is_reported(self, face, connect, scripted):
         seen: list[RetryEvent] = []
         server = scripted(in_turn([Close()], response(503), response(body=b"ok")))
         face.get_bytes(connect(retries=QUICK, event_hooks={"retry": [seen.append]}), server.url_for("/a?sig=secret"))
@@ -44,7 +44,7 @@ class TestRetryEvents:
         assert isinstance(seen[1].error, httpconn.StatusError)
         assert [event.error.attempts for event in seen] == [1, 2]
 
-    def test_the_last_failure_is_no_retry(self, face, connect, scripted):
+    def test_the_last_failure_is_not_a_retry(self, face, connect, scripted):
         seen: list[RetryEvent] = []
         connection = connect(retries=RetryPolicy(attempts=2, backoff=0), event_hooks={"retry": [seen.append]})
         with pytest.raises(httpconn.StatusError):
@@ -53,7 +53,7 @@ class TestRetryEvents:
 
 
 class TestRedirectEvents:
-    def test_each_redirect_is_told(self, face, connect, scripted):
+    def test_each_redirect_is_reported(self, face, connect, scripted):
         seen: list[RedirectEvent] = []
         other = scripted(response(body=b"ok"))
         away = response(307, {"Location": other.url + "/c?sig=secret"})
@@ -64,7 +64,7 @@ class TestRedirectEvents:
             RedirectEvent(server.url_for("/b?k=***"), other.url + "/c?sig=***", 307),
         ]
 
-    def test_one_that_is_not_followed_is_none(self, face, connect, scripted):
+    def test_a_redirect_that_is_not_followed_is_not_reported(self, face, connect, scripted):
         seen: list[RedirectEvent] = []
         server = scripted(response(302, {"Location": "/b"}))
         face.get_response(connect(event_hooks={"redirect": [seen.append]}), server.url, allow_redirects=False)
@@ -72,7 +72,7 @@ class TestRedirectEvents:
 
 
 class TestDownloadEvents:
-    def test_a_download_that_is_done_is_told(self, face, connect, scripted, tmp_path):
+    def test_a_complete_download_is_reported(self, face, connect, scripted, tmp_path):
         seen: list[Downloaded] = []
         server = scripted(in_turn(cut(response(body=b"content"), 3), response(body=b"content")))
         connection = connect(retries=QUICK, event_hooks={"download": [seen.append]})
@@ -81,7 +81,7 @@ class TestDownloadEvents:
         assert seen[0] is downloaded
         assert [event.path.name for event in seen] == ["file", "other"]
 
-    def test_a_failed_one_is_not(self, face, connect, scripted, tmp_path):
+    def test_a_failed_download_is_not_reported(self, face, connect, scripted, tmp_path):
         seen: list[Downloaded] = []
         connection = connect(event_hooks={"download": [seen.append]})
         with pytest.raises(httpconn.StatusError):
@@ -97,7 +97,7 @@ class TestDownloadEvents:
 
 class TestErrorsOfHooks:
     @pytest.mark.parametrize("event", ["request", "response", "retry", "redirect"])
-    def test_the_very_error_ends_the_call(self, face, connect, scripted, event):
+    def test_an_error_of_a_hook_ends_the_call_unchanged(self, face, connect, scripted, event):
         server = scripted(in_turn(response(503), response(302, {"Location": "/b"}), response(body=b"ok")))
         connection = connect(retries=QUICK, event_hooks={event: [stop]}, limits=httpconn.Limits(max_connections=1))
         with pytest.raises(Stop):
@@ -105,7 +105,7 @@ class TestErrorsOfHooks:
         assert face.get_bytes(connect(), server.url) == b"ok"
 
     @pytest.mark.parametrize("event", ["request", "response", "retry", "redirect"])
-    def test_one_of_ours_is_not_retried(self, face, connect, scripted, event):
+    def test_an_error_of_httpconn_in_a_hook_is_not_retried(self, face, connect, scripted, event):
         error = httpconn.ReadFailed("of another call")
         calls: list[object] = []
 
@@ -119,7 +119,7 @@ class TestErrorsOfHooks:
         assert caught.value is error
         assert len(calls) == 1
 
-    def test_a_stream_that_a_hook_refuses_leaves_nothing_open(self, face, connect, scripted):
+    def test_a_stream_that_a_hook_rejects_leaves_nothing_open(self, face, connect, scripted):
         def fail(message: object) -> None:
             raise httpconn.ReadFailed("no")
 
@@ -129,7 +129,7 @@ class TestErrorsOfHooks:
             face.get_response(connection, server.url, stream=True)
         server.wait_for(lambda: server.open_connections == 0)
 
-    def test_no_other_mirror_is_asked(self, face, connect, scripted, tmp_path):
+    def test_no_other_mirror_is_used(self, face, connect, scripted, tmp_path):
         def fail(message: object) -> None:
             raise httpconn.ReadFailed("no")
 
@@ -142,11 +142,11 @@ class TestErrorsOfHooks:
 
 
 class TestCoroutineFunctions:
-    """They serve the asynchronous methods alone."""
+    """They work with the asynchronous methods only."""
 
     @pytest.mark.parametrize("hook", [coroutine_hook, CallableObject(), functools.partial(coroutine_hook)])
     @pytest.mark.parametrize("event", ["request", "response", "retry", "redirect", "download"])
-    def test_before_anything_is_sent_a_synchronous_call_says_so(self, event, hook, scripted):
+    def test_a_synchronous_call_fails_before_anything_is_sent(self, event, hook, scripted):
         server = scripted(response(body=b"ok"))
         refused = pytest.raises(InvalidRequest, match=r"coroutine_hook|CallableObject|partial")
         with HTTPConnection(event_hooks={event: [hook]}) as connection, refused:
@@ -154,7 +154,7 @@ class TestCoroutineFunctions:
         assert server.requests == []
 
     @pytest.mark.parametrize("face", ["sync"], indirect=True)
-    def test_one_that_does_not_look_like_one_is_found_out(self, face, connect, scripted):
+    def test_a_hidden_coroutine_function_is_detected(self, face, connect, scripted):
         connection = connect(event_hooks={"request": [lambda request: coroutine_hook(request)]})
         with pytest.raises(InvalidRequest, match="has to be awaited"):
             face.get_bytes(connection, scripted(response(body=b"ok")).url)
@@ -172,7 +172,7 @@ class TestCoroutineFunctions:
         assert seen == ["RetryEvent", "RedirectEvent", "Downloaded"]
 
 
-class TestWhatARequestHookMayDo:
+class TestRequestHooks:
     def test_headers_that_it_adds_are_sent_and_stay_on_their_hop(self, face, connect, scripted):
         other = scripted(response(body=b"ok"))
         server = scripted(response(302, {"Location": other.url}))
@@ -185,7 +185,7 @@ class TestWhatARequestHookMayDo:
         assert server.requests[0].header("Authorization") == SIGNED["Authorization"]
         assert other.requests[0].header("Authorization") is None
 
-    def test_each_attempt_is_signed_anew(self, face, connect, scripted):
+    def test_each_attempt_is_signed_again(self, face, connect, scripted):
         numbers = iter(range(10))
 
         def sign(request):
@@ -219,7 +219,7 @@ class TestWhatARequestHookMayDo:
         ],
         ids=["crlf", "name", "not ascii", "host", "no host", "length", "coding", "connection", "path", "origin"],
     )
-    def test_what_callers_may_not_give_is_refused(self, face, connect, scripted, change):
+    def test_headers_that_callers_cannot_pass_are_rejected(self, face, connect, scripted, change):
         server = scripted(response(body=b"ok"))
         with pytest.raises(InvalidRequest):
             face.get_bytes(connect(event_hooks={"request": [change]}), server.url)
@@ -233,7 +233,7 @@ class TestWhatARequestHookMayDo:
         ],
         ids=["all", "some"],
     )
-    def test_neither_target_nor_time_is_theirs(self, face, connect, scripted, change):
+    def test_a_hook_cannot_change_target_or_timeout(self, face, connect, scripted, change):
         server = scripted(Stall())
         connection = connect(timeout=httpconn.Timeouts(read=0.1), retries=0, event_hooks={"request": [change]})
         with pytest.raises(httpconn.ReadTimedOut):
@@ -253,12 +253,12 @@ class TestWhatARequestHookMayDo:
             assert len(server.requests) - before == requests
 
 
-def test_what_is_no_event_is_refused():
+def test_an_unknown_event_is_rejected():
     with pytest.raises(InvalidRequest, match="no event hook 'retries'"):
         HTTPConnection(event_hooks={"retries": []})
 
 
-def test_the_lists_are_taken_as_they_are_at_first(scripted):
+def test_later_changes_of_the_lists_have_no_effect(scripted):
     hooks: list[Any] = []
     with HTTPConnection(event_hooks={"request": hooks}) as connection:
         hooks.append(stop)

@@ -52,7 +52,7 @@ def client(face: Face, library: ModuleType, transport: Any) -> Iterator[Any]:
 
 
 def on(face: Face, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Call on the face in use, and await what comes of it if it has to be."""
+    """Call a function on the face, and await its result if necessary."""
 
     async def call() -> Any:
         result = function(*args, **options)
@@ -103,7 +103,7 @@ class TestOpenAI:
         assert server.requests[0].header("Authorization") == "Bearer a-key"
         assert json.loads(server.requests[0].body)["messages"] == list(self.MESSAGES)
 
-    # It leaves its and httpx's generators to the garbage collector, whatever the transport, and trio tells of that.
+    # With any transport, it leaves generators to the garbage collector, and trio warns about that.
     @pytest.mark.filterwarnings("ignore:Async generator '(openai|httpx2?):ResourceWarning")
     def test_events_are_handed_over_as_they_come(self, face, ask, scripted):
         head = response(headers={"Content-Type": "text/event-stream"}, framing="close")
@@ -131,7 +131,7 @@ class TestOpenAI:
         assert ask(server.url, retries=2).choices[0].message.content == "yes"
         assert len(server.requests) == 3
 
-    def test_what_it_cannot_reach_is_its_own_error(self, ask, scripted):
+    def test_an_unreachable_server_is_an_error_of_the_library(self, ask, scripted):
         server = scripted([Close()])
         with pytest.raises(openai.APIConnectionError) as caught:
             ask(server.url)
@@ -181,18 +181,18 @@ class TestHishel:
         yield lambda url: on(face, client.get, url)
         face.close(client)  # and with it the transports and the storage
 
-    def test_a_fresh_answer_is_asked_for_once(self, cached, scripted):
+    def test_a_fresh_response_is_requested_once(self, cached, scripted):
         server = scripted(response(headers={"Cache-Control": "max-age=3600"}, body=b"kept"))
         assert [cached(server.url).content for _ in range(3)] == [b"kept"] * 3
         assert len(server.requests) == 1
 
     def test_a_stale_one_is_revalidated(self, cached, scripted):
-        def answer(request: Received) -> bytes:
+        def respond(request: Received) -> bytes:
             if request.header("If-None-Match") == '"1"':
                 return response(304, {"ETag": '"1"'})
             return response(headers={"ETag": '"1"', "Cache-Control": "no-cache"}, body=b"kept", framing="chunked")
 
-        server = scripted(answer)
+        server = scripted(respond)
         assert [cached(server.url).content for _ in range(2)] == [b"kept"] * 2
         assert [request.header("If-None-Match") for request in server.requests] == [None, '"1"']
         assert server.connections == 1

@@ -26,7 +26,7 @@ def test_the_package_alone_brings_nothing_heavy():
     assert len(brought) < 10
 
 
-def test_what_is_not_asked_for_is_not_imported():
+def test_unused_modules_are_not_imported():
     code = "import sys, httpx; before = set(sys.modules); import httpconn; httpconn.HTTPConnection().close(); "
     brought = set(run(code + "print(*set(sys.modules) - before)").split())
     assert not brought & {"rich", "click", "tqdm", "hishel", "fsspec", "truststore", "asyncio", "trio", "anyio"}

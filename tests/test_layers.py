@@ -80,7 +80,7 @@ RULES: dict[str, Rule] = {
     "disk": Rule(
         "disk core.caching core.locks core.paths errors runtime.forking", IN_THREADS | {"httpx"}, "files know no HTTP"
     ),
-    "runtime": Rule("runtime core errors options", {"trio", "httpx"}, "anyio stands for trio; waiting knows no HTTP"),
+    "runtime": Rule("runtime core errors options", {"trio", "httpx"}, "anyio is for trio; waits know no HTTP"),
     "network": Rule(
         "network runtime access core errors options", {"trio"}, "addresses, sockets and TLS know no requests' exchange"
     ),
@@ -110,7 +110,7 @@ RULES: dict[str, Rule] = {
         "it is built on the public interface",
     ),
 }
-# core.messages makes httpx's objects for whoever looks; requests and urls read httpx.URL: value types, no I/O.
+# core.messages creates httpx's objects on demand; requests and urls read httpx.URL: value types, no I/O.
 HTTPX_IN_CORE = {"messages", "urls"}
 
 

@@ -17,15 +17,15 @@ from tests.servers.scripted import response
 class TestMockTransport:
     """Everything works on any httpx transport."""
 
-    def test_answers_redirects_and_retries(self, face, connect):
-        answers = iter(
+    def test_responses_redirects_and_retries(self, face, connect):
+        responses = iter(
             [httpx.Response(503), httpx.Response(302, headers={"Location": "/b"}), httpx.Response(200, text="ok")]
         )
         asked = []
 
         def handle(request):
             asked.append(str(request.url))
-            return next(answers)
+            return next(responses)
 
         mock = httpx.MockTransport(handle)
         connection = connect(transport=mock, async_transport=mock, retries=RetryPolicy(backoff=0))

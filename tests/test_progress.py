@@ -1,4 +1,4 @@
-"""Progress: told rarely, from beginning to end, on terminals and in logs."""
+"""Progress events, and their displays on terminals and in logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
     return Meter(seen.append, total=total, url="https://example.com/", path=Path("file"), attempt=1, now=100.0)
 
 
-def test_the_first_and_the_last_are_always_told() -> None:
+def test_the_first_and_the_last_event_are_always_reported() -> None:
     seen: list[Progress] = []
     counted = meter(seen)
     counted.advance(400, 100.0)
@@ -32,7 +32,7 @@ def test_the_first_and_the_last_are_always_told() -> None:
     assert [(event.received, event.done) for event in seen] == [(0, False), (1000, True)]
 
 
-def test_at_most_about_ten_a_second_are_told() -> None:
+def test_at_most_about_ten_events_a_second_are_reported() -> None:
     seen: list[Progress] = []
     counted = meter(seen)
     for step in range(1000):
@@ -49,11 +49,11 @@ def test_an_unknown_total_is_known_at_the_end() -> None:
     assert [(event.received, event.total) for event in seen] == [(0, None), (7, 7)]
 
 
-def test_nobody_needs_to_listen() -> None:
+def test_a_meter_works_without_a_callback() -> None:
     Meter(None, total=1, url="", path=Path("file"), attempt=1, now=0.0).advance(1, 0.0)
 
 
-def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
+def test_a_stream_without_a_terminal_gets_plain_lines() -> None:
     stream = io.StringIO()
     with rich_progress(stream) as tell:
         for received in range(0, 1_000_001, 10_000):
@@ -90,7 +90,7 @@ FACES = [rich_progress, tqdm_progress]
 
 @pytest.fixture(params=FACES)
 def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What events leave on a terminal."""
+    """Return the screen of a terminal after events."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
 
@@ -116,12 +116,12 @@ def test_a_terminal_gets_a_bar_for_each_file(screen: Callable[..., str]) -> None
     assert "two" in seen
 
 
-def test_a_name_is_shown_as_it_is_and_steers_nothing(screen: Callable[..., str]) -> None:
+def test_a_name_is_shown_without_control_characters(screen: Callable[..., str]) -> None:
     assert "[red]a" in screen(event(500, "[red]a"))
     assert "\x1b[31;5m" not in screen(event(500, "\x1b[31;5ma"))
 
 
-def test_a_terminal_is_told_of_a_rewind(screen: Callable[..., str]) -> None:
+def test_a_terminal_shows_a_restart(screen: Callable[..., str]) -> None:
     assert "file: back from 500 bytes to 0 bytes" in screen(event(500), event(0, attempt=2), event(1000, attempt=2))
 
 
@@ -130,7 +130,7 @@ def test_complete_files_give_way_to_others(screen: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_lines_tell_of_a_rewind_and_go_on_from_there(face: Callable[[TextIO], AbstractContextManager[Any]]) -> None:
+def test_lines_show_a_restart_and_continue_from_there(face: Callable[[TextIO], AbstractContextManager[Any]]) -> None:
     stream = io.StringIO()
     with face(stream) as tell:
         for each in (event(500), event(0, attempt=2), event(200, attempt=2)):
@@ -142,7 +142,7 @@ def test_lines_tell_of_a_rewind_and_go_on_from_there(face: Callable[[TextIO], Ab
     ]
 
 
-def test_a_reader_who_has_gone_ends_no_download() -> None:
+def test_a_closed_output_ends_no_download() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     stream = os.fdopen(os.dup(writer), "w", buffering=1)
@@ -154,14 +154,14 @@ def test_a_reader_who_has_gone_ends_no_download() -> None:
 
 
 def test_no_bars_are_imported_at_the_start() -> None:
-    # click and rich are imported by httpx itself, where they are installed.
+    # httpx itself imports click and rich if they are installed.
     code = "import sys, httpconn, httpconn.progress as p; print(*sorted(set(sys.modules) & {'tqdm', 'httpconn.cli'}))"
     code += "; print(p.__name__ + '.richbars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\nFalse\n"
 
 
 @pytest.mark.parametrize(("text", "safe"), [("Grüße", "Grüße"), ("a\x1b[0m\n", r"a\x1b[0m\n"), ("\udcff", r"\udcff")])
-def test_what_steers_a_terminal_is_escaped(text: str, safe: str) -> None:
+def test_control_characters_are_escaped(text: str, safe: str) -> None:
     assert printable(text) == safe
 
 

@@ -55,13 +55,13 @@ def test_an_error_is_counted_where_its_last_request_went(face, connect, scripted
 
 def test_a_stream_that_breaks_is_counted(face, connect, scripted):
     connection = connect()
-    answer = face.get_response(connection, scripted(cut(response(body=b"x" * 9), 5)).url, stream=True)
+    got = face.get_response(connection, scripted(cut(response(body=b"x" * 9), 5)).url, stream=True)
     with pytest.raises(httpconn.TruncatedBody):
-        face.read(answer)
+        face.read(got)
     assert connection.stats().errors_by_type == {"TruncatedBody": 1}
 
 
-def test_each_of_those_who_share_a_transfer_is_counted(face, connect, scripted):
+def test_each_call_that_shares_a_transfer_is_counted(face, connect, scripted):
     opened = threading.Event()
     server = scripted([Until(opened), response(404)])
     connection = connect(coalesce=True)
@@ -74,7 +74,7 @@ def test_each_of_those_who_share_a_transfer_is_counted(face, connect, scripted):
     assert connection.stats().errors_by_type == {"DeadlineExceeded": 1, "StatusError": 1}
 
 
-def test_a_server_that_a_mirror_stands_in_for_is_no_error_of_the_call(face, connect, scripted, tmp_path):
+def test_a_failed_server_with_a_mirror_is_not_an_error_of_the_call(face, connect, scripted, tmp_path):
     digest = f"sha256:{hashlib.sha256(b'x').hexdigest()}"
     mirrors = [scripted(response(body=b"x")).url]
     connection = connect(retries=0)

@@ -27,7 +27,7 @@ class TestNoNetwork:
         with no_network(), pytest.raises(NetworkRefused):
             face.get_bytes(connect(), url)
 
-    def test_loopback_goes_on(self, face, connect, scripted):
+    def test_loopback_keeps_working(self, face, connect, scripted):
         server = scripted(response(body=b"ok"))
         with no_network():
             assert face.get_bytes(connect(), server.url) == b"ok"
@@ -130,14 +130,14 @@ class TestPlugin:
         pytester.makepyfile(WITH_FIXTURES)
         pytester.runpytest_subprocess("-p", "anyio").assert_outcomes(passed=2)
 
-    def test_nothing_is_there_that_was_not_asked_for(self, pytester):
+    def test_unused_fixtures_have_no_effect(self, pytester):
         pytester.makepyfile("def test(no_network): pass")
         result = pytester.runpytest_subprocess()
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*fixture 'no_network' not found*"])
 
 
-def test_neither_the_kit_nor_pytest_is_imported_by_the_library():
+def test_the_library_imports_neither_the_tools_nor_pytest():
     program = "import sys, httpconn; print(sorted({'httpconn.testing', 'pytest'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
     program = "import sys, httpconn.testing; print('pytest' in sys.modules)"
@@ -152,7 +152,7 @@ def test_a_body_that_breaks_off(face, connect):
             face.get_bytes(connect(retries=0), server.url)
 
 
-def test_an_answer_that_leads_elsewhere(face, connect, scripted):
+def test_a_redirect_response(face, connect, scripted):
     server = scripted({"/": redirect("/there"), "/there": response(body=b"ok")})
     assert face.get_bytes(connect(), server.url_for("/")) == b"ok"
 

@@ -54,10 +54,10 @@ class TestTransports:
 
     def test_a_get(self, face, client, scripted):
         server = scripted(response(headers={"X-A": "1"}, body=b"ok"))
-        answer = on(face, client().get, server.url_for("/a%2Fb?x=%7e"))
-        assert isinstance(answer, httpx2.Response)
-        assert (answer.status_code, answer.headers["x-a"], answer.content) == (200, "1", b"ok")
-        assert (answer.http_version, answer.reason_phrase) == ("HTTP/1.1", "OK")
+        respond = on(face, client().get, server.url_for("/a%2Fb?x=%7e"))
+        assert isinstance(respond, httpx2.Response)
+        assert (respond.status_code, respond.headers["x-a"], respond.content) == (200, "1", b"ok")
+        assert (respond.http_version, respond.reason_phrase) == ("HTTP/1.1", "OK")
         assert server.requests[0].target == b"/a%2Fb?x=%7e"
 
     def test_bodies_of_requests_arrive(self, face, client, scripted):
@@ -159,17 +159,17 @@ class TestTransports:
     def test_a_body_that_was_closed_cannot_be_read(self, face, client, scripted):
         server = scripted(response(body=LONG))
         used = client()
-        answer = on(face, used.send, used.build_request("GET", server.url), stream=True)
-        face.close(answer)
+        respond = on(face, used.send, used.build_request("GET", server.url), stream=True)
+        face.close(respond)
         with pytest.raises(httpx2.StreamClosed):
-            face.read(answer)
+            face.read(respond)
 
     def test_a_body_in_parts(self, face, client, scripted):
         server = scripted(response(body=LONG, framing="chunked"))
         used = client()
-        answer = on(face, used.send, used.build_request("GET", server.url), stream=True)
-        assert b"".join(face.iter_bytes(answer)) == LONG
-        face.close(answer)
+        respond = on(face, used.send, used.build_request("GET", server.url), stream=True)
+        assert b"".join(face.iter_bytes(respond)) == LONG
+        face.close(respond)
 
     def test_a_proxy(self, face, client, scripted, proxy_server):
         server = scripted(response(body=b"ok"))
@@ -182,8 +182,8 @@ class TestTransports:
             on(face, client(proxy=proxy_server.url).get, server.url)
 
     def test_http2(self, face, client, http2_server, certificates):
-        answer = on(face, client(ssl_context=certificates.trust(), http2=True).get, http2_server)
-        assert answer.http_version == "HTTP/2"
+        respond = on(face, client(ssl_context=certificates.trust(), http2=True).get, http2_server)
+        assert respond.http_version == "HTTP/2"
 
     def test_errors_of_a_body_that_is_sent_pass(self, face, client, scripted):
         class Failure(Exception):
@@ -201,28 +201,28 @@ class TestTransports:
             on(face, client().post, scripted(response()).url, content=fail_later() if face.is_async else fail())
 
 
-def answering(answer: Callable[[httpx2.Request], httpx2.Response], face: Face) -> dict[str, Any]:
+def answering(respond: Callable[[httpx2.Request], httpx2.Response], face: Face) -> dict[str, Any]:
     """The options of a connection whose transport is httpx2's."""
-    return {"async_transport" if face.is_async else "transport": httpx2.MockTransport(answer)}
+    return {"async_transport" if face.is_async else "transport": httpx2.MockTransport(respond)}
 
 
 class TestUnderAConnection:
     """``HTTPConnection(transport=httpx2.MockTransport(...))``."""
 
     def test_a_response(self, face, connect):
-        def answer(request: httpx2.Request) -> httpx2.Response:
+        def respond(request: httpx2.Request) -> httpx2.Response:
             assert isinstance(request, httpx2.Request)
             assert request.headers["x-a"] == "1"
             return httpx2.Response(200, text=f"{request.method} {request.url}", headers={"ETag": '"1"'})
 
-        connection = connect(**answering(answer, face))
+        connection = connect(**answering(respond, face))
         assert face.get_text(connection, "http://a.example/b?c=%7e", extra_headers={"X-A": "1"}) == (
             "GET http://a.example/b?c=%7e"
         )
         assert face.get_response(connection, "http://a.example/", extra_headers={"X-A": "1"}).headers["etag"] == '"1"'
 
     def test_redirects_retries_and_codings_are_those_of_the_connection(self, face, connect):
-        answers = iter(
+        responses = iter(
             [
                 httpx2.Response(503),
                 httpx2.Response(302, headers={"Location": "/b"}),
@@ -230,7 +230,7 @@ class TestUnderAConnection:
             ]
         )
         retries = httpconn.RetryPolicy(backoff=0)
-        connection = connect(retries=retries, **answering(lambda request: next(answers), face))
+        connection = connect(retries=retries, **answering(lambda request: next(responses), face))
         assert face.get_bytes(connection, "http://a.example/") == b"unpacked"
 
     def test_a_response_that_a_wrapper_has_read(self, face, connect):
@@ -242,14 +242,14 @@ class TestUnderAConnection:
 
         class Reading(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             def handle_request(self, request):
-                answer = inner.handle_request(request)
-                answer.read()
-                return answer
+                respond = inner.handle_request(request)
+                respond.read()
+                return respond
 
             async def handle_async_request(self, request):
-                answer = await inner.handle_async_request(request)
-                await answer.aread()
-                return answer
+                respond = await inner.handle_async_request(request)
+                await respond.aread()
+                return respond
 
         connection = connect(**{"async_transport" if face.is_async else "transport": Reading()})
         assert face.get_bytes(connection, "http://a.example/") == b"unpacked"
@@ -268,11 +268,11 @@ class TestUnderAConnection:
         ],
     )
     def test_errors(self, face, connect, raised, error):
-        def answer(request: httpx2.Request) -> httpx2.Response:
+        def respond(request: httpx2.Request) -> httpx2.Response:
             raise raised
 
         with pytest.raises(error, match=str(raised)[:2]):
-            face.get_bytes(connect(retries=0, **answering(answer, face)), "http://a.example/")
+            face.get_bytes(connect(retries=0, **answering(respond, face)), "http://a.example/")
 
     def test_an_error_in_the_body(self, face, connect):
         class Broken(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -352,14 +352,14 @@ class TestUnderAConnection:
             return [b"called"]
 
         connection = connect(transport=httpx2.WSGITransport(wsgi), async_transport=httpx2.ASGITransport(asgi))
-        answer = face.get_response(connection, "http://a.example/b")
-        assert (answer.content, answer.headers["x-path"]) == (b"called", "/b")
+        respond = face.get_response(connection, "http://a.example/b")
+        assert (respond.content, respond.headers["x-path"]) == (b"called", "/b")
 
     def test_the_client_of_a_connection(self, face, connect):
-        def answer(request: httpx2.Request) -> httpx2.Response:
+        def respond(request: httpx2.Request) -> httpx2.Response:
             return httpx2.Response(200, content=request.read() if not face.is_async else request.content)
 
-        connection = connect(**answering(answer, face))
+        connection = connect(**answering(respond, face))
         used = face.run(connection.get_async_client) if face.is_async else connection.get_sync_client()
         got = on(face, used.post, "http://a.example/", content=b"sent")
         assert isinstance(got, httpx.Response)

@@ -299,7 +299,7 @@ def test_the_default_connection_downloads_collections(server, manifest, tmp_path
         assert outcome(connection.download_all(iter(manifest), tmp_path, segments=2)) == (5, 0, 0)
 
 
-def test_an_interrupted_call_saves_what_it_has_verified(face, connect, server, manifest, tmp_path):
+def test_an_interrupted_call_saves_the_verified_digests(face, connect, server, manifest, tmp_path):
     def fail(event: Progress) -> None:
         if event.files == (5, 5):
             raise RuntimeError

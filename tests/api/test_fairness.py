@@ -103,14 +103,14 @@ def test_a_host_that_works_again_is_tried_again_by_other_calls(face, connect, sc
 def test_no_url_is_lost_if_many_fail_once(face, connect, scripted):
     failed = set()
 
-    def answer(request):
+    def received(request):
         name = target(request)
         if int(name[1:]) % 10 < 3 and name not in failed:
             failed.add(name)
             return [Reset()]
         return response()
 
-    server = scripted(answer)
+    server = scripted(received)
     given = [server.url_for(f"/{index}") for index in range(500)]
     results = collect(face, connect(retries=RetryPolicy(backoff=0.01)), given, concurrency=8)
     assert [each.error for each in results] == [None] * 500
@@ -120,7 +120,7 @@ def test_no_url_is_lost_if_many_fail_once(face, connect, scripted):
 def test_retries_do_not_exceed_the_concurrency(face, connect, scripted):
     counts, lock, at_once = itertools.count(), threading.Lock(), [0, 0]
 
-    def answer(request):
+    def received(request):
         with lock:
             at_once[0] += 1
             at_once[1] = max(at_once)
@@ -129,7 +129,7 @@ def test_retries_do_not_exceed_the_concurrency(face, connect, scripted):
             at_once[0] -= 1
         return response(503 if failing else 200)
 
-    server = scripted(answer)
+    server = scripted(received)
     results = collect(face, connect(retries=RetryPolicy(backoff=0.001)), [server.url] * 100, concurrency=3)
     assert len(results) == 100
     assert at_once[1] <= 3

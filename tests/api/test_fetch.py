@@ -47,8 +47,8 @@ class TestRealApplication:
 
     def test_http2(self, face, connect, http2_server, certificates):
         connection = connect(http2=True, verify=str(certificates.files.authority))
-        answer = face.get_response(connection, f"{http2_server}/bytes/100000")
-        assert (answer.http_version, answer.content) == ("HTTP/2", pattern(100_000))
+        received = face.get_response(connection, f"{http2_server}/bytes/100000")
+        assert (received.http_version, received.content) == ("HTTP/2", pattern(100_000))
 
 
 class TestRequests:
@@ -131,9 +131,9 @@ class TestRedirects:
 
     def test_the_response_has_the_history_and_the_final_url(self, face, connect, scripted):
         server = scripted(in_turn(response(301, {"Location": "/b"}), response(body=b"ok")))
-        answer = face.get_response(connect(), server.url_for("/a#part"))
-        assert [hop.status_code for hop in answer.history] == [301]
-        assert str(answer.url) == server.url_for("/b#part")
+        received = face.get_response(connect(), server.url_for("/a#part"))
+        assert [hop.status_code for hop in received.history] == [301]
+        assert str(received.url) == server.url_for("/b#part")
 
     def test_a_redirect_that_is_not_followed_is_a_response_without_content(self, face, connect, scripted):
         server = scripted(response(302, {"Location": "/b"}, body=b"not content"))
@@ -183,9 +183,9 @@ class TestBodies:
 
     def test_a_close_delimited_body_is_flagged(self, face, connect, scripted):
         server = scripted([response(body=b"all?", framing="close"), Close()])
-        answer = face.get_response(connect(), server.url)
-        assert answer.content == b"all?"
-        assert answer.close_delimited
+        received = face.get_response(connect(), server.url)
+        assert received.content == b"all?"
+        assert received.close_delimited
         with pytest.raises(httpconn.ProtocolError):
             face.get_bytes(connect(limits=Limits(strict_framing=True)), server.url)
 
@@ -279,7 +279,7 @@ class TestTime:
     """Every wait ends."""
 
     @pytest.mark.parametrize(
-        "answer",
+        "script",
         [
             [Stall()],
             [b"HTTP/1.1 200 OK\r\n", Stall()],
@@ -290,9 +290,9 @@ class TestTime:
         ],
         ids=["nothing", "half a header", "dripped header", "no body", "dripped body", "interim flood"],
     )
-    def test_a_call_ends_within_its_total(self, face, connect, scripted, answer):
+    def test_a_call_ends_within_its_total(self, face, connect, scripted, script):
         with pytest.raises((httpconn.DeadlineExceeded, httpconn.ProtocolError)):
-            face.get_bytes(connect(), scripted(answer).url, timeout=0.15)
+            face.get_bytes(connect(), scripted(script).url, timeout=0.15)
 
     def test_a_read_timeout_is_a_read_timed_out_error(self, face, connect, scripted):
         server = scripted([Stall()])
@@ -328,11 +328,11 @@ class TestRetries:
 
     def test_get_response_returns_the_last_response(self, face, connect, scripted):
         server = scripted(response(503, body=b"busy"))
-        answer = face.get_response(connect(retries=AT_ONCE), server.url)
-        assert (answer.status_code, answer.content) == (503, b"busy")
+        received = face.get_response(connect(retries=AT_ONCE), server.url)
+        assert (received.status_code, received.content) == (503, b"busy")
         assert len(server.requests) == 3
         with pytest.raises(httpconn.StatusError):
-            answer.raise_for_status()
+            received.raise_for_status()
 
     def test_a_refused_connection_is_an_error(self, face, connect, scripted):
         with scripted(b"") as gone:
@@ -411,39 +411,39 @@ class TestResponses:
 
     def test_it_is_an_httpx_response(self, face, connect, scripted):
         server = scripted(response(404, {"X-A": "b", "Content-Type": "text/plain"}, body=b"no", reason="Nope"))
-        answer = face.get_response(connect(), server.url)
-        assert isinstance(answer, httpx.Response)
-        assert (answer.status_code, answer.reason_phrase, answer.headers["x-a"], answer.text) == (
+        received = face.get_response(connect(), server.url)
+        assert isinstance(received, httpx.Response)
+        assert (received.status_code, received.reason_phrase, received.headers["x-a"], received.text) == (
             404,
             "Nope",
             "b",
             "no",
         )
-        assert answer.elapsed.total_seconds() >= 0
+        assert received.elapsed.total_seconds() >= 0
         with pytest.raises(httpx.HTTPStatusError):
-            answer.raise_for_status()
+            received.raise_for_status()
 
     def test_a_streamed_body_is_received_on_demand(self, face, connect, scripted):
         packed = gzip.compress(b"0123456789" * 1000)
         server = scripted(response(headers={"Content-Encoding": "gzip"}, body=packed))
         connection = connect()
-        answer = face.get_response(connection, server.url, stream=True)
-        assert not answer.is_closed
-        assert b"".join(face.iter_bytes(answer)) == b"0123456789" * 1000
-        assert answer.is_closed
-        answer = face.get_response(connection, server.url, stream=True)
-        assert b"".join(face.iterate(answer, "iter_raw")) == packed
-        answer = face.get_response(connection, server.url, stream=True)
-        pieces = list(face.iterate(answer, "iter_bytes", 4096))
+        received = face.get_response(connection, server.url, stream=True)
+        assert not received.is_closed
+        assert b"".join(face.iter_bytes(received)) == b"0123456789" * 1000
+        assert received.is_closed
+        received = face.get_response(connection, server.url, stream=True)
+        assert b"".join(face.iterate(received, "iter_raw")) == packed
+        received = face.get_response(connection, server.url, stream=True)
+        pieces = list(face.iterate(received, "iter_bytes", 4096))
         assert [len(piece) for piece in pieces] == [4096, 4096, 1808]
-        answer = face.get_response(connection, server.url, stream=True)
-        assert face.read(answer) == answer.content == b"0123456789" * 1000
+        received = face.get_response(connection, server.url, stream=True)
+        assert face.read(received) == received.content == b"0123456789" * 1000
         assert server.connections == 1
 
     def test_lines_and_text_of_a_stream(self, face, connect, scripted):
         server = scripted(response(body="ä\nb\n".encode()))
-        answer = face.get_response(connect(), server.url, stream=True)
-        assert list(face.iterate(answer, "iter_lines")) == ["ä", "b"]
+        received = face.get_response(connect(), server.url, stream=True)
+        assert list(face.iterate(received, "iter_lines")) == ["ä", "b"]
 
     @pytest.mark.parametrize("stream", [True, False])
     def test_streamed_text_equals_the_whole_text(self, face, connect, scripted, stream):
@@ -457,31 +457,31 @@ class TestResponses:
             }
         )
         for path in (marked, bare):
-            answer = face.get_response(connect(), server.url + path, stream=stream)
-            assert "".join(face.iterate(answer, "iter_text")) == "äbc"
-            answer = face.get_response(connect(), server.url + path, stream=stream)
-            assert list(face.iterate(answer, "iter_text", 2)) == ["äb", "c"]
+            received = face.get_response(connect(), server.url + path, stream=stream)
+            assert "".join(face.iterate(received, "iter_text")) == "äbc"
+            received = face.get_response(connect(), server.url + path, stream=stream)
+            assert list(face.iterate(received, "iter_text", 2)) == ["äb", "c"]
 
     def test_a_streamed_body_is_bounded_too(self, face, connect, scripted):
         server = scripted(response(headers={"Content-Encoding": "gzip"}, body=bomb("gzip")))
-        answer = face.get_response(connect(), server.url, stream=True, max_bytes=1_000_000)
+        received = face.get_response(connect(), server.url, stream=True, max_bytes=1_000_000)
         with pytest.raises(httpconn.LimitExceeded):
-            face.read(answer)
-        assert answer.is_closed
+            face.read(received)
+        assert received.is_closed
 
     def test_leaving_the_block_closes_the_response(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
         connection = connect()
-        with face.enter(face.get_response(connection, server.url, stream=True)) as answer:
-            assert answer.status_code == 200
-        assert answer.is_closed
+        with face.enter(face.get_response(connection, server.url, stream=True)) as received:
+            assert received.status_code == 200
+        assert received.is_closed
         server.wait_for(lambda: server.open_connections == 0)
 
     def test_the_deadline_holds_while_a_stream_is_read(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
-        answer = face.get_response(connect(), server.url, stream=True, timeout=0.3)
+        received = face.get_response(connect(), server.url, stream=True, timeout=0.3)
         with pytest.raises(httpconn.DeadlineExceeded):
-            face.read(answer)
+            face.read(received)
 
     def test_a_slow_reader_does_not_cause_a_timeout(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "4"}, body=b"ha"), Pause(0.3), b"lf"])
@@ -491,59 +491,59 @@ class TestResponses:
     @pytest.mark.parametrize("size", [0, -1, 2.5, True])
     @pytest.mark.parametrize("stream", [False, True])
     def test_an_invalid_chunk_size_is_an_error(self, face, connect, scripted, size, stream):
-        answer = face.get_response(connect(), scripted(response(body=b"x" * 5000)).url, stream=stream)
+        received = face.get_response(connect(), scripted(response(body=b"x" * 5000)).url, stream=stream)
         with pytest.raises(httpconn.InvalidRequest):
-            list(face.iterate(answer, "iter_bytes", size))
-        face.close(answer)
+            list(face.iterate(received, "iter_bytes", size))
+        face.close(received)
 
     def test_an_error_of_a_stream_names_its_url(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Close()])
-        answer = face.get_response(connect(), server.url_for("/?sig=secret"), stream=True)
+        received = face.get_response(connect(), server.url_for("/?sig=secret"), stream=True)
         with pytest.raises(httpconn.TruncatedBody) as caught:
-            face.read(answer)
+            face.read(received)
         assert (caught.value.attempts, caught.value.url) == (1, server.url_for("/?sig=***"))
-        assert caught.value.request is answer.request
+        assert caught.value.request is received.request
 
     def test_it_counts_and_times_as_httpx_does(self, face, connect, scripted):
         packed = gzip.compress(b"0123456789" * 1000)
         server = scripted(response(headers={"Content-Encoding": "gzip"}, body=packed))
-        answer = face.get_response(connect(), server.url, stream=True)
-        assert answer.num_bytes_downloaded == 0
-        face.read(answer)
-        assert answer.num_bytes_downloaded == len(packed)
-        assert answer.elapsed.total_seconds() >= 0
+        received = face.get_response(connect(), server.url, stream=True)
+        assert received.num_bytes_downloaded == 0
+        face.read(received)
+        assert received.num_bytes_downloaded == len(packed)
+        assert received.elapsed.total_seconds() >= 0
 
     def test_its_text_follows_the_encoding_that_is_set(self, face, connect, scripted):
-        answer = face.get_response(connect(), scripted(response(body="\ufeffhé".encode())).url)
-        assert (answer.encoding, answer.text) == ("utf-8", "hé")
-        assert answer.text == "hé"
-        answer.encoding = "latin-1"
-        assert answer.text == "ï»¿hÃ©"
+        received = face.get_response(connect(), scripted(response(body="\ufeffhé".encode())).url)
+        assert (received.encoding, received.text) == ("utf-8", "hé")
+        assert received.text == "hé"
+        received.encoding = "latin-1"
+        assert received.text == "ï»¿hÃ©"
 
     def test_json_takes_the_options_of_the_decoder(self, face, connect, scripted):
-        answer = face.get_response(connect(), scripted(response(body=b"[1.5")).url)
+        received = face.get_response(connect(), scripted(response(body=b"[1.5")).url)
         with pytest.raises(httpconn.InvalidJSON):
-            answer.json(parse_float=str)
-        answer = face.get_response(connect(), scripted(response(body=b"[1.5]")).url)
-        assert answer.json(parse_float=str) == ["1.5"]
+            received.json(parse_float=str)
+        received = face.get_response(connect(), scripted(response(body=b"[1.5]")).url)
+        assert received.json(parse_float=str) == ["1.5"]
 
     def test_a_response_can_be_pickled_and_copied(self, face, connect, scripted):
-        answer = face.get_response(connect(), scripted(response(body=b"ok")).url)
-        for again in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
+        received = face.get_response(connect(), scripted(response(body=b"ok")).url)
+        for again in (pickle.loads(pickle.dumps(received)), copy.deepcopy(received)):
             assert (again.status_code, again.content, again.text) == (200, b"ok", "ok")
 
     def test_a_loop_over_a_stream_can_be_left(self, face, connect, scripted):
         server = scripted([response(headers={"Content-Length": "10"}, body=b"half"), Stall()])
-        answer = face.get_response(connect(), server.url, stream=True)
+        received = face.get_response(connect(), server.url, stream=True)
 
         async def some():
-            async for piece in answer.aiter_bytes():
+            async for piece in received.aiter_bytes():
                 return piece
             return None
 
-        piece = face.run(some) if face.is_async else next(answer.iter_bytes())
+        piece = face.run(some) if face.is_async else next(received.iter_bytes())
         assert piece == b"half"
-        face.close(answer)
+        face.close(received)
         server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -555,7 +555,7 @@ class TestHooks:
         server = scripted(in_turn(response(302, {"Location": "/b"}), response(body=b"ok")))
         hooks = {
             "request": [lambda request: seen.append(request.url.path)],
-            "response": [lambda answer: seen.append(answer.status_code)],
+            "response": [lambda received: seen.append(received.status_code)],
         }
         face.get_bytes(connect(event_hooks=hooks), server.url_for("/a"))
         assert seen == ["/a", 302, "/b", 200]
@@ -578,10 +578,10 @@ class TestHooks:
         server = scripted(lambda request: response(headers={"Content-Encoding": "gzip"}, body=packed))
         read = []
 
-        async def aread(answer):
-            read.append(await answer.aread())
+        async def aread(received):
+            read.append(await received.aread())
 
-        hook = aread if face.is_async else lambda answer: read.append(answer.read())
+        hook = aread if face.is_async else lambda received: read.append(received.read())
         connection = connect(event_hooks={"response": [hook]})
         for _ in range(3):
             assert face.get_bytes(connection, server.url, timeout=5) == b"hello"

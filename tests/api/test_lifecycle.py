@@ -49,8 +49,8 @@ class TestClients:
         client = face.call(connect(headers={"X-A": "1"}), "get_sync_client")
         for _ in range(2):
             request = client.build_request("GET", server.url)
-            answer = face.run(client.send, request) if face.is_async else client.send(request)
-            assert answer.content == b"ok"
+            received = face.run(client.send, request) if face.is_async else client.send(request)
+            assert received.content == b"ok"
         assert server.requests[1].header("X-A") == "1"
         assert server.requests[1].header("Cookie") is None
 
@@ -61,8 +61,8 @@ class TestClients:
             face.get_bytes(connection, server.url)
         face.get_response(connection, server.url)
         face.download_file(connection, server.url, tmp_path / "file")
-        answer = face.get_response(connection, server.url, stream=True)
-        assert face.read(answer) == b"ok"
+        received = face.get_response(connection, server.url, stream=True)
+        assert face.read(received) == b"ok"
         assert server.connections == 6
         server.wait_for(lambda: server.open_connections == 0)
 

@@ -234,12 +234,12 @@ def test_concurrency_limits_the_fetches(face, connect, scripted):
     opened = threading.Event()
     most = 0
 
-    def answer(request):
+    def respond(request):
         nonlocal most
         most = max(most, server.open_connections)
         return [Until(opened), response()]
 
-    server = scripted(answer)
+    server = scripted(respond)
     with results_of(face, connect(), urls(server, 30), concurrency=3) as results:
         asking = face.start(Reader(results), "step")
         server.wait_for(lambda: len(server.requests) == 3)
@@ -466,8 +466,8 @@ class CountedURL(str):
 
 def test_thousands_of_urls_need_no_more_memory_than_a_few(face, connect):
     CountedURL.most = 0
-    answers = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x"))
-    connection = connect(transport=answers, async_transport=answers)
+    responses = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x"))
+    connection = connect(transport=responses, async_transport=responses)
     generated = (CountedURL(f"https://example.com/{index}") for index in range(5_000))
     size = 0
     if face.is_async:

@@ -57,7 +57,7 @@ def test_the_metadata_of_a_file(get_metadata, scripted):
         found.size = 1
 
 
-def test_what_the_server_does_not_send_is_none(get_metadata, scripted):
+def test_missing_metadata_is_none(get_metadata, scripted):
     server = scripted(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nAccept-Ranges: none\r\n\r\n")
     found = get_metadata(server.url_for("/b.png"))
     assert (found.size, found.media_type, found.etag, found.last_modified, found.digest) == (None,) * 5

@@ -131,13 +131,13 @@ def test_the_error_names_the_option_that_cannot_be_pickled(name, option):
 def test_a_spawned_process_fetches_with_it(scripted):
     server = scripted(response(body=b"ok"))
     context = multiprocessing.get_context("spawn")
-    answers, theirs = context.Pipe(duplex=False)
+    responses, theirs = context.Pipe(duplex=False)
     with HTTPConnection(headers={"X-Team": "blue"}) as made:
         made.get_bytes(server.url)
         process = context.Process(target=pickled.fetch, args=(made, server.url, theirs))
         process.start()
-    assert answers.poll(30)
-    assert answers.recv() == b"ok"
+    assert responses.poll(30)
+    assert responses.recv() == b"ok"
     process.join(30)
     assert process.exitcode == 0
     assert all((b"X-Team", b"blue") in request.headers for request in server.requests)

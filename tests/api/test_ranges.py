@@ -179,8 +179,8 @@ class TestRanges:
 
     def test_a_server_that_ignores_ranges_with_if_range(self, remote):
         file, server = remote()
-        handle = server._handler.answer
-        server._handler.answer = lambda request: (
+        handle = server._handler.respond
+        server._handler.respond = lambda request: (
             [response(200, {"ETag": '"v1"'}, CONTENT)] if request.header("If-Range") else handle(request)
         )
         assert file.read_at(5000, 10) == CONTENT[5000:5010]
@@ -279,7 +279,7 @@ class TestThreads:
         def held_back(served, request):
             reached.set()
             go_on.wait(30)
-            return served.answer(request)
+            return served.respond(request)
 
         server = scripted(Served(CONTENT))
         with httpconn.HTTPConnection() as connection, connection.open(server.url, block_size=512) as file:

@@ -48,7 +48,7 @@ class Crowd(Served):
                 assert self.gathered.wait(PATIENCE)
             elif self.refused and not is_alone:
                 return [response(self.refused)]
-            return self.answer(request)
+            return self.respond(request)
         finally:
             with self.lock:
                 self.present -= 1

@@ -326,7 +326,7 @@ def test_a_file_is_closed_while_another_thread_reads_it(remote):
     def held_back(served, request):
         reached.set()
         go_on.wait(10)
-        return served.answer(request)
+        return served.respond(request)
 
     server._handler.faults.append(held_back)
     with ThreadPoolExecutor(2) as threads:

@@ -310,7 +310,7 @@ class TestRetries:
             face.request(connection, "POST", server.url, content=b"2")
         assert [each.body for each in server.requests] == [b"1", b"2"]
 
-    def test_the_rest_of_a_response_to_a_post_is_not_requested(self, face, connect, scripted):
+    def test_the_missing_part_of_a_response_to_a_post_is_not_requested(self, face, connect, scripted):
         part = b'HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\nETag: "a"\r\n\r\n' + b"x" * 2_000_000
         server = scripted([part, Close()])
         with pytest.raises(httpconn.TruncatedBody):

@@ -76,8 +76,8 @@ class TestEarlyResponses:
     def test_a_success_is_delivered_if_the_server_then_stops_reading(self, face, connect, scripted):
         done = threading.Event()
         server = scripted([response(body=b"ok"), Until(done)])
-        connection, patience = connect(), Timeouts(write=0.2)
-        received = face.request(connection, "POST", server.url, content=OneShot(endless()), timeout=patience)
+        connection, timeout = connect(), Timeouts(write=0.2)
+        received = face.request(connection, "POST", server.url, content=OneShot(endless()), timeout=timeout)
         assert (received.content, connection.stats().connections.open) == (b"ok", 0)
         done.set()
 
@@ -132,7 +132,7 @@ class Growing(io.BytesIO):
 
 
 class TestChangingBodies:
-    """Bodies that are not what was declared, or break off."""
+    """Bodies that differ from the declared length, or break off."""
 
     @pytest.mark.parametrize("change", [b"short", b"x" * 200_000])
     @pytest.mark.parametrize("form", [False, True])

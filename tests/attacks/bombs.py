@@ -1,4 +1,4 @@
-"""Small on the wire, and large, or long in the making, for who unpacks them."""
+"""Bodies that are small when received, and large or slow when decoded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda data: brotli.compress(data, quality=1, lgwin=24),
     "zstd": zstd.compress,
 }
-# The smallest of each that holds nothing; zstd's skippable frame (RFC 8878 section 3.1.2).
+# The smallest empty stream of each coding; zstd's skippable frame (RFC 8878 section 3.1.2).
 EMPTY = {
     "gzip": gzip.compress(b"", mtime=0),
     "zstd": zstd.compress(b""),
@@ -32,13 +32,13 @@ EMPTY = {
 
 @cache
 def bomb(coding: str) -> bytes:
-    """100 MiB of nothing, by a list of at most three codings in the order in which they were applied."""
+    """Return 100 MiB of zeros, encoded with at most three codings in the order of the list."""
     data = bytes(100 * MIB) if "," not in coding else bomb(coding.rpartition(", ")[0])
     return PACK[coding.rpartition(", ")[2]](data)
 
 
 @cache
 def dust(kind: str) -> bytes:
-    """1 MiB of streams that hold nothing."""
+    """Return 1 MiB of empty streams."""
     empty = EMPTY[kind]
     return empty * (MIB // len(empty))

@@ -1,4 +1,4 @@
-"""Run as a process of its own: fetches what it is told to, and says what came of it and how much memory it took."""
+"""A child process that fetches URLs, and prints the results and its peak memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMITS = httpconn.Limits(max_bytes=8 * 2**20)
 
 
 def peak() -> int:
-    """The most memory that this process ever held, in bytes."""
+    """Return the peak memory of this process in bytes."""
     if not STATUS.exists():  # macOS, which counts in bytes; on Linux the number would include the parent's
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     line = next(each for each in STATUS.read_text().splitlines() if each.startswith("VmHWM"))

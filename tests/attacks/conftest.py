@@ -1,4 +1,4 @@
-"""The ways on which an attack is met."""
+"""The routes on which each attack is tried: direct and by proxy, with and without TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAYS = ("direct", "tls", "proxy", "http2 declined")
 
 
 class Target(NamedTuple):
-    """A hostile server, and the victim that asks it."""
+    """A hostile server, and the client that it attacks."""
 
     connection: httpconn.HTTPConnection
     url: str
@@ -30,9 +30,9 @@ Aim = Callable[..., Target]
 
 @pytest.fixture(params=WAYS)
 def aim(request, connect, scripted, certificates) -> Aim:
-    """Runs the test on each way to a scripted server: direct and by a proxy, in the clear and in TLS.
+    """Run the test on each route to a scripted server: direct and by a proxy, without and with TLS.
 
-    To a client that uses a proxy the server is that proxy.
+    With a proxy, the scripted server is the proxy.
     """
 
     def prepare(script: Script, **options: Any) -> Target:
@@ -52,9 +52,9 @@ def aim(request, connect, scripted, certificates) -> Aim:
 
 @pytest.fixture
 def outcome(face) -> Callable[..., Any]:
-    """The whole body, or the error of our tree, with which a fetch ends.
+    """Return the whole body of a fetch, or its HTTPConnError.
 
-    The timeout is far away, unless it is what has to end the call.
+    The timeout is long, unless the test expects it to end the call.
     """
 
     def fetch(connection: httpconn.HTTPConnection, url: str, *, timeout: float = 30, **options: Any) -> Any:

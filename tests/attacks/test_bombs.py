@@ -1,4 +1,4 @@
-"""Every coding that is asked for, alone and around every other, on every way: it ends at the limit."""
+"""Decompression bombs in each offered coding, alone and around each other coding, on each route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMITS = httpconn.Limits(max_bytes=MIB)
 
 @cache
 def packed(*codings: str) -> bytes:
-    """16 MiB of nothing, in the codings in the order in which they are applied."""
+    """Return 16 MiB of zeros, encoded with the codings in their order."""
     data = packed(*codings[:-1]) if len(codings) > 1 else bytes(16 * MIB)
     return PACK[codings[-1]](data)
 
@@ -28,7 +28,7 @@ def coded(*codings: str) -> bytes:
 BOMBS = {f"/{'/'.join(codings)}": coded(*codings) for codings in [*product(PACK), *product(PACK, PACK)]}
 
 
-def test_what_unpacks_to_more_than_the_limit_is_refused(aim, outcome):
+def test_a_body_that_unpacks_to_more_than_the_limit_is_rejected(aim, outcome):
     target = aim(lambda request: BOMBS[request.path.removeprefix("http://victim.example")], limits=LIMITS)
     for path in BOMBS:
         result = outcome(target.connection, target.url_for(path))
@@ -36,7 +36,7 @@ def test_what_unpacks_to_more_than_the_limit_is_refused(aim, outcome):
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip, gzip", "x-gzip, gzip, br", "gzip, exi", "compress"])
-def test_what_was_not_asked_for_is_not_unpacked(aim, outcome, coding):
+def test_a_coding_that_was_not_requested_is_not_decoded(aim, outcome, coding):
     target = aim(response(headers={"Content-Encoding": coding}, body=packed("gzip")), limits=LIMITS)
     assert isinstance(outcome(target.connection, target.url), httpconn.DecodingError)
 

@@ -1,4 +1,4 @@
-"""What is sent is what the caller gave: nothing that lies around on the machine, nor what another server has said."""
+"""Only the caller's credentials are sent: none from files of the machine, and no cookies of servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def send(face, client, url):
 
 @pytest.fixture(params=["connection", "client"])
 def visit(request, face):
-    """A GET, redirects included, by the connection or by the client that it hands out."""
+    """Send a GET and follow redirects, with the connection object or with its httpx client."""
 
     def get(connection, url):
         if request.param == "connection":
@@ -62,7 +62,7 @@ def test_a_proxy_authorization_of_the_caller_reaches_no_origin(face, aim):
 
 
 def test_a_proxy_authorization_reaches_no_transport_of_the_caller(face, connect, scripted):
-    """Other transports send every header to the origin."""
+    """A transport of the caller sends every header to the origin."""
     server = scripted(response(body=b"ok"))
     for module in (httpx, httpx2):
         connection = connect(transport=module.HTTPTransport(), async_transport=module.AsyncHTTPTransport(), retries=0)

@@ -1,4 +1,4 @@
-"""How an answer ends, and what stands where its end should be."""
+"""The end of a response, and bytes in place of its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GZIP = b"Content-Encoding: gzip\r\n"
 TO_THE_END = HEAD + b"\r\n" + BODY
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
-# What is left out at the end of a whole answer without harm: see the differences in tests/transport.
+# Bytes that may be missing at the end of a complete response: see the differences in tests/transport.
 FRAMINGS = {
     "length": (response(body=BODY), 0),
     "chunked with a trailer": (HEAD + CHUNKED + TRAILED, 2 + len(b"Digest: x\r\n")),
@@ -29,7 +29,7 @@ FRAMINGS = {
 
 @pytest.mark.parametrize(("end", "step"), [(Close(), 1), (Reset(), 3)], ids=["closed", "reset"])
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_an_answer_cut_at_any_byte_is_an_error_or_whole(face, connect, scripted, outcome, framing, end, step):
+def test_a_response_cut_at_any_byte_is_complete_or_an_error(face, connect, scripted, outcome, framing, end, step):
     whole, spare = FRAMINGS[framing]
     server = scripted(lambda request: [whole[: int(request.path[1:])], end])
     connection = connect(retries=0)
@@ -42,7 +42,7 @@ def test_an_answer_cut_at_any_byte_is_an_error_or_whole(face, connect, scripted,
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_so_is_one_that_is_cut_on_any_way(aim, outcome, framing):
+def test_a_response_cut_on_any_route_is_an_error(aim, outcome, framing):
     whole, spare = FRAMINGS[framing]
     target = aim(lambda request: [whole[: int(request.path.rpartition("/")[2])], Close()])
     for length in range(0, len(whole), 5):
@@ -50,14 +50,14 @@ def test_so_is_one_that_is_cut_on_any_way(aim, outcome, framing):
         assert length >= len(whole) - spare or isinstance(result, httpconn.HTTPConnError), length
 
 
-def test_a_reset_is_no_end_of_a_body_without_a_length(face, connect, scripted, outcome):
+def test_a_reset_does_not_end_a_body_without_a_length(face, connect, scripted, outcome):
     server = scripted([TO_THE_END, Reset()])
     for _ in range(5):
         result = outcome(connect(retries=0), server.url)
         assert isinstance(result, httpconn.TransportError), result
 
 
-def test_a_lost_farewell_of_tls_is_no_end_of_a_body_without_a_length(face, connect, scripted, certificates, outcome):
+def test_a_missing_closure_alert_does_not_end_a_body_without_a_length(face, connect, scripted, certificates, outcome):
     server = scripted([TO_THE_END, Close(notify=False)], tls=certificates.good)
     result = outcome(connect(retries=0, verify=certificates.trust()), server.url)
     assert isinstance(result, httpconn.HTTPConnError), result
@@ -115,7 +115,7 @@ def test_strict_framing_rejects_an_irregular_response(aim, outcome):
 
 
 @pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
-def test_content_that_a_204_declares_is_no_next_response(face, aim, field):
+def test_content_that_a_204_declares_never_becomes_the_next_response(face, aim, field):
     target = aim(b"HTTP/1.1 204 No Content\r\n%b\r\n\r\n" % field.encode())
     for _ in range(2):
         assert face.get_bytes(target.connection, target.url) == b""
@@ -160,9 +160,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
-def test_an_answer_that_breaks_http_is_none(face, aim, answer):
-    target = aim([answer, Close()])
+@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED)
+def test_a_response_that_violates_http_is_an_error(face, aim, raw):
+    target = aim([raw, Close()])
     for method in ("get_bytes", "get_response"):
         with pytest.raises((httpconn.ProtocolError, httpconn.LimitExceeded, httpconn.ReadFailed)):
             face.call(target.connection, method, target.url, timeout=30)

@@ -1,4 +1,4 @@
-"""Headers that go on for ever, come slowly, or would be smuggled out; on every way."""
+"""Endless and slow response headers, and request headers that would smuggle a request, on each route."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("answer", FLOODS.values(), ids=FLOODS)
-def test_a_header_ends_at_its_limits(aim, outcome, answer):
-    target = aim(answer)
+@pytest.mark.parametrize("script", FLOODS.values(), ids=FLOODS)
+def test_a_header_ends_at_its_limits(aim, outcome, script):
+    target = aim(script)
     result = outcome(target.connection, target.url)
     assert isinstance(result, (httpconn.LimitExceeded, httpconn.ProtocolError)), result
     assert len(target.server.requests) == 1
@@ -30,14 +30,14 @@ def test_a_header_ends_at_its_limits(aim, outcome, answer):
 SLOW = {
     "a dripped header": [Drip(HEAD + b"X: " + b"y" * 10_000)],
     "a dripped body": [HEAD + b"Content-Length: 10000\r\n\r\n", Drip(b"x" * 10_000)],
-    "dripped interim answers": [Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, size=28)],
-    "interim answers": [Forever(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)],
+    "dripped interim responses": [Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, size=28)],
+    "interim responses": [Forever(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)],
 }
 
 
-@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
-def test_what_never_ends_ends_in_time(aim, outcome, answer):
-    target = aim(answer)
+@pytest.mark.parametrize("script", SLOW.values(), ids=SLOW)
+def test_a_call_with_an_endless_response_ends_in_time(aim, outcome, script):
+    target = aim(script)
     result = outcome(target.connection, target.url, timeout=0.15)
     assert isinstance(result, (httpconn.DeadlineExceeded, httpconn.ProtocolError)), result
 
@@ -50,7 +50,7 @@ SMUGGLED = [
 
 
 @pytest.mark.parametrize("headers", SMUGGLED, ids=repr)
-def test_what_would_frame_or_smuggle_is_refused_before_anything_is_dialled(face, aim, headers):
+def test_framing_and_smuggling_headers_are_rejected_before_connecting(face, aim, headers):
     target = aim(response())
     with pytest.raises(httpconn.InvalidRequest):
         face.get_bytes(target.connection, target.url, extra_headers=headers)

@@ -1,4 +1,4 @@
-"""Nothing that a server says, but for a redirect, leads to another server; and no connection serves two names."""
+"""Only a redirect leads to another server, and no connection serves two names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.servers.scripted import response
 ELSEWHERE = "http://10.0.0.1/"
 HINTS = {
     "an alternative service": (200, {"Alt-Svc": 'http/1.1="10.0.0.1:80", h2="10.0.0.1:443"; ma=86400; persist=1'}),
-    "another place, to be asked there": (421, {"Alt-Svc": 'h2="10.0.0.1:443"'}),
+    "another server": (421, {"Alt-Svc": 'h2="10.0.0.1:443"'}),
     "a refresh": (200, {"Refresh": f"0; url={ELSEWHERE}"}),
     "a link": (200, {"Link": f"<{ELSEWHERE}>; rel=preload, <{ELSEWHERE}>; rel=canonical"}),
-    "where the content is": (200, {"Content-Location": ELSEWHERE}),
-    "where what was made is": (201, {"Location": ELSEWHERE}),
+    "a content location": (200, {"Content-Location": ELSEWHERE}),
+    "a location without a redirect": (201, {"Location": ELSEWHERE}),
     "choices": (300, {"Content-Location": ELSEWHERE}),
     "nothing new": (304, {"Location": ELSEWHERE}),
     "a proxy": (305, {"Location": ELSEWHERE}),
@@ -27,7 +27,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("hint", HINTS)
-def test_no_hint_is_taken(face, aim, dials, hint):
+def test_hints_are_ignored(face, aim, dials, hint):
     status, fields = HINTS[hint]
     target = aim(response(status, fields))
     for _ in range(2):
@@ -37,19 +37,19 @@ def test_no_hint_is_taken(face, aim, dials, hint):
 
 
 def origin_frame(origin: bytes) -> bytes:
-    """Origins for which a server wants its connection to be used (RFC 8336)."""
+    """Return an ORIGIN frame: the origins for which a server offers its connection (RFC 8336)."""
     entry = len(origin).to_bytes(2, "big") + origin
     return len(entry).to_bytes(3, "big") + b"\x0c\0" + bytes(4) + entry
 
 
 def test_an_http2_connection_is_for_one_name_though_its_server_offers_more(face, connect, certificates, dials):
-    answers = iter([b"first", b"second"])
+    bodies = iter([b"first", b"second"])
 
-    def answer():
+    def respond():
         alternative = frames.AltSvcFrame(0, origin=b"https://localhost", field=b'h2="10.0.0.1:443"').serialize()
-        return origin_frame(b"https://localhost") + alternative + headers(STATUS_200) + data(next(answers))
+        return origin_frame(b"https://localhost") + alternative + headers(STATUS_200) + data(next(bodies))
 
-    with http2_peer(certificates, answer) as url:
+    with http2_peer(certificates, respond) as url:
         connection = connect(http2=True, verify=certificates.trust(), resolver=lambda *_: ["127.0.0.1"], retries=0)
         assert face.get_bytes(connection, url) == b"first"
         assert face.get_bytes(connection, url.replace("127.0.0.1", "localhost")) == b"second"

@@ -1,4 +1,4 @@
-"""HTTP/2 servers that lie, and those that flood (RFC 9113 section 10.5)."""
+"""HTTP/2 servers that violate the protocol or flood the client (RFC 9113 section 10.5)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVER, CONTENT_ENCODING = 54, 26  # of the static table (RFC 7541)
 
 
 def begun(block: bytes = STATUS_200) -> bytes:
-    """A header that is not ended."""
+    """Return a header block without its end."""
     return frames.HeadersFrame(1, block).serialize()
 
 
@@ -24,7 +24,7 @@ def named(name: bytes, value: bytes = b"x") -> bytes:
 
 
 def indexed_flood(count: int) -> bytes:
-    """One field put into the table, and then named by a byte each (RFC 7541)."""
+    """Return one field that is added to the table and then repeated by its index, a byte each (RFC 7541)."""
     return STATUS_200 + b"\x40\x01x\x7f\x81\x1f" + b"y" * 4000 + b"\xbe" * count
 
 
@@ -59,7 +59,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_an_error(face, connect, certificates, outcome, lie):
+def test_a_protocol_violation_is_an_error(face, connect, certificates, outcome, lie):
     with http2_peer(certificates, LIES[lie]) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         result = outcome(connection, url, timeout=1)
@@ -73,7 +73,7 @@ PACKED = headers(STATUS_200 + literal(CONTENT_ENCODING, b"gzip")) + data(GZIPPED
 
 
 @pytest.mark.parametrize("whole", [WHOLE, PACKED], ids=["length", "gzip"])
-def test_an_answer_cut_at_any_byte_is_an_error(face, connect, certificates, outcome, whole):
+def test_a_response_cut_at_any_byte_is_an_error(face, connect, certificates, outcome, whole):
     cuts = iter(range(len(whole) + 1))
     with http2_peer(certificates, lambda: whole[: next(cuts)], closing=True) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
@@ -84,11 +84,11 @@ def test_an_answer_cut_at_any_byte_is_an_error(face, connect, certificates, outc
 
 
 @pytest.mark.parametrize("codings", [*PACK, "gzip, gzip", "zstd, br", "gzip, gzip, gzip"])
-def test_a_bomb_is_refused(face, connect, certificates, outcome, codings):
+def test_a_bomb_is_rejected(face, connect, certificates, outcome, codings):
     packed = bomb(codings)
     pieces = [frames.DataFrame(1, packed[at : at + 16_384]).serialize() for at in range(0, len(packed), 16_384)]
-    answer = headers(STATUS_200 + literal(CONTENT_ENCODING, codings.encode())) + b"".join(pieces)
-    with http2_peer(certificates, answer) as url:
+    block = headers(STATUS_200 + literal(CONTENT_ENCODING, codings.encode())) + b"".join(pieces)
+    with http2_peer(certificates, block) as url:
         limits = httpconn.Limits(max_bytes=MIB)
         connection = connect(http2=True, verify=certificates.trust(), retries=0, limits=limits)
         result = outcome(connection, url)
@@ -133,7 +133,7 @@ def test_a_flood_ends_at_a_limit_or_in_time(face, connect, certificates, outcome
 
 
 @pytest.mark.parametrize("frame", [EMPTY_DATA, TINY_DATA])
-def test_frames_without_content_are_too_many_some_time(face, connect, certificates, outcome, frame):
+def test_the_number_of_frames_without_content_is_limited(face, connect, certificates, outcome, frame):
     with http2_peer(certificates, headers(STATUS_200), frame * 1000) as url:
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert isinstance(outcome(connection, url, timeout=20), (httpconn.HeaderTooLarge, httpconn.ProtocolError))

@@ -1,4 +1,4 @@
-"""Floods and bombs over HTTP/2, against a process of its own: each ends with an error, and takes little memory."""
+"""Floods and bombs over HTTP/2 against a child process: each ends with an error in limited memory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def attack(client) -> None:
 
 
 @pytest.mark.parametrize("face_name", FACES)
-def test_every_flood_ends_with_an_error_in_little_memory(face_name, certificates):
+def test_every_flood_ends_with_an_error_in_limited_memory(face_name, certificates):
     with serving(certificates, attack) as url:
         to = [url, "", str(certificates.files.authority)]
         command = [sys.executable, "-m", "tests.attacks.child", face_name, *to, *PATHS]

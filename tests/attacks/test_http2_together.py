@@ -1,4 +1,4 @@
-"""Calls to one HTTP/2 server, which may share a connection: each keeps its own time, and costs no other its answer."""
+"""Simultaneous calls to one HTTP/2 server: each has its own deadline, and none spoils the response of another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MANY = frames.SettingsFrame(0, settings={frames.SettingsFrame.MAX_CONCURRENT_STR
 
 @contextmanager
 def waiting_server(certificates, first: bytes) -> Iterator[tuple[str, queue.Queue[tuple[Send, int]]]]:
-    """A server that answers nothing: for each request, what sends on its connection, and its stream."""
+    """Run a server that sends no response. It collects, for each request, a send function and the stream."""
     asked: queue.Queue[tuple[Send, int]] = queue.Queue()
     with responding_http2_peer(certificates, first, lambda send, stream: asked.put((send, stream))) as url:
         yield url, asked
@@ -36,7 +36,7 @@ def fetch_on_another_connection(face, connection, url: str, asked: queue.Queue[t
 
 
 @pytest.mark.parametrize("settings", [MANY, FEWER], ids=["many at once", "one at once"])
-def test_a_call_ends_in_its_time_whatever_others_wait_for(face, connect, certificates, outcome, settings):
+def test_a_call_ends_at_its_deadline_while_others_wait(face, connect, certificates, outcome, settings):
     with waiting_server(certificates, settings) as (url, asked):
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         face.start(connection, "get_bytes", url, timeout=2 * PATIENCE)
@@ -45,7 +45,7 @@ def test_a_call_ends_in_its_time_whatever_others_wait_for(face, connect, certifi
         face.close(connection)
 
 
-def test_so_it_does_when_fewer_are_allowed_than_there_are(face, connect, certificates, outcome):
+def test_a_call_ends_at_its_deadline_if_fewer_streams_are_allowed(face, connect, certificates, outcome):
     with waiting_server(certificates, MANY) as (url, asked):
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         for _ in range(2):
@@ -56,7 +56,7 @@ def test_so_it_does_when_fewer_are_allowed_than_there_are(face, connect, certifi
         face.close(connection)
 
 
-def test_fewer_than_there_are_cost_none_its_answer(face, connect, certificates):
+def test_all_calls_succeed_with_fewer_streams_than_calls(face, connect, certificates):
     with waiting_server(certificates, MANY) as (url, asked):
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         calls, requests = [], []
@@ -74,8 +74,8 @@ def test_fewer_than_there_are_cost_none_its_answer(face, connect, certificates):
         face.close(connection)
 
 
-def test_a_handshake_of_another_call_holds_nobody_up(face, connect, scripted, outcome):
-    """Whoever connects first is waited for: whether HTTP/2 is spoken, only the handshake tells."""
+def test_a_handshake_of_another_call_delays_no_call(face, connect, scripted, outcome):
+    """Other calls wait for the first connection, because only its handshake shows whether the server uses HTTP/2."""
     server = scripted([httpconn.testing.Stall()])
     connection = connect(http2=True, retries=0)
     url = server.url.replace("http:", "https:")
@@ -86,8 +86,8 @@ def test_a_handshake_of_another_call_holds_nobody_up(face, connect, scripted, ou
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certificates, outcome, is_first):
-    """Be it the one that reads for both, or the one that it reads for."""
+def test_a_call_that_times_out_does_not_affect_others(face, connect, certificates, outcome, is_first):
+    """This holds for the call that reads for both, and for the other one."""
     with waiting_server(certificates, MANY) as (url, asked):
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         warm = face.start(connection, "get_bytes", url, timeout=PATIENCE)
@@ -108,8 +108,8 @@ def test_a_call_whose_time_is_up_costs_no_other_its_answer(face, connect, certif
         face.close(connection)
 
 
-def test_who_was_not_seen_goes_to_another_connection(face, connect, certificates):
-    """RFC 9113 section 6.8: a server may go away before it takes any of the requests on a connection."""
+def test_an_unprocessed_request_uses_another_connection(face, connect, certificates):
+    """RFC 9113 section 6.8: a server can send GOAWAY before it processes any request of a connection."""
     asked = []
 
     def respond(send: Send, stream: int) -> None:
@@ -126,7 +126,7 @@ def test_who_was_not_seen_goes_to_another_connection(face, connect, certificates
         face.close(connection)
 
 
-def test_what_is_left_of_answers_uses_up_no_window(face, connect, certificates, http2_server):
+def test_unread_responses_do_not_use_up_the_window(face, connect, certificates, http2_server):
     connection = connect(http2=True, verify=certificates.trust(), retries=0, timeout=PATIENCE)
     for _ in range(40):
         with face.enter(face.get_response(connection, f"{http2_server}/bytes/1000000", stream=True)):
@@ -134,7 +134,7 @@ def test_what_is_left_of_answers_uses_up_no_window(face, connect, certificates, 
     assert face.get_bytes(connection, f"{http2_server}/bytes/3") == pattern(3)
 
 
-def test_a_connection_on_which_time_ran_out_is_asked_no_more(face, connect, certificates, outcome):
+def test_a_silent_connection_takes_no_further_request(face, connect, certificates, outcome):
     with waiting_server(certificates, MANY) as (url, asked):
         connection = connect(http2=True, verify=certificates.trust(), retries=0)
         assert isinstance(outcome(connection, url, timeout=0.3), httpconn.DeadlineExceeded)

@@ -1,4 +1,4 @@
-"""Bombs and floods, on a process of their own: each ends, and all of them in little memory."""
+"""Bombs and floods against a child process: each ends, all of them in limited memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def coded(coding: str, body: bytes, head: bytes = HEAD) -> ScriptedResponse:
 
 @cache
 def attacks() -> dict[str, tuple[ScriptedResponse, set[str]]]:
-    """Map each path to its answer, and to the results that it may have; what is below /slow never ends."""
+    """Map each path to its response and its allowed results. Responses below /slow never end."""
     return {
         **{f"/bomb/{coding}": (coded(coding, bomb(coding)), {"LimitExceeded"}) for coding in PACK},
         "/bomb/nested": (coded("gzip, zstd", bomb("gzip, zstd")), {"LimitExceeded"}),
@@ -65,15 +65,15 @@ VICTIM = "http://victim.example"
 
 @pytest.mark.parametrize("face_name", FACES)
 @pytest.mark.parametrize("way", ["direct", "tls", "proxy"])
-def test_every_bomb_and_flood_ends_in_little_memory(face_name, way, certificates):
+def test_every_bomb_and_flood_ends_in_limited_memory(face_name, way, certificates):
     tls, authority = (certificates.good, str(certificates.files.authority)) if way == "tls" else (None, "")
-    answers = {path: answer for path, (answer, _) in attacks().items()} | {"/warm": response(body=b"ok")}
-    with ScriptedServer(lambda request: answers[request.path.removeprefix(VICTIM)], tls=tls) as server:
+    scripts = {path: script for path, (script, _) in attacks().items()} | {"/warm": response(body=b"ok")}
+    with ScriptedServer(lambda request: scripts[request.path.removeprefix(VICTIM)], tls=tls) as server:
         to = [VICTIM, server.url, ""] if way == "proxy" else [server.url, "", authority]
         command = [sys.executable, "-m", "tests.attacks.child", face_name, *to, *attacks()]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=50)
     found = json.loads(run.stdout)
-    assert found.pop("all") < 1.5 * GROWTH, found  # what little each leaves behind, all together
+    assert found.pop("all") < 1.5 * GROWTH, found  # the small growth of each, all together
     for path, (_, expected) in attacks().items():
         assert found[path]["result"] in expected, (path, found[path])
         assert found[path]["grown"] < GROWTH, (path, found[path])

@@ -1,4 +1,4 @@
-"""Proxies that are hostile themselves: the tunnel is refused, in time, and the server behind it never spoken to."""
+"""Hostile proxies: the tunnel is an error in time, and the server behind it receives nothing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.servers.scripted import Close, Forever, Stall, response
 
 HEAD = b"HTTP/1.1 200 Connection established\r\n"
 
-CONNECT_ANSWERS = {
+CONNECT_RESPONSES = {
     "an endless header": [HEAD, Forever(b"X: y\r\n" * 1000)],
     "an endless line": [HEAD + b"X: ", Forever(b"y" * 65536)],
-    "interim answers": [Forever(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)],
+    "interim responses": [Forever(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)],
     "nothing": [Stall()],
     "half a header": [HEAD, Stall()],
     "no HTTP": [b"\x16\x03\x01\x02\x00", Close()],
@@ -24,13 +24,13 @@ CONNECT_ANSWERS = {
     "a redirect": [response(302, {"Location": "http://victim.example/"})],
     "101": [b"HTTP/1.1 101 Switching\r\n\r\n", Stall()],
     "bytes behind it": [HEAD + b"\r\n" + response(body=b"poison"), Stall()],
-    "an answer in the clear": [HEAD + b"\r\n", response(body=b"poison"), Close()],
+    "a response without TLS": [HEAD + b"\r\n", response(body=b"poison"), Close()],
 }
 
 
-@pytest.mark.parametrize("answer", CONNECT_ANSWERS.values(), ids=CONNECT_ANSWERS)
-def test_a_hostile_tunnel_is_an_error(connect, scripted, outcome, answer):
-    proxy = scripted(answer)
+@pytest.mark.parametrize("script", CONNECT_RESPONSES.values(), ids=CONNECT_RESPONSES)
+def test_a_hostile_tunnel_is_an_error(connect, scripted, outcome, script):
+    proxy = scripted(script)
     result = outcome(connect(proxy=proxy.url, retries=0), "https://victim.example/", timeout=0.3)
     assert isinstance(result, (httpconn.TransportError, httpconn.ResponseError, httpconn.LimitExceeded)), result
     assert all(request.method == "CONNECT" for request in proxy.requests)
@@ -48,8 +48,8 @@ SOCKS = {
 }
 
 
-@pytest.mark.parametrize("answer", SOCKS.values(), ids=SOCKS)
-def test_a_hostile_socks_proxy_is_an_error(connect, scripted, outcome, answer):
-    proxy = scripted(on_connect=answer)
+@pytest.mark.parametrize("script", SOCKS.values(), ids=SOCKS)
+def test_a_hostile_socks_proxy_is_an_error(connect, scripted, outcome, script):
+    proxy = scripted(on_connect=script)
     connection = connect(proxy=proxy.url.replace("http:", "socks5h:"), retries=0)
     assert isinstance(outcome(connection, "http://victim.example/", timeout=0.3), httpconn.HTTPConnError)

@@ -1,4 +1,4 @@
-"""Redirects to where nobody should go: a typed error, and nothing more is asked."""
+"""Redirects to denied or invalid URLs: each is a typed error without a further request."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LOCATIONS = [
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_a_redirect_to_nowhere_is_refused(aim, outcome, location):
+def test_a_redirect_to_an_invalid_url_is_rejected(aim, outcome, location):
     target = aim([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
     result = outcome(target.connection, target.url_for("/a"))
     assert isinstance(result, (httpconn.RedirectRefused, httpconn.ProtocolError)), result
     assert len(target.server.requests) == 1
 
 
-def test_a_chain_that_never_repeats_itself_ends(aim, outcome):
+def test_an_endless_chain_without_repetition_ends(aim, outcome):
     target = aim(lambda request: response(302, {"Location": request.target.decode() + "x"}))
     assert isinstance(outcome(target.connection, target.url_for("/a")), httpconn.TooManyRedirects)
     assert len(target.server.requests) == 21
@@ -42,7 +42,7 @@ def test_the_body_of_a_redirect_is_never_read(face, aim):
 
 
 def assert_refused(error, url):
-    """It says which hop led there, where it led, and why that is refused; not what is secret."""
+    """Check that the error names the hop, its target and the reason, and no secret."""
     assert isinstance(error, httpconn.AccessDenied), error
     assert error.request.url == url
     assert error.url == f"{error.request.url.scheme}://10.0.0.1/?token=***"
@@ -51,7 +51,7 @@ def assert_refused(error, url):
     assert "10.0.0.1" not in error.public_message
 
 
-def test_a_hop_inside_is_refused_with_nothing_dialled(aim, outcome, dials):
+def test_a_redirect_to_an_internal_address_gets_no_connection(aim, outcome, dials):
     target = aim(in_turn(response(302, {"Location": "/b"}), response(302, {"Location": INSIDE})), access=STRANGERS)
     assert_refused(outcome(target.connection, target.url_for("/a")), target.url_for("/b"))
     assert len(target.server.requests) == 2
@@ -60,7 +60,7 @@ def test_a_hop_inside_is_refused_with_nothing_dialled(aim, outcome, dials):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", [INSIDE, "http://[::ffff:10.0.0.1]/", "//0x0a000001/"])
-def test_a_redirected_post_reaches_nothing_inside(face, aim, dials, status, location):
+def test_a_redirected_post_reaches_no_internal_address(face, aim, dials, status, location):
     target = aim(response(status, {"Location": location}), access=INTERNAL_DENIED)
     with pytest.raises((httpconn.AccessDenied, httpconn.RedirectRefused)):
         face.request(target.connection, "POST", target.url_for("/a"), content=b"body")
@@ -69,14 +69,14 @@ def test_a_redirected_post_reaches_nothing_inside(face, aim, dials, status, loca
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
-def test_a_stranger_gets_no_other_method(face, aim, dials, method):
+def test_the_public_policy_allows_no_other_method(face, aim, dials, method):
     target = aim(response(body=b"ok"), access=STRANGERS)
     with pytest.raises(httpconn.AccessDenied, match="Only GET and HEAD"):
         face.request(target.connection, method, target.url_for("/a"))
     assert dials == []
 
 
-def test_so_it_is_on_http2(face, connect, certificates, outcome, dials):
+def test_an_http2_redirect_to_an_internal_address_gets_no_connection(face, connect, certificates, outcome, dials):
     moved = headers(literal(STATUS, b"302") + literal(LOCATION, INSIDE.encode()))
     with http2_peer(certificates, moved) as url:
         connection = connect(http2=True, access=STRANGERS, verify=certificates.trust(), retries=0)

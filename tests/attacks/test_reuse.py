@@ -1,4 +1,4 @@
-"""Bytes that a server sends before anybody asked for them never become the next answer."""
+"""Bytes that a server sends without a request never become the next response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = {
 
 
 @pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
-def test_an_early_answer_is_not_the_next_one(face, aim, first):
+def test_an_early_response_is_not_the_next_one(face, aim, first):
     target = aim(in_turn([first + POISON], response(body=b"second")))
     face.get_response(target.connection, target.url_for("/1"))
     assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
@@ -27,7 +27,7 @@ def test_an_early_answer_is_not_the_next_one(face, aim, first):
 
 
 @pytest.mark.parametrize("odd", [b"\r\n", b"\0", b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_neither_is_what_only_begins_one(face, aim, odd):
+def test_the_start_of_a_response_is_not_the_next_one(face, aim, odd):
     target = aim(in_turn([FIRST["length"] + odd], response(body=b"second")))
     face.get_response(target.connection, target.url_for("/1"))
     assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
@@ -36,7 +36,7 @@ def test_neither_is_what_only_begins_one(face, aim, odd):
 
 @dataclass(frozen=True)
 class Tell:
-    """A step: say that all before it was sent."""
+    """A step that signals that all bytes before it were sent."""
 
     event: threading.Event
 
@@ -44,13 +44,13 @@ class Tell:
         self.event.set()
 
 
-@pytest.mark.parametrize("late", [POISON, POISON[:20], b"\0"], ids=["an answer", "half an answer", "a byte"])
+@pytest.mark.parametrize("late", [POISON, POISON[:20], b"\0"], ids=["a response", "half a response", "a byte"])
 @pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
-def test_neither_is_what_comes_while_nobody_asks(face, aim, first, late):
-    answered, sent = threading.Event(), threading.Event()
-    target = aim(in_turn([first, Until(answered), late, Tell(sent)], response(body=b"second")))
+def test_bytes_between_requests_are_not_the_next_response(face, aim, first, late):
+    is_first_read, sent = threading.Event(), threading.Event()
+    target = aim(in_turn([first, Until(is_first_read), late, Tell(sent)], response(body=b"second")))
     face.get_response(target.connection, target.url_for("/1"))
-    answered.set()
+    is_first_read.set()
     assert sent.wait(10)
     assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
     assert target.server.connections == 2

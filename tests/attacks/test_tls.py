@@ -1,4 +1,4 @@
-"""A server that is not who it says is told nothing, and one whose TLS never comes to an end is left in time."""
+"""A server with a wrong certificate receives no request, and an endless handshake ends in time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_bad_certificate_after_a_redirect(connect, scripted, certificates, out
 
 
 @pytest.mark.parametrize("http2", [False, True], ids=["engine", "http2"])
-def test_tickets_without_end_are_left_in_time(connect, certificates, outcome, tmp_path, http2):
+def test_endless_tickets_end_in_time(connect, certificates, outcome, tmp_path, http2):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.files.server)
     with ticket_flood(context, tmp_path) as flood:

@@ -1,4 +1,4 @@
-"""Any text for a URL is refused before anything is dialled, or what was vetted is what goes out, byte for byte."""
+"""Any text as a URL is rejected before a connection is made, or is sent exactly as it was checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY = st.one_of(urls(), st.text(max_size=60), st.text(max_size=40).map("http://"
 
 @pytest.fixture(scope="module", params=FACES)
 def asking(request):
-    """A fetch, through a proxy that answers with 404, and what the proxy was asked for."""
+    """Return a fetch function that uses a proxy, and the requests that the proxy received. Each response is a 404."""
     with open_face(request.param) as face, ScriptedServer(response(404)) as proxy:
         connection = httpconn.HTTPConnection(retries=0, proxy=proxy.url)
 
@@ -42,7 +42,7 @@ def vetted_or_none(url: str) -> VettedURL | None:
 
 
 def is_asked_for(url: VettedURL, asked: Received) -> bool:
-    """A proxy is told the whole URL, or for https where the tunnel leads."""
+    """Return whether the proxy received the whole URL or, for https, the target of the tunnel."""
     host, port = url.origin.host, url.origin.port
     bracketed = f"[{host}]" if ":" in host else host
     if url.origin.scheme == "https":
@@ -62,10 +62,10 @@ def check(url: str, asked: list[Received]) -> None:
 @example("http://example.com\\@10.0.0.1/")
 @example("http://faß.de/")
 @example("https://[2606:4700::1]:81/")
-def test_any_text_is_refused_or_goes_out_as_it_was_vetted(asking, url):
+def test_any_text_is_rejected_or_sent_as_it_was_checked(asking, url):
     check(url, asking(url))
 
 
 @pytest.mark.parametrize("url", [*READ, *(url for group in REFUSED.values() for url in group)], ids=ascii)
-def test_so_does_the_corpus(asking, url):
+def test_the_corpus_is_rejected_or_sent_as_it_was_checked(asking, url):
     check(url, asking(url))

@@ -1,4 +1,4 @@
-"""A TLS 1.3 server that sends session tickets for as long as anybody takes them in, and never an answer."""
+"""A TLS 1.3 server that sends session tickets without end, and never a response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 ENOUGH = 2000
-"""Records after which even this server ends: many seconds' worth."""
+"""Maximum number of records; sending them takes many seconds."""
 
 APPLICATION_DATA = b"\x17\x03\x03"
 HANDSHAKE = b"\x16"
@@ -25,11 +25,11 @@ LABEL = "SERVER_TRAFFIC_SECRET_0"
 
 
 class Flood:
-    """What came of it.
+    """The server, and the number of records that a client received.
 
     Attributes:
-        url: of the server.
-        records: how many the client let it send.
+        url: URL of the server.
+        records: number of records that were sent.
     """
 
     def __init__(self, context: ssl.SSLContext, keys: Path) -> None:
@@ -50,12 +50,12 @@ class Flood:
                 self._flood(sock)
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Stop accepting connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _flood(self, sock: socket.socket) -> None:
-        # Python has no call that sends tickets; their records are made here and go past it.
+        # Python has no call that sends tickets, so this class makes their records and bypasses the TLS object.
         with (
             suppress(OSError),
             self._context.wrap_socket(sock, server_side=True) as secured,
@@ -73,11 +73,11 @@ class Flood:
 
 
 class Protection:
-    """What a server of TLS 1.3 that has sent nothing yet puts its messages into (RFC 8446 section 5.2).
+    """The record protection of a TLS 1.3 server that has sent no application data yet (RFC 8446 section 5.2).
 
     Args:
-        cipher: of its socket.
-        keys: the file that it tells them to.
+        cipher: cipher of the server's socket.
+        keys: file to which the server logs its keys.
     """
 
     def __init__(self, cipher: tuple[str, str, int] | None, keys: Path) -> None:
@@ -93,21 +93,21 @@ class Protection:
         self._cipher = ChaCha20Poly1305(key) if "CHACHA20" in self._name else AESGCM(key)
 
     def record(self, content: bytes) -> bytes:
-        """One of handshake messages."""
+        """Return a record of handshake messages."""
         head = APPLICATION_DATA + struct.pack("!H", len(content) + 1 + 16)
         nonce = (self._nonce ^ self._number).to_bytes(12, "big")
         self._number += 1
         return head + self._cipher.encrypt(nonce, content + HANDSHAKE, head)
 
     def key_update(self) -> bytes:
-        """One that demands the same of the client (RFC 8446 sections 4.6.3 and 7.2)."""
+        """Return a KeyUpdate record that requests one from the client (RFC 8446 sections 4.6.3 and 7.2)."""
         record = self.record(b"\x18\0\0\1\1")
         self._use(expanded(self._secret, b"traffic upd", self._algorithm().digest_size, self._algorithm))
         return record
 
 
 def ticket(number: int) -> bytes:
-    """RFC 8446 section 4.6.1."""
+    """Return a NewSessionTicket message (RFC 8446 section 4.6.1)."""
     body = struct.pack("!IIB1sH8sH", 0, number, 1, b"\x07", 8, number.to_bytes(8, "big"), 0)
     return b"\x04" + len(body).to_bytes(3, "big") + body
 
@@ -130,8 +130,8 @@ def ticket_flood(context: ssl.SSLContext, folder: Path) -> Iterator[Flood]:
     """Serve while the block runs.
 
     Args:
-        context: of a server, which is made to tell its keys.
-        folder: for them.
+        context: context of a server. Its keys are logged.
+        folder: folder for the log of keys.
     """
     context.minimum_version, context.num_tickets = ssl.TLSVersion.TLSv1_3, 0
     context.keylog_filename = str(folder / "keys")

@@ -19,7 +19,7 @@ from httpconn import HTTPConnection
 from tests.servers.scripted import ScriptedServer, response
 
 WARM = 20
-"""Calls before the one that is counted: connections, caches and memory are ready then."""
+"""Number of warm-up calls, which prepare connections, caches and memory."""
 
 
 class Count:

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: ``python -m tests.benchmarks.child WORKER JOB`` prints its figures."""
+"""One measurement in its own process: ``python -m tests.benchmarks.child WORKER JOB`` prints its figures."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.benchmarks.workers import workers
 
 
 def job_of(name: str, options: dict[str, Any]) -> Job | OpenLoop:
-    """What this kind of worker is given."""
+    """Return the job for this kind of worker."""
     if name.startswith("open:"):
         return OpenLoop(**options)
     return Job(**options | {"folder": Path(options["folder"])})
 
 
 def measure(name: str, options: dict[str, Any]) -> Any:
-    """Run one worker, on trio if its name says so; its figures."""
+    """Run one worker, on trio if its name says so; return its figures."""
     worker, job = workers()[name], job_of(name, options)
     if not inspect.iscoroutinefunction(worker):
         worker(job)

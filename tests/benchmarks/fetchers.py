@@ -1,4 +1,4 @@
-"""Workers that fetch into memory: over one client, over a new one for each call, under a guard, and in a crowd."""
+"""Workers that fetch into memory: with one client, a new client for each call, an access policy, and many tasks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def guarded_async(job: Job) -> None:
 
 @worker("bounds-asyncio:httpconn-bounded")
 async def bounded_async(job: Job) -> None:
-    # Everything that a call can be held to, and nothing that holds it up.
+    # All limits of a call, none of which is reached.
     import httpconn
 
     rates = [httpconn.RateLimit(1e6, burst=1_000_000, scope=scope) for scope in ("host", "all")]
@@ -63,7 +63,7 @@ async def bounded_async(job: Job) -> None:
 
 
 def guard() -> AccessPolicy:
-    # What is for strangers' URLs, all of which it judges, and yet lets through to the server of this machine.
+    # A policy for untrusted URLs that checks every request, and allows the server on this machine.
     from httpconn import AccessPolicy
 
     return AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], own_interfaces=True)

@@ -1,4 +1,4 @@
-"""What is possible: the least that Python can do for an answer, and httpconn on a faster event loop."""
+"""Lower limits: the minimum work of Python for a response, and httpconn on a faster event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.benchmarks.workers import PATIENCE, worker
 
 
 class Bare(asyncio.Protocol):
-    """A connection that parses answers with llhttp, and has no limit, deadline, pool, redirect or error."""
+    """A connection that parses responses with llhttp, without limits, deadlines, pool, redirects and errors."""
 
     def __init__(self) -> None:
         import httptools

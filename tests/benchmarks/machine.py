@@ -1,4 +1,4 @@
-"""What the figures were measured on, and which core does what."""
+"""The machine of the measurements, and the cores for server and client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def description(server: str) -> dict[str, object]:
-    """The machine, Python, the server and the peers' versions."""
+    """Return the machine, Python, the server and the versions of the peers."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
@@ -36,20 +36,20 @@ def processor() -> str:
 
 
 def versions() -> Iterator[tuple[str, str]]:
-    """Of what is installed."""
+    """Return the versions of the installed packages."""
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             yield name, metadata.version(name)
 
 
 def cores() -> list[int]:
-    """Cores that this process may use; none where the system cannot pin."""
+    """Return the cores that this process may use; none if the system cannot pin processes."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 @contextlib.contextmanager
 def on_core(place: int) -> Iterator[None]:
-    """Processes that are started here stay on one core: the first (0) or the last (-1)."""
+    """Start processes on one core in this block: the first (0) or the last (-1)."""
     usable = cores()
     if len(usable) < 2:
         yield

@@ -1,4 +1,4 @@
-"""``get_many`` against workers written by hand: the same URLs, the same number at once, each on its own core's server.
+"""``get_many`` compared with plain workers: the same URLs and the same concurrency.
 
 ``python -m tests.benchmarks.many`` prints the CPU time for each URL and the ratio of the two, for threads, asyncio and
 trio. Rounds alternate, so that both see the same machine; the medians count.
@@ -32,7 +32,7 @@ def many_in_threads(urls: list[str], concurrency: int) -> int:
 
 
 def by_hand_in_threads(urls: list[str], concurrency: int) -> int:
-    """A queue, threads, and a queue back."""
+    """Fetch with threads and two queues."""
     jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     results: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -58,7 +58,7 @@ async def many_in_tasks(urls: list[str], concurrency: int) -> int:
 
 
 async def by_hand_in_tasks(urls: list[str], concurrency: int) -> int:
-    """Tasks that share an iterator, and a stream back."""
+    """Fetch with tasks that share an iterator and a stream."""
     source = iter(urls)
     send, receive = anyio.create_memory_object_stream[int](concurrency)
 
@@ -87,7 +87,7 @@ PAIRS: dict[str, tuple[Callable[[list[str], int], int], Callable[[list[str], int
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The URL of a file of ``SIZE`` bytes, on a server in a process of its own."""
+    """Run a server in its own process; yield the URL of a file of ``SIZE`` bytes."""
     with tempfile.TemporaryDirectory(prefix="bench-many-") as folder:
         root = Path(folder)
         write_files(root / "files", {SIZE})

@@ -1,6 +1,6 @@
-"""What a worker is given: the URL to fetch, how often, and the clocks around it.
+"""The job of a worker: the URL, the number of requests, and the measurement.
 
-Only the standard library is imported here, since each measured process is to hold nothing but its peer.
+This module imports only the standard library, because each measured process must import only its peer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Figures:
-    """Seconds for one request; bytes of memory at the peak, and how many came on top of an idle client's."""
+    """Seconds for one request; peak memory in bytes, and its growth over an idle client."""
 
     cpu: float
     wall: float
@@ -35,11 +35,11 @@ class Job:
 
     Attributes:
         base: the server's URL, without a path.
-        size: bytes of each answer.
-        count: requests in all.
-        tasks: how many are under way at once.
-        folder: where downloads go.
-        authority: the PEM file of who vouches for an https server.
+        size: bytes of each response.
+        count: number of requests.
+        tasks: number of simultaneous requests.
+        folder: folder for downloads.
+        authority: PEM file of the authority of an https server.
     """
 
     base: str
@@ -52,7 +52,7 @@ class Job:
 
     @cached_property
     def verify(self) -> ssl.SSLContext | bool:
-        """One context for all of a peer's connections over TLS; else what is any client's default."""
+        """One TLS context for all connections of a peer, or the default of the client."""
         return True if self.authority is None else ssl.create_default_context(cafile=self.authority)
 
     @property
@@ -61,17 +61,17 @@ class Job:
         return self.folder / "download"
 
     def created(self) -> BinaryIO:
-        """The file of a download, made anew."""
+        """Create the file of a download again, and open it."""
         return open(self.target, "wb")
 
     def run(self, call: Callable[[str], int]) -> None:
-        """Measure a synchronous worker, after a warm-up on small answers."""
+        """Measure a synchronous worker, after a warm-up on small responses."""
         self._repeat(call, SMALL, self._warm_up)
         with self._measured():
             self._repeat(call, self.size, self.count)
 
     def run_threads(self, call: Callable[[str], int]) -> None:
-        """Measure a synchronous worker from many threads, after a warm-up on small answers."""
+        """Measure a synchronous worker from many threads, after a warm-up on small responses."""
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(self.tasks) as threads:
@@ -80,7 +80,7 @@ class Job:
                 assert set(threads.map(call, [f"{self.base}/{self.size}"] * self.count)) == {self.size}
 
     async def run_tasks(self, call: Callable[[str], Awaitable[int]]) -> None:
-        """Measure an asynchronous worker, after a warm-up on small answers."""
+        """Measure an asynchronous worker, after a warm-up on small responses."""
         await self._spread(call, SMALL, self._warm_up)
         with self._measured():
             await self._spread(call, self.size, self.count)
@@ -115,7 +115,7 @@ class Job:
 
 
 async def together(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
-    """So many tasks, by the means of the running loop: a peer without anyio is not charged for it."""
+    """Run ``count`` tasks with the functions of the running loop, so that a peer without anyio does not import it."""
     import asyncio
 
     try:
@@ -133,13 +133,13 @@ async def together(work: Callable[[], Coroutine[Any, Any, None]], count: int) ->
 
 
 def cpu_seconds() -> float:
-    """User and system time of all threads, and of the programs that were run."""
+    """Return the user and system time of all threads and child processes."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def memory(field: str) -> int:
-    """Bytes by /proc, since ru_maxrss starts at what the parent had; by ru_maxrss where there is no /proc."""
+    """Return memory in bytes from /proc, because ru_maxrss starts at the parent's value; without /proc, ru_maxrss."""
     if not STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))

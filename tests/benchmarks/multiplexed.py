@@ -1,6 +1,6 @@
 """CPU of HTTP/2 against HTTP/1.1 over TLS and httpx's HTTP/2: ``python -m tests.benchmarks.multiplexed [--rounds N]``.
 
-The client has a core of its own; the server has the last one. The least of interleaved rounds counts. The offer of
+The client has its own core; the server has the last one. The lowest of alternating rounds counts. The offer of
 HTTP/2 to a server that declines it is compared with no offer. httpx's ratios need its ``http2`` extra.
 """
 

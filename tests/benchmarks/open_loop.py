@@ -1,4 +1,4 @@
-"""Open loop: requests start when a schedule says so, whether or not earlier ones were answered.
+"""Open loop: requests start by a schedule, whether or not earlier requests have ended.
 
 Latency counts from the scheduled moment, so that a client that starts late cannot hide it ("coordinated omission").
 """
@@ -25,11 +25,11 @@ Connect = Callable[[], AbstractAsyncContextManager[Get]]
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the scheduled start to the end, of the answers; ``cpu`` is of each request.
+    """Seconds from the scheduled start to the end of the responses; ``cpu`` is for each request.
 
     Attributes:
-        delay: milliseconds that the server takes.
-        errors: calls without an answer, those that gave up waiting for a connection included.
+        delay: milliseconds before the server responds.
+        errors: calls without a response, including those that waited too long for a connection.
     """
 
     delay: int
@@ -51,7 +51,7 @@ class OpenLoop:
     figures: list[Latency] = field(default_factory=list)
 
     async def run(self, connect: Connect, gave_up: type[Exception]) -> None:
-        """Measure a worker: a new client for each delay; ``gave_up`` is its error for a pool without a place."""
+        """Measure a worker: a new client for each delay; ``gave_up`` is its error for a full pool."""
         for delay in self.delays:
             async with connect() as get:
                 self.figures.append(await self._measured(delay, get, gave_up))
@@ -76,7 +76,7 @@ class OpenLoop:
 
 
 def schedule(rate: int, seconds: float) -> list[float]:
-    """The same random moments for everybody."""
+    """Return the same random moments for each peer."""
     chances = random.Random(SEED)
     moments, moment = [], 0.0
     while (moment := moment + chances.expovariate(rate)) < seconds:
@@ -85,7 +85,7 @@ def schedule(rate: int, seconds: float) -> list[float]:
 
 
 async def on_schedule(starts: Sequence[float], call: Callable[[], Awaitable[object]]) -> list[float | Exception]:
-    """Call at each of these moments; the seconds that each took from its moment on, or its error."""
+    """Call at each moment; return the seconds of each call from its moment, or its error."""
     now = asyncio.get_running_loop().time
     origin = now()
 
@@ -98,7 +98,7 @@ async def on_schedule(starts: Sequence[float], call: Callable[[], Awaitable[obje
 
     tasks = []
     for start in starts:
-        # Also when it is late: the answers must have their turns.
+        # Also if the loop is late, so that responses can be processed.
         await asyncio.sleep(max(origin + start - now(), 0))
         tasks.append(asyncio.create_task(timed(start)))
     return await asyncio.gather(*tasks)

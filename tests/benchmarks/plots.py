@@ -1,4 +1,4 @@
-"""Results -> plots, of the works that were measured."""
+"""The results as charts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 def plots(results: Mapping[str, Any]) -> dict[str, str]:
-    """The name of each plot that can be drawn, and its SVG."""
+    """Return the name and the SVG of each chart."""
     works = {work["name"]: work for work in results["works"]}
     machine = results["machine"]
     where = f"{machine['processor']}, Python {machine['python']}, {machine['server']}, {machine['date']}"
@@ -41,7 +41,7 @@ def panels(
     value: Callable[[Result, Sequence[Result]], float],
     apart: Sequence[str] = (),
 ) -> dict[str, dict[str, float]]:
-    """By the title of each work and by peer."""
+    """Return the values by the title of each work and by peer."""
     return {
         work["title"]: {peer: value(work, rounds) for peer, rounds in work["peers"].items() if peer not in apart}
         for work in map(works.get, names)
@@ -50,7 +50,7 @@ def panels(
 
 
 def by_tasks(crowds: Sequence[Result]) -> dict[str, dict[float, float]]:
-    """By peer and by tasks at once."""
+    """Return the values by peer and by the number of tasks."""
     peers = dict.fromkeys(peer for work in crowds for peer in work["peers"])
     return {
         peer: {work["tasks"]: least(work["peers"][peer], "cpu") * 1e6 for work in crowds if peer in work["peers"]}

@@ -1,8 +1,8 @@
 """CPU of requests through a proxy against direct ones: ``python -m tests.benchmarks.proxied [--rounds N]``.
 
-The client has a core of its own; servers and proxy share the last one. A forwarded request goes to the server itself,
+The client has its own core; servers and proxy share the last one. A forwarded request goes to the server itself,
 which takes the absolute form: the client's cost does not depend on the program that forwards. Tunnels end in a relay.
-The least of interleaved rounds counts.
+The lowest of alternating rounds counts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def _tasks(connection, url: str, tasks: int) -> float:
 
 
 async def relay(port: int) -> None:
-    """A proxy that knows CONNECT."""
+    """Run a proxy that supports CONNECT."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):

@@ -1,4 +1,4 @@
-"""All results -> the pages that are kept: the machine, what httpconn costs beside each peer, and every table."""
+"""The results as pages of the documentation: the machine, the cost of httpconn and each peer, and all tables."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ HEADER = ("CPU time of the client", HOUSE, *(f"÷ {peer}" for peer in PEERS))
 
 
 def summary(results: Mapping[str, Any]) -> str:
-    """CPU time per request or download, and that in units of each peer's: below 1 is less than the peer."""
+    """Return the CPU time per request or download, and its ratio to each peer's: below 1 is less than the peer."""
     rows = [row for work in results["works"] if work["kind"] != "open" for row in summary_rows(work)]
     return f"{machine(results['machine'])}\n\n{drawn([HEADER, *rows])}\n"
 
 
 def tables(results: Mapping[str, Any]) -> str:
-    """Each work's own."""
+    """Return the table of each work."""
     return "\n".join(map(table, results["works"]))
 
 
-def machine(told: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
-    cores = f"{told['cores']} cores, " + ("client and server on one each" if told["pinned"] else "not pinned")
+def machine(details: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in details["versions"].items())
+    cores = f"{details['cores']} cores, " + ("client and server on one each" if details["pinned"] else "not pinned")
     return (
-        f"{told['date']}; {told['processor']}, {cores}; {told['system']}; Python {told['python']}; "
-        f"server: {told['server']}; {versions}."
+        f"{details['date']}; {details['processor']}, {cores}; {details['system']}; Python {details['python']}; "
+        f"server: {details['server']}; {versions}."
     )
 
 
 def summary_rows(work: Result) -> Iterator[tuple[str, ...]]:
-    """One, if anybody else took part."""
+    """Return one row if another peer took part."""
     costs = {peer: least(rounds, "cpu") for peer, rounds in work["peers"].items()}
     theirs = [cheapest(costs, peer) for peer in PEERS]
     if HOUSE in costs and any(theirs):
@@ -41,5 +41,5 @@ def summary_rows(work: Result) -> Iterator[tuple[str, ...]]:
 
 
 def cheapest(costs: Mapping[str, float], peer: str) -> float | None:
-    """Of the ways in which a peer was used, such as ``requests-128`` and ``requests-1MiB``."""
+    """Return the cheapest way in which a peer was used, such as ``requests-128`` and ``requests-1MiB``."""
     return min((cost for name, cost in costs.items() if name.partition("-")[0] == peer), default=None)

@@ -1,7 +1,7 @@
 """The driver: ``python -m tests.benchmarks.run [--quick] [--only NAME ...] [FOLDER]``.
 
-One process for each measurement, the peers in turn within each round: what the machine does meanwhile falls on all of
-them. The servers have the last core, the measured process the first.
+Each measurement has its own process. The peers alternate within each round, so that other load of the machine affects
+all of them. The servers have the last core, the measured process the first.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from tests.benchmarks.works import WORKS, ClosedLoop, OpenLoopWork
 
 ROUNDS = 5
 BUDGET = 36.0
-"""Seconds that all rounds of one peer of a work may take; the first one is always made."""
+"""Seconds for all rounds of one peer and work; the first round always runs."""
 TO_DISK = ("download", "large")
-"""Kinds of works whose files have to find memory in the system's cache."""
+"""Kinds of works that write files, which need memory for the system's cache."""
 HELD = 2
-"""A rate is too high for this machine when the mean latency is above so many times the server's delay."""
-PATIENCE = 900
+"""A rate is too high for this machine if the mean latency is above this multiple of the server's delay."""
+TIMEOUT = 900
 CONFUSING = ("_proxy", "_ca_bundle", "ssl_cert_file", "ssl_cert_dir")
-"""Ends of the names of variables by which a peer would fetch otherwise, or trust others."""
+"""Ends of the names of variables that set proxies and authorities."""
 LOCK = Path(tempfile.gettempdir()) / "httpconn-bench.lock"
 
 AnyWork = ClosedLoop | OpenLoopWork
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what was asked for; print a table for each work, and write tables, figures and plots into the folder."""
+    """Run the chosen works, print a table for each, and write tables, figures and charts into the folder."""
     options = parse(arguments)
-    # Whoever ends a run means its servers too.
+    # SIGTERM also ends the servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
-    # A quick run's figures are for nobody: it waits for no one.
+    # The figures of a quick run are not used, so it need not be the only run.
     with contextlib.nullcontext() if options.quick else alone():
         write(options.folder, run(chosen_works(options.only, quick=options.quick), options))
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One run at a time on a machine: the others wait."""
+    """Wait until no other run is active on this machine."""
     with open(LOCK, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +67,7 @@ def alone() -> Iterator[None]:
 
 
 def run(works: Sequence[AnyWork], options: argparse.Namespace) -> dict[str, Any]:
-    """All that was measured, each work told as soon as it is done."""
+    """Run the works, print each as soon as it is done, and return all results."""
     nginx = find_nginx()
     if nginx is None:
         print("nginx was not found: the files come from the benchmarks' own server, which costs more", flush=True)
@@ -92,7 +92,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def names() -> list[str]:
-    """All that can be chosen: works, and then peers."""
+    """Return the names of works and peers that can be chosen."""
     return [work.name for work in WORKS] + sorted({peer for work in WORKS for peer in work.peers()})
 
 
@@ -106,16 +106,16 @@ def chosen_peers(work: AnyWork, only: Sequence[str]) -> list[str]:
 
 
 def run_work(work: AnyWork, servers: Servers, only: Sequence[str], rounds: int) -> dict[str, Any]:
-    """The work's fields, and the figures of each peer's rounds; a slow peer takes part in the first ones only."""
+    """Return the work's fields and the figures of each peer. A slow peer takes part in the first rounds only."""
     peers = chosen_peers(work, only)
     if isinstance(work, OpenLoopWork) and REFERENCE in peers:
         work = work.at_rate(rate_held(work, servers))
     figures: dict[str, list[Any]] = {peer: [] for peer in peers}
     spent = dict.fromkeys(peers, 0.0)
-    for turn in range(rounds):
-        first = turn % len(peers)
+    for number in range(rounds):
+        first = number % len(peers)
         for peer in peers[first:] + peers[:first]:
-            if turn == 0 or spent[peer] * (turn + 1) / turn <= BUDGET:
+            if number == 0 or spent[peer] * (number + 1) / number <= BUDGET:
                 started = time.monotonic()
                 figures[peer].append(measure(work, peer, servers))
                 spent[peer] += time.monotonic() - started
@@ -123,7 +123,7 @@ def run_work(work: AnyWork, servers: Servers, only: Sequence[str], rounds: int) 
 
 
 def rate_held(work: OpenLoopWork, servers: Servers) -> int:
-    """The highest rate at which aiohttp answers in time on this machine."""
+    """Return the highest rate that aiohttp sustains on this machine."""
     for trial in work.trials():
         (at_shortest,) = measure(trial, REFERENCE, servers)
         if at_shortest["mean"] * 1000 <= HELD * at_shortest["delay"]:
@@ -132,7 +132,7 @@ def rate_held(work: OpenLoopWork, servers: Servers) -> int:
 
 
 def measure(work: AnyWork, peer: str, servers: Servers) -> Any:
-    """One worker, once, in a process of its own, without the proxies and authorities of this machine."""
+    """Run one worker once in its own process, without the proxies and authorities of this machine."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith(CONFUSING)}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, on_core(0):
         if work.kind in TO_DISK:
@@ -140,16 +140,16 @@ def measure(work: AnyWork, peer: str, servers: Servers) -> Any:
         job = json.dumps(work.job(servers, Path(folder)))
         command = [sys.executable, "-m", "tests.benchmarks.child", f"{work.kind}:{peer}", job]
         done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, timeout=PATIENCE, check=True, stdin=subprocess.DEVNULL
+            command, env=environment, stdout=subprocess.PIPE, timeout=TIMEOUT, check=True, stdin=subprocess.DEVNULL
         )
     return json.loads(done.stdout)
 
 
 def take_memory(file: Path, size: int) -> None:
-    """Have the system get memory for a file, and give it back.
+    """Make the system allocate memory for a file, and free it.
 
-    The host of a virtual machine takes free memory away, and to get it again costs more than to write the file: whoever
-    happened to be the first would pay.
+    The host of a virtual machine reclaims free memory. Allocating it again costs more than writing the file, and the
+    first peer would pay for it.
     """
     block = bytes(256 * 1024)
     with open(file, "wb", buffering=0) as written:
@@ -159,7 +159,7 @@ def take_memory(file: Path, size: int) -> None:
 
 
 def write(folder: Path, results: dict[str, Any]) -> None:
-    """``results.json`` holds every round, from which all else is drawn."""
+    """Write ``results.json`` with every round, and the tables and charts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     (folder / "summary.md").write_text(summary(results), "utf-8")

@@ -1,7 +1,7 @@
 """Files on several connections, against ``aria2c`` and ``curl``: ``python -m tests.benchmarks.segmented``.
 
-One large file from a server that gives each connection so many bytes a second, and many small ones. The wall time of
-the best of the rounds counts; these alternate, so that all see the same machine.
+One large file from a server that limits the bytes per second of each connection, and many small files. The lowest wall
+time of alternating rounds counts.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def serve(listener: socket.socket) -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Its URL; in a process of its own."""
+    """Run the server in its own process; yield its URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         process = multiprocessing.get_context("fork").Process(target=serve, args=(listener,), daemon=True)
         process.start()
@@ -108,7 +108,7 @@ def curl_many(url: str, folder: Path) -> None:
 
 
 def curl_many_to_disk(url: str, folder: Path) -> None:
-    """As the others leave them: none is lost when the machine stops."""
+    """Flush the files, too, so that a crash of the machine loses none."""
     curl_many(url, folder)
     quietly("sync", *folder.iterdir(), folder)
 
@@ -133,7 +133,7 @@ WORKS: dict[str, tuple[int, int, dict[str, Run]]] = {
 
 
 def seconds(run: Run, url: str) -> float:
-    """For one download to an empty folder."""
+    """Return the seconds of one download to an empty folder."""
     with tempfile.TemporaryDirectory(prefix="bench-segmented-") as folder:
         began = time.perf_counter()
         run(url, Path(folder))

@@ -1,6 +1,6 @@
-"""The server that is measured against: nginx where it is installed, or else our own; each a process of its own.
+"""The servers of the benchmarks: nginx if it is installed, and our own server, each in its own process.
 
-Our own always answers ``/delay/MS``. Files come from nginx where there is one, over http and https.
+Our server always serves ``/delay/MS``. nginx, if installed, serves the files over http and https.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ http {{
 
 @dataclass(frozen=True)
 class Servers:
-    """What is running: the name of the files' server, URLs without a path, and the PEM file of the authority."""
+    """The running servers: the name of the file server, URLs without a path, and the PEM file of the authority."""
 
     name: str
     plain: str
@@ -54,7 +54,7 @@ class Servers:
 
 @contextlib.contextmanager
 def running_servers(sizes: set[int], nginx: str | None) -> Iterator[Servers]:
-    """Start the servers, on files of these sizes."""
+    """Start the servers with files of these sizes."""
     with tempfile.TemporaryDirectory(prefix="bench-server-") as folder, contextlib.ExitStack() as running:
         root = Path(folder)
         write_files(root / "files", sizes)
@@ -73,7 +73,7 @@ def running_servers(sizes: set[int], nginx: str | None) -> Iterator[Servers]:
 
 @contextlib.contextmanager
 def process(command: Sequence[str], ports: Sequence[int]) -> Iterator[None]:
-    """A server on the last core, from its first answer on."""
+    """Run a server on the last core, and wait until it responds."""
     with on_core(-1):
         started = subprocess.Popen(command)
     try:
@@ -98,14 +98,14 @@ def write_certificates(folder: Path) -> CertificateFiles:
 
 
 def some_ports(count: int) -> list[int]:
-    """Free ones. All are held until the last is found, so that they differ."""
+    """Return free ports. All are open until the last is found, so that they differ."""
     with contextlib.ExitStack() as held:
         listeners = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
         return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 def find_nginx() -> str | None:
-    """Where nginx is; administrators' programs are not on everybody's path."""
+    """Return the path of nginx, which may be outside of an ordinary user's PATH."""
     return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
 
 

@@ -2,7 +2,7 @@
 
 ============= ======================================
 ``/N``        the N bytes of the file ``N``
-``/delay/MS`` a small answer after MS milliseconds
+``/delay/MS`` a small response after MS ms
 ============= ======================================
 """
 
@@ -22,8 +22,8 @@ BACKLOG = 4096
 ANSWERED = b"answered"
 
 
-class Answers(asyncio.Protocol):
-    """One connection: finds the ends of the requests, and answers each."""
+class Responder(asyncio.Protocol):
+    """One connection: finds the ends of the requests, and responds to each."""
 
     def __init__(self, folder: Path, small: dict[bytes, bytes]) -> None:
         self._folder = folder
@@ -37,15 +37,15 @@ class Answers(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
         for head in heads:
-            self._answer(head.split(b" ", 2)[1])
+            self._respond(head.split(b" ", 2)[1])
 
-    def _answer(self, path: bytes) -> None:
+    def _respond(self, path: bytes) -> None:
         if (whole := self._small.get(path)) is not None:
             self._transport.write(whole)
         elif path.startswith(b"/delay/"):
             asyncio.get_running_loop().call_later(int(path[7:]) / 1000, self._transport.write, whole_of(ANSWERED))
         else:
-            # A file object of its own: where sendfile(2) cannot be used, its position is.
+            # A new file object, because its position is used if sendfile(2) cannot be used.
             file = (self._folder / path[1:].decode()).open("rb")
             self._sending = asyncio.create_task(self._send(file))
 
@@ -64,13 +64,13 @@ def whole_of(body: bytes) -> bytes:
 
 
 def serve(folder: Path, plain: int, tls: int, certificate: str) -> None:
-    """Answer on both ports until somebody ends the process."""
+    """Serve on both ports until the process is ended."""
     sizes = [int(path.name) for path in folder.iterdir()]
     small = {b"/%d" % size: whole_of(bytes(size)) for size in sizes if size <= INLINE}
-    asyncio.run(listen_on_both(lambda: Answers(folder, small), plain, tls, certificate))
+    asyncio.run(listen_on_both(lambda: Responder(folder, small), plain, tls, certificate))
 
 
-async def listen_on_both(protocol: Callable[[], Answers], plain: int, tls: int, certificate: str) -> None:
+async def listen_on_both(protocol: Callable[[], Responder], plain: int, tls: int, certificate: str) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     async with asyncio.TaskGroup() as listeners:
@@ -78,7 +78,7 @@ async def listen_on_both(protocol: Callable[[], Answers], plain: int, tls: int, 
             listeners.create_task(listen(protocol, port, security))
 
 
-async def listen(protocol: Callable[[], Answers], port: int, security: ssl.SSLContext | None) -> None:
+async def listen(protocol: Callable[[], Responder], port: int, security: ssl.SSLContext | None) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(protocol, "127.0.0.1", port, ssl=security, backlog=BACKLOG)
     await server.serve_forever()

@@ -1,7 +1,7 @@
 """Where a request's CPU time goes: ``python -m tests.benchmarks.shares KIND``, of sync, asyncio and trio.
 
-Samples of the processor's time, each counted for the line of Python that it found: unlike cProfile, this adds nothing
-to each call, and so does not make small functions look dear. A line that calls the system counts for the system.
+Samples of the processor's time, each counted for the line of Python that it found: unlike cProfile, this adds no cost
+to calls, so small functions do not look expensive. A line that calls the system counts for the system.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ OTHER = "the rest of the standard library"
 
 
 class Samples:
-    """Counts what runs at each tick of the processor's time."""
+    """Counts the running lines at each tick of CPU time."""
 
     def __init__(self) -> None:
         self.found: Counter[tuple[str, int | None]] = Counter()
@@ -80,7 +80,7 @@ def part_of(file: str, line: int | None) -> str:
 
 
 def shares(kind: str, base: str, folder: str) -> str:
-    """A table, of this process, which has imported httpconn before."""
+    """Return a table for this process, which has imported httpconn before."""
     samples, job = Samples(), {"base": base, "size": SMALL, "count": COUNT, "tasks": TASKS[kind], "folder": folder}
     with samples.taken(), on_core(0):
         before = resource.getrusage(resource.RUSAGE_SELF)
@@ -89,7 +89,7 @@ def shares(kind: str, base: str, folder: str) -> str:
     user, kernel = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
     total = samples.found.total()
     rows = [(name, f"{count / total:.0%}") for name, count in samples.by_part().most_common()]
-    note = f"{figures['cpu'] * 1e6:.0f} µs per request, of which {kernel / (user + kernel):.0%} in the kernel."
+    note = f"{figures['cpu'] * 1e6:.0f} µs per request, {kernel / (user + kernel):.0%} in the kernel."
     return f"### 1 KiB, {kind}\n\n{drawn([(f'{total} samples', 'share'), *rows])}\n\n{note}\n"
 
 

@@ -1,4 +1,4 @@
-"""One kept connection of http.client, and of pycurl, with a job's trust."""
+"""One kept connection of http.client, and of pycurl, with the authority of a job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def standard_connection(job: Job) -> HTTPConnection:
-    """To the job's server."""
+    """Return a connection to the job's server."""
     from http.client import HTTPConnection, HTTPSConnection
 
     place = job.base.partition("//")[2]
@@ -24,7 +24,7 @@ def standard_connection(job: Job) -> HTTPConnection:
 
 
 def easy_handle(job: Job) -> pycurl.Curl:
-    """Whose requests reuse its connection."""
+    """Return a handle that reuses its connection."""
     import pycurl
 
     curl = pycurl.Curl()

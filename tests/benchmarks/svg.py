@@ -1,6 +1,6 @@
 """Two kinds of charts, as SVG that follows the reader's light or dark mode.
 
-Each chart paints its own background, so its text is readable on any page. A label stands beside each mark, so that no
+Each chart paints its own background, so its text is readable on any page. Each mark has a label, so that no
 information depends on colour alone. The drawing is as wide as a phone's screen: on a screen of 390 pixels, the text has
 nearly its full size.
 """
@@ -91,7 +91,7 @@ def lines(chart: Chart, axis: str, series: Mapping[str, Mapping[float, float]]) 
         path = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in sorted(points.items()))
         marks.append(f'<polyline class="{chart.kind(name)}-line" points="{path}"/>')
         place, value = max(points.items())
-        lowest = min(y(value) + 4, lowest - 16)  # names stand one above the other
+        lowest = min(y(value) + 4, lowest - 16)  # names are one above the other
         marks.append(text(x(place) + 8, lowest, name))
     return document(chart, marks, bottom + 56)
 

@@ -1,4 +1,4 @@
-"""The results of a work -> a table for people."""
+"""The results of a work as a table."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Result = Mapping[str, Any]
 """A work's fields, and under "peers" the figures of each round of each peer, as in ``results.json``."""
 
 Choice = Callable[[Sequence[Result], str], float]
-"""The figure that stands for those of all rounds."""
+"""The figure that represents those of all rounds."""
 
 HOUSE = "httpconn"
 REFERENCE = "aiohttp"
 PROGRAMS = ("curl",)
-"""Peers whose memory is that of another process, which is not measured."""
+"""Peers that use memory in another process, which is not measured."""
 CLOSED = ("", "CPU / request", "wall / request", "peak MiB", "grown MiB", "CPU, httpconn = 1", "wall, httpconn = 1")
 OPEN = ("", "delay", "mean", "p99", "mean, aiohttp = 1", "p99, aiohttp = 1", "CPU / request", "errors", "pool timeouts")
 POOLS = (
@@ -26,7 +26,7 @@ POOLS = (
 
 
 def table(result: Result) -> str:
-    """One work. Of a closed loop the least time of all rounds counts: what else a machine does only adds to it."""
+    """Return the table of a work. The lowest time of all rounds of a closed loop counts: other load only adds time."""
     is_open = result["kind"] == "open"
     header, rows = (OPEN, list(open_rows(result))) if is_open else (CLOSED, list(closed_rows(result)))
     scale = open_scale(result) if is_open else closed_scale(result)
@@ -95,7 +95,7 @@ def least(rounds: Sequence[Result], field: str) -> float:
 
 
 def ratio(chosen: Choice, rounds: Sequence[Result], unit: Sequence[Result], field: str) -> str:
-    """Return one peer's figure divided by another's, or a dash where the other took no part."""
+    """Return one peer's figure divided by another's, or a dash if the other took no part."""
     return quotient(chosen(rounds, field) / chosen(unit, field)) if unit else "-"
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks run. Whether anything is fast is not a test's business."""
+"""The benchmarks run. Their results are not tested."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every worker: ``KIND:PEER`` -> a function that fetches by one library in one way.
+"""All workers: ``KIND:PEER`` names a function that fetches with one library in one way.
 
-A peer is added by adding a function to a room of its kind. Peers are imported where they are used: a process pays for
-one of them alone.
+To add a peer, add a function to the module of its kind. Functions import their peer, so that a process imports only
+one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PATIENCE = 600.0
 
 
 def worker(*names: str) -> Callable[[W], W]:
-    """Enter a function under its names."""
+    """Register a function under its names."""
 
     def enter(function: W) -> W:
         WORKERS.update(dict.fromkeys(names, function))
@@ -27,7 +27,7 @@ def worker(*names: str) -> Callable[[W], W]:
 
 
 def workers() -> dict[str, Worker]:
-    """All of them."""
+    """Return all workers."""
     from tests.benchmarks import downloaders, fetchers, floor, open_loop  # noqa: F401 - they enter themselves
 
     return WORKERS

@@ -1,4 +1,4 @@
-"""The works that are measured. Every worker of a work's kind takes part in it."""
+"""The measured works. Every worker of a work's kind takes part."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ KIB, MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True)
 class Work:
-    """One table, by the workers of one ``kind``."""
+    """A table of the workers of one ``kind``."""
 
     name: str
     title: str
     kind: str
 
     def peers(self) -> list[str]:
-        """Who has a worker of this kind."""
+        """Return the peers with a worker of this kind."""
         return [name.partition(":")[2] for name in workers() if name.startswith(f"{self.kind}:")]
 
 
 @dataclass(frozen=True)
 class ClosedLoop(Work):
-    """``count`` requests for ``size`` bytes, ``tasks`` at once, each after an answer to the one before."""
+    """``count`` requests for ``size`` bytes by ``tasks`` tasks, each of which waits for its response."""
 
     size: int
     count: int
@@ -39,12 +39,12 @@ class ClosedLoop(Work):
         return replace(self, name=f"{self.name}-tls", title=f"{self.title}, over TLS", tls=True)
 
     def quick(self) -> Self:
-        """The same, to see that it runs."""
+        """Return a small version, to check that it runs."""
         size, count, tasks = min(self.size, MIB), min(self.count, 40), min(self.tasks, 8)
         return replace(self, title=f"{self.title}, cut short", size=size, count=count, tasks=tasks)
 
     def job(self, servers: Servers, folder: Path) -> dict[str, Any]:
-        """What a worker's process is told."""
+        """Return the job of a worker's process."""
         base, authority = (servers.tls, servers.authority) if self.tls else (servers.plain, None)
         done = {"size": self.size, "count": self.count, "tasks": self.tasks}
         return {"base": base, "authority": authority, "folder": str(folder), **done}
@@ -52,9 +52,9 @@ class ClosedLoop(Work):
 
 @dataclass(frozen=True)
 class OpenLoopWork(Work):
-    """``rate`` requests per second for some seconds, whatever the answers do; by each delay (ms) of the server.
+    """``rate`` requests per second for some seconds, independent of the responses, for each delay (ms) of the server.
 
-    ``wanted`` is the rate that was asked for, where this machine did not hold it.
+    ``wanted`` is the requested rate, if this machine could not sustain it.
     """
 
     rate: int
@@ -66,7 +66,7 @@ class OpenLoopWork(Work):
         return replace(self, rate=100, seconds=0.3, delays=self.delays[:1])
 
     def trials(self) -> Iterator[Self]:
-        """The same at falling rates, and briefly."""
+        """Return short versions at falling rates."""
         for divisor in (1, 2, 4, 8):
             rate = self.rate // divisor
             yield replace(self, rate=rate, seconds=2, delays=self.delays[:1])

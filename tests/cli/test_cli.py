@@ -244,7 +244,7 @@ def test_an_error_is_one_line_and_an_exit_code(arguments, code):
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "code"),
+    ("script", "options", "code"),
     [
         (response(404), [], 6),
         (response(302), [], 6),
@@ -254,8 +254,8 @@ def test_an_error_is_one_line_and_an_exit_code(arguments, code):
     ],
 )
 @pytest.mark.parametrize("command", ["get", "download"])
-def test_an_invalid_response_has_its_exit_code(scripted, tmp_path, command, answer, options, code):
-    done = run(command, scripted(answer).url_for("/file"), "--retries", 0, *options, cwd=tmp_path)
+def test_an_invalid_response_has_its_exit_code(scripted, tmp_path, command, script, options, code):
+    done = run(command, scripted(script).url_for("/file"), "--retries", 0, *options, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -265,7 +265,7 @@ def test_retries(scripted):
     assert run("get", server.url, "--retries", "2").stdout == b"ok"
 
 
-def test_a_closed_pipe_is_no_error(scripted):
+def test_a_closed_pipe_is_not_an_error(scripted):
     server = scripted([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Forever(chunked(b"x" * 5000)[:-5])])
     with subprocess.Popen(
         [*COMMAND, "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT

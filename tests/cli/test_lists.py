@@ -132,7 +132,7 @@ def test_a_wrong_digest_on_standard_output_has_its_code(server, tmp_path):
     assert (done.returncode, server.url_for("/a").encode() in done.stderr) == (8, True)
 
 
-def test_lines_of_json_say_what_is_wrong_with_a_line(files):
+def test_lines_of_json_contain_the_error_of_a_line(files):
     done = run("download", "--input-file", "urls.txt", "--jsonl", "-q", cwd=files)
     told = {line["url"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert told["htp://typo/x"]["error"] == "InvalidURL"

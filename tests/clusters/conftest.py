@@ -1,4 +1,4 @@
-"""A table of URLs on loopback, and what the answer to them is."""
+"""A table of URLs on loopback, and the sizes of their bodies."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ COUNT = 200
 ROWS = 20_000
 
 
-def answer(request: Received) -> bytes:
+def respond(request: Received) -> bytes:
     number = int(request.target.rpartition(b"/")[2] if isinstance(request.target, bytes) else request.target[1:])
     return response(404) if number % 50 == 7 else response(body=b"x" * number)
 
 
 @pytest.fixture
 def table() -> Iterator[dict[str, int | None]]:
-    """Each URL, and the size of its body."""
-    with ScriptedServer(answer) as server:
+    """Return each URL and the size of its body."""
+    with ScriptedServer(respond) as server:
         sizes = {number: None if number % 50 == 7 else number for number in range(COUNT)}
         yield {server.url_for(f"/{number}"): size for number, size in sizes.items()}
 

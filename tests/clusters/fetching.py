@@ -1,4 +1,4 @@
-"""What the workers of a cluster run: one connection for each process, made where it is used."""
+"""The code of a cluster's workers: one connection object for each process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import httpconn
 
 @cache
 def connection(workers: int) -> httpconn.HTTPConnection:
-    """The one of this process, with its share of the connections to one host."""
+    """Return the connection object of this process, with its share of the connections to one host."""
     return httpconn.HTTPConnection(limits=httpconn.Limits(max_per_host=max(1, 8 // workers)))
 
 
 def sizes(urls: list[str], conn: httpconn.HTTPConnection) -> list[int | None]:
-    """The size of each body, None where there is none, in the order of the URLs."""
+    """Return the size of each body, or None for an error, in the order of the URLs."""
     with conn.get_many(urls, concurrency=8, ordered=True) as results:
         return [None if fetched.content is None else len(fetched.content) for fetched in results]
 

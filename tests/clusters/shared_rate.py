@@ -1,4 +1,4 @@
-"""A rate of requests that all workers of a cluster keep to together, counted in Redis."""
+"""A rate limit that all workers of a cluster share, counted in Redis."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import httpconn
 
 @cache
 def client(url: str) -> redis.Redis:
-    """The one of this process."""
+    """Return the Redis client of this process."""
     return redis.Redis.from_url(url)
 
 
 class SharedRate:
     """For ``event_hooks={"request": [...]}``: at most so many requests a second to each host, retries included.
 
-    Who comes too late in a second waits for the next one; who has waited too long gives up.
+    A request above the limit waits for the next second. A request that has waited too long fails.
     """
 
-    def __init__(self, url: str, rate: int, patience: int = 60) -> None:
+    def __init__(self, url: str, rate: int, max_wait: int = 60) -> None:
         self.url = url
         self.rate = rate
-        self.patience = patience
+        self.max_wait = max_wait
 
     def __call__(self, request: httpx.Request) -> None:
-        for _ in range(self.patience):
+        for _ in range(self.max_wait):
             second = int(time.time())
             key = f"rate:{request.url.host}:{second}"
             count, _ = client(self.url).pipeline().incr(key).expire(key, 2).execute()

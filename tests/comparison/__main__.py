@@ -1,7 +1,7 @@
-"""httpconn beside the libraries that fetch strangers' URLs for Python, on the same cases; writes a table.
+"""A comparison of httpconn with other libraries for untrusted URLs, on the same cases; writes a table.
 
-Each library lives in a virtual environment of its own and fetches in a child process, in which the resolver and the
-network are those of ``network.py``: no packet leaves the machine. Needs Linux, and pip for what is not installed yet.
+Each library has its own virtual environment and fetches in a child process with the resolver and the network of
+``network.py``: no packet leaves the machine. It needs Linux, and pip to install the libraries.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Peer(NamedTuple):
 
 
 def installed(name: str, folder: Path) -> Peer | str:
-    """The library in an environment of its own, or why there is none."""
+    """Return the library in its own environment, or the reason why it cannot be installed."""
     home = folder / name
     peer = Peer(name, home / "bin" / "python")
     if not peer.python.exists():
@@ -73,7 +73,7 @@ def installed(name: str, folder: Path) -> Peer | str:
 
 
 def run(peer: Peer, server: ScriptedServer, cases: Iterable[Case]) -> dict[str, Any]:
-    """What became of the cases, in one child."""
+    """Run the cases in one child process; return the results."""
     command = [str(peer.python), "-m", "tests.comparison.child", peer.name, "127.0.0.1", str(server.port), str(TIMEOUT)]
     asked = json.dumps([case._asdict() for case in cases])
     done = subprocess.run(command, cwd=ROOT, input=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
@@ -101,7 +101,7 @@ def measured(peer: Peer, server: ScriptedServer) -> Row:
 
 
 def size(packages: Path) -> int:
-    """Bytes of what was installed, but for pip."""
+    """Return the bytes of the installed packages without pip."""
     own = [each for each in packages.iterdir() if not each.name.startswith(("pip", "setuptools", "pkg_resources"))]
     files = (file for each in own for file in ([each] if each.is_file() else each.rglob("*")))
     return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc")
@@ -115,11 +115,11 @@ def main() -> None:
     options = parser.parse_args()
     pages = site()
 
-    def answer(request: Received) -> Any:
+    def respond(request: Received) -> Any:
         return pages.get(request.path, response(body=b"ok"))
 
     rows, missing = [], {}
-    with ScriptedServer(answer) as server:
+    with ScriptedServer(respond) as server:
         for name in options.only:
             peer = installed(name, options.environments)
             if isinstance(peer, str):

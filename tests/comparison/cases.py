@@ -1,4 +1,4 @@
-"""What each library is asked for, and what is wrong to do about it."""
+"""The cases for each library, and the definition of a violation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OK = "2 bytes"
 
 
 class Case(NamedTuple):
-    """A URL, and where its name leads for each lookup."""
+    """A URL, and the addresses of its name for each lookup."""
 
     url: str
     lookups: tuple[tuple[str, ...], ...] = ((PUBLIC,),)
@@ -27,7 +27,7 @@ class Case(NamedTuple):
 
 
 def _location(text: str) -> str:
-    """In the clear, since the server is."""
+    """Return a Location with http, because the server has no TLS."""
     return text.replace("https:", "http:")
 
 
@@ -52,7 +52,7 @@ FORBIDDEN["redirect of a POST"] = [case._replace(method="POST") for case in FORB
 
 
 def _is_plain(url: str) -> bool:
-    """A name without userinfo, which nobody has a reason to refuse."""
+    """Return whether the URL has a plain name and no userinfo, so that no library has a reason to reject it."""
     host, port, _ = READ[url]
     authority = url.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0]
     return (
@@ -88,10 +88,10 @@ def site() -> dict[str, ScriptedResponse]:
 
 
 def went_inside(dialled: list[str]) -> bool:
-    """Whether an address was dialled that is special by IANA's registries, multicast, or metadata of a cloud."""
+    """Return whether a connected address is special by IANA's registries, multicast, or metadata of a cloud."""
     return any(not classify(address).public for address in dialled)
 
 
 def went_inside_undisputed(dialled: list[str]) -> bool:
-    """Whether one was dialled that is not public for Python either, which knows nothing of httpconn."""
+    """Return whether a connected address is not public for Python either."""
     return any(not ip_address(address.partition("%")[0]).is_global for address in dialled)

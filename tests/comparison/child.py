@@ -1,4 +1,4 @@
-"""Run where one library is installed: it fetches the cases, and says what it dialled, got and took."""
+"""The child process of one library: it fetches the cases, and prints the connections, results, time and memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUS = Path("/proc/self/status")
 
 
 def peak() -> int:
-    """The most memory that this process ever held, in bytes."""
+    """Return the peak memory of this process in bytes."""
     line = next(each for each in STATUS.read_text().splitlines() if each.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
@@ -34,7 +34,7 @@ def attempt(fetch: Fetch, internet: Internet, case: dict[str, Any]) -> dict[str,
 def main() -> None:
     name, host, port, timeout = sys.argv[1:]
     internet = Internet((host, int(port)))
-    internet.install()  # before anybody takes a function of the socket module for later
+    internet.install()  # before a library imports a function of the socket module
     begun = time.perf_counter()
     fetch = DRIVERS[name](float(timeout))
     start = time.perf_counter() - begun

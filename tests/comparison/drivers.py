@@ -1,4 +1,4 @@
-"""One request by each library, as its own documentation has it for untrusted URLs; imported where it is installed."""
+"""One request by each library, as its documentation recommends for untrusted URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 Fetch = Callable[[str, str], bytes]
-"""Takes a URL and a method. A library that only sends GET raises NotImplementedError for another one."""
+"""A function of a URL and a method. It raises NotImplementedError if the library does not support the method."""
 
 
 def _get_only(method: str) -> None:

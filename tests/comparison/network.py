@@ -1,4 +1,4 @@
-"""An internet of one server: names lead where a case says, and what is dialled is recorded before it is refused."""
+"""A simulated internet with one server. A case sets the addresses of names, and connections are recorded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _peer = socket.socket.getpeername
 
 
 class Internet:
-    """Stands in for resolver and network of this process.
+    """Replaces the resolver and the network of this process.
 
-    The public address leads to the server on its port 80; every other connection is refused. That nothing goes past
-    this is checked by an audit hook, which sees the calls of the interpreter itself.
+    The public address leads to the server on its port 80; every other connection is refused. An audit hook, which
+    sees the calls of the interpreter itself, checks that no connection bypasses this.
 
     Attributes:
-        dialled: addresses since the case began, in their order.
+        dialled: connected addresses since the case began, in their order.
     """
 
     def __init__(self, server: tuple[str, int]) -> None:
@@ -34,12 +34,12 @@ class Internet:
 
     @contextmanager
     def case(self, lookups: list[list[str]]) -> Iterator[None]:
-        """Addresses of the names, for one lookup after another, the last ones again and again; INSIDE is PRIVATE."""
+        """Set the addresses of the names for each lookup. The last ones repeat. INSIDE is PRIVATE."""
         self._lookups, self.dialled = [*map(list, lookups)], []
         yield
 
     def install(self) -> None:
-        """For the rest of the process."""
+        """Install this for the rest of the process."""
         internet = self
         socket.getaddrinfo = self._getaddrinfo
         socket.socket.connect = lambda sock, address: internet._dial(sock, address)
@@ -75,7 +75,7 @@ class Internet:
         return (PUBLIC, 80) if peer == self._server else peer
 
     def _getaddrinfo(self, host: Any, port: Any, *arguments: Any, **options: Any) -> list[Any]:
-        """A number, in whatever form the system's resolver takes it, is no name."""
+        """Resolve a host. A number, in any form that the system's resolver accepts, is an address."""
         text = host.decode() if isinstance(host, bytes) else host
         try:
             return _resolve(text, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
@@ -92,6 +92,6 @@ class Internet:
     def _addresses(self, name: str) -> list[str]:
         if name == INSIDE:
             return [PRIVATE]
-        if not name.endswith(OWN):  # a resolver on the web, which some ask when they dislike the answer
+        if not name.endswith(OWN):  # a DNS service over HTTPS, which some libraries use if they reject the first result
             return [PUBLIC]
         return self._lookups.pop(0) if len(self._lookups) > 1 else self._lookups[0]

@@ -1,4 +1,4 @@
-"""The results as a page holds them."""
+"""The results as tables for the documentation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tests.comparison.cases import BOMBS, FORBIDDEN, GOOD
 
 
 class Row(NamedTuple):
-    """One library.
+    """The results of one library.
 
     Attributes:
-        inside: cases in which a forbidden address was dialled, by their kind.
+        inside: cases with a connection to a forbidden address, by their kind.
         undisputed: cases among them in which Python's ``ipaddress`` calls the address not public, too.
-        refused: harmless URLs for which nothing was dialled.
+        refused: harmless URLs without a connection.
         bombs: MiB by which the process grew.
         dripped: seconds until a call with a timeout of two seconds gave up on a body of a byte each 0.2 seconds.
         start: seconds to import it and make its client.
-        size: bytes that are installed, with what it needs.
+        size: bytes of its packages and their dependencies.
     """
 
     name: str
@@ -43,7 +43,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def write(path: Path, rows: Sequence[Row], missing: Mapping[str, str]) -> None:
-    """Two tables, and a line for each library that could not be installed."""
+    """Write two tables, and a line for each library that could not be installed."""
     kinds = [f"{kind} ({len(cases)})" for kind, cases in FORBIDDEN.items()]
     dialled = _table(
         ["forbidden addresses reached", *kinds, "undisputed", f"good URLs rejected ({len(GOOD)})"],

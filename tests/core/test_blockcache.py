@@ -97,7 +97,7 @@ def test_the_least_recently_used_block_is_removed_first():
     connections=st.integers(2, 4),
     steps=st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(0, 300), st.integers(0, 3)), max_size=30),
 )
-def test_what_is_read_ahead_is_bounded_and_right(size, connections, steps):
+def test_reading_ahead_is_bounded_and_correct(size, connections, steps):
     blocks, offset = bounded_cache(size, connections), 0
     for position, count, claims in steps:
         offset = position if count % 3 == 0 else offset

@@ -353,7 +353,7 @@ sys.modules["brotli"] = types.SimpleNamespace(Decompressor=type("Decompressor", 
 PRINT = "from httpconn.core.decoding import offered, ZSTD; print(offered())"
 
 
-def test_what_is_not_installed_is_not_offered() -> None:
+def test_a_missing_coding_is_not_offered() -> None:
     assert in_a_fresh_interpreter(WITHOUT + PRINT) == "gzip, deflate"
 
 

@@ -37,7 +37,7 @@ def test_the_fields_of_a_range_request():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "answer", "worth"),
+    ("wanted", "response", "worth"),
     [
         (FIRST, head(206, "bytes 0-9/100", 10), Part(10, 100)),
         (FIRST, head(206, "bytes 0-9/100"), Part(10, 100)),
@@ -60,12 +60,12 @@ def test_the_fields_of_a_range_request():
         (NAMED, head(503), Fail()),
     ],
 )
-def test_responses_that_can_be_used(wanted, answer, worth):
-    assert decide(wanted, answer) == worth
+def test_responses_that_can_be_used(wanted, response, worth):
+    assert decide(wanted, response) == worth
 
 
 @pytest.mark.parametrize(
-    ("wanted", "answer"),
+    ("wanted", "response"),
     [
         (NAMED, head(206, "bytes 10-19/100", etag='"b"')),
         (NAMED, head(206, "bytes 10-19/100")),
@@ -81,12 +81,12 @@ def test_responses_that_can_be_used(wanted, answer, worth):
         (UNNAMED, head(206, "bytes 10-19/99")),
     ],
 )
-def test_responses_of_another_version(wanted, answer):
-    assert isinstance(decide(wanted, answer), Changed)
+def test_responses_of_another_version(wanted, response):
+    assert isinstance(decide(wanted, response), Changed)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "answer"),
+    ("wanted", "response"),
     [
         (FIRST, head(206)),
         (FIRST, head(206, "bytes 0-9/*")),
@@ -102,24 +102,24 @@ def test_responses_of_another_version(wanted, answer):
         (NAMED, head(416, "bytes */100", etag='"a"')),
     ],
 )
-def test_responses_without_the_requested_part(wanted, answer):
-    assert decide(wanted, answer) == RequestWhole()
+def test_responses_without_the_requested_part(wanted, response):
+    assert decide(wanted, response) == RequestWhole()
 
 
 @pytest.mark.parametrize(
-    ("version", "answer", "worth"),
+    ("version", "response", "worth"),
     [
         (None, head(200, length=100), Whole()),
         (NAMED.version, head(200, length=100, etag='"a"', modified=MONDAY), Whole()),
         (None, head(206, "bytes 0-99/100", 100), Part(100, 100)),
     ],
 )
-def test_the_whole_file_instead_of_a_part(version, answer, worth):
+def test_the_whole_file_instead_of_a_part(version, response, worth):
     wanted = PartRequest(0, None, version)
     assert wanted.fields == ()
-    assert decide(wanted, answer) == worth
+    assert decide(wanted, response) == worth
 
 
-@pytest.mark.parametrize("answer", [head(206), head(206, "bytes 0-9/100", 10), head(200, "bytes 0-9/100")])
-def test_a_part_instead_of_the_whole_file(answer):
-    assert isinstance(decide(PartRequest(0, None), answer), Refused)
+@pytest.mark.parametrize("response", [head(206), head(206, "bytes 0-9/100", 10), head(200, "bytes 0-9/100")])
+def test_a_part_instead_of_the_whole_file(response):
+    assert isinstance(decide(PartRequest(0, None), response), Refused)

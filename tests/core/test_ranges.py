@@ -38,7 +38,7 @@ ALL = ReceivedBytes(size=100, total=100, validator='"v1"')
         ('""', None, None, '""'),
         ('"v1"', OLD, LATER, '"v1"'),
         ('W/"v1"', None, None, None),
-        ('W/"v1"', OLD, LATER, None),  # a weak tag is a tag: the date may not stand in for it
+        ('W/"v1"', OLD, LATER, None),  # a weak tag is still a tag: the date must not replace it
         ("v1", None, None, None),
         ('"v1", "v2"', None, None, None),
         ('"v\u00e9"', None, None, None),
@@ -182,7 +182,7 @@ def test_a_response_that_cannot_be_joined_leads_to_a_request_for_the_whole(held,
         (HELD, RangeResponse(503, True), Fail()),
     ],
 )
-def test_other_answers(held, head, expected):
+def test_other_responses(held, head, expected):
     assert ranges.decide(held, head) == expected
 
 
@@ -238,7 +238,7 @@ PAGE = RangeResponse(200, True, length=50, etag='"p"', media_type="text/html")
         (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v3"'), Restart),
     ],
 )
-def test_a_whole_body_instead_of_the_rest(held, head, expected):
+def test_a_whole_body_instead_of_the_missing_part(held, head, expected):
     assert isinstance(ranges.decide(held, head), expected)
 
 

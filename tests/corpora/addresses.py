@@ -1,4 +1,4 @@
-"""Addresses in the forms that resolvers give them: what each is, or None where it is public."""
+"""Addresses in the forms that resolvers return, each with its kind, or None if it is public."""
 
 from __future__ import annotations
 

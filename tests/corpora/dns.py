@@ -1,7 +1,7 @@
-"""What a resolver may answer for a name, and what the policy for strangers makes of it.
+"""Results of resolvers, and the decision of the public policy about each.
 
-One forbidden address among many refuses them all. Answers to later lookups of the same name stand one after another:
-whoever resolves twice is led elsewhere.
+One denied address denies the whole name. A case lists the results of several lookups of its name: a client that
+resolves twice gets another address.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """A name, the addresses of each lookup in turn, and the reason to refuse the first of them, or None."""
+    """A name, the addresses of each lookup in turn, and the reason to deny the first ones, or None."""
 
     host: str
     lookups: tuple[tuple[str, ...], ...]

@@ -1,6 +1,6 @@
-"""Answers of servers as bytes, by what is odd about them; the connection ends after each.
+"""Irregular responses as bytes, by their irregularity. The connection ends after each.
 
-What a client makes of them is not said here: see the tests that send them.
+The tests that send them contain the expected results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LENGTHS = {
     "a page": OK + b"Server: x\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>",
     "every octet": OK + b"Content-Length: 256\r\n\r\n" + bytes(range(256)),
     "a body of line ends": OK + b"Content-Length: 6\r\n\r\n\r\n\r\n\r\n",
-    "a body like an answer": OK + b"Content-Length: 38\r\n\r\nHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+    "a body like a response": OK + b"Content-Length: 38\r\n\r\nHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
     "a body of 70,000 bytes": OK + b"Content-Length: 70000\r\n\r\n" + b"abcdefg" * 10_000,
     "length before other fields": OK + b"Content-Length: 5\r\nServer: x\r\nDate: y\r\n\r\nhello",
     "length with 18 zeros before": OK + b"Content-Length: " + b"0" * 18 + b"5\r\n\r\nhello",
@@ -177,7 +177,7 @@ TO_THE_END = {
     "to the end, a large body": OK + b"Content-Type: text/plain\r\n\r\n" + b"abcdefg" * 10_000,
     "to the end, nothing": OK + b"Connection: close\r\n\r\n",
     "to the end, chunks meant": OK + b"Connection: close\r\n\r\n5\r\nhello\r\n" + LAST,
-    "to the end, an answer in it": OK + b"\r\n" + OK + FIVE,
+    "to the end, a response in it": OK + b"\r\n" + OK + FIVE,
     "to the end, HTTP/1.0": OLD + b"Content-Type: text/plain\r\n\r\nhello",
     "to the end, HTTP/1.0, kept alive": OLD + b"Connection: keep-alive\r\n\r\nhello",
     "to the end, 404": b"HTTP/1.1 404 Not Found\r\n\r\nnothing here",
@@ -190,7 +190,7 @@ WITHOUT_BODY = {
     "204, chunked": b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
     "204, chunked, with a last chunk": b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n" + LAST,
     "204 and a body": b"HTTP/1.1 204 No Content\r\n\r\nhello",
-    "204 and a second answer": b"HTTP/1.1 204 No Content\r\n\r\n" + OK + FIVE,
+    "204 and a second response": b"HTTP/1.1 204 No Content\r\n\r\n" + OK + FIVE,
     "204, HTTP/1.0": b"HTTP/1.0 204 No Content\r\n\r\n",
     "304 alone": b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",
     "304 and a body": b"HTTP/1.1 304 Not Modified\r\n" + FIVE,
@@ -226,12 +226,12 @@ INTERIM = {
     "100 and garbage": CONTINUE + b"hello",
     "100 after an empty line": b"\r\n" + CONTINUE + OK + FIVE,
     "an empty line after 100": CONTINUE + b"\r\n" + OK + FIVE,
-    "100 after the answer": OK + FIVE + CONTINUE,
+    "100 after the response": OK + FIVE + CONTINUE,
     "seven of 100": CONTINUE * 7 + OK + FIVE,
     "twenty of 100": CONTINUE * 20 + OK + FIVE,
     "a thousand of 100": CONTINUE * 1000 + OK + FIVE,
     "101 for websocket": b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello",
-    "101 and an answer": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK + FIVE,
+    "101 and a response": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK + FIVE,
     "101 after 100": CONTINUE + b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK + FIVE,
     "200 with an upgrade": OK + b"Upgrade: h2c\r\nConnection: Upgrade\r\n" + FIVE,
 }
@@ -275,7 +275,7 @@ STATUS_LINES = {
     "version in mixed case": b"Http/1.1 200 OK\r\n" + FIVE,
     "version with letters": b"HTTP/a.b 200 OK\r\n" + FIVE,
     "HTTPS": b"HTTPS/1.1 200 OK\r\n" + FIVE,
-    "an RTSP answer": b"RTSP/1.0 200 OK\r\n" + FIVE,
+    "an RTSP response": b"RTSP/1.0 200 OK\r\n" + FIVE,
     "a request": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
     "an HTTP/2 preface": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18,
@@ -351,10 +351,10 @@ FIELDS = {
     "connection above ASCII": OK + b"Connection: \xe4\r\n" + FIVE,
     "kept alive, proxy's": OLD + b"Proxy-Connection: keep-alive\r\n" + FIVE,
     "length, HTTP/1.0": OLD + b"Server: x\r\n" + FIVE,
-    "a second answer at once": OK + FIVE + b"HTTP/1.1 500 No\r\n" + NONE,
-    "a second answer after close": OK + b"Connection: close\r\n" + FIVE + OK + FIVE,
-    "an empty line after the answer": OK + FIVE + b"\r\n\r\n",
-    "garbage after the answer": OK + FIVE + b"\0\0\0",
+    "a second response at once": OK + FIVE + b"HTTP/1.1 500 No\r\n" + NONE,
+    "a second response after close": OK + b"Connection: close\r\n" + FIVE + OK + FIVE,
+    "an empty line after the response": OK + FIVE + b"\r\n\r\n",
+    "garbage after the response": OK + FIVE + b"\0\0\0",
 }
 
 TO_HEAD = {

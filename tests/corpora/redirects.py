@@ -1,4 +1,4 @@
-"""Chains of Locations, from a public https URL: where they lead, or what stops them under the policy for strangers."""
+"""Chains of Locations from a public https URL, with the last URL, or the error under the public policy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Chain(NamedTuple):
-    """Locations in their order; the URL that the last leads to, or the error that it gives and its reason."""
+    """Locations in their order, and the URL that the last one leads to, or the error and its reason."""
 
     locations: tuple[str, ...]
     ends_at: str | None

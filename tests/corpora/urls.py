@@ -1,12 +1,12 @@
-"""URLs that are read in more than one way somewhere, by the rule that decides about them.
+"""URLs that parsers read in different ways, by the rule that decides about them.
 
-``REFUSED`` are refused for everybody, ``READ`` are read in one way, ``DENIED`` are read and then denied to strangers.
+Every policy rejects ``REFUSED``. ``READ`` have one reading. ``DENIED`` are parsed, and the public policy denies them.
 """
 
 from __future__ import annotations
 
 REFUSED: dict[str, list[str]] = {
-    "a backslash is no slash": [
+    "a backslash is not a slash": [
         "http://example.com\\@10.0.0.1/",
         "http://10.0.0.1\\@example.com/",
         "http:\\\\10.0.0.1/",
@@ -356,7 +356,7 @@ REFUSED: dict[str, list[str]] = {
     ],
 }
 
-# URL: host, port, target, the one way in which it is read.
+# URL: host, port and target of its only reading.
 READ: dict[str, tuple[str, int, bytes]] = {
     "http://example.com": ("example.com", 80, b"/"),
     "HTTP://EXAMPLE.COM": ("example.com", 80, b"/"),
@@ -420,7 +420,7 @@ READ: dict[str, tuple[str, int, bytes]] = {
     "http://" + "a." * 125 + "com/": ("a." * 125 + "com", 80, b"/"),
 }
 
-# What is read, and denied by the policy for strangers: the reason of the error.
+# URLs that are parsed and denied by the public policy, with the reason of the error.
 DENIED: dict[str, str] = {
     "http://user@example.com/": "userinfo",
     "http://user:password@example.com/": "userinfo",

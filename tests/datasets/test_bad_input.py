@@ -21,7 +21,7 @@ AT_ONCE = httpconn.RetryPolicy(attempts=1)
 ROBOTS = b"User-agent: *\nDisallow: /private\nAllow: /private/*.png$\n\nUser-agent: other\nDisallow: /\n"
 
 
-def answer(request: Received) -> bytes:
+def respond(request: Received) -> bytes:
     path = request.target if isinstance(request.target, str) else request.target.decode()
     agent = request.header("User-Agent") or ""
     if path == "/robots.txt":
@@ -33,7 +33,7 @@ def answer(request: Received) -> bytes:
 
 @pytest.fixture(scope="module")
 def server():
-    with ScriptedServer(answer) as running:
+    with ScriptedServer(respond) as running:
         yield running
 
 

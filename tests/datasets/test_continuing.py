@@ -107,7 +107,7 @@ def test_a_killed_job_continues(site, server, connection, tmp_path, form, calls)
     assert not site.seen
 
 
-def test_a_part_of_a_line_of_the_journal_is_no_line(site, server, connection, tmp_path):
+def test_an_incomplete_line_of_the_journal_is_ignored(site, server, connection, tmp_path):
     source, sink = listed(server, tmp_path / "urls.txt", 25), tmp_path / "sink"
     datasets.fetch(source, sink, connection=connection, shard_size=10)
     journal = sink / "_httpconn" / "journal-00000.jsonl"

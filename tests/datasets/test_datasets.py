@@ -20,7 +20,7 @@ AT_ONCE = httpconn.RetryPolicy(attempts=1)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def answer(request: Received) -> bytes:
+def respond(request: Received) -> bytes:
     path = request.target if isinstance(request.target, str) else request.target.decode()
     if path.startswith("/404"):
         return response(404)
@@ -34,7 +34,7 @@ def answer(request: Received) -> bytes:
 
 @pytest.fixture(scope="module")
 def server():
-    with ScriptedServer(answer) as running:
+    with ScriptedServer(respond) as running:
         yield running
 
 

@@ -52,11 +52,11 @@ def broken():
 
 @pytest.fixture
 def urls(seen, broken):
-    def answer(request: Received) -> bytes:
+    def received(request: Received) -> bytes:
         seen.append(request.target)
         return response(503) if b"/3" in broken and request.target == b"/3" else response(body=b"body")
 
-    with ScriptedServer(answer) as server:
+    with ScriptedServer(received) as server:
         yield [server.url_for(f"/{n}") for n in range(COUNT)]
 
 

@@ -145,7 +145,7 @@ def test_another_users_file_in_a_sticky_folder_cannot_be_replaced(monkeypatch, u
     assert targets._is_protected_by_sticky_folder("folder", file) is expected
 
 
-def test_an_ordinary_file_is_no_mount_point(tmp_path):
+def test_an_ordinary_file_is_not_a_mount_point(tmp_path):
     (tmp_path / "file").touch()
     assert not targets._is_mount_point(str(tmp_path / "file"))
 

@@ -32,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> MemoryStore | Folde
 class TestBothStores:
     """A store in memory, and one in a folder."""
 
-    def test_give_what_was_put(self, store: MemoryStore | FolderStore) -> None:
+    def test_return_a_stored_record(self, store: MemoryStore | FolderStore) -> None:
         assert store.get(key(1)) is None
         store.put(key(1), RECORD)
         assert store.get(key(1)) == RECORD
@@ -45,20 +45,20 @@ class TestBothStores:
         store.drop(key(1))
         assert store.get(key(1)) is None
 
-    def test_hold_no_more_than_they_may(self, store: MemoryStore | FolderStore) -> None:
+    def test_do_not_exceed_the_size_limit(self, store: MemoryStore | FolderStore) -> None:
         for number in range(200):
             store.put(key(number), sized(4 * KIB))
         held = [record for number in range(200) if (record := store.get(key(number)))]
         assert 10 <= len(held) <= 20
 
-    def test_keep_what_was_used_last(self, store: MemoryStore | FolderStore, tmp_path: Path) -> None:
+    def test_keep_the_records_used_last(self, store: MemoryStore | FolderStore, tmp_path: Path) -> None:
         for number in range(1, 200):
             for each in tmp_path.iterdir():  # some file systems have a coarse clock
                 os.utime(each, ns=(0, each.stat().st_mtime_ns - 10**9))
             store.put(key(number), sized(4 * KIB))
             assert store.get(key(1)) is not None
 
-    def test_refuse_what_would_push_out_all_others(self, store: MemoryStore | FolderStore) -> None:
+    def test_reject_a_record_that_would_evict_all_others(self, store: MemoryStore | FolderStore) -> None:
         store.put(key(1), RECORD)
         store.put(key(1), sized(20 * KIB))
         assert store.get(key(1)) is None

@@ -29,11 +29,11 @@ def test_a_file_is_complete_and_without_hidden_files(face, connect, application,
 def test_waiters_learn_the_version_of_the_file(face, connect, scripted, tmp_path):
     waiting = PartFile(tmp_path / "file")
 
-    def answer(_):
+    def respond(_):
         waiting.watch()
         return [response(headers={"ETag": '"v1"'}, body=b"ok")]
 
-    server = scripted(answer)
+    server = scripted(respond)
     face.download_file(connect(), server.url, tmp_path / "file")
     assert waiting.published() == Transfer(resource_key(vet(server.url)), 2, '"v1"')
 

@@ -61,12 +61,12 @@ def test_existing_error_is_raised_before_a_request(download, scripted, tmp_path,
 
 
 def test_a_file_created_during_the_download_is_an_error_too(download, scripted, tmp_path):
-    def answer(_request):
+    def respond(_request):
         (tmp_path / "file").write_bytes(b"of another program")
         return [response(body=BODY)]
 
     with pytest.raises(httpconn.StorageError) as caught:
-        download(scripted(answer).url, existing="error")
+        download(scripted(respond).url, existing="error")
     assert (caught.value.errno, (tmp_path / "file").read_bytes()) == (errno.EEXIST, b"of another program")
 
 
@@ -85,11 +85,11 @@ def test_the_stored_version_of_a_changed_file_is_ignored(download, scripted, tmp
 
 
 def test_an_incomplete_file_of_another_program_is_replaced(download, scripted, tmp_path):
-    def answer(request):  # compares the dates, as servers do
+    def respond(request):  # compares the dates, as servers do
         return [response(304)] if request.header("If-Modified-Since") else [response(headers={}, body=BODY)]
 
     (tmp_path / "file").write_bytes(BODY[:100])
-    assert not download(scripted(answer).url, existing="refresh").unmodified
+    assert not download(scripted(respond).url, existing="refresh").unmodified
     assert (tmp_path / "file").read_bytes() == BODY
 
 

@@ -39,7 +39,7 @@ class TestSize:
             run(server.url, size=size)
         assert list(tmp_path.iterdir()) == []
 
-    def test_another_size_of_the_rest_costs_no_received_byte(self, run, scripted):
+    def test_another_size_of_the_missing_part_keeps_the_received_bytes(self, run, scripted):
         longer = Served(BODY + b"x").part(HALF)
         server = scripted(Served(BODY, faults=[cut(HALF), instead(longer), instead(head_of(SIZE + 1), Stall())]))
         with pytest.raises(httpconn.TruncatedBody):
@@ -102,7 +102,7 @@ class TestType:
 
     def test_a_page_does_not_replace_a_refreshed_file(self, face, connect, scripted, tmp_path):
         page = response(200, {"Content-Type": "text/html", "ETag": '"p"'}, b"<html>")
-        server = scripted(Served(BODY, faults=[lambda served, request: served.answer(request), instead(page)]))
+        server = scripted(Served(BODY, faults=[lambda served, request: served.respond(request), instead(page)]))
         options = {"existing": "refresh", "retries": 0}
         face.call(connect(), "download", server.url, tmp_path / "model.bin", **options)
         with pytest.raises(httpconn.UnexpectedContent, match="existing file is kept"):
@@ -233,7 +233,7 @@ def test_a_link_that_breaks_all_the_time(face, connect, scripted, tmp_path, serv
             return None if ignores else super().first(request)
 
         def __call__(self, request):
-            head, blank, body = self.answer(request)[0].partition(b"\r\n\r\n")
+            head, blank, body = self.respond(request)[0].partition(b"\r\n\r\n")
             if omitted is not None and b" 206 " in head:
                 head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(omitted.encode()))
             return [head + blank + body[:STEP], Close()]

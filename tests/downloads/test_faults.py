@@ -46,7 +46,7 @@ partial = st.sampled_from(
 
 def only_for_parts(fault: Fault) -> Fault:
     """Responses to a Range request; to other requests they would be final errors."""
-    return lambda served, request: fault(served, request) if request.header("Range") else served.answer(request)
+    return lambda served, request: fault(served, request) if request.header("Range") else served.respond(request)
 
 
 @pytest.fixture(params=FACES, scope="module")

@@ -98,11 +98,11 @@ def test_segments_of_the_earlier_version_are_continued(face, connect, scripted, 
     current, budget, connection = ['"v1"'], ByteBudget(20_000_000), connect(retries=0)
     limits = {'"v1"': 400_000, '"v2"': 100_000}
 
-    def answer(request):
+    def respond(request):
         found = served[current[0]]
         return found(request) if current[0] not in limits else cut(limits[current[0]])(found, request)
 
-    server = scripted(answer)
+    server = scripted(respond)
     for version in ('"v1"', '"v2"'):
         current[0] = version
         with pytest.raises(httpconn.HTTPConnError):

@@ -37,7 +37,7 @@ def test_without_a_servers_name_the_first_url_names_the_file(download, scripted,
     assert download(server.url_for("/weights.bin?x=1")).path == tmp_path / "weights.bin"
 
 
-def test_it_goes_on_where_it_broke(download, scripted, tmp_path):
+def test_it_continues_where_it_broke(download, scripted, tmp_path):
     server = scripted(Served(BODY, headers=NAMED, faults=[cut(3000)]))
     with pytest.raises(httpconn.TruncatedBody):
         download(server.url)

@@ -78,7 +78,7 @@ def test_a_resumed_download(face, connect, scripted, tmp_path, segments):
 
 def test_several_downloads_of_one_file(face, connect, scripted, tmp_path):
     def slowly(request):
-        return [Drip(Served(BODY).answer(request)[0], size=500_000, every=0.02)]
+        return [Drip(Served(BODY).respond(request)[0], size=500_000, every=0.02)]
 
     server, connection = scripted(slowly), connect()
     calls = [face.start(connection, "download", server.url, tmp_path / "file") for _ in range(4)]

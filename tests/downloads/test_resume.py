@@ -56,7 +56,7 @@ def ranges(server):
 
 
 @pytest.mark.parametrize(("end", "read"), [(Close(), 30), (Reset(), 30), (Stall(), 1)], ids=["fin", "rst", "stall"])
-def test_it_goes_on_where_it_broke(setting, scripted, end, read):
+def test_it_continues_where_it_broke(setting, scripted, end, read):
     server = scripted(Served(BODY, faults=[cut(HALF, end), instead(response(503))]))
     result = setting.download(server.url, timeout=Timeouts(read=read))
     assert setting.path.read_bytes() == BODY
@@ -402,7 +402,7 @@ def test_a_range_header_of_the_caller_is_refused(setting, scripted):
     assert server.connections == 0
 
 
-def test_one_trickling_byte_an_attempt_is_no_progress(face, connect, scripted, tmp_path):
+def test_one_slow_byte_an_attempt_is_not_progress(face, connect, scripted, tmp_path):
     limits = Limits(min_speed=1_000_000)
     connection = connect(limits=limits, retries=AT_ONCE)
     server = scripted(Served(BODY, faults=[cut(1, Stall())] * 20))
@@ -446,12 +446,12 @@ def test_space_is_reserved_before_the_remaining_bytes(once, scripted):
 def test_a_file_that_failed_to_commit_is_not_transferred_again(once, scripted):
     served = Served(BODY)
 
-    def answer(request):
+    def respond(request):
         if len(server.requests) == 1:
             once.path.mkdir()
         return served(request)
 
-    server = scripted(answer)
+    server = scripted(respond)
     with pytest.raises(httpconn.StorageError):
         once.download(server.url)
     once.path.rmdir()

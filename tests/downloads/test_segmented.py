@@ -55,7 +55,7 @@ class Slow(Served):
             self.gate.set()
         if number == 0 and self.faults:
             return self.faults.pop()(self, request)
-        whole = self.answer(request)[0]
+        whole = self.respond(request)[0]
         head, blank, body = whole.partition(b"\r\n\r\n")
         size, end = self.breaks.get(number, (len(body), None))
         steps = [head + blank]
@@ -137,13 +137,13 @@ def test_a_server_can_refuse_further_connections(download, scripted, tmp_path, s
     served = Slow(BODY)
     open_ones: list[int] = []
 
-    def answer(request):
+    def respond(request):
         if open_ones and request.connection not in open_ones[:2]:
             return [response(status)]
         open_ones.append(request.connection)
         return served(request)
 
-    server = scripted(answer)
+    server = scripted(respond)
     download(server.url, retries=0)
     assert (tmp_path / "file").read_bytes() == BODY
 
@@ -177,14 +177,14 @@ class Seated:
 def test_four_connections_continue_if_the_fifth_is_refused(download, scripted, tmp_path, refusal, retries):
     served, places, refused = Slow(BODY, together=99), threading.Semaphore(4), []
 
-    def answer(request):
+    def respond(request):
         if places.acquire(blocking=False):
             return [Seated(served(request), places)]
         refused.append(request)
         served.gate.set()
         return refusal(served, request)
 
-    server, budget = scripted(answer), ByteBudget(2 * SIZE)
+    server, budget = scripted(respond), ByteBudget(2 * SIZE)
     done = download(server.url, segments=8, retries=retries, budget=budget)
     assert (tmp_path / "file").read_bytes() == BODY
     assert refused
@@ -210,14 +210,14 @@ def test_connections_are_added_to_a_slow_one(download, scripted, tmp_path):
     body, many = pattern(48 * MIB), threading.Event()
     served, came = Served(body, headers={"Accept-Ranges": "bytes"}), set()
 
-    def answer(request):
+    def respond(request):
         came.add(request.connection)
         if len(came) >= 4:
             many.set()
-        head, blank, part = served.answer(request)[0].partition(b"\r\n\r\n")
+        head, blank, part = served.respond(request)[0].partition(b"\r\n\r\n")
         return [head + blank, Bound(part, many)]
 
-    server = scripted(answer)
+    server = scripted(respond)
     done = download(server.url, segments=None)
     assert (tmp_path / "file").read_bytes() == body
     assert 2 <= done.connections <= 16
@@ -226,12 +226,12 @@ def test_connections_are_added_to_a_slow_one(download, scripted, tmp_path):
 
 
 def changing(served, after):
-    def answer(request):
+    def respond(request):
         if served.count == after:
             served.body, served.etag = OTHER, '"v2"'
         return served(request)
 
-    return answer
+    return respond
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4])
@@ -257,11 +257,11 @@ def test_the_new_version_replaces_the_old_one(download, scripted, tmp_path):
 def test_a_file_that_changes_constantly_ends(download, scripted, tmp_path):
     served = Slow(BODY)
 
-    def answer(request):
+    def respond(request):
         served.etag = f'"{served.count}"'
         return served(request)
 
-    download(scripted(answer).url)
+    download(scripted(respond).url)
     assert (tmp_path / "file").read_bytes() == BODY
 
 

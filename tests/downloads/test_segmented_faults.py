@@ -43,27 +43,27 @@ def _pieces(data: bytes) -> Iterator[Step]:
 
 def right(served: Served, request: Received) -> Sequence[Step]:
     """Return the right response."""
-    return served.answer(request)
+    return served.respond(request)
 
 
 def trickle(size: int) -> Fault:
     """Return the right response, too slow from some byte on."""
 
-    def answer(served: Served, request: Received) -> Sequence[Step]:
-        head, blank, body = served.answer(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
+    def respond(served: Served, request: Received) -> Sequence[Step]:
+        head, blank, body = served.respond(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
         return [head + blank + body[:size], Drip(body[size : size + 1000]), Close()]
 
-    return answer
+    return respond
 
 
 def busy(size: int) -> Fault:
     """Send some bytes of an open-ended range, and 503 for a bounded range."""
 
-    def answer(served: Served, request: Received) -> Sequence[Step]:
+    def respond(served: Served, request: Received) -> Sequence[Step]:
         has_end = not (request.header("Range") or "-").endswith("-")
         return [response(503)] if has_end else cut(size)(served, request)
 
-    return answer
+    return respond
 
 
 sizes = st.integers(0, 4 * MIB)

@@ -300,7 +300,7 @@ def test_the_bandwidth_limits_the_speed_of_bodies() -> None:
     assert port.slept == [pytest.approx(6), *[pytest.approx(1)] * 4]
 
 
-def test_a_bandwidth_below_the_least_speed_is_no_error() -> None:
+def test_a_bandwidth_below_the_minimum_speed_is_not_an_error() -> None:
     port = ScriptedPort(Reply(body=[b"x" * 100] * 100))
     assert len(get_bytes(port, bandwidth=Bandwidth(10), timeouts=Timeouts(total=None))) == 10_000
 
@@ -315,8 +315,8 @@ def test_a_bandwidth_too_low_for_the_deadline_fails_at_once() -> None:
 
 def test_get_response_returns_the_response_of_the_last_attempt() -> None:
     port = ScriptedPort(Reply(503), Reply(503), Reply(503, body=[b"busy"]))
-    answer, body = runner(fetch.fetch_response(port, call()))
-    assert (answer.head.status, body) == (503, b"busy")
+    got, body = runner(fetch.fetch_response(port, call()))
+    assert (got.head.status, body) == (503, b"busy")
 
 
 def test_strict_framing_rejects_a_close_delimited_body() -> None:
@@ -339,12 +339,12 @@ def test_a_block_reader_returns_received_bytes_before_the_error() -> None:
     counted: list[int] = []
 
     async def flow() -> list[bytes]:
-        answer = await fetch.open_response(port, call())
-        blocks = BlockReader(answer.body, 100, counted.append)
+        got = await fetch.open_response(port, call())
+        blocks = BlockReader(got.body, 100, counted.append)
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
             await blocks.receive()
-        await fetch.close_response(port, answer)
+        await fetch.close_response(port, got)
         return came
 
     assert runner(flow()) == [b"abc", b"de"]

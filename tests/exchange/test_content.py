@@ -117,8 +117,8 @@ def test_the_first_response_names_the_charset(run: Callable[[Any], Any]) -> None
 
 def test_a_resumed_response_counts_all_received_bytes(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB, 300_000]), call()
-    answer, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
-    assert (answer.head.status, content, answer.wire_bytes) == (200, BODY, len(BODY))
+    response, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
+    assert (response.head.status, content, response.wire_bytes) == (200, BODY, len(BODY))
 
 
 @settings(max_examples=30, deadline=None)
@@ -236,12 +236,12 @@ def test_max_bytes_applies_to_the_resumed_body(run: Callable[[Any], Any]) -> Non
         get_bytes(run, ScriptedPort(chunked, part(2 * MIB)), max_bytes=len(BODY) - 1)
 
 
-def test_a_status_in_between_leaves_what_there_is(run: Callable[[Any], Any]) -> None:
+def test_a_status_between_parts_keeps_the_received_bytes(run: Callable[[Any], Any]) -> None:
     port = ScriptedPort(broken(), Reply(503), part(2 * MIB))
     assert get_bytes(run, port) == BODY
 
 
-def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
+def test_a_final_status_is_raised(run: Callable[[Any], Any]) -> None:
     with pytest.raises(errors.StatusError) as caught:
         get_bytes(run, ScriptedPort(broken(), Reply(404)))
     assert caught.value.status_code == 404
@@ -249,5 +249,5 @@ def test_a_final_status_is_told(run: Callable[[Any], Any]) -> None:
 
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
     port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
-    answer, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
-    assert (answer.head.status, content) == (404, b"gone")
+    response, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
+    assert (response.head.status, content) == (404, b"gone")

@@ -24,9 +24,9 @@ def failed(face, connection, url, **options) -> httpconn.LimitExceeded:
     return caught.value
 
 
-@pytest.mark.parametrize("answer", [response(body=BODY), UNDECLARED])
-def test_a_size(face, connect, scripted, answer):
-    error = failed(face, connect(), scripted(answer).url, max_bytes=400)
+@pytest.mark.parametrize("script", [response(body=BODY), UNDECLARED])
+def test_a_size(face, connect, scripted, script):
+    error = failed(face, connect(), scripted(script).url, max_bytes=400)
     assert (error.kind, error.limit, error.received) == ("size", 400, 1000)
 
 
@@ -36,9 +36,9 @@ def test_a_decoded_size(face, connect, scripted):
     assert error.received > 400
 
 
-@pytest.mark.parametrize("answer", [response(body=BODY), UNDECLARED])
-def test_a_budget(face, connect, scripted, answer):
-    connection, server, budget = connect(), scripted(answer), ByteBudget(1500)
+@pytest.mark.parametrize("script", [response(body=BODY), UNDECLARED])
+def test_a_budget(face, connect, scripted, script):
+    connection, server, budget = connect(), scripted(script), ByteBudget(1500)
     face.get_bytes(connection, server.url, budget=budget)
     error = failed(face, connection, server.url, budget=budget)
     assert (error.kind, error.limit, error.received) == ("budget", 1500, 2000)

@@ -37,8 +37,8 @@ class TestRetriesOfACall:
     @pytest.mark.parametrize("stream", [False, True])
     def test_they_apply_to_get_response(self, face, connect, scripted, stream):
         server = scripted(response(503))
-        with face.enter(face.get_response(connect(), server.url, stream=stream, retries=0)) as answer:
-            assert answer.status_code == 503
+        with face.enter(face.get_response(connect(), server.url, stream=stream, retries=0)) as received:
+            assert received.status_code == 503
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("retries", [-1, True, 1.5, "3", [3]])

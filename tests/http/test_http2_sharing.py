@@ -1,4 +1,4 @@
-"""Calls that share an HTTP/2 connection: who dials, who waits, and what a call that ends early costs the others."""
+"""Calls that share an HTTP/2 connection: the first connection, waiting calls, and calls that end early."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_unread_response_holds_up_no_other(face, connect, http2_server, certi
 
 
 def begun_on(stream: int) -> bytes:
-    """A response whose body does not end."""
+    """Return a response with an endless body."""
     head = frames.HeadersFrame(stream, STATUS_200, flags=["END_HEADERS"])
     return head.serialize() + frames.DataFrame(stream, b"begun").serialize()
 
@@ -141,8 +141,8 @@ def test_threads_that_are_interrupted_leave_the_connection_to_others(certificate
 
 def test_a_tunnel(face, connect, http2_server, certificates, proxy_server):
     connection = connect(http2=True, verify=certificates.trust(), proxy=proxy_server.url)
-    answer = face.get_response(connection, f"{http2_server}/bytes/100000")
-    assert (answer.http_version, answer.content) == ("HTTP/2", pattern(100_000))
+    received = face.get_response(connection, f"{http2_server}/bytes/100000")
+    assert (received.http_version, received.content) == ("HTTP/2", pattern(100_000))
 
 
 def echo(client) -> None:

@@ -111,14 +111,14 @@ def test_authentication_rounds_of_a_request_share_a_connection(face, connect, sc
     """Other calls wait for a connection, and must not get one between two rounds, as NTLM requires."""
     last: dict[int, str] = {}
 
-    def answer(request):
+    def respond(request):
         value, before = request.header("proxy-authorization"), last.get(request.connection, "")
         last[request.connection] = value
         if value != "Step 1" and int(value[-1]) != int(before[-1]) + 1:
             return response(400)
         return response(body=b"ok") if value == "Step 3" else response(407, {"Proxy-Authenticate": value}, b"no")
 
-    proxy = scripted(answer)
+    proxy = scripted(respond)
     connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0, limits=Limits(max_connections=3))
     started = [face.start(connection, "get_bytes", f"http://{host}.example/") for host in "abcd" * 5]
     assert [each.result(PATIENCE) for each in started] == [b"ok"] * 20

@@ -31,8 +31,8 @@ with httpconn.HTTPConnection(trust_env=False, retries=0) as conn:
 
 @pytest.mark.parametrize("patch", [EVENTLET, GEVENT], ids=["eventlet", "gevent"])
 def test_green_threads_fetch_at_the_same_time(patch, tmp_path):
-    answers = {"/": response(body=b"ok"), "/slow": [Pause(20), response()]}
-    with ScriptedServer(answers) as server:
+    responses = {"/": response(body=b"ok"), "/slow": [Pause(20), response()]}
+    with ScriptedServer(responses) as server:
         command = [sys.executable, "-W", "ignore", "-c", f"{patch}\n{CALLS}", server.url, str(tmp_path / "file")]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (ran.stdout.split(), ran.stderr) == (["20", "DeadlineExceeded", "Timeout", "b'ok'", "10"], "")

@@ -19,7 +19,7 @@ from tests.servers.scripted import ScriptedServer, response
 
 @pytest.fixture(autouse=True)
 def _clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Its clients have the transports, and its retries do not wait."""
+    """Give its clients the transports, and let its retries not wait."""
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     set_client_factory(lambda: httpx2.Client(transport=HTTPTransport(), follow_redirects=True, timeout=None))
     huggingface_hub.set_async_client_factory(

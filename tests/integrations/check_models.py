@@ -60,7 +60,7 @@ def as_events(*events: tuple[str, object]) -> bytes:
 
 
 def in_two(body: bytes) -> list[Any]:
-    """A response whose body comes in two parts, cut within a character."""
+    """Return a response with a body in two parts, cut within a character."""
     middle = body.index("ß".encode()) + 1
     return [response(headers=EVENTS, framing="close"), body[:middle], Pause(0.01), body[middle:], Close()]
 

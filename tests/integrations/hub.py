@@ -17,11 +17,11 @@ IN_STORAGE = "weights.bin"  # a redirect leads to it, as to a file in LFS
 
 
 class Hub:
-    """Answers as the hub does.
+    """A script that responds like the hub.
 
     Attributes:
-        cuts: how many transfers of the large file are still to break after 100,000 bytes.
-        failures: how many requests are still to be answered with 503.
+        cuts: number of further transfers of the large file that break after 100,000 bytes.
+        failures: number of further requests with the response 503.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Hub:
         self.failures = 0
 
     def __call__(self, request: Received) -> Script:
-        """Answer a request."""
+        """Respond to a request."""
         if self.failures:
             self.failures -= 1
             return response(503)

@@ -86,11 +86,11 @@ def test_a_long_result_of_the_system_is_cut(ask):
 
 
 @pytest.mark.parametrize(
-    "answer", ["192.0.2.1", b"192.0.2.1", None, 1, [1], [None], ["name.example"], ["192.0.2.1", ""]]
+    "result", ["192.0.2.1", b"192.0.2.1", None, 1, [1], [None], ["name.example"], ["192.0.2.1", ""]]
 )
-def test_an_invalid_result_is_an_error(face, connect, dials, answer):
+def test_an_invalid_result_is_an_error(face, connect, dials, result):
     with pytest.raises(errors.ConnectFailed, match="the resolver failed"):
-        face.get_bytes(connect(resolver=Lookups(answer), retries=0), "http://name.example/")
+        face.get_bytes(connect(resolver=Lookups(result), retries=0), "http://name.example/")
     assert dials == []
 
 

@@ -34,7 +34,7 @@ HERE, INSIDE = ["127.0.0.1"], ["10.0.0.1"]
 
 @pytest.fixture(params=["direct", "tls", "http2 declined", "http2"])
 def way(request, scripted, certificates):
-    """A server that says "ok", by the name localhost, and the options of who asks it."""
+    """Run a server by the name localhost; return its URL and the options of a connection to it."""
     if request.param == "direct":
         return f"http://localhost:{scripted(response(body=b'ok')).port}/", {}
     options = {"verify": certificates.trust(), "http2": request.param != "tls"}

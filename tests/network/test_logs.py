@@ -43,8 +43,8 @@ def test_headers_of_http2_are_not_logged(face, user, certificates, log):
     told = literal(LOCATION, f"/?token={SECRET}".encode()) + literal(SET_COOKIE, f"id={SECRET}".encode())
     with http2_peer(certificates, headers(STATUS_200 + told) + data(b"ok")) as url:
         made = user(http2=True, ssl_context=certificates.trust())
-        answer = face.run(lambda: made.get(url, headers={"Authorization": SECRET}))
-        assert SECRET in answer.headers["location"]
+        received = face.run(lambda: made.get(url, headers={"Authorization": SECRET}))
+        assert SECRET in received.headers["location"]
         face.run(made.leave)
     assert not [record for record in log.records if record.name.startswith("hpack")]
     assert SECRET not in log.text

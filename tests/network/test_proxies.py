@@ -43,9 +43,9 @@ def test_https_inside_the_tls_of_an_https_proxy(face, user, scripted, certificat
         proxy = httpx.Proxy(url, ssl_context=certificates.trust())
         made = user(proxy=proxy, ssl_context=certificates.trust())
         for _ in range(2):
-            answer = face.run(made.get, server.url)
-            assert len(answer.content) == 500_000
-        assert answer.extensions["network_stream"].get_extra_info("ssl_object").version() == "TLSv1.3"
+            received = face.run(made.get, server.url)
+            assert len(received.content) == 500_000
+        assert received.extensions["network_stream"].get_extra_info("ssl_object").version() == "TLSv1.3"
         face.run(made.leave)
 
 

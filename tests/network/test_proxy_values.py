@@ -37,7 +37,7 @@ def basic(proxy: Proxy) -> str:
         (httpx.URL("http://b\u00fccher.example"), ("http", "xn--bcher-kva.example", 80)),
     ],
 )
-def test_where_it_is(url, origin):
+def test_the_address_of_a_proxy(url, origin):
     assert Proxy(url).origin == origin
 
 
@@ -91,14 +91,14 @@ def test_that_of_httpx_is_accepted():
         {"url": "socks5://proxy", "auth": Bearer()},
     ],
 )
-def test_what_is_invalid(arguments):
+def test_invalid_proxies_are_rejected(arguments):
     with pytest.raises(httpconn.InvalidRequest) as caught:
         Proxy(**arguments)
     assert "S3CRET" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_nothing_secret_is_shown():
+def test_no_secret_is_shown():
     proxy = Proxy("http://user:S3CRET@proxy:3128/", headers={"X-Token": "S3CRET"})
     assert repr(proxy) == "Proxy('http://proxy:3128')"
     connection = httpconn.HTTPConnection(proxy=proxy)

@@ -53,8 +53,8 @@ class TestAuthorities:
             with pytest.raises(httpx.ConnectError):
                 face.run(made.get, f"{http2_server}/bytes/3")
             replace(authority, certificates.files.authority)
-            answer = face.run(made.get, f"{http2_server}/bytes/3")
-            assert answer.http_version == ("HTTP/2" if "http2" in options else "HTTP/1.1")
+            received = face.run(made.get, f"{http2_server}/bytes/3")
+            assert received.http_version == ("HTTP/2" if "http2" in options else "HTTP/1.1")
 
     def test_an_open_connection_keeps_its_context(self, face, user, scripted, certificates, authority):
         server = scripted(response(body=b"ok"), tls=certificates.good)
@@ -106,8 +106,8 @@ def test_objects_with_equal_options_share_the_renewed_context(face, certificates
     replace(authority, certificates.files.authority)
     infos = []
     for each in (one, other):
-        answer = face.run(user(ssl_context=each).get, server.url)
-        infos.append(answer.extensions["network_stream"].get_extra_info("ssl_object"))
+        received = face.run(user(ssl_context=each).get, server.url)
+        infos.append(received.extensions["network_stream"].get_extra_info("ssl_object"))
     assert infos[0].context is infos[1].context
 
 

@@ -13,7 +13,7 @@ from tests.servers.scripted import Close, response
 
 @pytest.fixture
 def environ(monkeypatch):
-    """Sets variables of the environment, which is what is tested."""
+    """Return a function that sets environment variables."""
     return monkeypatch.setenv
 
 

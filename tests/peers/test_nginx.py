@@ -1,4 +1,4 @@
-"""nginx as it comes from a distribution: connections it closes, gzip, ranges, TLS and HTTP/2."""
+"""nginx of a distribution: closed connections, gzip, ranges, TLS and HTTP/2."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ def head(face, connection: HTTPConnection, url: str):
 
 def test_connections_are_kept_until_nginx_closes_them(face, connect, nginx):
     connection = connect(retries=0)
-    answers = [face.get_response(connection, f"{nginx.url}/plain/text.html") for _ in range(2 * KEEPALIVE_REQUESTS)]
-    assert all(answer.content == TEXT for answer in answers)
+    responses = [face.get_response(connection, f"{nginx.url}/plain/text.html") for _ in range(2 * KEEPALIVE_REQUESTS)]
+    assert all(response.content == TEXT for response in responses)
     numbers = [str(1 + each) for each in range(KEEPALIVE_REQUESTS)]
-    assert [answer.headers["X-Request-Number"] for answer in answers] == 2 * numbers
+    assert [response.headers["X-Request-Number"] for response in responses] == 2 * numbers
 
 
 def test_a_url_with_a_redirect_to_its_folder(face, connect, nginx):
-    answer = face.get_response(connect(), f"{nginx.url}/plain")
-    assert answer.request.url.path == "/plain/"
-    assert answer.status_code == 403  # no listing of folders
+    response = face.get_response(connect(), f"{nginx.url}/plain")
+    assert response.request.url.path == "/plain/"
+    assert response.status_code == 403  # no listing of folders
 
 
 @pytest.mark.parametrize("folder", ["plain", "compressed", "precompressed"])
 def test_a_body_is_the_same_however_it_was_compressed(face, connect, nginx, folder):
-    answer = face.get_response(connect(), f"{nginx.url}/{folder}/text.html")
-    assert answer.content == TEXT
-    assert answer.headers.get("Content-Encoding") == (None if folder == "plain" else "gzip")
+    response = face.get_response(connect(), f"{nginx.url}/{folder}/text.html")
+    assert response.content == TEXT
+    assert response.headers.get("Content-Encoding") == (None if folder == "plain" else "gzip")
 
 
 @pytest.mark.parametrize("folder", ["plain", "compressed", "precompressed"])
@@ -72,13 +72,13 @@ def test_a_download_is_not_compressed(face, connect, nginx, folder, tmp_path):
 
 @pytest.mark.parametrize(("asked", "expected"), [("0-0", LARGE[:1]), ("-7", LARGE[-7:]), ("7999991-", LARGE[7999991:])])
 def test_a_range(face, connect, nginx, asked, expected):
-    answer = face.get_response(connect(), f"{nginx.url}/large.bin", extra_headers={"Range": f"bytes={asked}"})
-    assert (answer.status_code, answer.content) == (206, expected)
+    response = face.get_response(connect(), f"{nginx.url}/large.bin", extra_headers={"Range": f"bytes={asked}"})
+    assert (response.status_code, response.content) == (206, expected)
 
 
 def test_a_range_beyond_the_end(face, connect, nginx):
-    answer = face.get_response(connect(), f"{nginx.url}/large.bin", extra_headers={"Range": f"bytes={SIZE}-"})
-    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{SIZE}")
+    response = face.get_response(connect(), f"{nginx.url}/large.bin", extra_headers={"Range": f"bytes={SIZE}-"})
+    assert (response.status_code, response.headers["Content-Range"]) == (416, f"bytes */{SIZE}")
 
 
 @pytest.mark.parametrize(("version", "status"), [(None, 206), ('"another"', 200)], ids=["same", "another"])
@@ -87,14 +87,14 @@ def test_a_range_of_a_version(face, connect, nginx, version, status):
     version = version or head(face, connection, url).headers["ETag"]
     with face.enter(
         face.get_response(connection, url, stream=True, extra_headers={"Range": "bytes=0-9", "If-Range": version})
-    ) as answer:
-        assert answer.status_code == status
+    ) as response:
+        assert response.status_code == status
 
 
 def test_a_head_has_no_body_and_leaves_the_connection_usable(face, connect, nginx):
     connection, url = connect(retries=0), f"{nginx.url}/plain/text.html"
-    answer = head(face, connection, url)
-    assert (answer.headers["Content-Length"], answer.content) == (str(len(TEXT)), b"")
+    response = head(face, connection, url)
+    assert (response.headers["Content-Length"], response.content) == (str(len(TEXT)), b"")
     assert face.get_response(connection, url).headers["X-Request-Number"] == "2"
 
 
@@ -103,7 +103,7 @@ def test_an_empty_file(face, connect, nginx, tmp_path):
 
 
 @pytest.mark.parametrize("cuts", [[HALF], [HALF, 1000, 1_000_000]], ids=["once", "again and again"])
-def test_a_cut_download_goes_on_where_it_broke(face, connect, nginx, tmp_path, cuts):
+def test_a_cut_download_continues_where_it_broke(face, connect, nginx, tmp_path, cuts):
     nginx.network.cuts.extend(cuts)
     result = face.call(connect(retries=AT_ONCE), "download", f"{nginx.cut_url}/large.bin", tmp_path / "file")
     assert result.path.read_bytes() == LARGE
@@ -111,7 +111,7 @@ def test_a_cut_download_goes_on_where_it_broke(face, connect, nginx, tmp_path, c
     assert nginx.network.carried < SIZE + HALF
 
 
-def test_another_call_goes_on_where_one_failed(face, connect, nginx, tmp_path):
+def test_another_call_continues_where_one_failed(face, connect, nginx, tmp_path):
     nginx.network.cuts.append(HALF)
     connection, url = connect(retries=0), f"{nginx.cut_url}/large.bin"
     with pytest.raises(httpconn.TruncatedBody):
@@ -121,7 +121,7 @@ def test_another_call_goes_on_where_one_failed(face, connect, nginx, tmp_path):
     assert 0 < result.resumed < HALF
 
 
-def test_a_file_that_was_replaced_in_mid_download_begins_anew(face, connect, nginx, tmp_path):
+def test_a_file_that_was_replaced_during_a_download_restarts(face, connect, nginx, tmp_path):
     replaced, old = nginx.files / "replaced.bin", pattern(SIZE)
     new = bytes(reversed(old))[:-1]
     replaced.write_bytes(old)
@@ -133,18 +133,18 @@ def test_a_file_that_was_replaced_in_mid_download_begins_anew(face, connect, ngi
 
 @pytest.mark.parametrize("http2", [False, True], ids=["http/1.1", "h2"])
 class TestTLS:
-    """The same behind TLS, by the version of HTTP that was agreed on."""
+    """The same over TLS, with HTTP/1.1 and HTTP/2."""
 
     @pytest.fixture
     def connection(self, connect, certificates, http2):
         return connect(verify=str(certificates.files.authority), http2=http2, retries=AT_ONCE)
 
     def test_the_version(self, face, connection, nginx, http2):
-        answer = face.get_response(connection, f"{nginx.secure_url}/plain/text.html")
-        assert answer.content == TEXT
-        assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
+        response = face.get_response(connection, f"{nginx.secure_url}/plain/text.html")
+        assert response.content == TEXT
+        assert response.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
 
-    # Over HTTP/2, nginx says so by a GOAWAY in front of the last answer.
+    # Over HTTP/2, nginx sends a GOAWAY before the last response.
     def test_more_requests_than_a_connection_may_have(self, face, connection, nginx):
         url = f"{nginx.secure_url}/compressed/text.html"
         assert all(face.get_bytes(connection, url) == TEXT for _ in range(3 * KEEPALIVE_REQUESTS))
@@ -159,7 +159,7 @@ class TestTLS:
 
 
 class TestHTTP2:
-    """What needs no attempt, since nginx finishes or did not process the request."""
+    """Events that cost no attempt, because nginx completes the request or did not process it."""
 
     @pytest.fixture
     def connection(self, connect, certificates):

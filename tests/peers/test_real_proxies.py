@@ -22,7 +22,7 @@ def installed(name: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def servers(scripted, certificates):
-    """One for http and one for https."""
+    """Return a server for http and one for https."""
     return scripted(response(body=b"ok")), scripted(response(body=b"ok"), tls=certificates.good)
 
 
@@ -59,7 +59,7 @@ def dante():
 
 
 def fetch(face, connection, servers) -> None:
-    """Twice from each, on kept connections; the origin never sees the proxy's credentials."""
+    """Fetch twice from each server, on kept connections; the origin never sees the proxy's credentials."""
     for server in servers:
         assert [face.get_bytes(connection, server.url) for _ in range(2)] == [b"ok"] * 2
         assert server.connections == 1

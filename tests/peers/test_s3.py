@@ -1,4 +1,4 @@
-"""Signed URLs, as boto3 makes them and moto's S3 answers them."""
+"""Signed URLs of boto3 with the S3 server of moto."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def store(running) -> ObjectStore:
 
 
 def secrets(url):
-    """What somebody who reads a log must not find."""
+    """Return the secrets of a URL, which must not appear in a log."""
     query = parse_qs(urlsplit(url).query)
     return [query[name][0] for name in ("X-Amz-Signature", "X-Amz-Credential")]
 
 
-def test_an_object_comes_by_its_signed_url(face, connect, store):
+def test_an_object_is_fetched_by_its_signed_url(face, connect, store):
     assert face.get_bytes(connect(), store.signed(KEY)) == BODY
 
 
@@ -48,7 +48,7 @@ def test_a_part_of_an_object(face, connect, store):
     assert (response.status_code, response.content) == (206, BODY[10:20])
 
 
-def test_a_cut_download_goes_on_where_it_broke(face, connect, store, tmp_path):
+def test_a_cut_download_continues_where_it_broke(face, connect, store, tmp_path):
     store.network.cuts.append(HALF)
     result = face.call(connect(retries=AT_ONCE), "download", store.signed(KEY), tmp_path / "file")
     assert result.path.read_bytes() == BODY
@@ -56,7 +56,7 @@ def test_a_cut_download_goes_on_where_it_broke(face, connect, store, tmp_path):
     assert store.network.carried < SIZE + HALF
 
 
-def test_the_refusal_of_an_expired_url_tells_no_secret(face, connect, store, caplog):
+def test_the_error_of_an_expired_url_contains_no_secret(face, connect, store, caplog):
     caplog.set_level(logging.DEBUG, "httpconn")
     url = store.signed(KEY, seconds=0)
     with pytest.raises(httpconn.StatusError) as caught:
@@ -67,7 +67,7 @@ def test_the_refusal_of_an_expired_url_tells_no_secret(face, connect, store, cap
         assert secret not in f"{error!r} {error} {error.url} {error.public_message} {caplog.text}"
 
 
-def test_a_url_that_expires_in_mid_file_is_renewed_and_the_file_goes_on(face, connect, store, tmp_path, monkeypatch):
+def test_a_url_that_expires_during_a_download_is_renewed(face, connect, store, tmp_path, monkeypatch):
     def expire(_event):
         monkeypatch.setattr(store, "ahead", timedelta(hours=2))
 
@@ -83,7 +83,7 @@ def test_a_url_that_expires_in_mid_file_is_renewed_and_the_file_goes_on(face, co
     assert 0 < result.resumed < HALF
 
 
-def test_an_object_that_was_replaced_in_mid_file_is_not_joined_to_the_old_one(face, connect, store, tmp_path):
+def test_an_object_that_was_replaced_during_a_download_is_not_joined(face, connect, store, tmp_path):
     old, new = pattern(SIZE), bytes(reversed(pattern(SIZE)))
     store.put("replaced", old)
     connection = connect(retries=AT_ONCE, event_hooks={"retry": [lambda _event: store.put("replaced", new)]})

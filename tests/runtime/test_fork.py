@@ -24,8 +24,8 @@ def test_the_child_closes_its_copies_and_the_parent_keeps_its_connection(tls, ce
     with ScriptedServer(response(body=b"ok"), tls=certificates.good if tls else None) as server:
         transport = HTTPTransport(ssl_context=certificates.trust())
         with httpx.Client(transport=transport) as client:
-            answer = client.get(server.url)
-            stream = answer.extensions["network_stream"]
+            received = client.get(server.url)
+            stream = received.extensions["network_stream"]
 
             def child() -> bool:
                 transport.close()
@@ -50,15 +50,15 @@ def test_a_half_read_response_of_the_parent_does_not_affect_the_child():
     with (
         ScriptedServer([response(body=bytes(1_000_000))]) as server,
         httpx.Client(transport=transport) as client,
-        client.stream("GET", server.url) as answer,
+        client.stream("GET", server.url) as received,
     ):
 
         def child() -> bool:
-            answer.close()
+            received.close()
             return len(client.get(server.url).content) == 1_000_000 and transport.stats.open == 1
 
         assert exit_code_of(child) == 0
-        assert len(answer.read()) == 1_000_000
+        assert len(received.read()) == 1_000_000
 
 
 def test_a_fork_while_another_thread_makes_a_context(tmp_path):

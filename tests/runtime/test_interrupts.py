@@ -52,7 +52,7 @@ else:
 
 
 def started(method: str, server, folder: Path, hidden: str = "") -> subprocess.Popen[bytes]:
-    """A program whose transfers have all begun."""
+    """Start a program, and wait until all its transfers have begun."""
     command = [sys.executable, "-c", PROGRAM, method, f"{server.url}/f", str(folder), str(COUNT), hidden]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if method == "get_many":

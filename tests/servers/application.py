@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 PERIOD = bytes(range(251))
-"""Its length is prime, so that no two blocks of a usual size are equal."""
+"""A pattern of prime length, so that no two blocks of a usual size are equal."""
 
 DOCUMENT = {"name": "httpconn", "numbers": [1, 2, 3], "text": "Grüße"}
 TEXT = "Grüße aus Köln"

@@ -24,7 +24,7 @@ PATIENCE = 30.0
 @contextmanager
 def serve_http1(served_app: Any = app, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """The URL of uvicorn, run in a thread."""
-    # The socket listens before uvicorn has it: clients that come early wait in its queue.
+    # The socket listens before uvicorn accepts, so early clients wait in its queue.
     sock = socket.create_server((HOST, 0))
     url = f"http://{HOST}:{sock.getsockname()[1]}"
     server = uvicorn.Server(

@@ -32,14 +32,14 @@ RENAMED = {
 
 
 def async_name(name: str) -> str:
-    """The asynchronous twin of a method."""
+    """Return the name of the asynchronous version of a method."""
     return RENAMED.get(name, f"async_{name}")
 
 
 class Face(ABC):
     """How a test calls the library. The asynchronous faces make all calls of a test in one event loop.
 
-    Results and exceptions come through unchanged. Methods are named as the synchronous ones.
+    Results and exceptions are unchanged. Methods have the synchronous names.
     """
 
     def __init__(self, name: str) -> None:
@@ -52,11 +52,11 @@ class Face(ABC):
 
     @abstractmethod
     def call(self, target: Any, method: str, *args: Any, **options: Any) -> Any:
-        """Call ``target.method``, or await its asynchronous twin."""
+        """Call ``target.method``, or await its asynchronous version."""
 
     @abstractmethod
     def start(self, target: Any, method: str, *args: Any, **options: Any) -> Future[Any]:
-        """The same beside the test: in a thread, or a task, which cancelling the future cancels."""
+        """Start the call beside the test, in a thread or task. Cancelling the future cancels the task."""
 
     @abstractmethod
     def cancel(self, started: Future[Any]) -> None:
@@ -72,7 +72,7 @@ class Face(ABC):
 
     @abstractmethod
     def iterate(self, target: Any, method: str, *args: Any) -> Iterator[Any]:
-        """Iterate over ``target.method(...)``, or over its asynchronous twin."""
+        """Iterate over ``target.method(...)``, or over its asynchronous version."""
 
     def get_response(self, connection: Any, url: str, **options: Any) -> Any:
         return self.call(connection, "get_response", url, **options)
@@ -134,7 +134,7 @@ class SyncFace(Face):
         yield from getattr(target, method)(*args)
 
     def finish(self) -> None:
-        """Wait for what was started."""
+        """Wait for the started calls."""
         hanging = wait(self._started, PATIENCE).not_done
         if hanging:
             raise RuntimeError(f"{len(hanging)} started calls do not end")
@@ -207,5 +207,5 @@ async def _then(ended: Callable[[], None], job: Callable[[], Coroutine[Any, Any,
 def _settle(future: Future[Any], job: Callable[[], Any]) -> None:
     try:
         future.set_result(job())
-    except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+    except BaseException as error:  # noqa: BLE001 - raised to the caller of the result
         future.set_exception(error)

@@ -1,4 +1,4 @@
-"""A file as good servers hold it: named by a validator, given whole or from any byte on, and cut off on demand."""
+"""A file on a correct server, with a validator and ranges. Faults can be added."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from httpconn.testing import Close, Received, Step, response
 
 Fault = Callable[["Served", Received], Sequence[Step]]
-"""What is answered instead."""
+"""A function that returns another response instead."""
 
 
 @dataclass
 class Served:
-    """The script of a server that holds one file.
+    """The script of a server with one file.
 
     Attributes:
-        faults: come first, one for each request.
-        ranges: whether Range is honoured.
+        faults: faults of the first requests, one for each.
+        ranges: whether the server supports Range.
     """
 
     body: bytes
@@ -30,14 +30,14 @@ class Served:
     ranges: bool = True
 
     def __call__(self, request: Received) -> Sequence[Step]:
-        """An answer to a GET (RFC 9110 section 14)."""
-        steps = self.faults.pop(0)(self, request) if self.faults else self.answer(request)
+        """Return the response to a GET (RFC 9110 section 14)."""
+        steps = self.faults.pop(0)(self, request) if self.faults else self.respond(request)
         if request.method == "HEAD" and isinstance(steps[0], bytes):
             return [steps[0].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"]
         return steps
 
-    def answer(self, request: Received) -> list[Step]:
-        """The right one."""
+    def respond(self, request: Received) -> list[Step]:
+        """Return the correct response."""
         if request.header("If-None-Match") == self.etag is not None:
             return [response(304, self.fields())]
         if self.modified is not None and request.header("If-Modified-Since") == self.modified:
@@ -50,18 +50,18 @@ class Served:
         return [self.part(first, self.last(request))]
 
     def part(self, first: int, last: int | None = None, **headers: str) -> bytes:
-        """A 206."""
+        """Return a 206 response."""
         end = len(self.body) if last is None else last + 1
         told = {"Content-Range": f"bytes {first}-{end - 1}/{len(self.body)}"}
         return response(206, {**self.fields(), **told, **headers}, self.body[first:end])
 
     def fields(self) -> dict[str, str]:
-        """What names the version, and whatever else was to be said."""
+        """Return the header fields of the version, and further fields."""
         named = {"ETag": self.etag, "Last-Modified": self.modified}
         return {**{name: value for name, value in named.items() if value is not None}, **self.headers}
 
     def first(self, request: Received) -> int | None:
-        """The byte that was asked from, if the version is the one that was meant."""
+        """Return the first requested byte, if the version matches If-Range."""
         asked = re.fullmatch(r"bytes=(\d+)-\d*", request.header("Range") or "")
         meant = request.header("If-Range")
         if asked is None or not self.ranges or (meant is not None and meant not in (self.etag, self.modified)):
@@ -69,31 +69,31 @@ class Served:
         return int(asked[1])
 
     def last(self, request: Received) -> int | None:
-        """The byte up to which was asked, if any was named."""
+        """Return the last requested byte, if the request names one."""
         named = (request.header("Range") or "").rpartition("-")[2]
         return min(int(named), len(self.body) - 1) if named else None
 
 
 def cut(size: int, end: Step = Close()) -> Fault:  # noqa: B008 - frozen
-    """The right answer, of whose body only so many bytes come."""
+    """Return the correct response with a truncated body."""
 
-    def answer(served: Served, request: Received) -> list[Step]:
-        head, blank, body = served.answer(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
+    def respond(served: Served, request: Received) -> list[Step]:
+        head, blank, body = served.respond(request)[0].partition(b"\r\n\r\n")  # type: ignore[union-attr]
         return [head + blank + body[:size], end]
 
-    return answer
+    return respond
 
 
 def instead(*steps: Step) -> Fault:
-    """Something else."""
+    """Return a fault that sends another response."""
     return lambda _served, _request: list(steps)
 
 
 def changed(**to: Any) -> Fault:
-    """From now on the file is another one, or is served otherwise."""
+    """Return a fault that changes the file or the server from now on."""
 
-    def answer(served: Served, request: Received) -> Sequence[Step]:
+    def respond(served: Served, request: Received) -> Sequence[Step]:
         vars(served).update(vars(replace(served, faults=served.faults, **to)))
         return served(request)
 
-    return answer
+    return respond

@@ -1,4 +1,4 @@
-"""A network that breaks: bytes are carried between clients and a real server, and no further than was said."""
+"""A network that breaks: a forwarder between clients and a real server that cuts connections."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BLOCK = 64 * 1024
 
 
 class Forwarder(ThreadingTCPServer):
-    """Listens on loopback, and carries what comes to a port there.
+    """A server on loopback that forwards bytes to a port there.
 
     Attributes:
-        cuts: one for each connection that is accepted from now on: bytes to its client, after which it ends.
-        carried: bytes that clients were given.
+        cuts: for each further connection, the number of bytes to its client after which it ends.
+        carried: number of bytes that clients received.
     """
 
     daemon_threads = True

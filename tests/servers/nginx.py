@@ -1,4 +1,4 @@
-"""nginx, with a folder of files and a configuration of ours."""
+"""nginx with a folder of files and its own configuration."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ http {{
 
 @dataclass(frozen=True)
 class Nginx:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        url: of its root, by plain http.
-        secure_url: the same by https, with HTTP/2 on offer.
+        url: URL of its root by http.
+        secure_url: URL of its root by https; HTTP/2 is offered.
         files: the folder that it serves.
-        network: leads to it as well, and can be cut.
-        reload: makes it start new workers; the old ones finish their responses.
+        network: a forwarder to it, which can cut connections.
+        reload: starts new workers; the old ones finish their responses.
     """
 
     url: str
@@ -72,7 +72,7 @@ class Nginx:
 
     @property
     def cut_url(self) -> str:
-        """Its root by way of the network that can be cut."""
+        """The URL of its root through the forwarder."""
         return f"http://{HOST}:{self.network.port}"
 
 
@@ -82,14 +82,14 @@ def serve_nginx(folder: Path, certificates: Certificates) -> Iterator[Nginx]:
     files = folder / "files"
     files.mkdir()
     with ExitStack() as stack:
-        # nginx takes over sockets that listen already, as it does at its own upgrade: no port is guessed.
+        # nginx inherits listening sockets, as it does when it upgrades itself, so no port is guessed.
         sockets = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(2)]
         plain, secure = (f"{HOST}:{each.getsockname()[1]}" for each in sockets)
         configuration = folder / "nginx.conf"
         configuration.write_text(
             CONFIGURATION.format(
                 folder=folder,
-                # Started by root, it would go on as a user who cannot read the folder.
+                # As root, it would change to a user that cannot read the folder.
                 user=pwd.getpwuid(os.getuid()).pw_name,
                 group=grp.getgrgid(os.getgid()).gr_name,
                 plain=plain,

@@ -1,4 +1,4 @@
-"""S3 as moto serves it, and the expiry of signed URLs, which moto does not look at."""
+"""S3 by moto, with the expiry of signed URLs, which moto does not check."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class ObjectStore:
-    """One bucket, reached by way of a forwarder.
+    """One bucket behind a forwarder.
 
     Attributes:
-        ahead: by how much the clock of the store is ahead of that of the signer.
-        failing: number of next requests that write and get the status 503.
+        ahead: time by which the clock of the store is ahead of the signer's.
+        failing: number of further writing requests with the response 503.
     """
 
     def __init__(self, network: Forwarder) -> None:
@@ -52,14 +52,14 @@ class ObjectStore:
         self._client.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def signed(self, key: str, seconds: int = 3600) -> str:
-        """A URL for whoever has it, for so long."""
+        """Return a signed URL that is valid for this time."""
         return self._client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": key}, ExpiresIn=seconds)
 
     def close(self) -> None:
         self._client.close()
 
     def failing_on_request(self, application: WSGI) -> WSGI:
-        """The application, which is busy while ``failing`` is not 0."""
+        """Wrap the application so that it responds with 503 while ``failing`` is not 0."""
 
         def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             if self.failing and environ["REQUEST_METHOD"] in ("PUT", "POST"):
@@ -71,7 +71,7 @@ class ObjectStore:
         return checked
 
     def refusing_expired(self, application: WSGI) -> WSGI:
-        """The application behind S3's check of X-Amz-Date and X-Amz-Expires."""
+        """Wrap the application with S3's check of X-Amz-Date and X-Amz-Expires."""
 
         def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             if self._is_expired(parse_qs(environ["QUERY_STRING"])):

@@ -19,11 +19,11 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class ProxyServer:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
-        url: with user and password, where it wants them.
-        bare_url: without.
+        url: its URL, with user and password if it requires them.
+        bare_url: its URL without them.
     """
 
     url: str
@@ -32,7 +32,7 @@ class ProxyServer:
 
     @property
     def requests(self) -> list[tuple[str, str]]:
-        """What it was asked for: ``("CONNECT", "host:port")`` or ``("GET", "http://host:port/path")``."""
+        """The requests that it received: ``("CONNECT", "host:port")`` or ``("GET", "http://host:port/path")``."""
         lines = self.record.read_text("latin-1").splitlines()
         return [(method, target) for method, _, target in (line.partition(" ") for line in lines)]
 

@@ -1,4 +1,4 @@
-"""A plugin that runs inside proxy.py and writes down what the proxy is asked for."""
+"""A plugin of proxy.py that records the requests of the proxy."""
 
 from __future__ import annotations
 

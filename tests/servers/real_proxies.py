@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.servers.tls import CertificateFiles
 
 HOST = "127.0.0.1"
-# Where Debian installs them is not in an ordinary user's PATH.
+# Debian installs them outside of an ordinary user's PATH.
 FOLDERS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
 PROGRAMS = {
     name: shutil.which(name, path=FOLDERS)
@@ -28,7 +28,7 @@ USER, PASSWORD = "J\u00e9r\u00f4me", "p@ss w\u00f6rd/%#"
 """Credentials with characters that a URL has to encode. Squid's file of passwords allows no colon in them."""
 
 PLAIN_USER, PLAIN_PASSWORD = "user", "pass"
-"""Those for proxies whose configuration has no way to quote."""
+"""Credentials for proxies that do not support quoting in their configuration."""
 
 SQUID = """
 http_port {host}:{port}
@@ -80,7 +80,7 @@ def free_port() -> int:
 
 @contextmanager
 def squid(files: CertificateFiles) -> Iterator[tuple[int, int]]:
-    """squid, which wants Digest: its ports for HTTP and for TLS."""
+    """Run squid, which requires Digest; yield its ports for HTTP and for TLS."""
     with _folder() as folder:
         # Squid does not run as root.
         user = "proxy" if os.getuid() == 0 else current_user()
@@ -107,7 +107,7 @@ def squid(files: CertificateFiles) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def tinyproxy() -> Iterator[int]:
-    """tinyproxy, which wants Basic."""
+    """Run tinyproxy, which requires Basic."""
     with _folder() as folder:
         port, configuration = free_port(), folder / "tinyproxy.conf"
         configuration.write_text(TINYPROXY.format(host=HOST, port=port, user=PLAIN_USER, password=PLAIN_PASSWORD))
@@ -117,7 +117,7 @@ def tinyproxy() -> Iterator[int]:
 
 @contextmanager
 def microsocks() -> Iterator[int]:
-    """microsocks, which wants a user name and a password."""
+    """Run microsocks, which requires a user name and a password."""
     port = free_port()
     command = [PROGRAMS["microsocks"], "-i", HOST, "-p", str(port), "-u", USER, "-P", PASSWORD]
     with running(command, port):

@@ -1,4 +1,4 @@
-"""One test body runs on sync, asyncio and trio, and means the same on each."""
+"""One test body runs on sync, asyncio and trio with the same meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.servers.scripted import ScriptedServer, response
 
 
 class Pair:
-    """Both faces of something, as the library's objects have them."""
+    """An object with synchronous and asynchronous methods, as the library has them."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -1,4 +1,4 @@
-"""The servers do as they say; else no other test would mean anything."""
+"""The test servers behave as documented, because all other tests depend on them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.servers.scripted import (
 
 
 def ask(server: ScriptedServer, context: ssl.SSLContext | None = None) -> socket.socket:
-    """A connection on which one request was sent."""
+    """Return a connection on which one request was sent."""
     sock = socket.create_connection(("127.0.0.1", server.port), 5)
     if context:
         sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
@@ -46,18 +46,18 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 class TestScripts:
-    def test_one_answer_for_all(self, scripted):
+    def test_one_response_for_all_requests(self, scripted):
         server = scripted(response(body=b"same"))
         with httpx.Client() as client:
             assert [client.get(server.url).content for _ in range(3)] == [b"same"] * 3
         assert server.connections == 1
 
-    def test_answers_in_turn_of_which_the_last_stays(self, scripted):
+    def test_responses_in_turn_and_the_last_one_repeats(self, scripted):
         server = scripted(in_turn(response(503), [response(body=b"ok")]))
         with httpx.Client() as client:
             assert [client.get(server.url).status_code for _ in range(3)] == [503, 200, 200]
 
-    def test_answers_by_path_and_query(self, scripted):
+    def test_responses_by_path_and_query(self, scripted):
         server = scripted({"/a": response(body=b"a"), "/a?b=%2F": lambda request: response(body=request.target)})
         with httpx.Client() as client:
             assert client.get(server.url_for("/a?c")).content == b"a"
@@ -133,7 +133,7 @@ class TestSteps:
             sock.recv(1)
         server.wait_for(lambda: server.open_connections == 0)
 
-    def test_until_holds_the_answer_back(self, scripted):
+    def test_until_delays_the_response(self, scripted):
         opened = threading.Event()
         server = scripted([Until(opened), b"now", Close()])
         with ask(server) as sock:
@@ -192,7 +192,7 @@ class TestResponse:
         expected = b"HTTP/1.1 404 Not Found\r\nA: b\r\nContent-Length: 2\r\n\r\nno"
         assert response(404, {"A": "b"}, b"no") == expected
 
-    def test_a_given_length_may_lie(self):
+    def test_a_given_length_can_be_wrong(self):
         assert response(headers={"content-length": "9"}).count(b"ontent-") == 1
 
     @pytest.mark.parametrize("status", [100, 204, 304])
@@ -239,7 +239,7 @@ class TestTLS:
         identified.load_cert_chain(certificates.files.client)
         assert httpx.get(server.url, verify=identified).status_code == 200
 
-    def test_close_says_goodbye_and_can_forget_to(self, scripted, certificates):
+    def test_close_can_omit_the_closure_alert(self, scripted, certificates):
         for notify in (True, False):
             server = scripted([b"x", Close(notify=notify)], tls=certificates.good)
             with ask(server, certificates.trust()) as sock:
@@ -294,8 +294,8 @@ class TestApplication:
             assert client.get(f"{http2_server}/json").http_version == "HTTP/2"
 
     def test_gzip_on_the_wire(self, application):
-        with httpx.stream("GET", f"{application}/gzip/1000") as answer:
-            assert gzip.decompress(b"".join(answer.iter_raw())) == pattern(1000)
+        with httpx.stream("GET", f"{application}/gzip/1000") as received:
+            assert gzip.decompress(b"".join(received.iter_raw())) == pattern(1000)
 
 
 class TestProxy:
@@ -310,7 +310,7 @@ class TestProxy:
         assert httpx.get(server.url, proxy=proxy_server.url, verify=certificates.trust()).content == b"through"
         assert ("CONNECT", f"127.0.0.1:{server.port}") in proxy_server.requests
 
-    def test_the_guarded_one_wants_its_user(self, guarded_proxy_server, scripted):
+    def test_a_guarded_proxy_requires_its_user(self, guarded_proxy_server, scripted):
         server = scripted(response(body=b"through"))
         assert httpx.get(server.url, proxy=guarded_proxy_server.bare_url).status_code == 407
         assert httpx.get(server.url, proxy=guarded_proxy_server.url).content == b"through"
@@ -324,7 +324,7 @@ def test_nothing_is_left_open(certificates):
     before = set(threading.enumerate())
     with ThreadPoolExecutor(4) as pool, ScriptedServer(response(body=b"x"), tls=certificates.good) as server:
         context = certificates.trust()
-        for answer in pool.map(lambda _: httpx.get(server.url, verify=context), range(20)):
-            assert answer.content == b"x"
+        for received in pool.map(lambda _: httpx.get(server.url, verify=context), range(20)):
+            assert received.content == b"x"
     gc.collect()  # an unclosed socket would warn here
     assert set(threading.enumerate()) <= before

@@ -1,4 +1,4 @@
-"""Certificates for loopback servers and their clients, good ones and bad ones."""
+"""Valid and invalid certificates for loopback servers and their clients."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class CertificateFiles:
     client: Path
     """Certificate chain and key of a client."""
     stranger: Path
-    """The same of a client of the other authority."""
+    """Certificate chain and key of a client, signed by the other authority."""
 
 
 class Certificates:
-    """An authority, the contexts of servers that it vouches for, or does not, and a client's trust in it."""
+    """A certificate authority, contexts of servers with valid and invalid certificates, and contexts of clients."""
 
     def __init__(self, folder: Path) -> None:
         self._authority = trustme.CA()
@@ -53,18 +53,18 @@ class Certificates:
 
     @cached_property
     def expired(self) -> ssl.SSLContext:
-        """A server whose certificate ended in the year 2001."""
+        """A server with a certificate that expired in the year 2001."""
         since, until = datetime(2000, 1, 1, tzinfo=UTC), datetime(2001, 1, 1, tzinfo=UTC)
         return _server_context(self._authority.issue_cert(*HOSTS, not_before=since, not_after=until))
 
     @cached_property
     def unknown_authority(self) -> ssl.SSLContext:
-        """A server whose certificate was signed by the other authority."""
+        """A server with a certificate of the other authority."""
         return _server_context(self._other_authority.issue_cert(*HOSTS))
 
     @cached_property
     def client_required(self) -> ssl.SSLContext:
-        """A good server that demands a client certificate of the authority."""
+        """A server that requires a client certificate of the authority."""
         context = _server_context(self._server)
         context.verify_mode = ssl.CERT_REQUIRED
         self._authority.configure_trust(context)

@@ -1,7 +1,7 @@
 """The driver: ``python -m tests.soak [--requests N] [--faces NAME ...] [--seed N] [--folder PATH]``.
 
-Many calls on each face, through a server that misbehaves at random. Prints a table, writes it and ``soak.json``
-into the folder, and ends with 1 when anything was seen that must never be.
+Many calls on each face to a server that misbehaves at random. The program prints a table, and writes it and
+``soak.json`` into the folder. Its exit code is 1 if there is a violation.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tests.soak.worker import ATTEMPTS, Job
 
 AT_ONCE = {"sync": 64, "asyncio": 1000, "trio": 1000}
 FEWEST = 100
-"""Calls on one face: with fewer, nothing could be said about memory."""
+"""Minimum calls on one face; fewer say nothing about memory."""
 SLOWEST = 50
-"""Calls per second below which a run is taken to hang."""
+"""Calls per second below which a run counts as hanging."""
 
 PLAIN_HEAP = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
-"""Without the C library's caches for each thread, which fill for a long time, and look like a leak or hide one."""
+"""Disables the C library's caches for each thread: they grow for a long time, and look like a leak or hide one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; the exit code."""
+    """Run the chosen faces and return the exit code."""
     options = parse(arguments)
     share = options.requests // len(options.faces)
     results = [soak(face, share, options.seed) for face in options.faces]
@@ -60,10 +60,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def soak(face: str, requests: int, seed: int) -> dict[str, Any]:
-    """One face: its outcome, what its server did, and what must not be."""
+    """Run one face; return its outcome, the report of its server, and the violations."""
     with running_server(seed) as port:
-        job = Job(face, port, requests, AT_ONCE[face], patience=120 + requests / SLOWEST)
-        # A resource that is left to the garbage collector is an error, which the worker notes.
+        job = Job(face, port, requests, AT_ONCE[face], max_wait=120 + requests / SLOWEST)
+        # A resource that is left to the garbage collector is an error, which the worker records.
         command = [sys.executable, "-W", "error::ResourceWarning", "-m", "tests.soak.worker"]
         command.append(json.dumps(dataclasses.asdict(job)))
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | PLAIN_HEAP)

@@ -1,4 +1,4 @@
-"""What the server sends for each number, and the client expects: known to both, held by neither."""
+"""The body for each number, which server and client compute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ LARGEST = 8192
 
 
 def body_of(number: int) -> bytes:
-    """The number, over and over, up to a length of its own; never empty."""
+    """Return the repeated number, with a length that depends on it; never empty."""
     word = b"%d." % number
     size = number * 2654435761 % LARGEST + 1
     return (word * (size // len(word) + 1))[:size]

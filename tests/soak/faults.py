@@ -1,6 +1,6 @@
-"""What the server does wrong, and how often: a table to be extended.
+"""The faults of the server and their probabilities.
 
-A fault answers one request on a line, which is whatever offers the methods of :class:`Line`.
+A fault responds to one request on a :class:`Line`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ class Line(Protocol):
     """One connection, as the server sees it."""
 
     def send(self, data: bytes) -> None:
-        """Send; in one piece if it is short."""
+        """Send bytes."""
 
     def close(self) -> None:
-        """End properly, once all is sent."""
+        """Close the connection after all bytes are sent."""
 
     def reset(self) -> None:
-        """End by a TCP reset."""
+        """Reset the connection."""
 
     def later(self, seconds: float, action: Callable[..., None], *arguments: object) -> None:
-        """Call after a while, unless the connection has ended."""
+        """Call a function later, unless the connection has ended."""
 
 
 class Fault(NamedTuple):
-    """One thing that goes wrong.
+    """A fault.
 
     Attributes:
-        probability: of the requests, from 0 to 1.
-        costs_an_attempt: whether it may; what a client must get over on its own does not.
-        play: answers a request; is handed the line and the right answer.
+        probability: share of the requests, from 0 to 1.
+        costs_an_attempt: whether it may cost an attempt. A client must handle the other faults without one.
+        play: responds to a request, with the line and the correct response.
     """
 
     name: str
@@ -45,41 +45,41 @@ class Fault(NamedTuple):
     play: Callable[[Line, bytes], None]
 
 
-def close_idle(line: Line, answer: bytes) -> None:
-    line.send(answer)
+def close_idle(line: Line, response: bytes) -> None:
+    line.send(response)
     line.later(IDLE, line.close)
 
 
-def close_after(line: Line, answer: bytes) -> None:
-    line.send(answer)
+def close_after(line: Line, response: bytes) -> None:
+    line.send(response)
     line.close()
 
 
-def reset(line: Line, answer: bytes) -> None:
+def reset(line: Line, response: bytes) -> None:
     line.reset()
 
 
-def reset_midway(line: Line, answer: bytes) -> None:
-    line.send(answer[:-1])
-    line.later(STALL, line.reset)  # a reset at once might overtake what was sent
+def reset_midway(line: Line, response: bytes) -> None:
+    line.send(response[:-1])
+    line.later(STALL, line.reset)  # an immediate reset could discard the sent bytes
 
 
-def truncate(line: Line, answer: bytes) -> None:
-    line.send(answer[:-1])
+def truncate(line: Line, response: bytes) -> None:
+    line.send(response[:-1])
     line.close()
 
 
-def stall(line: Line, answer: bytes) -> None:
-    line.send(answer[:-1])
-    line.later(STALL, line.send, answer[-1:])
+def stall(line: Line, response: bytes) -> None:
+    line.send(response[:-1])
+    line.later(STALL, line.send, response[-1:])
 
 
-def unavailable(line: Line, answer: bytes) -> None:
+def unavailable(line: Line, response: bytes) -> None:
     line.send(BUSY)
 
 
-def extra(line: Line, answer: bytes) -> None:
-    line.send(answer + UNASKED)
+def extra(line: Line, response: bytes) -> None:
+    line.send(response + UNASKED)
 
 
 FAULTS = (
@@ -95,5 +95,5 @@ FAULTS = (
 
 
 def failing(requests: int, attempts: int) -> float:
-    """How many of the requests are expected to meet a fault in each of their attempts: at most, on the average."""
+    """Return the expected number of requests with a fault in each attempt: an upper limit of the average."""
     return requests * sum(fault.probability for fault in FAULTS if fault.costs_an_attempt) ** attempts

@@ -1,7 +1,7 @@
-"""The server that misbehaves, in a process of its own: ``python -m tests.soak.server SEED`` prints its port.
+"""The faulty server, in its own process: ``python -m tests.soak.server SEED`` prints its port.
 
-``/N`` is answered with ``body_of(N)``; ``/tally/M`` with what was done so far, and with the numbers that met M or
-more faults of the kind that costs an attempt. It ends when its standard input does.
+``/N`` returns ``body_of(N)``. ``/tally/M`` returns the counts so far, and the numbers with M or more faults that cost
+an attempt. The server ends with its standard input.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ABORT = struct.pack("ii", 1, 0)
 
 
 class Score:
-    """What was done to whom; decides what is done next."""
+    """The faults so far, and the choice of the next one."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -43,7 +43,7 @@ class Score:
         self.struck: Counter[int] = Counter()
 
     def next_fault(self, number: int) -> Fault | None:
-        """What goes wrong with this request, if anything does."""
+        """Return the fault of this request, or None."""
         self.requests += 1
         fault = self._chance.choices(self._choices, cum_weights=self._weights)[0]
         if fault is not None:
@@ -52,7 +52,7 @@ class Score:
         return fault
 
     def report(self, least: int) -> dict[str, Any]:
-        """For ``/tally/LEAST``."""
+        """Return the content of ``/tally/LEAST``."""
         struck = [number for number, times in self.struck.items() if times >= least]
         played = {fault.name: self.played[fault.name] for fault in FAULTS}
         return {"requests": self.requests, "connections": self.connections, "faults": played, "struck": struck}
@@ -79,12 +79,12 @@ class Conversation(asyncio.Protocol):
             self.send(framed(json.dumps(self._score.report(int(path[1]))).encode(), chunked=False))
             return
         number = int(path[0])
-        answer = framed(body_of(number), chunked=number % 3 == 0)
+        response = framed(body_of(number), chunked=number % 3 == 0)
         fault = self._score.next_fault(number)
         if fault is None:
-            self.send(answer)
+            self.send(response)
         else:
-            fault.play(self, answer)
+            fault.play(self, response)
 
     def send(self, data: bytes) -> None:
         self._transport.write(data)
@@ -105,7 +105,7 @@ class Conversation(asyncio.Protocol):
 
 
 def framed(body: bytes, *, chunked: bool) -> bytes:
-    """The right answer."""
+    """Return the correct response."""
     if not chunked:
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     half = (len(body) + 1) // 2
@@ -115,7 +115,7 @@ def framed(body: bytes, *, chunked: bool) -> bytes:
 
 
 async def serve(seed: int) -> None:
-    """Answer until standard input ends."""
+    """Serve until standard input ends."""
     loop, score = asyncio.get_running_loop(), Score(seed)
     server = await loop.create_server(lambda: Conversation(score), HOST, 0, backlog=BACKLOG)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -124,7 +124,7 @@ async def serve(seed: int) -> None:
 
 @contextlib.contextmanager
 def running_server(seed: int) -> Iterator[int]:
-    """The port of a server in another process."""
+    """Run a server in another process; yield its port."""
     command = [sys.executable, "-m", __name__, str(seed)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -135,7 +135,7 @@ def running_server(seed: int) -> Iterator[int]:
 
 
 def tally(port: int, least: int) -> dict[str, Any]:
-    """What the server at that port did; by the standard library, since our own client is on trial."""
+    """Return the report of the server at a port. The standard library fetches it, because httpconn is under test."""
     with contextlib.closing(HTTPConnection(HOST, port, timeout=30)) as client:
         client.request("GET", f"/tally/{least}")
         return cast(dict[str, Any], json.loads(client.getresponse().read()))

@@ -1,4 +1,4 @@
-"""Results -> a table for people."""
+"""The results as a table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Result = Mapping[str, Any]
 
 
 def circumstances(seed: int) -> str:
-    """When and where these calls were made."""
+    """Return date, version and machine of the run."""
     python, today = platform.python_version(), datetime.now(UTC).date().isoformat()
     return f"On {today}, by httpconn {httpconn.__version__}, Python {python}, {os.cpu_count()} cores, seed {seed}:\n\n"
 
 
 def table(results: Sequence[Result]) -> str:
-    """A column for each face, and what must not be below it."""
+    """Return a table with a column for each face, and the violations below it."""
     columns = [figures(result) for result in results]
     names = [result["outcome"]["face"] for result in results]
     lines = [line("", names), line("---", ["---:"] * len(names))]
@@ -37,7 +37,7 @@ def line(name: str, cells: Sequence[str]) -> str:
 
 
 def figures(result: Result) -> dict[str, str]:
-    """One face."""
+    """Return the figures of one face."""
     outcome, server = result["outcome"], result["server"]
     before, after = outcome["before"], outcome["after"]
     return {

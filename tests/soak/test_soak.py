@@ -1,4 +1,4 @@
-"""The soak runs, and it sees what must not be. Whether many calls end well is for ``python -m tests.soak`` to tell."""
+"""The soak test runs and detects violations. ``python -m tests.soak`` makes many calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def held(descriptors: int = 5, *, threads: int = 1, rss: int = 50_000_000, block
 
 
 def outcome(**changes: Any) -> dict[str, Any]:
-    """A good one, but for the changes."""
+    """Return a good outcome with some changes."""
     good = {"face": "trio", "requests": 100, "right": 99, "wrong": [], "failed": {"7": 3}, "foreign": [], "late": 0}
     good |= {"complaints": [], "slowest": 1.0, "seconds": 2.0, "before": held(), "after": held(), "tasks": [2, 2]}
     return {**good, "samples": [held(105)] * 20, **changes}
@@ -64,7 +64,7 @@ def test_failures_of_calls_that_met_a_fault_in_each_attempt_are_no_violation() -
         ({"complaints": ["unclosed"]}, "complaint: unclosed"),
     ],
 )
-def test_each_violation_is_told(changes: dict[str, Any], words: str) -> None:
+def test_each_violation_is_reported(changes: dict[str, Any], words: str) -> None:
     found = list(violations(outcome(**changes), struck={7}))
     assert words in found
     server = {"requests": 1, "connections": 1, "faults": {fault.name: 1 for fault in FAULTS}}

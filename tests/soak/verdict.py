@@ -1,4 +1,4 @@
-"""What must never be seen in the figures of a face."""
+"""Violations in the figures of a face."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from tests.soak.worker import ATTEMPTS
 
 MIB = 1024 * 1024
 GROWTH = {"rss": 4 * MIB, "blocks": 10_000}
-"""What may come on top: the calls that are under way differ, and a heap is never packed as densely as at first."""
+"""Allowed growth: the number of running calls differs, and the heap is less dense than at first."""
 CONNECTIONS = 100
 """``Limits.max_connections``."""
 
 
 def violations(outcome: Mapping[str, Any], struck: set[int]) -> Iterator[str]:
-    """What is wrong with the outcome of a face; ``struck``: the numbers that met a fault in each attempt."""
+    """Return the violations of a face; ``struck``: the numbers with a fault in each attempt."""
     yield from _calls(outcome, struck)
     yield from _holdings(outcome)
     yield from (f"complaint: {text}" for text in outcome["complaints"][:5])
 
 
 def growth(outcome: Mapping[str, Any], name: str) -> float:
-    """How many bytes or blocks of memory came between a fifth of the run and its end."""
+    """Return the growth of memory, in bytes or blocks, between a fifth of the run and its end."""
     sizes = [sample[name] for sample in outcome["samples"]]
     fifth = len(sizes) // 5
     return median(sizes[-fifth:]) - median(sizes[fifth : 2 * fifth])
 
 
 def unforced(outcome: Mapping[str, Any], struck: set[int]) -> set[int]:
-    """The calls that failed though another attempt was left: its fault was not met, or the attempt not made."""
+    """Return the calls that failed although not every attempt had a fault."""
     failed = {int(number): attempts for number, attempts in outcome["failed"].items()}
     return {number for number, attempts in failed.items() if number not in struck or attempts != ATTEMPTS}
 

@@ -1,4 +1,4 @@
-"""What a worker notes: outcomes of calls, and what the process holds meanwhile."""
+"""The records of a worker: the outcomes of calls, and the resources of the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _process = psutil.Process()
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a process holds: memory in bytes; numbers of Python's blocks of memory, descriptors and threads."""
+    """The resources of a process: memory in bytes; numbers of memory blocks, descriptors and threads."""
 
     rss: int
     blocks: int
@@ -27,7 +27,7 @@ class Holdings:
 
 
 def holdings() -> Holdings:
-    """Of this process, now."""
+    """Return the resources of this process."""
     return Holdings(_process.memory_info().rss, sys.getallocatedblocks(), _process.num_fds(), threading.active_count())
 
 
@@ -36,19 +36,19 @@ class Outcome:
     """The figures of one face.
 
     Attributes:
-        right: calls that brought the right body.
-        wrong: numbers of the calls that brought another one.
-        failed: numbers of the calls that raised an error of ours, and how many attempts it tells of.
-        errors: how often each kind of our errors was raised.
-        foreign: exceptions that are not ours.
+        right: calls with the correct body.
+        wrong: numbers of the calls with another body.
+        failed: numbers of the calls with an HTTPConnError, and the attempts of each.
+        errors: count of each class of HTTPConnError.
+        foreign: other exceptions.
         late: calls that ended after their deadline.
-        complaints: warnings and exceptions that nobody could catch.
+        complaints: warnings and uncaught exceptions.
         slowest: seconds of the slowest call.
-        seconds: of the whole run.
-        before: holdings after the first call.
-        after: when the connection object was closed.
+        seconds: duration of the run.
+        before: resources after the first call.
+        after: resources after the connection object was closed.
         tasks: living tasks, before and after; empty for threads.
-        samples: at each twentieth of the run.
+        samples: resources at each twentieth of the run.
     """
 
     face: str
@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def ended(self) -> int:
-        """Calls that came to an end."""
+        """The number of ended calls."""
         return self.right + len(self.wrong) + len(self.failed) + len(self.foreign)
 
 
@@ -83,7 +83,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def ended(self, number: int, result: bytes | Exception, expected: bytes, seconds: float) -> None:
-        """A call ended."""
+        """Record the end of a call."""
         with self._lock:
             self._count(number, result, expected)
             self.outcome.slowest = max(self.outcome.slowest, seconds)
@@ -105,7 +105,7 @@ class Tally:
 
 
 class Complaints(logging.Handler):
-    """Hears what event loops log, and what is raised where nobody can catch it: in finalizers and threads."""
+    """Records the logs of event loops, and uncaught exceptions of finalizers and threads."""
 
     def __init__(self, heard: list[str]) -> None:
         super().__init__(logging.WARNING)

@@ -1,4 +1,4 @@
-"""One face in a process of its own: ``python -m tests.soak.worker JOB`` prints its outcome.
+"""One face in its own process: ``python -m tests.soak.worker JOB`` prints its outcome.
 
 Threads and tasks run the same coroutine, which never suspends in threads.
 """
@@ -27,27 +27,27 @@ Fetch = Callable[[str], Awaitable[bytes]]
 ATTEMPTS = 3
 TIMEOUT = 60.0
 GRACE = 2.0
-"""Seconds that a busy machine may take to tell of a deadline that has passed."""
+"""Seconds by which a busy machine may report a passed deadline late."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What to do.
+    """The work of a face.
 
     Attributes:
         at_once: threads or tasks.
-        patience: seconds after which a run that hangs is ended, with a traceback of every thread.
+        max_wait: seconds after which a hanging run is ended, with a traceback of each thread.
     """
 
     face: str
     port: int
     requests: int
     at_once: int
-    patience: float
+    max_wait: float
 
 
 async def ask(fetch: Fetch, job: Job, number: int) -> bytes:
-    """Fetch what belongs to a number."""
+    """Fetch the body of a number."""
     return await fetch(f"http://127.0.0.1:{job.port}/{number}")
 
 
@@ -63,7 +63,7 @@ async def work(fetch: Fetch, job: Job, tally: Tally, numbers: Iterator[int]) -> 
 
 
 def run_threads(job: Job, tally: Tally) -> None:
-    """The synchronous face."""
+    """Run the synchronous face."""
     outcome, numbers = tally.outcome, iter(range(job.requests))
     with HTTPConnection(retries=policy(), trust_env=False) as connection:
 
@@ -81,7 +81,7 @@ def run_threads(job: Job, tally: Tally) -> None:
 
 
 async def run_tasks(job: Job, tally: Tally) -> None:
-    """Either event loop."""
+    """Run the face of an event loop."""
     outcome, numbers = tally.outcome, iter(range(job.requests))
     async with HTTPConnection(retries=policy(), trust_env=False) as connection:
         fetch = partial(connection.async_get_bytes, timeout=TIMEOUT)
@@ -101,13 +101,13 @@ def policy() -> RetryPolicy:
 
 
 async def warm_up(fetch: Fetch, job: Job) -> None:
-    """Make whatever is made once for a process, such as the resolver's threads."""
+    """Create the objects that a process creates once, such as the resolver's threads."""
     await fetch(f"http://127.0.0.1:{job.port}/tally/1")
 
 
 def run(job: Job) -> Outcome:
-    """Do the job."""
-    faulthandler.dump_traceback_later(job.patience, exit=True)
+    """Run the face and print its outcome."""
+    faulthandler.dump_traceback_later(job.max_wait, exit=True)
     outcome = Outcome(job.face, job.requests)
     tally = Tally(outcome, TIMEOUT + GRACE)
     Complaints(outcome.complaints)

@@ -1,4 +1,4 @@
-"""Answers composed of parts that fit or do not, and those of the corpus, some of them then damaged."""
+"""Responses that are composed of consistent or inconsistent parts, or taken from the corpus; some are damaged."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ _known = sorted((raw for raw in TO_GET.values() if len(raw) < LARGE), key=len)
 
 
 def wild_responses() -> st.SearchStrategy[bytes]:
-    """Composed as it should be, or damaged; of the corpus, damaged or crossed."""
+    """Return a strategy for composed responses, and for damaged and mixed responses of the corpus."""
     return st.one_of(composed(), damaged(composed()), damaged(st.sampled_from(_known)), crossed())
 
 
 @st.composite
 def crossed(draw: st.DrawFn) -> bytes:
-    """The beginning of one answer of the corpus and the end of another."""
+    """Return the beginning of one response of the corpus and the end of another."""
     first, second = draw(st.sampled_from(_known)), draw(st.sampled_from(_known))
     return first[: draw(st.integers(0, len(first)))] + second[draw(st.integers(0, len(second))) :]
 
 
 @st.composite
 def composed(draw: st.DrawFn) -> bytes:
-    """Interim answers, a head, a body framed as the head says, and what may follow it."""
+    """Return interim responses, a head, a body with the framing of the head, and bytes after it."""
     interim = b"".join(draw(st.lists(_heads(INTERIM_STARTS), max_size=2)))
     body = draw(st.binary(max_size=40))
     framing = draw(st.sampled_from(FRAMINGS))
@@ -66,7 +66,7 @@ def composed(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
-    """One or two pieces put in, taken out, repeated, or all cut off."""
+    """Insert, remove or repeat one or two parts, or cut off the end."""
     raw = draw(whole)
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.integers(0, len(raw)))

@@ -1,4 +1,4 @@
-"""URLs around the edges of the rule about them: well-formed ones, with a few characters changed."""
+"""URLs close to the limits of the rules: well-formed URLs with a few changed characters."""
 
 from __future__ import annotations
 

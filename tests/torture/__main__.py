@@ -1,12 +1,12 @@
-"""Kill processes that write partial files, at any moment, and see whether a wrong byte ever gets through.
+"""Kill processes that write partial files at random moments, and check that no wrong byte gets into a target.
 
 ``--storm N`` interrupts N downloads instead, by signals and by cancellation; see :mod:`tests.torture.storm`.
 
-In each round processes come one after the other, or two at a time, for a file that changes now and then; each is
-killed. In most rounds they write it themselves; in the others they download it, on several connections, from a server
-that breaks off. Whatever stands under the target's name must always be a whole version of it, whatever is said to be on
-disk must be there, and the last process, which is let alone, must finish the file and leave nothing else behind. Every
-fourth round is one of a collection of files; see :mod:`tests.torture.collections`.
+In each round, processes run one after the other, or two at a time, for a file that changes now and then. Each is
+killed. In most rounds they write the file themselves. In the others they download it, on several connections, from a
+server that breaks off. The target must always be a complete version of the file, and the recorded bytes must be on
+disk. The last process is not killed; it must complete the file and leave no other file. Every fourth round has a
+collection of files; see :mod:`tests.torture.collections`.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from tests.torture.storm import FACES, run
 from tests.torture.worker import Writers
 
 KILLED = 6
-"""Times that somebody is killed in a round."""
+"""Number of kills in a round."""
 
 
 class Workers(Protocol):
-    """Processes that make one file."""
+    """Processes that create one file."""
 
     @property
     def longest(self) -> float:
-        """Seconds until one of them is killed."""
+        """Maximum seconds until a process is killed."""
 
     @property
     def tidy(self) -> bool:
-        """Who finishes the file leaves nothing else behind."""
+        """Whether the process that completes the file leaves no other file."""
 
     def content(self, version: int) -> bytes:
-        """What the target may hold."""
+        """Return the content of a version."""
 
     def start(self, target: Path, version: int) -> int:
-        """The number of a process that makes this version, if it is not killed before."""
+        """Start a process that creates this version; return its ID."""
 
 
 def is_whole(target: Path, versions: range, workers: Workers) -> bool:
-    """Whether what stands there is nothing, or one of the versions."""
+    """Return whether the target is absent or one of the versions."""
     return not target.exists() or target.read_bytes() in map(workers.content, versions)
 
 
 def is_proven(target: Path, workers: Workers) -> bool:
-    """Whether what is said to be on disk is there; a partial file that has its name by now needs no saying."""
+    """Return whether the recorded bytes are on disk. A renamed partial file needs no record."""
     names = HiddenNames(str(target))
     record = load(names.sidecar)
     while record is not None:
@@ -71,7 +71,7 @@ def is_proven(target: Path, workers: Workers) -> bool:
 
 
 def survives(target: Path, chance: random.Random, workers: Workers) -> bool:
-    """One round."""
+    """Run a round; return whether all was well."""
     version = newest = 0
     for _ in range(KILLED):
         version = chance.choice([version, version, version + 1, max(0, version - 1)])
@@ -87,7 +87,7 @@ def survives(target: Path, chance: random.Random, workers: Workers) -> bool:
 
 
 def is_finished(target: Path, version: int, workers: Workers) -> bool:
-    """Whether one who is let alone can make the file."""
+    """Return whether a process that is not killed completes the file."""
     target.unlink(missing_ok=True)
     while not target.exists():
         if not finished_well(workers.start(target, version), maybe_killed=False):
@@ -97,7 +97,7 @@ def is_finished(target: Path, version: int, workers: Workers) -> bool:
 
 
 def makes_round(folder: Path, seed: int) -> bool:
-    """Every fourth round downloads a file, and the next one a collection; a third of the others has no locks."""
+    """Run a round: every fourth one downloads a file, the next one a collection; a third of the others has no locks."""
     chance, target = random.Random(seed), folder / "file"
     if seed % 4 == 1:
         return Collection(folder, chance).survives()
@@ -108,7 +108,7 @@ def makes_round(folder: Path, seed: int) -> bool:
 
 
 def interrupted(count: int, seed: int) -> int:
-    """Run a storm on each face; a problem is an exception, which names it."""
+    """Run a storm on each face. A problem raises an exception."""
     print(f"--seed {seed} repeats it")
     for face in FACES:
         with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def interrupted(count: int, seed: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the rounds; 1 if one failed."""
+    """Run the rounds; return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--storm", type=int, default=0)

@@ -94,7 +94,7 @@ class Collection:
         if chance < FAULTS / 3:
             return [response(503)]
         fault = cut(self._chance.randrange(len(served.body) + 1), self._chance.choice([Close(), Reset()]))
-        steps = fault(served, request) if chance < FAULTS else served.answer(request)
+        steps = fault(served, request) if chance < FAULTS else served.respond(request)
         return [part for step in steps for part in paced(step)]
 
     def _start(self, url: str, *, faults: bool) -> int:

@@ -1,4 +1,4 @@
-"""Downloads on several connections, each in a process that is to be killed, from a server that breaks off at random."""
+"""Downloads on several connections from a server that breaks off at random, in processes that are killed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PIECE = 64 * 1024
 
 @cache
 def content(version: int) -> bytes:
-    """What a version of the file consists of."""
+    """Return the content of a version of the file."""
     return random.Random(version).randbytes(SIZE)
 
 
 class Downloads:
-    """A server in a process of its own, and those who download from it.
+    """A server in its own process, and processes that download from it.
 
     Attributes:
-        longest: seconds until one of them is killed.
-        tidy: who finishes the file leaves nothing else behind.
+        longest: maximum seconds until a process is killed.
+        tidy: whether the process that completes the file leaves no other file.
     """
 
     longest = 0.12
@@ -60,11 +60,11 @@ class Downloads:
             raise RuntimeError("The server failed")
 
     def content(self, version: int) -> bytes:
-        """What the target may hold."""
+        """Return the content of a version."""
         return content(version)
 
     def start(self, target: Path, version: int) -> int:
-        """The number of a process that fetches this version, if it is not killed before."""
+        """Start a process that downloads this version; return its ID."""
         self._version[0] = version
         connections, retries = self._chance.randint(1, 6), self._chance.randint(0, 2)
         return start(lambda: _download(self._url, target, connections, retries))
@@ -81,12 +81,12 @@ class Downloads:
         if chance < 0.1:
             return [response(503)]
         end = self._chance.choice([Close(), Reset()])
-        steps = cut(self._chance.randrange(SIZE), end)(served, request) if chance < 0.4 else served.answer(request)
+        steps = cut(self._chance.randrange(SIZE), end)(served, request) if chance < 0.4 else served.respond(request)
         return [part for step in steps for part in paced(step)]
 
 
 def paced(step: Step) -> Sequence[Step]:
-    """In pieces, so that others can join."""
+    """Send slowly, so that other connections can take over ranges."""
     if not isinstance(step, bytes):
         return [step]
     starts = range(0, len(step), PIECE)
@@ -94,8 +94,8 @@ def paced(step: Step) -> Sequence[Step]:
 
 
 def _download(url: str, target: Path, connections: int, retries: int) -> None:
-    """One call; what the server does to it is no fault of ours, and all else is."""
-    segments.CHECKPOINT_EVERY = 0.001  # no kill comes as late as the first checkpoint otherwise would
+    """Run one call. Faults of the server are allowed, and no other error."""
+    segments.CHECKPOINT_EVERY = 0.001  # otherwise each process would be killed before its first checkpoint
     failures = suppress(httpconn.TransportError, httpconn.ResponseError)
     with failures, httpconn.HTTPConnection(retries=httpconn.RetryPolicy(attempts=retries + 1, backoff=0)) as connection:
         connection.download(url, target, segments=connections)

@@ -27,16 +27,16 @@ PATIENCE = 20.0
 
 
 class Alarm(BaseException):
-    """What the signal handler raises, as Celery's time limits and pytest-timeout do."""
+    """The exception of the signal handler, like those of Celery's time limits and pytest-timeout."""
 
 
 def respond(request: Received) -> list[Any]:
-    """A large chunked body, or a small JSON document."""
+    """Return a large chunked body, or a small JSON document."""
     return [response(body=LARGE, framing="chunked") if b"large" in request.target else response(body=b'{"a": 1}')]
 
 
 def actions(connection: HTTPConnection, url: str) -> list[Callable[[], object]]:
-    """The calls that are interrupted."""
+    """Return the calls to interrupt."""
 
     def read_stream() -> None:
         with connection.get_response(f"{url}/large", stream=True, timeout=PATIENCE) as streamed:
@@ -55,7 +55,7 @@ def actions(connection: HTTPConnection, url: str) -> list[Callable[[], object]]:
 
 
 class LoopTimers:
-    """SIGALRM at a moment of choice, of which only the action in hand hears."""
+    """SIGALRM at a chosen moment. Only the running action receives the exception."""
 
     def __init__(self) -> None:
         self.raised = 0
@@ -76,7 +76,7 @@ class LoopTimers:
             signal.signal(signal.SIGALRM, before)
 
     def interrupt(self, action: Callable[[], object], seconds: float) -> None:
-        """Run an action that is interrupted after so many seconds, if it takes so long."""
+        """Run an action, and interrupt it after some seconds."""
         try:
             self._armed = True
             signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
@@ -89,7 +89,7 @@ class LoopTimers:
 
 
 def settled(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true in time."""
+    """Return whether a condition becomes true in time."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
@@ -100,28 +100,28 @@ def settled(condition: Callable[[], bool]) -> bool:
 
 
 def workers() -> list[threading.Thread]:
-    """The threads of ``get_many``."""
+    """Return the threads of ``get_many``."""
     return [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
 
 def descriptors() -> int:
-    """Open descriptors of this process."""
+    """Return the number of open descriptors of this process."""
     return len(os.listdir("/dev/fd"))
 
 
 def storm(count: int, seed: int) -> list[str]:
-    """Interrupt calls so many times, and return what went wrong."""
+    """Interrupt ``count`` calls, and return the problems."""
     chance, wrong = random.Random(seed), Counter[str]()
     before = sys.unraisablehook
 
     def note(raised: Any) -> None:
-        if not isinstance(raised.exc_value, Alarm):  # Python cannot raise it out of a finalizer
+        if not isinstance(raised.exc_value, Alarm):  # Python cannot raise an exception of a finalizer
             wrong[f"unraisable: {raised.exc_value!r} in {raised.object!r}"[:200]] += 1
 
     sys.unraisablehook = note
     try:
         with warnings.catch_warnings(), ScriptedServer(respond) as server:
-            warnings.simplefilter("ignore")  # of a coroutine that was made and never begun
+            warnings.simplefilter("ignore")  # a warning about a coroutine that never started
             opened = descriptors()
             _run(count, chance, server, wrong)
             if not settled(lambda: not workers()):
@@ -142,7 +142,7 @@ def _run(count: int, chance: random.Random, server: ScriptedServer, wrong: Count
             action = chance.choice(made)
             try:
                 alarms.interrupt(action, chance.random() * typical[action])
-            except Exception as error:  # noqa: BLE001 - what else comes out is what is looked for
+            except Exception as error:  # noqa: BLE001 - other exceptions are the problems to find
                 wrong[f"foreign: {error!r} from {error.__cause__!r}"] += 1
         _check(connection, server.url, wrong)
 
@@ -166,7 +166,7 @@ def _check(connection: HTTPConnection, url: str, wrong: Counter[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the storm; 1 if something went wrong."""
+    """Run the storm; return 1 if there was a problem."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture.interrupts", description=__doc__)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))

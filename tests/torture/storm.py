@@ -1,7 +1,7 @@
 """Downloads that are interrupted at random moments: by exceptions of a signal handler, or by cancellation.
 
-After each interruption no lock may be held, and each partial file must be named by its sidecar. In the end no
-descriptor and no thread may be left, and a download must find nothing in its way.
+After each interruption, no lock may be held, and a sidecar must name each partial file. At the end, no descriptor and
+no thread may be left, and a download must succeed.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from tests.servers.files import Served
 SIZE = 1_500_000
 BODY = random.Random(0).randbytes(SIZE)
 LONGEST = 0.012
-"""Seconds after which a call is interrupted at the latest; most take less than this without it."""
+"""Maximum seconds until a call is interrupted. Most calls take less without an interruption."""
 
 PATIENCE = 30.0
 FACES = ("sync", "asyncio", "trio")
 
 
 class Interrupted(Exception):
-    """What a signal handler raises, as that of a time limit does."""
+    """The exception of a signal handler, like that of a time limit."""
 
 
 class Storm:
-    """Interrupts calls, and looks at what they leave.
+    """Interrupts calls, and checks the files that they leave.
 
     Args:
-        folder: of the target.
-        chance: when the calls are interrupted.
-        url: of the file.
+        folder: folder of the target.
+        chance: source of the random moments.
+        url: URL of the file.
     """
 
     def __init__(self, folder: Path, chance: random.Random, url: str) -> None:
@@ -63,7 +63,7 @@ class Storm:
         return httpconn.HTTPConnection(retries=0, timeout=PATIENCE)
 
     def run_signals(self, count: int) -> None:
-        """Synchronous calls, and SIGALRM; now and then a second signal follows at once."""
+        """Interrupt synchronous calls by SIGALRM; sometimes a second signal follows at once."""
         with alarms():
             self._finish()
             descriptors = open_descriptors()
@@ -89,7 +89,7 @@ class Storm:
             self.counts["complete"] += 1
 
     def _look(self) -> None:
-        """If the clean-up was interrupted, it goes on in its thread."""
+        """Check the files. An interrupted clean-up continues in its thread."""
         wait_until(lambda: not left_behind(self._target), lambda: f"left behind: {left_behind(self._target)}")
         names = HiddenNames(str(self._target))
         record = load(names.sidecar)
@@ -111,7 +111,7 @@ class Storm:
             raise AssertionError("Files are left")
 
     def run_cancellations(self, backend: str, count: int) -> None:
-        """Asynchronous calls that are cancelled, by a scope; those of asyncio also by ``Task.cancel``."""
+        """Cancel asynchronous calls by a scope, in asyncio also by ``Task.cancel``."""
         anyio.run(self._cancellations, count, backend=backend)
         if backend == "asyncio":
             asyncio.run(self._native_cancellations(count))
@@ -144,7 +144,7 @@ class Storm:
 
 
 def left_behind(target: Path) -> list[str]:
-    """A lock that is held, and files that no later download of the target would find."""
+    """Return a held lock, and files that no later download of the target would find."""
     names = HiddenNames(str(target))
     record, noted = load(names.sidecar), noted_in(names.lock)
     if noted is None:
@@ -155,7 +155,7 @@ def left_behind(target: Path) -> list[str]:
 
 
 def noted_in(path: str) -> list[str] | None:
-    """The partial files that a lock file names; None if somebody holds the lock."""
+    """Return the partial files that a lock file names; None if the lock is held."""
     with suppress(FileNotFoundError), Path(path).open("rb") as file:
         try:
             lock(file.fileno())
@@ -167,7 +167,7 @@ def noted_in(path: str) -> list[str] | None:
 
 @contextmanager
 def alarms() -> Iterator[None]:
-    """SIGALRM raises an exception, wherever the program is."""
+    """Let SIGALRM raise an exception."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted
@@ -181,14 +181,14 @@ def alarms() -> Iterator[None]:
 
 @contextmanager
 def storm(folder: Path, seed: int) -> Iterator[Storm]:
-    """A storm, with its server. A coroutine that an interruption has kept from its start is no fault."""
+    """Provide a storm and its server. A coroutine that never started because of an interruption is allowed."""
     with ScriptedServer(Served(BODY)) as server, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         yield Storm(folder, random.Random(seed), f"{server.url}/file")
 
 
 def open_descriptors() -> int:
-    """How many there are of regular files and folders; connections and event loops have their own."""
+    """Return the number of descriptors of regular files and folders, without those of connections and event loops."""
     found = 0
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
@@ -197,12 +197,12 @@ def open_descriptors() -> int:
 
 
 def own_threads(prefix: str = "httpconn-") -> list[threading.Thread]:
-    """Those of the library."""
+    """Return the threads of the library."""
     return [thread for thread in threading.enumerate() if thread.name.startswith(prefix)]
 
 
 def wait_until(condition: Callable[[], object], problem: Callable[[], str]) -> None:
-    """Look again and again, for some time."""
+    """Wait until a condition is true, for a limited time."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
@@ -211,7 +211,7 @@ def wait_until(condition: Callable[[], object], problem: Callable[[], str]) -> N
 
 
 def run(folder: Path, seed: int, kind: str, count: int) -> Counter[str]:
-    """One storm: by signals (sync), or by cancellation (asyncio, trio)."""
+    """Run a storm: by signals (sync), or by cancellation (asyncio, trio)."""
     with storm(folder, seed) as made:
         step = made.run_signals if kind == "sync" else partial(made.run_cancellations, kind)
         step(count)

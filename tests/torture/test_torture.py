@@ -1,4 +1,4 @@
-"""A download that is killed or interrupted at any moment leaves no wrong byte, no lock and no file that nobody finds.
+"""A download that is killed or interrupted at any moment leaves no wrong byte, no lock and no unknown file.
 
 ``python -m tests.torture`` kills many more, and ``python -m tests.torture --storm 20000`` interrupts many more.
 """

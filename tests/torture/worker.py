@@ -1,4 +1,4 @@
-"""One owner of a partial file, at work until it has finished or is killed."""
+"""A process that owns a partial file, until it completes the file or is killed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ BLOCK = 50_000
 
 
 def content(version: int) -> bytes:
-    """What a version of the file consists of."""
+    """Return the content of a version of the file."""
     return random.Random(version).randbytes(SIZE)
 
 
 class Writers:
-    """Those who write a file, each in a process of its own.
+    """Processes that write a file.
 
     Attributes:
-        longest: seconds until one of them is killed.
-        tidy: who finishes the file leaves nothing else behind; only locks tell whose files may be removed at once.
+        longest: maximum seconds until a process is killed.
+        tidy: whether the process that completes the file leaves no other file. It can know that only with locks.
     """
 
     longest = 0.06
@@ -34,11 +34,11 @@ class Writers:
         self._chance = chance
 
     def content(self, version: int) -> bytes:
-        """What the target may hold."""
+        """Return the content of a version."""
         return content(version)
 
     def start(self, target: Path, version: int) -> int:
-        """The number of a process that writes this version, if it is not killed before."""
+        """Start a process that writes this version; return its ID."""
         chance = random.Random(self._chance.random())
 
         def work() -> None:
@@ -55,10 +55,10 @@ def _nothing(_descriptor: int) -> bool:
 
 
 class Worker:
-    """Writes a version of a file in two parts, and goes on with what others have left of it.
+    """Writes a version of a file in two parts, and continues what others have left of it.
 
     Args:
-        chance: decides in which order, and how often it makes sure.
+        chance: decides about the order and the number of checkpoints.
     """
 
     def __init__(self, target: Path, version: int, chance: random.Random) -> None:
@@ -69,7 +69,7 @@ class Worker:
         self._head = self._tail = 0
 
     def run(self) -> None:
-        """Make the file, unless somebody else is at it."""
+        """Create the file, unless another process does."""
         try:
             known = self._part.open()
         except InUse:
@@ -88,7 +88,7 @@ class Worker:
         self._part.commit()
 
     def _take_up(self, known: Sidecar) -> None:
-        """What is said to be there has to be there. Bytes of another version are kept at times, and come back."""
+        """Check that the recorded bytes exist. Bytes of another version are sometimes kept and used again."""
         self._check(known)
         if known.validator != str(self._version):
             self._part.restart(keep=self._chance.random() < 0.7)

@@ -27,9 +27,9 @@ def synchronous(conn: httpconn.HTTPConnection) -> None:
     assert_type(conn.get_bytes(url, timeout=5, max_bytes=10, budget=httpconn.ByteBudget(5)), bytes)
     assert_type(conn.get_text("https://example.com/", extra_headers={"A": "b"}), str)
     assert_type(conn.get_json("https://example.com/", allow_redirects=False), Any)
-    answer = conn.get_response("https://example.com/", stream=True, retries=2)
-    assert_type(answer, httpconn.Response)
-    plain: httpx.Response = answer
+    got = conn.get_response("https://example.com/", stream=True, retries=2)
+    assert_type(got, httpconn.Response)
+    plain: httpx.Response = got
     with Path("file").open("rb") as body:
         assert_type(conn.request("PUT", url, content=body, progress=rich_event), httpconn.Response)
     sent = conn.request("POST", url, data={"a": 1}, files={"f": ("n", b"x", "text/plain")}, params=[("q", "1")])

@@ -405,7 +405,7 @@ def test_each_stream_gets_an_error_of_its_own():
     assert connection.receive(head()) == []
 
 
-def test_a_cancelled_stream_is_reset_and_what_comes_of_it_is_dropped():
+def test_a_cancelled_stream_is_reset_and_its_frames_are_dropped():
     pair = Pair()
     stream = pair.get()
     pair.exchange()

@@ -133,7 +133,7 @@ MALFORMED = {
     "a NUL in a value": (head(OK, (b"a", b"x\0")), ProtocolError, "invalid characters"),
     "a field of HTTP/1.1 connections": (head(OK, (b"connection", b"close")), ProtocolError, "HTTP/1.1"),
     "a transfer coding": (head(OK, (b"transfer-encoding", b"chunked")), ProtocolError, "HTTP/1.1"),
-    "a length that is no number": (head(OK, (LENGTH, b"-1")), ProtocolError, "Content-Length"),
+    "a length that is not a number": (head(OK, (LENGTH, b"-1")), ProtocolError, "Content-Length"),
     "two lengths": (head(OK, (LENGTH, b"1"), (LENGTH, b"2")), ProtocolError, "Content-Length"),
     "a length of many digits": (head(OK, (LENGTH, b"9" * 20)), ProtocolError, "Content-Length"),
     "a longer body than declared": (head(OK, (LENGTH, b"4")) + body(b"hello", end=True), ProtocolError, "longer"),
@@ -262,7 +262,7 @@ PIECES = st.one_of(FRAMES, st.sampled_from(sorted(EVERY)).map(EVERY.__getitem__)
 
 
 @given(st.lists(PIECES, max_size=6).map(b"".join), st.lists(st.integers(0, 1000), max_size=6))
-def test_whatever_the_server_sends_ends_in_a_response_or_an_error_of_ours(raw, places):
+def test_any_input_gives_a_response_or_an_error_of_httpconn(raw, places):
     once = outcome([*whole(raw), b""], requests=2)
     assert once.complete or once.error is not None
     assert outcome([*split(raw, places), b""], requests=2)[:-1] == once[:-1]
