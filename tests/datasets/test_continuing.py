@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -158,6 +160,36 @@ def test_the_sink_of_another_job_is_rejected(server, connection, tmp_path):
         datasets.fetch(urls, tmp_path / "photos", connection=connection)
     with pytest.raises(httpconn.InvalidRequest, match="photos holds no job"):
         datasets.status(tmp_path / "photos")
+
+
+def test_one_job_at_a_time_writes_a_sink(site, server, connection, tmp_path):
+    source, sink = listed(server, tmp_path / "urls.txt", 25), tmp_path / "sink"
+    states = []
+
+    def start_another(row):
+        states.append(datasets.status(sink))
+        with pytest.raises(httpconn.InvalidRequest, match="Another process writes to the sink"):
+            datasets.fetch(source, sink, connection=connection, shard_size=10)
+
+    datasets.fetch(source, sink, connection=connection, shard_size=10, on_item=start_another)
+    assert len(states) == 25
+    assert not any(state.complete for state in states)
+    assert is_complete(sink, "parquet", 25)
+
+
+def test_an_interrupted_job_leaves_no_process(site, server, tmp_path):
+    source, sink = listed(server, tmp_path / "urls.txt", 400), tmp_path / "sink"
+    source.write_text(source.read_text() + source.read_text().replace("127.0.0.1", "localhost"))
+    site.calls = 20
+    command = ["-m", "httpconn", "dataset", str(source), str(sink), "--access", "anywhere", "--processes", "2"]
+    with subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert site.reached.wait(50)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(50) == 130
+        assert process.stderr.read() == b"httpconn: interrupted\n"
+    assert children
+    assert not psutil.wait_procs(children, timeout=50)[1]
 
 
 @pytest.mark.parametrize("form", FORMATS)
