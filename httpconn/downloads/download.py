@@ -120,6 +120,8 @@ class _Download:
     async def _run(self, *specs: RequestSpec) -> Downloaded:
         *others, last = specs
         await self._hash_all()
+        if (finished := await self._commit_proven()) is not None:
+            return finished
         for spec in others:
             try:
                 return await self._fetch(spec)
@@ -231,6 +233,31 @@ class _Download:
         logger.info("Downloading %s again: %s", self._spec.url.redacted, error.message)
         return None
 
+    async def _commit_proven(self) -> Downloaded | None:
+        """Commit the bytes of a process that was killed before its commit, if the caller's digest proves them.
+
+        Return None if they are not complete, or if the name or the modification time of the file is the server's.
+        """
+        options, partial, request = self._state.options, self._partial, self._request
+        if options.digest is None or options.server_names or options.remote_time:
+            return None
+        limit = request.call.max_bytes
+        if not partial.is_complete or (limit is not None and partial.size > limit) or partial.integrity_error():
+            return None
+        await self._port.blocking(partial.commit, None, self._state.name, None)
+        self._writer.finish()
+        return Downloaded(
+            self._state.target,
+            partial.size,
+            request.call.spec.url.redacted,
+            verified=frozenset({"length", options.digest.algorithm}),
+            digest=str(options.digest),
+            digest_source=options.digest.source,
+            resumed=partial.resumed,
+            elapsed=self._port.now() - request.started_at,
+            flushed=partial.flushed,
+        )
+
     async def _commit(self, response: OpenResponse) -> Downloaded:
         options, head = self._state.options, response.head
         modified = timestamp(head.field("last-modified")) if options.remote_time else None
@@ -240,7 +267,7 @@ class _Download:
         version = ranges.version(head.field("etag"), head.field("last-modified"))
         stored = version if options.remote_time or options.existing == "refresh" else None
         await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
-        self._writer.finish(response)
+        self._writer.finish()
         digest = self._partial.digest
         length = {"length"} if self._writer.is_length_proven else set()
         return self._result(

@@ -96,9 +96,9 @@ class BodyWriter:
             self._record_progress()
             raise TruncatedBody(f"The server sent {part.length} bytes where all remaining bytes were requested")
 
-    def finish(self, response: OpenResponse) -> None:
+    def finish(self) -> None:
         """Report that the file is at its path."""
-        meter = self._meter or self._start_meter(response.state.attempts)
+        meter = self._meter or self._start_meter(self._state.request.attempts)
         meter.finish(self._port.now())
 
     def fail(self) -> None:

@@ -11,6 +11,9 @@ import pytest
 
 import httpconn
 from httpconn import ByteBudget, RetryPolicy
+from httpconn.core.identity import resource_key
+from httpconn.core.urls import vet
+from httpconn.disk.partfile import PartFile, Sidecar
 from tests.servers.application import pattern
 from tests.servers.files import Served, changed, cut, instead
 from tests.servers.scripted import Close, response
@@ -42,6 +45,25 @@ def fail(run, url, error=httpconn.TruncatedBody, **options):
 
 def left(tmp_path):
     return sorted(path.name.rpartition(".")[2] for path in tmp_path.iterdir() if path.name != "model.bin")
+
+
+@pytest.mark.parametrize("digest", [SHA256, None, f"sha256:{'0' * 64}"])
+def test_a_complete_file_that_its_digest_proves_needs_no_request(run, scripted, tmp_path, digest):
+    server, part = scripted(Served(BODY)), PartFile(tmp_path / "model.bin")
+    part.open()
+    part.write([BODY])
+    part.checkpoint(
+        Sidecar(url="", key=resource_key(vet(server.url)), digest=digest, total=SIZE, committed=SIZE, validator='"v1"')
+    )
+    part.close()  # as if the process had been killed before it renamed the file
+    if digest in (SHA256, None):
+        result = run(server.url, digest=digest)
+        assert result.path.read_bytes() == BODY
+        assert result.resumed == SIZE
+    else:
+        fail(run, server.url, httpconn.IntegrityError, digest=digest)
+    assert (server.requests == []) == (digest == SHA256)
+    assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("etag", ['"v2"', None])
