@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..core.auth import Auth
@@ -346,8 +346,13 @@ def _require_concurrency(concurrency: int) -> None:
 def _host_of(given: Any) -> Hashable:
     """Return the origin of an item, or None if the item is not valid."""
     try:
-        return vet(
-            given.url if isinstance(given, Item) else given[0] if isinstance(given, tuple | list) else given
-        ).origin
+        url = given.url if isinstance(given, Item) else given[0] if isinstance(given, tuple | list) else given
+        return _origin_of(url[: url.find("/", 8) + 1] or url) if isinstance(url, str) else vet(url).origin
     except (HTTPConnError, IndexError):
         return None
+
+
+@lru_cache(maxsize=1024)
+def _origin_of(start: str) -> Origin:
+    """Return the origin of the URLs that begin with ``start``."""
+    return vet(start).origin

@@ -124,6 +124,7 @@ class HostQueues(Generic[T]):
         host = self._hosts[name]
         host.tries -= 1
         host.is_reached = host.is_reached or connected
+        self._count(host, len(host.queue))
         self._update(name, host)
 
     def _host(self, name: Hashable) -> _Host[T]:
@@ -139,11 +140,15 @@ class HostQueues(Generic[T]):
     def _update(self, name: Hashable, host: _Host[T]) -> None:
         """Count the items of a host that cannot start, and list the host if an item can."""
         size = len(host.queue)
-        blocked = size if host.held else max(0, size + host.active - host.limit)
-        waiting = blocked if host.is_reached else max(blocked, min(size, size + host.tries - MAX_TRIES))
-        self.blocked += blocked - host.blocked
-        self.untried += waiting - blocked - host.untried
-        host.blocked, host.untried = blocked, waiting - blocked
-        if size > waiting and not host.listed:
+        if not host.is_reached or host.held or host.blocked or size + host.active > host.limit:
+            self._count(host, size)
+        if not host.listed and size > host.blocked + host.untried:
             host.listed = True
             heappush(self._heap, (host.queue[0][0], name))
+
+    def _count(self, host: _Host[T], size: int) -> None:
+        blocked = size if host.held else max(0, size + host.active - host.limit)
+        untried = 0 if host.is_reached else max(0, min(size, size + host.tries - MAX_TRIES) - blocked)
+        self.blocked += blocked - host.blocked
+        self.untried += untried - host.untried
+        host.blocked, host.untried = blocked, untried

@@ -125,7 +125,8 @@ class Batch(Generic[Item, Result]):
     def _has_room(self) -> bool:
         """Whether a further item may be read."""
         pending = self._buffer.pending
-        return pending < self._most and pending - self._scheduler.waiting < 2 * self._concurrency
+        least = 2 * self._concurrency
+        return pending < least or (pending < self._most and pending - self._scheduler.waiting < least)
 
     def _fill(self, source: Iterator[Item]) -> None:
         while not self._exhausted and self._has_room:
