@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import math
 import random
+import shutil
 import socket
 import statistics
 import time
@@ -173,7 +174,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--only", choices=("cpu", "fair"))
     chosen = parser.parse_args()
-    with running_servers({SIZE}, "nginx") as servers, on_core(0):
+    with running_servers({SIZE}, shutil.which("nginx")) as servers, on_core(0):
         for hosts in (1, 200):
             port = servers.plain.rpartition(":")[2]
             urls = [f"http://h{n % hosts}.example:{port}/{SIZE}" for n in range(chosen.urls)]
