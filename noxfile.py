@@ -190,7 +190,7 @@ def bench(session: nox.Session) -> None:
     # Without extras, as the peers are: httpx imports click, rich and pygments where they are installed.
     session.install(".", *nox.project.dependency_groups(PROJECT, "bench"))
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
-    for module in ("many", "segmented", "collections"):
+    for module in ("many", "multiplexed", "proxied", "segmented", "collections"):
         session.run("python", "-m", f"tests.benchmarks.{module}")
 
 

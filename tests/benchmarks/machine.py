@@ -12,7 +12,10 @@ from pathlib import Path
 
 import httpconn
 
-PACKAGES = ("httpx", "httpcore", "httptools", "anyio", "trio", "requests", "aiohttp", "pycurl", "uvloop")
+PACKAGES = (
+    *("httpx", "httpx2", "httpcore", "httptools", "anyio", "trio", "requests", "niquests", "pyreqwest", "aiohttp"),
+    *("pycurl", "uvloop"),
+)
 CPUINFO = Path("/proc/cpuinfo")
 
 

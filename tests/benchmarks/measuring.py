@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,7 @@ class Job:
         tasks: number of simultaneous requests.
         folder: folder for downloads.
         authority: PEM file of the authority of an https server.
+        hosts: addresses of the server that the requests of tasks go to in turn: 127.0.0.1 and those after it.
     """
 
     base: str
@@ -48,6 +50,7 @@ class Job:
     tasks: int
     folder: Path
     authority: str | None = None
+    hosts: int = 1
     figures: Figures | None = None
 
     @cached_property
@@ -95,11 +98,11 @@ class Job:
             assert call(url) == size
 
     async def _spread(self, call: Callable[[str], Awaitable[int]], size: int, count: int) -> None:
-        url = f"{self.base}/{size}"
-        turns = iter(range(count))
+        urls = [f"{self.base.replace('0.0.1', f'0.0.{place}')}/{size}" for place in range(1, self.hosts + 1)]
+        turns = islice(cycle(urls), count)
 
         async def work() -> None:
-            for _ in turns:
+            for url in turns:
                 assert await call(url) == size
 
         await together(work, self.tasks)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.benchmarks.table import HOUSE, Result, drawn, duration, least, quotient, table
 
-PEERS = ("aiohttp", "httpx", "requests", "http.client", "pycurl", "curl")
+PEERS = ("aiohttp", "pyreqwest", "httpx", "httpx2", "requests", "niquests", "http.client", "pycurl", "curl")
 HEADER = ("CPU time of the client", HOUSE, *(f"÷ {peer}" for peer in PEERS))
 
 

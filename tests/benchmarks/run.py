@@ -1,4 +1,4 @@
-"""The driver: ``python -m tests.benchmarks.run [--quick] [--only NAME ...] [FOLDER]``.
+"""The driver: ``python -m tests.benchmarks.run [--quick] [--only NAME ...] [--rounds N] [FOLDER]``.
 
 Each measurement has its own process. The peers alternate within each round, so that other load of the machine affects
 all of them. The servers have the last core, the measured process the first.
@@ -76,7 +76,7 @@ def run(works: Sequence[AnyWork], options: argparse.Namespace) -> dict[str, Any]
         machine = description(servers.name)
         print(json.dumps(machine, indent=2), flush=True)
         for work in works:
-            done.append(run_work(work, servers, options.only, rounds=1 if options.quick else ROUNDS))
+            done.append(run_work(work, servers, options.only, rounds=1 if options.quick else options.rounds))
             print("\n" + table(done[-1]), flush=True)
     return {"machine": machine, "works": done}
 
@@ -87,6 +87,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", choices=names(), help="a work or a peer; may be repeated"
     )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="rounds of each work")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("build/bench"), help="where the results go")
     return parser.parse_args(arguments)
 

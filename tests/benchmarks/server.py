@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.machine import on_core
-from tests.benchmarks.serving import BACKLOG
+from tests.benchmarks.serving import BACKLOG, MANY_HOSTS
 from tests.servers.tls import CertificateFiles, Certificates
 
 HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ http {{
     client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3;
     uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
     server {{
-        listen {host}:{plain} backlog={backlog};
+        {listens}
         listen {host}:{tls} ssl backlog={backlog};
         ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;
         default_type application/octet-stream; root {files};
@@ -117,7 +117,8 @@ def nginx_version(nginx: str) -> str:
 def nginx_command(nginx: str, root: Path, ports: Sequence[int], certificate: Path) -> list[str]:
     config = root / "nginx.conf"
     plain, tls = ports
-    fields = {"root": root, "files": root / "files", "plain": plain, "tls": tls, "certificate": certificate}
+    listens = "\n        ".join(f"listen 127.0.0.{n}:{plain} backlog={BACKLOG};" for n in range(1, MANY_HOSTS + 1))
+    fields = {"root": root, "files": root / "files", "listens": listens, "tls": tls, "certificate": certificate}
     config.write_text(NGINX.format(user=getpass.getuser(), host=HOST, backlog=BACKLOG, **fields))
     return [nginx, "-e", "stderr", "-p", str(root), "-c", str(config)]
 

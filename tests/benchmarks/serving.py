@@ -19,6 +19,8 @@ from typing import BinaryIO, cast
 
 INLINE = 64 * 1024
 BACKLOG = 4096
+MANY_HOSTS = 64
+"""Addresses of this machine that the server listens on, where the system has them: 127.0.0.1 and those after it."""
 ANSWERED = b"answered"
 
 
@@ -80,7 +82,8 @@ async def listen_on_both(protocol: Callable[[], Responder], plain: int, tls: int
 
 async def listen(protocol: Callable[[], Responder], port: int, security: ssl.SSLContext | None) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, "127.0.0.1", port, ssl=security, backlog=BACKLOG)
+    hosts = [f"127.0.0.{place}" for place in range(1, MANY_HOSTS + 1)] if sys.platform == "linux" else "127.0.0.1"
+    server = await loop.create_server(protocol, hosts, port, ssl=security, backlog=BACKLOG)
     await server.serve_forever()
 
 

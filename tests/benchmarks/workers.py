@@ -28,6 +28,6 @@ def worker(*names: str) -> Callable[[W], W]:
 
 def workers() -> dict[str, Worker]:
     """Return all workers."""
-    from tests.benchmarks import downloaders, fetchers, floor, open_loop  # noqa: F401 - they enter themselves
+    from tests.benchmarks import downloaders, fetchers, floor, newer, open_loop  # noqa: F401 - they enter themselves
 
     return WORKERS

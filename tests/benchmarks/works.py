@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.benchmarks.server import Servers
+from tests.benchmarks.serving import MANY_HOSTS
 from tests.benchmarks.workers import workers
 
 KIB, MIB = 1024, 1024 * 1024
@@ -34,6 +35,7 @@ class ClosedLoop(Work):
     count: int
     tasks: int = 1
     tls: bool = False
+    hosts: int = 1
 
     def over_tls(self) -> Self:
         return replace(self, name=f"{self.name}-tls", title=f"{self.title}, over TLS", tls=True)
@@ -46,7 +48,7 @@ class ClosedLoop(Work):
     def job(self, servers: Servers, folder: Path) -> dict[str, Any]:
         """Return the job of a worker's process."""
         base, authority = (servers.tls, servers.authority) if self.tls else (servers.plain, None)
-        done = {"size": self.size, "count": self.count, "tasks": self.tasks}
+        done = {"size": self.size, "count": self.count, "tasks": self.tasks, "hosts": self.hosts}
         return {"base": base, "authority": authority, "folder": str(folder), **done}
 
 
@@ -95,6 +97,7 @@ WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
     *(work.over_tls() for work in CLOSED),
     ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 6000, 100),
     ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 6000, 300),
+    ClosedLoop("hosts", "1 KiB from 64 hosts, asyncio, 32 tasks", "asyncio", KIB, 6000, 32, hosts=MANY_HOSTS),
     ClosedLoop("download-1g", "1 GiB to disk", "large", 1024 * MIB, 1),
     ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 10_000),
     ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 10_000, 32),

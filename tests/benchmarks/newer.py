@@ -1,0 +1,76 @@
+"""Workers of newer clients: httpx2, niquests, and pyreqwest, which is written in Rust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measuring import Job
+from tests.benchmarks.workers import PATIENCE, worker
+
+
+@worker("sync:httpx2")
+def httpx2_sync(job: Job) -> None:
+    import httpx2
+
+    with httpx2.Client(verify=job.verify) as client:
+        job.run(lambda url: len(client.get(url).content))
+
+
+@worker("asyncio:httpx2", "trio:httpx2")
+async def httpx2_async(job: Job) -> None:
+    import httpx2
+
+    async with httpx2.AsyncClient(timeout=PATIENCE, verify=job.verify) as client:
+
+        async def get(url: str) -> int:
+            return len((await client.get(url)).content)
+
+        await job.run_tasks(get)
+
+
+@worker("sync:niquests")
+def niquests_sync(job: Job) -> None:
+    import niquests
+
+    with niquests.Session() as session:
+        session.verify = job.authority or True
+        job.run(lambda url: len(session.get(url).content or b""))
+
+
+@worker("asyncio:niquests")
+async def niquests_async(job: Job) -> None:
+    import niquests
+
+    async with niquests.AsyncSession() as session:
+        session.verify = job.authority or True
+
+        async def get(url: str) -> int:
+            return len((await session.get(url)).content or b"")
+
+        await job.run_tasks(get)
+
+
+def built(builder: Any, job: Job) -> Any:
+    """Return a client of pyreqwest that trusts the authority of the job."""
+    return (builder.add_root_certificate_pem(Path(job.authority).read_bytes()) if job.authority else builder).build()
+
+
+@worker("sync:pyreqwest")
+def pyreqwest_sync(job: Job) -> None:
+    from pyreqwest.client import SyncClientBuilder
+
+    with built(SyncClientBuilder(), job) as client:
+        job.run(lambda url: len(client.get(url).build().send().bytes()))
+
+
+@worker("asyncio:pyreqwest")
+async def pyreqwest_async(job: Job) -> None:
+    from pyreqwest.client import ClientBuilder
+
+    async with built(ClientBuilder(), job) as client:
+
+        async def get(url: str) -> int:
+            return len(await (await client.get(url).build().send()).bytes())
+
+        await job.run_tasks(get)
