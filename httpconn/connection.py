@@ -151,6 +151,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
             bandwidth=bandwidth_of(bandwidth),
             in_flight={} if coalesce else None,
             cache=store_of(cache, access),
+            limit_for=own.limit_for,
         )
         self._calls = CallFactory.of(rules, timeouts, own, is_default=is_default, is_untrusted=access.public)
         options = ClientOptions(

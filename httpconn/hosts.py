@@ -114,9 +114,10 @@ class Hosts:
             return proxy if isinstance(proxy, Proxy) else None if proxy == "direct" else other.proxy_for(origin)
 
         limited = any(each.max_connections for each in self._options)
-        return Routing(proxy_for, self._limit_for if limited else None)
+        return Routing(proxy_for, self.limit_for if limited else None)
 
-    def _limit_for(self, origin: Origin) -> int | None:
+    def limit_for(self, origin: Origin) -> int | None:
+        """Return the ``max_connections`` of the options for an origin."""
         return (self._table.find(origin.host) or _DEFAULTS).max_connections
 
 

@@ -256,7 +256,8 @@ class ManyURLs(Runner):
     def _most_at_once(self, origin: Hashable) -> int | None:
         """Return how many calls to an origin get a connection at the same time, or None. HTTP/2 calls share one."""
         may_share = self._clients.offers_http2 and isinstance(origin, Origin) and origin.scheme == "https"
-        return None if may_share else self._calls.rules.limits.max_per_host
+        own = self._calls.hosts.limit_for(origin) if isinstance(origin, Origin) else None
+        return None if may_share else own or self._calls.rules.limits.max_per_host
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
         from .outcomes import Fetched

@@ -54,9 +54,10 @@ _FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 def max_connections(state: DownloadState, response: OpenResponse) -> int:
     """Return how many connections may receive the missing bytes; 1 if only the open response can deliver them."""
     partial, requested = state.partial, state.options.segments
-    limits = response.call.rules.limits
-    most = limits.max_connections
-    most = min(most, limits.max_per_host or most, requested or segments.MAX_AUTOMATIC)
+    rules = response.call.rules
+    most = rules.limits.max_connections
+    of_host = rules.limit_for(response.request.origin) or rules.limits.max_per_host
+    most = min(most, of_host or most, requested or segments.MAX_AUTOMATIC)
     if requested == 1 or partial.validator is None or partial.total is None:
         return 1
     remaining = partial.total - partial.received

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -34,6 +34,7 @@ class Rules:
 
     Attributes:
         in_flight: the requests that equal calls share, or None without ``coalesce``.
+        limit_for: a function that returns the limit of connections to an origin, or None for ``Limits.max_per_host``.
     """
 
     builder: RequestBuilder
@@ -47,6 +48,7 @@ class Rules:
     cache: Store | None = None
     bandwidth: Bandwidth | None = None
     counters: Counters = dataclasses.field(default_factory=Counters)
+    limit_for: Callable[[Origin], int | None] = lambda _: None
 
 
 class Call(NamedTuple):

@@ -441,3 +441,13 @@ def test_a_rate_limit_of_a_host_delays_its_requests_only(named, face, scripted):
     with pytest.raises(httpconn.DeadlineExceeded):
         face.call(connection, "get_bytes", at(server, "a.example"))
     assert len(server.requests) == 3
+
+
+def test_a_download_uses_as_many_connections_as_its_host_allows(named, face, scripted, tmp_path):
+    content = bytes(3_000_000)
+    fields = {"ETag": '"a"', "Accept-Ranges": "bytes"}
+    server = scripted(response(headers=fields, body=content))
+    connection = named(hosts={"a.example": HostOptions(max_connections=1)})
+    face.call(connection, "download", at(server, "a.example"), tmp_path / "file", segments=8)
+    assert (tmp_path / "file").read_bytes() == content
+    assert len(server.requests) == 1

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from httpconn.core.addresses import classify
 from tests.attacks.bombs import bomb
+from tests.comparison.drivers import AUTH_FLOW
 from tests.comparison.network import INSIDE, PUBLIC
 from tests.corpora.addresses import ADDRESSES
 from tests.corpora.dns import CASES
@@ -49,6 +50,8 @@ FORBIDDEN: dict[str, list[Case]] = {
     ],
 }
 FORBIDDEN["redirect of a POST"] = [case._replace(method="POST") for case in FORBIDDEN["redirect"]]
+
+FORBIDDEN["request of an auth flow"] = [case._replace(method=AUTH_FLOW) for case in FORBIDDEN["address in the URL"]]
 
 
 def _is_plain(url: str) -> bool:

@@ -9,6 +9,39 @@ from typing import Any
 Fetch = Callable[[str, str], bytes]
 """A function of a URL and a method. It raises NotImplementedError if the library does not support the method."""
 
+AUTH_FLOW = "AUTH-FLOW"
+"""In place of a method: GET a harmless URL with an ``httpx.Auth`` that fetches the URL."""
+START = "http://start.example/"
+
+
+def _flow(url: str) -> Any:
+    import httpx
+
+    class Flow(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            yield httpx.Request("GET", url)
+            yield request
+
+    return Flow()
+
+
+def _httpx_client(client: Any) -> Fetch:
+    def fetch(url: str, method: str) -> bytes:
+        if method == AUTH_FLOW:
+            return bytes(client.get(START, auth=_flow(url)).content)
+        return bytes(client.request(method, url).content)
+
+    return fetch
+
+
+def _without_flows(client: Any, **options: Any) -> Fetch:
+    def fetch(url: str, method: str) -> bytes:
+        if method == AUTH_FLOW:
+            raise NotImplementedError(method)
+        return bytes(client.request(method, url, **options).content)
+
+    return fetch
+
 
 def _get_only(method: str) -> None:
     if method != "GET":
@@ -21,6 +54,8 @@ def httpconn(timeout: float) -> Fetch:
     connection = HTTPConnection(access=AccessPolicy.public_internet(), retries=0, timeout=timeout)
 
     def fetch(url: str, method: str) -> bytes:
+        if method == AUTH_FLOW:
+            return connection.get_bytes(START, auth=_flow(url))
         return connection.get_bytes(url) if method == "GET" else connection.request(method, url, content=b"x").content
 
     return fetch
@@ -29,14 +64,13 @@ def httpconn(timeout: float) -> Fetch:
 def advocate(timeout: float) -> Fetch:
     import advocate
 
-    return lambda url, method: advocate.request(method, url, timeout=timeout).content
+    return _without_flows(advocate, timeout=timeout)
 
 
 def drawbridge(timeout: float) -> Fetch:
     from drawbridge import Policy, SyncClient
 
-    client = SyncClient(Policy(timeout=timeout))
-    return lambda url, method: client.request(method, url).content
+    return _without_flows(SyncClient(Policy(timeout=timeout)))
 
 
 def httpx_secure(timeout: float) -> Fetch:
@@ -45,7 +79,10 @@ def httpx_secure(timeout: float) -> Fetch:
 
     async def fetch(url: str, method: str) -> bytes:
         async with httpx.AsyncClient(trust_env=False, timeout=timeout, follow_redirects=True) as client:
-            return (await httpx_ssrf_protection(client).request(method, url)).content
+            guarded = httpx_ssrf_protection(client)
+            if method == AUTH_FLOW:
+                return (await guarded.get(START, auth=_flow(url))).content
+            return (await guarded.request(method, url)).content
 
     return lambda url, method: asyncio.run(fetch(url, method))
 
@@ -56,7 +93,7 @@ def microsoft_antissrf(timeout: float) -> Fetch:
     policy = AntiSSRFPolicy(PolicyConfigOptions.EXTERNAL_ONLY_LATEST)
     policy.allow_plain_text_http = True
     session = policy.get_antissrf_session()
-    return lambda url, method: session.request(method, url, timeout=timeout).content
+    return _without_flows(session, timeout=timeout)
 
 
 def requests_hardened(timeout: float) -> Fetch:
@@ -70,7 +107,13 @@ def requests_hardened(timeout: float) -> Fetch:
             ip_filter_allow_loopback_ips=False,
         )
     )
-    return lambda url, method: manager.send_request(method, url).content
+
+    def fetch(url: str, method: str) -> bytes:
+        if method == AUTH_FLOW:
+            raise NotImplementedError(method)
+        return bytes(manager.send_request(method, url).content)
+
+    return fetch
 
 
 def safehttpx(timeout: float) -> Fetch:
@@ -87,22 +130,19 @@ def ssrfguard(timeout: float) -> Fetch:
     from ssrfguard import Policy
     from ssrfguard.httpx import Client
 
-    client = Client(policy=Policy(), timeout=timeout, follow_redirects=True)
-    return lambda url, method: client.request(method, url).content
+    return _httpx_client(Client(policy=Policy(), timeout=timeout, follow_redirects=True))
 
 
 def httpx(timeout: float) -> Fetch:
     import httpx
 
-    client = httpx.Client(timeout=timeout, follow_redirects=True)
-    return lambda url, method: client.request(method, url).content
+    return _httpx_client(httpx.Client(timeout=timeout, follow_redirects=True))
 
 
 def requests(timeout: float) -> Fetch:
     import requests
 
-    session = requests.Session()
-    return lambda url, method: session.request(method, url, timeout=timeout).content
+    return _without_flows(requests.Session(), timeout=timeout)
 
 
 DRIVERS: dict[str, Callable[[float], Fetch]] = {
