@@ -279,6 +279,7 @@ def torture(session: nox.Session) -> None:
     """Kill processes that write partial files, at any moment; ``--rounds N`` may follow ``--``."""
     install(session)
     session.run("python", "-m", "tests.torture", *session.posargs)
+    session.run("python", "-m", "tests.torture.datasets")
 
 
 @nox.session

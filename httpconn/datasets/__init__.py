@@ -82,7 +82,8 @@ def fetch(
             fetched, and their shards are written again. An error class stands for its subclasses, too.
         on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store it
             as it is. If it raises an exception, the row has this error. It runs in the process that fetches.
-        accept: media types such as ``image/*``. Responses of other types are errors.
+        accept: media types such as ``image/*``. The first 1,445 bytes of a body determine its type; a body of another
+            type is not read, and its row has an error.
         headers: names of header fields of the response to store.
         max_bytes: most bytes of each body. None means the limit of the connection.
         max_total_bytes: most bytes of the bodies of the job. If it is reached, the job stops.

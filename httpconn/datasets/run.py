@@ -15,9 +15,8 @@ from typing import Any
 from .._version import __version__
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
-from ..core import mediatypes
 from ..core.bodycounter import ByteBudget
-from ..errors import HTTPConnError, LimitExceeded, UnexpectedContent
+from ..errors import HTTPConnError, LimitExceeded
 from .job import Finished, Job, Journal, changed, outcome_of
 from .outcomes import Values, body_values, error_values, missing_url, response_values
 from .robots import Robots, denied_by
@@ -101,6 +100,7 @@ class Partition:
             extra_headers=self._headers or None,
             max_bytes=self._job.max_bytes,
             budget=self._budget,
+            accept=self._job.accept or None,
         )
         with results:
             for fetched in results:
@@ -218,8 +218,6 @@ class Partition:
         values["headers"] = {name: fields[name] for name in self._job.headers if name in fields}
         if error is None:
             error = denied_by(fields.get_list("x-robots-tag"), self._job.robots_tags, self._agent)
-        if error is None and self._job.accept:
-            error = _wrong_type(fields.get("content-type"), self._job.accept)
         self._write(shard, values, None if error else fetched.content, error)
 
     def _write(self, shard: Shard, values: Values, body: bytes | None, error: Exception | None) -> None:
@@ -255,14 +253,6 @@ class Partition:
     def _commit(self, shard: Shard) -> None:
         shard.writer.publish(anew=shard.anew)
         self._journal.add(Finished(shard.number, shard.rows, shard.digest, shard.bytes, dict(shard.outcomes)))
-
-
-def _wrong_type(content_type: str | None, accept: tuple[str, ...]) -> UnexpectedContent | None:
-    try:
-        mediatypes.require(content_type, accept)
-    except UnexpectedContent as error:
-        return error
-    return None
 
 
 def partition_of(url: Any, partitions: int) -> int:

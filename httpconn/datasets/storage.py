@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -185,7 +186,10 @@ class Storage:
 
 def _flush_path(path: str) -> None:
     """Flush a file or a folder to the disk, if its file system can."""
-    descriptor = os.open(path, os.O_RDONLY)
+    is_folder = os.path.isdir(path)
+    if is_folder and sys.platform == "win32":  # Windows cannot open folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         flush(descriptor, flush_file)
     finally:

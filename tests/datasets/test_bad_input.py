@@ -28,7 +28,8 @@ def respond(request: Received) -> bytes:
         return response(body=ROBOTS)
     kind = "text/html" if path.endswith(".html") else "image/png"
     tag = {"/ai": "noai, nofollow", "/other": "otherbot: noai"}.get(path, "all")
-    return response(headers={"Content-Type": kind, "X-Robots-Tag": tag}, body=agent.encode())
+    start = b"\x89PNG\r\n\x1a\n" if path.endswith(".png") else b""
+    return response(headers={"Content-Type": kind, "X-Robots-Tag": tag}, body=start + agent.encode())
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,7 @@ def test_a_batch_keeps_its_kind_and_its_rows(server, connection):
         table = datasets.fetch_batch(batch, connection=connection)
         assert [row["n"] for row in table.to_pylist()] == [4, 5, 6, 7]
         assert [row["error"] for row in table.to_pylist()] == [None, "InvalidURL", "InvalidURL", None]
-        assert table["body"].to_pylist()[0].startswith(b"httpconn/")
+        assert table["body"].to_pylist()[3].startswith(b"httpconn/")
     again = datasets.fetch_batch(table, connection=connection)
     assert again.schema == table.schema
     with pytest.raises(httpconn.InvalidRequest, match=r"has no column 'link'. Its columns are: n, url"):
