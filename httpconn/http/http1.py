@@ -143,21 +143,23 @@ class Connection:
         The write timeout applies to each portion. A server that responds with an error may stop reading (RFC 9112
         section 9.5). A server that responds with a success may still need the body.
         """
-        end = timeouts.until(timeouts.write)
+        end, is_sent = timeouts.until(timeouts.write), False
         try:
-            while True:
+            while not is_sent:
                 is_sent = await self.socket_stream.send_briefly(data, end)
                 if self._is_refused():
                     return False
-                if is_sent:
-                    return True
                 data = b""
+            return True
         except WriteFailed:
             return False
         except WriteTimedOut:
             if self._http.head is None:
                 raise
             return False
+        finally:
+            if not is_sent:  # the server would take the next request for the rest of this one
+                self._http.prevent_reuse()
 
     def _is_refused(self) -> bool:
         """Receive what has arrived, up to a limit, and return whether the server wants no more of the body."""

@@ -106,6 +106,10 @@ class HTTP11Connection:
         self.begin(method, keep_alive=framing.keep_alive)
         return line + fields.block
 
+    def prevent_reuse(self) -> None:
+        """Let the connection end with this exchange."""
+        self._persistent = False
+
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
         """Begin a CONNECT request, and return its encoded head. In the tunnel, the client sends first.
 

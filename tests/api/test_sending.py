@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 from array import array
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,25 @@ import pytest
 import httpconn
 from httpconn import RetryPolicy, Timeouts
 from httpconn.runtime.uploads import FileParts
+from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.api.uploads import LARGE, OneShot, endless, then_echo
 from tests.http.frames import STATUS, literal, respond_on, responding_http2_peer
 from tests.network.test_proxies import socks_proxy
 from tests.servers.scripted import Close, Pause, Stall, Until, response
 
 AT_ONCE = RetryPolicy(backoff=0)
+
+
+def refuse_then_accept(listener):
+    """Refuse the first request without reading its body, and respond to the first one on another connection."""
+    first, _ = listener.accept()
+    with first:
+        first.recv(100)
+        first.sendall(response(413))
+        second, _ = listener.accept()
+        with second:
+            second.recv(10_000)
+            second.sendall(response(body=b"ok"))
 
 
 class TestEarlyResponses:
@@ -80,6 +94,21 @@ class TestEarlyResponses:
         received = face.request(connection, "POST", server.url, content=OneShot(endless()), timeout=timeout)
         assert (received.content, connection.stats().connections.open) == (b"ok", 0)
         done.set()
+
+    def test_no_request_follows_a_request_that_was_not_sent_to_its_end(self, face, connect):
+        with socket.socket() as listener, ThreadPoolExecutor(1) as threads:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            listener.settimeout(30)
+            server = threads.submit(refuse_then_accept, listener)
+            small = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)]
+            transports = HTTPTransport(socket_options=small), AsyncHTTPTransport(socket_options=small)
+            connection = connect(transport=transports[0], async_transport=transports[1], retries=0)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            assert face.request(connection, "POST", url, content=b"x" * 60_000).status_code == 413
+            assert face.get_bytes(connection, url) == b"ok"
+            server.result()
 
     def test_a_server_that_never_reads_meets_the_write_timeout(self, face, connect, scripted):
         done = threading.Event()
