@@ -1,9 +1,9 @@
 """The progress of a collection of files as one event."""
 
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..core.locks import Lock
 from .meter import EVENT_INTERVAL, Progress, ProgressCallback
 
 
@@ -30,7 +30,7 @@ class CollectionMeter:
         self._sum = self._fresh = self._files = self._failed = 0
         self._clock = clock
         self._started_at = self._next_event = clock()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __call__(self, event: Progress) -> None:
         """Count the progress of a file."""

@@ -1,11 +1,11 @@
 """The display of progress for logs and simple terminals, and the text of its lines."""
 
-import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, TextIO
 
+from ..core.locks import Lock
 from .meter import Progress
 
 MAX_SECONDS = 99 * 86_400  # the longest time left that is displayed, in seconds
@@ -60,7 +60,7 @@ class Lines:
         self._stream = stream
         self._marks: dict[tuple[Path, bool], int] = {}
         self._rewinds = Rewinds()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __call__(self, event: Progress) -> None:
         """Write a line if the download has reached the next tenth."""

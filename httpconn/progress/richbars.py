@@ -1,6 +1,5 @@
 """Progress bars with rich."""
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self, TextIO
@@ -11,6 +10,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from ..core.locks import RLock
 from .meter import EVENT_INTERVAL, Progress
 from .plainlines import Rewinds, label, line_of, megabytes, printable
 
@@ -76,7 +76,7 @@ class RichBars:
         self._drawn = 0.0
         self._tasks: dict[Path, TaskID] = {}
         self._rewinds = Rewinds()
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     def __enter__(self) -> Self:
         self._bars.start()

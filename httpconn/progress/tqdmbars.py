@@ -1,11 +1,11 @@
 """Progress bars with tqdm."""
 
-import threading
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from ..core.locks import Lock
 from .meter import Progress
 from .plainlines import Rewinds, label, printable
 
@@ -20,7 +20,7 @@ class TqdmBars:
         self._bars: dict[Path, Any] = {}
         self._attempts: dict[Path, int] = {}
         self._rewinds = Rewinds()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self

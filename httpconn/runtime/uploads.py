@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Any, Protocol
 
+from ..core.locks import Lock
 from ..errors import InvalidRequest, MalformedRequest, StorageError
 
 PART = 256 * 1024  # bytes that are read from a file at once: a change of threads costs as much as 64 KiB
@@ -36,7 +36,7 @@ class FileParts:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._start = file.tell()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __iter__(self) -> Iterator[bytes]:
         position = self._start
