@@ -299,8 +299,8 @@ def _why_unsafe(name: str) -> str | None:
         return "names no file"
     if not name.isprintable() and any(unicodedata.category(char) in _UNPRINTABLE for char in name):
         return "contains a control character, or bytes that are not UTF-8"
-    if "\\" in name and os.name == "nt":
-        return "contains a backslash; use / between folders"
+    if os.name == "nt" and ("\\" in name or ":" in name):  # a colon would name a stream of another file
+        return "contains a backslash or a colon; use / between folders"
     return next(filter(None, map(_why_unusable, parts)), None)
 
 

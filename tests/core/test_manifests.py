@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -196,6 +198,14 @@ def test_names_written_with_escapes_take_no_search_each() -> None:
         {"metadata": "x" * 10_000_000, "weight_map": dict(enumerate(names))}, indent=0, ensure_ascii=False
     )
     assert [item.path for item in Manifest.parse(text, base_url=BASE)] == names
+
+
+@pytest.mark.parametrize("path", ["a\\b", "file.bin:stream", "folder/file.bin::$DATA"])
+def test_paths_that_windows_reads_in_another_way(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    assert Manifest([Item(f"{BASE}/a", path)])[0].path == path
+    monkeypatch.setattr(manifests, "os", SimpleNamespace(name="nt", fspath=os.fspath, PathLike=os.PathLike))
+    with pytest.raises(InvalidRequest, match="a colon"):
+        Manifest([Item(f"{BASE}/a", path)])
 
 
 def test_too_many_lines_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
