@@ -184,7 +184,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         **_options: Any,
     ) -> list[Any]:
         """Return the bytes of ranges of several files, with one :meth:`httpconn.HTTPConnection.get_ranges` for each."""
-        ranges = list(zip(_each(starts, paths), _each(ends, paths), strict=True))
+        ranges = [(start, end) for _, start, end in zip(paths, _each(starts, paths), _each(ends, paths), strict=True)]
         files: dict[str, list[int]] = {}
         for number, path in enumerate(paths):
             files.setdefault(path, []).append(number)
@@ -271,7 +271,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     ) -> list[str]:
         """Return the URLs that paths and patterns mean. A query is not a pattern."""
         _require_depth(maxdepth)
-        paths = [path] if isinstance(path, str) else path
+        paths = [path] if isinstance(path, str | os.PathLike) else path
         found: set[str] = set()
         for each in self._strip_protocol(list(paths)):
             urls = await self._glob(each, maxdepth=maxdepth) if is_pattern(each) else [each]

@@ -118,6 +118,8 @@ def test_ranges_are_fetched_exactly(scripted, connection):
     assert sum(int(last) - int(first) + 1 for first, last in asked) <= 64 * 4096
     assert files.cat_ranges([server.url_for("/a"), server.url_for("/b")], 0, 5) == [content[:5]] * 2
     assert files.cat_file(server.url, start=-5) == content[-5:]
+    with pytest.raises(ValueError, match="zip"):
+        files.cat_ranges([server.url] * 2, [0], [5])
 
 
 def test_a_range_of_a_missing_file_is_an_error_in_its_place(scripted, connection):
