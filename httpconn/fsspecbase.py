@@ -8,6 +8,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fsspec import asyn
+
 from .api.opening import MAX_CONNECTIONS
 from .api.remotefile import RemoteFile
 from .runtime.forking import renew_in_child
@@ -42,11 +44,8 @@ if TYPE_CHECKING:
         async def _find(self, path: str, **options: Any) -> Any: ...
         async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None: ...
 
-    def get_loop() -> Any:
-        """Return the event loop of this process."""
-
 else:
-    from fsspec.asyn import AsyncFileSystem, get_loop
+    from fsspec.asyn import AsyncFileSystem
     from fsspec.spec import AbstractBufferedFile
 
     Cached = type(AsyncFileSystem)
@@ -70,8 +69,9 @@ class ForkableFileSystem(AsyncFileSystem, metaclass=Shared):
 
     @property
     def loop(self) -> Any:
-        """The event loop of the synchronous methods."""
-        return super().loop if self._pid == os.getpid() else get_loop()
+        """The event loop of the synchronous methods. Before fsspec 2026.3, a forked child has none."""
+        is_forked = self._pid != os.getpid() and hasattr(asyn, "reset_after_fork")
+        return asyn.get_loop() if is_forked else super().loop
 
 
 class Threads:
