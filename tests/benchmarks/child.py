@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -42,4 +43,5 @@ def measure(name: str, options: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], json.loads(sys.argv[2]))))
+    print(json.dumps(measure(sys.argv[1], json.loads(sys.argv[2]))), flush=True)
+    os._exit(0)  # pyreqwest 0.15 can abort while the interpreter ends
