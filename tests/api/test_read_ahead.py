@@ -173,7 +173,6 @@ class TestThreads:
         file.close()
         assert not [thread for thread in threading.enumerate() if thread.name == "httpconn-worker"]
 
-    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
     def test_a_forked_child_reads_on(self, file):
         child = os.fork()
         if child == 0:
