@@ -63,7 +63,8 @@ class ManyURLs(Runner):
 
         A URL that fails does not stop the other URLs: its :class:`Fetched` holds the error. All fetches stop at the end
         of the block and when the iterator is closed. An exception of the iterable also stops them, and the iterator
-        raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting.
+        raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting,
+        or ``32 * concurrency`` while some of them wait for their hosts.
 
         Args:
             urls: http or https URLs, or :class:`Item` objects. The caller's thread takes them one by one while it
