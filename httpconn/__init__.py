@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from .core.items import Item as Item
     from .core.metadata import Metadata as Metadata
     from .downloads.downloaded import Downloaded as Downloaded
+    from .downloads.manifest import Manifest as Manifest
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
     from .hooks import RedirectEvent as RedirectEvent
     from .hooks import RetryEvent as RetryEvent
     from .hosts import HostOptions as HostOptions
-    from .manifest import Manifest as Manifest
     from .network.credentials import ProxyAuth as ProxyAuth
     from .network.pins import Pinned as Pinned
     from .network.proxies import Proxy as Proxy
@@ -64,7 +64,7 @@ _NAMES = {
     "downloads.downloaded": "Downloaded",
     "hooks": "RedirectEvent RetryEvent",
     "hosts": "HostOptions",
-    "manifest": "Manifest",
+    "downloads.manifest": "Manifest",
     "network.credentials": "ProxyAuth",
     "network.pins": "Pinned",
     "network.proxies": "Proxy",

@@ -127,20 +127,11 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         require(redirects=(redirects, RedirectPolicy | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         require(coalesce=(coalesce, bool))
-        agent = f"httpconn/{__version__}" if user_agent is None else user_agent
         own = Hosts(hosts, auth)
-        builder = RequestBuilder(
-            user_agent=agent,
-            accept_encoding=offered(),
-            headers_given=headers,
-            access=access,
-            auth=NONE if auth == "netrc" else credentials_of(auth),
-            of_host=own.finds_credentials,
-        )
+        builder = _builder_of(user_agent, headers, access, auth, own)
         hooks = Hooks.of(event_hooks)
         limits = limits or access.defaults.limits
-        is_default = timeout is DEFAULT_TIMEOUTS
-        timeouts = access.defaults.timeouts if is_default else _timeouts_of(timeout)
+        timeouts = _timeouts_of(timeout, access)
         rules = Rules(
             builder,
             limits,
@@ -153,7 +144,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
             cache=store_of(cache, access),
             limit_for=own.limit_for,
         )
-        self._calls = CallFactory.of(rules, timeouts, own, is_default=is_default, is_untrusted=access.public)
+        self._calls = CallFactory.of(rules, timeouts, own, access, is_default=timeout is DEFAULT_TIMEOUTS)
         options = ClientOptions(
             fields=builder.fields,
             timeouts=timeouts,
@@ -261,13 +252,28 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         await self.aclose()
 
 
+def _builder_of(
+    user_agent: str | None, headers: Headers, access: AccessPolicy, auth: Auth | None, hosts: Hosts
+) -> RequestBuilder:
+    return RequestBuilder(
+        user_agent=f"httpconn/{__version__}" if user_agent is None else user_agent,
+        accept_encoding=offered(),
+        headers_given=headers,
+        access=access,
+        auth=NONE if auth == "netrc" else credentials_of(auth),
+        of_host=hosts.finds_credentials,
+    )
+
+
 def _rates_of(given: RateLimit | Sequence[RateLimit] | None, limits: Limits, hosts: Hosts) -> RateLimiter | None:
     if given is None and not any(hosts.rate_limits.values()):
         return None
     return RateLimiter(*rate_limits(given), max_waiting=limits.max_waiting, hosts=hosts.rate_limits)
 
 
-def _timeouts_of(timeout: Timeout) -> Timeouts:
+def _timeouts_of(timeout: Timeout, access: AccessPolicy) -> Timeouts:
+    if timeout is DEFAULT_TIMEOUTS:
+        return access.defaults.timeouts
     return Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
 
 

@@ -45,7 +45,6 @@ RULES: dict[str, Rule] = {
         "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
     ),
     "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
-    "manifest": Rule("core errors", NO_IO, "a manifest is a value, read from a file of the caller"),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
@@ -56,8 +55,8 @@ RULES: dict[str, Rule] = {
         "it puts the methods and the options together",
     ),
     "filesystem": Rule(
-        "api.opening api.streamedfile core.dates core.links errors fsspecbase",
-        NO_IO,
+        "api.opening api.remotefile api.streamedfile core.dates core.links errors filesystem runtime.forking",
+        NO_IO - {"asyncio"},
         "it is built on the public interface",
     ),
     "datasets": Rule(
@@ -65,9 +64,6 @@ RULES: dict[str, Rule] = {
         " options _version",
         WORLD - {"time", "threading"},
         "it is built on the public interface",
-    ),
-    "fsspecbase": Rule(
-        "api.opening api.remotefile runtime.forking", NO_IO - {"asyncio"}, "it adapts the classes of fsspec"
     ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"
@@ -104,7 +100,7 @@ RULES: dict[str, Rule] = {
     "progress": Rule("core.locks errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
-        "access api cli connection datasets hosts manifest core.auth core.digests core.items core.mediatypes"
+        "access api cli connection datasets hosts downloads.manifest core.auth core.digests core.items core.mediatypes"
         " core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
         " errors hooks options progress response importing network.explaining _version",
         NO_IO,

@@ -27,6 +27,7 @@ from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
 from ..runtime.uploads import Observer
 
 if TYPE_CHECKING:
+    from ..access import AccessPolicy
     from ..progress import ProgressCallback
 
 Headers = Mapping[str, str] | None
@@ -56,10 +57,12 @@ class CallFactory:
     file_bytes: int | None = None
 
     @classmethod
-    def of(cls, rules: Rules, timeouts: Timeouts, hosts: Hosts, *, is_default: bool, is_untrusted: bool) -> CallFactory:
+    def of(
+        cls, rules: Rules, timeouts: Timeouts, hosts: Hosts, access: AccessPolicy, *, is_default: bool
+    ) -> CallFactory:
         """Return a factory. By default, files may take any time and have any size, unless the URLs are untrusted."""
-        file_timeouts = without_total(timeouts) if is_default and not is_untrusted else timeouts
-        return cls(rules, timeouts, hosts, file_timeouts, rules.limits.max_bytes if is_untrusted else None)
+        file_timeouts = without_total(timeouts) if is_default and not access.public else timeouts
+        return cls(rules, timeouts, hosts, file_timeouts, rules.limits.max_bytes if access.public else None)
 
     def fetch(
         self,

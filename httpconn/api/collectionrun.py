@@ -12,7 +12,7 @@ from typing import Any
 from ..core.items import Item
 from ..core.urls import redact
 from ..downloads.collection import Collection
-from ..manifest import Manifest
+from ..downloads.manifest import Manifest
 from ..progress import ProgressCallback
 from ..progress.collection import CollectionMeter
 from .outcomes import CollectionResult, Saved

@@ -13,7 +13,7 @@ from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
 
 if TYPE_CHECKING:
-    from ..manifest import Manifest
+    from ..downloads.manifest import Manifest
     from ..progress import ProgressCallback
     from .outcomes import CollectionResult
 

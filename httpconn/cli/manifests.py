@@ -12,8 +12,8 @@ from click.core import ParameterSource
 
 from ..connection import HTTPConnection
 from ..core.urls import URL
+from ..downloads.manifest import Manifest
 from ..errors import InvalidRequest
-from ..manifest import Manifest
 from ..progress import rich_progress
 from .connecting import header_fields, make_connection
 from .ending import one_line_errors

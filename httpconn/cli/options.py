@@ -197,68 +197,65 @@ def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**values: Any) -> Any:
         return command(shared={name: values.pop(name) for name in SHARED}, **values)
 
-    for option in reversed(_shared()):
+    for option in reversed(_SHARED_OPTIONS):
         run = option(run)
     return run
 
 
-def _shared() -> tuple[Callable[[Any], Any], ...]:
-    return (
-        click.option(
-            "-H",
-            "--header",
-            "headers",
-            multiple=True,
-            type=header,
-            callback=_merged,
-            metavar="'NAME: VALUE'",
-            help="Header field to send, or @FILE with one per line; may be repeated.",
-        ),
-        click.option("-A", "--user-agent", metavar="NAME", help="User-Agent to send."),
-        click.option(
-            "-u", "--user", metavar="USER:PASSWORD", callback=_user, help="User and password for Basic authentication."
-        ),
-        click.option(
-            "--host-header",
-            "host_headers",
-            multiple=True,
-            type=host_header,
-            metavar="HOST:NAME=VALUE",
-            help="Header field for one host only, or for *.HOST; may be repeated.",
-        ),
-        click.option(
-            "--host-token",
-            "host_tokens",
-            multiple=True,
-            type=host_token,
-            metavar="HOST=SOURCE",
-            help="Bearer token for one host only, from env:VARIABLE or file:PATH; may be repeated.",
-        ),
-        click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc or $NETRC to their hosts."),
-        env_option("--timeout", type=seconds, metavar="SECONDS", help="Time limit for each URL, retries included."),
-        env_option(
-            "--retries",
-            type=integer(0, _MAX_RETRIES),
-            metavar="N",
-            default=2,
-            show_default=True,
-            help="Number of retries after a failed attempt.",
-        ),
-        env_option("--max-bytes", type=size, metavar="SIZE", help="Size limit for each URL, such as 10M or 1.5GiB."),
-        access,
-        click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
-        click.option(
-            "--cacert",
-            type=click.Path(exists=True, path_type=str),
-            metavar="FILE",
-            help="PEM file or folder with the certificate authorities to trust.",
-        ),
-        click.option("-k", "--insecure", is_flag=True, help="Do not verify the certificates of servers."),
-        click.option(
-            "-v", "--verbose", is_flag=True, help="Print connections, requests and responses, without secrets."
-        ),
-    )
-
-
 def path(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     return click.option(*names, type=click.Path(path_type=Path), **attributes)
+
+
+_SHARED_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "-H",
+        "--header",
+        "headers",
+        multiple=True,
+        type=header,
+        callback=_merged,
+        metavar="'NAME: VALUE'",
+        help="Header field to send, or @FILE with one per line; may be repeated.",
+    ),
+    click.option("-A", "--user-agent", metavar="NAME", help="User-Agent to send."),
+    click.option(
+        "-u", "--user", metavar="USER:PASSWORD", callback=_user, help="User and password for Basic authentication."
+    ),
+    click.option(
+        "--host-header",
+        "host_headers",
+        multiple=True,
+        type=host_header,
+        metavar="HOST:NAME=VALUE",
+        help="Header field for one host only, or for *.HOST; may be repeated.",
+    ),
+    click.option(
+        "--host-token",
+        "host_tokens",
+        multiple=True,
+        type=host_token,
+        metavar="HOST=SOURCE",
+        help="Bearer token for one host only, from env:VARIABLE or file:PATH; may be repeated.",
+    ),
+    click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc or $NETRC to their hosts."),
+    env_option("--timeout", type=seconds, metavar="SECONDS", help="Time limit for each URL, retries included."),
+    env_option(
+        "--retries",
+        type=integer(0, _MAX_RETRIES),
+        metavar="N",
+        default=2,
+        show_default=True,
+        help="Number of retries after a failed attempt.",
+    ),
+    env_option("--max-bytes", type=size, metavar="SIZE", help="Size limit for each URL, such as 10M or 1.5GiB."),
+    access,
+    click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
+    click.option(
+        "--cacert",
+        type=click.Path(exists=True, path_type=str),
+        metavar="FILE",
+        help="PEM file or folder with the certificate authorities to trust.",
+    ),
+    click.option("-k", "--insecure", is_flag=True, help="Do not verify the certificates of servers."),
+    click.option("-v", "--verbose", is_flag=True, help="Print connections, requests and responses, without secrets."),
+)

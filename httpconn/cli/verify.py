@@ -15,8 +15,8 @@ import click
 from ..api.collectionrun import collection_meter
 from ..core import digests
 from ..core.items import Item
+from ..downloads.manifest import Manifest
 from ..errors import HTTPConnError, IntegrityError, StorageError
-from ..manifest import Manifest
 from ..progress import Progress, ProgressCallback, rich_progress
 from . import options
 from .connecting import header_fields, make_connection

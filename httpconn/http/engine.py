@@ -153,15 +153,21 @@ class Engine:
                     self._drop(lease)
                 except Unprocessed as refusal:
                     unprocessed += 1 if refusal.responded else NO_RESPONSE_COST
-                    if unprocessed > MAX_UNPROCESSED:
-                        raise refusal.error from None
-                    if refusal.requires_http1:
-                        self._require_http1(lease, connection, request.origin)
-                    self._acquire(lease)
+                    self._acquire_other(lease, connection, request.origin, refusal, unprocessed)
         except BaseException:
             self._ended.append((lease, False))  # not by ``end``: a signal handler could interrupt the call
             self._catch_up()
             raise
+
+    def _acquire_other(
+        self, lease: Lease[AnyConnection], used: AnyConnection, origin: Origin, refusal: Unprocessed, unprocessed: int
+    ) -> None:
+        """Prepare another attempt after a connection that did not process the request; raise after too many."""
+        if unprocessed > MAX_UNPROCESSED:
+            raise refusal.error from None
+        if refusal.requires_http1:
+            self._require_http1(lease, used, origin)
+        self._acquire(lease)
 
     # The pool. The engine holds the lock while the pool changes, but not while it closes connections and wakes leases.
     #

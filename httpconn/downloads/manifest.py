@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import BinaryIO, overload
 
-from .core import manifests
-from .core.items import Item
-from .core.manifests import Line, Source
-from .core.paths import checked_path
-from .core.urls import URL
-from .errors import InvalidRequest, StorageError
+from ..core import manifests
+from ..core.items import Item
+from ..core.manifests import Line, Source
+from ..core.paths import checked_path
+from ..core.urls import URL
+from ..errors import InvalidRequest, StorageError
 
 
 class Manifest(Sequence[Item]):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec import asyn
 
-from .api.opening import MAX_CONNECTIONS
-from .api.remotefile import RemoteFile
-from .runtime.forking import renew_in_child
+from ..api.opening import MAX_CONNECTIONS
+from ..api.remotefile import RemoteFile
+from ..runtime.forking import renew_in_child
 
 if TYPE_CHECKING:
 

@@ -19,12 +19,12 @@ from fsspec.utils import glob_translate
 
 import httpconn
 
-from .api.opening import BLOCK_SIZE, CONNECTIONS
-from .api.streamedfile import AsyncStreamedFile, StreamedFile
-from .core.dates import timestamp
-from .core.links import Links, folder_of, is_pattern
-from .errors import HTTPConnError, InvalidRequest, InvalidURL, LimitExceeded, RangesRefused, StatusError
-from .fsspecbase import CachedFile, ForkableFileSystem, Threads
+from ..api.opening import BLOCK_SIZE, CONNECTIONS
+from ..api.streamedfile import AsyncStreamedFile, StreamedFile
+from ..core.dates import timestamp
+from ..core.links import Links, folder_of, is_pattern
+from ..errors import HTTPConnError, InvalidRequest, InvalidURL, LimitExceeded, RangesRefused, StatusError
+from .base import CachedFile, ForkableFileSystem, Threads
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
 _MISSING = frozenset({404, 410})
