@@ -24,7 +24,7 @@ class through_httpx:  # noqa: N801 - read as a statement
     ``transport=`` or ``async_transport=`` keeps its transport.
     """
 
-    depth = 0
+    depth: int = 0
     _lock = Lock()
 
     def start(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -67,7 +67,7 @@ class AsyncExchange(Bridged):
 class AsyncPort(SendingPort):
     """The port of an asynchronous call."""
 
-    sleep = staticmethod(anyio.sleep)
+    sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
     _exchange = AsyncExchange
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class CollectionRun:
         self._meter = None if progress is None else collection_meter(self._items, collection.folder, progress)
         self._files: dict[int, Saved] = {}
         self._missing: list[int] = []
-        self.save = collection.save
+        self.save: Callable[[], None] = collection.save
 
     def prepare(self) -> None:
         """Find the files that need no download."""

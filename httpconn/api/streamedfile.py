@@ -112,7 +112,7 @@ class AsyncStreamedFile:
         self._response = response
         self._blocks = response.aiter_bytes()
         self._rest = bytearray()
-        self.size = version_of(response)[2]
+        self.size: int | None = version_of(response)[2]
 
     async def read(self, size: int = -1) -> bytes:
         """Return ``size`` bytes, or fewer at the end. If size is negative, return all remaining bytes."""

@@ -61,7 +61,9 @@ class HostQueues(Generic[T]):
         self._hosts: dict[Hashable, _Host[T]] = {}
         self._next_sweep = MAX_HOSTS
         self._heap: list[tuple[int, Hashable]] = []  # the number of the first item and the name of each host with room
-        self.queued = self.blocked = self.untried = 0
+        self.queued: int = 0
+        self.blocked: int = 0
+        self.untried: int = 0
 
     def add(self, name: Hashable, number: int, item: T, *, first: bool = False) -> None:
         """Queue an item behind the other items of its host, or before them."""

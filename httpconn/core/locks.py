@@ -22,6 +22,9 @@ if sys.version_info[:2] == (3, 14) and type(threading.RLock()).__module__ == "_t
                     self.release()
                 raise
 
-    Lock = RLock
+    class Lock(RLock):
+        """A lock that is released if a signal handler raises during ``__enter__``."""
+
 else:
-    Lock, RLock = threading.Lock, threading.RLock
+    from threading import Lock as Lock
+    from threading import RLock as RLock

@@ -17,8 +17,8 @@ from ..errors import InvalidRequest, install
 try:
     import fsspec as fsspec
     import pyarrow as pyarrow
-except ImportError as error:
-    raise ImportError(f"httpconn.datasets needs pyarrow and fsspec. {install('datasets')}") from error
+except ImportError as _missing:
+    raise ImportError(f"httpconn.datasets needs pyarrow and fsspec. {install('datasets')}") from _missing
 
 from ..connection import HTTPConnection
 from ..core import mediatypes

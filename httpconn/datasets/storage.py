@@ -42,11 +42,12 @@ class Storage:
     def __init__(self, sink: str, filesystem: Any = None) -> None:
         self.sink = sink
         try:
-            self.fs, root = fsspec.core.url_to_fs(sink) if filesystem is None else (filesystem, sink)
+            fs, root = fsspec.core.url_to_fs(sink) if filesystem is None else (filesystem, sink)
         except (ImportError, ValueError) as error:
             raise InvalidRequest(f"The sink {sink} cannot be opened: {error}") from error
+        self.fs: Any = fs
         self.root: str = self.fs._strip_protocol(root).rstrip("/")
-        self.is_local = isinstance(self.fs, LocalFileSystem)
+        self.is_local: bool = isinstance(self.fs, LocalFileSystem)
         self._drafts: str | None = None
 
     def path(self, name: str) -> str:

@@ -220,7 +220,7 @@ class PartFile(OwnFiles):
             content.finalize(system.permissions(self._destination.path), mtime)
             if version is not None:
                 store_version(content.descriptor, version)
-            self.flushed = content.flush(system.flush_file)
+            self.flushed: bool = content.flush(system.flush_file)
             self._require_owned(content)
             self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
             self._has_ended = True

@@ -113,7 +113,7 @@ class Scheduler(Generic[Item]):
         hosts: Hosts,
         when_aside: Callable[[], None],
     ) -> None:
-        self.dead_hosts = DeadHosts()
+        self.dead_hosts: DeadHosts = DeadHosts()
         self._group = group
         self._work = work
         self._concurrency = concurrency

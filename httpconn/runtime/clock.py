@@ -1,8 +1,10 @@
 """The clock and the random numbers of the system, and the deadline of a block."""
 
+from __future__ import annotations
+
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..core.deadlines import SHARED, Deadline
@@ -43,7 +45,7 @@ def deadline(seconds: float) -> Iterator[None]:
 class SystemClock:
     """The methods of :class:`httpconn.runtime.port.Port` for time and random numbers."""
 
-    now = staticmethod(time.monotonic)
-    timestamp = staticmethod(time.time)
-    chance = staticmethod(random.random)
-    repeat = staticmethod(Repeated)
+    now: staticmethod[[], float] = staticmethod(time.monotonic)
+    timestamp: staticmethod[[], float] = staticmethod(time.time)
+    chance: staticmethod[[], float] = staticmethod(random.random)
+    repeat: staticmethod[[Callable[[], object], float], Repeated] = staticmethod(Repeated)

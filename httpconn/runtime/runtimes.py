@@ -1,5 +1,7 @@
 """The runtimes of transports: blocking waits for threads, and anyio for tasks of asyncio and trio."""
 
+from __future__ import annotations
+
 import inspect
 import math
 import queue
@@ -11,6 +13,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Generator,
     Iterable,
     Iterator,
@@ -95,7 +98,9 @@ class BlockingRuntime:
 
     readiness = BlockingReadiness
     make_event = ThreadEvent
-    any_writable = staticmethod(block_for_any)
+    any_writable: staticmethod[[Iterable[socket.socket], float | None], Coroutine[Any, Any, list[Any]]] = staticmethod(
+        block_for_any
+    )
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """Resolve a name. A lookup cannot be cancelled; a result that arrives too late is dropped."""
@@ -138,7 +143,7 @@ class BlockingRuntime:
 class EventLoopRuntime:
     """The runtime of asyncio and trio; see :class:`Runtime`."""
 
-    pause = staticmethod(anyio.lowlevel.checkpoint)
+    pause: staticmethod[[], Coroutine[Any, Any, None]] = staticmethod(anyio.lowlevel.checkpoint)
 
     def __init__(self) -> None:
         self._timers: LoopTimers | None = None

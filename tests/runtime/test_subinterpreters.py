@@ -18,7 +18,8 @@ if sys.version_info >= (3, 14):
 else:
     from importlib import import_module
     interpreters = import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
-    interpreters.run_string(interpreters.create(), {code!r})
+    interpreter = interpreters.create()  # a dropped reference would end it
+    interpreters.run_string(interpreter, {code!r})
 os._exit(0)
 """
 FETCH = """
