@@ -313,7 +313,9 @@ class _Direction:
                 result = None if self._act is None else self._act()
             except BLOCKED_READ:
                 return
-            except Exception as error:  # noqa: BLE001 - raised in the waiting task
+            except (KeyboardInterrupt, SystemExit):  # with these, asyncio ends the run
+                raise
+            except BaseException as error:  # noqa: BLE001 - of a signal handler too, which asyncio would only log
                 waiter.set_exception(error)
                 waiter = None  # breaks a reference cycle of the error and this frame
             else:

@@ -1,7 +1,8 @@
-"""Threads that wait for a socket."""
+"""Threads and tasks that wait for a socket."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -10,9 +11,10 @@ from contextlib import suppress
 
 import pytest
 
-from httpconn.runtime.runtimes import BlockingRuntime
+from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.stepping import run_sync
 from tests.servers.faces import PATIENCE
+from tests.torture.interrupts import Alarm
 
 
 class Interrupted(Exception):
@@ -59,3 +61,21 @@ def test_a_wait_ends_with_its_time(seconds):
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(TimeoutError):
         run_sync(BlockingRuntime().readiness(ours).readable(seconds))
+
+
+@pytest.mark.parametrize("error", [Interrupted, Alarm])
+def test_an_exception_in_the_callback_of_a_loop_reaches_the_waiting_task(error):
+    """A signal handler can raise in the callback, where asyncio would only log the exception."""
+
+    def take() -> None:
+        raise error
+
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            theirs.send(b"a")
+            with pytest.raises(error):
+                await EventLoopRuntime().readiness(ours).result_of(take, PATIENCE)
+
+    asyncio.run(main())
