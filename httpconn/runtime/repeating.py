@@ -23,7 +23,7 @@ IDLE = 1.0  # seconds for which the thread waits for another transfer: starting 
 _entries: dict[int, ref[Repeated]] = {}
 _lock = Lock()
 _wake = threading.Event()
-_thread: threading.Thread | None = None
+_running: object = None  # the mark of the thread that runs, or None
 
 
 class Repeated:
@@ -47,7 +47,7 @@ class Repeated:
     def __enter__(self) -> Self:
         # A weak reference, because a signal handler may raise before the block begins. Then __exit__ is never called.
         _entries[id(self)] = ref(self)
-        if _thread is None:
+        if _running is None:
             _start()
         return self
 
@@ -77,27 +77,27 @@ class Repeated:
 
 
 def _start() -> None:
-    global _thread
+    global _running
     with _lock:
-        if _thread is None:
-            thread = background_thread("httpconn-timer", _run)
+        if _running is None:
+            mark = object()  # not the thread: its helper may do its work
             with suppress(RuntimeError):  # no more threads: the function is only called at the end of the program
-                start_thread(thread)
-                _thread = thread  # last: if an exception prevents this line, the thread ends itself
+                start_thread(background_thread("httpconn-timer", _run, mark))
+                _running = mark  # last: if an exception prevents this line, the thread ends itself
 
 
-def _run() -> None:
-    global _thread
+def _run(mark: object) -> None:
+    global _running
     while True:
         now = time.monotonic()
         nexts = [entry._call(now) for entry in _alive()]
         _wake.wait(max(0.0, min(nexts, default=now + IDLE) - time.monotonic()))
         _wake.clear()
         with _lock:
-            if _thread is not threading.current_thread():
+            if _running is not mark:
                 return
             if not _entries:
-                _thread = None
+                _running = None
                 return
 
 
@@ -119,6 +119,6 @@ def _finish_all() -> None:
 
 @in_child
 def _forget_in_child() -> None:
-    global _lock, _wake, _thread
-    _lock, _wake, _thread = Lock(), threading.Event(), None
+    global _lock, _wake, _running
+    _lock, _wake, _running = Lock(), threading.Event(), None
     _entries.clear()
