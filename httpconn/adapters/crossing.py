@@ -1,11 +1,10 @@
 """Conversion of requests, responses and bodies between httpx and httpx2."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from functools import lru_cache
 from typing import Any
 
 from ..errors import HTTPConnError
-from .library import Library
+from .library import Library, stream_type
 
 _FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
@@ -55,17 +54,10 @@ def response_for(library: Library, response: Any, source: Library) -> Any:
 def _stream_for(library: Library, stream: Any, source: Library) -> Any:
     if isinstance(stream, source.module.ByteStream):
         return library.module.ByteStream(b"".join(stream))
-    return _stream_type(library)(stream, translated(source, library))
+    return stream_type(library, TranslatedBody)(stream, translated(source, library))
 
 
-@lru_cache
-def _stream_type(library: Library) -> Any:
-    """Return a body class that is a stream type of the library."""
-    bases = (_Body, library.module.SyncByteStream, library.module.AsyncByteStream)
-    return type("TranslatedBody", bases, {})
-
-
-class _Body:
+class TranslatedBody:
     """A body of another library. It is an iterator, because a loop that ends early would leave a generator open."""
 
     def __init__(self, stream: Any, errors: translated) -> None:

@@ -5,13 +5,13 @@ import httpx2
 from .library import Library
 from .transports import AsyncTransport, SyncTransport
 
-_HTTPX2 = Library(httpx2)
+HTTPX2 = Library(httpx2)
 
 
 class HTTPTransport(SyncTransport[httpx2.Request, httpx2.Response], httpx2.BaseTransport):
     """A transport for ``httpx2.Client``, with the options of :class:`httpconn.transport.HTTPTransport`."""
 
-    _library = _HTTPX2
+    _library = HTTPX2
 
 
 class AsyncHTTPTransport(AsyncTransport[httpx2.Request, httpx2.Response], httpx2.AsyncBaseTransport):
@@ -20,4 +20,4 @@ class AsyncHTTPTransport(AsyncTransport[httpx2.Request, httpx2.Response], httpx2
     The options are those of :class:`HTTPTransport`. ``resolver`` may be a coroutine function.
     """
 
-    _library = _HTTPX2
+    _library = HTTPX2

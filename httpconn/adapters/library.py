@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -71,3 +72,9 @@ class Library:
 
 
 HTTPX = Library(httpx)
+
+
+@lru_cache
+def stream_type(library: Library, kind: type[Any]) -> Any:
+    """Return a body class that is a stream type of the library."""
+    return type(kind.__name__, (kind, library.module.SyncByteStream, library.module.AsyncByteStream), {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from ..http.http1body import Incoming
 from ..http.tracing import traced_request
 from ..runtime.runtimes import Runtime
 from ..runtime.stepping import run_sync
-from .library import HTTPX, Library
+from .library import HTTPX, Library, stream_type
 
 
 def request_of(request: Any, library: Library = HTTPX) -> Request:
@@ -66,16 +65,10 @@ def response_of(incoming: Incoming, library: Library = HTTPX, tracer: Tracer | N
     """Return a response of a library, whose body is not received yet. A tracer reports the receipt of the body."""
     head = incoming.head
     if tracer is None:
-        body = _body_type(library, DirectBody)(incoming, library)
+        body = stream_type(library, DirectBody)(incoming, library)
     else:
-        body = _body_type(library, TracedBody)(incoming, library, tracer)
+        body = stream_type(library, TracedBody)(incoming, library, tracer)
     return library.module.Response(head.status, headers=head.fields, stream=body, extensions=incoming.extensions)
-
-
-@lru_cache
-def _body_type(library: Library, kind: type[Body]) -> Any:
-    """Return a body class that is a stream type of the library."""
-    return type(kind.__name__, (kind, library.module.SyncByteStream, library.module.AsyncByteStream), {})
 
 
 class Body:

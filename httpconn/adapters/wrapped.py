@@ -1,13 +1,13 @@
 """httpx2 transports behind the interface of httpx."""
 
-import sys
 from typing import Any
 
 import httpx
 
 from ..http.engine import Engine
 from .crossing import request_for, response_for, translated
-from .library import HTTPX, Library
+from .httpx2 import HTTPX2
+from .library import HTTPX
 from .transports import OBSERVED
 
 
@@ -16,8 +16,7 @@ class _Foreign:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._library = library = Library(sys.modules["httpx2"])
-        self._translated = translated(library, HTTPX)
+        self._translated = translated(HTTPX2, HTTPX)
         self.access: object = getattr(transport, "access", None)
 
     @property
@@ -32,10 +31,10 @@ class _Foreign:
         return getattr(self._transport, "stats", None)
 
     def _sent(self, request: httpx.Request) -> Any:
-        return request_for(self._library, request, HTTPX)
+        return request_for(HTTPX2, request, HTTPX)
 
     def _received(self, response: Any) -> httpx.Response:
-        received: httpx.Response = response_for(HTTPX, response, self._library)
+        received: httpx.Response = response_for(HTTPX, response, HTTPX2)
         return received
 
 
