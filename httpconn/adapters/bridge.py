@@ -7,9 +7,8 @@ import httpx
 
 from ..core.deadlines import Deadline
 from ..core.headers import check_changed
-from ..core.messages import Head, Request
+from ..core.messages import Head, Request, by_name
 from ..errors import InvalidRequest
-from ..http.http1heads import by_name
 from .messages import DirectBody
 from .translation import FOREIGN, translate
 

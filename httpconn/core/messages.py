@@ -36,8 +36,17 @@ class Origin(NamedTuple):
     @property
     def netloc(self) -> str:
         """The host and port as in a URL and in the Host header (RFC 9110 section 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS.get(self.scheme, 0) else f"{host}:{self.port}"
+        return self.authority_host if self.port == DEFAULT_PORTS.get(self.scheme, 0) else self.authority
+
+    @property
+    def authority(self) -> str:
+        """The host and port, also if the port is the default one."""
+        return f"{self.authority_host}:{self.port}"
+
+    @property
+    def authority_host(self) -> str:
+        """The host as in a URL: an IPv6 address in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 DATA = Origin("data", "", 0)
@@ -74,8 +83,8 @@ class Request:
         text = f"{self.origin.scheme}://{self.origin.netloc}{self.target.decode('ascii', 'replace')}"
         return f"{text}#{self.fragment}" if self.fragment else text
 
-    def forwarded(self, fields: RawFields) -> Request:
-        """Return the request in the form for a forwarding proxy (RFC 9112 section 3.2.2).
+    def forwarded(self) -> Request:
+        """Return a copy of the request in the form for a forwarding proxy (RFC 9112 section 3.2.2).
 
         Raises:
             MalformedRequest: the target does not begin with a slash. Such a target would change the host.
@@ -85,7 +94,6 @@ class Request:
         origin = f"{self.origin.scheme}://{self.origin.netloc}".encode()
         forwarded = copy(self)
         forwarded.target = origin if self.target == b"*" else origin + self.target
-        forwarded.fields = fields
         return forwarded
 
     def as_httpx(self) -> httpx.Request:
@@ -142,6 +150,17 @@ def has_key(fields: Iterable[tuple[bytes, bytes]]) -> bool:
 def may_be_repeated(request: Request) -> bool:
     """Return whether a request may be sent again even if the server processed it (RFC 9110 section 9.2.2)."""
     return can_replay(request.body) and (request.method in IDEMPOTENT or has_key(request.fields))
+
+
+def by_name(fields: RawFields) -> FieldValues:
+    """Map lower-case names to values, and join the values of repeated fields in order (RFC 9110 section 5.3)."""
+    values = {name.lower(): value for name, value in fields}
+    if len(values) < len(fields):
+        values.clear()
+        for name, value in fields:
+            key = name.lower()
+            values[key] = b"%b, %b" % (values[key], value) if key in values else value
+    return values
 
 
 class Head(NamedTuple):

@@ -80,9 +80,9 @@ class Forwarding:
 
     def __init__(self, proxy: Proxy, request: Request) -> None:
         self._proxy_fields: RawFields = proxy.fields
-        self._request = request
-        self._plain = request.forwarded(request.fields)
-        self._authorization = Authorization(proxy.auth, request.method, self._plain.target.decode("latin-1"))
+        self._fields = request.fields
+        self._request = request.forwarded()
+        self._authorization = Authorization(proxy.auth, request.method, self._request.target.decode("latin-1"))
 
     async def exchange(
         self, send: Exchange, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None
@@ -92,16 +92,13 @@ class Forwarding:
         The rounds of a scheme such as NTLM share a connection, so ``release`` takes effect in the last one.
         """
         turn = _Round(release)
-        incoming = await send(self._next(), timeouts, turn, interruption)
+        self._request.fields = self._authorization.add_to(self._fields, self._proxy_fields)
+        incoming = await send(self._request, timeouts, turn, interruption)
         if incoming.head.status != 407 or not self._continues_after(incoming.head):
             return incoming
         turn.is_last = False
         await incoming.discard()
         return None
-
-    def _next(self) -> Request:
-        fields = self._authorization.add_to(self._request.fields, self._proxy_fields)
-        return self._plain if fields is self._request.fields else self._request.forwarded(fields)
 
     def _continues_after(self, head: Head) -> bool:
         """Return whether to send the request again after a response, unless its body can be sent only once.

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..core.messages import FieldValues, Head
+from ..core.messages import FieldValues, Head, by_name
 from ..errors import MalformedRequest, ProtocolError
 from .headerblock import EMPTY_LINES, TOKEN
 
@@ -112,17 +112,6 @@ def normalize_lines(block: bytes) -> tuple[bytes, str]:
     if block[:1] in b"\r\n":
         return regular, "an empty line before the status line"
     return regular, "a folded header field" if len(regular) < len(plain) else "a header line that ends in LF without CR"
-
-
-def by_name(fields: Fields) -> FieldValues:
-    """Map lower-case names to values, and join the values of repeated fields in order (RFC 9110 section 5.3)."""
-    values = {name.lower(): value for name, value in fields}
-    if len(values) < len(fields):
-        values.clear()
-        for name, value in fields:
-            key = name.lower()
-            values[key] = b"%b, %b" % (values[key], value) if key in values else value
-    return values
 
 
 def _read_status_line(line: bytes) -> tuple[bytes, int, bytes, str]:

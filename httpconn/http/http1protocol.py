@@ -49,7 +49,6 @@ class HTTP11Connection:
         complete: whether no response is outstanding.
         has_excess: whether bytes arrived after the end of a response.
         has_response: whether any byte arrived since the request began.
-        chunked: whether the body of the response has the chunked transfer coding.
         close_delimited: whether only the end of the connection ends the body, so that a truncation goes unnoticed.
     """
 
@@ -70,7 +69,6 @@ class HTTP11Connection:
         self._unsent: int | None = 0  # bytes of the request body; None: chunked and not ended
         # A plain function instead of a bound method avoids a reference cycle, so a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unexpected_bytes
-        self.chunked: bool = False
         self.close_delimited: bool = False
         self.complete: bool = True
         self.has_excess: bool = False
@@ -129,7 +127,7 @@ class HTTP11Connection:
         self._interim = self._interim_bytes = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
-        self.has_response = self.chunked = self.close_delimited = self.complete = False
+        self.has_response = self.close_delimited = self.complete = False
         self.head = None
 
     def send_body(self, data: bytes | memoryview) -> bytes | memoryview:
@@ -243,7 +241,6 @@ class HTTP11Connection:
         if self._method == b"HEAD" or status in (204, 304):  # rule 1; interim responses do not get here
             self._begin_counted(0, data)
         elif framing.chunked:  # rules 3 and 4
-            self.chunked = True
             self._chunks = ChunkedDecoder(self._max_headers, self._max_header_bytes)
             self._continue_with(HTTP11Connection._chunked_bytes, data)
         elif framing.length is not None:  # rules 5 and 6

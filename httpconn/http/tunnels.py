@@ -41,8 +41,7 @@ class ConnectTunnel:
     """A tunnel by CONNECT (RFC 9110 section 9.3.6). The proxy receives no header fields of the request."""
 
     def __init__(self, proxy: Proxy, origin: Origin, limits: Limits) -> None:
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        self._authority = f"{host}:{origin.port}"
+        self._authority = origin.authority
         self._proxy = proxy
         self._limits = limits
         self._authorization = Authorization(proxy.auth, "CONNECT", self._authority)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from httpconn.core import caching
 from httpconn.core.caching import BRIEF, LONGEST, MAX_HEURISTIC, Record, RequestDirectives
-from httpconn.core.messages import Head
+from httpconn.core.messages import Head, by_name
 from httpconn.core.requestbuilder import RequestSpec
 from httpconn.core.urls import vet
-from httpconn.http.http1heads import by_name
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600

@@ -12,14 +12,13 @@ from httpconn import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from httpconn.access import AccessPolicy
 from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.deadlines import Deadline
-from httpconn.core.messages import Head, Request
+from httpconn.core.messages import Head, Request, by_name
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requestbuilder import RequestBuilder
 from httpconn.core.retrybudget import RetryBudget
 from httpconn.errors import HTTPConnError
 from httpconn.exchange.requeststate import Call, Rules
 from httpconn.hooks import Hooks
-from httpconn.http.http1heads import by_name
 from httpconn.runtime.repeating import Repeated
 
 T = TypeVar("T")

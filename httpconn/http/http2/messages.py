@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
-from ...core.messages import FieldValues, Head
+from ...core.messages import FieldValues, Head, by_name
 from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
 from .faults import ErrorCode, StreamFault
@@ -85,7 +85,7 @@ def _encode_request(
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
     if not _are_fields([*fields, (b"authority", authority)]):
         raise MalformedRequest("A header of the request is invalid")
-    values = _by_name(fields)
+    values = by_name(fields)
     if values.get(b"te", b"trailers") != b"trailers":
         raise MalformedRequest("HTTP/2 has no transfer codings, so the TE header of the request cannot be sent")
     length = _read_length(values)
@@ -157,7 +157,7 @@ def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Sectio
         raise StreamFault(ErrorCode.CANCEL, _too_large(len(fields), size, max_fields, max_bytes))
     if not _are_fields(fields):
         raise _malformed(_fault_in(fields))
-    values = _by_name(fields)
+    values = by_name(fields)
     if not _CONNECTION_SPECIFIC.isdisjoint(values):
         raise _malformed("has a connection-specific field of HTTP/1.1")
     length = _read_length(values)
@@ -187,15 +187,6 @@ def _fault_in(fields: list[Field]) -> str:
     if name != name.lower():
         return "has a field name with upper-case letters"
     return "has a field with invalid characters"
-
-
-def _by_name(fields: list[Field]) -> FieldValues:
-    values = dict(fields)
-    if len(values) < len(fields):
-        values.clear()
-        for name, value in fields:
-            values[name] = b"%b, %b" % (values[name], value) if name in values else value
-    return values
 
 
 def _read_length(values: FieldValues) -> int | None:
