@@ -11,7 +11,8 @@ from ..errors import AccessDenied, InvalidURL
 from . import headers
 from .auth import NONE, AuthFlow, Credentials, combine
 from .dataurls import data_url, is_data
-from .messages import DATA, Origin, RawFields, Request
+from .messages import DATA, RawFields, Request
+from .remembered import Remembered
 from .urls import URL, WRONG_SCHEME, VettedURL, vet
 
 _MAX_HOSTS = 1024
@@ -66,7 +67,7 @@ class RequestBuilder:
         self._auth = auth
         self._of_host = None if of_host is None else lru_cache(_MAX_HOSTS)(of_host)
         self._is_plain = auth is NONE and of_host is None
-        self._admitted: set[tuple[Origin, bool, bool]] = set()
+        self._admitted = Remembered()
         self._headers: dict[bytes, RawFields] = {}
 
     def spec(
@@ -142,8 +143,6 @@ class RequestBuilder:
         key = url.origin, url.has_userinfo, url.has_backslash
         if key not in self._admitted:
             self._check(url)
-            if len(self._admitted) >= _MAX_HOSTS:
-                self._admitted.clear()
             self._admitted.add(key)
         return url
 

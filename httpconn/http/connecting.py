@@ -1,10 +1,10 @@
 """New connections: dialling, proxies, tunnels and TLS. The HTTP version is decided in the engine."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.messages import Request
+from ..core.remembered import Remembered
 from ..errors import ConnectFailed
 from ..network.dial import Options, dial, dial_unix
 from ..network.race import interleaved
@@ -15,17 +15,6 @@ from ..options import Limits
 from ..runtime.runtimes import Runtime
 from .tracing import trace_step, traced_timeout
 from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
-
-MAX_REMEMBERED = 1024  # origins that are known not to speak HTTP/2
-
-
-class Remembered(set[Hashable]):
-    """A set that begins again when it is full."""
-
-    def add(self, item: Hashable) -> None:
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        super().add(item)
 
 
 @dataclass(eq=False)

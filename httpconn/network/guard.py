@@ -7,7 +7,8 @@ from ..access import AccessPolicy
 from ..core.addresses import Address as IPAddress
 from ..core.addresses import network_of, normalized, parse
 from ..core.hosts import check_host
-from ..core.messages import Origin, Request
+from ..core.messages import Request
+from ..core.remembered import Remembered
 from ..core.urls import redact
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..runtime.resolver import Address
@@ -15,7 +16,6 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
 from .dns import CachingResolver, literal
 
-_MAX_ORIGINS = 1024
 _DISCARD = 9  # the port of a probe that is never sent
 # Addresses for documentation, which no machine has (RFC 5737, RFC 3849).
 _UNUSED_ADDRESSES: dict[int, IPAddress] = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8::1")}
@@ -36,7 +36,7 @@ class Guard:
         self._resolver = resolver
         self.judges_requests: bool = access != AccessPolicy.anywhere()
         self._own_loopback = [network for network in map(network_of, access.allowed_networks) if network.is_loopback]
-        self._admitted: set[tuple[str, Origin]] = set()
+        self._admitted = Remembered()
 
     def admit(self, request: Request) -> None:
         """Check the method and the origin of a request that httpconn built. Nothing else in it names a server.
@@ -48,8 +48,6 @@ class Guard:
         place = request.method, request.origin
         if place not in self._admitted:
             self._judge(request, userinfo=False)
-            if len(self._admitted) >= _MAX_ORIGINS:
-                self._admitted.clear()
             self._admitted.add(place)
 
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
@@ -73,7 +71,7 @@ class Guard:
 
     def _judge(self, request: Request, *, userinfo: bool) -> None:
         origin = request.origin
-        host = check_host(f"[{origin.host}]" if ":" in origin.host else origin.host)
+        host = check_host(origin.authority_host)
         try:
             self._access.judge_method(request.method)
             self._access.judge_url(origin.scheme, host, origin.port, userinfo=userinfo)
@@ -172,9 +170,8 @@ class Guard:
 def _judge_names(request: Request) -> None:
     """Require that the Host field, the target and the TLS name match the URL (RFC 9112 section 3.2)."""
     origin = request.origin
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
     named = [value.decode("latin-1").lower() for name, value in request.fields if name.lower() == b"host"]
-    if len(named) != 1 or named[0] not in (origin.netloc, f"{host}:{origin.port}"):
+    if len(named) != 1 or named[0] not in (origin.netloc, origin.authority):
         raise _other_name("the header Host")
     # A proxy would append any other target to the authority of the URL.
     if request.target != b"*" and request.target[:1] != b"/":
