@@ -15,17 +15,18 @@ from weakref import WeakMethod
 
 from ..core.locks import RLock
 from ..core.messages import Origin, Request
-from ..errors import ConnectFailed, HTTPConnError
+from ..core.remembered import Remembered
+from ..errors import ConnectFailed, HTTPConnError, PoolTimedOut
 from ..network.guard import Guard
 from ..network.routes import Route, Routes, Routing
 from ..options import Limits
-from ..runtime.events import CHECK_INTERVAL, await_slot
+from ..runtime.events import await_portion
 from ..runtime.forking import renew_in_child
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
 from ..stats import PoolStats
-from .connecting import Connector, Remembered
+from .connecting import Connector
 from .forwarding import Forwarding
 from .http1 import Connection, Stale
 from .http1body import Incoming
@@ -195,7 +196,7 @@ class Engine:
         try:
             if interruption is not None:
                 interruption.attach(lease, lease.waiter.set)
-            while not await await_slot(lease.waiter, end, CHECK_INTERVAL):
+            while not await await_portion(lease.waiter, end, PoolTimedOut, "No connection became free in time"):
                 self._catch_up()
             self._require_open()
             if lease.stage is Stage.WAITING:

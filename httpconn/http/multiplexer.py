@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
 from ..network.stream import BROKEN, BURST, SocketStream
 from ..options import Limits
-from ..runtime.events import CHECK_INTERVAL
+from ..runtime.events import await_portion
 from ..runtime.interruption import Interruption
 from ..runtime.port import Event
 from ..runtime.readiness import BLOCKED_READ
 from ..runtime.runtimes import Runtime
-from ..runtime.timeouts import seconds_left, until
+from ..runtime.timeouts import until
 from .http2 import HTTP2Connection, Stream
 
 T = TypeVar("T")
@@ -280,15 +280,9 @@ class Multiplexer:
             self._waiting.pop(stream).set()
 
     async def _await_event(self, event: Event, end: float) -> None:
-        while not event.is_set():
-            try:
-                left = seconds_left(end)
-                await event.wait(CHECK_INTERVAL if left is None else min(CHECK_INTERVAL, left))
-            except TimeoutError:
-                if time.monotonic() >= end:
-                    raise ReadTimedOut("The server sent nothing in time") from None
-                with self._lock:
-                    self._appoint()
+        while not (event.is_set() or await await_portion(event, end, ReadTimedOut, "The server sent nothing in time")):
+            with self._lock:
+                self._appoint()
 
     async def _read(self, stream: Stream, end: float, interruption: Interruption | None) -> None:
         while stream.waiter is not _PROGRESSED and self.error is None:

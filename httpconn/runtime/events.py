@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import PoolTimedOut
+from ..errors import HTTPConnError
 from .looptimers import LoopTimers
 from .port import Event
 from .timeouts import seconds_left
@@ -32,14 +32,14 @@ def portions(seconds: float | None) -> Iterator[float]:
     yield left
 
 
-async def await_slot(event: Event, end: float, portion: float) -> bool:
-    """Wait at most ``portion`` seconds for a slot of the pool."""
+async def await_portion(event: Event, end: float, kind: type[HTTPConnError], message: str) -> bool:
+    """Wait for an event for at most 5 seconds, and return whether it was set. Raises ``kind`` after ``end``."""
     try:
         left = seconds_left(end)
-        await event.wait(portion if left is None else min(portion, left))
+        await event.wait(CHECK_INTERVAL if left is None else min(CHECK_INTERVAL, left))
     except TimeoutError:
         if time.monotonic() >= end:
-            raise PoolTimedOut("No connection became free in time") from None
+            raise kind(message) from None
     return event.is_set()
 
 
