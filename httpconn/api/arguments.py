@@ -98,11 +98,19 @@ class CallFactory:
         first = self.fetch(item.url, timeout, fields, auth, *options)
         calls = [first]
         for url in item.mirrors:
-            is_own = vet(url).origin == first.spec.url.origin
-            given = (fields, auth) if is_own else (None, None)
-            safe = None if is_own else self.rules.redirects.safe_headers
-            calls.append(self.fetch(url, timeout, *given, *options, safe=safe))
+            given, own, safe = self._given_to(url, first, fields, auth)
+            calls.append(self.fetch(url, timeout, given, own, *options, safe=safe))
         return calls
+
+    def _given_to(
+        self, mirror: URL, call: Call, extra_headers: Headers, auth: Auth | None
+    ) -> tuple[Headers, Auth | None, frozenset[str] | None]:
+        """Return the header fields and the credentials for a mirror, and the ``safe`` argument of its request.
+
+        A mirror on another origin gets neither the header fields nor the credentials of the call.
+        """
+        is_own = vet(mirror).origin == call.spec.url.origin
+        return (extra_headers, auth, None) if is_own else (None, None, self.rules.redirects.safe_headers)
 
     def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
         return self.hosts.of_call(auth, vet(url).origin.host if auth == "netrc" else "")
@@ -155,7 +163,7 @@ class CallFactory:
         call = self._call(spec, timeouts, limit, budget, retries, follow=True, min_speed=True)
         return call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
 
-    def check(
+    def checked(
         self,
         timeout: Timeout,
         extra_headers: Headers,
@@ -165,8 +173,8 @@ class CallFactory:
         budget: ByteBudget | None,
         retries: Retries,
         accept: ExpectType = None,
-    ) -> None:
-        """Check the options of many calls before the first call.
+    ) -> tuple[Any, ...]:
+        """Check the options of many calls before the first call, and return them. No call has to convert them again.
 
         Raises:
             InvalidRequest: an option is not valid.
@@ -175,10 +183,9 @@ class CallFactory:
         mediatypes.patterns(accept, "accept")
         self.hosts.of_call(auth, "")
         _check_bounds(max_bytes, budget, allow_redirects)
-        if timeout is not None:
-            Timeouts.of(timeout)
-        if retries is not None:
-            RetryPolicy.of(retries)
+        timeout = None if timeout is None else Timeouts.of(timeout)
+        retries = None if retries is None else RetryPolicy.of(retries)
+        return timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
 
     def part(
         self, url: URL, timeout: Timeout, extra_headers: Headers, auth: Auth | None, retries: Retries = None
@@ -241,13 +248,8 @@ class CallFactory:
         )
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> RequestSpec:
-        """Return the request to a mirror.
-
-        A mirror on another origin gets neither the header fields nor the credentials of the call.
-        """
-        if vet(url).origin != call.spec.url.origin:
-            return self.rules.builder.unencoded(url, safe=self.rules.redirects.safe_headers)
-        return self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
+        fields, own, safe = self._given_to(url, call, extra_headers, auth)
+        return self.rules.builder.unencoded(url, fields, self._credentials(own, url), safe=safe)
 
     def _call(
         self,

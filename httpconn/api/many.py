@@ -258,12 +258,12 @@ class ManyURLs(Runner):
         """Return how many calls to an origin get a connection at the same time, or None. HTTP/2 calls share one."""
         may_share = self._clients.offers_http2 and isinstance(origin, Origin) and origin.scheme == "https"
         own = self._calls.hosts.limit_for(origin) if isinstance(origin, Origin) else None
-        return None if may_share else own or self._calls.rules.limits.max_per_host
+        return None if may_share else own or self._calls.rules.limits.per_host
 
     def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
         from .outcomes import Fetched
 
-        self._calls.check(*options)
+        options = self._calls.checked(*options)
 
         async def work(seat: Seat, given: URL | Item) -> Fetched:
             item = given if isinstance(given, Item) else Item(given)
@@ -286,7 +286,7 @@ class ManyURLs(Runner):
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)
         timeout, extra_headers, auth, *others = options
-        self._calls.check(timeout, extra_headers, auth, True, *others)
+        timeout, _, _, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
         spare = SpareConnections.beside(concurrency)
 
         async def work(seat: Seat, given: tuple[URL, Path] | Item) -> Saved:

@@ -29,7 +29,7 @@ from ..errors import (
 from ..exchange.attempts import run_attempts
 from ..exchange.body import BlockReader, BodySource
 from ..exchange.requeststate import Call, OpenResponse, RequestState
-from ..exchange.responseheads import keep_own_format, range_head, validator_of
+from ..exchange.responseheads import keep_own_format, range_head, version_of
 from ..progress import Meter
 from ..runtime.port import Event, Port, Repeated, WorkerGroup
 from .downloadstate import DownloadState
@@ -56,8 +56,8 @@ def max_connections(state: DownloadState, response: OpenResponse) -> int:
     partial, requested = state.partial, state.options.segments
     rules = response.call.rules
     most = rules.limits.max_connections
-    of_host = rules.limit_for(response.request.origin) or rules.limits.max_per_host
-    most = min(most, of_host or most, requested or segments.MAX_AUTOMATIC)
+    of_host = rules.limit_for(response.request.origin) or rules.limits.per_host
+    most = min(most, of_host, requested or segments.MAX_AUTOMATIC)
     if requested == 1 or partial.validator is None or partial.total is None:
         return 1
     remaining = partial.total - partial.received
@@ -99,7 +99,7 @@ class SegmentedTransfer:
         self._spare = state.options.spare if state.options.segments is None else None
         self._plan = SegmentPlan(state.partial.total or 0, [(0, state.partial.size), *state.partial.later_ranges])
         self._first = self._plan.first()
-        self._version = _version_of(response, self._plan.total, state.partial.validator)
+        self._version = version_of(response.head, self._plan.total, state.partial.validator)
         self._errors: list[HTTPConnError] = []
         self._raised: list[Exception] = []
         self._attempts: list[int] = []
@@ -323,10 +323,3 @@ def _ranges_refused(error: HTTPConnError) -> HTTPConnError:
     refused = RangesRefused("The server does not accept further connections for this file")
     refused.__cause__ = error
     return refused
-
-
-def _version_of(response: OpenResponse, total: int, validator: str | None) -> FileVersion:
-    """Return the version that further responses must have: that of the open response."""
-    head = response.head
-    etag, modified = head.field("etag"), head.field("last-modified")
-    return FileVersion(total, etag, modified, validator or validator_of(head))
