@@ -160,7 +160,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         self._opened.reader.clear()
         group, self._group = self._group, None
         if group is not None:
-            CleanUp(partial(_end, group)).wait()
+            CleanUp(group.end).wait()
 
     def _read(self, start: int, end: int) -> list[memoryview]:
         held = self._opened.reader.blocks.again(start, end)
@@ -177,8 +177,3 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
 
     def _run(self, flow: Flow[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._opened.runner._run(flow, self._opened.call, *args, **kwargs)
-
-
-def _end(group: ThreadWorkerGroup) -> None:
-    group.stop()
-    group.join()

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from ..core.bodycounter import declared_length
 from ..core.urls import redact
 from ..errors import FileChanged
 from ..response import Response
@@ -139,5 +140,5 @@ class AsyncStreamedFile:
 def version_of(response: Response) -> Version:
     """Return the ETag, the Last-Modified and the size of the file in a response."""
     headers = response.headers
-    length = None if "content-encoding" in headers else headers.get("content-length")
-    return headers.get("etag"), headers.get("last-modified"), length if length is None else int(length)
+    length = declared_length(headers.get("content-length"), headers.get("transfer-encoding"))
+    return headers.get("etag"), headers.get("last-modified"), None if "content-encoding" in headers else length

@@ -164,8 +164,4 @@ class ThreadWorkers:
     async def __aexit__(self, *exc_info: object) -> None:
         if self._outer is not None:
             self._outer.detach(self._group)
-        CleanUp(self._end).wait()
-
-    def _end(self) -> None:
-        self._group.stop()
-        self._group.join()
+        CleanUp(self._group.end).wait()

@@ -37,7 +37,7 @@ class DataURL(VettedURL):
 
 
 class DataContent(NamedTuple):
-    """The media type and the encoded content of a ``data:`` URL."""
+    """The media type and the encoded content of a ``data:`` URL, base64 as :func:`_stripped` returns it."""
 
     kind: str
     encoded: bytes
@@ -47,7 +47,7 @@ class DataContent(NamedTuple):
     def size(self) -> int:
         """The size of the content, counted before it is decoded."""
         if self.is_base64:
-            return len(_stripped(self.encoded)) * 3 // 4
+            return len(self.encoded) * 3 // 4
         return len(self.encoded) - 2 * sum(1 for _ in _ESCAPE.finditer(self.encoded))
 
     def decode(self) -> bytes:
@@ -58,7 +58,7 @@ class DataContent(NamedTuple):
         """
         if not self.is_base64:
             return unquote_to_bytes(self.encoded)
-        data = _stripped(self.encoded)
+        data = self.encoded
         try:
             if len(data) % 4 == 1:
                 raise ValueError
@@ -86,7 +86,8 @@ def content_of(url: VettedURL) -> DataContent:
         raise InvalidURL("The data: URL has no comma")
     kind, is_base64 = _BASE64.subn("", head.decode("utf-8", "replace").strip("\t\n\f\r "))
     kind = f"text/plain{kind}" if kind.startswith(";") else kind
-    return DataContent(kind if _MEDIA_TYPE.fullmatch(kind) else _DEFAULT, data, bool(is_base64))
+    encoded = _stripped(data) if is_base64 else data
+    return DataContent(kind if _MEDIA_TYPE.fullmatch(kind) else _DEFAULT, encoded, bool(is_base64))
 
 
 def is_data(url: object) -> bool:

@@ -21,7 +21,7 @@ from ..runtime.port import Port
 from .attempts import perform
 from .content import read_whole
 from .requeststate import Call, OpenResponse
-from .responseheads import keep_own_format, range_head, validator_of
+from .responseheads import keep_own_format, range_head, version_of
 
 MAX_WHOLE = 8 * MIB  # most bytes of a file that is kept in memory as a whole, if its server does not support ranges
 
@@ -64,17 +64,17 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             content = await _read_content(response)
             if len(content) != length:
                 raise TruncatedBody("The part ended before its declared end")
-            return FilePart(wanted.version or _version(response, total), content)
+            return FilePart(wanted.version or version_of(response.head, total), content)
         case Whole():
             content = await _read_content(response)
             if wanted.version is None and len(content) == wanted.length:
                 return whole  # some servers send the requested part with the status of a whole file
             if wanted.version is not None and len(content) != wanted.version.total:
                 raise FileChanged("The file has changed while it was read: it has another size now")
-            return FilePart(wanted.version or _version(response, len(content)), content)
+            return FilePart(wanted.version or version_of(response.head, len(content)), content)
         case PastEnd(total):
             await response.close()
-            return FilePart(_version(response, total), b"")
+            return FilePart(version_of(response.head, total), b"")
         case RequestPlainPart():
             await response.close()
             version = wanted.version and wanted.version._replace(validator=None)
@@ -98,9 +98,3 @@ async def _read_content(response: OpenResponse) -> bytes:
         raise RangesRefused(
             "The server does not support ranges, and the file is too large to keep it in memory as a whole"
         ) from error
-
-
-def _version(response: OpenResponse, total: int) -> FileVersion:
-    head = response.head
-    etag, modified = head.field("etag"), head.field("last-modified")
-    return FileVersion(total, etag, modified, validator_of(head))

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from ..core import mediatypes, ranges
 from ..core.filecodings import is_own_format
 from ..core.filenames import safe_name
+from ..core.filereads import FileVersion
 from ..core.messages import Head
 from .body import expected_length
 from .requeststate import OpenResponse
@@ -45,6 +46,11 @@ def media_type_of(head: Head) -> str | None:
 def validator_of(head: Head) -> str | None:
     """Return the strong validator of a response for If-Range (RFC 9110 section 13.1.5), or None."""
     return ranges.validator(head.field("etag"), head.field("last-modified"), head.field("date"))
+
+
+def version_of(head: Head, total: int, validator: str | None = None) -> FileVersion:
+    """Return the version that further responses must have: that of this response."""
+    return FileVersion(total, head.field("etag"), head.field("last-modified"), validator or validator_of(head))
 
 
 def keep_own_format(response: OpenResponse, *names: str) -> None:

@@ -119,6 +119,11 @@ class ThreadWorkerGroup:
             for _ in range(len(self._threads)):
                 channel.send(Stopped())
 
+    def end(self) -> None:
+        """Stop the group, and wait for its threads."""
+        self.stop()
+        self.join()
+
     def join(self) -> None:
         """Wait for the end of the workers, up to JOIN_TIMEOUT."""
         end = time.monotonic() + JOIN_TIMEOUT
