@@ -86,6 +86,7 @@ def dataset(
             summary = datasets.status(sink)
         else:
             again = {"retry": retry} if retry else {}
+            given["accept"] = given["accept"] or None
             with make_connection(shared) as connection:
                 summary = datasets.fetch(
                     source,

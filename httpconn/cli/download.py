@@ -127,11 +127,10 @@ def download(
     call |= {
         "resume": not no_resume,
         "segments": segments,
-        "expect_type": expect_types,
+        "expect_type": expect_types or None,
         "existing": _existing(existing, remote_header_name),
     }
     call |= {"remote_time": not no_remote_time, "filename": "server" if remote_header_name else None}
-    call["expect_type"] = expect_types
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
     hint = "interrupted" if no_resume else "interrupted; run the same command to resume, if the server supports it"
     with (

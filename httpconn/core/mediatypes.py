@@ -18,7 +18,10 @@ def patterns(given: str | Iterable[str] | None, option: str = "expect_type") -> 
         given = (given,)
     if not isinstance(given, Iterable):
         raise InvalidRequest(f"{option} must be a str or several, not {type(given).__name__}")
-    return tuple(map(_pattern, given))
+    found = tuple(map(_pattern, given))
+    if not found:
+        raise InvalidRequest(f"{option} has no media type. Without the option, every type is accepted")
+    return found
 
 
 def _pattern(text: str) -> str:
