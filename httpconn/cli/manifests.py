@@ -11,9 +11,9 @@ import click
 from click.core import ParameterSource
 
 from ..connection import HTTPConnection
-from ..core.urls import URL
+from ..core.urls import URL, vet
 from ..downloads.manifest import Manifest
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, InvalidURL
 from ..progress import rich_progress
 from .connecting import header_fields, make_connection
 from .ending import one_line_errors
@@ -51,9 +51,11 @@ def load(name: str, base: str | None, connection: HTTPConnection, headers: Mappi
     return manifest
 
 
-def _origin(url: URL) -> tuple[str, str]:
-    parts = urlsplit(str(url))
-    return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+def _origin(url: URL) -> object:
+    try:
+        return vet(url).origin
+    except InvalidURL:  # the download reports it
+        return None
 
 
 class Source(NamedTuple):
