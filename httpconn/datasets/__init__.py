@@ -108,8 +108,7 @@ def fetch(
     _check(given, format, processes=processes, shard_size=shard_size, concurrency=concurrency)
     with tempfile.TemporaryDirectory(prefix="httpconn-") as folder, closing(Storage(sink, filesystem)) as storage:
         given = given.spooled(folder)
-        types, _ = given.open()
-        layout = Layout(format, tuple(zip(given.columns, types, strict=True)))
+        layout = Layout(format, tuple(zip(given.columns, given.types(), strict=True)))
         layout.check()
         job = _Job(
             source=given,
@@ -132,7 +131,9 @@ def fetch(
         )
         partitions = begin(storage, job)
         left = None if max_total_bytes is None else max(0, max_total_bytes - summary_of(storage).bytes)
-        job = replace(job, partitions=partitions, total_bytes=None if left is None else left // processes)
+        job = replace(
+            job, partitions=partitions, total_bytes=None if left is None else left // min(processes, partitions)
+        )
         with storage.locked("lock"):
             run_job(job, processes)
         return summary_of(storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -55,11 +55,15 @@ class Robots:
 
     Args:
         agent: the name of this robot.
+        headers: header fields for each request, or None.
     """
 
-    def __init__(self, connection: HTTPConnection, agent: str, concurrency: int) -> None:
+    def __init__(
+        self, connection: HTTPConnection, agent: str, headers: Mapping[str, str] | None, concurrency: int
+    ) -> None:
         self._connection = connection
         self._agent = agent
+        self._headers = headers
         self._concurrency = concurrency
         self._sites: OrderedDict[str, Protego] = OrderedDict()
         try:
@@ -75,7 +79,12 @@ class Robots:
                 self._sites.move_to_end(site)
         unknown = [f"{each}/robots.txt" for each in sites if each not in self._sites]
         results = self._connection.get_many(
-            unknown, concurrency=self._concurrency, timeout=SECONDS, max_bytes=MAX_BYTES, retries=1
+            unknown,
+            concurrency=self._concurrency,
+            timeout=SECONDS,
+            extra_headers=self._headers,
+            max_bytes=MAX_BYTES,
+            retries=1,
         )
         with results:
             for fetched in results:

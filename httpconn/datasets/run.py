@@ -64,12 +64,12 @@ class Partition:
         self._pending: dict[int, tuple[Shard, Values]] = {}
         self._commits: deque[Future[None]] = deque()
         agent = connection.get_sync_client().headers["User-Agent"]
-        self._headers = {}
+        self._headers: dict[str, str] | None = None
         if job.contact is not None:
             agent = f"httpconn/{__version__} (+{job.contact})"
             self._headers = {"User-Agent": agent}
         self._agent = agent.partition("/")[0].strip()
-        self._robots = Robots(connection, self._agent, job.concurrency) if job.robots_txt else None
+        self._robots = Robots(connection, self._agent, self._headers, job.concurrency) if job.robots_txt else None
 
     def run(self) -> None:
         """Fetch the rows that no earlier run has finished, or those to retry."""
@@ -97,7 +97,7 @@ class Partition:
         results = self._connection.get_many(
             self._urls(rows),
             concurrency=self._job.concurrency,
-            extra_headers=self._headers or None,
+            extra_headers=self._headers,
             max_bytes=self._job.max_bytes,
             budget=self._budget,
             accept=self._job.accept or None,
@@ -162,10 +162,9 @@ class Partition:
     def _own_rows(self) -> Iterator[tuple[int, Row]]:
         """Yield the rows of this partition with their number in the source."""
         parts = self._job.partitions
-        _, rows = self._job.source.open()
         return (
             (number, row)
-            for number, row in enumerate(rows)
+            for number, row in enumerate(self._job.source.rows())
             if parts == 1 or partition_of(row[0], parts) == self._number
         )
 

@@ -51,19 +51,25 @@ class Source(NamedTuple):
     def name(self) -> str:
         return self.given if self.is_file else "The iterable"
 
-    def open(self) -> tuple[Types, Iterator[Row]]:
-        """Return the types of the copied columns, and the rows.
+    def types(self) -> Types:
+        """Return the types of the copied columns.
 
         Raises:
             InvalidRequest: the source does not exist, has another format or lacks a column.
         """
         if not self.is_file:
-            return _sampled((self._picked(each, self.name) for each in self.given), self.columns)
+            return _inferred(self.rows(), self.columns)
         with _named_errors(self.name):
-            files = self._files()
-            reader = _reader_of(files[0].path)
-            types, _ = reader(self, files[0])
-            return types, chain.from_iterable(map(self._rows, files))
+            file = self._files()[0]
+            types, rows = _reader_of(file.path)(self, file)
+            return _inferred(rows, self.columns) if types is None else types
+
+    def rows(self) -> Iterator[Row]:
+        """Return the rows. Raises InvalidRequest: as :meth:`types`."""
+        if not self.is_file:
+            return (self._picked(each, self.name) for each in self.given)
+        with _named_errors(self.name):
+            return chain.from_iterable(map(self._rows, self._files()))
 
     def _rows(self, file: Any) -> Iterator[Row]:
         with _named_errors(file.path):
@@ -95,19 +101,20 @@ class Source(NamedTuple):
             raise InvalidRequest(f"The source {self.given} has no files")
         return [fsspec.core.OpenFile(fs, each, compression=_compression(each)) for each in paths]
 
-    def missing(self, path: str, found: Iterable[str]) -> InvalidRequest | None:
-        """Return the error for a column that a file does not have, or None."""
+    @property
+    def _wanted(self) -> list[str]:
+        """The names of the columns to read."""
+        return list(dict.fromkeys((self.column, *self.columns)))
+
+    def _require_columns(self, path: str, found: Iterable[str]) -> None:
         names = list(found)
         absent = next((each for each in (self.column, *self.columns) if each not in names), None)
-        if absent is None:
-            return None
-        return InvalidRequest(f"{path} has no column {absent!r}. Its columns are: {', '.join(names)[:500]}")
+        if absent is not None:
+            raise InvalidRequest(f"{path} has no column {absent!r}. Its columns are: {', '.join(names)[:500]}")
 
     def _picked(self, item: Any, where: str) -> Row:
         if isinstance(item, Mapping):
-            error = self.missing(where, item)
-            if error is not None:
-                raise error
+            self._require_columns(where, item)
             return item[self.column], tuple(item[each] for each in self.columns)
         if self.columns:
             raise InvalidRequest(f"{where} has no columns to copy, because its items are not mappings")
@@ -116,14 +123,11 @@ class Source(NamedTuple):
     def _read_parquet(self, file: Any) -> tuple[Types, Iterator[Row]]:
         with file as opened:
             schema = pq.read_schema(opened)
-        error = self.missing(file.path, schema.names)
-        if error is not None:
-            raise error
-        names = list(dict.fromkeys((self.column, *self.columns)))
+        self._require_columns(file.path, schema.names)
 
         def rows() -> Iterator[Row]:
             with file as opened:
-                for batch in pq.ParquetFile(opened).iter_batches(BATCH, columns=names):
+                for batch in pq.ParquetFile(opened).iter_batches(BATCH, columns=self._wanted):
                     yield from self._of_batch(batch)
 
         return [schema.field(each).type for each in self.columns], rows()
@@ -132,10 +136,8 @@ class Source(NamedTuple):
         delimiter = "\t" if ".tsv" in file.path else ","
         with file as opened, io.TextIOWrapper(opened, "utf-8-sig", newline="") as text:
             header = next(csv.reader(text, delimiter=delimiter), [])
-        error = self.missing(file.path, header)
-        if error is not None:
-            raise error
-        names = list(dict.fromkeys((self.column, *self.columns)))
+        self._require_columns(file.path, header)
+        names = self._wanted
 
         def rows() -> Iterator[Row]:
             with file as opened:
@@ -159,7 +161,7 @@ class Source(NamedTuple):
         urls, *values = (batch.column(each).to_pylist() for each in (self.column, *self.columns))
         return zip(urls, zip(*values, strict=True) if values else ((),) * len(urls), strict=True)
 
-    def _read_jsonl(self, file: Any) -> tuple[Types, Iterator[Row]]:
+    def _read_jsonl(self, file: Any) -> tuple[None, Iterator[Row]]:
         def rows() -> Iterator[Row]:
             for number, line in _lines(file):
                 where = f"{file.path} line {number}"
@@ -172,8 +174,8 @@ class Source(NamedTuple):
                 # A missing key of a line is null, but its column must exist in the first line.
                 yield self._picked(item if number == 1 else {**blank, **item}, where)
 
-        blank = dict.fromkeys((self.column, *self.columns))
-        return _sampled(rows(), self.columns)
+        blank = dict.fromkeys(self._wanted)
+        return None, rows()
 
     def _read_text(self, file: Any) -> tuple[Types, Iterator[Row]]:
         if self.columns:
@@ -193,7 +195,7 @@ class Spooled(NamedTuple):
                 yield pickle.load(file)  # noqa: S301 - this job has written it
 
 
-Reader = Callable[[Source, Any], tuple[Types, Iterator[Row]]]
+Reader = Callable[[Source, Any], tuple[Types | None, Iterator[Row]]]
 
 READERS: Mapping[str, Reader] = {
     ".parquet": Source._read_parquet,
@@ -228,11 +230,11 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def _sampled(rows: Iterator[Row], columns: Sequence[str]) -> tuple[Types, Iterator[Row]]:
+def _inferred(rows: Iterator[Row], columns: Sequence[str]) -> Types:
     """Infer the types of columns from the first rows. A column of nulls only is a column of strings."""
     sample = list(islice(rows, SAMPLE if columns else 1))
     found = [array_of([values[at] for _, values in sample]).type for at in range(len(columns))]
-    return [pa.string() if pa.types.is_null(each) else each for each in found], chain(sample, rows)
+    return [pa.string() if pa.types.is_null(each) else each for each in found]
 
 
 @contextmanager

@@ -69,7 +69,8 @@ class Storage:
         """Give a finished file its final name. A file of that name is replaced."""
         self._move(draft, name)
         if self.is_local:
-            _flush_path(os.path.dirname(self.path(name)))
+            with TranslatedErrors(self.sink):
+                _flush_path(os.path.dirname(self.path(name)))
 
     def publish_folder(self, draft: str, name: str) -> None:
         """Move the files of a folder into a folder of the sink, several at the same time."""

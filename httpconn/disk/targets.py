@@ -119,7 +119,6 @@ class Target:
             part: path of the partial file.
             content: its content.
             mtime: modification time in seconds since the epoch, or None.
-            flush: flushes the file of a descriptor.
         """
         if self._replace(part, content.close):
             system.set_times(self.path, mtime)
