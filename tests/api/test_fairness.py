@@ -41,6 +41,15 @@ def test_a_slow_host_does_not_delay_the_others(face, connect, scripted, tmp_path
         assert [each.error for each in results] == [None] * 20
 
 
+def test_more_workers_than_the_default_connections_of_a_host(face, connect, scripted):
+    slow_responses = threading.Event()
+    slow, fast = scripted([Until(slow_responses), response()]), scripted(response())
+    with results_of(face, connect(), [slow.url] * 150 + others(fast), concurrency=110) as results:
+        assert {next(results).url for _ in range(OTHERS)} == set(others(fast))
+        slow_responses.set()
+        assert [each.error for each in results] == [None] * 150
+
+
 def test_a_rate_limit_of_a_host_does_not_delay_the_others(face, connect, scripted):
     server = scripted(response())
     port = server.port
