@@ -35,7 +35,7 @@ class Shard:
 
     number: int
     writer: ShardWriter
-    anew: bool
+    is_first: bool
     digest: str = ""
     waiting: int = 0
     full: bool = False
@@ -174,8 +174,8 @@ class Partition:
             robots.load(values["url"] for _, values in ahead)
             yield from ahead
 
-    def _new_shard(self, number: int, *, anew: bool = True) -> Shard:
-        shard = Shard(number, ShardWriter(self._storage, self._job.layout, self._name(number)), anew)
+    def _new_shard(self, number: int, *, is_first: bool = True) -> Shard:
+        shard = Shard(number, ShardWriter(self._storage, self._job.layout, self._name(number)), is_first)
         self._open.append(shard)
         return shard
 
@@ -197,7 +197,7 @@ class Partition:
         for number, finished in sorted(self._journal.finished.items()):
             if not retry & finished.outcomes.keys():
                 continue
-            shard = self._new_shard(number, anew=False)
+            shard = self._new_shard(number, is_first=False)
             shard.digest = finished.digest
             for values, body in read_shard(self._storage, self._job.layout.form, self._name(number)):
                 if outcome_of(values["error"], values["status"]) in retry:
@@ -250,7 +250,7 @@ class Partition:
             self._open.remove(shard)
 
     def _commit(self, shard: Shard) -> None:
-        shard.writer.publish(anew=shard.anew)
+        shard.writer.publish(is_first=shard.is_first)
         self._journal.add(Finished(shard.number, shard.rows, shard.digest, shard.bytes, dict(shard.outcomes)))
 
 

@@ -160,25 +160,25 @@ class ShardWriter:
         member.size = len(data)
         self._tar.addfile(member, io.BytesIO(data))
 
-    def publish(self, *, anew: bool) -> None:
+    def publish(self, *, is_first: bool) -> None:
         """Give the files their final names, the index last.
 
         Args:
-            anew: whether no earlier run has finished this shard, so that files of it are leftovers.
+            is_first: whether no earlier run has finished this shard. Files already there belong to a killed run.
         """
         with TranslatedErrors(self._storage.sink):
             self._stack.close()
         if self._form == "webdataset":
             self._storage.publish(self._bodies, f"{self._name}.tar")
         elif self._form == "folder":
-            if anew:
+            if is_first:
                 self._storage.remove_folder(self._name)
             self._storage.publish_folder(self._bodies, self._name)
         self._storage.publish(self._index, f"{self._name}.parquet")
 
     def discard(self) -> None:
         """Close and remove the draft files."""
-        # The disk may be full, and what is written here is not needed.
+        # The disk may be full. Closing the files writes bytes that nothing needs.
         for operation in (self._stack.close, lambda: os.remove(self._index), lambda: os.remove(self._bodies)):
             try:
                 operation()
