@@ -187,6 +187,16 @@ def test_requests_through_a_proxy(face, connect, proxy_server, scripted, httpcon
     assert server.requests[0].header("via")
 
 
+def test_the_proxy_of_a_host(face, connect, proxy_server, scripted, httpconn_through_httpx):
+    server = scripted(response(body=b"ok"))
+    proxies = {"127.0.0.1": proxy_server.url, "localhost": "direct"}
+    hosts = {host: httpconn.HostOptions(proxy=proxy) for host, proxy in proxies.items()}
+    connection = connect(hosts=hosts, proxy="http://unused.invalid:1")
+    for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+        assert face.get_bytes(connection, url) == b"ok"
+    assert [request.header("via") is not None for request in server.requests] == [True, False]
+
+
 def test_the_userinfo_of_a_url_is_sent_once(face, connect, scripted, httpconn_through_httpx):
     server = scripted(response(body=b"ok"))
     assert face.get_bytes(connect(), server.url.replace("://", "://me:secret@")) == b"ok"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from ..core.headers import Fields
+from ..core.headers import OF_THE_BODY, Fields
 from ..core.requestbuilder import RequestSpec
 from ..errors import InvalidRequest
 from ..runtime.uploads import PART, BytesParts, FileParts, Observer, Upload, checked_part
@@ -77,8 +77,7 @@ def _with(spec: RequestSpec, method: str, body: object, body_fields: Iterable[tu
 
 
 def _describes(field: tuple[bytes, bytes]) -> bool:
-    """Return whether a field describes the body (RFC 9110 section 8)."""
-    return field[0].lower().startswith((b"content-", b"transfer-encoding"))
+    return field[0].lower() in OF_THE_BODY
 
 
 def _encoded(method: str, fields: Fields, given: GivenBody) -> httpx.Request:

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 
 from ..core.locks import Lock
+from ..network.proxies import Proxy
+from ..network.routes import Routing
+from .messages import origin_of
 
 
 class through_httpx:  # noqa: N801 - read as a statement
@@ -45,22 +48,24 @@ class through_httpx:  # noqa: N801 - read as a statement
 
 
 class _PlainTransport:
-    """The transport of a connection object while the switch is on.
+    """The transport of a connection object while the switch is on. It has one client of httpx for each proxy.
 
     Args:
-        options: returns the options of the httpx client, which is made at the first request.
+        options: returns the options of the client for a proxy.
     """
 
-    def __init__(self, options: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, options: Callable[[Proxy | None], dict[str, Any]], proxy: Proxy | Routing | None) -> None:
         self._options = options
-        self._opened: Any = None
+        self._proxy_for = Routing.of(proxy).proxy_for
+        self._clients: dict[Proxy | None, Any] = {}
         self._opening = Lock()
 
-    def _client(self, kind: Callable[..., Any]) -> Any:
+    def _client(self, kind: Callable[..., Any], request: httpx.Request) -> Any:
+        proxy = self._proxy_for(origin_of(request.url))
         with self._opening:
-            if self._opened is None:
-                self._opened = kind(**self._options())
-        return self._opened
+            if proxy not in self._clients:
+                self._clients[proxy] = kind(**self._options(proxy))
+        return self._clients[proxy]
 
 
 # ``auth`` keeps httpx from making credentials of its own from the URL.
@@ -79,13 +84,13 @@ class PlainTransport(_PlainTransport, httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request through ``httpx.Client.send``."""
-        response: httpx.Response = self._client(httpx.Client).send(_forwardable(request), **_SENDING)
+        response: httpx.Response = self._client(httpx.Client, request).send(_forwardable(request), **_SENDING)
         return response
 
     def close(self) -> None:
-        """Close the client."""
-        if self._opened is not None:
-            self._opened.close()
+        """Close the clients."""
+        for client in self._clients.values():
+            client.close()
 
 
 class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
@@ -93,10 +98,12 @@ class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request through ``httpx.AsyncClient.send``."""
-        response: httpx.Response = await self._client(httpx.AsyncClient).send(_forwardable(request), **_SENDING)
+        response: httpx.Response = await self._client(httpx.AsyncClient, request).send(
+            _forwardable(request), **_SENDING
+        )
         return response
 
     async def aclose(self) -> None:
-        """Close the client."""
-        if self._opened is not None:
-            await self._opened.aclose()
+        """Close the clients."""
+        for client in self._clients.values():
+            await client.aclose()

@@ -77,7 +77,7 @@ class ClientOptions:
         from .httpxclients import SyncClient
 
         transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
-        plain = None if self.transport else PlainTransport(self._plain_options)
+        plain = None if self.transport else PlainTransport(self._plain_options, self._routing())
         self.hooks.require_plain()
         hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
         return SyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
@@ -93,16 +93,16 @@ class ClientOptions:
             "request": [_awaitable(hook) for hook in self.hooks.request],
             "response": [_awaitable(hook) for hook in self.hooks.response],
         }
-        plain = None if self.async_transport else AsyncPlainTransport(self._plain_options)
+        plain = None if self.async_transport else AsyncPlainTransport(self._plain_options, self._routing())
         return AsyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
 
-    def _plain_options(self) -> dict[str, Any]:
-        """Return the options of a plain httpx client that makes the connections instead."""
-        limits, proxy = self.limits, self.proxy
+    def _plain_options(self, proxy: Proxy | None) -> dict[str, Any]:
+        """Return the options of a plain httpx client that makes the connections through a proxy instead."""
+        limits = self.limits
         return {
             "verify": Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),
             "proxy": None if proxy is None else proxy.as_httpx(),
-            "trust_env": self._uses_environment,
+            "trust_env": False,
             "limits": httpx.Limits(
                 max_connections=limits.max_connections,
                 max_keepalive_connections=limits.max_idle,

@@ -22,6 +22,13 @@ CROSSES_ORIGINS = frozenset(
     | {"if-none-match", "if-modified-since"}
 )
 
+# Fields that describe the body (RFC 9110 section 8, RFC 9530). They stay with the body, also on another origin. Another
+# field with a name that begins with "Content-" could hold a secret.
+OF_THE_BODY = frozenset(
+    {b"content-type", b"content-encoding", b"content-language", b"content-location", b"content-length"}
+    | {b"content-range", b"content-disposition", b"content-md5", b"content-digest", b"transfer-encoding"}
+)
+
 CONDITIONS = frozenset(
     {b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
 )

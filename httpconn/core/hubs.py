@@ -52,8 +52,10 @@ def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
 def _digest(fields: Sequence[Field], use_etag: bool) -> Expected | str | None:
     linked = next((etag for each in fields if (etag := each("x-linked-etag")) is not None), None)
     if linked is not None:
-        match = _SHA256.fullmatch(linked)
-        return "x-linked-etag: malformed" if match is None else Expected("sha256", match[1].lower(), "x-linked-etag")
+        if match := _SHA256.fullmatch(linked):
+            return Expected("sha256", match[1].lower(), "x-linked-etag")
+        # The ID of a git object cannot be checked: that of a large file is the ID of its pointer.
+        return f"x-linked-etag: {GIT if _SHA1.fullmatch(linked) else 'malformed'}"
     for field in reversed(fields) if use_etag else ():
         match = _SHA1.fullmatch(field("etag") or "") if field("x-repo-commit") is not None else None
         if match is not None:

@@ -164,6 +164,8 @@ class Engine:
         self, lease: Lease[AnyConnection], used: AnyConnection, origin: Origin, refusal: Unprocessed, unprocessed: int
     ) -> None:
         """Prepare another attempt after a connection that did not process the request; raise after too many."""
+        with self._lock:
+            self._reused -= lease.reused
         if unprocessed > MAX_UNPROCESSED:
             raise refusal.error from None
         if refusal.requires_http1:

@@ -83,7 +83,7 @@ class Proxy:
         """Return the proxy for a client of httpx, which authenticates by Basic only."""
         given = self._given.keywords
         auth = given["auth"] if isinstance(given["auth"], tuple) else None
-        return httpx.Proxy(self._given.args[0], auth=auth, headers=given["headers"], ssl_context=given["ssl_context"])
+        return httpx.Proxy(_parsed(self._given.args[0]), **{**given, "auth": auth})
 
     @property
     def resolves_names(self) -> bool:

@@ -81,4 +81,6 @@ def test_streams_that_the_server_refuses_now_and_then(face, refusing, connect, c
     connection = connect(http2=True, verify=certificates.trust(), retries=0)
     started = [face.start(connection, "get_bytes", refusing) for _ in range(30)]
     assert [each.result() for each in started] == [b"late"] * 30
-    assert connection.stats().connections.made == 1
+    pool = connection.stats().connections
+    assert pool.made == 1
+    assert pool.reused in (29, 30)  # requests that were refused do not count; the first one may be among them
