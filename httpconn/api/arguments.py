@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import httpx
-
-from ..adapters.encoding import GivenBody, with_body
 from ..core import digests, headers, mediatypes
 from ..core.auth import NONE, Auth, Credentials
 from ..core.bandwidth import Bandwidth
@@ -24,7 +21,6 @@ from ..exchange.fetch import ContentCheck
 from ..exchange.requeststate import Call, Rules
 from ..hosts import Hosts
 from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
-from ..runtime.uploads import Observer
 
 if TYPE_CHECKING:
     from ..access import AccessPolicy
@@ -67,24 +63,21 @@ class CallFactory:
     def fetch(
         self,
         url: URL,
-        timeout: Timeout,
-        extra_headers: Headers,
-        auth: Auth | None,
-        allow_redirects: bool,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
+        allow_redirects: bool = True,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
         retries: Retries = None,
         accept: ExpectType = None,
-        *,
-        min_speed: bool = True,
-        safe: frozenset[str] | None = None,
     ) -> Call:
         """Return the call for a response in memory or a streamed response."""
         own = NONE if auth is None else self._credentials(auth, url)
-        spec = self.rules.builder.spec(url, extra_headers, own, safe=safe)
+        spec = self.rules.builder.spec(url, extra_headers, own)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
-        call = self._call(spec, timeouts, limit, budget, retries, follow=allow_redirects, min_speed=min_speed)
+        call = self._call(spec, timeouts, limit, budget, retries, allow_redirects)
         return call if accept is None else _accepting(call, accept, extra_headers)
 
     def sources(
@@ -99,7 +92,9 @@ class CallFactory:
         calls = [first]
         for url in item.mirrors:
             given, own, safe = self._given_to(url, first, fields, auth)
-            calls.append(self.fetch(url, timeout, given, own, *options, safe=safe))
+            spec = self.rules.builder.spec(url, given, self._credentials(own, url), safe=safe)
+            call = first._replace(spec=spec)
+            calls.append(_accepting(call, first.accept, given) if first.accept else call)
         return calls
 
     def _given_to(
@@ -114,36 +109,6 @@ class CallFactory:
 
     def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
         return self.hosts.of_call(auth, vet(url).origin.host if auth == "netrc" else "")
-
-    def request(
-        self,
-        method: str,
-        url: URL,
-        body: GivenBody,
-        params: Params,
-        given_headers: Headers,
-        extra_headers: Headers,
-        auth: Auth | None,
-        timeout: Timeout,
-        allow_redirects: bool,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
-        retries: Retries,
-        *,
-        in_loop: bool,
-        min_speed: bool,
-        observer: Observer | None,
-    ) -> Call:
-        """Return the call for a request with any method and a body."""
-        if not isinstance(method, str) or not headers.TOKEN.fullmatch(method := method.upper()) or method == "CONNECT":
-            raise InvalidRequest("method must be a method of HTTP other than CONNECT, such as POST")
-        if given_headers is not None and extra_headers is not None:
-            raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
-        fields = given_headers if extra_headers is None else extra_headers
-        call = self.fetch(url, timeout, fields, auth, allow_redirects, max_bytes, budget, retries, min_speed=min_speed)
-        spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
-        self.rules.builder.admit_method(method, spec.url)
-        return call._replace(spec=with_body(spec, method, body, in_loop=in_loop, observer=observer))
 
     def file(
         self,
@@ -160,7 +125,7 @@ class CallFactory:
         spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
         timeouts = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
-        call = self._call(spec, timeouts, limit, budget, retries, follow=True, min_speed=True)
+        call = self._call(spec, timeouts, limit, budget, retries)
         return call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
 
     def checked(
@@ -188,12 +153,17 @@ class CallFactory:
         return timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
 
     def part(
-        self, url: URL, timeout: Timeout, extra_headers: Headers, auth: Auth | None, retries: Retries = None
+        self,
+        url: URL,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
+        retries: Retries = None,
     ) -> Call:
         """Return the call for the parts or the metadata of a remote file."""
         spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
         timeouts = self.timeouts if timeout is None else timeout
-        return self._call(spec, timeouts, self.file_bytes, None, retries, follow=True, min_speed=True)
+        return self._call(spec, timeouts, self.file_bytes, None, retries)
 
     def wanted(
         self,
@@ -258,14 +228,12 @@ class CallFactory:
         max_bytes: int | None,
         budget: ByteBudget | None,
         retries: Retries,
-        *,
-        follow: bool,
-        min_speed: bool,
+        follow: bool = True,
     ) -> Call:
         _check_bounds(max_bytes, budget, follow)
         rules = self.rules if retries is None else replace(self.rules, retries=RetryPolicy.of(retries))
         timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts.of(timeout)
-        return Call(spec, rules, timeouts, follow, max_bytes, budget, min_speed)
+        return Call(spec, rules, timeouts, follow, max_bytes, budget)
 
 
 def _accepting(call: Call, accept: ExpectType, extra_headers: Headers) -> Call:
@@ -324,13 +292,6 @@ def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool
         require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
     if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
         raise InvalidRequest("max_bytes must be a whole number of bytes, 0 or more, or None")
-
-
-def _query_of(params: Any) -> bytes:
-    try:
-        return str(httpx.QueryParams(params)).encode("ascii")
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidRequest("params must be a mapping or pairs of names and values") from error
 
 
 def bandwidth_of(rate: float | None) -> Bandwidth | None:

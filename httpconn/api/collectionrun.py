@@ -48,11 +48,9 @@ class CollectionRun:
         """The files that may need a download."""
         return [self._items[index] for index in self._missing]
 
-    def options(self, segments: int | None, *options: Any) -> dict[str, Any]:
+    def options(self, **given: Any) -> dict[str, Any]:
         """Return the options of the downloads."""
-        names = ("timeout", "extra_headers", "auth", "max_bytes", "budget", "retries")
-        own = {"segments": segments, "existing": "refresh", "progress": self._meter}
-        return own | dict(zip(names, options, strict=True))
+        return given | {"existing": "refresh", "progress": self._meter}
 
     def add(self, saved: Saved) -> None:
         """Add a verified file to the state file."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
+from .runner import like
 
 if TYPE_CHECKING:
     from ..downloads.manifest import Manifest
@@ -73,7 +74,8 @@ class Collections(ManyURLs):
         run = CollectionRun(manifest, folder, progress)
         try:
             run.prepare()
-            options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
+            limits = run.options(timeout=timeout, max_bytes=max_bytes, budget=budget, retries=retries)
+            options = limits | {"segments": segments, "extra_headers": extra_headers, "auth": auth}
             with self.download_many(run.missing, concurrency=concurrency, **options) as results:
                 for saved in results:
                     run.add(saved)
@@ -82,20 +84,15 @@ class Collections(ManyURLs):
             run.save()
         return run.result()
 
+    @like(download_all)
     async def async_download_all(
         self,
         manifest: Manifest | Iterable[Item],
         folder: str | os.PathLike[str],
         *,
         concurrency: int = 16,
-        segments: int | None = None,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
         progress: ProgressCallback | None = None,
+        **given: Any,
     ) -> CollectionResult:
         """Do the same as :meth:`download_all` in asyncio or trio."""
         import anyio
@@ -106,7 +103,7 @@ class Collections(ManyURLs):
         run = CollectionRun(manifest, folder, progress)
         try:
             await run_sync(run.prepare)
-            options = run.options(segments, timeout, extra_headers, auth, max_bytes, budget, retries)
+            options = run.options(**given)
             async with self.async_download_many(run.missing, concurrency=concurrency, **options) as results:
                 async for saved in results:
                     await run_sync(run.add, saved)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.auth import Auth
 from ..core.urls import URL
 from .arguments import Headers, Retries, Timeout
-from .runner import Runner
+from .runner import Runner, like
 
 if TYPE_CHECKING:
     from ..core.metadata import Metadata
@@ -45,16 +45,9 @@ class Examining(Runner):
 
         return self._run(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
 
-    async def async_get_metadata(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        retries: Retries = None,
-    ) -> Metadata:
+    @like(get_metadata)
+    async def async_get_metadata(self, url: URL, **options: Any) -> Metadata:
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
         from ..exchange.examining import fetch_metadata
 
-        return await self._await(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
+        return await self._await(fetch_metadata, self._calls.part(url, **options))

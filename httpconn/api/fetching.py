@@ -6,10 +6,9 @@ from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..exchange import fetch
-from ..response import AsyncStream, Response, SyncStream
-from ..runtime.stepping import run_sync
+from ..response import Response
 from .arguments import ExpectType, Headers, Retries, Timeout
-from .runner import Runner
+from .runner import Runner, like
 
 
 class Fetching(Runner):
@@ -51,40 +50,13 @@ class Fetching(Runner):
             UnexpectedContent: the type of the body is not accepted. The error names the declared and the real type.
             HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
-        call = self._calls.fetch(
-            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept, min_speed=not stream
-        )
-        port = self._sync_port()
-        if stream:
-            response = run_sync(fetch.open_response(port, call))
-            return Response(response, port, SyncStream(response, port))
-        response, content = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
-        return Response(response, port, SyncStream(response, port), content)
+        options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
+        return self._respond(self._calls.fetch(url, *options), stream)
 
-    async def get_async_response(
-        self,
-        url: URL,
-        *,
-        stream: bool = False,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        allow_redirects: bool = True,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> Response:
+    @like(get_response)
+    async def get_async_response(self, url: URL, *, stream: bool = False, **options: Any) -> Response:
         """Do the same as :meth:`get_response` in asyncio or trio."""
-        call = self._calls.fetch(
-            url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept, min_speed=not stream
-        )
-        port = await self._async_port()
-        if stream:
-            response = await fetch.open_response(port, call)
-            return Response(response, port, AsyncStream(response, port))
-        response, content = await fetch.run_call(port, call, fetch.fetch_response(port, call))
-        return Response(response, port, AsyncStream(response, port), content)
+        return await self._await_response(self._calls.fetch(url, **options), stream)
 
     def get_bytes(
         self,
@@ -110,76 +82,27 @@ class Fetching(Runner):
             self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
         )
 
-    async def async_get_bytes(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> bytes:
+    @like(get_bytes)
+    async def async_get_bytes(self, url: URL, **options: Any) -> bytes:
         """Do the same as :meth:`get_bytes` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
-        return await self._await(fetch.fetch_bytes, call)
+        return await self._await(fetch.fetch_bytes, self._calls.fetch(url, **options))
 
-    def get_text(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> str:
+    @like(get_bytes)
+    def get_text(self, url: URL, **options: Any) -> str:
         """GET a URL and return its body as text. The arguments and errors are the same as in :meth:`get_bytes`.
 
         The encoding comes from the byte order mark or else from the charset of the Content-Type. The default is UTF-8.
         Bytes that cannot be decoded become U+FFFD.
         """
-        return self._run(
-            fetch.fetch_text,
-            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
-        )
+        return self._run(fetch.fetch_text, self._calls.fetch(url, **options))
 
-    async def async_get_text(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> str:
+    @like(get_bytes)
+    async def async_get_text(self, url: URL, **options: Any) -> str:
         """Do the same as :meth:`get_text` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
-        return await self._await(fetch.fetch_text, call)
+        return await self._await(fetch.fetch_text, self._calls.fetch(url, **options))
 
-    def get_json(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> Any:
+    @like(get_bytes)
+    def get_json(self, url: URL, **options: Any) -> Any:
         """GET a URL and return its parsed JSON (RFC 8259). The arguments are the same as in :meth:`get_bytes`.
 
         The encoding may be UTF-8, UTF-16 or UTF-32.
@@ -189,24 +112,9 @@ class Fetching(Runner):
             StatusError: the status is not 2xx.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        return self._run(
-            fetch.fetch_json,
-            self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept),
-        )
+        return self._run(fetch.fetch_json, self._calls.fetch(url, **options))
 
-    async def async_get_json(
-        self,
-        url: URL,
-        *,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
-        accept: ExpectType = None,
-    ) -> Any:
+    @like(get_bytes)
+    async def async_get_json(self, url: URL, **options: Any) -> Any:
         """Do the same as :meth:`get_json` in asyncio or trio."""
-        call = self._calls.fetch(url, timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept)
-        return await self._await(fetch.fetch_json, call)
+        return await self._await(fetch.fetch_json, self._calls.fetch(url, **options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,14 +27,14 @@ class Opened:
         call: the arguments of each request.
         reader: the reader of the file.
         url: the URL as the caller gave it.
-        options: the options of ``open``, for pickling.
+        options: the options of ``open`` in their order, for pickling. The first is the size of a block.
     """
 
     runner: Runner
     call: Call
     reader: FileReader
     url: URL
-    options: Mapping[str, Any]
+    options: tuple[Any, ...]
 
 
 class OpenFile:
@@ -64,7 +63,7 @@ class OpenFile:
     @property
     def blocksize(self) -> int:
         """Size of a block in bytes."""
-        return int(self._opened.options["block_size"])
+        return int(self._opened.options[0])
 
     @property
     def etag(self) -> str | None:
@@ -92,9 +91,9 @@ class OpenFile:
         self._require_open()
         opened = self._opened
         offset = self._positions.current().offset
-        return _reopened, (type(self), opened.runner, opened.url, dict(opened.options), self._version, offset)
+        return _reopened, (type(self), opened.runner, opened.url, opened.options, self._version, offset)
 
 
 def _reopened(kind: type[F], runner: Opening, url: URL, options: Any, version: FileVersion, offset: int) -> F:
     """Return the copy of a pickled file object. It sends no request before the first read."""
-    return kind(runner._opened(url, version, **options), offset)
+    return kind(runner._opened(url, version, *options), offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core import rangeplan
 from ..core.auth import Auth
@@ -12,7 +12,7 @@ from ..core.urls import URL
 from ..errors import InvalidRequest
 from ..options import MIB
 from .arguments import Headers, Timeout
-from .runner import Runner
+from .runner import Runner, like
 
 if TYPE_CHECKING:
     from ..core.filereads import FileVersion
@@ -61,16 +61,8 @@ class Opening(Runner):
         self._run(opened.reader.open, opened.call)
         return RemoteFile(opened)
 
-    def async_open(
-        self,
-        url: URL,
-        *,
-        block_size: int = BLOCK_SIZE,
-        connections: int = CONNECTIONS,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-    ) -> AsyncOpening:
+    @like(open)
+    def async_open(self, url: URL, **options: Any) -> AsyncOpening:
         """Do the same as :meth:`open` in asyncio or trio. Await the result, or use it in an ``async with`` block.
 
         ::
@@ -85,7 +77,7 @@ class Opening(Runner):
         """
         from .asyncfile import AsyncOpening
 
-        return AsyncOpening(self._opened(url, None, block_size, connections, timeout, extra_headers, auth))
+        return AsyncOpening(self._opened(url, None, **options))
 
     def get_ranges(
         self,
@@ -117,29 +109,21 @@ class Opening(Runner):
         opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers, auth)
         return self._run(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 
-    async def async_get_ranges(
-        self,
-        url: URL,
-        ranges: Iterable[Bounds],
-        *,
-        connections: int = CONNECTIONS,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-    ) -> list[bytes]:
+    @like(get_ranges)
+    async def async_get_ranges(self, url: URL, ranges: Iterable[Bounds], **options: Any) -> list[bytes]:
         """Do the same as :meth:`get_ranges` in asyncio or trio."""
-        opened = self._opened(url, None, BLOCK_SIZE, connections, timeout, extra_headers, auth)
+        opened = self._opened(url, None, **options)
         return await self._await(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 
     def _opened(
         self,
         url: URL,
         version: FileVersion | None,
-        block_size: int,
-        connections: int,
-        timeout: Timeout,
-        extra_headers: Headers,
-        auth: Auth | None,
+        block_size: int = BLOCK_SIZE,
+        connections: int = CONNECTIONS,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
     ) -> Opened:
         from ..exchange.filereader import FileReader
         from .openfile import Opened
@@ -147,13 +131,7 @@ class Opening(Runner):
         _check("block_size", block_size, MAX_BLOCK_SIZE)
         _check("connections", connections, MAX_CONNECTIONS)
         call = self._calls.part(url, timeout, extra_headers, auth)
-        options = {
-            "block_size": block_size,
-            "connections": connections,
-            "timeout": timeout,
-            "extra_headers": extra_headers,
-            "auth": auth,
-        }
+        options = block_size, connections, timeout, extra_headers, auth
         return Opened(self, call, FileReader(block_size, connections, version), url, options)
 
 

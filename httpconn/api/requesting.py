@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..adapters.encoding import Content, Data, Files, GivenBody
+import httpx
+
+from ..adapters.encoding import Content, Data, Files, GivenBody, with_body
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
+from ..core.headers import TOKEN
 from ..core.urls import URL
-from ..exchange import fetch
+from ..errors import InvalidRequest
 from ..exchange.requeststate import Call
-from ..response import AsyncStream, Response, SyncStream
-from ..runtime.stepping import run_sync
+from ..response import Response
 from .arguments import Headers, Params, Retries, Timeout, require
-from .runner import Runner
+from .runner import Runner, like
 
 if TYPE_CHECKING:
     from ..progress import Meter, ProgressCallback
@@ -85,23 +87,22 @@ class Requesting(Runner):
             MalformedRequest: a file has changed while it was sent.
             HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
-        watch = Watch.of(progress)
-        body = GivenBody(content, data, files, json)
-        options = params, headers, extra_headers, auth, timeout, allow_redirects, max_bytes, budget, retries
-        call = self._calls.request(method, url, body, *options, in_loop=False, min_speed=not stream, observer=watch)
-        port = self._sync_port()
-        with _watched(watch, call, body):
-            if stream:
-                opened = run_sync(fetch.open_response(port, call))
-                return Response(opened, port, SyncStream(opened, port))
-            opened, received = run_sync(fetch.run_call(port, call, fetch.fetch_response(port, call)))
-            return Response(opened, port, SyncStream(opened, port), received)
+        options = content, data, files, json, params, headers, extra_headers, auth, timeout, allow_redirects
+        with self._sending(False, method, url, *options, max_bytes, budget, retries, progress) as call:
+            return self._respond(call, stream)
 
-    async def async_request(
+    @like(request)
+    async def async_request(self, method: str, url: URL, *, stream: bool = False, **options: Any) -> Response:
+        """Do the same as :meth:`request` in asyncio or trio."""
+        with self._sending(True, method, url, **options) as call:
+            return await self._await_response(call, stream)
+
+    @contextmanager
+    def _sending(
         self,
+        in_loop: bool,
         method: str,
         url: URL,
-        *,
         content: Content | None = None,
         data: Data | None = None,
         files: Files | None = None,
@@ -110,26 +111,34 @@ class Requesting(Runner):
         headers: Headers = None,
         extra_headers: Headers = None,
         auth: Auth | None = None,
-        stream: bool = False,
         timeout: Timeout = None,
         allow_redirects: bool = True,
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
         progress: ProgressCallback | None = None,
-    ) -> Response:
-        """Do the same as :meth:`request` in asyncio or trio."""
+    ) -> Iterator[Call]:
+        """Provide the call for a request, whose progress ends with the block."""
         watch = Watch.of(progress)
+        if not isinstance(method, str) or not TOKEN.fullmatch(method := method.upper()) or method == "CONNECT":
+            raise InvalidRequest("method must be a method of HTTP other than CONNECT, such as POST")
+        if headers is not None and extra_headers is not None:
+            raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
+        fields = headers if extra_headers is None else extra_headers
+        call = self._calls.fetch(url, timeout, fields, auth, allow_redirects, max_bytes, budget, retries)
+        spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
+        self._calls.rules.builder.admit_method(method, spec.url)
         body = GivenBody(content, data, files, json)
-        options = params, headers, extra_headers, auth, timeout, allow_redirects, max_bytes, budget, retries
-        call = self._calls.request(method, url, body, *options, in_loop=True, min_speed=not stream, observer=watch)
-        port = await self._async_port()
-        with _watched(watch, call, body):
-            if stream:
-                opened = await fetch.open_response(port, call)
-                return Response(opened, port, AsyncStream(opened, port))
-            opened, received = await fetch.run_call(port, call, fetch.fetch_response(port, call))
-            return Response(opened, port, AsyncStream(opened, port), received)
+        call = call._replace(spec=with_body(spec, method, body, in_loop=in_loop, observer=watch))
+        with _watched(watch, call, content):
+            yield call
+
+
+def _query_of(params: Any) -> bytes:
+    try:
+        return str(httpx.QueryParams(params)).encode("ascii")
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidRequest("params must be a mapping or pairs of names and values") from error
 
 
 class Watch:
@@ -186,11 +195,11 @@ class Watch:
 
 
 @contextmanager
-def _watched(watch: Watch | None, call: Call, body: GivenBody) -> Iterator[None]:
+def _watched(watch: Watch | None, call: Call, content: Content | None) -> Iterator[None]:
     if watch is None:
         yield
         return
-    named = getattr(body.content, "name", None)
+    named = getattr(content, "name", None)
     path = Path(named if isinstance(named, str) else call.spec.url.target.decode("ascii").partition("?")[0])
     watch.attach(call, path if path.name else Path("upload"))
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ..exchange import fetch
 from ..exchange.requeststate import Call
+from ..response import AsyncStream, Response, SyncStream
 from ..runtime.port import Port
 from ..runtime.stepping import run_sync
 from .arguments import CallFactory
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 Flow = Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]]
+
+
+def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """Declare that a method has the parameters of another one, for type checkers and :func:`inspect.signature`."""
+    source = cast(FunctionType, model)
+
+    def declare(method: Any) -> Any:
+        shown = FunctionType(source.__code__, source.__globals__, method.__name__, source.__defaults__)
+        shown.__kwdefaults__ = source.__kwdefaults__
+        annotations = source.__annotations__ | {"return": method.__annotations__["return"]}
+        shown.__annotations__ = method.__annotations__ = annotations
+        method.__wrapped__ = shown
+        return method
+
+    return declare
 
 
 class Runner:
@@ -44,6 +61,16 @@ class Runner:
     async def _await(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = await self._async_port()
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
+
+    def _respond(self, call: Call, stream: bool) -> Response:
+        port = self._sync_port()
+        opened, content = run_sync(fetch.respond(port, call, stream))
+        return Response(opened, port, SyncStream(opened, port), content)
+
+    async def _await_response(self, call: Call, stream: bool) -> Response:
+        port = await self._async_port()
+        opened, content = await fetch.respond(port, call, stream)
+        return Response(opened, port, AsyncStream(opened, port), content)
 
     async def _await_in(self, seat: Seat, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = await self._async_port(seat)

@@ -108,15 +108,17 @@ def _parse(call: Call, content: Content) -> Any:
         raise
 
 
-async def fetch_response(port: Port, call: Call) -> tuple[OpenResponse, bytes]:
-    """Return a response of any status and its whole body."""
-    return await perform(port, call, read_whole)
+async def respond(port: Port, call: Call, stream: bool) -> tuple[OpenResponse, bytes | None]:
+    """Return a response of any status and its body; with ``stream``, None for a body that is still to be read."""
+    if stream:
+        return await open_response(port, call), None
+    return await run_call(port, call, perform(port, call, read_whole))
 
 
 async def open_response(port: Port, call: Call) -> OpenResponse:
     """Return a response of any status with its body still to be read. End it with :func:`close_response`."""
     try:
-        return await perform(port, call, _begin)
+        return await perform(port, call._replace(min_speed=False), _begin)
     except HookRaised as raised:
         error = raised.error
     except BaseException as failure:

@@ -315,7 +315,7 @@ def test_a_bandwidth_too_low_for_the_deadline_fails_at_once() -> None:
 
 def test_get_response_returns_the_response_of_the_last_attempt() -> None:
     port = ScriptedPort(Reply(503), Reply(503), Reply(503, body=[b"busy"]))
-    got, body = runner(fetch.fetch_response(port, call()))
+    got, body = runner(fetch.respond(port, call(), False))
     assert (got.head.status, body) == (503, b"busy")
 
 

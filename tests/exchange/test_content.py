@@ -117,7 +117,7 @@ def test_the_first_response_names_the_charset(run: Callable[[Any], Any]) -> None
 
 def test_a_resumed_response_counts_all_received_bytes(run: Callable[[Any], Any]) -> None:
     port, asked = CuttingPort([2 * MIB, 300_000]), call()
-    response, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
+    response, content = run(fetch.respond(port, asked, False))
     assert (response.head.status, content, response.wire_bytes) == (200, BODY, len(BODY))
 
 
@@ -249,5 +249,5 @@ def test_a_final_status_is_raised(run: Callable[[Any], Any]) -> None:
 
 def test_a_response_of_another_status_is_handed_out(run: Callable[[Any], Any]) -> None:
     port, asked = ScriptedPort(broken(), Reply(404, {}, [b"gone"])), call()
-    response, content = run(fetch.run_call(port, asked, fetch.fetch_response(port, asked)))
+    response, content = run(fetch.respond(port, asked, False))
     assert (response.head.status, content) == (404, b"gone")
