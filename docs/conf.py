@@ -49,6 +49,7 @@ nitpick_ignore_regex = [
     ),
     # Internal types in public signatures.
     (r"py:class", r"httpconn\.(network\.routes\.Routing|core\.auth\.AuthFlow|api\.asyncfile\.AsyncOpening)"),
+    (r"py:class", r"httpconn\.datasets\.sources\.ArrowTable"),
     (r"py:class", r"httpconn\.adapters\.transports\.(RequestT|ResponseT)"),
     (r"py:.*", r"(Any|Callable|Coroutine|Iterator|AsyncIterator|Mapping|Path|Self|Sequence|PathLike|WriteableBuffer)"),
 ]

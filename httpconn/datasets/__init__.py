@@ -27,17 +27,18 @@ from .job import Job as _Job
 from .job import OnItem, Summary, begin, outcomes_to_retry, summary_of
 from .processes import run_job
 from .robots import checked_tags
+from .run import partition_of as partition_of
 from .shards import Layout
-from .sources import Source
+from .sources import ArrowTable, Source
 from .storage import Storage
 
-__all__ = ["Summary", "fetch", "fetch_batch", "status"]
+__all__ = ["Summary", "fetch", "fetch_batch", "partition_of", "status"]
 
 Format = Literal["parquet", "webdataset", "folder"]
 
 
 def fetch(
-    source: str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | None],
+    source: str | os.PathLike[str] | ArrowTable | Iterable[str | Mapping[str, Any] | None],
     sink: str | os.PathLike[str],
     *,
     format: Format = "parquet",
@@ -65,8 +66,8 @@ def fetch(
 
     Args:
         source: a Parquet, CSV, TSV, JSON lines or text file, by path or fsspec URL; a folder or pattern of such files;
-            or an iterable of URLs or of mappings, which is written to a temporary file first. Text has one URL per
-            line; ``#`` starts a comment line.
+            a table of pyarrow, pandas or polars; or an iterable of URLs or of mappings, which is written to a
+            temporary file first. Text has one URL per line; ``#`` starts a comment line.
         sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
         format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
             body. The latter two have a Parquet file without the bodies beside each tar or folder.
@@ -156,8 +157,8 @@ def status(sink: str | os.PathLike[str], *, filesystem: Any = None) -> Summary:
 def _check(source: Source, form: str, **numbers: int) -> None:
     if form not in ("parquet", "webdataset", "folder"):
         raise InvalidRequest('format must be "parquet", "webdataset" or "folder"')
-    if isinstance(source.given, (bytes, Mapping)) or not isinstance(source.given, (str, Iterable)):
-        raise InvalidRequest(f"The source must be a path or an iterable, not {type(source.given).__name__}")
+    if isinstance(source.given, (bytes, Mapping)) or not isinstance(source.given, (str, ArrowTable, Iterable)):
+        raise InvalidRequest(f"The source must be a path, a table or an iterable, not {type(source.given).__name__}")
     for name, number in numbers.items():
         if type(number) is not int or not 1 <= number <= 1_000_000:
             raise InvalidRequest(f"{name} must be a whole number from 1 to 1,000,000")

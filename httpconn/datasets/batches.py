@@ -14,6 +14,7 @@ from ..connection import HTTPConnection
 from ..errors import InvalidRequest
 from .outcomes import Values, body_values, default_connection, error_values, missing_url, response_values
 from .shards import RESULT
+from .sources import require_columns, table_of
 
 FIELDS = pa.schema([each for each in RESULT if each.name not in ("row", "headers")]).append(
     pa.field("body", pa.binary())
@@ -41,7 +42,7 @@ def fetch_batch(
     ``media_type`` and ``body``. The order of the rows stays.
 
     Args:
-        batch: a pandas DataFrame, a pyarrow Table or RecordBatch, or a dict of columns.
+        batch: a pandas DataFrame; a Table or RecordBatch of pyarrow; or a dict of columns.
         url_column: the name of the column with the URLs.
         connection: the options of the connection object. The default can reach the public internet only.
         concurrency: number of fetches at the same time.
@@ -53,33 +54,27 @@ def fetch_batch(
     Raises:
         InvalidRequest: the batch has no such column, or an option is not valid.
     """
-    table, is_frame = _table_of(batch)
-    if url_column not in table.column_names:
-        names = ", ".join(table.column_names)
-        raise InvalidRequest(f"The batch has no column {url_column!r}. Its columns are: {names[:500]}")
-    found = _fetched(table.column(url_column).to_pylist(), connection, concurrency, max_bytes)
-    if is_frame:
-        frame = batch.copy()
-        for field in FIELDS:
-            frame[field.name] = found.column(field.name).to_pandas().set_axis(batch.index)
-        return frame
-    kept = [each for each in table.column_names if each not in FIELDS.names]
-    table = table.select(kept)
-    for field in FIELDS:
-        table = table.append_column(field, found.column(field.name))
-    return table
+    if hasattr(batch, "iloc"):  # a DataFrame of pandas
+        require_columns("The batch", batch.columns, [url_column])
+        column = batch[url_column]
+        urls = column.astype(object).where(column.notna(), None).tolist()
+        found = _fetched(urls, connection, concurrency, max_bytes)
+        return batch.assign(**{each: found[each].to_pandas().set_axis(batch.index) for each in FIELDS.names})
+    table = _of_arrays(batch) if isinstance(batch, Mapping) else table_of(batch)
+    if table is None:
+        raise InvalidRequest(f"A batch is a DataFrame, a Table, a RecordBatch or a dict, not {type(batch).__name__}")
+    require_columns("The batch", table.column_names, [url_column])
+    found = _fetched(table[url_column].to_pylist(), connection, concurrency, max_bytes)
+    kept = table.select([each for each in table.column_names if each not in FIELDS.names])
+    return pa.Table.from_arrays([*kept.columns, *found.columns], schema=pa.schema([*kept.schema, *FIELDS]))
 
 
-def _table_of(batch: Any) -> tuple[pa.Table, bool]:
-    if isinstance(batch, pa.Table):
-        return batch, False
-    if isinstance(batch, pa.RecordBatch):
-        return pa.Table.from_batches([batch]), False
-    if isinstance(batch, Mapping):
-        return pa.table({name: pa.array(values) for name, values in batch.items()}), False
-    if hasattr(batch, "to_dict") and hasattr(batch, "columns"):
-        return pa.Table.from_pandas(batch, preserve_index=False), True
-    raise InvalidRequest(f"A batch is a DataFrame, a Table, a RecordBatch or a dict, not {type(batch).__name__}")
+def _of_arrays(batch: Mapping[str, Any]) -> pa.Table:
+    try:
+        return pa.table({name: pa.array(values) for name, values in batch.items()})
+    except pa.ArrowException as error:
+        message = f'The batch has a column that Arrow cannot hold. Use batch_format="pyarrow": {error}'
+        raise InvalidRequest(message[:500]) from error
 
 
 def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, max_bytes: int | None) -> pa.Table:

@@ -255,7 +255,12 @@ class Partition:
 
 
 def partition_of(url: Any, partitions: int) -> int:
-    """Return the partition of a URL, which is the same for all URLs of a host."""
+    """Return the partition of a URL, from 0 to ``partitions - 1``. It is the same for all URLs of a host.
+
+    Args:
+        url: a URL. Other values of a source, such as None, have a partition, too.
+        partitions: the number of partitions.
+    """
     authority = url.split("/", 3)[2] if isinstance(url, str) and url.count("/", 0, 2000) >= 2 else ""
     host = authority.partition("?")[0].partition("#")[0].rpartition("@")[2].partition(":")[0]
     return zlib.crc32(host.lower().rstrip(".").encode("utf-8", "surrogatepass")) % partitions

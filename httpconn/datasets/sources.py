@@ -1,4 +1,4 @@
-"""The sources of a data set: Parquet, CSV, JSON lines, text and iterables."""
+"""The sources of a data set: Parquet, CSV, JSON lines, text, tables and iterables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 import fsspec
 import pyarrow as pa
@@ -30,11 +30,20 @@ Row = tuple[Any, tuple[Any, ...]]  # a URL and the values of the copied columns
 Types = list[pa.DataType]
 
 
+@runtime_checkable
+class ArrowTable(Protocol):
+    """A table of pyarrow, pandas, polars or another library with the interface of Arrow."""
+
+    columns: Any
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
 class Source(NamedTuple):
     """A source of URLs, which can be pickled if it is not an iterable.
 
     Attributes:
-        given: a path, a URL of fsspec, a folder, a pattern, or an iterable of URLs or mappings.
+        given: a path, a URL of fsspec, a folder, a pattern, a table, or an iterable of URLs or mappings.
         column: the name of the column with the URLs.
         columns: the names of the columns to copy.
     """
@@ -49,7 +58,7 @@ class Source(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.given if self.is_file else "The iterable"
+        return self.given if self.is_file else "The table" if isinstance(self.given, pa.Table) else "The iterable"
 
     def types(self) -> Types:
         """Return the types of the copied columns.
@@ -57,6 +66,8 @@ class Source(NamedTuple):
         Raises:
             InvalidRequest: the source does not exist, has another format or lacks a column.
         """
+        if isinstance(self.given, pa.Table):
+            return [self.given.schema.field(each).type for each in self.columns]
         if not self.is_file:
             return _inferred(self.rows(), self.columns)
         with _named_errors(self.name):
@@ -66,6 +77,8 @@ class Source(NamedTuple):
 
     def rows(self) -> Iterator[Row]:
         """Return the rows. Raises InvalidRequest: as :meth:`types`."""
+        if isinstance(self.given, pa.Table):
+            return chain.from_iterable(map(self._of_batch, self.given.to_batches(BATCH)))
         if not self.is_file:
             return (self._picked(each, self.name) for each in self.given)
         with _named_errors(self.name):
@@ -83,13 +96,16 @@ class Source(NamedTuple):
             return [[PurePosixPath(file.path).name, *_edges(file)] for file in self._files()]
 
     def spooled(self, folder: str) -> Source:
-        """Return the source as a file that other processes can read. An iterable is written to the folder."""
+        """Return the source as one that other processes can read. An iterable is written to the folder."""
         if self.is_file:
             return self
+        table = table_of(self.given, self._wanted)
+        if table is not None:
+            return self._replace(given=table)
         path = f"{folder}/source.pickled"
         with open(path, "wb") as file:
             for each in self.given:
-                pickle.dump(each, file)
+                pickle.dump(each.as_py() if isinstance(each, pa.Scalar) else each, file)
         return self._replace(given=Spooled(path))
 
     def _files(self) -> list[Any]:
@@ -106,15 +122,9 @@ class Source(NamedTuple):
         """The names of the columns to read."""
         return list(dict.fromkeys((self.column, *self.columns)))
 
-    def _require_columns(self, path: str, found: Iterable[str]) -> None:
-        names = list(found)
-        absent = next((each for each in (self.column, *self.columns) if each not in names), None)
-        if absent is not None:
-            raise InvalidRequest(f"{path} has no column {absent!r}. Its columns are: {', '.join(names)[:500]}")
-
     def _picked(self, item: Any, where: str) -> Row:
         if isinstance(item, Mapping):
-            self._require_columns(where, item)
+            require_columns(where, item, self._wanted)
             return item[self.column], tuple(item[each] for each in self.columns)
         if self.columns:
             raise InvalidRequest(f"{where} has no columns to copy, because its items are not mappings")
@@ -123,7 +133,7 @@ class Source(NamedTuple):
     def _read_parquet(self, file: Any) -> tuple[Types, Iterator[Row]]:
         with file as opened:
             schema = pq.read_schema(opened)
-        self._require_columns(file.path, schema.names)
+        require_columns(file.path, schema.names, self._wanted)
 
         def rows() -> Iterator[Row]:
             with file as opened:
@@ -136,7 +146,7 @@ class Source(NamedTuple):
         delimiter = "\t" if ".tsv" in file.path else ","
         with file as opened, io.TextIOWrapper(opened, "utf-8-sig", newline="") as text:
             header = next(csv.reader(text, delimiter=delimiter), [])
-        self._require_columns(file.path, header)
+        require_columns(file.path, header, self._wanted)
         names = self._wanted
 
         def rows() -> Iterator[Row]:
@@ -254,6 +264,29 @@ def array_of(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
     except UnicodeEncodeError:
         valid = [each.encode("utf-8", "replace").decode() if isinstance(each, str) else each for each in values]
         return pa.array(valid, kind)
+
+
+def table_of(given: Any, wanted: Sequence[str] | None = None) -> pa.Table | None:
+    """Return the wanted columns of a table, or None for another object."""
+    if not isinstance(given, ArrowTable):
+        return None
+    table: Any = given
+    try:
+        if wanted is not None:
+            require_columns("The table", getattr(table, "column_names", table.columns), wanted)
+            table = table.select(wanted) if hasattr(table, "select") else table[list(wanted)]
+        return pa.table(table)
+    except pa.ArrowException as error:
+        raise InvalidRequest(f"The table cannot be read: {error}"[:500]) from error
+
+
+def require_columns(where: str, found: Iterable[str], wanted: Iterable[str]) -> None:
+    """Raise InvalidRequest if a wanted column is absent, or is there several times."""
+    names = list(found)
+    for each in wanted:
+        if names.count(each) != 1:
+            how = "several columns" if each in names else "no column"
+            raise InvalidRequest(f"{where} has {how} {each!r}. Its columns are: {', '.join(map(str, names))[:500]}")
 
 
 def _edges(file: Any) -> tuple[int, str]:

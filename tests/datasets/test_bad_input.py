@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,7 +82,7 @@ def test_options_are_checked(tmp_path):
         with pytest.raises(httpconn.InvalidRequest, match=message):
             datasets.fetch(rows, sink, **options)
     for source in (b"urls", {"url": 1}, 5):
-        with pytest.raises(httpconn.InvalidRequest, match="must be a path or an iterable"):
+        with pytest.raises(httpconn.InvalidRequest, match="must be a path, a table or an iterable"):
             datasets.fetch(source, sink)
     assert not sink.exists()
 
@@ -200,6 +201,34 @@ def test_a_batch_keeps_its_kind_and_its_rows(server, connection):
         datasets.fetch_batch(frame, url_column="link")
     with pytest.raises(httpconn.InvalidRequest, match="not list"):
         datasets.fetch_batch(urls)
+
+
+@pytest.mark.parametrize("kind", [pa.Table.from_pandas, pa.RecordBatch.from_pandas, pd.DataFrame])
+def test_a_source_can_be_a_table(server, connection, tmp_path, kind):
+    urls = [server.url_for("/a.png"), None, "no url"]
+    frame = pd.DataFrame({"other": [1, "x", None], "n": pa.array([4, 5, 6], "int16"), "url": urls}, index=[7, 8, 9])
+    given = kind(frame if kind is pd.DataFrame else frame[["n", "url"]])
+    datasets.fetch(given, tmp_path / "sink", connection=connection, columns=["n"])
+    assert [(row["n"], row["url"]) for row in rows_of(tmp_path / "sink")] == list(zip([4, 5, 6], urls, strict=True))
+    with pytest.raises(httpconn.InvalidRequest, match=r"The table has no column 'link'. Its columns are: .*n, url"):
+        datasets.fetch(given, tmp_path / "no", url_column="link")
+    datasets.fetch(pa.array(urls), tmp_path / "array", connection=connection)
+    assert [row["url"] for row in rows_of(tmp_path / "array")] == urls
+    if kind is pd.DataFrame:
+        with pytest.raises(httpconn.InvalidRequest, match=r"The table cannot be read: .*column other"):
+            datasets.fetch(frame, tmp_path / "mixed", columns=["other"])
+
+
+def test_a_batch_can_have_values_of_any_kind(server, connection):
+    mixed = [server.url_for("/a.png"), float("nan"), 7]
+    frame = pd.DataFrame({"n": [1, "x", None], "url": mixed}, index=[1, 1, 1])
+    found = datasets.fetch_batch(frame, connection=connection)
+    assert list(found["message"])[1:] == ["The URL is missing", "The URL is a int, not a text"]
+    for column in ([[1, 2], [3, 4]], [1, "x"]):
+        with pytest.raises(httpconn.InvalidRequest, match='Use batch_format="pyarrow"'):
+            datasets.fetch_batch({"n": np.array(column, dtype=object), "url": mixed[:1] * 2})
+    with pytest.raises(httpconn.InvalidRequest, match="has several columns 'url'"):
+        datasets.fetch_batch(pa.Table.from_arrays([pa.array(mixed[:1])] * 2, ["url", "url"]))
 
 
 def test_the_default_is_the_public_internet(server, tmp_path):
