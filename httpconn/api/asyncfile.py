@@ -85,9 +85,7 @@ class AsyncRemoteFile(OpenFile):
         return await self._await(self._opened.reader.read, start, end, self._start_worker)
 
     def _start_worker(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
-        if self._group is not None:
-            self._group.start(flow, self._opened.runner._await, *args)
-        return self._group is not None
+        return self._group is not None and self._group.start(flow, self._opened.runner._await, *args)
 
     async def _await(self, flow: Flow[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._opened.runner._await(flow, self._opened.call, *args, **kwargs)

@@ -166,9 +166,11 @@ def _document(lines: Iterable[str]) -> Iterator[str]:
 
 def _index(text: str, source: Source) -> Iterator[Line]:
     try:
-        index = json.loads(text)
+        index = json.loads(text.rstrip())
     except json.JSONDecodeError as error:
-        source.fail(error.lineno, f"not valid JSON: {error.msg}")
+        # A delimiter is missing after the token before the error, which may be on an earlier line.
+        end = len(text[: error.pos].rstrip()) if "delimiter" in error.msg else error.pos
+        source.fail(1 + text.count("\n", 0, end), f"not valid JSON: {error.msg}")
     except (ValueError, RecursionError):
         source.fail(1, "not valid JSON")
     files = index.get("weight_map") if isinstance(index, dict) else None

@@ -19,8 +19,9 @@ from .targets import Target
 class OwnFiles:
     """The hidden files of one owner. The caller of each method holds the lock of :class:`PartFile`."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, resume: bool) -> None:
         self.target: Path = target
+        self._resumes = resume
         self.flushed: bool = True
         self._names: HiddenNames
         self._lock_file: LockFile | None = None
@@ -41,6 +42,16 @@ class OwnFiles:
         """Permission bits of new files: those of the existing target, and its owner may write."""
         permissions = self._destination.permissions
         return 0o666 if permissions is None else permissions & 0o777 | 0o600
+
+    def _earlier(self) -> SidecarRecord | None:
+        """Return the record of an earlier download, or remove its files."""
+        record = load(self._names.sidecar)
+        if record is None or self._resumes:
+            return record
+        for token in record.tokens:
+            remove_abandoned(self._names.part(token))
+        system.remove(self._names.sidecar)
+        return None
 
     def _open(self, lock_file: LockFile, record: SidecarRecord | None) -> None:
         self._may_have_sidecar = record is not None or bool(lock_file.tokens)

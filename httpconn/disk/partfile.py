@@ -32,7 +32,7 @@ from .content import Snapshot
 from .hiddennames import HiddenNames
 from .lockfile import InUse, LockFile, Transfer, WatchedLock
 from .ownfiles import OwnFiles
-from .sidecar import Sidecar, load
+from .sidecar import Sidecar
 from .sweeping import sweep
 from .system import TranslatedErrors
 from .targets import Target
@@ -52,6 +52,7 @@ class PartFile(OwnFiles):
 
     Args:
         target: path of the finished file. For a link, the file that it points to is replaced.
+        resume: continue the bytes of an earlier download; False removes them.
 
     Raises:
         StorageError: any method, for an error of the operating system; DiskFull if the disk has no space left.
@@ -62,8 +63,8 @@ class PartFile(OwnFiles):
         flushed: whether the committed file is on disk; False if the file system cannot flush.
     """
 
-    def __init__(self, target: Path) -> None:
-        super().__init__(target)
+    def __init__(self, target: Path, *, resume: bool = True) -> None:
+        super().__init__(target, resume=resume)
         self.guard: threading.RLock = RLock()
         self._lock = Lock()
         self._process = os.getpid()
@@ -90,7 +91,7 @@ class PartFile(OwnFiles):
                 self._lock_file = LockFile(self._names.lock, self._mode)
                 try:
                     self._lock_file.acquire()
-                    self._open(self._lock_file, load(self._names.sidecar))
+                    self._open(self._lock_file, self._earlier())
                     sweep(self._names)
                 except BaseException:
                     self._release(remove=False)

@@ -68,7 +68,7 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
     accepted = await accept_existing(port, request, options, target)
     if accepted is not None:
         return accepted
-    part = PartFile(target)
+    part = PartFile(target, resume=options.resume)
     partial = PartialDownload(part, call.spec.url, options.digest, options.resume, options.size)
     try:
         locked = await lock_target(port, request.deadline, part, partial.key)

@@ -26,7 +26,7 @@ class PartialDownload:
     """A partial file and its state. The methods block, so each runs in a worker thread.
 
     Args:
-        keep: continue an earlier download, and keep the bytes for a later one.
+        keep: keep the bytes for a later download.
         size: size of the file that the caller expects, in bytes, or None.
 
     Attributes:
@@ -126,15 +126,11 @@ class PartialDownload:
         elif self.kept is not None:
             self.go_back()
         else:
-            self._restart(keep=self._keep)
+            self._restart(keep=True)
 
     def _is_usable(self, sidecar: Sidecar) -> bool:
         is_same = sidecar.key == self.key
-        if (
-            not self._keep
-            or sidecar.received == 0
-            or (self._size is not None and sidecar.total not in (None, self._size))
-        ):
+        if sidecar.received == 0 or (self._size is not None and sidecar.total not in (None, self._size)):
             return False
         if self._expected is None:
             return is_same and is_validator(sidecar.validator) and sidecar.validator is not None
@@ -155,7 +151,7 @@ class PartialDownload:
     def _restart(self, *, keep: bool) -> None:
         with self._guard:
             if keep and self.received:
-                self.checkpoint()
+                self._save()
             self._part.restart(keep=keep)
             self._reset()
 
@@ -163,7 +159,7 @@ class PartialDownload:
         """Continue the bytes that a restart has kept, and keep the current ones if they are proven."""
         with self._guard:
             if self.received:
-                self.checkpoint()
+                self._save()
             sidecar = self._part.go_back()
             self._reset()
             if sidecar is not None:
@@ -292,10 +288,14 @@ class PartialDownload:
 
     def checkpoint(self) -> None:
         """Write pending bytes, flush all bytes and save their state, so that they survive this process."""
+        if self._keep:
+            self._save()
+
+    def _save(self) -> None:
         with self._guard:
             (_, size), *later = self._write_pending()
             held = self.held._replace(size=size, beyond=sum(end - start for start, end in later))
-            if not self._keep or self._is_encoded or not held.resumable:
+            if self._is_encoded or not held.resumable:
                 return
             snapshot, sidecar = self._part.snapshot(), self._sidecar(held, later)
         self._part.checkpoint(sidecar, snapshot)

@@ -1,6 +1,7 @@
 """The bodies of a download's responses, written to the partial file."""
 
 from functools import partial as bound
+from typing import NoReturn
 
 from ..core import digests, ranges
 from ..core.hubs import no_field
@@ -54,7 +55,9 @@ class BodyWriter:
         self.is_length_proven = size is not None or not is_close_delimited(head)
         await self._receive(response, response.body)
         if size is not None and self._partial.size < size:
-            raise TruncatedBody(f"The body ended after {self._partial.size} of {size} bytes")
+            if is_close_delimited(head):
+                raise TruncatedBody(f"The body ended after {self._partial.size} of {size} bytes")
+            await self._reject(f"The file has {self._partial.size} bytes, but {size} were expected")
         if self._is_doubtful(response):
             received = self._partial.size
             await self._port.blocking(self._partial.restart)
@@ -136,12 +139,16 @@ class BodyWriter:
                 await self._port.blocking(partial.append, block)
                 start = partial.size
                 if self._size is not None and start > self._size:
-                    await self._port.blocking(partial.restart)
-                    raise IntegrityError(f"The file has more than {self._size} bytes, which were expected")
+                    await self._reject(f"The file has more than {self._size} bytes, which were expected")
                 if start - saved >= CHECKPOINT_BYTES:
                     checkpoints.soon()
                     saved = start
                 checkpoints.check()
+
+    async def _reject(self, reason: str) -> NoReturn:
+        """Discard a file that cannot be the expected one."""
+        await self._port.blocking(self._partial.restart)
+        raise IntegrityError(reason)
 
     def _record_progress(self) -> None:
         """Count the received bytes as progress if the next attempt can continue from them."""

@@ -154,7 +154,13 @@ class SegmentedTransfer:
     def _start_worker(self, workers: WorkerGroup, port: Port, response: OpenResponse | None = None) -> None:
         worker = object()
         self._working.add(worker)
-        workers.start(self._work, port, worker, response)
+        if not workers.start(self._work, port, worker, response):
+            self._end_worker(worker, response)
+
+    def _end_worker(self, worker: object, response: OpenResponse | None) -> None:
+        if self._spare is not None and response is None:
+            self._spare.give_back()
+        self._working.remove(worker)
 
     def _add_workers(self, workers: WorkerGroup, port: Port) -> None:
         """Start workers up to the current number of connections, unless one has failed."""
@@ -215,9 +221,7 @@ class SegmentedTransfer:
         except Exception as error:  # noqa: BLE001 - raised again in the flow that waits for the workers
             self._raised.append(error)
         finally:
-            if self._spare is not None and response is None:
-                self._spare.give_back()
-            self._working.remove(worker)
+            self._end_worker(worker, response)
             self._event.set()
 
     async def _receive_first(self, port: Port, response: OpenResponse) -> None:

@@ -186,6 +186,10 @@ def test_wrong_json_lines_are_errors_with_their_number(values: str) -> None:
         ('{\n"weight_map": {\n"a": }}', 3),
         ('{"weight_map": {"a": 1}}', 1),
         ('{\n"weight_map": ["a"]}', 1),
+        ('{"path": "a"', 1),
+        ('{"path": "a', 1),
+        ('{"path": "a"\n{"path": "b"}\n', 1),
+        ('{"weight_map": {\n"a": "b"\n', 2),
     ],
 )
 def test_wrong_indexes_are_errors_with_their_line(text: str, line: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 
 import pytest
@@ -56,6 +57,20 @@ class TestSize:
         with pytest.raises(error):
             run(server.url, size=SIZE)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("size", [4, 6])
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            response(body=b"hello", framing="chunked"),
+            response(200, {"Content-Encoding": "gzip"}, gzip.compress(b"hello")),
+        ],
+    )
+    def test_another_size_of_a_complete_body_is_final(self, face, connect, scripted, tmp_path, size, sent):
+        server, connection = scripted(lambda _: [sent]), connect(retries=3)
+        with pytest.raises(httpconn.IntegrityError, match=f" {'more than' if size < 5 else 5}.* {size}"):
+            face.call(connection, "download", server.url, tmp_path / "file", size=size)
+        assert (len(server.requests), list(tmp_path.iterdir())) == (1, [])
 
     def test_the_size_proves_a_body_of_unknown_length(self, run, scripted):
         server = scripted(lambda _: [b"HTTP/1.1 200 OK\r\n\r\n" + BODY, Close()])

@@ -81,6 +81,18 @@ def test_a_broken_replacement_leads_back_to_the_earlier_bytes(run, scripted, tmp
     assert left(tmp_path) == []
 
 
+def test_without_resuming_the_bytes_of_earlier_runs_are_removed_first(run, scripted, tmp_path):
+    served = Served(BODY, faults=[cut(HALF), changed(body=OTHER, etag='"v2"', faults=[cut(1000)])])
+    server, seen = scripted(served), []
+    fail(run, server.url)
+    served.faults = [lambda *_: cut(1000)(Served(OTHER, etag='"v2"'), server.requests[-1])]
+    fail(run, server.url)
+    served.faults = [lambda served, request: (seen.extend(left(tmp_path)), served.respond(request))[1]]
+    assert run(server.url, resume=False).resumed == 0
+    assert sorted(seen) == ["httpconn-lock", "httpconn-part"]
+    assert left(tmp_path) == []
+
+
 def test_a_replacement_resumes_in_a_later_run(run, scripted, tmp_path):
     served = Served(BODY, faults=[cut(HALF)])
     server = scripted(served)
@@ -92,13 +104,15 @@ def test_a_replacement_resumes_in_a_later_run(run, scripted, tmp_path):
     assert left(tmp_path) == []
 
 
-def test_within_one_call_an_attempt_returns_to_the_earlier_bytes(face, connect, scripted, tmp_path):
+@pytest.mark.parametrize("resume", [True, False])
+def test_within_one_call_an_attempt_returns_to_the_earlier_bytes(face, connect, scripted, tmp_path, resume):
     portal = instead(response(200, BINARY, OTHER)[:-10], Close())
     served = Served(BODY, headers=BINARY, faults=[cut(HALF), portal])
-    server = scripted(served)
-    result = face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "model.bin")
+    server, connection = scripted(served), connect(retries=RetryPolicy(backoff=0))
+    result = face.call(connection, "download", server.url, tmp_path / "model.bin", resume=resume)
     assert [request.header("Range") for request in server.requests] == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
     assert result.path.read_bytes() == BODY
+    assert left(tmp_path) == []
 
 
 def test_the_digest_of_a_broken_replacement_is_not_that_of_the_earlier_bytes(run, scripted, face, connect, tmp_path):

@@ -17,8 +17,9 @@ from httpconn import ByteBudget, InvalidRequest, Limits, RetryPolicy, Timeouts
 from httpconn.core.identity import resource_key
 from httpconn.core.urls import vet
 from httpconn.disk.partfile import PartFile, Sidecar
+from httpconn.runtime import threads
 from tests.servers.application import pattern
-from tests.servers.files import Served, instead
+from tests.servers.files import Served, cut, instead
 from tests.servers.scripted import Close, Pause, Reset, Stall, Until, response
 
 MIB = 1024 * 1024
@@ -407,3 +408,18 @@ def test_a_killed_process_leaves_no_wrong_byte(scripted, tmp_path):
         connection.download(server.url, target, segments=4, digest=SHA256)
     assert target.read_bytes() == BODY
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_thread_that_does_not_start_leaves_no_connection_behind(scripted, tmp_path, monkeypatch):
+    started, start = [], threads.start_thread
+
+    def start_first(thread):
+        if thread.name == "httpconn-worker" and started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threads, "start_thread", start_first)
+    server = scripted(Served(BODY, faults=[cut(MIB), *[instead(response(404))] * 9]))
+    with httpconn.HTTPConnection(retries=AT_ONCE) as connection, pytest.raises(httpconn.StatusError):
+        connection.download(server.url, tmp_path / "file", segments=4)
