@@ -1,58 +1,144 @@
-"""Timeouts of asyncio futures that share one timer.
+"""Timeouts of waits that share one timer of their event loop.
 
-Almost no timeout ever fires. A timeout of asyncio's own costs a quarter of a request.
+Almost no timeout ever fires. A timeout of asyncio's own costs a quarter of a request, a cancel scope of trio an eighth.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
 
+    from .readiness import TrioDirection
+
+W = TypeVar("W")
+
 TICK = 0.01  # Shortest time between two checks of the waits, in seconds. A timeout can fire late by this much.
 
 
-class LoopTimers:
+class Timers(ABC, Generic[W]):
     """The waits of one event loop, each with its end. One timer of the loop serves the earliest end.
 
     A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
 
     Attributes:
-        ends: the ends by future, as of ``loop.time()``.
+        ends: the ends by wait, as of the clock of the loop.
     """
 
-    __slots__ = ("_first", "_timer", "ends", "loop")
+    __slots__ = ("_first", "_now", "ends")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop: asyncio.AbstractEventLoop = loop
-        self.ends: dict[asyncio.Future[Any], float] = {}
-        self._timer: asyncio.Handle | None = None
-        self._first = math.inf  # the end that the timer serves; the handle of qasync does not know it
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.ends: dict[W, float] = {}
+        self._now = now
+        self._first = math.inf  # the end that the timer serves
 
-    def limit(self, future: asyncio.Future[Any], seconds: float | None) -> None:
-        """Let a future fail with TimeoutError after so many seconds. The caller removes it from ``ends``."""
+    def limit(self, wait: W, seconds: float | None) -> None:
+        """Let a wait fail with TimeoutError after so many seconds. The caller removes it from ``ends``."""
         if seconds is None:
             return
-        self.ends[future] = end = self.loop.time() + seconds
+        self.ends[wait] = end = self._now() + seconds
         if end < self._first:
             self._set(end)
 
     def _set(self, end: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_at(end, self._expire)
+        self._arm(end)
         self._first = end
 
     def _expire(self) -> None:
-        self._timer, self._first = None, math.inf
-        now = self.loop.time()
+        self._first = math.inf
+        now = self._now()
         first = math.inf
-        for future, end in self.ends.items():
+        for wait, end in self.ends.items():
             if end > now:
                 first = min(first, end)
-            elif not future.done():
-                future.set_exception(TimeoutError("timed out"))
+            else:
+                self._end(wait)
         if first < math.inf:
             self._set(max(first, now + TICK))
+
+    @abstractmethod
+    def _arm(self, end: float) -> None:
+        """Set the timer of the loop, which calls ``_expire``."""
+
+    @abstractmethod
+    def _end(self, wait: W) -> None:
+        """Let a wait fail, if it has not ended."""
+
+
+class LoopTimers(Timers["asyncio.Future[Any]"]):
+    """The waits of a loop of asyncio. Each waits for a future."""
+
+    __slots__ = ("_timer", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop.time)
+        self.loop: asyncio.AbstractEventLoop = loop
+        self._timer: asyncio.Handle | None = None
+
+    def _arm(self, end: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(end, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._expire()
+
+    def _end(self, wait: asyncio.Future[Any]) -> None:
+        if not wait.done():
+            wait.set_exception(TimeoutError("timed out"))
+
+
+class TrioTimers(Timers["TrioDirection"]):
+    """The waits of a run of trio. A system task is the timer; it ends when nothing waits."""
+
+    __slots__ = ("_sleep",)
+
+    def __init__(self) -> None:
+        super().__init__(sys.modules["trio"].lowlevel.current_clock().current_time)
+        self._sleep: Any = None  # the cancel scope of the task
+
+    def _arm(self, end: float) -> None:
+        if self._sleep is None:
+            trio = sys.modules["trio"]
+            sleep = trio.CancelScope(deadline=end)
+            trio.lowlevel.spawn_system_task(self._serve, sleep)
+            self._sleep = sleep  # after the start of the task, because a signal handler can raise before it
+        else:
+            self._sleep.deadline = end
+
+    async def _serve(self, sleep: Any) -> None:
+        trio = sys.modules["trio"]
+        try:
+            while self.ends:
+                with sleep:
+                    await trio.sleep_forever()
+                self._sleep = sleep = trio.CancelScope()
+                self._expire()
+        finally:
+            self._sleep, self._first = None, math.inf
+            for wait in self.ends:  # at the end of the run
+                self._end(wait)
+
+    def _end(self, wait: TrioDirection) -> None:
+        wait.expire()
+
+
+def trio_timers() -> TrioTimers:
+    """Return the timers of the current run of trio."""
+    timers: TrioTimers | None = _of_run().get()
+    if timers is None:
+        timers = TrioTimers()
+        _of_run().set(timers)
+    return timers
+
+
+@cache
+def _of_run() -> Any:
+    return sys.modules["trio"].lowlevel.RunVar("httpconn_timers", None)

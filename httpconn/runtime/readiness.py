@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import anyio
 
 from .events import portions
-from .looptimers import LoopTimers
+from .looptimers import LoopTimers, TrioTimers, trio_timers
 
 if TYPE_CHECKING:
     import asyncio
@@ -145,38 +145,77 @@ def calls_back(loop: "asyncio.AbstractEventLoop", fd: int) -> bool:
 class TrioReadiness(Readiness):
     """Waits of trio itself, because anyio's layer costs as much as the wait."""
 
-    __slots__ = ("_trio",)
+    __slots__ = ("_incoming", "_outgoing")
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self._trio: Any = sys.modules["trio"]
+        trio: Any = sys.modules["trio"]
+        timers = trio_timers()
+        self._incoming = TrioDirection(sock, trio.lowlevel.wait_readable, timers)
+        self._outgoing = TrioDirection(sock, trio.lowlevel.wait_writable, timers)
 
     async def readable(self, seconds: float | None) -> None:
-        await self._wait(self._trio.lowlevel.wait_readable, _nothing, seconds)
+        await self._incoming.wait(_nothing, seconds)
 
     async def writable(self, seconds: float | None) -> None:
-        await self._wait(self._trio.lowlevel.wait_writable, _nothing, seconds)
+        await self._outgoing.wait(_nothing, seconds)
 
     def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        return self._wait(self._trio.lowlevel.wait_readable, take, seconds)
-
-    async def _wait(self, waiting: Callable[[Any], Awaitable[None]], take: Callable[[], T], seconds: float | None) -> T:
-        with self._trio.move_on_after(math.inf if seconds is None else seconds):
-            try:
-                await waiting(self._socket)
-                return take()
-            except self._trio.ClosedResourceError:
-                raise OSError("the socket is closed") from None
-            except self._trio.BusyResourceError:
-                raise OSError(_BUSY) from None
-        raise TimeoutError("timed out")
+        return self._incoming.wait(take, seconds)
 
     def notify_closing(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._trio.lowlevel.notify_closing(self._socket)
+        self._incoming.is_closed = self._outgoing.is_closed = True
+        self._incoming.wake()
 
 
 def _nothing() -> None: ...
+
+
+class TrioDirection:
+    """One direction of a socket. At most one task waits for it."""
+
+    __slots__ = ("_has_expired", "_is_waiting", "_socket", "_timers", "_until_ready", "is_closed")
+
+    def __init__(
+        self, sock: socket.socket, until_ready: Callable[[socket.socket], Awaitable[None]], timers: TrioTimers
+    ) -> None:
+        self._socket = sock
+        self._until_ready = until_ready
+        self._timers = timers
+        self._is_waiting = self._has_expired = self.is_closed = False
+
+    async def wait(self, take: Callable[[], T], seconds: float | None) -> T:
+        """Wait until the socket is ready, and return the result of ``take``."""
+        if self._is_waiting:
+            raise OSError(_BUSY)
+        trio: Any = sys.modules["trio"]
+        try:
+            self._timers.limit(self, seconds)
+        except RuntimeError:  # after the main task of a run, trio starts no task
+            with trio.move_on_after(seconds):
+                return await self.wait(take, None)
+            raise TimeoutError("timed out") from None
+        self._is_waiting, self._has_expired = True, False
+        try:
+            while not self.is_closed:
+                try:
+                    await self._until_ready(self._socket)
+                    return take()
+                except trio.ClosedResourceError:  # the timer or ``notify_closing`` has woken both directions
+                    if self._has_expired:
+                        raise TimeoutError("timed out") from None
+            raise OSError("the socket is closed")
+        finally:
+            self._is_waiting = False
+            self._timers.ends.pop(self, None)
+
+    def expire(self) -> None:
+        self._has_expired = True
+        self.wake()
+
+    def wake(self) -> None:
+        if self._socket.fileno() >= 0:
+            sys.modules["trio"].lowlevel.notify_closing(self._socket)
 
 
 class TaskReadiness(Readiness):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
+import trio
 
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.stepping import run_sync
@@ -79,3 +81,75 @@ def test_an_exception_in_the_callback_of_a_loop_reaches_the_waiting_task(error):
                 await EventLoopRuntime().readiness(ours).result_of(take, PATIENCE)
 
     asyncio.run(main())
+
+
+def test_a_timeout_of_one_direction_leaves_the_other_waiting():
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            with suppress(BlockingIOError):
+                while True:
+                    ours.send(bytes(65536))
+            readiness, ended = EventLoopRuntime().readiness(ours), []
+
+            async def receive() -> None:
+                ended.append(await readiness.result_of(lambda: ours.recv(1), PATIENCE))
+
+            async with trio.open_nursery() as tasks:
+                tasks.start_soon(receive)
+                with pytest.raises(TimeoutError):
+                    await readiness.writable(0.01)
+                assert not ended
+                theirs.send(b"a")
+            assert ended == [b"a"]
+
+    trio.run(main)
+
+
+def test_an_earlier_end_than_that_of_the_timer():
+    async def main() -> None:
+        pairs = [socket.socketpair() for _ in range(3)]
+        ended = []
+
+        async def wait(sock: socket.socket, seconds: float) -> None:
+            sock.setblocking(False)
+            with pytest.raises(TimeoutError):
+                await EventLoopRuntime().readiness(sock).readable(seconds)
+            ended.append(seconds)
+
+        with trio.fail_after(PATIENCE):
+            async with trio.open_nursery() as tasks:
+                for (sock, _), seconds in zip(pairs, (0.3, 0.2, 0.05), strict=True):
+                    tasks.start_soon(wait, sock, seconds)
+                    await trio.lowlevel.checkpoint()
+        assert sorted(ended) == [0.05, 0.2, 0.3]
+        for sock in itertools.chain(*pairs):
+            sock.close()
+
+    trio.run(main)
+
+
+def test_a_wait_ends_with_its_time_after_the_main_task():
+    """trio finalizes an abandoned generator when it starts no more tasks."""
+    ended = []
+
+    async def abandoned() -> AsyncIterator[None]:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            try:
+                yield
+            finally:
+                with trio.CancelScope(shield=True), pytest.raises(TimeoutError):
+                    await EventLoopRuntime().readiness(ours).readable(0.01)
+                ended.append(True)
+
+    generators = []
+
+    async def main() -> None:
+        generators.append(abandoned())
+        await anext(generators[0])
+
+    trio.run(main)
+    assert ended
