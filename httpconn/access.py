@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -22,6 +21,7 @@ from .core.addresses import (
 from .core.dataurls import data_url, is_data
 from .core.hostpatterns import match, pattern_of
 from .core.hosts import is_literal
+from .core.records import dataclass
 from .core.urls import is_url, redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Self
 
+from .core.records import dataclass
 from .errors import HTTPConnError, InvalidRequest
 
 Hook = Callable[..., Any]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from .core.auth import NONE, Auth, Credentials, combine, credentials_of
 from .core.headers import check
 from .core.hostpatterns import HostTable
 from .core.messages import Origin
+from .core.records import dataclass
 from .errors import InvalidRequest
 from .network.netrcfile import read_netrc
 from .network.proxies import Proxy, ProxyLike, checked_proxy

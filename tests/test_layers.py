@@ -34,15 +34,18 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     "errors": Rule("errorbase", WORLD, "every package raises errors, so they depend on nothing else"),
     "errorbase": Rule("", WORLD, "every package raises errors, so they depend on nothing"),
-    "options": Rule("errors", WORLD, "options are values, checked when they are made"),
-    "hooks": Rule("errors", NO_IO, "events are values"),
+    "options": Rule("core.records errors", WORLD, "options are values, checked when they are made"),
+    "hooks": Rule("core.records errors", NO_IO, "events are values"),
     "access": Rule(
-        "core.addresses core.dataurls core.hosts core.hostpatterns core.urls core.accesschecks errors options",
+        "core.addresses core.dataurls core.hosts core.hostpatterns core.urls core.accesschecks core.records errors"
+        " options",
         WORLD,
         "a policy decides and dials nothing",
     ),
     "cache": Rule(
-        "access core.caching core.memorystore disk.responsestore errors options", NO_IO, "the options of the cache"
+        "access core.caching core.memorystore core.records disk.responsestore errors options",
+        NO_IO,
+        "the options of the cache",
     ),
     "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
@@ -97,7 +100,9 @@ RULES: dict[str, Rule] = {
         {"trio"},
         "methods hand their arguments to flows, and ports join flows with the engine",
     ),
-    "progress": Rule("core.locks errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
+    "progress": Rule(
+        "core.locks core.records errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"
+    ),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection datasets hosts downloads.manifest core.auth core.digests core.items core.mediatypes"

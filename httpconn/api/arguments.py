@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core import digests, headers, mediatypes
@@ -12,6 +12,7 @@ from ..core.auth import NONE, Auth, Credentials
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
+from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import MAX_REQUESTED, SpareConnections
 from ..core.urls import URL, vet

@@ -12,7 +12,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,6 +21,7 @@ from ..access import AccessPolicy
 from ..core.headers import Fields
 from ..core.locks import Lock
 from ..core.messages import Origin
+from ..core.records import dataclass
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..hosts import Hosts

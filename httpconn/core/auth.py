@@ -2,11 +2,12 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..errors import InvalidRequest
 from .headers import Fields, merge
+from .records import dataclass
 
 _TOKEN = re.compile(r"[!-~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -2,12 +2,12 @@
 
 import binascii
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ..errors import InvalidURL, printable
 from .messages import DATA
+from .records import dataclass
 from .urls import VettedURL, is_url
 
 _SCHEME = re.compile(r"[\x00-\x20]*data:", re.I)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
 import httpx
 
 from ..errors import MalformedRequest
 from ..options import IDEMPOTENT
+from .records import dataclass
 
 RawFields = list[tuple[bytes, bytes]]  # Header fields in their order. Names keep their case.
 

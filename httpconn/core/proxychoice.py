@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from ..errors import InvalidURL
 from .addresses import Network, network_of
 from .hosts import check_host
 from .messages import Origin
+from .records import dataclass
 
 _SEPARATORS = re.compile(r"[,\s]+")
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](/[0-9]+)?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
@@ -15,6 +15,7 @@ import httpx
 from ..errors import InvalidURL, printable
 from .hosts import check_host
 from .messages import DEFAULT_PORTS, Origin
+from .records import dataclass
 
 if TYPE_CHECKING:
     import httpx2

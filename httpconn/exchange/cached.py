@@ -1,13 +1,13 @@
 """Content from the cache of a connection object or from the server. :mod:`httpconn.core.caching` has the rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..core import caching, redirects
 from ..core.bodycounter import BodyCounter
 from ..core.caching import Record, RequestDirectives, Store
 from ..core.messages import Head, Request, Response
+from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
 from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError

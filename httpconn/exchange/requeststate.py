@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from ..core.counters import Counters
 from ..core.deadlines import SHARED, Deadline
 from ..core.messages import Head, Origin, Request, Response
 from ..core.rates import RateLimiter
+from ..core.records import dataclass
 from ..core.requestbuilder import RequestBuilder, RequestSpec
 from ..core.retrybudget import RetryBudget
 from ..core.urls import VettedURL, redact
@@ -42,7 +42,7 @@ class Rules:
     retries: RetryPolicy
     redirects: RedirectPolicy
     rates: RateLimiter | None = None
-    hooks: Hooks = Hooks()  # noqa: RUF009 - frozen
+    hooks: Hooks = Hooks()
     retry_budget: RetryBudget = dataclasses.field(default_factory=RetryBudget)
     in_flight: dict[Hashable, Any] | None = None
     cache: Store | None = None
@@ -104,7 +104,7 @@ class RequestState:
     made_progress: bool = False
     budget_used_up: bool = False
     stored_redirects: int = 0
-    attempt_deadline: Deadline = Deadline()  # noqa: RUF009 - immutable
+    attempt_deadline: Deadline = Deadline()
 
     @classmethod
     def of(cls, call: Call, now: float) -> RequestState:

@@ -5,10 +5,10 @@ The library opens all its connections in this module.
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..core.records import dataclass
 from ..errors import ConnectFailed, ConnectTimedOut, MalformedRequest, TransportError
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime

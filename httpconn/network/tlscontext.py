@@ -7,10 +7,11 @@ import re
 import ssl
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.locks import Lock
+from ..core.records import dataclass
 from ..errors import InvalidRequest, install
 from ..runtime.forking import in_child
 
