@@ -1,6 +1,7 @@
 """A block cache: recently used blocks of a remote file, the ranges in flight, and the next range to request."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .locks import RLock
@@ -11,23 +12,14 @@ READ_AHEAD_AFTER = 512 * 1024  # bytes that were read in sequence before other c
 AHEAD_REQUEST = 1024 * 1024  # bytes of a request that reads ahead, but at least one block
 
 
+@dataclass(slots=True, eq=False)
 class Claim(Generic[Event]):
-    """A range that one reader requests, and for which other readers wait.
+    """A range that one reader requests, and for which other readers wait."""
 
-    Attributes:
-        first: the offset of the first byte.
-        last: the offset of the last byte.
-        done: the event that wakes the other readers.
-        content: the bytes; empty if the request has not ended or has failed.
-    """
-
-    __slots__ = ("content", "done", "first", "last")
-
-    def __init__(self, first: int, last: int, done: Event) -> None:
-        self.first: int = first
-        self.last: int = last
-        self.done: Event = done
-        self.content: bytes = b""
+    first: int  # the offset of the first byte
+    last: int
+    done: Event  # wakes the other readers
+    content: bytes = b""  # empty if the request has not ended or has failed
 
     def at(self, offset: int) -> memoryview:
         """Return the bytes from an offset."""

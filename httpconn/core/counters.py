@@ -1,21 +1,20 @@
 """Counters of the requests of a connection object."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 MAX_HOSTS = 1024
 
 
+@dataclass(slots=True)
 class HostCounters:
     """The counters of one host; see :class:`httpconn.HostStats`."""
 
-    __slots__ = ("cached", "errors", "received", "requests", "retries")
-
-    def __init__(self) -> None:
-        self.requests: int = 0
-        self.retries: int = 0
-        self.received: int = 0
-        self.errors: int = 0
-        self.cached: int = 0
+    requests: int = 0
+    retries: int = 0
+    received: int = 0
+    errors: int = 0
+    cached: int = 0
 
 
 class Counters:

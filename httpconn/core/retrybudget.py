@@ -1,6 +1,7 @@
 """The retry budget, which protects a failing host from the retries of many calls."""
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 RATE = 10.0  # retries per second that each host has without new calls
 RESERVE = 100.0  # the maximum number of these retries that accumulate
@@ -9,13 +10,11 @@ MAX_EARNED = 1000.0  # the maximum number of retries that accumulate by calls
 MAX_HOSTS = 1024
 
 
+@dataclass(slots=True)
 class _Budget:
-    __slots__ = ("at", "earned", "reserve")
-
-    def __init__(self) -> None:
-        self.earned = 0.0
-        self.reserve = RESERVE
-        self.at: float | None = None
+    earned: float = 0.0
+    reserve: float = RESERVE
+    at: float | None = None
 
 
 class RetryBudget:

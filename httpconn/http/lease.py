@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,7 @@ class Stage(Enum):
     """The pool does not know the lease: it is new, released or cancelled."""
 
 
+@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Lease(Generic[C]):
     """The right to use a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
 
@@ -28,40 +30,19 @@ class Lease(Generic[C]):
 
     If the owner drops a lease without ending it, the next operation of the pool closes its connection and frees its
     slot.
-
-    Attributes:
-        origin: the destination of the connection.
-        number: the rank of the lease; a later lease has a higher number.
-        connection: the connection; None before it is dialled.
-        reused: whether the connection served another lease before.
-        waiter: an event that the owner of a waiting lease assigns. The pool does not use it.
-        limit: most connections to the origin, in place of the pool's limit; assigned by the owner.
-        may_share: whether connections to the origin are shared, or may turn out to be; assigned by the owner.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "connection",
-        "limit",
-        "may_share",
-        "number",
-        "origin",
-        "pool",
-        "reused",
-        "stage",
-        "waiter",
+    origin: Hashable  # the destination of the connection
+    pool: object = None
+    number: int = 0  # the rank: a later lease has a higher number
+    stage: Stage = Stage.ENDED
+    connection: C | None = None  # None before it is dialled
+    reused: bool = False  # whether the connection served another lease before
+    waiter: Any = None  # an event that the owner of a waiting lease assigns; the pool does not use it
+    limit: int | None = None  # most connections to the origin, in place of the pool's limit; assigned by the owner
+    may_share: bool = (
+        False  # whether connections to the origin are shared, or may turn out to be; assigned by the owner
     )
-
-    def __init__(self, origin: Hashable) -> None:
-        self.pool: object = None
-        self.origin: Hashable = origin
-        self.number: int = 0
-        self.stage: Stage = Stage.ENDED
-        self.connection: C | None = None
-        self.reused: bool = False
-        self.waiter: Any = None
-        self.limit: int | None = None
-        self.may_share: bool = False
 
     def __repr__(self) -> str:
         state = "to dial" if self.stage is Stage.GRANTED and self.connection is None else self.stage.name.lower()
@@ -109,45 +90,27 @@ class WaitQueue(Generic[C]):
         return None
 
 
+@dataclass(slots=True, eq=False)
 class Host(Generic[C]):
-    """The pool's record of one origin.
+    """The pool's record of one origin."""
 
-    Attributes:
-        reserved: the number of the origin's slots reserved for leases in the pool's queue.
-        idle: the idle connections; the last one was used last.
-        blocked: the leases that wait for a slot of the origin, or for the shared connection.
-        limit: most connections to the origin, in place of the pool's limit.
-        may_share: whether one connection may be enough. A second one is dialled only if the first is not shared.
-        shared: the shared connection that takes further leases, or None.
-        retired: the number of shared connections that take no more leases.
-    """
-
-    __slots__ = ("blocked", "idle", "limit", "may_share", "open", "origin", "reserved", "retired", "shared")
-
-    def __init__(self, origin: Hashable, limit: int | None) -> None:
-        self.origin: Hashable = origin
-        self.limit: int | None = limit
-        self.open: int = 0
-        self.reserved: int = 0
-        self.idle: deque[C] = deque()
-        self.blocked: WaitQueue[C] = WaitQueue()
-        self.may_share: bool = False
-        self.shared: C | None = None
-        self.retired: int = 0
+    origin: Hashable
+    limit: int | None  # most connections to the origin, in place of the pool's limit
+    open: int = 0
+    reserved: int = 0  # slots of the origin reserved for leases in the pool's queue
+    idle: deque[C] = field(default_factory=deque)  # the last one was used last
+    # The leases that wait for a slot of the origin, or for the shared connection.
+    blocked: WaitQueue[C] = field(default_factory=WaitQueue)
+    may_share: bool = False  # whether one connection may be enough: a second is dialled only if the first is not shared
+    shared: C | None = None  # the shared connection that takes further leases
+    retired: int = 0  # shared connections that take no more leases
 
 
+@dataclass(slots=True, eq=False)
 class Share(Generic[C]):
-    """The pool's record of a shared connection.
+    """The pool's record of a shared connection."""
 
-    Attributes:
-        leases: the number of leases that use it; 0 if it is idle.
-        is_retired: whether it takes no more leases, and closes when the last one ends.
-    """
-
-    __slots__ = ("host", "is_retired", "leases", "limit")
-
-    def __init__(self, host: Host[C], limit: int) -> None:
-        self.host: Host[C] = host
-        self.limit: int = limit
-        self.leases: int = 1
-        self.is_retired: bool = False
+    host: Host[C]
+    limit: int
+    leases: int = 1  # 0 if it is idle
+    is_retired: bool = False  # whether it takes no more leases, and closes when the last one ends

@@ -307,7 +307,7 @@ class Multiplexer:
         """Receive the bytes on the socket, if there is no reader."""
         if self._reader is not None or self.error is not None:
             return
-        visitor = Stream(0, 0, 0, without_body=True, ended=True)
+        visitor = Stream(0, 0, 0, without_body=True, request_ended=True)
         try:
             with self._lock:
                 if self._reader is not None:

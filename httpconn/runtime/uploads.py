@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass, field
 from typing import IO, Any, Protocol
 
 from ..core.locks import Lock
@@ -60,39 +61,22 @@ class BytesParts:
         return (self._content[start : start + PART] for start in range(0, len(self._content), PART))
 
 
+@dataclass(eq=False)
 class Upload:
     """A request body that is sent in parts.
 
-    Args:
-        parts: the parts.
-        length: the declared length in bytes, or None if it is not known.
-        can_replay: whether ``parts`` can be iterated over again.
-        source: the source of the parts, for error messages. Failures to read a file become errors of httpconn;
-            exceptions of a caller's iterable pass unchanged.
-        is_file: whether the parts are read from files.
-        blocks: whether an event loop gets the parts from a worker thread.
-        observer: follows how the body is sent, or None.
+    Failures to read a file become errors of httpconn. Exceptions of a caller's iterable pass unchanged.
     """
 
-    def __init__(
-        self,
-        parts: Iterable[Any] | AsyncIterable[Any],
-        *,
-        length: int | None = None,
-        can_replay: bool = False,
-        source: str = "the body",
-        is_file: bool = False,
-        blocks: bool = True,
-        observer: Observer | None = None,
-    ) -> None:
-        self.parts: Any = parts
-        self.length: int | None = length
-        self.can_replay: bool = can_replay
-        self.source: str = source
-        self.is_file: bool = is_file
-        self.blocks: bool = blocks
-        self.observer: Observer | None = observer
-        self._is_begun = False
+    parts: Any
+    _: KW_ONLY
+    length: int | None = None  # the declared length in bytes, or None if it is not known
+    can_replay: bool = False  # whether ``parts`` can be iterated over again
+    source: str = "the body"  # the source of the parts, for error messages
+    is_file: bool = False  # whether the parts are read from files
+    blocks: bool = True  # whether an event loop gets the parts from a worker thread
+    observer: Observer | None = None  # follows how the body is sent
+    _is_begun: bool = field(default=False, init=False)
 
     def __iter__(self) -> Sending:
         return self._begin()

@@ -39,8 +39,8 @@ class HTTP2Connection:
 
     Attributes:
         error: the error that broke the connection, or None.
-        is_closing: whether the connection takes no more requests, because it broke, ended or was closed, or because
-            the server sent GOAWAY.
+        is_closing: whether the connection takes no more requests, because it broke or ended, or because the
+            server sent GOAWAY.
     """
 
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
@@ -79,10 +79,6 @@ class HTTP2Connection:
         """The number of streams that can be opened now; 0 if the server lowered its limit below the open streams."""
         return 0 if self.is_closing else max(0, self._peer.max_streams - len(self._streams.by_id))
 
-    @property
-    def open_streams(self) -> int:
-        return len(self._streams.by_id)
-
     # Requests.
 
     def request(
@@ -110,7 +106,7 @@ class HTTP2Connection:
         block, length = self._writer.write(method, scheme, authority, target, headers)
         streams, peer = self._streams, self._peer
         stream_id = streams.next_id()
-        stream = Stream(stream_id, peer.initial_window, length, without_body=method == b"HEAD", ended=end_stream)
+        stream = Stream(stream_id, peer.initial_window, length, method == b"HEAD", end_stream)
         streams.by_id[stream_id] = stream
         streams.output.append(frames.field_block(stream_id, block, peer.max_frame, end_stream=end_stream))
         self.is_closing = streams.are_used_up
@@ -131,12 +127,6 @@ class HTTP2Connection:
         """Reset a stream if it is open, and drop its queued data. Later calls have no effect."""
         self._streams.reset(stream, ErrorCode.CANCEL)
         self._bodies.drop(stream)
-
-    def close(self) -> None:
-        """Reject new requests and queue a GOAWAY frame (section 6.8). Open streams continue."""
-        if not self.is_closing:
-            self.is_closing = True
-            self._streams.output.append(frames.goaway(ErrorCode.NO_ERROR))
 
     def take_output(self) -> bytes:
         return self._streams.take_output()

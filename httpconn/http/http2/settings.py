@@ -1,6 +1,7 @@
 """The settings of both sides (RFC 9113 section 6.5)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from . import frames
 from .faults import ConnectionFault, ErrorCode
@@ -31,22 +32,14 @@ def own_settings(max_list_size: int) -> bytes:
     )
 
 
+@dataclass(slots=True)
 class PeerSettings:
-    """The settings of the server.
+    """The settings of the server."""
 
-    Attributes:
-        max_streams: the maximum number of open streams.
-        initial_window: the send window of a new stream, in bytes.
-        max_frame: the maximum payload of a frame to the server, in bytes.
-    """
-
-    __slots__ = ("initial_window", "max_frame", "max_streams", "received")
-
-    def __init__(self) -> None:
-        self.max_streams: int = STREAMS_BEFORE_SETTINGS
-        self.initial_window: int = INITIAL_WINDOW
-        self.max_frame: int = frames.MIN_FRAME_SIZE
-        self.received: bool = False
+    max_streams: int = STREAMS_BEFORE_SETTINGS  # the maximum number of open streams
+    initial_window: int = INITIAL_WINDOW  # the send window of a new stream, in bytes
+    max_frame: int = frames.MIN_FRAME_SIZE  # the maximum payload of a frame to the server, in bytes
+    received: bool = False  # whether the server has sent its settings
 
     def update(self, values: Iterable[tuple[int, int]]) -> None:
         """Apply a SETTINGS frame. Unknown settings are ignored."""

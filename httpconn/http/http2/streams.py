@@ -1,6 +1,7 @@
 """One request and its response on an HTTP/2 connection (RFC 9113 sections 5.1 and 8.1)."""
 
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.messages import Head
@@ -20,81 +21,37 @@ SMALL = 512  # bytes below which data is joined with the previous data, so that 
 _WITHOUT_BODY = frozenset({204, 304})
 
 
+@dataclass(slots=True, eq=False)
 class Stream:
-    """The state of a stream. Only its connection changes it; callers read the attributes.
+    """The state of a stream. Only its connection changes it; callers read the attributes."""
 
-    Attributes:
-        head: the head of the final response, or None before it has arrived.
-        complete: whether the whole response has arrived.
-        error: the error that ended the stream, or None. Data that arrived before can still be taken.
-        responded: whether the server sent anything on the stream.
-        unprocessed: whether the server is known not to have processed the request, so that any request may be sent
-            again (RFC 9113 section 8.7).
-        requires_http1: whether the server requires HTTP/1.1 for the request (HTTP_1_1_REQUIRED).
-        request_ended: whether the whole request has been sent.
-        queued: the number of bytes of the body that have arrived and were not taken.
-        unread: the number of bytes of the body that were not taken, including missing ones; 0 or less if unknown.
-        waiter: an object of the caller, which the connection does not use.
-    """
-
-    __slots__ = (
-        "chunks",
-        "complete",
-        "error",
-        "filled",
-        "head",
-        "id",
-        "interim",
-        "interim_size",
-        "is_noted",
-        "largest_read",
-        "left",
-        "queued",
-        "request_ended",
-        "requires_http1",
-        "responded",
-        "send_window",
-        "sink",
-        "spare",
-        "unacknowledged",
-        "unprocessed",
-        "unread",
-        "unsent",
-        "waiter",
-        "wanted",
-        "window",
-        "window_size",
-        "without_body",
-    )
-
-    def __init__(self, stream_id: int, send_window: int, unsent: int, *, without_body: bool, ended: bool) -> None:
-        self.id: int = stream_id
-        self.head: Head | None = None
-        self.complete: bool = False
-        self.error: HTTPConnError | None = None
-        self.responded: bool = False
-        self.unprocessed: bool = False
-        self.requires_http1: bool = False
-        self.request_ended: bool = ended
-        self.waiter: Any = None
-        self.is_noted: bool = False
-        self.chunks: deque[bytes | bytearray | memoryview] = deque()
-        self.sink: memoryview | None = None  # the buffer of a waiting reader, and the number of bytes in it
-        self.filled: int = 0
-        self.send_window: int = send_window
-        self.unsent: int = unsent  # bytes of the request's body; negative: not declared
-        self.without_body: bool = without_body
-        self.left: int = -1  # bytes of the response's body; negative: not declared
-        self.window: int = STREAM_WINDOW  # what the server may still send
-        self.window_size: int = STREAM_WINDOW
-        self.unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
-        self.largest_read: int = 0
-        self.queued: int = 0
-        self.unread: int = 0
-        self.wanted: int = 1  # bytes that arrive before the stream counts as progressed
-        self.spare: int = SPARE
-        self.interim: int = 0
-        self.interim_size: int = 0
+    id: int
+    send_window: int
+    unsent: int  # bytes of the request's body; negative: not declared
+    without_body: bool
+    request_ended: bool  # whether the whole request has been sent
+    head: Head | None = None  # the head of the final response, or None before it has arrived
+    complete: bool = False  # whether the whole response has arrived
+    error: HTTPConnError | None = None  # the error that ended the stream. Data that arrived before can still be taken.
+    responded: bool = False  # whether the server sent anything on the stream
+    unprocessed: bool = False  # whether the server cannot have processed the request (RFC 9113 section 8.7)
+    requires_http1: bool = False  # whether the server requires HTTP/1.1 for the request (HTTP_1_1_REQUIRED)
+    waiter: Any = None  # an object of the caller, which the connection does not use
+    is_noted: bool = False
+    chunks: deque[bytes | bytearray | memoryview] = field(default_factory=deque)
+    sink: memoryview | None = None  # the buffer of a waiting reader, and the number of bytes in it
+    filled: int = 0
+    left: int = -1  # bytes of the response's body; negative: not declared
+    window: int = STREAM_WINDOW  # what the server may still send
+    window_size: int = STREAM_WINDOW
+    unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
+    largest_read: int = 0
+    queued: int = 0  # bytes of the body that have arrived and were not taken
+    unread: int = 0  # bytes of the body that were not taken, including missing ones; 0 or less if unknown
+    wanted: int = 1  # bytes that arrive before the stream counts as progressed
+    spare: int = SPARE
+    interim: int = 0
+    interim_size: int = 0
 
     def receive_section(self, section: Section, max_interim_size: int, *, ends: bool) -> None:
         """Process a header section or the trailer section. Raises StreamFault: the response is malformed."""

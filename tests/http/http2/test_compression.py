@@ -118,4 +118,4 @@ def test_a_request_that_cannot_be_sent_is_refused_before_anything_is_written(cha
     with pytest.raises(InvalidRequest):
         connection.request(**{**given, **change})
     assert connection.take_output() == b""
-    assert connection.open_streams == 0
+    assert connection.available == connection.max_streams
