@@ -18,17 +18,12 @@ CLOUD_METADATA = "cloud metadata"
 
 
 class AddressClass(NamedTuple):
-    """The class of an address: a row of the table.
-
-    Attributes:
-        reason: the purpose of the network, in a few words.
-        source: the document that defines it.
-    """
+    """The class of an address: a row of the table."""
 
     public: bool
-    reason: str
+    reason: str  # the purpose of the network, in a few words
     network: str
-    source: str
+    source: str  # the document that defines it
 
     @property
     def rule(self) -> str:

@@ -13,13 +13,11 @@ class Bandwidth:
 
     A receiver counts its bytes after they arrived, and then waits until the rate allows them. Receivers wait in the
     order in which their bytes arrived.
-
-    Attributes:
-        portion: bytes to receive before a wait, so that a body arrives evenly.
     """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
+        # Bytes to receive before a wait, so that a body arrives evenly.
         self.portion: int = max(MIN_PORTION, int(rate * PORTION_SECONDS))
         self._free_at = 0.0
         self.after_fork()

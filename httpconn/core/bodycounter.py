@@ -40,11 +40,7 @@ class ByteBudget:
         return self.total - self.used
 
     def spend(self, count: int) -> None:
-        """Take bytes out of the budget.
-
-        Raises:
-            LimitExceeded: the budget has fewer bytes left.
-        """
+        """Take bytes out of the budget. Raises LimitExceeded: the budget has fewer bytes left."""
         with self._lock:
             self._used += count
             used = self._used

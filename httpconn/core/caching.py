@@ -60,31 +60,20 @@ _CASELESS = frozenset({b"accept-charset", b"accept-encoding", b"accept-language"
 
 
 class RequestDirectives(NamedTuple):
-    """The Cache-Control of a request (RFC 9111 section 5.2.1).
+    """The Cache-Control of a request (RFC 9111 section 5.2.1)."""
 
-    Attributes:
-        bypasses: the cache is not used; the response is not stored.
-        max_age: maximum age of a stored response in seconds; 0 if the server must validate it.
-        min_fresh: seconds for which a stored response must remain fresh.
-        max_stale: maximum seconds since a stored response expired.
-    """
-
-    bypasses: bool = False
-    max_age: float = LONGEST
-    min_fresh: float = 0
-    max_stale: float = 0
+    bypasses: bool = False  # the cache is not used; the response is not stored
+    max_age: float = LONGEST  # maximum age of a stored response in seconds; 0 if the server must validate it
+    min_fresh: float = 0  # seconds for which a stored response must remain fresh
+    max_stale: float = 0  # maximum seconds since a stored response expired
     only_if_cached: bool = False
 
 
 class Record(NamedTuple):
-    """A stored response.
+    """A stored response."""
 
-    Attributes:
-        born: the time at which its age was 0, in seconds since the epoch.
-        fields: for a success, the fields of :data:`KEPT`; otherwise, the header without the fields of the connection.
-    """
-
-    born: float
+    born: float  # the time at which its age was 0, in seconds since the epoch
+    # For a success, the fields of :data:`KEPT`; otherwise, the header without the fields of the connection.
     fields: dict[str, str]
     data: bytes
     status: int = 200

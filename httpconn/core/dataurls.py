@@ -51,11 +51,7 @@ class DataContent(NamedTuple):
         return len(self.encoded) - 2 * sum(1 for _ in _ESCAPE.finditer(self.encoded))
 
     def decode(self) -> bytes:
-        """Return the content.
-
-        Raises:
-            InvalidURL: the base64 is not valid.
-        """
+        """Return the content. Raises InvalidURL: the base64 is not valid."""
         if not self.is_base64:
             return unquote_to_bytes(self.encoded)
         data = self.encoded
@@ -76,11 +72,7 @@ def _stripped(encoded: bytes) -> bytes:
 
 
 def content_of(url: VettedURL) -> DataContent:
-    """Return the media type and the content, which is not decoded yet.
-
-    Raises:
-        InvalidURL: the URL has no comma.
-    """
+    """Return the media type and the content, which is not decoded yet. Raises InvalidURL: the URL has no comma."""
     head, comma, data = url.target.partition(b",")
     if not comma:
         raise InvalidURL("The data: URL has no comma")
@@ -96,11 +88,7 @@ def is_data(url: object) -> bool:
 
 
 def data_url(url: object) -> DataURL:
-    """Parse a URL with the scheme data.
-
-    Raises:
-        InvalidURL: the URL contains a lone surrogate.
-    """
+    """Parse a URL with the scheme data. Raises InvalidURL: the URL contains a lone surrogate."""
     text = str(url).strip(_C0_AND_SPACE).translate(_TAB_AND_NEWLINE)
     text, _, fragment = text.partition("#")
     try:

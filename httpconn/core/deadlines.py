@@ -11,17 +11,11 @@ SLACK = 0.005  # seconds by which a timer may fire too early
 
 
 class Deadline(NamedTuple):
-    """The end of a call.
+    """The end of a call."""
 
-    Attributes:
-        at: the time of a monotonic clock in seconds; None means no deadline.
-        total: the seconds of the whole call, for the error message.
-        ends_attempt: whether it is the end of one attempt only. Another attempt may follow.
-    """
-
-    at: float | None = None
-    total: float | None = None
-    ends_attempt: bool = False
+    at: float | None = None  # the time of a monotonic clock in seconds; None means no deadline
+    total: float | None = None  # the seconds of the whole call, for the error message
+    ends_attempt: bool = False  # Whether it is the end of one attempt only. Another attempt may follow.
 
     @classmethod
     def after(cls, total: float | None, now: float) -> Deadline:

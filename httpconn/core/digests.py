@@ -22,32 +22,22 @@ _AMZ = {f"x-amz-checksum-{name}": name for name in ("sha256", "sha1", "crc64nvme
 
 
 class Expected(NamedTuple):
-    """The expected digest of a file.
+    """The expected digest of a file."""
 
-    Attributes:
-        algorithm: one of ``SIZES``.
-        value: the digest in hexadecimal digits, in lower case.
-        source: the source of the digest: "caller", or the name of a header field.
-    """
-
-    algorithm: str
-    value: str
-    source: str
+    algorithm: str  # one of ``SIZES``
+    value: str  # the digest in hexadecimal digits, in lower case
+    source: str  # the source of the digest: "caller", or the name of a header field
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.value}"
 
 
 class Announced(NamedTuple):
-    """The digests in the header of a response.
+    """The digests in the header of a response."""
 
-    Attributes:
-        expected: the strongest digest that can be checked, or None.
-        unchecked: ``field: algorithm`` of each digest that cannot be checked, because it is malformed or composite,
-            or because its algorithm is unknown.
-    """
-
-    expected: Expected | None
+    expected: Expected | None  # the strongest digest that can be checked, or None
+    # ``field: algorithm`` of each digest that cannot be checked, because it is malformed or composite, or because its
+    # algorithm is unknown.
     unchecked: tuple[str, ...]
 
 

@@ -24,15 +24,10 @@ def is_from_hub(head: Head) -> bool:
 
 
 class HubFile(NamedTuple):
-    """What a hub says about a file.
+    """What a hub says about a file."""
 
-    Attributes:
-        digest: its digest; a str if it cannot be checked; None if it is unknown.
-        size: its size in bytes, or None.
-    """
-
-    digest: Expected | str | None = None
-    size: int | None = None
+    digest: Expected | str | None = None  # its digest; a str if it cannot be checked; None if it is unknown
+    size: int | None = None  # its size in bytes, or None
 
 
 def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:

@@ -49,15 +49,10 @@ class Line(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The origin of items, for error messages.
+    """The origin of items, for error messages."""
 
-    Attributes:
-        name: name of the manifest.
-        unit: "line" or "item".
-    """
-
-    name: str
-    unit: str = "line"
+    name: str  # name of the manifest
+    unit: str = "line"  # "line" or "item"
 
     def where(self, number: int) -> str:
         """Return the origin of an item, such as "SHA256SUMS line 3"."""

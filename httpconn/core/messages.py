@@ -56,26 +56,19 @@ DATA = Origin("data", "", 0)
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A complete request. Only event hooks change it, before it is sent.
-
-    Attributes:
-        fields: the header, including the Host. It must not be changed, because requests share it.
-        body: None, bytes, or an iterable of bytes that the runtime can iterate over.
-        server_name: the name for TLS, if it differs from the host.
-        made: the httpx.Request from which this request was made, or None.
-        dialler: an object that awaits a new connection (``dial``) and learns of a reused one (``reached``), or None.
-    """
+    """A complete request. Only event hooks change it, before it is sent."""
 
     origin: Origin
     target: bytes
-    fields: RawFields
+    fields: RawFields  # The header, including the Host. It must not be changed, because requests share it.
     _: KW_ONLY
     method: str = "GET"
-    body: Any = None
-    server_name: str | None = None
+    body: Any = None  # None, bytes, or an iterable of bytes that the runtime can iterate over
+    server_name: str | None = None  # the name for TLS, if it differs from the host
     trace: Any = None
     fragment: str = ""
-    made: httpx.Request | None = None
+    made: httpx.Request | None = None  # the httpx.Request from which this request was made, or None
+    # An object that awaits a new connection (``dial``) and learns of a reused one (``reached``), or None.
     dialler: Any = None
 
     @property
@@ -165,20 +158,13 @@ def by_name(fields: RawFields) -> FieldValues:
 
 
 class Head(NamedTuple):
-    """The head of a response.
-
-    Attributes:
-        reason: the reason phrase; empty over HTTP/2.
-        version: the HTTP version, such as ``b"HTTP/1.1"``; empty if it is unknown.
-        fields: the header fields in their original order and case.
-        values: the header fields by name.
-    """
+    """The head of a response."""
 
     status: int
-    reason: bytes
-    version: bytes
-    fields: RawFields
-    values: FieldValues
+    reason: bytes  # the reason phrase; empty over HTTP/2
+    version: bytes  # the HTTP version, such as ``b"HTTP/1.1"``; empty if it is unknown
+    fields: RawFields  # the header fields in their original order and case
+    values: FieldValues  # the header fields by name
 
     def field(self, name: str) -> str | None:
         """Return the value of a field by its name in lower case, or None."""

@@ -26,15 +26,10 @@ class Variable(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The proxy for an origin.
+    """The proxy for an origin."""
 
-    Attributes:
-        proxy: the variable that names the proxy, or None for a direct connection.
-        skipped: the invalid entries of NO_PROXY; empty if no variable names a proxy.
-    """
-
-    proxy: Variable | None
-    skipped: tuple[str, ...] = ()
+    proxy: Variable | None  # the variable that names the proxy, or None for a direct connection
+    skipped: tuple[str, ...] = ()  # the invalid entries of NO_PROXY; empty if no variable names a proxy
 
 
 def choose(origin: Origin, environ: Mapping[str, str]) -> Choice:
@@ -63,15 +58,11 @@ def _variable(environ: Mapping[str, str], kind: str) -> Variable | None:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A valid entry of NO_PROXY.
+    """A valid entry of NO_PROXY."""
 
-    Attributes:
-        hosts: a network, or a name, which covers itself and all names below it. The empty name covers every host.
-        below_only: whether the name does not cover itself.
-    """
-
+    # A network, or a name, which covers itself and all names below it. The empty name covers every host.
     hosts: Network | str
-    below_only: bool = False
+    below_only: bool = False  # whether the name does not cover itself
     scheme: str | None = None
     port: int | None = None
 

@@ -17,18 +17,14 @@ TIMER_ERROR = 0.0005  # seconds by which a sleep may end too early
 
 
 class _Bucket:
-    """The slots of one limit, for one host or for all hosts, and the pauses that the host requested.
-
-    Attributes:
-        shift: the seconds of all pauses together.
-    """
+    """The slots of one limit, for one host or for all hosts, and the pauses that the host requested."""
 
     __slots__ = ("paused_until", "shift", "slots")
 
     def __init__(self, interval: float, burst: int) -> None:
         self.slots = Slots(interval, burst)
         self.paused_until = 0.0
-        self.shift = 0.0
+        self.shift = 0.0  # the seconds of all pauses together
 
     def due(self, moment: float) -> float:
         """Return the earliest time, from ``moment`` on, at which a request may start."""
@@ -54,18 +50,14 @@ def _free(taken: Taken) -> None:
 
 
 class Reservation:
-    """A time at which one request may start, and the slots that the request occupies.
-
-    Attributes:
-        by_host: whether the limits of all hosts together would allow an earlier start.
-    """
+    """A time at which one request may start, and the slots that the request occupies."""
 
     __slots__ = ("__weakref__", "_moment", "by_host", "slots")
 
     def __init__(self, moment: float, slots: Taken, *, by_host: bool = False) -> None:
         self._moment = moment
         self.slots: Taken = slots
-        self.by_host: bool = by_host
+        self.by_host: bool = by_host  # whether the limits of all hosts together would allow an earlier start
 
     def wait_time(self, now: float) -> float:
         """Return the seconds until the request may start. A pause that a host requests makes them longer."""

@@ -19,22 +19,16 @@ _MAX_HOSTS = 1024
 
 
 class RequestSpec(NamedTuple):
-    """A request that passed all checks.
-
-    Attributes:
-        fields: the header fields, without the Host and those of the body.
-        body: the body as in :class:`~httpconn.core.messages.Request`.
-        body_fields: the header fields that describe the body. They stay with it, also on another origin.
-        auth: the authentication flow for the origin, or None.
-    """
+    """A request that passed all checks."""
 
     url: VettedURL
-    fields: headers.Fields
+    fields: headers.Fields  # the header fields, without the Host and those of the body
     codings: frozenset[str]
     method: str = "GET"
-    body: Any = None
+    body: Any = None  # the body as in :class:`~httpconn.core.messages.Request`
+    # The header fields that describe the body. They stay with it, also on another origin.
     body_fields: headers.Fields = ()
-    auth: AuthFlow | None = None
+    auth: AuthFlow | None = None  # the authentication flow for the origin, or None
 
     def with_fields(self, fields: headers.Fields) -> RequestSpec:
         """Return the request with further header fields."""
@@ -147,11 +141,7 @@ class RequestBuilder:
         return url
 
     def admit_method(self, method: str, url: VettedURL) -> None:
-        """Check a method against the access policy.
-
-        Raises:
-            AccessDenied: the policy denies the method.
-        """
+        """Check a method against the access policy. Raises AccessDenied: the policy denies the method."""
         try:
             self._access.judge_method(method)
         except AccessDenied as error:

@@ -18,9 +18,6 @@ class Slots:
     Args:
         interval: the length of a slot in seconds; 0 means that there is no limit.
         burst: the number of requests that may start at once.
-
-    Attributes:
-        end: the time after which all slots are free.
     """
 
     __slots__ = ("_ahead", "_gaps", "_interval", "_tolerance", "end")
@@ -30,7 +27,7 @@ class Slots:
         self._tolerance = interval * TOLERANCE
         self._ahead = interval * (burst - 1)
         self._gaps: list[tuple[float, float]] = []  # sorted free times; the time between them is reserved
-        self.end: float = 0.0
+        self.end: float = 0.0  # the time after which all slots are free
 
     def due(self, moment: float) -> float:
         """Return the earliest time, from ``moment`` on, at which a request may start."""

@@ -39,23 +39,15 @@ _PORT = re.compile(r"[0-9]{0,9}")
 
 @dataclass(slots=True)
 class VettedURL:
-    """A URL that passed all checks. It must not be changed.
-
-    Attributes:
-        netloc: the host and port as in the Host header (RFC 9110 section 7.2).
-        target: the request target (RFC 9112 section 3.2.1), byte for byte as given.
-        authorization: the Basic credentials (RFC 7617) of the userinfo, or None.
-        fragment: the fragment as given, without "#". It is never sent, but a redirect can inherit it.
-        has_userinfo: whether there is an "@" before the host, also after an empty userinfo.
-        has_backslash: whether the URL comes from a redirect with a backslash, which parsers interpret differently.
-    """
+    """A URL that passed all checks. It must not be changed."""
 
     origin: Origin
-    netloc: bytes
-    target: bytes
-    authorization: str | None
-    fragment: str
-    has_userinfo: bool = False
+    netloc: bytes  # the host and port as in the Host header (RFC 9110 section 7.2)
+    target: bytes  # the request target (RFC 9112 section 3.2.1), byte for byte as given
+    authorization: str | None  # the Basic credentials (RFC 7617) of the userinfo, or None
+    fragment: str  # The fragment as given, without "#". It is never sent, but a redirect can inherit it.
+    has_userinfo: bool = False  # whether there is an "@" before the host, also after an empty userinfo
+    # Whether the URL comes from a redirect with a backslash, which parsers interpret differently.
     has_backslash: bool = False
 
     @property

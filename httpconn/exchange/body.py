@@ -34,9 +34,6 @@ class Body:
 
     ``begin`` checks the header fields of the body. Before it, the status of the response can be handled without errors
     about the body.
-
-    Attributes:
-        unthrottled: received bytes for which ``throttle`` has not yet waited.
     """
 
     def __init__(self, port: Port, exchange: Exchange, call: Call, spec: RequestSpec, deadline: Deadline) -> None:
@@ -50,7 +47,7 @@ class Body:
         self._floor = SpeedFloor(rules.limits) if call.min_speed and rules.limits.min_speed else None
         self._bandwidths = () if call.bandwidth is None and rules.bandwidth is None else call.bandwidths
         self._host_counters = rules.counters.of(spec.url.origin.host)
-        self.unthrottled: int = 0
+        self.unthrottled: int = 0  # received bytes for which ``throttle`` has not yet waited
         self._is_decoded = True
         self._decoder: Decoder | None = None
         self._begun = False
@@ -283,10 +280,6 @@ class BlockReader:
     """A reader that joins the chunks of a body into blocks, which are large enough to write in a worker thread.
 
     If the body breaks, the reader first returns the bytes received so far. The next call raises the error.
-
-    Attributes:
-        chunks: the chunks of the current block. Each call of ``receive`` makes a new list. The caller may therefore
-            empty the list that it got.
     """
 
     def __init__(self, body: BodySource, size: int, on_chunk: Callable[[int], None]) -> None:
@@ -297,6 +290,8 @@ class BlockReader:
         self._has_ended = False
         self._buffer: memoryview | None = None
         self._surplus: bytes | memoryview = b""
+        # The chunks of the current block. Each call of ``receive`` makes a new list. The caller may therefore empty the
+        # list that it got.
         self.chunks: list[bytes | memoryview] = []
 
     async def receive(self, limit: int | None = None) -> list[bytes | memoryview]:

@@ -119,17 +119,12 @@ def _has_failed(error: HTTPConnError) -> bool:
 
 @dataclass(frozen=True)
 class _CacheUpdate:
-    """A request to the server, which stores its responses in the cache.
-
-    Attributes:
-        record: the stored response that the request validates, or None.
-        whole: the request without conditions.
-    """
+    """A request to the server, which stores its responses in the cache."""
 
     port: Port
     store: Store
-    record: Record | None
-    whole: RequestSpec
+    record: Record | None  # the stored response that the request validates, or None
+    whole: RequestSpec  # the request without conditions
     requested_at: float
 
     async def read(self, response: OpenResponse) -> Content:

@@ -24,16 +24,12 @@ async def fetch_bytes(port: Port, call: Call) -> bytes:
 
 
 class Delivered(NamedTuple):
-    """The body of a successful response, and how it was delivered.
-
-    Attributes:
-        moved_to: the redacted URL after redirects, or None without a redirect.
-    """
+    """The body of a successful response, and how it was delivered."""
 
     data: bytes
     fields: RawFields | None = None
     status: int | None = None
-    moved_to: str | None = None
+    moved_to: str | None = None  # the redacted URL after redirects, or None without a redirect
     attempts: int = 0
     elapsed: float = 0.0
 

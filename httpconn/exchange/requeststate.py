@@ -30,12 +30,7 @@ _MAX_GROWTHS = 40  # Retries that lengthen the limit of an attempt. More could o
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The options and the shared state that apply to every call of one connection object.
-
-    Attributes:
-        in_flight: the requests that equal calls share, or None without ``coalesce``.
-        limit_for: a function that returns the limit of connections to an origin, or None for ``Limits.max_per_host``.
-    """
+    """The options and the shared state that apply to every call of one connection object."""
 
     builder: RequestBuilder
     limits: Limits
@@ -44,21 +39,16 @@ class Rules:
     rates: RateLimiter | None = None
     hooks: Hooks = Hooks()
     retry_budget: RetryBudget = dataclasses.field(default_factory=RetryBudget)
-    in_flight: dict[Hashable, Any] | None = None
+    in_flight: dict[Hashable, Any] | None = None  # the requests that equal calls share, or None without ``coalesce``
     cache: Store | None = None
     bandwidth: Bandwidth | None = None
     counters: Counters = dataclasses.field(default_factory=Counters)
+    # A function that returns the limit of connections to an origin, or None for ``Limits.max_per_host``.
     limit_for: Callable[[Origin], int | None] = lambda _: None
 
 
 class Call(NamedTuple):
-    """The arguments of one call.
-
-    Attributes:
-        min_speed: apply ``Limits.min_speed`` to the body. False where the caller sets the pace of reading.
-        bandwidth: the limit of this call, in addition to the limit of the connection object.
-        accept: patterns of the accepted media types; empty for any.
-    """
+    """The arguments of one call."""
 
     spec: RequestSpec
     rules: Rules
@@ -66,9 +56,9 @@ class Call(NamedTuple):
     follow: bool = True
     max_bytes: int | None = None
     budget: ByteBudget | None = None
-    min_speed: bool = True
-    bandwidth: Bandwidth | None = None
-    accept: tuple[str, ...] = ()
+    min_speed: bool = True  # Apply ``Limits.min_speed`` to the body. False where the caller sets the pace of reading.
+    bandwidth: Bandwidth | None = None  # the limit of this call, in addition to the limit of the connection object
+    accept: tuple[str, ...] = ()  # patterns of the accepted media types; empty for any
 
     @property
     def bandwidths(self) -> tuple[Bandwidth, ...]:
@@ -77,34 +67,23 @@ class Call(NamedTuple):
 
 @dataclass(slots=True)
 class RequestState:
-    """The attempts of one call. A flow that resumes a transfer changes ``call`` between two attempts.
+    """The attempts of one call. A flow that resumes a transfer changes ``call`` between two attempts."""
 
-    Attributes:
-        call: the arguments of the next attempt.
-        failures: number of consecutive failures. An attempt that makes progress resets it.
-        partial_body: the received part of a body that broke, if the next attempt can request the remaining part.
-        most_received: the largest number of bytes received so far. Only bytes beyond it are progress.
-        progress_at: time of the last progress, in seconds of the port's clock.
-        made_progress: the attempt that failed made progress.
-        budget_used_up: the retry was not made, because the retry budget of the host is used up.
-        stored_redirects: number of redirects that were followed from the cache.
-        attempt_deadline: the end of the current attempt, at the latest ``deadline``.
-    """
-
-    call: Call
+    call: Call  # the arguments of the next attempt
     url: VettedURL
     started_at: float
     deadline: Deadline
     attempts: int = 0
-    failures: int = 0
+    failures: int = 0  # Number of consecutive failures. An attempt that makes progress resets it.
     request: Request | None = None
+    # The received part of a body that broke, if the next attempt can request the remaining part.
     partial_body: PartialBody | None = None
-    most_received: int = 0
-    progress_at: float = 0.0
-    made_progress: bool = False
-    budget_used_up: bool = False
-    stored_redirects: int = 0
-    attempt_deadline: Deadline = Deadline()
+    most_received: int = 0  # The largest number of bytes received so far. Only bytes beyond it are progress.
+    progress_at: float = 0.0  # time of the last progress, in seconds of the port's clock
+    made_progress: bool = False  # the attempt that failed made progress
+    budget_used_up: bool = False  # the retry was not made, because the retry budget of the host is used up
+    stored_redirects: int = 0  # number of redirects that were followed from the cache
+    attempt_deadline: Deadline = Deadline()  # the end of the current attempt, at the latest ``deadline``
 
     @classmethod
     def of(cls, call: Call, now: float) -> RequestState:
@@ -155,11 +134,7 @@ class RequestState:
 
 @dataclass(slots=True)
 class OpenResponse:
-    """The response after all redirects, with its body still to be read. Its owner closes it.
-
-    Attributes:
-        continued_bytes: bytes of the body that later responses delivered, after this one broke.
-    """
+    """The response after all redirects, with its body still to be read. Its owner closes it."""
 
     head: Head
     request: Request
@@ -169,7 +144,7 @@ class OpenResponse:
     state: RequestState
     port: Port
     history: list[Response]
-    continued_bytes: int = 0
+    continued_bytes: int = 0  # bytes of the body that later responses delivered, after this one broke
 
     @property
     def without_body(self) -> Response:
@@ -211,16 +186,11 @@ class OpenResponse:
 
 
 class PartialBody(NamedTuple):
-    """The received part of a body that broke.
-
-    Attributes:
-        content: the received bytes; the remaining bytes are appended.
-        held: the size and the version of the received part, from which the Range request is made.
-    """
+    """The received part of a body that broke."""
 
     response: OpenResponse
-    content: BytesIO
-    held: ranges.ReceivedBytes
+    content: BytesIO  # the received bytes; the remaining bytes are appended
+    held: ranges.ReceivedBytes  # the size and the version of the received part, from which the Range request is made
     whole: RequestSpec
 
 

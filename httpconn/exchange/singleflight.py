@@ -28,14 +28,11 @@ class Leader:
 
 @dataclass(eq=False)
 class Transfer:
-    """A transfer that equal calls share.
-
-    Attributes:
-        outcome: the content or the error, or None if the leader left before the end.
-    """
+    """A transfer that equal calls share."""
 
     done: Event
     leader: ref[Leader]
+    # The content or the error, or None if the leader left before the end.
     outcome: Content | HTTPConnError | None = None
 
 

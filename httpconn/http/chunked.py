@@ -31,10 +31,6 @@ class ChunkedDecoder:
     Args:
         max_fields: maximum number of trailer fields.
         max_bytes: maximum size of the trailer section in bytes.
-
-    Attributes:
-        irregular: the irregularity of the trailer section, or an empty string. It is set at the end of the body.
-        remaining: the bytes that followed the body. It is set at the end of the body.
     """
 
     __slots__ = ("_excess", "_left", "_pending", "_trailer", "_trailing", "irregular", "remaining")
@@ -46,8 +42,9 @@ class ChunkedDecoder:
         self._trailing = False
         # RFC 9110 section 6.5.1: trailer fields are not merged into the header section. They are checked and dropped.
         self._trailer = FieldBlock(match_any, max_fields, max_bytes + len(b"0\r\n"))
+        # The irregularity of the trailer section, or an empty string. It is set at the end of the body.
         self.irregular: str = ""
-        self.remaining: bytes = b""
+        self.remaining: bytes = b""  # The bytes that followed the body. It is set at the end of the body.
 
     def decode(self, data: bytes, parts: list[bytes]) -> bool:
         """Append the body's bytes in ``data`` to ``parts``, and return whether the body has ended.

@@ -22,20 +22,16 @@ class Connector:
     """Makes the connections of one transport.
 
     A connection is made in two steps, ``dial`` and ``secure``, so that the caller can close it from the first step on.
-
-    Attributes:
-        proxy_security: TLS settings for proxies without their own SSL context.
-        uds: the path of a Unix domain socket to dial instead of the host, or None.
-        without_http2: the origins to which HTTP/2 is not offered.
     """
 
     runtime: Runtime
     limits: Limits
     security: Security
-    proxy_security: Security
+    proxy_security: Security  # TLS settings for proxies without their own SSL context
     origin_options: Options
     proxy_options: Options
-    uds: str | None
+    uds: str | None  # the path of a Unix domain socket to dial instead of the host, or None
+    # The origins to which HTTP/2 is not offered.
     without_http2: Remembered = field(default_factory=Remembered, init=False)
 
     def __post_init__(self) -> None:

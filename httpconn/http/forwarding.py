@@ -18,14 +18,12 @@ class Authorization:
 
     Args:
         auth: the authentication scheme; None sends no credentials.
-
-    Attributes:
-        value: the field value for the next request; None sends no field.
     """
 
     def __init__(self, auth: ProxyAuth | None, method: str, target: str) -> None:
         self._rounds = None if auth is None else auth.authenticate(method, target)
         self._rounds_left = MAX_ROUNDS
+        # The field value for the next request; None sends no field.
         self.value: bytes | None = None if self._rounds is None else _encoded(next(self._rounds, None))
 
     def continues_after(self, head: Head) -> bool:

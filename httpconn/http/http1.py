@@ -25,11 +25,7 @@ class Stale(Exception):
 
 
 class Connection:
-    """A connected socket stream and its HTTP/1.1 state.
-
-    Attributes:
-        interruption: can interrupt the current request; None if nothing can.
-    """
+    """A connected socket stream and its HTTP/1.1 state."""
 
     __slots__ = ("_early", "_http", "_is_used", "_runtime", "interruption", "socket_stream")
 
@@ -38,7 +34,7 @@ class Connection:
         self._runtime = runtime
         self._is_used = False
         self._early = 0
-        self.interruption: Interruption | None = None
+        self.interruption: Interruption | None = None  # can interrupt the current request; None if nothing can
         self._http = HTTP11Connection(
             max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes, strict=limits.strict_framing
         )

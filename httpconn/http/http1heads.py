@@ -36,16 +36,12 @@ _MAX_CACHED_LINE = 64
 
 
 class Framing(NamedTuple):
-    """The end of a body: after ``length`` bytes, after the last chunk, or (neither) at the end of the connection.
-
-    Attributes:
-        irregular: the irregularity of the framing fields, or an empty string.
-    """
+    """The end of a body: after ``length`` bytes, after the last chunk, or (neither) at the end of the connection."""
 
     length: int | None
     chunked: bool
     keep_alive: bool
-    irregular: str = ""
+    irregular: str = ""  # the irregularity of the framing fields, or an empty string
 
 
 class RequestFields(NamedTuple):

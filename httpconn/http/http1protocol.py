@@ -43,13 +43,6 @@ class HTTP11Connection:
         max_header_bytes: maximum size in bytes of a response's head, of its trailer section, and of all interim heads
             before it.
         strict: reject irregular responses. Otherwise they are delivered, and their connection is not reused.
-
-    Attributes:
-        head: the head of the final response; None until it has arrived.
-        complete: whether no response is outstanding.
-        has_excess: whether bytes arrived after the end of a response.
-        has_response: whether any byte arrived since the request began.
-        close_delimited: whether only the end of the connection ends the body, so that a truncation goes unnoticed.
     """
 
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024, strict: bool = False) -> None:
@@ -69,11 +62,12 @@ class HTTP11Connection:
         self._unsent: int | None = 0  # bytes of the request body; None: chunked and not ended
         # A plain function instead of a bound method avoids a reference cycle, so a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unexpected_bytes
+        # Whether only the end of the connection ends the body, so that a truncation goes unnoticed.
         self.close_delimited: bool = False
-        self.complete: bool = True
-        self.has_excess: bool = False
-        self.has_response: bool = False
-        self.head: Head | None = None
+        self.complete: bool = True  # whether no response is outstanding
+        self.has_excess: bool = False  # whether bytes arrived after the end of a response
+        self.has_response: bool = False  # whether any byte arrived since the request began
+        self.head: Head | None = None  # the head of the final response; None until it has arrived
 
     @property
     def reusable(self) -> bool:

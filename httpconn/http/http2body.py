@@ -21,13 +21,7 @@ ENOUGH = 1024 * 1024  # bytes that are worth the wake-up of a caller that receiv
 
 
 class HTTP2Incoming(Incoming):
-    """An exchange on a stream, from its request to the end of its response.
-
-    Attributes:
-        stream: the stream, or None before the request is sent.
-        timeouts: the time limits of each step.
-        has_sent_parts: whether a part of an unrepeatable request body was sent.
-    """
+    """An exchange on a stream, from its request to the end of its response."""
 
     __slots__ = ("_connection", "_interruption", "_is_over", "_release", "has_sent_parts", "stream", "timeouts")
 
@@ -38,9 +32,9 @@ class HTTP2Incoming(Incoming):
         release: Release,
         interruption: Interruption | None,
     ) -> None:
-        self.stream: Stream | None = None
-        self.timeouts: AttemptTimeouts = timeouts
-        self.has_sent_parts: bool = False
+        self.stream: Stream | None = None  # the stream, or None before the request is sent
+        self.timeouts: AttemptTimeouts = timeouts  # the time limits of each step
+        self.has_sent_parts: bool = False  # whether a part of an unrepeatable request body was sent
         self.head: Head = _NONE
         self.complete: bool = False
         self.closed: bool = False

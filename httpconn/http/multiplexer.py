@@ -44,10 +44,6 @@ class Multiplexer:
     Args:
         lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
         changed: called with the connection when the number of streams that can be opened changes.
-
-    Attributes:
-        interruption: always None; an interruption ends a stream.
-        error: the error that broke the connection, or None.
     """
 
     def __init__(
@@ -59,8 +55,8 @@ class Multiplexer:
         changed: Callable[[Any], None],
     ) -> None:
         self.socket_stream: SocketStream = socket_stream
-        self.error: HTTPConnError | None = None
-        self.interruption: Interruption | None = None
+        self.error: HTTPConnError | None = None  # the error that broke the connection, or None
+        self.interruption: Interruption | None = None  # always None; an interruption ends a stream
         self._runtime = runtime
         self._http = HTTP2Connection(max_headers=limits.max_headers, max_header_bytes=limits.max_header_bytes)
         self._lock = lock

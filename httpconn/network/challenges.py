@@ -15,14 +15,10 @@ _element = re.compile(
 
 
 class Challenge(NamedTuple):
-    """One way to authenticate.
-
-    Attributes:
-        parameters: by name in lower case, unquoted.
-    """
+    """One way to authenticate."""
 
     scheme: str
-    parameters: dict[str, str]
+    parameters: dict[str, str]  # by name in lower case, unquoted
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:

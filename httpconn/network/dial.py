@@ -18,16 +18,11 @@ from .race import BROKEN, begin, interleaved, race
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of new sockets.
+    """Options of new sockets."""
 
-    Attributes:
-        guard: resolves names and checks their addresses.
-        socket_options: the arguments of one ``setsockopt`` call each.
-    """
-
-    guard: Guard
+    guard: Guard  # resolves names and checks their addresses
     local_address: str | None = None
-    socket_options: tuple[Any, ...] = ()
+    socket_options: tuple[Any, ...] = ()  # the arguments of one ``setsockopt`` call each
 
 
 async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:

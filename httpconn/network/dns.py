@@ -29,9 +29,6 @@ class CachingResolver:
 
     Failed lookups are not cached. A result is removed from the cache when none of its addresses accepts a connection.
 
-    Attributes:
-        is_awaited: whether the caller's resolver is a coroutine function.
-
     Raises:
         InvalidRequest: the resolver is not callable.
     """
@@ -46,7 +43,7 @@ class CachingResolver:
         if resolver is not None and not callable(resolver):
             raise InvalidRequest("resolver must be a function with the parameters host and port")
         self.is_systems: bool = resolver is None
-        self.is_awaited: bool = _is_awaited(resolver)
+        self.is_awaited: bool = _is_awaited(resolver)  # whether the caller's resolver is a coroutine function
         self._given: Any = resolver
         self._resolver = system if resolver is None else Resolver(look_up=self._look_up)
         self._clock = clock

@@ -26,15 +26,12 @@ class Guard:
 
     Args:
         resolver: resolves each name once for a connection.
-
-    Attributes:
-        judges_requests: whether the policy can deny a request.
     """
 
     def __init__(self, access: AccessPolicy, resolver: CachingResolver) -> None:
         self._access = access
         self._resolver = resolver
-        self.judges_requests: bool = access != AccessPolicy.anywhere()
+        self.judges_requests: bool = access != AccessPolicy.anywhere()  # whether the policy can deny a request
         self._own_loopback = [network for network in map(network_of, access.allowed_networks) if network.is_loopback]
         self._admitted = Remembered()
 

@@ -14,19 +14,13 @@ ProxyFor = Callable[[Origin], Proxy | None]
 
 
 class Route(NamedTuple):
-    """The route to an origin.
-
-    Attributes:
-        forwarder: the proxy if it receives the requests themselves, or None.
-        place: the key of its connections in the pool.
-        limit: most connections to the origin, or None for the limit of the pool.
-    """
+    """The route to an origin."""
 
     origin: Origin
     proxy: Proxy | None
-    forwarder: Proxy | None
-    place: Hashable
-    limit: int | None = None
+    forwarder: Proxy | None  # the proxy if it receives the requests themselves, or None
+    place: Hashable  # the key of its connections in the pool
+    limit: int | None = None  # most connections to the origin, or None for the limit of the pool
 
     @property
     def dialled(self) -> Origin:

@@ -54,18 +54,13 @@ class _Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The configuration of a context. Equal recipes share one context.
+    """The configuration of a context. Equal recipes share one context."""
 
-    Attributes:
-        verify: False, True, "system" or the path of the authorities.
-        http2: whether HTTP/2 is offered. ALPN is set on the context, so the two kinds cannot share one.
-    """
-
-    verify: bool | str
+    verify: bool | str  # False, True, "system" or the path of the authorities
     authorities: _Source | None
     cert: Certificate | None
     keylog: str | None
-    http2: bool
+    http2: bool  # Whether HTTP/2 is offered. ALPN is set on the context, so the two kinds cannot share one.
 
     def stamps(self) -> tuple[Stamp, ...]:
         """Return the stamps of all files; raises InvalidRequest if a file is missing."""

@@ -36,9 +36,6 @@ class TLSStream:
 
     Only a closure alert ends a body that has no length, because an attacker on the path can close the TCP connection
     (RFC 9112 section 9.8). An end without the alert is an SSLEOFError.
-
-    Attributes:
-        tls: Python's TLS object, with the result of the handshake.
     """
 
     __slots__ = ("_has_ended", "_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
@@ -50,6 +47,7 @@ class TLSStream:
         self._lock = Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
         self._has_ended = False  # a closure alert arrived
+        # Python's TLS object, with the result of the handshake.
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()

@@ -26,15 +26,12 @@ class Timers(ABC, Generic[W]):
     """The waits of one event loop, each with its end. One timer of the loop serves the earliest end.
 
     A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
-
-    Attributes:
-        ends: the ends by wait, as of the clock of the loop.
     """
 
     __slots__ = ("_first", "_now", "ends")
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.ends: dict[W, float] = {}
+        self.ends: dict[W, float] = {}  # the ends by wait, as of the clock of the loop
         self._now = now
         self._first = math.inf  # the end that the timer serves
 

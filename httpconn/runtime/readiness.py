@@ -32,13 +32,11 @@ class Readiness(ABC):
 
     ``seconds`` limits a wait; None means no limit. A wait raises TimeoutError at its limit. It raises OSError if the
     socket is closed, or if another task waits for the same direction.
-
-    Attributes:
-        blocks: whether waits block a thread. Another thread can then close the socket in the middle of an operation.
     """
 
     __slots__ = ("_socket",)
 
+    # Whether waits block a thread. Another thread can then close the socket in the middle of an operation.
     blocks: ClassVar[bool] = False
 
     def __init__(self, sock: socket.socket) -> None:

@@ -31,14 +31,12 @@ class Repeated:
 
     Args:
         function: a function without arguments. Calls do not overlap. A call may happen after the end of the block.
-
-    Attributes:
-        error: the exception of the function, or None. After an exception, it is not called again.
     """
 
     __slots__ = ("__weakref__", "_due", "_function", "_seconds", "error")
 
     def __init__(self, function: Callable[[], object], seconds: float) -> None:
+        # The exception of the function, or None. After an exception, it is not called again.
         self.error: Exception | None = None
         self._function = function
         self._seconds = seconds

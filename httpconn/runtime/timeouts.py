@@ -8,21 +8,13 @@ from ..options import MAX_SECONDS
 
 
 class AttemptTimeouts(NamedTuple):
-    """The timeouts of one attempt in seconds, None for no limit, and the deadline of the call.
+    """The timeouts of one attempt in seconds, None for no limit, and the deadline of the call."""
 
-    Attributes:
-        connect: for name resolution, connection and TLS handshake together.
-        read: for the head of the response, and for each wait for more of the body.
-        write: for each portion of the request.
-        pool: for a free connection of the pool.
-        at: the deadline, as of ``time.monotonic()``; infinity for none.
-    """
-
-    connect: float | None = None
-    read: float | None = None
-    write: float | None = None
-    pool: float | None = None
-    at: float = math.inf
+    connect: float | None = None  # for name resolution, connection and TLS handshake together
+    read: float | None = None  # for the head of the response, and for each wait for more of the body
+    write: float | None = None  # for each portion of the request
+    pool: float | None = None  # for a free connection of the pool
+    at: float = math.inf  # the deadline, as of ``time.monotonic()``; infinity for none
 
     def until(self, seconds: float | None) -> float:
         """Return the end of a wait that starts now: after so many seconds, but not after the deadline."""

@@ -80,9 +80,6 @@ class FieldDecoder:
     Args:
         max_size: maximum total size in bytes of the fields of a block, with 32 bytes for each field. The limit
             matters since a small block can refer to a large field many times.
-
-    Attributes:
-        changes: the number of changes to the table. Between changes, a block always decodes to the same fields.
     """
 
     __slots__ = ("_entries", "_limit", "_max_size", "_size", "changes")
@@ -92,6 +89,7 @@ class FieldDecoder:
         self._limit = TABLE_SIZE
         self._max_size = max_size
         self._size = 0
+        # The number of changes to the table. Between changes, a block always decodes to the same fields.
         self.changes: int = 0
 
     def decode(self, block: bytes) -> list[Field]:

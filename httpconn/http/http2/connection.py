@@ -36,11 +36,6 @@ class HTTP2Connection:
         max_headers: maximum number of header fields in a response, and of trailer fields.
         max_header_bytes: maximum total size in bytes of their names and values. The interim responses to one request
             have the same limit.
-
-    Attributes:
-        error: the error that broke the connection, or None.
-        is_closing: whether the connection takes no more requests, because it broke or ended, or because the
-            server sent GOAWAY.
     """
 
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
@@ -62,7 +57,8 @@ class HTTP2Connection:
             own_settings(self._reader.max_list),
             frames.window_update(0, CONNECTION_WINDOW - INITIAL_WINDOW),
         )
-        self.error: HTTPConnError | None = None
+        self.error: HTTPConnError | None = None  # the error that broke the connection, or None
+        # Whether the connection takes no more requests, because it broke or ended, or because the server sent GOAWAY.
         self.is_closing: bool = False
 
     @property

@@ -34,18 +34,13 @@ _OVERSIZE = 4
 
 
 class Section(NamedTuple):
-    """The header section of a response, or its trailer section, which has status 0.
+    """The header section of a response, or its trailer section, which has status 0."""
 
-    Attributes:
-        head: the fields without pseudo-header fields, with names in lower case. Equal responses share a head, so it
-            must not change.
-        length: the Content-Length, or -1.
-        size: the total size of names and values in bytes.
-    """
-
+    # The fields without pseudo-header fields, with names in lower case. Equal responses share a head, so it must not
+    # change.
     head: Head
-    length: int
-    size: int
+    length: int  # the Content-Length, or -1
+    size: int  # the total size of names and values in bytes
 
 
 class RequestWriter:
@@ -101,10 +96,6 @@ class ResponseReader:
     Args:
         max_fields: maximum number of fields in a section.
         max_bytes: maximum total size in bytes of their names and values.
-
-    Attributes:
-        max_list: ``max_bytes`` plus 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
-        max_block: maximum size in bytes of a field block. A larger block ends the connection.
     """
 
     __slots__ = ("_cached", "_changes", "_decoder", "_max_bytes", "_max_fields", "max_block", "max_list")
@@ -112,7 +103,9 @@ class ResponseReader:
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._max_fields = max_fields
         self._max_bytes = max_bytes
+        # ``max_bytes`` plus 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
         self.max_list: int = max_bytes + ENTRY_OVERHEAD * max_fields
+        # Maximum size in bytes of a field block. A larger block ends the connection.
         self.max_block: int = _OVERSIZE * self.max_list
         self._decoder = FieldDecoder(self.max_block)
         self._changes = 0

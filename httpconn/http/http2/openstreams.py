@@ -14,22 +14,16 @@ DATA. Also the maximum number of queued replies to such frames."""
 
 
 class OpenStreams:
-    """The streams of a connection, and its queue of frames to send.
-
-    Attributes:
-        idle_frames: the number of consecutive frames without a part of a response.
-        blocked: the streams with a request body that waits for a send window.
-        progressed: the streams that progressed since ``take_progressed`` was called.
-    """
+    """The streams of a connection, and its queue of frames to send."""
 
     __slots__ = ("_late", "_next_id", "_replies", "blocked", "by_id", "idle_frames", "output", "progressed")
 
     def __init__(self) -> None:
         self.by_id: dict[int, Stream] = {}
-        self.blocked: set[Stream] = set()
+        self.blocked: set[Stream] = set()  # the streams with a request body that waits for a send window
         self.output: list[bytes | memoryview] = []
-        self.progressed: list[Stream] = []
-        self.idle_frames: int = 0
+        self.progressed: list[Stream] = []  # the streams that progressed since ``take_progressed`` was called
+        self.idle_frames: int = 0  # the number of consecutive frames without a part of a response
         self._late = 0  # bytes that the server may still send before it learns that streams are closed
         self._next_id = 1
         self._replies = 0
