@@ -1,10 +1,10 @@
 """A block cache: recently used blocks of a remote file, the ranges in flight, and the next range to request."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .locks import RLock
+from .records import dataclass
 
 Event = TypeVar("Event")
 

@@ -1,7 +1,8 @@
 """Counters of the requests of a connection object."""
 
 from collections import Counter
-from dataclasses import dataclass
+
+from .records import dataclass
 
 MAX_HOSTS = 1024
 

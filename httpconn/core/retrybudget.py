@@ -1,7 +1,8 @@
 """The retry budget, which protects a failing host from the retries of many calls."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from .records import dataclass
 
 RATE = 10.0  # retries per second that each host has without new calls
 RESERVE = 100.0  # the maximum number of these retries that accumulate

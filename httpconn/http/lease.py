@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 from weakref import ref
+
+from ..core.records import dataclass
 
 C = TypeVar("C", bound=Hashable)
 
@@ -22,7 +24,7 @@ class Stage(Enum):
     """The pool does not know the lease: it is new, released or cancelled."""
 
 
-@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Lease(Generic[C]):
     """The right to use a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY
 from typing import IO, Any, Protocol
 
 from ..core.locks import Lock
+from ..core.records import dataclass
 from ..errors import InvalidRequest, MalformedRequest, StorageError
 
 PART = 256 * 1024  # bytes that are read from a file at once: a change of threads costs as much as 64 KiB
@@ -76,7 +77,7 @@ class Upload:
     is_file: bool = False  # whether the parts are read from files
     blocks: bool = True  # whether an event loop gets the parts from a worker thread
     observer: Observer | None = None  # follows how the body is sent
-    _is_begun: bool = field(default=False, init=False)
+    _is_begun: bool = False
 
     def __iter__(self) -> Sending:
         return self._begin()

@@ -1,10 +1,11 @@
 """One request and its response on an HTTP/2 connection (RFC 9113 sections 5.1 and 8.1)."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ...core.messages import Head
+from ...core.records import dataclass
 from ...errors import HeaderTooLarge, HTTPConnError, ProtocolError, TruncatedBody
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .messages import Section
