@@ -1,6 +1,5 @@
 """Credentials for servers: tokens, user names and passwords, and authentication flows of httpx."""
 
-import re
 from base64 import b64encode
 from dataclasses import field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -8,9 +7,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 from ..errors import InvalidRequest
 from .headers import Fields, merge
 from .records import dataclass
+from .regexes import regex
 
-_TOKEN = re.compile(r"[!-~]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = regex(r"[!-~]+")
+_CONTROL = regex(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from .locations import resolve
 from .messages import Head, Request
 from .redirects import STATUSES as REDIRECTS
 from .redirects import locations_of
+from .regexes import regex
 from .requestbuilder import RequestSpec
 from .urls import VettedURL
 
@@ -47,9 +48,9 @@ _OF_THE_CONNECTION = frozenset(
     | {"proxy-authenticate", "proxy-authentication-info", "proxy-authorization"}
 )
 
-_DIRECTIVE = re.compile(r'([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?')
-_SECONDS = re.compile(r"[0-9]+", re.ASCII)
-_SEPARATOR = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t]*,[ \t]*')
+_DIRECTIVE = regex(r'([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?')
+_SECONDS = regex(r"[0-9]+", re.ASCII)
+_SEPARATOR = regex(rb'("(?:[^"\\]|\\.)*")|[ \t]*,[ \t]*')
 
 # Tracing adds these fields (W3C Trace Context, Baggage). The Host is part of the URL.
 _OBSERVERS = frozenset({b"host", b"traceparent", b"tracestate", b"baggage"})

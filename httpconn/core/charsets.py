@@ -5,9 +5,10 @@ text codecs are also known. Any other name, including that of a Python codec, me
 """
 
 import codecs
-import re
 from encodings.aliases import aliases
 from functools import cache
+
+from .regexes import regex
 
 REPLACEMENT = "replacement"
 """The encoding of labels that could hide markup (WHATWG Encoding Standard, section 14.1). It decodes no byte."""
@@ -69,7 +70,7 @@ _FURTHER_LABELS = {
     REPLACEMENT: "csiso2022kr hz hzgb hzgb2312 iso2022cn iso2022cnext iso2022kr replacement",
 }
 
-_SEPARATORS = re.compile(r"[-_:. ]")
+_SEPARATORS = regex(r"[-_:. ]")
 _LONGEST_LABEL = 40
 
 

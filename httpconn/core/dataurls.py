@@ -8,15 +8,16 @@ from urllib.parse import unquote_to_bytes
 from ..errors import InvalidURL, printable
 from .messages import DATA
 from .records import dataclass
+from .regexes import regex
 from .urls import VettedURL, is_url
 
-_SCHEME = re.compile(r"[\x00-\x20]*data:", re.I)
+_SCHEME = regex(r"[\x00-\x20]*data:", re.I)
 _TAB_AND_NEWLINE = {ord(each): None for each in "\t\n\r"}
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
-_BASE64 = re.compile(r";\x20*base64$", re.I)
-_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*(?:;[\t\x20-\x7e]*)?")
+_BASE64 = regex(r";\x20*base64$", re.I)
+_MEDIA_TYPE = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*(?:;[\t\x20-\x7e]*)?")
 _WHITESPACE = b"\t\n\f\r "
-_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+_ESCAPE = regex(rb"%[0-9A-Fa-f]{2}")
 _DEFAULT = "text/plain;charset=US-ASCII"
 _SHOWN = 60
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 from ..errors import IntegrityError, InvalidRequest, install
+from .regexes import regex
 
 # The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
 SIZES = {"sha512": 64, "blake2b": 64, "sha384": 48, "blake3": 32, "sha256": 32, "sha1": 20, "md5": 16}
@@ -17,7 +18,7 @@ GIT = "git-sha1"  # SHA-1 of a git blob object: its type and size before the con
 
 # RFC 9530 section 5: the algorithm names of Repr-Digest.
 _REPR_NAMES = {"sha-512": "sha512", "sha-256": "sha256", "sha": "sha1", "md5": "md5"}
-_REPR_MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:;.*)?")
+_REPR_MEMBER = regex(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:;.*)?")
 _AMZ = {f"x-amz-checksum-{name}": name for name in ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")}
 
 

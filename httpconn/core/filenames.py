@@ -6,6 +6,7 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
+from .regexes import regex
 from .text import charset_of
 from .urls import VettedURL
 
@@ -17,7 +18,7 @@ _LONGEST_SUFFIX = 20
 
 # RFC 6266 section 4.1. Some servers omit the closing quote, or do not quote a name with spaces. The pattern matches all
 # parameters, so that a "filename=" inside the quotes of another parameter is ignored. Commas join repeated fields.
-_PARAMETER = re.compile(
+_PARAMETER = regex(
     r"""
     (?:^|;)\s* (?P<name>[^\s=;"]+) \s*=\s*
     (?: "(?P<quoted>(?:[^"\\]|\\.)*)" | "?(?P<bare>[^;]*?)\s*(?=;|$|,\s*(?:attachment|inline)\s*;) )
@@ -25,13 +26,13 @@ _PARAMETER = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 4096
-_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'((?:[^%]|%[0-9A-Fa-f]{2})+)", re.IGNORECASE)
+_EXTENDED = regex(r"(utf-8|iso-8859-1)'[^']*'((?:[^%]|%[0-9A-Fa-f]{2})+)", re.IGNORECASE)
 # RFC 2047 section 2. RFC 2047 does not allow it in parameters, but browsers decode it.
-_ENCODED_WORD = re.compile(r"=\?([\w-]+)(?:\*[\w-]*)?\?([bq])\?([^?]*)\?=(?:\s+(?==\?))?", re.IGNORECASE)
+_ENCODED_WORD = regex(r"=\?([\w-]+)(?:\*[\w-]*)?\?([bq])\?([^?]*)\?=(?:\s+(?==\?))?", re.IGNORECASE)
 
 # Characters and names that have a special meaning on some system.
-_SPECIAL = re.compile(r'[<>:"|?*]')
-DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
+_SPECIAL = regex(r'[<>:"|?*]')
+DEVICE = regex(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
 
 
 def safe_name(disposition: str | None, url: VettedURL) -> str:

@@ -1,11 +1,11 @@
 """Header fields of requests and responses: checks, merging, and the fields that redirects may carry."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
+from .regexes import regex
 
 Fields = tuple[tuple[bytes, bytes], ...]  # Header fields in the order in which they are sent. Names keep their case.
 
@@ -34,9 +34,9 @@ CONDITIONS = frozenset(
 )
 """Fields that select a response. A request with one of them does not share the response of another request."""
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_ZERO = re.compile(r"q\s*=\s*0(\.0*)?\s*$")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
+TOKEN = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ZERO = regex(r"q\s*=\s*0(\.0*)?\s*$")
+_VALUE = regex(r"[\t\x20-\x7e]*")
 
 
 def check(headers: Mapping[str, str] | None) -> Fields:

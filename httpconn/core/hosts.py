@@ -1,17 +1,17 @@
 """Host names and addresses of URLs, in the one form in which they are compared, resolved and sent."""
 
-import re
 from ipaddress import AddressValueError, IPv6Address
 
 import idna
 
 from ..errors import InvalidURL
+from .regexes import regex
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_QUAD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # RFC 3490 section 3.1
+_QUAD = regex(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_LABEL = regex(r"[a-z0-9_-]{1,63}")
+_NUMBER = regex(r"[0-9]+|0x[0-9a-f]*")
+_OTHER_DOTS = regex("[\u3002\uff0e\uff61]")  # RFC 3490 section 3.1
 _MAX_NAME = 253  # RFC 1035 section 2.3.4, without the trailing dot
 
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from .digests import GIT, Expected
 from .messages import Head
+from .regexes import regex
 
-_SHA256 = re.compile(r'(?:W/)?"?([0-9a-f]{64})"?', re.IGNORECASE)
-_SHA1 = re.compile(r'(?:W/)?"?([0-9a-f]{40})"?', re.IGNORECASE)
-_SIZE = re.compile(r"\d{1,18}", re.ASCII)
+_SHA256 = regex(r'(?:W/)?"?([0-9a-f]{64})"?', re.IGNORECASE)
+_SHA1 = regex(r'(?:W/)?"?([0-9a-f]{40})"?', re.IGNORECASE)
+_SIZE = regex(r"\d{1,18}", re.ASCII)
 
 
 Field = Callable[[str], str | None]

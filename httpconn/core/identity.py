@@ -3,11 +3,12 @@
 import hashlib
 import re
 
+from .regexes import regex
 from .urls import VettedURL
 
 # The query parameters that change with each signature of a URL, for S3 (both versions of its signature), Google,
 # CloudFront, Azure and OSS. They authorize a request, and do not identify the resource.
-_SIGNATURE = re.compile(
+_SIGNATURE = regex(
     rb"x-(amz|goog)-(algorithm|credential|date|expires|signature|signedheaders|security-token)"
     rb"|(aws|oss)accesskeyid|googleaccessid|signature|expires|policy|key-pair-id|security-token"
     rb"|sig|se|st|ske|skt",

@@ -1,18 +1,18 @@
 """Lines of text and of JSON in a stream of bytes. The memory for an incomplete line is bounded."""
 
 import codecs
-import re
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from typing import Any
 
 from ..errors import InvalidJSON, InvalidRequest, LimitExceeded
 from ..options import MIB
+from .regexes import regex
 from .text import TextDecoder, parse_json
 
 MAX_LINE = MIB  # default limit of a line, in characters or bytes
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE_END = regex(rb"\r\n|\r|\n")
 
 
 class TextLines:

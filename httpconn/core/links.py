@@ -4,8 +4,10 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
 
+from .regexes import regex
+
 # The host may be an IPv6 address in brackets. "?" begins the query and is not a wildcard.
-_PATTERN = re.compile(r"(?P<origin>[^/?]*//[^/?]*)(?P<folder>(?:/[^*[?/]*)*)/[^?]*[*[][^?]*", re.DOTALL)
+_PATTERN = regex(r"(?P<origin>[^/?]*//[^/?]*)(?P<folder>(?:/[^*[?/]*)*)/[^?]*[*[][^?]*", re.DOTALL)
 
 
 def is_pattern(url: str) -> bool:

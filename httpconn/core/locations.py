@@ -4,16 +4,17 @@ import re
 
 from ..errors import InvalidURL
 from .messages import DEFAULT_PORTS
+from .regexes import regex
 from .urls import WRONG_SCHEME, VettedURL, vet
 
 _C0_AND_SPACE = bytes(range(0x21))
 _TAB_AND_NEWLINE = b"\t\n\r"
-_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
-_ENCODED_DOT = re.compile(rb"%2e", re.I)
+_SCHEME = regex(rb"([A-Za-z][A-Za-z0-9+.-]*):")
+_ENCODED_DOT = regex(rb"%2e", re.I)
 # The percent-encode sets of section 1.3. A backslash after the path is encoded too: a request line must not have one.
-_NOT_IN_PATH = re.compile(rb'[^!-~]|["<>^`{}]')
-_NOT_IN_QUERY = re.compile(rb"[^!-~]|[\"'<>\\]")
-_NOT_IN_FRAGMENT = re.compile(rb'[^!-~]|["<>`\\]')
+_NOT_IN_PATH = regex(rb'[^!-~]|["<>^`{}]')
+_NOT_IN_QUERY = regex(rb"[^!-~]|[\"'<>\\]")
+_NOT_IN_FRAGMENT = regex(rb'[^!-~]|["<>`\\]')
 
 
 def resolve(base: VettedURL, location: bytes) -> VettedURL:

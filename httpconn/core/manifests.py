@@ -14,25 +14,26 @@ from ..errors import InvalidRequest, printable
 from . import digests, headers
 from .filenames import DEVICE, NAME_BYTES
 from .items import Item
+from .regexes import regex
 from .urls import URL, vet
 
 MAX_FILES = 1_000_000  # Most files of a manifest, and most lines. More lines are an error before any download.
 MAX_LINE = 65_536  # most characters of a line
 MAX_INDEX = 64 * 1024 * 1024  # most characters of an index, which is one JSON document
 
-_TAGGED = re.compile(r"(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]+)")  # BSD, and the --tag of GNU
-_PLAIN = re.compile(r"(\\?)([0-9A-Fa-f]+)(?: [ *]|[ \t]+)(.+)")  # GNU: "*" marks binary mode
-_ESCAPE = re.compile(r"\\(.)")
+_TAGGED = regex(r"(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]+)")  # BSD, and the --tag of GNU
+_PLAIN = regex(r"(\\?)([0-9A-Fa-f]+)(?: [ *]|[ \t]+)(.+)")  # GNU: "*" marks binary mode
+_ESCAPE = regex(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "\\": "\\"}
 # The algorithm of a plain line follows from its length, unless the name of the manifest is that of a BLAKE list.
 _BY_LENGTH = {2 * size: name for name, size in digests.SIZES.items() if not name.startswith("blake")}
-_BLAKE_NAME = re.compile(r"(?:^|[^a-z0-9])(?:b|blake)([23])b?(?:sums?)?(?:$|[^a-z0-9])")
+_BLAKE_NAME = regex(r"(?:^|[^a-z0-9])(?:b|blake)([23])b?(?:sums?)?(?:$|[^a-z0-9])")
 _BLAKE = {"2": "blake2b", "3": "blake3"}
 _ALIASES = {"sha2256": "sha256", "sha2384": "sha384", "sha2512": "sha512"}  # as OpenSSL names them
-_DIGEST_KEY = re.compile(r"(sha[-_]?|md|crc|blake|b)\d|ripemd", re.IGNORECASE)
+_DIGEST_KEY = regex(r"(sha[-_]?|md|crc|blake|b)\d|ripemd", re.IGNORECASE)
 
-_DRIVE = re.compile(r"[A-Za-z]:")
-_OWN = re.compile(r"\.(.*\.)?httpconn-.*", re.IGNORECASE)
+_DRIVE = regex(r"[A-Za-z]:")
+_OWN = regex(r"\.(.*\.)?httpconn-.*", re.IGNORECASE)
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 

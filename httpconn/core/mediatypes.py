@@ -1,12 +1,12 @@
 """Patterns of media types, such as ``image/*``."""
 
-import re
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from ..errors import InvalidRequest, UnexpectedContent
+from .regexes import regex
 
-_PATTERN = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
+_PATTERN = regex(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
 _UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC 9110 section 8.3)
 
 

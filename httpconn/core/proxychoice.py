@@ -1,6 +1,5 @@
 """The choice of a proxy by the environment: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
@@ -11,10 +10,11 @@ from .addresses import Network, network_of
 from .hosts import check_host
 from .messages import Origin
 from .records import dataclass
+from .regexes import regex
 
-_SEPARATORS = re.compile(r"[,\s]+")
-_BRACKETED = re.compile(r"\[([^\[\]]+)\](/[0-9]+)?")
-_PORT = re.compile(r"[0-9]{1,5}")
+_SEPARATORS = regex(r"[,\s]+")
+_BRACKETED = regex(r"\[([^\[\]]+)\](/[0-9]+)?")
+_PORT = regex(r"[0-9]{1,5}")
 _SCHEMES = {"": None, "all": None, "http": "http", "https": "https"}
 
 

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from ..errors import InvalidRequest
 from .dates import timestamp
 from .headers import Fields
+from .regexes import regex
 
 # An opaque tag in quotes (RFC 9110 section 8.8.3). A tag that begins with W/ is weak and does not identify the bytes.
 # RFC 9110 also allows bytes outside of ASCII, but servers and clients interpret them differently.
-_STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
-_DATE = re.compile(r"[A-Za-z0-9,:+ -]{1,64}")
-_CONTENT_RANGE = re.compile(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
+_STRONG = regex(r'"[\x21\x23-\x7e]*"')
+_DATE = regex(r"[A-Za-z0-9,:+ -]{1,64}")
+_CONTENT_RANGE = regex(r"bytes +(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
 UNASKED_PART = "The server sent a part of the file in response to a request for the whole file"
 

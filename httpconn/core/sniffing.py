@@ -7,6 +7,7 @@ from functools import cache
 
 from ..errors import UnexpectedContent
 from .mediatypes import media_type
+from .regexes import regex
 
 SNIFFED = 1445
 """Bytes that determine the type (section 5.2)."""
@@ -81,8 +82,8 @@ _SAME = {
     "video/webm": ("audio/webm", "video/x-matroska"),
     "video/x-matroska": ("audio/x-matroska", "video/webm", "audio/webm"),
 }
-_TEXTUAL = re.compile(r"text/|.*[/+](?:xml|json|javascript|ecmascript|x-ndjson|yaml|x-yaml|sql)$")
-_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # section 3
+_TEXTUAL = regex(r"text/|.*[/+](?:xml|json|javascript|ecmascript|x-ndjson|yaml|x-yaml|sql)$")
+_BINARY = regex(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # section 3
 _MARKS = (b"\xfe\xff", b"\xff\xfe", b"\xef\xbb\xbf")
 _UNKNOWN = (None, "unknown/unknown", "application/unknown", "*/*")
 _BYTES = "application/octet-stream"

@@ -8,12 +8,13 @@ from typing import Any, NoReturn
 
 from ..errors import InvalidJSON
 from .charsets import REPLACEMENT, codec_of
+from .regexes import regex
 
 # RFC 9110 section 5.6. The quantifiers are possessive, so that no input backtracks. An open quote extends to the end.
-_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
-_PARAMETER = re.compile(r'(?:[^;"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_MEMBER = regex(r'(?:[^,"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
+_PARAMETER = regex(r'(?:[^;"]++|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
+_QUOTED = regex(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
+_ESCAPE = regex(r"\\(.)", re.DOTALL)
 
 # UTF-32 before UTF-16: the mark of UTF-32-LE begins with the mark of UTF-16-LE.
 _MARKS = (

@@ -16,6 +16,7 @@ from ..errors import InvalidURL, printable
 from .hosts import check_host
 from .messages import DEFAULT_PORTS, Origin
 from .records import dataclass
+from .regexes import regex
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,13 +29,13 @@ WRONG_SCHEME = "Invalid HTTP URL: A valid HTTP URL must have scheme 'http' or 'h
 MAX_LENGTH = 65_536
 _LONGEST_ORIGIN = 300
 
-_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
+_URL = regex(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
 # Most URLs match this pattern and need no further checks. The target needs no escaping.
-_PLAIN = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_NOT_ON_THE_WIRE = re.compile(r"[^\x21-\x7e]+")
-_PORT = re.compile(r"[0-9]{0,9}")
+_PLAIN = regex(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
+_FORBIDDEN = regex(r"[\x00-\x1f\x7f\\]")
+_SURROGATE = regex(r"[\ud800-\udfff]")
+_NOT_ON_THE_WIRE = regex(r"[^\x21-\x7e]+")
+_PORT = regex(r"[0-9]{0,9}")
 
 
 @dataclass(slots=True)
@@ -185,8 +186,8 @@ def _basic(userinfo: str) -> str | None:
     return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
-_CREDENTIALS = re.compile(r"^(https?:/*)?[^?#]*@", re.I)
-_READS_AS_URL = re.compile(r"https?://[^/:]*(:[0-9]*)?(/.*)?", re.I | re.S)
+_CREDENTIALS = regex(r"^(https?:/*)?[^?#]*@", re.I)
+_READS_AS_URL = regex(r"https?://[^/:]*(:[0-9]*)?(/.*)?", re.I | re.S)
 _MAX_REDACTED = 300
 
 

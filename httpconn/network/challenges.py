@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..core.regexes import regex
+
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _END = r"(?=[ \t]*+(?:,|$))"
 # An element is a parameter, or a scheme with or without a token68. Only the text after the name distinguishes them.
-_element = re.compile(
+_element = regex(
     rf"[ \t,]*+(?:(?P<name>{_NAME})[ \t]*+=[ \t]*+(?P<value>{_QUOTED}|{_NAME}){_END}"
     rf"|(?P<scheme>{_NAME})(?=[ \t,]|$)(?:[ ]++[A-Za-z0-9._~+/-]+=*{_END})?)"
 ).match
