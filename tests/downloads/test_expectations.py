@@ -65,6 +65,7 @@ class TestSize:
             response(body=b"hello", framing="chunked"),
             response(200, {"Content-Encoding": "gzip"}, gzip.compress(b"hello")),
         ],
+        ids=["chunked", "gzip"],
     )
     def test_another_size_of_a_complete_body_is_final(self, face, connect, scripted, tmp_path, size, sent):
         server, connection = scripted(lambda _: [sent]), connect(retries=3)
