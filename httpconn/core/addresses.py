@@ -155,11 +155,9 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(given: str | Network) -> Network:
-    """Return a network. A network of IPv4-mapped addresses becomes the IPv4 network.
+    """Return a network, or raise ValueError. A network of IPv4-mapped addresses becomes the IPv4 network.
 
-    Raises:
-        ValueError: the value is not a network, has bits set after its prefix, or has a zone. Addresses are compared
-            without their zones.
+    A zone is an error, because addresses are compared without their zones.
     """
     network = ip_network(given)
     if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:

@@ -59,11 +59,7 @@ NONE = Credentials()
 
 
 def credentials_of(auth: Auth | None) -> Credentials:
-    """Return the credentials for a value of ``auth=``, other than "netrc".
-
-    Raises:
-        InvalidRequest: the value is not one that ``auth=`` accepts. The message does not quote it.
-    """
+    """Return the credentials for a value of ``auth=``, other than "netrc". An error does not quote the value."""
     if auth is None:
         return NONE
     if isinstance(auth, Bearer):

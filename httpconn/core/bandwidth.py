@@ -27,11 +27,7 @@ class Bandwidth:
         self._lock = Lock()
 
     def spend(self, count: int, now: float) -> float:
-        """Count received bytes.
-
-        Returns:
-            The seconds to wait before more bytes are received.
-        """
+        """Count received bytes, and return the seconds to wait before more bytes are received."""
         with self._lock:
             self._free_at = max(self._free_at, now) + count / self._rate
             wait = self._free_at - now

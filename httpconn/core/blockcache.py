@@ -85,10 +85,7 @@ class BlockCache(Generic[Event]):
     def claim(self, offset: int, end: int, done: Event) -> Claim[Event]:
         """Return the claim in flight that covers an offset, or a new one with the event ``done``.
 
-        Args:
-            offset: an offset in a block that is not in memory.
-            end: the end of the read. The range may end later, or earlier if the cache is too small for the read.
-            done: the event of a new claim.
+        The range of a new claim may end after ``end``, or before it if the cache is too small for the read.
         """
         with self._lock:
             return self._claim_of(offset) or self._claim(*self._missing(offset, end), done)
@@ -139,11 +136,7 @@ class BlockCache(Generic[Event]):
                 self.keep(claim.first, claim.content)
 
     def plan_ahead(self, offset: int, end: int) -> int:
-        """Plan what to read ahead while a reader is at ``offset`` and reads up to ``end``.
-
-        Returns:
-            The number of requests that :meth:`claim_ahead` can make now.
-        """
+        """Plan what to read ahead for a read from ``offset`` to ``end``; return how many claims can follow."""
         with self._lock:
             if not self._read_at - self.size <= offset <= self._read_end + self.size:
                 self._run_start = self._read_start = offset

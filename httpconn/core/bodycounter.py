@@ -111,12 +111,7 @@ class BodyCounter:
         return TruncatedBody(f"The body ended after {self.wire}{whole} bytes")
 
     def finish(self) -> None:
-        """Check the length at the end of the body. A body that is too short is incomplete (RFC 9112 section 8).
-
-        Raises:
-            TruncatedBody: the body is shorter than declared.
-            ProtocolError: the body is longer than declared.
-        """
+        """Check the length at the end of the body. A shorter body is incomplete (RFC 9112 section 8)."""
         if self._declared is None or self.wire == self._declared:
             return
         if self.wire < self._declared:

@@ -88,10 +88,7 @@ def _key(label: str) -> str:
 
 @cache
 def _codecs() -> dict[str, str]:
-    """Return the codecs by their labels.
-
-    Labels are not looked up by ``codecs``, because that imports and caches any name that a server sends.
-    """
+    """Return the codecs by label. A lookup by ``codecs`` would import and cache any name that a server sends."""
     own = {alias: codec for alias, codec in aliases.items() if codec in _TEXT_CODECS}
     own.update((codec, codec) for codec in _TEXT_CODECS)
     known = {_key(alias): _AS_BROWSERS_DO.get(codec, codec) for alias, codec in own.items()}

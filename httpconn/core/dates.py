@@ -28,8 +28,5 @@ def timestamp(value: str | None) -> float | None:
 
 
 def http_date(value: str | None) -> float | None:
-    """Return the time of a date in one of the three forms that HTTP allows, or None for any other text.
-
-    Use it where a wrong date is worse than none. :func:`timestamp` accepts any text that looks like a date.
-    """
+    """Return the time of a date in one of HTTP's three forms, or None, where a wrong date is worse than none."""
     return timestamp(value) if value is not None and _HTTP_DATE.fullmatch(value) else None

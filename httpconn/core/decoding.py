@@ -294,11 +294,7 @@ class Decoder:
         self._layers[0].feed(data)
 
     def take(self, limit: int) -> bytes:
-        """Return 1 to ``limit`` decoded bytes, or none if more input is needed.
-
-        Raises:
-            DecodingError: the data is invalid.
-        """
+        """Return 1 to ``limit`` decoded bytes, or none if more input is needed."""
         if limit < 1:
             raise ValueError(f"limit must be at least 1: {limit}")
         return self._pull(len(self._layers) - 1, limit)
@@ -314,11 +310,7 @@ class Decoder:
         return data
 
     def finish(self) -> None:
-        """Check the end of the body. A body without any bytes is valid in every coding, because some servers send it.
-
-        Raises:
-            DecodingError: the data of a coding is incomplete.
-        """
+        """Check the end of the body. No bytes are valid in every coding, because some servers send none."""
         for layer in self._layers if self._fed else ():
             layer.finish()
 
@@ -344,10 +336,7 @@ def decoder_for(
 ) -> Decoder | None:
     """Return the decoder for a Content-Encoding, or None if the body has no coding.
 
-    Args:
-        content_encoding: the value of the field, with several lines joined by commas; see :func:`codings_of`.
-        offered: the codings in the request's Accept-Encoding, in lower case.
-        on_intermediate: see :class:`Decoder`.
+    ``offered`` has the codings in the request's Accept-Encoding, in lower case.
     """
     if content_encoding is None:
         return None

@@ -92,11 +92,8 @@ NAMES = frozenset({b"repr-digest", b"x-goog-hash", b"content-md5", *(name.encode
 def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expected | str | None = None) -> Announced:
     """Return the digests of the whole file in the header of a response without a content coding.
 
-    Args:
-        field: a function that returns a header field by its name in lower case.
-        partial: whether the status is 206. In that case, digests of the range body are ignored.
-        linked: the digest from a hub; see :class:`httpconn.core.hubs.HubFile`. One of the SHA-256 of the content takes
-            precedence, because the store that the hub redirects to could announce the digest of another file.
+    In a 206 (``partial``), digests of the range body are ignored. A SHA-256 from a hub (``linked``) takes precedence,
+    because the store that the hub redirects to could announce the digest of another file.
     """
     found = list(_repr_digest(field))
     found += _google(field)

@@ -40,13 +40,7 @@ _VALUE = regex(r"[\t\x20-\x7e]*")
 
 
 def check(headers: Mapping[str, str] | None) -> Fields:
-    """Return the headers of a caller as fields.
-
-    Raises:
-        InvalidRequest: a name is not a token (RFC 9110 section 5.6.2), a value contains a character that is not
-            printable ASCII, a type is wrong, or httpconn sets the field itself. The message names the header, but
-            never its value.
-    """
+    """Return the headers of a caller as fields (RFC 9110 section 5). Errors name a header, but never its value."""
     if headers is None:
         return ()
     if not isinstance(headers, Mapping):

@@ -16,12 +16,7 @@ _LINE_END = regex(rb"\r\n|\r|\n")
 
 
 class TextLines:
-    """A converter of bytes into lines of text without their ends. It knows the line ends of ``str.splitlines``.
-
-    Args:
-        decoder: decodes the bytes.
-        max_length: most characters of a line.
-    """
+    """A converter of bytes into lines of text without their ends. It knows the line ends of ``str.splitlines``."""
 
     def __init__(self, decoder: TextDecoder | codecs.IncrementalDecoder, max_length: int = MAX_LINE) -> None:
         self._decoder = decoder
@@ -69,11 +64,7 @@ class TextLines:
 
 
 class JSONLines:
-    """A converter of bytes into the values of JSON Lines. It skips blank lines.
-
-    Args:
-        max_length: most bytes of a line.
-    """
+    """A converter of bytes into the values of JSON Lines. It skips blank lines."""
 
     def __init__(self, max_length: int = MAX_LINE) -> None:
         self._max_length = checked_length(max_length)
@@ -82,12 +73,7 @@ class JSONLines:
         self._number = 1
 
     def add(self, data: bytes) -> Iterator[Any]:
-        """Add bytes, and yield the values of the lines that they complete.
-
-        Raises:
-            LimitExceeded: a line is too long.
-            InvalidJSON: a line is not JSON. The message names the number of the line.
-        """
+        """Add bytes, and yield the values of the lines that they complete. An error names the number of its line."""
         start = 1 if self._ends_in_cr and data.startswith(b"\n") else 0
         self._ends_in_cr = data.endswith(b"\r") if data else self._ends_in_cr
         # A string of JSON contains no bare line end, so a carriage return alone ends a line, too.

@@ -18,14 +18,7 @@ _NOT_IN_FRAGMENT = regex(rb'[^!-~]|["<>`\\]')
 
 
 def resolve(base: VettedURL, location: bytes) -> VettedURL:
-    """Return the URL of a Location (RFC 9110 section 10.2.2).
-
-    Args:
-        location: the value of the field. Bytes outside of ASCII are percent-encoded, in any encoding.
-
-    Raises:
-        InvalidURL: the result is not a URL that :func:`httpconn.core.urls.vet` accepts.
-    """
+    """Return the URL of a Location (RFC 9110 section 10.2.2). Bytes outside of ASCII are percent-encoded."""
     reference = location.strip(_C0_AND_SPACE).translate(None, _TAB_AND_NEWLINE)
     reference, hash_mark, fragment = reference.partition(b"#")
     path, question_mark, query = reference.partition(b"?")

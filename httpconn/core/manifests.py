@@ -65,15 +65,7 @@ class Source(NamedTuple):
 
 
 def parse(lines: Iterable[str], source: Source) -> Iterator[Line]:
-    """Yield the files of a manifest in any of its formats.
-
-    Args:
-        lines: the lines with their ends; see :data:`MAX_LINE` and :data:`MAX_FILES`.
-        source: for error messages.
-
-    Raises:
-        InvalidRequest: a line is not valid.
-    """
+    """Yield the files of a manifest in any of its formats. Raises InvalidRequest: a line is not valid."""
     numbered = _filled(lines, source)
     first = next(numbered, None)
     if first is None:
@@ -186,9 +178,6 @@ def items_of(lines: Iterable[Line], base_url: URL | None, source: Source) -> Ite
     """Yield each file with its line number, after all checks that need no access to the disk.
 
     Without a base URL, the URL of a file that has only a name is relative, and cannot be downloaded.
-
-    Raises:
-        InvalidRequest: a value is not valid, or the paths collide.
     """
     base, names = None if base_url is None else _Base(base_url), Names()
     for line in lines:
@@ -315,11 +304,7 @@ def _why_unusable(part: str) -> str | None:
 
 
 def dump_sums(items: Iterable[Item], source: Source) -> Iterator[str]:
-    """Yield the lines of a checksum list: as GNU writes them, or with tags if the algorithm is not clear.
-
-    Raises:
-        InvalidRequest: an item has no digest.
-    """
+    """Yield the lines of a checksum list: as GNU writes them, or with tags if the algorithm is not clear."""
     for number, item in enumerate(items, 1):
         if item.digest is None:
             source.fail(number, f"{item.path} has no digest, which a checksum list needs; write JSON lines instead")

@@ -78,11 +78,7 @@ class Request:
         return f"{text}#{self.fragment}" if self.fragment else text
 
     def forwarded(self) -> Request:
-        """Return a copy of the request in the form for a forwarding proxy (RFC 9112 section 3.2.2).
-
-        Raises:
-            MalformedRequest: the target does not begin with a slash. Such a target would change the host.
-        """
+        """Return a copy of the request in the form for a forwarding proxy (RFC 9112 section 3.2.2)."""
         if self.target[:1] not in (b"/", b"*"):
             raise MalformedRequest("The target of a request through a proxy must begin with /")
         origin = f"{self.origin.scheme}://{self.origin.netloc}".encode()

@@ -42,15 +42,10 @@ class Metadata:
 def metadata_of(
     head: Head, hops: Sequence[Head], *, url: VettedURL, requested: VettedURL, size: int | None, is_encoded: bool
 ) -> Metadata:
-    """Return the metadata of a file.
+    """Return the metadata of the file at ``requested`` from the response of ``url`` and from the redirects to it.
 
-    Args:
-        head: the head of the response.
-        hops: the heads of the redirects.
-        url: the URL of the response.
-        requested: the URL of the call.
-        size: the length of the body before content decoding.
-        is_encoded: whether the body has a content coding, so that its length and digests are not those of the file.
+    ``size`` is the length of the body before content decoding. If the body has a content coding (``is_encoded``), its
+    length and digests are not those of the file.
     """
     hub = hub_file([each.field for each in (*hops, head)], use_etag=False)  # callers cannot use a git ID
     field = no_field if is_encoded else head.field

@@ -7,11 +7,7 @@ from ..errors import InvalidRequest
 
 
 def checked_path(path: str | os.PathLike[str], file: str = "a download") -> Path:
-    """Return a path of the caller as a ``Path``. The file system is not used.
-
-    Raises:
-        InvalidRequest: the argument is not a path, contains a NUL, or has no encoding on this file system.
-    """
+    """Return a path of the caller as a ``Path`` if the file system can have it. The file system is not used."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InvalidRequest(f"The path of {file} must be a str or a Path, not {type(path).__name__}")
     if "\0" in os.fspath(path):

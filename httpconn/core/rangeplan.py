@@ -44,13 +44,7 @@ def opening(slices: Iterable[slice]) -> Span:
 
 
 def cut_out(span: Span, received: Mapping[int, bytes], starts: Sequence[int]) -> bytes:
-    """Return the bytes of a span from received ranges.
-
-    Args:
-        span: the start and the end.
-        received: the bytes of each range by its start.
-        starts: the starts, sorted.
-    """
+    """Return the bytes of a span from received ranges by their start; ``starts`` are the sorted starts."""
     (at, end), parts = span, []
     while at < end:
         start = starts[bisect_right(starts, at) - 1]

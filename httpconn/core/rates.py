@@ -108,14 +108,8 @@ class RateLimiter:
     def reserve(self, host: str, now: float, latest: float | None) -> Reservation | None:
         """Reserve the next time for a request to a host. The caller must :meth:`release` the reservation.
 
-        Args:
-            latest: the last acceptable time of that clock, or None to accept any time.
-
-        Returns:
-            The reservation, or None if its time would be after ``latest``. In that case, no slot is occupied.
-
-        Raises:
-            QueueFull: ``max_waiting`` calls are waiting already.
+        Return None, and occupy no slot, if the time would be after ``latest``. Raise QueueFull if ``max_waiting`` calls
+        are waiting already.
         """
         with self._lock:
             if self._released or self._dropped:

@@ -33,12 +33,9 @@ def locations_of(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
 
 
 class Trail:
-    """The redirects of one attempt. Loops and endless chains end at the same limit.
+    """The redirects of one attempt, after ``hops`` earlier ones. Loops and endless chains end at the same limit.
 
     Some sites redirect to the same URL once and respond differently the second time.
-
-    Args:
-        hops: the number of redirects that were followed before.
     """
 
     def __init__(self, policy: RedirectPolicy, builder: RequestBuilder, hops: int = 0) -> None:
@@ -47,14 +44,7 @@ class Trail:
         self._hops = hops
 
     def follow(self, spec: RequestSpec, location: bytes, status: int = 302) -> RequestSpec:
-        """Return the next request.
-
-        Raises:
-            TooManyRedirects: the limit is reached.
-            RedirectRefused: the Location is not an http or https URL, or leads from https to http or to a port that
-                the policy denies; or the body has to be repeated and can be sent only once.
-            AccessDenied: the access policy denies the URL.
-        """
+        """Return the next request. Raises TooManyRedirects, RedirectRefused or AccessDenied."""
         if spec.method != "GET" or spec.body_fields:
             spec = _repeated(spec) if status in REPEATING else _as_get(spec)
         following = self._next(spec, location)

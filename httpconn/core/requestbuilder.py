@@ -38,9 +38,7 @@ class RequestSpec(NamedTuple):
 class RequestBuilder:
     """A builder of the requests of one connection object.
 
-    Args:
-        auth: the credentials for each call, which other origins do not get.
-        of_host: a function that returns the header fields and credentials of a host, or None.
+    Other origins do not get the credentials ``auth``. ``of_host`` returns the header fields and credentials of a host.
     """
 
     def __init__(
@@ -74,16 +72,9 @@ class RequestBuilder:
     ) -> RequestSpec:
         """Check a URL, and merge the header fields and the credentials of the connection, the host and the call.
 
-        Those of the call take precedence over those of the URL, of the host and of the connection, in this order.
-
-        Args:
-            safe: for a mirror on another origin, the ``safe_headers`` of redirects. The mirror gets the same fields of
-                the connection as a redirect to it.
-
-        Raises:
-            InvalidURL: see :func:`httpconn.core.urls.vet`.
-            AccessDenied: the access policy denies the URL.
-            InvalidRequest: see :func:`httpconn.core.headers.check`.
+        Those of the call take precedence over those of the URL, of the host and of the connection, in this order. For a
+        mirror on another origin, ``safe`` are the ``safe_headers`` of redirects: the mirror gets the same fields of the
+        connection as a redirect to it.
         """
         if self._takes_data and is_data(url):
             return RequestSpec(self.admit(data_url(url)), (), frozenset())
@@ -129,11 +120,7 @@ class RequestBuilder:
         )
 
     def admit(self, url: VettedURL) -> VettedURL:
-        """Check a URL of a caller or of a redirect against the access policy.
-
-        Raises:
-            AccessDenied: the policy denies the URL. The attribute ``url`` of the error names it.
-        """
+        """Check a URL of a caller or of a redirect against the access policy."""
         key = url.origin, url.has_userinfo, url.has_backslash
         if key not in self._admitted:
             self._check(url)

@@ -33,12 +33,7 @@ class Sent(Protocol):
 
 
 def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Sent) -> RetryDecision:
-    """Decide whether a failed attempt is retried.
-
-    Args:
-        attempt: the number of the attempt; the first is 1.
-        sent: the requests of the attempt.
-    """
+    """Decide whether the failed attempt with this number, from 1, is retried. ``sent`` are its requests."""
     if isinstance(error, StatusError):
         is_transient, name = error.status_code in policy.statuses, f"status {error.status_code}"
     else:
@@ -58,9 +53,8 @@ def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Sent)
 def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
     """Return the seconds to wait before a retry, or None if the Retry-After is too long.
 
-    Args:
-        attempt: the number of the failed attempt; the first is 1.
-        chance: a random number from 0 to 1. Full jitter spreads the retries of clients that failed together.
+    ``attempt`` is the number of the failed attempt, from 1, and ``chance`` a random number from 0 to 1. Full jitter
+    spreads the retries of clients that failed together.
     """
     if retry_after is not None and policy.obey_retry_after:
         return retry_after if retry_after <= policy.max_retry_after else None
@@ -72,10 +66,8 @@ def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
     """Return a Retry-After in seconds (RFC 9110 section 10.2.3), or None if it is missing or invalid.
 
-    Args:
-        value: the Retry-After: seconds or a date.
-        date: the Date of the response. A date in Retry-After is compared with it, in case the server's clock is wrong.
-        now: the present time in seconds since the epoch, for a response without a Date.
+    A date is compared with the Date of the response, in case the server's clock is wrong, or else with ``now``, in
+    seconds since the epoch.
     """
     if value is None:
         return None

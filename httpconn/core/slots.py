@@ -9,15 +9,11 @@ TOLERANCE = 0.001  # the part of a slot that rounding may remove
 
 
 class Slots:
-    """The slots of one rate. Each slot is as long as the interval.
+    """The slots of one rate. Each slot is as long as the interval in seconds; 0 means that there is no limit.
 
     The algorithm is the generic cell rate algorithm, extended by reservations. A request takes the slot of its time or
     a later one, as the burst allows. A request that takes a later slot leaves a gap that other requests can take.
     Whatever the order in which slots are taken and freed, no period has more requests than the rate allows.
-
-    Args:
-        interval: the length of a slot in seconds; 0 means that there is no limit.
-        burst: the number of requests that may start at once.
     """
 
     __slots__ = ("_ahead", "_gaps", "_interval", "_tolerance", "end")

@@ -97,14 +97,10 @@ def _compiled() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
 
 
 def types_of(declared: str | None, head: bytes) -> tuple[str, ...]:
-    """Return the type of a body, and the other types that it may have.
+    """Return the type of a body by its first bytes, and the other types that it may have.
 
     Unlike in browsers, a declared type with a known signature counts only if the body has that signature. An error page
     that claims to be an image is therefore not an image.
-
-    Args:
-        declared: the declared media type in lower case, without parameters.
-        head: the first bytes, :data:`SNIFFED` or the whole body.
     """
     is_text = head.startswith(_MARKS) or not _BINARY.search(head)
     is_textual = declared is not None and _TEXTUAL.match(declared) is not None
@@ -132,11 +128,7 @@ def _signed(found: str, declared: str | None) -> tuple[str, ...]:
 
 
 def require_accepted(accept: Collection[str], content_type: str | None, head: bytes) -> None:
-    """Check the type of a body against patterns.
-
-    Raises:
-        UnexpectedContent: the type matches none of them. A retry would not change that.
-    """
+    """Check the type of a body against patterns."""
     declared = media_type(content_type)
     types = types_of(declared, head)
     if not any("*" not in each and fnmatchcase(each, pattern) for each in types for pattern in accept):

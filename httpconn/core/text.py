@@ -27,10 +27,7 @@ _MARKS = (
 
 
 def charset_of(content_type: str | None) -> str | None:
-    """Return Python's name for the charset that a Content-Type declares (RFC 9110 section 8.3).
-
-    Return None if there is no charset, or if it is unknown.
-    """
+    """Return Python's name for the charset that a Content-Type declares (RFC 9110 section 8.3), or None."""
     charset = _declared(content_type)
     return None if charset == REPLACEMENT else charset
 
@@ -63,10 +60,7 @@ def _label(parameters: str) -> str | None:
 
 
 def decode_text(body: bytes, content_type: str | None) -> str:
-    """Return the text of a body. Its byte order mark decides the charset, then its Content-Type, then UTF-8.
-
-    Invalid bytes become U+FFFD. The mark is removed.
-    """
+    """Return the text of a body. Its byte order mark decides the charset, then its Content-Type, then UTF-8."""
     mark, charset = _marked(body)
     charset = charset or _declared(content_type) or "utf-8"
     if charset == REPLACEMENT:
@@ -132,14 +126,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def parse_json(body: bytes, **options: Any) -> Any:
-    """Parse a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32. A byte order mark is ignored.
-
-    Args:
-        options: the arguments of ``json.JSONDecoder``.
-
-    Raises:
-        InvalidJSON: the body is not JSON, or is nested deeper or has longer integers than Python can read.
-    """
+    """Parse a JSON text (RFC 8259) in UTF-8, UTF-16 or UTF-32. ``options`` are those of ``json.JSONDecoder``."""
     decoder = json.JSONDecoder(**{"parse_constant": _refuse, **options}) if options else _DECODER
     try:
         return decoder.decode(body.decode(json.detect_encoding(body)))

@@ -76,12 +76,7 @@ class VettedURL:
 
 
 def vet(url: URL) -> VettedURL:
-    """Parse and check a URL.
-
-    Raises:
-        InvalidURL: the text is not an http or https URL; its host (see :func:`check_host`) or port is invalid; it
-            contains a backslash, a control character or a lone surrogate; or it has more than 65,536 characters.
-    """
+    """Parse a URL, and check its scheme, host, port, characters and length. Raises InvalidURL: the URL is not valid."""
     plain = _PLAIN.fullmatch(url) if isinstance(url, str) and len(url) <= MAX_LENGTH else None
     if plain is not None:
         scheme, hostport, target = plain.groups("/")

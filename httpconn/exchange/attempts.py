@@ -28,9 +28,7 @@ Consume = Callable[[OpenResponse], Awaitable[T]]
 def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, T]:
     """Make attempts until ``consume`` returns, an error is final, or no attempt or time is left.
 
-    Args:
-        consume: a coroutine function that reads and closes the response. If it returns without closing the response,
-            the caller of ``perform`` closes it.
+    ``consume`` reads and closes the response. If it returns without closing it, the caller of ``perform`` does.
     """
     return run_attempts(port, RequestState.of(call, port.now()), consume)
 

@@ -70,13 +70,7 @@ class Body:
         self._is_decoded = False
 
     def begin(self) -> None:
-        """Check the framing, the declared length and the content coding.
-
-        Raises:
-            ProtocolError: only the end of the connection ends the body, under ``Limits.strict_framing``.
-            LimitExceeded: the declared length exceeds a limit.
-            DecodingError: the content coding cannot be decoded.
-        """
+        """Check the framing, the declared length and the content coding."""
         if self._ended:
             return
         head = self._exchange.head
@@ -214,12 +208,9 @@ class Body:
         return received
 
     async def throttle(self) -> None:
-        """Wait until the bandwidth limits allow further bytes.
+        """Wait until the bandwidth limits allow further bytes, or raise at once if that is after the deadline.
 
         The wait follows the return of the received bytes, so that the caller keeps them if the deadline passes.
-
-        Raises:
-            DeadlineExceeded: the wait would end after the deadline. The error is raised without waiting.
         """
         if not self.unthrottled:
             return
@@ -295,12 +286,9 @@ class BlockReader:
         self.chunks: list[bytes | memoryview] = []
 
     async def receive(self, limit: int | None = None) -> list[bytes | memoryview]:
-        """Return the chunks of the next block. Only the last block is smaller than the block size.
+        """Return the chunks of the next block of the block size, or of ``limit`` bytes. The last block may be smaller.
 
         A chunk may be a view of a buffer that the next call overwrites.
-
-        Args:
-            limit: bytes to receive, if fewer than a block.
         """
         if self._error is not None:
             raise self._error

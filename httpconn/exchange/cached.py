@@ -60,12 +60,7 @@ async def _look_up(port: Port, store: Store, state: RequestState, directives: Re
 
 
 def _use(port: Port, state: RequestState, record: Record) -> Content:
-    """Return the content of a record if the limits of the call allow it.
-
-    Raises:
-        StatusError: the status of the record is not a success.
-        LimitExceeded: the content is larger than the call allows.
-    """
+    """Return the content of a record if its status is a success and the limits of the call allow it."""
     call, size = state.call, len(record.data)
     if record.is_success:
         BodyCounter(max_bytes=call.max_bytes, limits=call.rules.limits, budget=call.budget).expect(size)

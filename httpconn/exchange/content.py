@@ -35,15 +35,7 @@ class Content(NamedTuple):
 
 
 async def read_success(response: OpenResponse) -> tuple[OpenResponse, bytes]:
-    """Read and close a successful response.
-
-    Returns:
-        The response that delivered the first bytes, and the whole body.
-
-    Raises:
-        StatusError: the status is not 2xx.
-        ProtocolError: the response holds an unrequested part of the file.
-    """
+    """Read and close a successful response; return the response that delivered the first bytes, and the whole body."""
     part = _remaining_part(response)
     if part is None:
         response.require_content()
@@ -67,11 +59,7 @@ async def read_whole(response: OpenResponse) -> tuple[OpenResponse, bytes]:
 
 
 async def require_type(response: OpenResponse) -> None:
-    """Check the type of a successful response by the first bytes of its body.
-
-    Raises:
-        UnexpectedContent: the type is none of those that the call accepts.
-    """
+    """Check the type of a successful response by the first bytes of its body."""
     if 200 <= response.head.status < 300:
         head = await response.body.peek(SNIFFED)
         require_accepted(response.call.accept, response.head.field("content-type"), head)

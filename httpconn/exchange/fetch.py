@@ -51,11 +51,7 @@ class ContentCheck(NamedTuple):
     size: int | None
 
     async def fetch(self, port: Port, call: Call) -> Delivered:
-        """Return the body of a successful response if it has the digest and the size.
-
-        Raises:
-            IntegrityError: the body is another one.
-        """
+        """Return the body of a successful response. Raises IntegrityError: it has another digest or size."""
         content = await fetch_delivered(port, call)
         try:
             await port.blocking(self._verify, content.data)

@@ -28,13 +28,7 @@ It returns False if no worker can be started.
 
 
 class FileReader:
-    """A reader of one version of a remote file, for one file object.
-
-    Args:
-        block_size: bytes of a block.
-        connections: highest number of simultaneous requests.
-        version: the version of the file, if it is known.
-    """
+    """A reader of one version of a remote file, for one file object."""
 
     def __init__(self, block_size: int, connections: int, version: FileVersion | None = None) -> None:
         self._block_size = block_size

@@ -46,13 +46,7 @@ class InMemory:
 
 
 def decoded(call: Call, spec: RequestSpec) -> tuple[Request, InMemory]:
-    """Return the content of a ``data:`` URL as a response.
-
-    Raises:
-        InvalidURL: the URL is not valid.
-        LimitExceeded: the content exceeds a limit. It was not decoded.
-        InvalidRequest: the method is not GET.
-    """
+    """Return the content of a ``data:`` URL as a response. Content that exceeds a limit is not decoded."""
     if spec.method != "GET":
         raise InvalidRequest("A data: URL accepts the method GET only")
     content = content_of(spec.url)

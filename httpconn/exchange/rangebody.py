@@ -14,12 +14,7 @@ class RangeBody:
         self._missing = part.length
 
     async def receive(self) -> bytes:
-        """Return the next new bytes, or ``b""`` at the end of the range.
-
-        Raises:
-            TruncatedBody: the range is shorter than its Content-Range.
-            ProtocolError: the range is longer than its Content-Range.
-        """
+        """Return the next new bytes, or ``b""`` at the end of the range."""
         while data := await self._body.receive():
             self._count(len(data))
             new = data[self._discard :] if self._discard else data
@@ -35,11 +30,7 @@ class RangeBody:
         return 0 if self._discard else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number.
-
-        Raises:
-            ProtocolError: the range is longer than its Content-Range.
-        """
+        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number."""
         count = await self._body.receive_into(buffer)
         self._count(count)
         return count

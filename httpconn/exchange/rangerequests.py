@@ -34,17 +34,7 @@ class FilePart(NamedTuple):
 
 
 async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
-    """Fetch a part of a file.
-
-    Args:
-        wanted: the range and the version of the file. If the server ignores ranges or sends unusable responses to them,
-            the result is the whole file.
-
-    Raises:
-        FileChanged: the server has another version of the file.
-        RangesRefused: the server does not support ranges.
-        LimitExceeded: the whole file is larger than the call allows.
-    """
+    """Fetch a part of a file, or the whole file if the server ignores ranges or sends unusable responses to them."""
     limit = max(wanted.length or 0, MAX_WHOLE)
     if call.max_bytes is not None:
         limit = min(limit, call.max_bytes)

@@ -18,13 +18,9 @@ PAUSING = frozenset({TOO_MANY_REQUESTS, 503})
 def wait_for_rate_limit(
     port: Port, rates: RateLimiter, host: str, deadline: Deadline
 ) -> Coroutine[Any, Any, None] | None:
-    """Reserve the next start of a request to a host.
+    """Reserve the next start of a request to a host; return a coroutine that waits for it, or None if it is now.
 
-    Returns:
-        A coroutine that waits for the reserved time, or None if the request may start now.
-
-    Raises:
-        DeadlineExceeded: the next free start is after the deadline. The error is raised without waiting.
+    If the start is after the deadline, the error is raised without waiting.
     """
     reservation = rates.reserve(host, port.now(), deadline.at)
     if reservation is None:
@@ -53,8 +49,7 @@ def hold_host(
 ) -> None:
     """Delay the requests of all calls to a host that has responded 429 or 503.
 
-    Args:
-        wait: seconds until the retry of this call. They apply to a 429 without Retry-After.
+    ``wait`` has the seconds until the retry of this call. They apply to a 429 without Retry-After.
     """
     rates, policy = state.call.rules.rates, state.call.rules.retries
     if retry_after is None and error.status_code == TOO_MANY_REQUESTS:

@@ -26,12 +26,7 @@ _size_line_begun = re.compile(rb"(?:\r(?:\n(?:[0-9A-Fa-f]{1,16}([ \t]*+(?:;[\t\x
 
 
 class ChunkedDecoder:
-    """A decoder of one chunked body.
-
-    Args:
-        max_fields: maximum number of trailer fields.
-        max_bytes: maximum size of the trailer section in bytes.
-    """
+    """A decoder of one chunked body, with limits of its trailer section."""
 
     __slots__ = ("_excess", "_left", "_pending", "_trailer", "_trailing", "irregular", "remaining")
 
@@ -47,12 +42,7 @@ class ChunkedDecoder:
         self.remaining: bytes = b""  # The bytes that followed the body. It is set at the end of the body.
 
     def decode(self, data: bytes, parts: list[bytes]) -> bool:
-        """Append the body's bytes in ``data`` to ``parts``, and return whether the body has ended.
-
-        Raises:
-            ProtocolError: the chunked coding or the trailer section is malformed.
-            HeaderTooLarge: the extensions or the trailer section exceed their limits.
-        """
+        """Append the body's bytes in ``data`` to ``parts``, and return whether the body has ended."""
         if self._trailing:
             return self._take_trailer(data)
         position = 0

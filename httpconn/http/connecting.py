@@ -19,10 +19,7 @@ from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
 
 @dataclass(eq=False)
 class Connector:
-    """Makes the connections of one transport.
-
-    A connection is made in two steps, ``dial`` and ``secure``, so that the caller can close it from the first step on.
-    """
+    """The maker of the connections of one transport, in two steps, so that the caller can close one after ``dial``."""
 
     runtime: Runtime
     limits: Limits
@@ -38,12 +35,7 @@ class Connector:
         self._http1_security = self.security.offering("http/1.1")
 
     async def tunnel(self, route: Route, end: float) -> Tunnel | None:
-        """Return the tunnel that a new connection needs, or None.
-
-        Raises:
-            ConnectFailed: the origin's name, which the proxy does not resolve, has no address.
-            ConnectTimedOut: the name did not resolve in time.
-        """
+        """Return the tunnel that a new connection needs, or None."""
         proxy, origin = route.proxy, route.origin
         if proxy is None or route.forwarder is not None:
             return None
@@ -58,10 +50,7 @@ class Connector:
         return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
 
     async def dial(self, route: Route, end: float) -> SocketStream:
-        """Connect to the origin or its proxy.
-
-        Raises the errors of :func:`httpconn.network.dial.dial`.
-        """
+        """Connect to the origin or its proxy."""
         options = self.origin_options if route.proxy is None else self.proxy_options
         if self.uds is not None:
             sock = await dial_unix(self.runtime, self.uds, end, options)
@@ -84,13 +73,7 @@ class Connector:
     ) -> bool:
         """Open the tunnel and perform the TLS handshakes that the request needs.
 
-        Returns:
-            True if the request can be sent. False if the tunnel needs another connection to the proxy.
-
-        Raises:
-            TLSFailed: a handshake failed.
-            ProxyFailed: the proxy refused the tunnel.
-            ConnectTimedOut: the time limit passed.
+        Return False if the tunnel needs another connection to the proxy.
         """
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":

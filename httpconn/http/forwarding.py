@@ -14,11 +14,7 @@ Exchange = Callable[[Request, AttemptTimeouts, Release, Interruption | None], Aw
 
 
 class Authorization:
-    """The Proxy-Authorization values of one exchange with a proxy.
-
-    Args:
-        auth: the authentication scheme; None sends no credentials.
-    """
+    """The Proxy-Authorization values of one exchange with a proxy, or none without a scheme."""
 
     def __init__(self, auth: ProxyAuth | None, method: str, target: str) -> None:
         self._rounds = None if auth is None else auth.authenticate(method, target)

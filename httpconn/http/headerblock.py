@@ -53,15 +53,7 @@ class FieldBlock:
         return bytes(self._pending)
 
     def gather(self, data: bytes) -> tuple[bytes, bytes]:
-        """Add received bytes to the block.
-
-        Returns:
-            The block through its empty line, and the bytes after it. Both are empty until the block is complete.
-
-        Raises:
-            ProtocolError: the first bytes cannot begin a block.
-            HeaderTooLarge: the block exceeds its limits.
-        """
+        """Add received bytes; return the block through its empty line, and the bytes after it, or twice no bytes."""
         pending = self._pending
         held = len(pending)
         text: bytes | bytearray = data

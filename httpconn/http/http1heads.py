@@ -52,15 +52,11 @@ class RequestFields(NamedTuple):
 
 
 def read_head(block: bytes) -> tuple[Head, str]:
-    """Read the head of a response, from its first byte through its empty line.
+    """Read the head of a response, and return it with the irregularity of its form or an empty string.
 
-    Returns:
-        The head, and the irregularity of its form or an empty string. The head's version is HTTP/1.0 or HTTP/1.1, the
-        version whose rules apply to the response.
-
-    Raises:
-        ProtocolError: the head is malformed (RFC 9112 sections 4 and 5): it has a bare CR or another control
-            character, an invalid name, white space before a colon, or a line without a field.
+    The version of the head is HTTP/1.0 or HTTP/1.1: its rules apply. A malformed head is an error (RFC 9112 sections 4
+    and 5): one with a bare CR or another control character, an invalid name, white space before a colon, or a line
+    without a field.
     """
     irregular = ""
     fields = read_fields(block)
@@ -76,11 +72,7 @@ def read_head(block: bytes) -> tuple[Head, str]:
 
 
 def read_fields(block: bytes) -> Fields | None:
-    """Read the field lines between the start line and the empty line of a block.
-
-    Returns:
-        The fields, or None if a line is not a field that ends in CRLF.
-    """
+    """Read the fields between the start line and the empty line, or None if a line is not a field with a CRLF."""
     fields: Fields = _each_field(block, block.find(b"\r\n") + 1)
     # Each field occupies one line. Equal counts of fields and lines prove that every line is a field.
     if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
@@ -93,10 +85,8 @@ def read_fields(block: bytes) -> Fields | None:
 def normalize_lines(block: bytes) -> tuple[bytes, str]:
     """Rewrite the lines of an irregular block in the form that RFC 9112 sections 2.2 and 5.2 describe.
 
-    The function drops empty lines before the start line, ends each line in CRLF, and replaces each fold by a space.
-
-    Returns:
-        The rewritten block, which may still be malformed, and the name of the irregularity.
+    The function drops empty lines before the start line, ends each line in CRLF, and replaces each fold by a space. It
+    returns the block, which may still be malformed, and the name of the irregularity.
     """
     leading = _empty_lines(block)
     plain = _line_end.sub(b"\r\n", block[leading.end() if leading else 0 :])
@@ -131,8 +121,7 @@ _cached_status_line = lru_cache(maxsize=128)(_read_status_line)
 def read_framing(version: bytes, values: FieldValues) -> Framing:
     """Decide where a body ends (RFC 9112 section 6.3) and whether the connection persists (section 9.3).
 
-    Raises:
-        ProtocolError: two recipients could read the fields differently.
+    It is an error if two recipients could read the fields differently.
     """
     length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
     keep_alive = version == b"HTTP/1.1" and (options is None or not _says_close(options))
@@ -157,9 +146,7 @@ def content_of(framing: Framing) -> str:
 def _is_chunked(coding: bytes) -> bool:
     """Return whether a Transfer-Encoding names chunked, at least once, rather than no coding.
 
-    Raises:
-        ProtocolError: it names another coding. Requests have no TE field, so a server must not apply another coding
-            (RFC 9112 section 7.4).
+    Another coding is an error: requests have no TE field, so a server must not apply one (RFC 9112 section 7.4).
     """
     if coding == b"chunked":
         return True
@@ -239,11 +226,7 @@ def for_origin(fields: Fields) -> Fields:
 
 
 def write_fields(fields: Fields) -> RequestFields:
-    """Encode the header section of a request.
-
-    Raises:
-        MalformedRequest: a field, the Host field (RFC 9112 section 3.2) or the framing is invalid.
-    """
+    """Encode the header section of a request. Raises MalformedRequest: a field, the Host or the framing is invalid."""
     block = b"".join([b"%b: %b\r\n" % field for field in fields])
     # Equal counts prove that no field contains a second line.
     if _field_lines(block) is None or block.count(b"\n") != len(fields):

@@ -103,10 +103,7 @@ class HTTP11Connection:
         self._persistent = False
 
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
-        """Begin a CONNECT request, and return its encoded head. In the tunnel, the client sends first.
-
-        See RFC 9110 section 9.3.6.
-        """
+        """Begin a CONNECT request (RFC 9110 section 9.3.6), and return its head. The client sends first in a tunnel."""
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
         line = write_connect_line(authority)
@@ -150,12 +147,6 @@ class HTTP11Connection:
         """Process received bytes; ``b""`` means that the peer sends no more.
 
         ``take_body`` still returns the bytes of the body that arrived before an error.
-
-        Raises:
-            ProtocolError: the bytes violate HTTP.
-            HeaderTooLarge: the head or the trailer section exceeds a limit.
-            TruncatedBody: the connection ended within a response.
-            Disconnected: the connection ended before a response.
         """
         try:
             if data:

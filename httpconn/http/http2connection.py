@@ -24,12 +24,7 @@ T = TypeVar("T")
 
 
 class SharedConnection(Multiplexer):
-    """An HTTP/2 connection over a socket stream.
-
-    Args:
-        lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
-        changed: called when ``limit`` or ``is_closing`` may have changed.
-    """
+    """An HTTP/2 connection over a socket stream."""
 
     # The interface to the engine.
 
@@ -67,11 +62,7 @@ class SharedConnection(Multiplexer):
     ) -> HTTP2Incoming:
         """Send a request and receive the head of its response.
 
-        Args:
-            release: called at the end of the body.
-
-        Raises:
-            Unprocessed: the request may be sent again on another connection.
+        Raises Unprocessed: the request may be sent again on another connection.
         """
         incoming = HTTP2Incoming(self, timeouts, release, interruption)
         before = self._responses

@@ -82,11 +82,7 @@ class Multiplexer:
     # The state. It changes under the lock.
 
     def change(self, step: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Call a method of the protocol state.
-
-        Raises:
-            HTTPConnError: the connection is broken, or the state does not allow the call.
-        """
+        """Call a method of the protocol state, unless the connection is broken."""
         with self._lock:
             self._require_whole()
             return self._step(step, *args, **options)
@@ -322,10 +318,9 @@ class Multiplexer:
                 self._appoint()
 
     def _take(self) -> int:
-        """Receive the bytes on the socket, at most 1 MiB. An event loop may call this.
+        """Receive the bytes on the socket, at most 1 MiB, perhaps in an event loop.
 
-        Raises:
-            BlockingIOError: the reader's stream has not progressed.
+        Raises BlockingIOError: the reader's stream has not progressed.
         """
         for _ in range(BURST // READ_SIZE):
             count = self._fill()

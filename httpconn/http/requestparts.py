@@ -12,18 +12,7 @@ REFUSED = 300
 async def send_parts(
     runtime: Runtime, parts: Any, end: float, send: Callable[[bytes | memoryview], Awaitable[bool]]
 ) -> bool:
-    """Send the parts of a body until ``send`` returns False, and return whether all were sent.
-
-    Args:
-        runtime: iterates over the body.
-        parts: the iterator of the runtime over the body.
-        end: the deadline for each part.
-        send: sends a part, and returns whether the server wants more.
-
-    Raises:
-        MalformedRequest: a part is not bytes.
-        WriteTimedOut: a part did not arrive before the deadline.
-    """
+    """Send the parts of a body until ``send`` returns False, and return whether all were sent."""
     try:
         while (part := await runtime.next_part(parts, end)) is not None:
             if not await send(part):

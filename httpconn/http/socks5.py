@@ -28,18 +28,11 @@ _FINAL_REPLIES = {2, 7}
 
 
 def handshake(host: str, port: int, credentials: Credentials | None) -> Handshake:
-    """Run a handshake as a generator.
+    """Run a handshake as a generator, to a host that is an address, or a name for the proxy to resolve.
 
     The generator yields the bytes to send and the number of bytes to receive next. The caller sends exactly that many
     received bytes into the generator. When it returns, the connection is a tunnel to the host. The handshake consumes
-    no byte of the tunnel.
-
-    Args:
-        host: an address, or a name for the proxy to resolve.
-        credentials: None offers no authentication.
-
-    Raises:
-        ProxyFailed: the proxy refuses, or does not speak SOCKS5. The message contains the reason but no credentials.
+    no byte of the tunnel. Errors contain no credentials.
     """
     methods = [_NO_AUTHENTICATION] if credentials is None else [_NO_AUTHENTICATION, _USER_AND_PASSWORD]
     version, method = yield bytes([5, len(methods), *methods]), 2

@@ -53,11 +53,7 @@ async def trace_step(
     step: Coroutine[Any, Any, T],
     to_value: Callable[[T], object] | None = None,
 ) -> T:
-    """Run a step, and report its start and its result or failure to the trace callback.
-
-    Args:
-        to_value: converts the result to the ``return_value`` of the complete event; None reports None.
-    """
+    """Run a step, and report its start and its result or failure to the trace callback."""
     trace = request.trace
     try:
         await runtime.trace(trace, f"{event}.started", info)

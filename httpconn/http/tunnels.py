@@ -26,15 +26,7 @@ class Tunnel(Protocol):
     """The state of opening one tunnel, over one or more connections to the proxy."""
 
     async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """Turn a connection to the proxy into a tunnel to the origin.
-
-        Returns:
-            True if the tunnel is open. False if another connection to the proxy is needed.
-
-        Raises:
-            ProxyFailed: the proxy refuses, violates its protocol, or ends the connection.
-            ConnectTimedOut: the time limit passed.
-        """
+        """Turn a connection to the proxy into a tunnel. Return False if another connection to the proxy is needed."""
 
 
 class ConnectTunnel:
@@ -93,11 +85,7 @@ async def _drain(socket_stream: SocketStream, http: HTTP11Connection, end: float
 
 
 class SocksTunnel:
-    """A tunnel by SOCKS5 (RFC 1928).
-
-    Args:
-        hosts: a name for the proxy to resolve, or the addresses to try in order.
-    """
+    """A tunnel by SOCKS5 (RFC 1928) to a name that the proxy resolves, or to the first address that it can reach."""
 
     def __init__(self, proxy: Proxy, hosts: Iterable[str], port: int) -> None:
         self._hosts = deque(hosts)

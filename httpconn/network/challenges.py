@@ -24,10 +24,7 @@ class Challenge(NamedTuple):
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
-    """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, in their order.
-
-    The rest of a field after a syntax error is ignored.
-    """
+    """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, up to a syntax error in each."""
     return [challenge for value in values for challenge in _parse_field(value)]
 
 

@@ -46,15 +46,7 @@ _STRENGTH = ("sha-512-256", "sha-256", "md5")
 
 
 class PasswordCredentials:
-    """A user name and a password: Basic at first, and Digest once a proxy asks for it.
-
-    Args:
-        user: any text without a colon or a control character (RFC 7617 section 2).
-        password: any text without control characters.
-
-    Raises:
-        InvalidRequest: the text breaks these rules. The message does not quote it.
-    """
+    """A user name and a password: Basic at first (RFC 7617), and Digest once a proxy asks for it."""
 
     def __init__(self, user: str, password: str) -> None:
         if ":" in user or any(character < " " or character == "\x7f" for character in user + password):

@@ -28,14 +28,7 @@ class Options:
 async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:
     """Resolve the host once, check its addresses, and connect to the first one that accepts.
 
-    Args:
-        port: 1 to 65535. Some resolvers would take a larger one modulo 65536.
-
-    Raises:
-        AccessDenied: an address is denied. No connection is made then.
-        MalformedRequest: the port is out of range.
-        ConnectFailed: the name has no address, or no address accepts. The OSError is the cause.
-        ConnectTimedOut: ``end`` has passed.
+    One denied address denies the host: no connection is made then.
     """
     if not 0 < port < 65_536:
         raise MalformedRequest(f"The port {port} of {host} is not from 1 to 65535")

@@ -28,9 +28,6 @@ class CachingResolver:
     """The resolver of one connection object, for any thread and any event loop.
 
     Failed lookups are not cached. A result is removed from the cache when none of its addresses accepts a connection.
-
-    Raises:
-        InvalidRequest: the resolver is not callable.
     """
 
     def __init__(
@@ -55,12 +52,7 @@ class CachingResolver:
         return resolver if isinstance(resolver, CachingResolver) else cls(resolver)
 
     async def addresses(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Return the addresses of a name, in the order of the resolver.
-
-        Raises:
-            TimeoutError: the lookup takes longer than ``seconds``.
-            OSError: the lookup failed.
-        """
+        """Return the addresses of a name, in the order of the resolver. Raises TimeoutError or OSError."""
         known = self._known.get((host, port))
         if known is not None and self._clock() - known[0] < MAX_AGE:
             return known[1]

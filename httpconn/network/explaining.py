@@ -13,17 +13,7 @@ from .guard import Guard
 def explained(
     access: AccessPolicy, url: str, *, resolver: NameResolver | None = None, seconds: float = 10.0
 ) -> Checked:
-    """Explain the decision of an access policy on a URL.
-
-    If the URL is allowed, its host is resolved. No connection is made.
-
-    Args:
-        url: any text. An invalid URL is a denied one.
-
-    Raises:
-        ConnectFailed: the name has no address.
-        ConnectTimedOut: the lookup takes longer than ``seconds``.
-    """
+    """Explain the decision of an access policy on a URL. An allowed host is resolved, but not connected to."""
     checked = access.check(url)
     if not checked.allowed:
         return checked

@@ -22,11 +22,7 @@ _UNUSED_ADDRESSES: dict[int, IPAddress] = {4: IPv4Address("192.0.2.1"), 6: IPv6A
 
 
 class Guard:
-    """The check of requests, of resolved addresses and of connected peers.
-
-    Args:
-        resolver: resolves each name once for a connection.
-    """
+    """The check of requests, of resolved addresses and of connected peers."""
 
     def __init__(self, access: AccessPolicy, resolver: CachingResolver) -> None:
         self._access = access
@@ -36,12 +32,7 @@ class Guard:
         self._admitted = Remembered()
 
     def admit(self, request: Request) -> None:
-        """Check the method and the origin of a request that httpconn built. Nothing else in it names a server.
-
-        Raises:
-            AccessDenied: the request is denied; ``url`` is its URL.
-            InvalidURL: the host is not valid.
-        """
+        """Check the method and the origin of a request that httpconn built. Nothing else in it names a server."""
         place = request.method, request.origin
         if place not in self._admitted:
             self._judge(request, userinfo=False)
@@ -50,12 +41,7 @@ class Guard:
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
         """Check a request of an httpx client: method, origin, and every other part that names a server.
 
-        Args:
-            userinfo: whether its URL contains a user name or a password.
-
-        Raises:
-            AccessDenied: the request is denied, or its Host field, target or TLS name differs from its URL.
-            InvalidURL: the host is not valid.
+        ``userinfo`` says whether its URL contains a user name or a password.
         """
         if not self.judges_requests:
             return
@@ -77,13 +63,7 @@ class Guard:
             raise
 
     async def addresses(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
-        """Return the addresses of a host. One denied address denies the host.
-
-        Raises:
-            AccessDenied: an address is denied.
-            ConnectFailed: the host has no address.
-            ConnectTimedOut: ``end`` has passed.
-        """
+        """Return the addresses of a host. One denied address denies the host."""
         found = await self.found(runtime, host, port, end)
         if self._access.judges_addresses:
             for each in found:
@@ -155,11 +135,7 @@ class Guard:
             )
 
     def judge_socket(self, path: str) -> None:
-        """Check a connection to a Unix socket.
-
-        Raises:
-            AccessDenied: the policy checks addresses, and a Unix socket has none.
-        """
+        """Check a connection to a Unix socket, which has no address that the policy could check."""
         if self._access.judges_addresses:
             raise AccessDenied(f"The Unix socket {path} is denied", reason="Unix socket", rule="Unix sockets")
 

@@ -139,11 +139,7 @@ def _raw(auth: tuple[str, str] | ProxyAuth | None) -> tuple[bytes, bytes] | None
 
 
 def checked_proxy(given: ProxyLike) -> Proxy:
-    """Return the proxy that a value of any accepted type describes.
-
-    Raises:
-        InvalidRequest: it is not a proxy. The message does not quote the URL.
-    """
+    """Return the proxy that a value of any accepted type describes. Errors do not quote the URL."""
     proxy: Any = given
     if isinstance(proxy, Proxy):
         return proxy

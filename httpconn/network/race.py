@@ -52,10 +52,6 @@ async def race(
 
     All addresses are tried within the time left, at most ``MAX_PARALLEL`` at the same time. If that many attempts get
     no response and another address is due, the oldest attempt is closed.
-
-    Args:
-        end: the end of all attempts, as of ``time.monotonic()``.
-        begin: returns a connecting socket, which becomes writable when it has connected or failed.
     """
     attempts = _Attempts(addresses, begin)
     try:

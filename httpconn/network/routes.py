@@ -46,8 +46,7 @@ class Routing:
 class Routes:
     """The cached routes of one transport.
 
-    Args:
-        by_host: whether connections are limited per host. A connection to a forwarding proxy then serves one origin.
+    If connections are limited ``by_host``, a connection to a forwarding proxy serves one origin.
     """
 
     def __init__(self, routing: Routing, *, by_host: bool) -> None:

@@ -168,10 +168,9 @@ class SocketStream:
         self._since = time.monotonic()
 
     def send_at_once(self, data: bytes | memoryview) -> bytes | memoryview | None:
-        """Send as much as possible without waiting.
+        """Send as much as possible without waiting; return None, or the remaining data for ``send``.
 
-        Returns:
-            None if everything was sent, else the remaining data for ``send``: empty if only TLS has unsent output.
+        The data is empty if only TLS has unsent output.
         """
         self._sending = True
         try:
@@ -247,14 +246,7 @@ class SocketStream:
             raise OSError("The connection was closed")
 
     async def start_tls(self, security: Security, host: str | None, end: float) -> None:
-        """Perform the TLS handshake, and close the stream if it fails.
-
-        Raises:
-            TLSFailed: the handshake failed; the SSLError is the cause.
-            ConnectFailed: the connection broke.
-            ConnectTimedOut: ``end`` has passed.
-            InvalidRequest: a file of the context cannot be used.
-        """
+        """Perform the TLS handshake, and close the stream if it fails."""
         self._sending = True
         try:
             context = await security.context(self._runtime, seconds_left(end))

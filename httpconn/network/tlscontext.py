@@ -129,10 +129,8 @@ def recipe_of(
 ) -> Recipe:
     """Return the recipe of these options. The environment is read now, the files later.
 
-    Args:
-        verify: True for the authorities of certifi, or of the environment with ``trust_env``; the path of a PEM file
-            or a folder; "system" for those of the operating system (extra ``truststore``); False for no verification.
-        trust_env: whether the variables of ``AUTHORITIES`` and SSLKEYLOGFILE count.
+    ``verify`` is True for the authorities of certifi, or of the environment with ``trust_env``; the path of a PEM file
+    or a folder; "system" for those of the operating system (extra ``truststore``); or False for no verification.
     """
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")

@@ -28,11 +28,7 @@ class Interruption:
         return self._requested.block(seconds)
 
     def attach(self, key: Hashable, end: Callable[[], object]) -> None:
-        """Register a wait.
-
-        Args:
-            end: ends the wait; called in any thread.
-        """
+        """Register a wait, with a function that ends it in any thread."""
         self._ends[key] = end
         if self.is_requested:
             self.detach(key)

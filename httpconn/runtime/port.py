@@ -111,11 +111,7 @@ class AuthSteps(Protocol):
     """The requests of an authentication flow."""
 
     async def next(self, response: Any) -> Any:
-        """Return the next request, given the response to the last one, or None at the end of the flow.
-
-        Raises:
-            HTTPConnError: the flow raised an error of httpx.
-        """
+        """Return the next request, given the response to the last one, or None at the end of the flow."""
 
     async def close(self) -> None:
         """End the flow."""
@@ -143,8 +139,7 @@ class Port(Protocol):
     def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
         """Await something without a connection. In the meantime, another call of the batch has the worker.
 
-        Args:
-            holds_host: whether further calls to the host would wait too.
+        ``holds_host`` says whether further calls to the host would wait too.
         """
 
     async def notify(self, hook: Callable[..., Any], event: object) -> None:
@@ -176,10 +171,7 @@ class Port(Protocol):
         """Run blocking file work to its end even if the task is cancelled."""
 
     def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
-        """Return a context manager that provides a worker group and the port of its workers.
-
-        The end of the block stops the workers.
-        """
+        """Return a context manager with a worker group and the port of its workers, which its end stops."""
 
     async def release(self) -> None:
         """Close a client that was made for this call only. Cancellation does not stop this."""

@@ -29,8 +29,7 @@ _running: object = None  # the mark of the thread that runs, or None
 class Repeated:
     """A function that a thread calls at intervals during a block, and once if the program exits in the block.
 
-    Args:
-        function: a function without arguments. Calls do not overlap. A call may happen after the end of the block.
+    Calls do not overlap. A call may happen after the end of the block.
     """
 
     __slots__ = ("__weakref__", "_due", "_function", "_seconds", "error")

@@ -31,8 +31,7 @@ class _Slot:
 class Resolver:
     """A resolver that runs each lookup in a daemon thread. A slow lookup delays no other, nor the end of the process.
 
-    Args:
-        look_up: a function with the parameters and the result of ``socket.getaddrinfo``.
+    ``look_up`` has the parameters and the result of ``socket.getaddrinfo``.
     """
 
     def __init__(self, limit: int = MAX_LOOKUPS, look_up: LookUp = socket.getaddrinfo) -> None:
@@ -46,11 +45,7 @@ class Resolver:
         self._slots: set[ref[_Slot]] = set()
 
     def start(self, host: str, port: int, report: Callable[[LookupResult], object]) -> None:
-        """Start a lookup.
-
-        Args:
-            report: called once with the result, in the thread of the lookup, also after its caller stopped waiting.
-        """
+        """Start a lookup. Its thread reports the result once, also after the caller stopped waiting."""
         places = self._slots
         holder = [_Slot()]
         places.add(ref(holder[0], places.discard))

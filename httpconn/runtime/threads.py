@@ -176,13 +176,10 @@ def background_thread(name: str, function: Callable[..., object], *args: object)
 
 
 def start_thread(thread: threading.Thread) -> None:
-    """Start a thread, from a helper thread.
+    """Start a thread, from a helper thread. If the system has no other thread, the helper does the work itself.
 
     ``Thread.start`` waits until the new thread runs. If a signal handler raises in that wait, it can leave a lock held
     that the new thread needs, and the new thread never begins. Signal handlers run in the main thread only.
-
-    Raises:
-        RuntimeError: the system has no more threads. If it has one more, the helper does the work itself.
     """
     _thread.start_new_thread(_start, (thread,))
 

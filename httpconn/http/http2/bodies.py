@@ -29,11 +29,7 @@ class BodyReceiver:
     def receive_frame(self, data: memoryview, start: int, length: int, flags: int, stream_id: int) -> int:
         """Process the received part of a DATA frame, and return the position of its end.
 
-        Args:
-            start: the position of the payload. The padding length of a padded frame must have arrived.
-
-        Raises:
-            ConnectionFault: the frame violates the protocol.
+        The payload begins at ``start``. The padding length of a padded frame must have arrived.
         """
         streams = self._streams
         stream = streams.by_id.get(stream_id)
@@ -160,11 +156,9 @@ class BodyReceiver:
     def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
         """Move data into a buffer, open the window by its size, and return the number of bytes.
 
-        Args:
-            buffer: a buffer of at least ``wanted`` bytes. If the method returns 0, data that arrives later goes into
-                the buffer, and the next call must pass the same one.
-            wanted: the minimum number of bytes, unless the body ends before. If fewer have arrived, the method returns
-                0, and the stream progresses when enough have arrived.
+        The method returns 0 if fewer bytes than ``wanted`` have arrived and the body has not ended. Data that arrives
+        later then goes into the buffer, the stream progresses when enough have arrived, and the next call must pass the
+        same buffer.
         """
         stream.wanted = wanted
         if stream.sink is None:

@@ -77,9 +77,8 @@ def _encode_integer(value: int, prefix: int, flags: int) -> bytes:
 class FieldDecoder:
     """The decoder of a connection's field blocks, with its dynamic table.
 
-    Args:
-        max_size: maximum total size in bytes of the fields of a block, with 32 bytes for each field. The limit
-            matters since a small block can refer to a large field many times.
+    ``max_size`` limits the size of the fields of a block, with 32 bytes for each, because a small block can refer to a
+    large field many times.
     """
 
     __slots__ = ("_entries", "_limit", "_max_size", "_size", "changes")
@@ -93,11 +92,7 @@ class FieldDecoder:
         self.changes: int = 0
 
     def decode(self, block: bytes) -> list[Field]:
-        """Return the fields of a block.
-
-        Raises:
-            ConnectionFault: the block is malformed or too large. The table is then out of sync with the server.
-        """
+        """Return the fields of a block. After an error, the table is out of sync with the server."""
         try:
             return self._decode(block)
         except (IndexError, HPACKDecodingError):

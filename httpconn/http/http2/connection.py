@@ -30,12 +30,8 @@ class HTTP2Connection:
     """The state of one HTTP/2 connection and its streams.
 
     Pass received bytes to ``receive``. After each call of a method, send the bytes that ``take_output`` returns. No
-    method blocks. The caller ensures that only one thread calls at a time.
-
-    Args:
-        max_headers: maximum number of header fields in a response, and of trailer fields.
-        max_header_bytes: maximum total size in bytes of their names and values. The interim responses to one request
-            have the same limit.
+    method blocks. The caller ensures that only one thread calls at a time. ``max_header_bytes`` limits the names and
+    values of a header, and those of the interim responses to one request.
     """
 
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024) -> None:
@@ -87,16 +83,7 @@ class HTTP2Connection:
         *,
         end_stream: bool = True,
     ) -> Stream:
-        """Open a stream with the header section of a request. Host and connection-specific fields are not sent.
-
-        Args:
-            scheme: ``b"https"`` or ``b"http"``.
-            authority: host and port, as in a Host header.
-            headers: the header fields, with names in any case.
-
-        Raises:
-            MalformedRequest: the request cannot be sent, or no stream is available.
-        """
+        """Open a stream with the header section of a request. Host and connection-specific fields are not sent."""
         if not self.available:
             raise MalformedRequest("The HTTP/2 connection cannot take another request")
         block, length = self._writer.write(method, scheme, authority, target, headers)
@@ -113,9 +100,6 @@ class HTTP2Connection:
 
         If the windows are full, fewer bytes are accepted: send the remaining bytes when the stream has progressed. A
         closed stream accepts no bytes. ``end`` takes effect only when the whole part is accepted.
-
-        Raises:
-            MalformedRequest: the body is longer or shorter than declared, or has already ended.
         """
         return self._sender.send(stream, data, end=end)
 

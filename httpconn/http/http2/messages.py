@@ -91,12 +91,7 @@ def _encode_request(
 
 
 class ResponseReader:
-    """The decoder of a connection's responses.
-
-    Args:
-        max_fields: maximum number of fields in a section.
-        max_bytes: maximum total size in bytes of their names and values.
-    """
+    """The decoder of a connection's responses, with limits for the fields of a section and for their bytes."""
 
     __slots__ = ("_cached", "_changes", "_decoder", "_max_bytes", "_max_fields", "max_block", "max_list")
 
@@ -112,12 +107,7 @@ class ResponseReader:
         self._cached: dict[bytes, Section] = {}
 
     def read(self, block: bytes) -> Section:
-        """Return the section of a field block.
-
-        Raises:
-            ConnectionFault: the block cannot be decoded.
-            StreamFault: the section is malformed (RFC 9113 section 8.1.1) or too large.
-        """
+        """Return the section of a field block. A malformed section (RFC 9113 section 8.1.1) faults its stream."""
         section = self._cached.get(block)
         if section is not None:
             return section

@@ -111,11 +111,7 @@ class OpenStreams:
     # Floods.
 
     def count_idle_frame(self) -> None:
-        """Count a frame that carries no part of a response.
-
-        Raises:
-            ConnectionFault: there are too many consecutive frames.
-        """
+        """Count a frame that carries no part of a response. Too many in a row end the connection."""
         self.idle_frames += 1
         if self.idle_frames > MAX_IDLE_FRAMES:
             raise _flooded(f"sent {MAX_IDLE_FRAMES:,} frames in a row that carry no response")
@@ -123,8 +119,7 @@ class OpenStreams:
     def count_late(self, stream_id: int, length: int) -> None:
         """Count data on an ended stream. The server may not have received the reset yet (section 5.1).
 
-        Raises:
-            ConnectionFault: the data exceeds the windows of ended streams, or the stream was never opened.
+        Data beyond the windows of ended streams ends the connection.
         """
         self.require_used(stream_id)
         self._late -= length
@@ -132,11 +127,7 @@ class OpenStreams:
             raise ConnectionFault(ErrorCode.STREAM_CLOSED, "The server sends data on a stream that has ended")
 
     def reply(self, frame: bytes) -> None:
-        """Queue a reply to a frame of the server.
-
-        Raises:
-            ConnectionFault: too many replies are queued, because the server does not read them.
-        """
+        """Queue a reply to a frame of the server. If it does not read them, too many replies end the connection."""
         self._replies += 1
         if self._replies > MAX_IDLE_FRAMES:
             raise _flooded(f"does not read {MAX_IDLE_FRAMES:,} replies that it asked for")

@@ -22,11 +22,7 @@ class BodySender:
         self._window = INITIAL_WINDOW
 
     def send(self, stream: Stream, data: bytes, *, end: bool) -> int:
-        """Queue a part of a body, and return the number of accepted bytes. ``end`` applies if all are accepted.
-
-        Raises:
-            MalformedRequest: the body is longer or shorter than declared, or has already ended.
-        """
+        """Queue a part of a body, and return the number of accepted bytes. ``end`` applies if all are accepted."""
         if stream.request_ended:
             raise MalformedRequest("The body of the request has ended")
         if stream.id not in self._streams.by_id:
@@ -62,11 +58,7 @@ class BodySender:
         self._streams.unblock([*self._streams.blocked])
 
     def receive_window_update(self, stream_id: int, increment: int) -> None:
-        """Open a window (section 6.9).
-
-        Raises:
-            ConnectionFault: the window of the connection grows by zero or beyond 2 GiB.
-        """
+        """Open a window (section 6.9). It must not grow by zero or beyond 2 GiB."""
         streams = self._streams
         code = ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
         if not stream_id:

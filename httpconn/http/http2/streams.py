@@ -91,15 +91,7 @@ class Stream:
         return SMALL <= length <= self.left and length <= self.window and self.spare == SPARE
 
     def receive_data_frame(self, length: int, size: int) -> None:
-        """Process the header of a DATA frame.
-
-        Args:
-            size: the length without padding.
-
-        Raises:
-            StreamFault: the response is malformed.
-            ConnectionFault: the frame is larger than the window.
-        """
+        """Process the header of a DATA frame with this length, and this size without padding."""
         self.window -= length
         if self.window < 0:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sends more than the stream's window allows")
