@@ -29,7 +29,7 @@ from .core.decoding import offered
 from .core.rates import RateLimiter
 from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
-from .exchange.requeststate import Rules
+from .exchange.requeststate import Rules, Screen
 from .hooks import Hooks
 from .hosts import HostOptions, Hosts
 from .network.dns import CachingResolver, NameResolver
@@ -183,6 +183,13 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Ex
         rules = replace(self._calls.rules, retries=RetryPolicy.of(retries))
         self._calls = replace(self._calls, rules=rules)
         self._options["retries"] = retries
+
+    def _screened(self, screen: Screen) -> Self:
+        """Return an object that checks each request and response, and shares all else with this one."""
+        screened = object.__new__(type(self))
+        screened.__dict__ |= self.__dict__
+        screened._calls = replace(self._calls, rules=replace(self._calls.rules, screen=screen))
+        return screened
 
     def get_sync_client(self) -> httpx.Client:
         """Return the ``httpx.Client`` of the synchronous methods, or a new one with ``reuse_client=False``.

@@ -15,7 +15,7 @@ from .authentication import authenticated
 from .body import Body
 from .inmemory import decoded
 from .ratelimits import hold_host, wait_for_rate_limit
-from .requeststate import Call, OpenResponse, RequestState, set_request
+from .requeststate import Call, OpenResponse, RequestState, Screen, set_request
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
@@ -126,6 +126,8 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
     trail: redirects.Trail | None = None
     history: list[Response] = []
     while True:
+        if call.rules.screen is not None:
+            await _screen(port, call.rules.screen, spec)
         request, exchange = await _send(port, state, spec)
         head = exchange.head
         try:
@@ -148,6 +150,16 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
             await port.notify(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
+
+
+async def _screen(port: Port, screen: Screen, spec: RequestSpec) -> None:
+    try:
+        checking = screen.request(spec.url.text)
+        if checking is not None:
+            await port.aside(checking)
+    except HTTPConnError as error:
+        error.url = spec.url.redacted
+        raise
 
 
 async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Request, Exchange]:

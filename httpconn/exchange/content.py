@@ -39,7 +39,10 @@ async def read_success(response: OpenResponse) -> tuple[OpenResponse, bytes]:
     part = _remaining_part(response)
     if part is None:
         response.require_content()
-        if response.call.accept:
+        call = response.call
+        if call.rules.screen is not None:
+            call.rules.screen.response(response.head.fields)
+        if call.accept:
             await require_type(response)
     return await _read(response, part)
 

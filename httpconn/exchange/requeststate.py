@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..core import ranges
 from ..core.bandwidth import Bandwidth
@@ -13,7 +13,7 @@ from ..core.bodycounter import ByteBudget
 from ..core.caching import Store
 from ..core.counters import Counters
 from ..core.deadlines import SHARED, Deadline
-from ..core.messages import Head, Origin, Request, Response
+from ..core.messages import Head, Origin, RawFields, Request, Response
 from ..core.rates import RateLimiter
 from ..core.records import dataclass
 from ..core.requestbuilder import RequestBuilder, RequestSpec
@@ -26,6 +26,16 @@ from ..runtime.port import Exchange, Port
 from .body import PARTIAL, Body, expected_length
 
 _MAX_GROWTHS = 40  # Retries that lengthen the limit of an attempt. More could overflow a float.
+
+
+class Screen(Protocol):
+    """A check of the requests and responses of asynchronous calls. Both methods raise an HTTPConnError to refuse."""
+
+    def request(self, url: str) -> Coroutine[Any, Any, None] | None:
+        """Check a request before it is sent, also after a redirect. Return a coroutine if the check takes time."""
+
+    def response(self, fields: RawFields) -> None:
+        """Check the header of a successful response, before its body is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Rules:
     counters: Counters = dataclasses.field(default_factory=Counters)
     # A function that returns the limit of connections to an origin, or None for ``Limits.max_per_host``.
     limit_for: Callable[[Origin], int | None] = lambda _: None
+    screen: Screen | None = None
 
 
 class Call(NamedTuple):
