@@ -63,10 +63,10 @@ RULES: dict[str, Rule] = {
         "it is built on the public interface",
     ),
     "datasets": Rule(
-        "access api.outcomes connection core.bodycounter core.mediatypes datasets disk.lockfile disk.system errors"
-        " options _version",
-        WORLD - {"time", "threading"},
-        "it is built on the public interface",
+        "access api.outcomes connection core.bodycounter core.mediatypes core.messages datasets disk.folders"
+        " disk.lockfile disk.system errors options _version",
+        WORLD - {"anyio", "time", "threading"},
+        "it is built on the public interface, and fetches in an event loop",
     ),
     "core": Rule(
         "core errors runtime.forking options access", IN_THREADS, "decisions: no I/O, no clock, no randomness"

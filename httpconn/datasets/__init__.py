@@ -71,7 +71,8 @@ def fetch(
         sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
         format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
             body. The latter two have a Parquet file without the bodies beside each tar or folder.
-        connection: the connection object. The default can reach the public internet only.
+        connection: the connection object. The job uses its asynchronous methods. The default can reach the public
+            internet only.
         url_column: the name of the column with the URLs.
         columns: the names of further columns to copy.
         shard_size: rows of a shard.
@@ -89,9 +90,10 @@ def fetch(
         max_bytes: most bytes of each body. None means the limit of the connection.
         max_total_bytes: most bytes of the bodies of the job. If it is reached, the job stops.
         contact: an address of the operator, such as ``https://example.org/crawler``, for the User-Agent.
-        robots_tags: any of "noai", "noimageai" and "noindex". A response with such an X-Robots-Tag is an error.
-        robots_txt: fetch the robots.txt of each site, and do not fetch the URLs that it denies (RFC 9309). The targets
-            of redirects are not checked.
+        robots_tags: any of "noai", "noimageai" and "noindex". A response with such an X-Robots-Tag is an
+            error, and its body is not read.
+        robots_txt: fetch the robots.txt of each site, and do not fetch the URLs that it denies (RFC 9309), also after
+            redirects.
         filesystem: the fsspec file system of the sink. None means the one that fsspec selects.
 
     Returns:

@@ -94,7 +94,7 @@ def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, ma
 
 
 def _values_of(fetched: Fetched) -> Values:
-    values, _ = response_values(fetched)
+    values = response_values(fetched)
     if fetched.content is None:
         return values | error_values(cast(Exception, fetched.error))
     return values | body_values(fetched.content) | {"body": fetched.content}

@@ -183,9 +183,10 @@ def summary_of(storage: Storage) -> Summary:
     )
 
 
-def outcome_of(error: str | None, status: int | None) -> str:
+def outcome_of(row: Mapping[str, Any]) -> str:
     """Return the outcome of a row: "ok", a status such as "404", or the name of an error class."""
-    return OK if error is None else str(status) if error == "StatusError" else error
+    error = row.get("error")
+    return OK if error is None else str(row.get("status")) if error == "StatusError" else str(error)
 
 
 def outcomes_to_retry(given: Any) -> frozenset[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
-
-import httpx
 
 from ..access import AccessPolicy
 from ..api.outcomes import Fetched
@@ -25,19 +24,19 @@ def default_connection(concurrency: int) -> HTTPConnection:
     return HTTPConnection(access=AccessPolicy.public_internet(), limits=limits)
 
 
-def response_values(fetched: Fetched) -> tuple[Values, httpx.Headers]:
-    """Return the values of the response or of the error, and the header."""
+def response_values(fetched: Fetched, stored: Sequence[str] = ()) -> Values:
+    """Return the values of the response or of the error, with the header fields to store."""
     error, fields, status = fetched.error, fetched.headers, fetched.status_code
     if isinstance(error, StatusError):
         fields, status = error.response.headers, error.status_code
-    values = {
+    return {
         "final_url": error.url if error else fetched.moved_to or str(fetched.url),
         "status": status,
         "attempts": error.attempts if error else fetched.attempts,
         "elapsed": error.elapsed if error else fetched.elapsed,
         "media_type": mediatypes.media_type(fields.get("content-type")),
+        "headers": {name: fields[name] for name in stored if name in fields},
     }
-    return values, fields
 
 
 def error_values(error: Exception) -> Values:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from anyio import Lock
+
 from ..connection import HTTPConnection
-from ..errors import AccessDenied, InvalidRequest, StatusError, install
+from ..core.messages import RawFields
+from ..errors import AccessDenied, HTTPConnError, InvalidRequest, StatusError, install
 
 if TYPE_CHECKING:
     from protego import Protego
@@ -31,89 +34,88 @@ def checked_tags(tags: Iterable[str]) -> frozenset[str]:
     return found
 
 
-def denied_by(fields: Sequence[str], tags: frozenset[str], agent: str) -> AccessDenied | None:
-    """Return the error for a response whose X-Robots-Tag has one of the directives, or None.
+@dataclass
+class Site:
+    """The rules of a site, which one call fetches while others wait."""
 
-    Args:
-        fields: the values of the header fields. A value can begin with the name of the robot that it applies to.
-        agent: the name of this robot.
-    """
-    wanted = tags | {"none"} if "noindex" in tags else tags  # "none" is "noindex, nofollow"
-    for value in fields:
-        named = _ROBOT.match(value.lower().strip())
-        if named and named[1] != agent.lower():
-            continue
-        directives = {each.strip() for each in (named[2] if named else value.lower()).split(",")}
-        if wanted & directives:
-            found = min(wanted & directives)
-            return AccessDenied(f"The X-Robots-Tag of the response has {found}", "X-Robots-Tag", found)
-    return None
+    rules: Protego | None = None
+    lock: Lock = field(default_factory=Lock)
 
 
 class Robots:
-    """The robots.txt of sites, which are fetched together and kept.
+    """The checks of the requests and responses of a connection object.
 
     Args:
+        connection: fetches robots.txt.
         agent: the name of this robot.
-        headers: header fields for each request, or None.
+        headers: header fields for each robots.txt, or None.
+        tags: the directives of X-Robots-Tag to obey.
+        obeys_files: whether to obey robots.txt.
     """
 
     def __init__(
-        self, connection: HTTPConnection, agent: str, headers: Mapping[str, str] | None, concurrency: int
+        self,
+        connection: HTTPConnection,
+        agent: str,
+        headers: Mapping[str, str] | None,
+        tags: frozenset[str],
+        obeys_files: bool,
     ) -> None:
         self._connection = connection
         self._agent = agent
         self._headers = headers
-        self._concurrency = concurrency
-        self._sites: OrderedDict[str, Protego] = OrderedDict()
+        self._tags = tags | {"none"} if "noindex" in tags else tags  # "none" is "noindex, nofollow"
+        self._sites: dict[str, Site] = {}
+        self._obeys_files = obeys_files
         try:
-            self._parse = import_module("protego").Protego.parse
+            self._parse: Any = import_module("protego").Protego.parse if obeys_files else None
         except ImportError as error:
             raise InvalidRequest(f"robots_txt= needs protego. {install('datasets')}") from error
 
-    def load(self, urls: Iterable[object]) -> None:
-        """Fetch the rules of the sites that are not known yet."""
-        sites = list(dict.fromkeys(filter(None, map(_site_of, urls))))
-        for site in sites:
-            if site in self._sites:
-                self._sites.move_to_end(site)
-        unknown = [f"{each}/robots.txt" for each in sites if each not in self._sites]
-        results = self._connection.get_many(
-            unknown,
-            concurrency=self._concurrency,
-            timeout=SECONDS,
-            extra_headers=self._headers,
-            max_bytes=MAX_BYTES,
-            retries=1,
-        )
-        with results:
-            for fetched in results:
-                rules = _rules_of(fetched.content, fetched.error)
-                self._sites[str(fetched.url).removesuffix("/robots.txt")] = self._parse(rules)
-        while len(self._sites) > max(MAX_SITES, len(sites)):
-            self._sites.popitem(last=False)
-
-    def denied(self, url: str) -> AccessDenied | None:
-        """Return the error for a URL of a loaded site that the site denies to this robot, or None."""
-        rules = self._sites.get(_site_of(url) or "")
-        if rules is None or rules.can_fetch(url, self._agent):
+    def request(self, url: str) -> Coroutine[Any, Any, None] | None:
+        """Check a URL by the robots.txt of its site."""
+        parts = urlsplit(url)
+        if not self._obeys_files or parts.scheme == "data":
             return None
-        return AccessDenied("The robots.txt of the site does not allow the URL", "robots.txt", "robots.txt")
+        name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        site = self._sites[name] = self._sites.pop(name) if name in self._sites else Site()
+        if len(self._sites) > MAX_SITES:
+            del self._sites[next(iter(self._sites))]
+        if site.rules is None:
+            return self._load(name, site, url)
+        self._require(site.rules, url)
+        return None
 
+    async def _load(self, name: str, site: Site, url: str) -> None:
+        async with site.lock:
+            if site.rules is None:
+                site.rules = self._parse(await self._text(f"{name}/robots.txt"))
+        self._require(site.rules, url)
 
-def _rules_of(content: bytes | None, error: Exception | None) -> str:
-    """Return the text of a robots.txt. A file that the site does not have allows all (RFC 9309 section 2.3.1)."""
-    if content is not None:
+    def _require(self, rules: Protego, url: str) -> None:
+        if not rules.can_fetch(url, self._agent):
+            raise AccessDenied("The robots.txt of the site does not allow the URL", "robots.txt", "robots.txt")
+
+    async def _text(self, url: str) -> str:
+        """Return the text of a robots.txt. A file that the site does not have allows all (RFC 9309 section 2.3.1)."""
+        options: dict[str, Any] = {"extra_headers": self._headers, "max_bytes": MAX_BYTES, "retries": 1}
+        try:
+            content = await self._connection.async_get_bytes(url, timeout=SECONDS, **options)
+        except HTTPConnError as error:
+            absent = isinstance(error, StatusError) and 400 <= error.status_code < 500 and error.status_code != 429
+            return "" if absent else "User-agent: *\nDisallow: /"
         return content.decode("utf-8-sig", "replace")
-    absent = isinstance(error, StatusError) and 400 <= error.status_code < 500 and error.status_code != 429
-    return "" if absent else "User-agent: *\nDisallow: /"
 
-
-def _site_of(url: object) -> str | None:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-    except ValueError:
-        return None
-    if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.netloc:
-        return None
-    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+    def response(self, fields: RawFields) -> None:
+        """Check the X-Robots-Tag of a response. A value can begin with the name of the robot that it applies to."""
+        for name, raw in fields:
+            if name.lower() != b"x-robots-tag":
+                continue
+            value = raw.decode("latin-1").lower().strip()
+            named = _ROBOT.match(value)
+            if named and named[1] != self._agent.lower():
+                continue
+            found = self._tags.intersection(each.strip() for each in (named[2] if named else value).split(","))
+            if found:
+                message = f"The X-Robots-Tag of the response has {min(found)}"
+                raise AccessDenied(message, "X-Robots-Tag", min(found))

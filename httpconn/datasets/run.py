@@ -1,32 +1,36 @@
 """One partition of a job: it fetches rows, writes shards and records them in the journal."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, Event, to_thread
+from anyio.from_thread import start_blocking_portal
 
 from .._version import __version__
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..core.bodycounter import ByteBudget
-from ..errors import HTTPConnError, LimitExceeded
+from ..errors import LimitExceeded
 from .job import Finished, Job, Journal, changed, outcome_of
 from .outcomes import Values, body_values, error_values, missing_url, response_values
-from .robots import Robots, denied_by
-from .shards import ShardWriter, read_shard
+from .robots import Robots
+from .shards import ShardWriter
 from .sources import Row
 from .storage import Storage
 
 MAX_OPEN = 8  # shards with rows that are still being fetched
 MAX_COMMITS = 2  # shards that are being flushed or uploaded
-LOOKAHEAD = 256  # rows whose sites' robots.txt are fetched together
+CHUNK = 256  # rows that are read at the same time
+MAX_UNWRITTEN = 32  # fetched rows that wait to be written
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -43,9 +47,16 @@ class Shard:
     bytes: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
+    def count(self, values: Values) -> None:
+        self.rows += 1
+        self.bytes += values.get("size") or 0
+        self.outcomes[outcome_of(values)] += 1
+
 
 class Partition:
     """The rows of a job whose hosts have the hash ``number``.
+
+    An event loop fetches. Threads, one at a time, do everything else: they read the source, call ``on_item`` and write.
 
     Args:
         budget: the bytes that the partitions of this process may receive, or None.
@@ -62,14 +73,12 @@ class Partition:
         self._journal = Journal(storage, number)
         self._open: list[Shard] = []
         self._pending: dict[int, tuple[Shard, Values]] = {}
+        self._unwritten: list[tuple[Shard, Values, Fetched]] = []
         self._commits: deque[Future[None]] = deque()
-        agent = connection.get_sync_client().headers["User-Agent"]
-        self._headers: dict[str, str] | None = None
-        if job.contact is not None:
-            agent = f"httpconn/{__version__} (+{job.contact})"
-            self._headers = {"User-Agent": agent}
-        self._agent = agent.partition("/")[0].strip()
-        self._robots = Robots(connection, self._agent, self._headers, job.concurrency) if job.robots_txt else None
+        self._count = 0
+        self._stopped = False
+        contact = job.contact
+        self._headers = None if contact is None else {"User-Agent": f"httpconn/{__version__} (+{contact})"}
 
     def run(self) -> None:
         """Fetch the rows that no earlier run has finished, or those to retry."""
@@ -77,11 +86,11 @@ class Partition:
             stack.enter_context(self._storage.locked(f"lock-{self._number:05d}"))
             stack.callback(self._discard)
             self._pool = stack.enter_context(ThreadPoolExecutor(1, "httpconn-commit"))
-            rows = self._from_source() if self._job.retry is None else self._from_shards(self._job.retry)
-            stack.enter_context(closing(rows))
-            given = rows if self._robots is None else self._with_robots(rows, self._robots)
-            while self._fetch(given):
-                pass
+            self._rows = self._from_source() if self._job.retry is None else self._from_shards(self._job.retry)
+            stack.callback(self._rows.close)
+            with start_blocking_portal() as portal:  # this thread may have a running event loop
+                stack.callback(setattr, self, "_stopped", True)
+                portal.call(self._fetch)
             while self._commits:
                 self._commits.popleft().result()
             if self._job.retry is None:
@@ -91,96 +100,88 @@ class Partition:
         for shard in self._open:
             shard.writer.discard()
 
-    def _fetch(self, rows: Iterator[tuple[Shard, Values]]) -> bool:
-        """Fetch rows to the end of the source, or until too many shards wait for their last rows."""
-        self._more = False
-        results = self._connection.get_many(
-            self._urls(rows),
+    async def _fetch(self) -> None:
+        self._turn = CapacityLimiter(1)
+        self._room = Event()
+        self._room.set()
+        results = self._screened().async_get_many(
+            self._urls(),
             concurrency=self._job.concurrency,
             extra_headers=self._headers,
             max_bytes=self._job.max_bytes,
             budget=self._budget,
             accept=self._job.accept or None,
         )
-        with results:
-            for fetched in results:
-                self._record(*self._pending.pop(fetched.index), fetched)
-        self._commit_full()
-        return self._more
+        async with results:
+            async for fetched in results:
+                self._unwritten.append((*self._pending.pop(fetched.index), fetched))
+                if len(self._unwritten) >= MAX_UNWRITTEN or not self._room.is_set():
+                    await self._write_fetched()
+        await self._write_fetched()
 
-    def _urls(self, rows: Iterator[tuple[Shard, Values]]) -> Iterator[str]:
+    def _screened(self) -> HTTPConnection:
+        job, connection = self._job, self._connection
+        if not job.robots_txt and not job.robots_tags:
+            return connection
+        agent = (self._headers or connection.get_sync_client().headers)["User-Agent"].partition("/")[0].strip()
+        return connection._screened(Robots(connection, agent, self._headers, job.robots_tags, job.robots_txt))
+
+    async def _urls(self) -> AsyncIterator[str]:
         index = 0
-        self._pending.clear()
-        for shard, values in rows:
-            error = self._objection(values["url"])
-            if error is not None:
-                self._write(shard, values, None, error)
-                continue
-            self._pending[index] = shard, values
-            index += 1
-            yield values["url"]
+        while (rows := await self._in_thread(self._take)) is not None:
+            for row in rows:
+                self._pending[index] = row
+                index += 1
+                yield row[1]["url"]
             if len(self._open) > MAX_OPEN:
-                self._commit_full()
-                self._more = len(self._open) > MAX_OPEN
-                if self._more:
-                    return
+                self._room = Event()
+                await self._write_fetched()
+                await self._room.wait()
 
-    def _objection(self, url: Any) -> HTTPConnError | None:
-        """Return the error of a URL that must not be fetched, or None."""
-        error = missing_url(url)
-        if error is not None:
-            return error
-        return None if self._robots is None else self._robots.denied(url)
+    async def _write_fetched(self) -> None:
+        written, self._unwritten = self._unwritten, []
+        await self._in_thread(self._record_all, written)
+        if len(self._open) <= MAX_OPEN:
+            self._room.set()
+
+    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
+        return await to_thread.run_sync(work, *given, limiter=self._turn)
+
+    def _take(self) -> list[tuple[Shard, Values]] | None:
+        """Return the next rows to fetch, or None after the last one. Write the rows that have no URL."""
+        taken = list(islice(self._rows, min(CHUNK, self._job.shard_size)))
+        found = []
+        for shard, values in taken:
+            error = missing_url(values["url"])
+            if error is None:
+                found.append((shard, values))
+            else:
+                self._write(shard, values, None, error)
+        self._commit_full()
+        return found if taken else None
 
     def _from_source(self) -> Generator[tuple[Shard, Values], None, None]:
         """Assign the rows to shards, without those of finished shards, and check that the latter are unchanged."""
-        shard: Shard | None = None
-        digest = hashlib.blake2b(digest_size=16)
-        self._count = position = 0
-        for row, (url, copied) in self._own_rows():
-            if position == 0:
-                digest = hashlib.blake2b(digest_size=16)
-                shard = None if self._count in self._journal.finished else self._new_shard(self._count)
-            digest.update(repr((url, copied)).encode("utf-8", "surrogatepass"))
-            position += 1
-            is_last = position == self._job.shard_size
-            if shard is not None:
-                shard.waiting += 1
-                text = url if url is None or isinstance(url, str) else str(url)
-                yield shard, {"row": row, **dict(self._named(copied)), "url": text}
-            if is_last:
-                self._end_shard(shard, digest.hexdigest(), position)
-                position = 0
-        if position:
-            self._end_shard(shard, digest.hexdigest(), position)
+        names = [name for name, _ in self._job.layout.columns]
+        own = self._own_rows()
+        while first := list(islice(own, 1)):
+            digest, size = hashlib.blake2b(digest_size=16), 0
+            shard = None if self._count in self._journal.finished else self._new_shard(self._count)
+            for row, (url, copied) in chain(first, islice(own, self._job.shard_size - 1)):
+                digest.update(repr((url, copied)).encode("utf-8", "surrogatepass"))
+                size += 1
+                if shard is not None:
+                    shard.waiting += 1
+                    text = url if url is None or isinstance(url, str) else str(url)
+                    yield shard, {"row": row, **dict(zip(names, copied, strict=True)), "url": text}
+            self._end_shard(shard, digest.hexdigest(), size)
         if any(each >= self._count for each in list(self._journal.finished)):
             raise changed(self._job.source)
 
-    def _named(self, copied: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-        return zip((name for name, _ in self._job.layout.columns), copied, strict=True)
-
     def _own_rows(self) -> Iterator[tuple[int, Row]]:
-        """Yield the rows of this partition with their number in the source."""
-        parts = self._job.partitions
-        return (
-            (number, row)
-            for number, row in enumerate(self._job.source.rows())
-            if parts == 1 or partition_of(row[0], parts) == self._number
-        )
-
-    def _with_robots(self, rows: Iterator[tuple[Shard, Values]], robots: Robots) -> Iterator[tuple[Shard, Values]]:
-        """Fetch the robots.txt of the sites of some rows together, before the rows are fetched."""
-        while ahead := list(islice(rows, LOOKAHEAD)):
-            robots.load(values["url"] for _, values in ahead)
-            yield from ahead
-
-    def _new_shard(self, number: int, *, is_first: bool = True) -> Shard:
-        shard = Shard(number, ShardWriter(self._storage, self._job.layout, self._name(number)), is_first)
-        self._open.append(shard)
-        return shard
-
-    def _name(self, number: int) -> str:
-        return f"{self._number:05d}-{number:06d}"
+        """Return the rows of this partition with their number in the source."""
+        parts, rows = self._job.partitions, enumerate(self._job.source.rows())
+        return rows if parts == 1 else (each for each in rows if partition_of(each[1][0], parts) == self._number)
 
     def _end_shard(self, shard: Shard | None, digest: str, rows: int) -> None:
         if shard is None:
@@ -192,6 +193,11 @@ class Partition:
             shard.full = True
         self._count += 1
 
+    def _new_shard(self, number: int, *, is_first: bool = True) -> Shard:
+        writer = ShardWriter(self._storage, self._job.layout, f"{self._number:05d}-{number:06d}")
+        self._open.append(shard := Shard(number, writer, is_first))
+        return shard
+
     def _from_shards(self, retry: frozenset[str]) -> Generator[tuple[Shard, Values], None, None]:
         """Write the finished shards that have rows to retry again, and yield these rows."""
         for number, finished in sorted(self._journal.finished.items()):
@@ -199,46 +205,45 @@ class Partition:
                 continue
             shard = self._new_shard(number, is_first=False)
             shard.digest = finished.digest
-            for values, body in read_shard(self._storage, self._job.layout.form, self._name(number)):
-                if outcome_of(values["error"], values["status"]) in retry:
-                    shard.waiting += 1
-                    kept = ("row", "url", *(name for name, _ in self._job.layout.columns))
-                    yield shard, {name: values[name] for name in kept}
+            for values, is_kept in shard.writer.copy(lambda row: outcome_of(row) not in retry):
+                if is_kept:
+                    shard.count(values)
                 else:
-                    self._add(shard, values, body)
+                    shard.waiting += 1
+                    names = ("row", "url", *(name for name, _ in self._job.layout.columns))
+                    yield shard, {name: values[name] for name in names}
             shard.full = True
 
+    def _record_all(self, rows: list[tuple[Shard, Values, Fetched]]) -> None:
+        try:
+            for shard, values, fetched in rows:
+                if self._stopped:  # on_item may take long
+                    return
+                self._record(shard, values, fetched)
+        finally:
+            self._commit_full()
+
     def _record(self, shard: Shard, values: Values, fetched: Fetched) -> None:
-        error = fetched.error
+        error: Exception | None = fetched.error
         if isinstance(error, LimitExceeded) and error.kind == "budget":
             raise error  # the shard is fetched by a run with a larger limit
-        found, fields = response_values(fetched)
-        values |= found
-        values["headers"] = {name: fields[name] for name in self._job.headers if name in fields}
-        if error is None:
-            error = denied_by(fields.get_list("x-robots-tag"), self._job.robots_tags, self._agent)
-        self._write(shard, values, None if error else fetched.content, error)
-
-    def _write(self, shard: Shard, values: Values, body: bytes | None, error: Exception | None) -> None:
-        if error is None and self._job.on_item is not None:
+        values |= response_values(fetched, self._job.headers)
+        body = fetched.content
+        if body is not None and self._job.on_item is not None:
             try:
                 returned = self._job.on_item({**values, "body": body})
                 body = body if returned is None else bytes(returned)
             except Exception as raised:  # noqa: BLE001 - the row has the error of the user's function
                 body, error = None, raised
+        self._write(shard, values, body, error)
+
+    def _write(self, shard: Shard, values: Values, body: bytes | None, error: Exception | None) -> None:
         if body is not None:
             values |= body_values(body)
         if error is not None:
             values |= error_values(error)
         shard.waiting -= 1
-        self._add(shard, values, body)
-        if shard.full and not shard.waiting:
-            self._commit_full()
-
-    def _add(self, shard: Shard, values: Values, body: bytes | None) -> None:
-        shard.rows += 1
-        shard.outcomes[outcome_of(values.get("error"), values.get("status"))] += 1
-        shard.bytes += values.get("size") or 0
+        shard.count(values)
         shard.writer.add(values, body)
 
     def _commit_full(self) -> None:

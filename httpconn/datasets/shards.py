@@ -1,15 +1,12 @@
 """The shards of a sink: one Parquet file, a WebDataset tar, or a folder of files, each with a row for each URL."""
 
-from __future__ import annotations
-
-import io
 import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,12 +14,12 @@ import pyarrow.parquet as pq
 from ..disk.system import TranslatedErrors
 from ..errors import InvalidRequest
 from ..options import MIB
+from .columns import array_of, joined
 from .outcomes import Values
-from .sources import array_of
 from .storage import Storage
 
-GROUP_ROWS = 10_000
-GROUP_BYTES = 8 * MIB  # bytes of a row group, which are in memory until the group is complete
+GROUP_ROWS = 1_000
+GROUP_BYTES = 2 * MIB  # bytes of a row group, which are in memory until the group is complete
 
 RESULT = pa.schema(
     [
@@ -83,25 +80,35 @@ class Layout(NamedTuple):
 
 
 class Rows:
-    """The Parquet file of a shard."""
+    """The Parquet file of a shard. Its rows stay in memory until a row group is complete."""
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self._schema = schema
         self._rows: list[Values] = []
+        self._sizes: list[int | None] = []
+        self._bodies = bytearray()
         self._bytes = 0
-        with TranslatedErrors(path):
-            self._writer = pq.ParquetWriter(path, schema)
+        names = [each for each in schema.names if each != "body"]  # a dictionary of bodies would hold all of them
+        self._writer = pq.ParquetWriter(path, schema, use_dictionary=names, write_statistics=names)
 
-    def add(self, values: Values) -> None:
+    def add(self, values: Values, body: bytes | None) -> None:
         self._rows.append(values)
-        self._bytes += len(values.get("body") or b"") + len(values["url"] or "")
+        self._sizes.append(None if body is None else len(body))
+        self._bodies += body or b""
+        self._bytes += len(body or b"") + len(values["url"] or "")
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        columns = [_array(field, [row.get(field.name) for row in self._rows]) for field in self._schema]
-        self._rows, self._bytes = [], 0
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        if self._rows:
+            columns = [_array(each, [row.get(each.name) for row in self._rows]) for each in self._schema]
+            if self._schema.names[-1] == "body":
+                columns[-1] = joined(self._sizes, self._bodies)
+            self.write(pa.Table.from_arrays(columns, schema=self._schema))
+        self._rows, self._sizes, self._bodies, self._bytes = [], [], bytearray(), 0
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table)
 
     def close(self) -> None:
         self.flush()
@@ -111,7 +118,7 @@ class Rows:
 def _array(field: pa.Field, values: list[Any]) -> pa.Array:
     try:
         return array_of(values, field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except (TypeError, OverflowError, pa.ArrowException) as error:
         message = f"The column {field.name!r} of the source has a value that is not {field.type}: {error}"
         raise InvalidRequest(message[:500]) from error
 
@@ -130,23 +137,22 @@ class ShardWriter:
             self._rows = Rows(self._index, layout.schema)
             self._stack.callback(self._rows.close)
             if self._form == "webdataset":
-                self._tar = self._stack.enter_context(tarfile.open(self._bodies, "w"))  # noqa: SIM115
+                self._tar = self._stack.enter_context(open(self._bodies, "wb"))  # noqa: SIM115
+                self._stack.callback(lambda: self._tar.write(bytes(2 * tarfile.BLOCKSIZE)))
             elif self._form == "folder":
                 os.mkdir(self._bodies)
 
     def add(self, values: Values, body: bytes | None) -> None:
-        """Write a row, and its body if there is one. ``values`` has a key if the body of a folder is already there."""
+        """Write a row, and its body if there is one."""
         with TranslatedErrors(self._storage.sink):
-            if body is not None:
+            if body is not None and self._form != "parquet":
                 self._add_body(values, body)
-            self._rows.add(values)
+            self._rows.add(values, body if self._form == "parquet" else None)
 
     def _add_body(self, values: Values, body: bytes) -> None:
         number = f"{values['row']:012d}"
         name = f"{number}.{EXTENSIONS.get(values['media_type'] or '', 'bin')}"
-        if self._form == "parquet":
-            values["body"] = body
-        elif self._form == "folder":
+        if self._form == "folder":
             values["key"] = f"{self._name}/{name}"
             with open(f"{self._bodies}/{name}", "wb") as file:
                 file.write(body)
@@ -158,7 +164,30 @@ class ShardWriter:
     def _put(self, name: str, data: bytes) -> None:
         member = tarfile.TarInfo(name)
         member.size = len(data)
-        self._tar.addfile(member, io.BytesIO(data))
+        self._tar.write(member.tobuf())
+        self._tar.write(data)
+        self._tar.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+    def copy(self, keeps: Callable[[Values], bool]) -> Iterator[tuple[Values, bool]]:
+        """Copy rows of the finished shard of this name. Yield the values of each row, and whether it was copied.
+
+        The files of a folder stay where they are.
+        """
+        with ExitStack() as stack:
+            index = pq.ParquetFile(stack.enter_context(self._storage.open(f"{self._name}.parquet")))
+            if self._form == "webdataset":
+                file = stack.enter_context(self._storage.open(f"{self._name}.tar"))
+                tar = stack.enter_context(tarfile.open(fileobj=file))
+            for group in range(index.num_row_groups):
+                table = index.read_row_group(group)
+                rows = table.select([each for each in table.column_names if each != "body"]).to_pylist()
+                kept = [at for at, row in enumerate(rows) if keeps(row)]
+                with TranslatedErrors(self._storage.sink):
+                    self._rows.write(table.take(array_of(kept, pa.int64())))
+                    for key in (rows[at]["key"] for at in kept if self._form == "webdataset"):
+                        for name in () if key is None else (key, f"{key.partition('.')[0]}.json"):
+                            self._put(name, cast(BinaryIO, tar.extractfile(name)).read())
+                yield from zip(rows, map(set(kept).__contains__, range(len(rows))), strict=True)
 
     def publish(self, *, is_first: bool) -> None:
         """Give the files their final names, the index last.
@@ -185,20 +214,3 @@ class ShardWriter:
             except (OSError, InvalidRequest):
                 continue
         shutil.rmtree(self._bodies, ignore_errors=True)
-
-
-def read_shard(storage: Storage, form: str, name: str) -> Iterator[tuple[Values, bytes | None]]:
-    """Yield the rows of a finished shard and their bodies. A body of a folder stays where it is, and is not read."""
-    with ExitStack() as stack:
-        index = pq.ParquetFile(stack.enter_context(storage.open(f"{name}.parquet")))
-        members: Mapping[str, tarfile.TarInfo] = {}
-        if form == "webdataset":
-            tar = stack.enter_context(tarfile.open(fileobj=stack.enter_context(storage.open(f"{name}.tar"))))
-            members = {each.name: each for each in tar.getmembers()}
-        for batch in index.iter_batches(256):
-            for values in batch.to_pylist(maps_as_pydicts="strict"):
-                body = values.pop("body", None)
-                if form == "webdataset" and values["key"] is not None:
-                    content = tar.extractfile(members[values["key"]])
-                    body = content and content.read()
-                yield values, body

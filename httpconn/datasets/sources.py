@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ..errors import InvalidRequest
 from ..options import MIB
+from .columns import type_of
 
 BATCH = 512  # rows of a Parquet file in memory
 SAMPLE = 1000  # rows that decide about the types of columns
@@ -241,10 +242,9 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
 
 
 def _inferred(rows: Iterator[Row], columns: Sequence[str]) -> Types:
-    """Infer the types of columns from the first rows. A column of nulls only is a column of strings."""
+    """Infer the types of columns from the first rows."""
     sample = list(islice(rows, SAMPLE if columns else 1))
-    found = [array_of([values[at] for _, values in sample]).type for at in range(len(columns))]
-    return [pa.string() if pa.types.is_null(each) else each for each in found]
+    return [type_of([values[at] for _, values in sample]) for at in range(len(columns))]
 
 
 @contextmanager
@@ -255,15 +255,6 @@ def _named_errors(name: str) -> Iterator[None]:
         raise InvalidRequest(f"The source {name} does not exist") from error
     except (pa.ArrowException, csv.Error, UnicodeDecodeError, EOFError, OSError, ImportError) as error:
         raise InvalidRequest(f"The source {name} cannot be read: {' '.join(str(error).split())[:300]}") from error
-
-
-def array_of(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """Return an Arrow array. Half a character, which an escape of JSON can form, becomes a question mark."""
-    try:
-        return pa.array(values, kind)
-    except UnicodeEncodeError:
-        valid = [each.encode("utf-8", "replace").decode() if isinstance(each, str) else each for each in values]
-        return pa.array(valid, kind)
 
 
 def table_of(given: Any, wanted: Sequence[str] | None = None) -> pa.Table | None:

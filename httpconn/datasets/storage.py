@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from ..disk.folders import sync_folder
 from ..disk.lockfile import InUse, lock
 from ..disk.system import TranslatedErrors, flush, flush_file
 from ..errors import InvalidRequest, StorageError
@@ -70,7 +70,7 @@ class Storage:
         self._move(draft, name)
         if self.is_local:
             with TranslatedErrors(self.sink):
-                _flush_path(os.path.dirname(self.path(name)))
+                sync_folder(os.path.dirname(self.path(name)))
 
     def publish_folder(self, draft: str, name: str) -> None:
         """Move the files of a folder into a folder of the sink, several at the same time."""
@@ -80,13 +80,13 @@ class Storage:
                 pass
             os.rmdir(draft)
             if self.is_local and names:
-                _flush_path(self.path(name))
+                sync_folder(self.path(name))
 
     def _move(self, draft: str, name: str) -> None:
         if self.is_local:
             with TranslatedErrors(self.path(name)):
                 os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-                _flush_path(draft)
+                _flush_file(draft)
                 os.replace(draft, self.path(name))
             return
         self._patiently(name, lambda: self.fs.put_file(draft, self.path(name)))
@@ -186,13 +186,6 @@ class Storage:
         raise AssertionError
 
 
-def _flush_path(path: str) -> None:
-    """Flush a file or a folder to the disk, if its file system can."""
-    is_folder = os.path.isdir(path)
-    if is_folder and sys.platform == "win32":  # Windows cannot open folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
-    try:
-        flush(descriptor, flush_file)
-    finally:
-        os.close(descriptor)
+def _flush_file(path: str) -> None:
+    with open(path, "rb+") as file:
+        flush(file.fileno(), flush_file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,9 @@ import pytest
 
 import httpconn
 from httpconn import datasets
-from httpconn.datasets.robots import denied_by
+from httpconn.datasets.robots import Robots
 from httpconn.datasets.run import partition_of
-from httpconn.testing import Received, ScriptedServer, response
+from httpconn.testing import Received, ScriptedServer, Stall, redirect, response
 from tests.datasets.test_datasets import rows_of
 
 AT_ONCE = httpconn.RetryPolicy(attempts=1)
@@ -137,11 +138,29 @@ def test_the_rules_of_sites_are_obeyed_on_request(server, connection, tmp_path):
     datasets.fetch(urls, tmp_path / "sink", connection=connection, **options)
     rows = rows_of(tmp_path / "sink")
     assert [row["error"] for row in rows] == ["AccessDenied", None, "AccessDenied", None]
-    assert (rows[0]["message"], rows[0]["status"]) == ("The X-Robots-Tag of the response has noai", 200)
+    assert rows[0]["message"] == "The X-Robots-Tag of the response has noai"
     assert "robots.txt" in rows[2]["message"]
     assert rows[1]["body"] == f"httpconn/{httpconn.__version__} (+https://example.org/crawler)".encode()
     datasets.fetch(urls, tmp_path / "all", connection=connection)
     assert all(row["error"] is None for row in rows_of(tmp_path / "all"))
+
+
+def test_robots_txt_is_checked_after_redirects_and_tags_before_the_body(connection, tmp_path):
+    denying = ScriptedServer({"/robots.txt": response(body=ROBOTS), "/private/1": response(body=b"secret")})
+    endless = [response(headers={"X-Robots-Tag": "noai", "Content-Length": "10000000"}), Stall()]
+    with denying as other:
+        moved = redirect(other.url_for("/private/1"))
+        with ScriptedServer({"/robots.txt": response(404), "/ai": endless, "/moved": moved}) as server:
+            urls = [server.url_for(path) for path in ("/moved", "/moved", "/ai")]
+            options = {"robots_tags": ["noai"], "robots_txt": True, "connection": connection}
+            assert datasets.fetch(urls, tmp_path / "sink", **options).errors == {"AccessDenied": 3}
+        assert [each.target for each in other.requests] == [b"/robots.txt"]
+        rows = rows_of(tmp_path / "sink")
+        assert rows[0]["final_url"] == other.url_for("/private/1")
+    assert [row["message"] for row in rows[1:]] == [
+        "The robots.txt of the site does not allow the URL",
+        "The X-Robots-Tag of the response has noai",
+    ]
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, None), (503, "AccessDenied")])
@@ -166,7 +185,9 @@ def test_a_site_without_robots_txt_allows_all_unless_it_fails(connection, tmp_pa
     ],
 )
 def test_the_directives_of_x_robots_tag(value, denied):
-    assert (denied_by([value], frozenset({"noindex"}), "httpconn") is not None) is denied
+    robots = Robots(httpconn.HTTPConnection(), "httpconn", None, frozenset({"noindex"}), obeys_files=False)
+    with pytest.raises(httpconn.AccessDenied) if denied else nullcontext():
+        robots.response([(b"x-robots-tag", value.encode())])
 
 
 def test_all_urls_of_a_host_belong_to_one_partition():
