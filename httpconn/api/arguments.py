@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -153,6 +153,18 @@ class CallFactory:
         retries = None if retries is None else RetryPolicy.of(retries)
         return timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
 
+    def repeated(
+        self, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *others: Any
+    ) -> Callable[[URL], Call]:
+        """Return a function that returns the call of a URL as :meth:`fetch` does, with options from :meth:`checked`."""
+        follow, max_bytes, budget, retries, accept = others
+        if auth is not None or accept is not None:
+            return lambda url: self.fetch(url, timeout, extra_headers, auth, *others)
+        limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
+        timeouts = self.timeouts if timeout is None else timeout
+        common: Any = self._call(None, timeouts, limit, budget, retries, follow)[1:]
+        return lambda url: Call(self.rules.builder.spec(url, extra_headers), *common)
+
     def part(
         self,
         url: URL,
@@ -224,7 +236,7 @@ class CallFactory:
 
     def _call(
         self,
-        spec: RequestSpec,
+        spec: Any,
         timeout: Timeouts | float,
         max_bytes: int | None,
         budget: ByteBudget | None,

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
@@ -18,6 +18,7 @@ from ..downloads.options import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
 from ..exchange import fetch
 from ..exchange.requeststate import Call
+from ..runtime.port import Port
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
 from .runner import Runner
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 Path = str | os.PathLike[str]
-Run = Callable[..., Awaitable[Any]]
+OpenPort = Callable[[Any], Awaitable[Port]]
 
 MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.
 
@@ -91,7 +92,7 @@ class ManyURLs(Runner):
 
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = ThreadWorkerGroup()
-        work = self._fetch_work(partial(self._run_in, group), *options)
+        work = self._fetch_work(partial(self._worker_port, group), *options)
         return Results(self._batch(group, urls, Iterable, work, concurrency, ordered), group)
 
     def async_get_many(
@@ -124,7 +125,7 @@ class ManyURLs(Runner):
 
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = TaskWorkerGroup()
-        work = self._fetch_work(self._await_in, *options)
+        work = self._fetch_work(self._async_port, *options)
         return AsyncResults(self._batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def download_many(
@@ -196,7 +197,7 @@ class ManyURLs(Runner):
             "filename": filename,
         }
         group = ThreadWorkerGroup()
-        work = self._download_work(partial(self._run_in, group), concurrency, stop_on_error, options, file_options)
+        work = self._download_work(partial(self._worker_port, group), concurrency, stop_on_error, options, file_options)
         return Results(self._batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
@@ -237,7 +238,7 @@ class ManyURLs(Runner):
             "filename": filename,
         }
         group = TaskWorkerGroup()
-        work = self._download_work(self._await_in, concurrency, stop_on_error, options, file_options)
+        work = self._download_work(self._async_port, concurrency, stop_on_error, options, file_options)
         return AsyncResults(self._batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
 
     def _batch(
@@ -251,34 +252,45 @@ class ManyURLs(Runner):
         _require_concurrency(concurrency)
         require(ordered=(ordered, bool))
         source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-        hosts = Hosts(_host_of, self._most_at_once)
+        most_tries = min(concurrency, max(1, self._calls.rules.limits.max_connections // 2))
+        hosts = Hosts(_host_of, self._most_at_once, most_tries)
         return Batch(group, source, work, concurrency=concurrency, ordered=ordered, hosts=hosts)
 
-    def _most_at_once(self, origin: Hashable) -> int | None:
-        """Return how many calls to an origin get a connection at the same time, or None. HTTP/2 calls share one."""
-        may_share = self._clients.offers_http2 and isinstance(origin, Origin) and origin.scheme == "https"
+    def _most_at_once(self, origin: Hashable) -> int:
+        """Return how many calls to an origin get a connection at the same time."""
         own = self._calls.hosts.limit_for(origin) if isinstance(origin, Origin) else None
-        return None if may_share else own or self._calls.rules.limits.per_host
+        return own or self._calls.rules.limits.per_host
 
-    def _fetch_work(self, run: Run, *options: Any) -> Work[URL | Item, Fetched]:
+    def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | Item, Fetched]:
         from .outcomes import Fetched
 
         options = self._calls.checked(*options)
+        call_of, reuses = self._calls.repeated(*options), self._clients.reuse
 
         async def work(seat: Seat, given: URL | Item) -> Fetched:
-            item = given if isinstance(given, Item) else Item(given)
+            url = given.url if isinstance(given, Item) else given
             try:
-                calls, check = self._calls.sources(item, *options), content_check(item)
-                delivered = await _first_success(run, seat, calls, check)
+                if isinstance(given, Item):
+                    calls, check = self._calls.sources(given, *options), content_check(given)
+                    delivered = await _first_success(partial(open_port, seat), calls, check)
+                else:
+                    call = call_of(given)
+                    port = seat.port if reuses and seat.port is not None else await open_port(seat)
+                    delivered = await fetch.run_call(port, call, fetch.fetch_delivered(port, call))
                 data, fields, status, moved_to, attempts, elapsed = delivered
-                return Fetched(item.url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
+                return Fetched(url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
             except HTTPConnError as error:
-                return Fetched(item.url, seat.number, error=error)
+                return Fetched(url, seat.number, error=error)
 
         return work
 
     def _download_work(
-        self, run: Run, concurrency: int, stop_on_error: bool, options: tuple[Any, ...], file_options: Mapping[str, Any]
+        self,
+        open_port: OpenPort,
+        concurrency: int,
+        stop_on_error: bool,
+        options: tuple[Any, ...],
+        file_options: Mapping[str, Any],
     ) -> Work[tuple[URL, Path] | Item, Saved]:
         from ..downloads.download import fetch_file
         from .outcomes import Saved
@@ -309,7 +321,9 @@ class ManyURLs(Runner):
                     spare=spare,
                     **file_options,
                 )
-                return Saved(item.url, path, seat.number, await run(seat, fetch_file, call, wanted))
+                port = await open_port(seat)
+                saved = await fetch.run_call(port, call, fetch_file(port, call, wanted))
+                return Saved(item.url, path, seat.number, saved)
             except HTTPConnError as error:
                 if stop_on_error:
                     raise
@@ -319,15 +333,17 @@ class ManyURLs(Runner):
 
 
 async def _first_success(
-    run: Run, seat: Seat, calls: Sequence[Call], check: fetch.ContentCheck | None
+    open_port: Callable[[], Awaitable[Port]], calls: Sequence[Call], check: fetch.ContentCheck | None
 ) -> fetch.Delivered:
     """Return the content from the first URL that delivers it; raise the error of the last URL."""
-    flow: Any = fetch.fetch_delivered if check is None else check.fetch
+    flow = fetch.fetch_delivered if check is None else check.fetch
     *others, last = calls
     for call in others:
         with suppress(HTTPConnError):
-            return cast(fetch.Delivered, await run(seat, flow, call))
-    return cast(fetch.Delivered, await run(seat, flow, last))
+            port = await open_port()
+            return await fetch.run_call(port, call, flow(port, call))
+    port = await open_port()
+    return await fetch.run_call(port, last, flow(port, last))
 
 
 def _item(given: Any) -> Item:

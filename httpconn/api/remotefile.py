@@ -60,7 +60,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
     def _start_worker(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
         group = self._group = self._group or ThreadWorkerGroup()
         try:
-            return group.start(flow, partial(self._opened.runner._run_in, group, None), *args)
+            return group.start(flow, partial(self._opened.runner._run_in, group), *args)
         except (Stopped, InvalidRequest):  # another thread has closed the file, or the system has no more threads
             return False
 

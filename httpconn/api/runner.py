@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..exchange.scheduling import Seat
     from ..runtime.threads import ThreadWorkerGroup
     from .asyncport import AsyncPort
-    from .syncport import SyncPort
+    from .syncport import SyncPort, WorkerPort
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -72,19 +72,12 @@ class Runner:
         opened, content = await fetch.respond(port, call, stream)
         return Response(opened, port, AsyncStream(opened, port), content)
 
-    async def _await_in(self, seat: Seat, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
-        port = await self._async_port(seat)
+    async def _run_in(
+        self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        port = await self._worker_port(group)
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
 
-    def _run_in(
-        self,
-        group: ThreadWorkerGroup,
-        seat: Seat | None,
-        flow: Flow[P, T],
-        call: Call,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Coroutine[Any, Any, T]:
+    async def _worker_port(self, group: ThreadWorkerGroup, seat: Seat | None = None) -> WorkerPort:
         client = self._clients.sync_client()
-        port = client.worker_port(client, group, owned=not self._clients.reuse, seat=seat)
-        return fetch.run_call(port, call, flow(port, call, *args, **kwargs))
+        return client.worker_port(client, group, owned=not self._clients.reuse, seat=seat)

@@ -47,21 +47,24 @@ class SendingPort(SystemClock, ABC):
         self._seat = seat
         if seat is not None:
             self.dead_hosts = seat.dead_hosts
+            seat.port = self
 
     def aside(self: Any, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
-        return waiting if self._seat is None else self._seat.aside(self, waiting, holds_host=holds_host)
+        return waiting if self._seat is None else self._seat.aside(waiting, holds_host=holds_host)
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         at = math.inf if deadline.at is None else deadline.at
         attempt = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
         engine = self._client.engine_for(request.origin)
+        sending: Coroutine[Any, Any, Exchange]
         if engine is None:
-            if self._seat is not None:  # only the engine reports connections
-                self._seat.reached()
-            return self._bridged(request, attempt, deadline)
-        request.dialler = self._seat
-        exchange: Coroutine[Any, Any, Exchange] = engine.exchange(request, attempt, self._interruption)
-        return exchange
+            sending = self._bridged(request, attempt, deadline)
+        else:
+            sending = engine.exchange(request, attempt, self._interruption)
+        seat = self._seat
+        if seat is None or (seat.host == request.origin and not seat.tries):
+            return sending
+        return seat.first(request, sending)
 
     async def _bridged(self, request: Request, timeouts: AttemptTimeouts, deadline: Deadline) -> Exchange:
         hooks, sent = self._client.event_hooks, request.as_httpx()

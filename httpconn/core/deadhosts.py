@@ -16,38 +16,34 @@ class _Failures(NamedTuple):
     probe_at: float
 
 
-class DeadHosts:
-    """The failed connections to each host, shared by the threads or tasks of a batch."""
-
-    def __init__(self) -> None:
-        self._hosts: dict[Hashable, _Failures] = {}
+class DeadHosts(dict[Hashable, _Failures]):
+    """The failed connections to each host, shared by the threads or tasks of a batch. It is false if there are none."""
 
     def connected(self, host: Hashable) -> None:
         """Forget the failures of a host that has responded."""
-        if self._hosts:
-            self._hosts.pop(host, None)
+        self.pop(host, None)
 
     def failed(self, host: Hashable, error: HTTPConnError, now: float) -> None:
         """Count a request to a host that has failed to connect. Other errors do not count."""
         if not isinstance(error, (ConnectFailed, ConnectTimedOut)) or isinstance(error, TLSFailed):
             return
-        before = self._hosts.pop(host, None)
-        if before is None and len(self._hosts) >= MAX_HOSTS:
-            self._hosts.pop(next(iter(self._hosts)), None)
-        self._hosts[host] = _Failures(1 if before is None else before.number + 1, _copied(error), now + PAUSE)
+        before = self.pop(host, None)
+        if before is None and len(self) >= MAX_HOSTS:
+            self.pop(next(iter(self)), None)
+        self[host] = _Failures(1 if before is None else before.number + 1, _copied(error), now + PAUSE)
 
     def is_dead(self, host: Hashable) -> bool:
         """Return whether a host is dead."""
-        failures = self._hosts.get(host)
+        failures = self.get(host)
         return failures is not None and failures.number >= FAILURES
 
     def check(self, host: Hashable, now: float) -> None:
         """Raise the last error of a dead host again. One call in ``PAUSE`` seconds may try to connect."""
-        failures = self._hosts.get(host)
+        failures = self.get(host)
         if failures is None or failures.number < FAILURES:
             return
         if now >= failures.probe_at:
-            self._hosts[host] = failures._replace(probe_at=now + PAUSE)
+            self[host] = failures._replace(probe_at=now + PAUSE)
             return
         error = _copied(failures.error)
         error.add_note(

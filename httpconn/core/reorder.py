@@ -7,42 +7,38 @@ R = TypeVar("R")
 
 
 class ReorderBuffer(Generic[R]):
-    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers."""
+    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers.
+
+    Attributes:
+        pending: number of calls that were started and whose results were not yet returned.
+        ready: the results that can be returned now.
+    """
 
     def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
         self._started = 0
         self._next = 0
-        self._returned = 0
         self._held: dict[int, R] = {}
-        self._ready: deque[R] = deque()
-
-    @property
-    def pending(self) -> int:
-        """The number of calls that were started and whose results were not yet returned."""
-        return self._started - self._returned
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a result can be returned now."""
-        return bool(self._ready)
+        self.pending: int = 0
+        self.ready: deque[R] = deque()
 
     def begin(self) -> int:
         """Count a started call and return its number, from 0."""
         self._started += 1
+        self.pending += 1
         return self._started - 1
 
     def finish(self, number: int, result: R) -> None:
         """Add the result of a call. In order, it waits for the results of earlier calls."""
         if not self._ordered:
-            self._ready.append(result)
+            self.ready.append(result)
             return
         self._held[number] = result
         while self._next in self._held:
-            self._ready.append(self._held.pop(self._next))
+            self.ready.append(self._held.pop(self._next))
             self._next += 1
 
     def pop(self) -> R:
-        """Return the next result. Call this only if ``is_ready``."""
-        self._returned += 1
-        return self._ready.popleft()
+        """Return the next result. Call this only if ``ready`` has one."""
+        self.pending -= 1
+        return self.ready.popleft()

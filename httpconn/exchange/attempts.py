@@ -183,7 +183,7 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
         rules.retry_budget.earn(origin, rules.retries.budget)
     dead_hosts = port.dead_hosts
     try:
-        if dead_hosts is not None:
+        if dead_hosts:
             dead_hosts.check(origin, port.now())
         exchange = await port.send(request, call.timeouts, state.attempt_deadline)
     except HTTPConnError as error:
@@ -195,7 +195,7 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
             set_request(exceeded, request)
             raise exceeded from error
         raise
-    if dead_hosts is not None:
+    if dead_hosts:
         dead_hosts.connected(origin)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s %s: %d", request.method, spec.url.redacted, exchange.head.status)

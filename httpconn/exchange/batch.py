@@ -8,11 +8,11 @@ and for a slow caller.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..core.reorder import ReorderBuffer
 from ..runtime.port import Channel, WorkerGroup
-from .scheduling import ONE_HOST, Hosts, Scheduler, Seat
+from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Seat
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,19 +33,6 @@ class End(Enum):
     """The end of the results."""
 
     END = "end"
-
-
-class Finished(NamedTuple, Generic[Result]):
-    """A result and the number of its item."""
-
-    number: int
-    result: Result
-
-
-class Raised(NamedTuple):
-    """An exception of the source or of a worker."""
-
-    error: Exception
 
 
 Report = Finished[Result] | Raised | End | More
@@ -75,14 +62,13 @@ class Batch(Generic[Item, Result]):
         self._group = group
         self._source: Iterator[Item] | None = source if isinstance(source, Iterator) else None
         self._stream: AsyncIterator[Item] | None = source if isinstance(source, AsyncIterator) else None
-        self._work = work
-        self._concurrency = concurrency
+        self._least = 2 * concurrency
         self._most = (2 if ordered else READ_AHEAD) * concurrency
         self._buffer: ReorderBuffer[Result] = ReorderBuffer(ordered=ordered)
         self._exhausted = self._asked = False
         self._reports: Channel[Report[Result]] = group.channel()
         self._free: Channel[bool] = group.channel()
-        self._scheduler: Scheduler[Item] = Scheduler(group, self._run, concurrency, hosts, self._ask)
+        self._scheduler: Scheduler[Item, Result] = Scheduler(group, work, self._reports, concurrency, hosts, self._ask)
 
     def start(self) -> None:
         """Start to read an asynchronous source."""
@@ -91,18 +77,17 @@ class Batch(Generic[Item, Result]):
 
     async def next(self) -> Result | End:
         """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
-        while True:
-            if self._source is not None:
-                self._fill(self._source)
-            if self._buffer.is_ready:
-                break
-            if self._exhausted and not self._buffer.pending:
+        buffer = self._buffer
+        self._fill()
+        while not buffer.ready:
+            if self._exhausted and not buffer.pending:
                 return End.END
             self._accept(await self._receive(self._reports))
-        result = self._buffer.pop()
+            if not buffer.ready:
+                self._fill()
         if self._stream is not None:
             self._free.send(True)
-        return result
+        return buffer.pop()
 
     async def _receive(self, channel: Channel[Any]) -> Any:
         """Return the next item of a channel, or None if further items may be read."""
@@ -125,12 +110,12 @@ class Batch(Generic[Item, Result]):
     def _has_room(self) -> bool:
         """Whether a further item may be read."""
         pending = self._buffer.pending
-        least = 2 * self._concurrency
-        return pending < least or (pending < self._most and pending - self._scheduler.waiting < least)
+        return pending < self._least or (pending < self._most and pending - self._scheduler.waiting < self._least)
 
-    def _fill(self, source: Iterator[Item]) -> None:
-        while not self._exhausted and self._has_room:
-            item = next(source, End.END)
+    def _fill(self) -> None:
+        """Take items from a synchronous source."""
+        while self._source is not None and not self._exhausted and self._has_room:
+            item = next(self._source, End.END)
             if item is End.END:
                 self._exhausted = True
                 return
@@ -156,10 +141,3 @@ class Batch(Generic[Item, Result]):
             if isinstance(source, AsyncGenerator):  # otherwise the event loop would close it at some later time
                 await source.aclose()
         self._reports.send(End.END)
-
-    async def _run(self, seat: Seat, item: Item) -> None:
-        try:
-            report: Report[Result] = Finished(seat.number, await self._work(seat, item))
-        except Exception as error:  # noqa: BLE001 - ``next`` raises it
-            report = Raised(error)
-        self._reports.send(report)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from dataclasses import dataclass
+from dataclasses import field
+from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..core.deadhosts import DeadHosts
 from ..core.deadlines import Deadline
 from ..core.hostqueues import HostQueues
-from ..runtime.port import Channel, Event, Port, WorkerGroup
+from ..core.messages import Request
+from ..core.records import dataclass
+from ..options import MAX_COUNT
+from ..runtime.port import Channel, Event, Exchange, WorkerGroup
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 T = TypeVar("T")
 
 SLOW_DIAL = 0.25  # seconds without a result after which items that wait for the first connection let others start
+
+HTTP2_CALLS = 100
+"""Least limit of the calls to an HTTP/2 host. Most servers allow so many streams (RFC 9113 section 6.5.2)."""
 
 
 class Hosts(NamedTuple):
@@ -22,49 +31,77 @@ class Hosts(NamedTuple):
 
     Attributes:
         of: a function that returns the host of an item. It raises nothing.
-        limit: a function that returns how many calls of a host may have a worker at the same time, or None.
+        limit: a function that returns how many calls of a host may be active at the same time.
+        tries: see :class:`HostQueues`.
     """
 
     of: Callable[[Any], Hashable]
-    limit: Callable[[Hashable], int | None]
+    limit: Callable[[Hashable], int]
+    tries: int | None
 
 
-ONE_HOST = Hosts(lambda _: None, lambda _: None)
+ONE_HOST = Hosts(lambda _: None, lambda _: MAX_COUNT, None)
 """The same host for all items, without a limit."""
 
 
-class _Resumption(NamedTuple):
-    """A call that continues after a wait without a worker."""
+class Finished(NamedTuple, Generic[Result]):
+    """A result and the number of its item."""
 
-    event: Event
+    number: int
+    result: Result
 
 
-@dataclass(slots=True)
+class Raised(NamedTuple):
+    """An exception of the source or of a worker."""
+
+    error: Exception
+
+
+class Room(Enum):
+    """The use of a host by a call that waits without a worker."""
+
+    FREED = "freed"
+    """Another call to the host may start."""
+    KEPT = "kept"
+    """The call still counts."""
+    CLOSED = "closed"
+    """No call to the host starts."""
+
+
+class _NoItem(Enum):
+    NONE = "none"
+
+
+@dataclass(slots=True, eq=False)
 class Seat:
-    """The use of a worker by one call.
+    """A worker, and its use by its current call.
 
     Attributes:
-        tries: whether the call has no connection yet, to a host that has accepted none.
+        tries: whether the call is a try: the first connection to a host, which has accepted none yet.
+        stays: whether the worker waits for further items.
+        port: the port of the call.
     """
 
-    scheduler: Scheduler[Any]
-    host: Hashable
-    number: int
-    tries: bool
+    scheduler: Scheduler[Any, Any]
+    dead_hosts: DeadHosts
+    host: Hashable = None
+    number: int = 0
+    tries: bool = False
+    stays: bool = True
+    port: Any = field(default=None, repr=False)
 
-    @property
-    def dead_hosts(self) -> DeadHosts:
-        return self.scheduler.dead_hosts
-
-    async def aside(self, port: Port, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> T:
+    def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
         """Await something without a connection. In the meantime, another call has the worker.
 
         Args:
             holds_host: start no further call to the host in the meantime.
         """
+        return self._aside(waiting, Room.CLOSED if holds_host else Room.FREED)
+
+    async def _aside(self, waiting: Coroutine[Any, Any, T], room: Room) -> T:
         scheduler = self.scheduler
         try:
-            is_aside = scheduler.leave(self, holds_host)
+            is_aside = scheduler.leave(self, room)
         except BaseException:  # the group was stopped
             waiting.close()
             raise
@@ -73,34 +110,53 @@ class Seat:
         try:
             awaited = await waiting
         except Exception:
-            await scheduler.rejoin(self, port, holds_host)
+            await scheduler.rejoin(self, room)
             raise
-        await scheduler.rejoin(self, port, holds_host)
+        await scheduler.rejoin(self, room)
         return awaited
 
-    async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
-        """Await a new connection. A host that has accepted none yet starts few calls in the meantime."""
-        if not self.tries:
-            self.scheduler.begin_try(self)
+    async def first(self, request: Request, sending: Coroutine[Any, Any, Exchange]) -> Exchange:
+        """Await a response of another host than before, or of one that had accepted no connection."""
         try:
-            connection = await connecting
-        except Exception:
-            self.scheduler.end_try(self, connected=False)
+            if request.origin != self.host:
+                await self.scheduler.move(self, request.origin)
+        except BaseException:
+            sending.close()
             raise
+        if not self.tries or request.origin != self.host:
+            return await sending
+        request.dialler = self
+        exchange = await sending
+        self.reached()  # only the engine reports connections earlier
+        if exchange.head.version == b"HTTP/2":
+            self.scheduler.widen(self.host, HTTP2_CALLS)
+        return exchange
+
+    async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
+        """Await a new connection. In the meantime, another call has the worker: a silent host does not stop others."""
+        connection = await self._aside(connecting, Room.KEPT)
         self.reached()
         return connection
 
     def reached(self) -> None:
         """Record that the host has accepted a connection."""
         if self.tries:
-            self.scheduler.end_try(self, connected=True)
+            self.scheduler.prove(self)
 
 
-class Scheduler(Generic[Item]):
+class _Resumption(NamedTuple):
+    """A call that continues after a wait without a worker."""
+
+    event: Event
+    seat: Seat
+
+
+class Scheduler(Generic[Item, Result]):
     """Workers that take items from the queues of their hosts.
 
     Args:
-        work: a coroutine function that handles an item. It raises no ``Exception``.
+        work: a coroutine function that returns the result of an item.
+        reports: a channel for the results, and for the exceptions of ``work``.
         concurrency: number of calls that have a worker at the same time. Other workers only wait.
         when_aside: a function to call after a call has left its worker.
     """
@@ -108,92 +164,129 @@ class Scheduler(Generic[Item]):
     def __init__(
         self,
         group: WorkerGroup,
-        work: Callable[[Seat, Item], Awaitable[None]],
+        work: Callable[[Seat, Item], Awaitable[Result]],
+        reports: Channel[Any],
         concurrency: int,
         hosts: Hosts,
         when_aside: Callable[[], None],
     ) -> None:
-        self.dead_hosts: DeadHosts = DeadHosts()
+        self._dead_hosts = DeadHosts()
         self._group = group
         self._work = work
+        self._reports = reports
         self._concurrency = concurrency
         self._when_aside = when_aside
         self._lock = group.lock()
         self._host_of = hosts.of
-        self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit)
+        self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit, hosts.tries)
+        self._returning: deque[_Resumption] = deque()  # calls that need a worker, but no room at their host
         self._wakes: Channel[None] = group.channel()
         self._running = 0  # workers that have an item, or come to take one
         self._coming = 0  # the latter
         self._idle = 0  # workers that wait for a wake
         self._aside = 0  # calls that wait without a worker
-        self._is_dialling_slowly = False
+        self._dials_slowly = False
 
     @property
     def waiting(self) -> int:
         """The number of items and calls that wait for their hosts."""
-        return self._aside + self._queues.blocked + (self._queues.untried if self._is_dialling_slowly else 0)
+        return self._aside + self._queues.blocked + (self._queues.untried if self._dials_slowly else 0)
 
     def patience(self) -> float | None:
         """The seconds until :meth:`dials_slowly` is due. None if no item waits for the first connection to a host."""
-        if not self._queues.untried:
-            self._is_dialling_slowly = False
-        return SLOW_DIAL if self._queues.untried and not self._is_dialling_slowly else None
+        if not self._queues.unproven:
+            self._dials_slowly = False
+            return None
+        return None if self._dials_slowly else SLOW_DIAL
 
     def dials_slowly(self) -> None:
         """Count the items that wait for the first connection to a host as waiting, as long as there are any."""
-        self._is_dialling_slowly = True
+        self._dials_slowly = True
 
     def add(self, number: int, item: Item) -> None:
         """Queue an item."""
         host = self._host_of(item)
         with self._lock:
             self._queues.add(host, number, item)
-            self._employ()
+            if self._running < self._concurrency:
+                self._employ()
 
-    def leave(self, seat: Seat, holds_host: bool) -> bool:
+    def leave(self, seat: Seat, room: Room) -> bool:
         """Free the worker of a call. Return False if too many calls wait already."""
-        host = seat.host
         with self._lock:
             if self._aside >= self._group.spare:
                 return False
             self._aside += 1
             self._running -= 1
-            if holds_host:
-                self._queues.hold(host, 1)
-            self._leave(seat)
+            if room is not Room.KEPT:
+                self._leave(seat)
+            if room is Room.CLOSED:
+                self._queues.hold(seat.host, 1)
             self._employ()
-        self._when_aside()
+        if room is not Room.KEPT:
+            self._when_aside()
         return True
 
-    async def rejoin(self, seat: Seat, port: Port, holds_host: bool) -> None:
+    async def rejoin(self, seat: Seat, room: Room) -> None:
         """Wait until a worker and the host have room for a call that continues."""
-        resumption = _Resumption(port.make_event())
+        event = seat.port.make_event()
         with self._lock:
-            self._aside -= 1
-            if holds_host:
+            if room is Room.CLOSED:
                 self._queues.hold(seat.host, -1)
-            if has_room := self._running < self._concurrency and self._queues.enter(seat.host):
-                self._running += 1
-            else:
-                self._queues.add(seat.host, seat.number, resumption, first=True)
+            self._admit(_Resumption(event, seat), room)
+        if not event.is_set():
+            await seat.port.wait(event, Deadline())
+
+    async def move(self, seat: Seat, host: Hashable) -> None:
+        """Wait until another host has room for a call, for example after a redirect. Too many waiting calls stay."""
+        event = seat.port.make_event()
+        with self._lock:
+            if self._aside >= self._group.spare:
+                return
+            self._leave(seat)
+            seat.host = host
+            self._aside += 1
+            self._running -= 1
+            self._admit(_Resumption(event, seat), Room.FREED)
+        if not event.is_set():
+            self._when_aside()
+            await seat.port.wait(event, Deadline())
+
+    def _admit(self, resumption: _Resumption, room: Room) -> None:
+        """Let a call continue, or queue it before the new calls of its host."""
+        seat, tries = resumption.seat, None
+        if self._running < self._concurrency:
+            tries = seat.tries if room is Room.KEPT else self._queues.enter(seat.host)
+        if tries is not None:
+            self._running += 1
+            self._resume(resumption, tries)
+        elif room is Room.KEPT:
+            self._returning.append(resumption)
+        else:
+            self._queues.add(seat.host, seat.number, resumption, first=True)
+        self._employ()
+
+    def _resume(self, resumption: _Resumption, tries: bool) -> None:
+        self._aside -= 1
+        resumption.seat.tries = tries
+        resumption.event.set()
+
+    def prove(self, seat: Seat) -> None:
+        """End the try of a call, which has a connection now."""
+        with self._lock:
+            seat.tries = False
+            self._queues.prove(seat.host)
             self._employ()
-        if not has_room:
-            await port.wait(resumption.event, Deadline())
 
-    def begin_try(self, seat: Seat) -> None:
+    def widen(self, host: Hashable, limit: int) -> None:
+        """Raise the limit of a host to at least ``limit``."""
         with self._lock:
-            seat.tries = self._queues.begin_try(seat.host)
-
-    def end_try(self, seat: Seat, *, connected: bool) -> None:
-        with self._lock:
-            if seat.tries:
-                seat.tries = False
-                self._queues.end_try(seat.host, connected=connected)
-                self._employ()
+            self._queues.widen(host, limit)
+            self._employ()
 
     def _employ(self) -> None:
         """Wake or start workers for the items that can start."""
-        while self._running < self._concurrency and self._queues.ready > self._coming:
+        while self._running < self._concurrency and self._queues.ready + len(self._returning) > self._coming:
             if self._idle:
                 self._idle -= 1
                 self._wakes.send(None)
@@ -203,36 +296,45 @@ class Scheduler(Generic[Item]):
             self._coming += 1
 
     async def _run_worker(self) -> None:
-        stays = True
-        while stays:
-            taken, stays = self._take()
-            while taken is not None and not isinstance(taken[2], _Resumption):
-                await self._serve(*taken)
-                taken, stays = self._take(comes=0)
-            if taken is not None:
-                taken[2].event.set()  # the call takes the place of this worker among those that run
-            if stays:
+        seat, work, reports = Seat(self, self._dead_hosts), self._work, self._reports
+        while seat.stays:
+            item = self._take(seat, comes=True)
+            while not isinstance(item, _NoItem):
+                report: Finished[Result] | Raised
+                try:
+                    report = Finished(seat.number, await work(seat, item))
+                except Exception as error:  # noqa: BLE001 - the reader of the results raises it
+                    report = Raised(error)
+                reports.send(report)
+                item = self._take(seat, comes=False)
+            if seat.stays:
                 await self._wakes.receive()
 
-    async def _serve(self, host: Hashable, number: int, item: Item, tries: bool) -> None:
-        seat = Seat(self, host, number, tries)
-        await self._work(seat, item)
+    def _take(self, seat: Seat, *, comes: bool) -> Item | _NoItem:
+        """End the last item of a worker that does not come, and return the next item.
+
+        A call that continues takes the place of the worker among those that run.
+        """
         with self._lock:
-            self._leave(seat)
+            if comes:
+                self._coming -= 1
+            else:
+                self._leave(seat)
+            if self._returning:
+                resumption = self._returning.popleft()
+                self._resume(resumption, resumption.seat.tries)
+            elif (taken := self._queues.take()) is None:
+                self._running -= 1
+            else:
+                host, number, item, tries = taken
+                if not isinstance(item, _Resumption):
+                    seat.host, seat.number, seat.tries = host, number, tries
+                    return item
+                self._resume(item, tries)
+            seat.stays = self._idle < self._concurrency
+            self._idle += seat.stays
+        return _NoItem.NONE
 
     def _leave(self, seat: Seat) -> None:
         self._queues.leave(seat.host, tries=seat.tries)
         seat.tries = False
-
-    def _take(self, comes: int = 1) -> tuple[tuple[Hashable, int, Any, bool] | None, bool]:
-        """Return the next host, number and item, or None, and whether a worker that gets no new item stays."""
-        with self._lock:
-            self._coming -= comes
-            taken = self._queues.take()
-            if taken is None:
-                self._running -= 1
-            elif not isinstance(taken[2], _Resumption):
-                return taken, True
-            stays = self._idle < self._concurrency
-            self._idle += stays
-            return taken, stays

@@ -1,8 +1,8 @@
 """A worker group of tasks, and events for any event loop."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -56,7 +56,7 @@ class TaskWorkerGroup:
 
     spare: int = MAX_COUNT
 
-    lock = nullcontext  # tasks change shared state between two waits
+    lock = threading.Lock  # never contended, but faster than nullcontext
 
     channel = TaskChannel
 

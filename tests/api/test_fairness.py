@@ -7,14 +7,17 @@ import socket
 import threading
 from contextlib import closing
 
+import hyperframe.frame as frames
 import pytest
 
 from httpconn import ConnectFailed, Limits, RateLimit, RetryPolicy, StatusError, Timeouts
 from httpconn.core.deadhosts import FAILURES
 from tests.api.test_many import PATIENCE, Reader, await_no_workers, collect, results_of, target
+from tests.http.frames import respond_on, responding_http2_peer
 from tests.servers.scripted import Reset, Until, response
 
 OTHERS = 30
+AT_ONCE = 10
 
 
 def loopback(host, port):
@@ -83,6 +86,64 @@ def test_a_host_that_does_not_connect_does_not_delay_the_others(face, connect, s
         assert {next(results).url for _ in range(OTHERS)} == set(others(server))
         connects.set()
         assert [each.error for each in results] == [None] * 20
+
+
+def test_many_hosts_that_do_not_connect_do_not_delay_the_others(face, connect, scripted):
+    connects = threading.Event()
+
+    def resolver(host, port):
+        if host.startswith("silent"):
+            connects.wait(PATIENCE)
+        return ["127.0.0.1"]
+
+    server = scripted(response())
+    first, *further = others(server)
+    silent = [f"http://silent{index % 9}.example:{server.port}/" for index in range(36)]
+    with results_of(face, connect(resolver=resolver), [first, *silent, *further], concurrency=4) as results:
+        assert {next(results).url for _ in range(OTHERS)} == set(others(server))
+        connects.set()
+        assert [each.error for each in results] == [None] * 36
+
+
+@pytest.mark.parametrize("method", ["get_many", "download_many"])
+def test_redirects_to_a_slow_host_do_not_delay_the_others(face, connect, scripted, tmp_path, method):
+    slow_responses = threading.Event()
+    slow = scripted([Until(slow_responses), response()])
+    fast = scripted(lambda request: response(302, {"Location": slow.url}) if target(request) == "/slow" else response())
+    given = [fast.url_for("/slow")] * 20 + others(fast)
+    if method == "download_many":
+        given = [(url, tmp_path / str(index)) for index, url in enumerate(given)]
+    with results_of(face, connect(limits=Limits(max_per_host=2)), given, method=method, concurrency=4) as results:
+        assert {next(results).url for _ in range(OTHERS)} == set(others(fast))
+        assert len(slow.requests) <= 2
+        slow_responses.set()
+        assert [each.error for each in results] == [None] * 20
+
+
+def test_a_slow_host_without_http2_does_not_delay_the_others(face, connect, scripted, certificates):
+    slow_responses = threading.Event()
+    slow, fast = scripted([Until(slow_responses), response()], tls=certificates.good), scripted(response())
+    connection = connect(http2=True, verify=certificates.trust(), limits=Limits(max_per_host=2))
+    with results_of(face, connection, [slow.url] * 20 + others(fast), concurrency=4) as results:
+        assert {next(results).url for _ in range(OTHERS)} == set(others(fast))
+        slow_responses.set()
+        assert [each.error for each in results] == [None] * 20
+
+
+def test_many_calls_share_a_connection_of_http2(face, connect, certificates):
+    waiting = []
+
+    def respond(send, stream):
+        waiting.append(stream)
+        if stream in (1, 2 * AT_ONCE - 1):  # after the first call, the server waits for all others
+            send(b"".join(map(respond_on, waiting)))
+            waiting.clear()
+
+    with responding_http2_peer(certificates, frames.SettingsFrame(0).serialize(), respond) as url:
+        connection = connect(http2=True, verify=certificates.trust(), limits=Limits(max_per_host=1))
+        results = collect(face, connection, [url] * AT_ONCE, concurrency=AT_ONCE)
+        assert [each.error for each in results] == [None] * AT_ONCE
+        face.close(connection)
 
 
 def test_the_urls_of_a_dead_host_fail_without_a_connection(face, connect, scripted):

@@ -46,4 +46,4 @@ def test_the_number_of_known_hosts_is_limited() -> None:
     hosts = DeadHosts()
     for number in range(MAX_HOSTS + 10):
         hosts.failed(number, ConnectFailed("No connection"), 0.0)
-    assert len(hosts._hosts) == MAX_HOSTS
+    assert len(hosts) == MAX_HOSTS

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from httpconn.core.hostqueues import MAX_HOSTS, MAX_TRIES, HostQueues
 
 
-def filled(names: str, limit: int | None = None) -> HostQueues[str]:
-    queues: HostQueues[str] = HostQueues(lambda _: limit)
+def filled(names: str, limit: int = 100, tries: int = 100) -> HostQueues[str]:
+    queues: HostQueues[str] = HostQueues(lambda _: limit, tries)
     for number, name in enumerate(names):
         queues.add(name, number, name)
     return queues
@@ -43,7 +43,7 @@ def test_a_host_whose_call_waits_for_the_rate_limit_starts_no_other() -> None:
     queues.leave("a", tries=True)
     assert taken(queues) == [2]
     queues.hold("a", -1)
-    assert queues.enter("a")
+    assert queues.enter("a") is True
     assert taken(queues) == [1]
 
 
@@ -51,41 +51,80 @@ def test_few_calls_wait_for_the_first_connection_to_a_host() -> None:
     queues = filled("a" * MAX_TRIES * 2)
     assert (queues.blocked, queues.untried, queues.ready) == (0, MAX_TRIES, MAX_TRIES)
     assert len(taken(queues)) == MAX_TRIES
-    queues.end_try("a", connected=False)
+    queues.leave("a", tries=True)
     assert len(taken(queues)) == 1
-    queues.end_try("a", connected=True)
+    queues.prove("a")
     assert len(taken(queues)) == MAX_TRIES - 1
-    assert not queues.begin_try("a")
+    assert queues.enter("a") is False
+
+
+def test_hosts_without_a_connection_share_a_number_of_tries() -> None:
+    queues = filled("abcdab", tries=2)
+    assert (queues.untried, queues.ready) == (4, 2)
+    assert taken(queues) == [0, 1]
+    assert queues.enter("c") is None
+    queues.prove("a")
+    assert (queues.untried, queues.ready) == (2, 2)
+    assert taken(queues) == [2, 4]
+    queues.leave("b", tries=True)
+    assert taken(queues) == [3]
+
+
+def test_hosts_without_tries_are_all_alike() -> None:
+    queues: HostQueues[str] = HostQueues(lambda _: 100, None)
+    for number in range(50):
+        queues.add("a", number, "")
+    assert len(taken(queues)) == 50
+
+
+def test_a_host_can_get_a_higher_limit() -> None:
+    queues = filled("aaa", limit=1)
+    assert taken(queues) == [0]
+    queues.prove("a")
+    queues.widen("a", 2)
+    assert taken(queues) == [1]
 
 
 def test_a_call_that_continues_comes_before_new_calls_of_its_host() -> None:
     queues = filled("aaa", limit=1)
     assert queues.take() == ("a", 0, "a", True)
-    assert not queues.enter("a")
+    assert queues.enter("a") is None
     queues.add("a", 0, "again", first=True)
     queues.leave("a", tries=True)
     assert queues.take() == ("a", 0, "again", True)
 
 
-@given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(1, 3), st.randoms(use_true_random=False))
-def test_every_item_is_taken_once(names, limit, chance) -> None:
-    queues, running, seen = filled("".join(names), limit), deque[str](), []
+@given(
+    st.lists(st.sampled_from("abcd"), max_size=40),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+def test_every_item_is_taken_once(names, limit, tries, chance) -> None:
+    queues, running, seen = filled("".join(names), limit, tries), deque[tuple[str, bool]](), []
     while len(seen) < len(names) or running:
-        item = queues.take() if chance.random() < 0.6 or not running else None
+        ready, takes = queues.ready, chance.random() < 0.6 or not running
+        item = queues.take() if takes else None
+        assert not takes or (item is not None) == (ready > 0)
         if item is None:
             assert running
             running.rotate(chance.randrange(5))
-            queues.leave(running.popleft(), tries=True)
+            name, is_try = running.popleft()
+            if is_try and chance.random() < 0.5:
+                queues.prove(name)
+                is_try = False
+            queues.leave(name, tries=is_try)
         else:
-            running.append(item[0])
+            running.append((item[0], item[3]))
             seen.append(item[1])
-            assert max(Counter(running).values()) <= limit
+            assert max(Counter(name for name, _ in running).values()) <= limit
+            assert sum(is_try for _, is_try in running) <= tries
     assert sorted(seen) == list(range(len(names)))
     assert (queues.queued, queues.blocked, queues.untried) == (0, 0, 0)
 
 
 def test_the_number_of_known_hosts_is_limited() -> None:
-    queues: HostQueues[str] = HostQueues(lambda _: None)
+    queues: HostQueues[str] = HostQueues(lambda _: 100, 100)
     for number in range(3 * MAX_HOSTS):
         queues.add(str(number), number, "")
         assert queues.take() is not None

@@ -17,7 +17,7 @@ def test_each_result_is_returned_once_and_in_order(size, ordered, count, chance)
             under_way.append(buffer.begin())
             begun += 1
         assert buffer.pending == begun - len(handed_out)
-        if buffer.is_ready:
+        if buffer.ready:
             handed_out.append(buffer.pop())
         else:
             finished.append(under_way.pop(chance.randrange(len(under_way))))
