@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from ..access import AccessPolicy, access_of
 from ..connection import HTTPConnection
 from ..hosts import HostOptions
 from ..options import Timeouts
+from ..progress import ProgressDisplay, rich_progress
+from .ending import one_line_errors
 
 Hooks = Mapping[str, list[Callable[..., Any]]]
 
@@ -41,6 +44,20 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
         event_hooks=_merged(hooks or {}, _verbose() if shared["verbose"] else {}),
         **options,
     )
+
+
+@contextmanager
+def connected(
+    shared: Mapping[str, Any], *, quiet: bool, url: str | None = None, resumes: bool = False, **options: Any
+) -> Iterator[tuple[HTTPConnection, ProgressDisplay | None]]:
+    """Provide a connection object and a display of progress, and turn errors into a line and an exit code."""
+    hint = "; run the same command to resume, if the server supports it" if resumes else ""
+    with (
+        one_line_errors(url, interrupted=f"interrupted{hint}"),
+        make_connection(shared, **options) as connection,
+        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
+    ):
+        yield connection, display
 
 
 def _host_options(shared: Mapping[str, Any]) -> dict[str, HostOptions]:

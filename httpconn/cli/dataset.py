@@ -33,18 +33,25 @@ if TYPE_CHECKING:
 @click.option("--url-column", metavar="NAME", default="url", show_default=True, help="Column with the URLs.")
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="Column to copy; may be repeated.")
 @click.option(
-    "--shard-size", type=options.integer(1, 1_000_000), metavar="N", default=10_000, show_default=True, help="Rows."
+    "--shard-size", type=click.IntRange(1, 1_000_000), metavar="N", default=10_000, show_default=True, help="Rows."
 )
 @click.option(
     "--processes",
-    type=options.integer(1, 1000),
+    type=click.IntRange(1, 1000),
     metavar="N",
     default=1,
     show_default=True,
     help="Number of processes, which divide the hosts.",
 )
 @options.concurrency(64, "Number of simultaneous requests of each process.")
-@click.option("--expect-type", "accept", multiple=True, type=options.media_type, help="Media type, such as image/*.")
+@click.option(
+    "--expect-type",
+    "accept",
+    multiple=True,
+    type=options.media_type,
+    metavar="TYPE",
+    help="Media type, such as image/*.",
+)
 @click.option("--store-header", "stored", metavar="NAME", multiple=True, help="Header field of responses to store.")
 @click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Size limit of all bodies, such as 500G.")
 @click.option("--contact", metavar="ADDRESS", help="Address of the operator for the User-Agent.")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,9 +12,8 @@ from ..api.outcomes import Saved
 from ..connection import HTTPConnection
 from ..core import digests, mediatypes
 from ..errors import HTTPConnError
-from ..progress import rich_progress
 from . import manifests, options
-from .connecting import header_fields, make_connection
+from .connecting import connected, header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .items import Item, ItemReader
 from .output import create_folder, is_standard_output, open_output
@@ -70,7 +69,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 )
 @click.option(
     "--segments",
-    type=options.integer(1, 64),
+    type=click.IntRange(1, 64),
     metavar="N",
     help="Number of connections per file. Default: up to 16, as long as each addition makes a large file faster.",
 )
@@ -132,11 +131,10 @@ def download(
     }
     call |= {"remote_time": not no_remote_time, "filename": "server" if remote_header_name else None}
     one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
-    hint = "interrupted" if no_resume else "interrupted; run the same command to resume, if the server supports it"
-    with (
-        one_line_errors(urls[0] if len(urls) == 1 else None, interrupted=hint),
-        make_connection(shared, bandwidth=limit_rate) as connection,
-        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
+    single = urls[0] if len(urls) == 1 else None
+    with connected(shared, quiet=quiet, url=single, resumes=not no_resume, bandwidth=limit_rate) as (
+        connection,
+        display,
     ):
         reader = ItemReader(output, folder, server_names=remote_header_name, create_folders=create_dirs)
         if folder is not None:

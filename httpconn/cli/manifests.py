@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -14,9 +13,7 @@ from ..connection import HTTPConnection
 from ..core.urls import URL, vet
 from ..downloads.manifest import Manifest
 from ..errors import InvalidRequest, InvalidURL
-from ..progress import rich_progress
-from .connecting import header_fields, make_connection
-from .ending import one_line_errors
+from .connecting import connected, header_fields
 from .items import Item
 from .options import SHARED
 from .summary import Summary
@@ -90,11 +87,7 @@ def download(
 ) -> int:
     """Download the missing and changed files of the manifest, print the results, and return the exit code."""
     headers = header_fields(shared)
-    with (
-        one_line_errors(interrupted="interrupted; run the same command to resume, if the server supports it"),
-        make_connection(shared, bandwidth=rate) as connection,
-        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
-    ):
+    with connected(shared, quiet=quiet, resumes=True, bandwidth=rate) as (connection, display):
         manifest, summary = load(*source[:2], connection, headers), Summary(display, json=jsonl)
         progress = None if display is None else summary.progress
         result = connection.download_all(manifest, source.folder, extra_headers=headers, progress=progress, **call)

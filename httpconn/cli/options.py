@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -20,24 +20,6 @@ _PREFIXES = " kmgt"
 _MAX_SECONDS = 2_000_000
 _MAX_RETRIES = 1_000_000
 
-SHARED = (
-    "headers",
-    "timeout",
-    "retries",
-    "max_bytes",
-    "access",
-    "proxy",
-    "cacert",
-    "insecure",
-    "user",
-    "user_agent",
-    "host_headers",
-    "host_tokens",
-    "netrc",
-    "verbose",
-)
-"""Names of the connection options of get and download."""
-
 
 def size(value: str) -> int:
     """Return the number of bytes in a size such as 500, 10M (10,000,000) or 1.5GiB (powers of 1024)."""
@@ -48,67 +30,51 @@ def size(value: str) -> int:
     return int(Fraction(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
+class Seconds(click.FloatRange):
+    """A type of option values: seconds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        number = super().convert(value, param, context)
+        return number if number == number else self.fail("must be a number", param, context)
+
+
 def rate(value: str) -> int:
-    number = size(value)
-    if number == 0:
-        _fail("must be more than 0")
-    return number
+    """Return the number of bytes in a size other than 0."""
+    if number := size(value):
+        return number
+    raise click.BadParameter("must be more than 0")
 
 
-def seconds(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        _fail(f"{value!r} is not a number of seconds")
-    if not 0 < number <= _MAX_SECONDS:
-        _fail(f"must be more than 0 and at most {_MAX_SECONDS:,} seconds")
-    return number
+def _checked_by(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a type of option values that have to pass a check of the library."""
 
-
-def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    def number(value: str) -> int:
+    def value(text: str) -> str:
         try:
-            integer = int(value)
-        except ValueError:
-            _fail(f"{value!r} is not an integer")
-        if not minimum <= integer <= maximum:
-            _fail(f"must be from {minimum} to {maximum:,}")
-        return integer
+            return parse(text)
+        except InvalidRequest as error:
+            raise click.BadParameter(error.message) from error
 
-    return number
+    return value
 
 
-def _fail(message: str) -> NoReturn:
-    raise click.BadParameter(message)
-
-
-def digest(value: str) -> str:
-    """Return a digest in the form ``algorithm:hex``."""
-    try:
-        return str(digests.parse(value))
-    except InvalidRequest as error:
-        raise click.BadParameter(error.message) from error
-
-
-def media_type(value: str) -> str:
-    """Return a media type pattern, such as ``image/*``."""
-    try:
-        (pattern,) = mediatypes.patterns(value)
-    except InvalidRequest as error:
-        raise click.BadParameter(error.message) from error
-    return pattern
+digest = _checked_by(lambda text: str(digests.parse(text)))
+media_type = _checked_by(lambda text: mediatypes.patterns(text)[0])
 
 
 def header(value: str) -> list[tuple[str, str]]:
     """Return a header field ``Name: value``, or those of ``@FILE``, which keeps secrets out of the process list."""
     if not value.startswith("@"):
         return [_field(value)]
+    return [_field(line) for line in _content_of(value[1:]).split("\n") if line.strip()]
+
+
+def _content_of(path: str) -> str:
     try:
-        with click.open_file(value[1:], encoding="utf-8") as lines:
-            return [_field(line) for line in lines if line.strip()]
+        with click.open_file(path, encoding="utf-8") as file:
+            return str(file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "the file is not UTF-8")
-        raise click.BadParameter(f"cannot read {value[1:]!r}: {reason}") from error
+        raise click.BadParameter(f"cannot read {path!r}: {reason}") from error
 
 
 def _field(line: str) -> tuple[str, str]:
@@ -133,11 +99,7 @@ def host_token(value: str) -> tuple[str, Bearer]:
     kind, _, name = source.partition(":")
     if not host or kind not in ("env", "file") or not name:
         raise click.BadParameter("must be HOST=env:VARIABLE or HOST=file:PATH")
-    try:
-        token = os.environ.get(name) if kind == "env" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "the file is not UTF-8")
-        raise click.BadParameter(f"cannot read {name!r}: {reason}") from error
+    token = os.environ.get(name) if kind == "env" else _content_of(name)
     if token is None:
         raise click.BadParameter(f"the environment variable {name} is not set")
     try:
@@ -177,36 +139,40 @@ jsonl: Option = click.option("--jsonl", is_flag=True, help="Print one line of JS
 quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
 
 
-def input_file(help_text: str) -> Callable[[Any], Any]:
+def input_file(help_text: str) -> Option:
     kind = click.File("r", "utf-8", "surrogateescape")
     return click.option(
         "--input-file", type=kind, metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
     )
 
 
-def concurrency(default: int, help_text: str) -> Callable[[Any], Any]:
+def concurrency(default: int, help_text: str) -> Option:
     return click.option(
-        "-j", "--concurrency", type=integer(1, 10_000), metavar="N", default=default, show_default=True, help=help_text
+        "-j",
+        "--concurrency",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help=help_text,
     )
 
 
 def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of :data:`SHARED` to a command, which receives them as one mapping, ``shared``."""
+    """Add the connection options to a command, which receives them as one mapping, ``shared``."""
 
     @functools.wraps(command)
     def run(**values: Any) -> Any:
         return command(shared={name: values.pop(name) for name in SHARED}, **values)
 
-    for option in reversed(_SHARED_OPTIONS):
-        run = option(run)
-    return run
+    return functools.reduce(lambda made, option: option(made), reversed(_SHARED_OPTIONS), run)
 
 
-def path(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+def path(*names: str, **attributes: Any) -> Option:
     return click.option(*names, type=click.Path(path_type=Path), **attributes)
 
 
-_SHARED_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+_SHARED_OPTIONS: tuple[Option, ...] = (
     click.option(
         "-H",
         "--header",
@@ -238,10 +204,15 @@ _SHARED_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Bearer token for one host only, from env:VARIABLE or file:PATH; may be repeated.",
     ),
     click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc or $NETRC to their hosts."),
-    env_option("--timeout", type=seconds, metavar="SECONDS", help="Time limit for each URL, retries included."),
+    env_option(
+        "--timeout",
+        type=Seconds(0, _MAX_SECONDS, min_open=True),
+        metavar="SECONDS",
+        help="Time limit for each URL, retries included.",
+    ),
     env_option(
         "--retries",
-        type=integer(0, _MAX_RETRIES),
+        type=click.IntRange(0, _MAX_RETRIES),
         metavar="N",
         default=2,
         show_default=True,
@@ -259,3 +230,6 @@ _SHARED_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-k", "--insecure", is_flag=True, help="Do not verify the certificates of servers."),
     click.option("-v", "--verbose", is_flag=True, help="Print connections, requests and responses, without secrets."),
 )
+
+SHARED = tuple(each.name for each in click.command()(with_options(lambda: None)).params)
+"""Names of the connection options."""

@@ -5,7 +5,6 @@ import json
 import os
 import stat
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from ..core import digests
 from ..core.items import Item
 from ..downloads.manifest import Manifest
 from ..errors import HTTPConnError, IntegrityError, StorageError
-from ..progress import Progress, ProgressCallback, rich_progress
+from ..progress import Progress, ProgressCallback
 from . import options
-from .connecting import header_fields, make_connection
-from .ending import EPILOG, exit_code, one_line_errors, print_error, print_message
+from .connecting import connected, header_fields
+from .ending import EPILOG, exit_code, print_error, print_message
 from .manifests import load
 from .output import output_errors
 
@@ -39,11 +38,7 @@ def verify(manifest: str, folder: Path | None, jsonl: bool, quiet: bool, shared:
     Each file is read and hashed. A line on standard error describes each file that is missing or different. The exit
     code is that of the first such file.
     """
-    with (
-        one_line_errors(),
-        make_connection(shared) as connection,
-        nullcontext(None) if quiet or shared["verbose"] else rich_progress() as display,
-    ):
+    with connected(shared, quiet=quiet) as (connection, display):
         files = load(manifest, None, connection, header_fields(shared))
         code = _Verification(files, folder or Path(), display, jsonl).run()
     sys.exit(code)

@@ -130,8 +130,8 @@ def test_an_invalid_header_is_not_printed(tmp_path, given, line):
     ("variables", "code", "line"),
     [
         ({"HTTPCONN_MAX_BYTES": "5"}, 7, b"declares 10 bytes; 5 are allowed"),
-        ({"HTTPCONN_RETRIES": "none"}, 2, b"'none' is not an integer"),
-        ({"HTTPCONN_TIMEOUT": "0"}, 2, b"must be more than 0"),
+        ({"HTTPCONN_RETRIES": "none"}, 2, b"'none' is not a valid integer"),
+        ({"HTTPCONN_TIMEOUT": "0"}, 2, b"0.0 is not in the range"),
         ({"HTTPCONN_TIMEOUT": ""}, 0, b""),
     ],
 )
