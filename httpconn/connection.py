@@ -18,7 +18,6 @@ from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
 from .api.collections import Collections
 from .api.downloading import Downloading
-from .api.examining import Examining
 from .api.fetching import Fetching
 from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening, Examining):
+class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections

@@ -15,8 +15,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from httpconn.progress import Meter, Progress, megabytes, printable, rich_progress, tqdm_progress
-from httpconn.progress.tqdmbars import TqdmBars
+from httpconn.progress import Meter, Progress, megabytes, printable, rich_progress, tqdm_progress, tqdmbars
 
 
 def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
@@ -191,7 +190,7 @@ def test_a_collection_has_lines_with_its_files_and_the_time_left() -> None:
 
 def test_the_bar_of_a_collection_counts_its_files() -> None:
     stream = io.StringIO()
-    with TqdmBars(stream) as display:
+    with tqdmbars.Bars(stream) as display:
         display(of_collection(0, 0))
         display(of_collection(1, 500_000))
     assert "models 1/2 files:  50%" in stream.getvalue()

@@ -1,6 +1,6 @@
 """The transports of ``HTTPConnection(transport=..., async_transport=...)``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -16,24 +16,25 @@ else:
     SyncLike = httpx.BaseTransport
     AsyncLike = httpx.AsyncBaseTransport
 
+T = TypeVar("T")
+
 
 def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
     """Return the ``transport`` option as an httpx transport; raises InvalidRequest for any other type."""
-    if transport is None or isinstance(transport, httpx.BaseTransport):
-        return transport
-    if is_of_httpx2(transport, "BaseTransport"):
-        from .wrapped import ForeignTransport
-
-        return ForeignTransport(transport)
-    raise InvalidRequest(f"transport does not accept a value of type {type(transport).__name__}")
+    return _wrapped(transport, httpx.BaseTransport, "transport", "ForeignTransport")
 
 
 def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
     """Return the ``async_transport`` option as an httpx transport; raises InvalidRequest for any other type."""
-    if transport is None or isinstance(transport, httpx.AsyncBaseTransport):
-        return transport
-    if is_of_httpx2(transport, "AsyncBaseTransport"):
-        from .wrapped import AsyncForeignTransport
+    return _wrapped(transport, httpx.AsyncBaseTransport, "async_transport", "AsyncForeignTransport")
 
-        return AsyncForeignTransport(transport)
-    raise InvalidRequest(f"async_transport does not accept a value of type {type(transport).__name__}")
+
+def _wrapped(transport: Any, kind: type[T], option: str, wrapper: str) -> T | None:
+    if transport is None or isinstance(transport, kind):
+        return transport
+    if is_of_httpx2(transport, kind.__name__):
+        from . import wrapped
+
+        made: T = getattr(wrapped, wrapper)(transport)
+        return made
+    raise InvalidRequest(f"{option} does not accept a value of type {type(transport).__name__}")

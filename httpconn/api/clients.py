@@ -148,13 +148,8 @@ class ClientOptions:
 
     def _client_options(self) -> dict[str, Any]:
         """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""
-        phases = {
-            "connect": self.timeouts.connect,
-            "read": self.timeouts.read,
-            "write": self.timeouts.write,
-            "pool": self.timeouts.pool,
-        }
-        timeout = httpx.Timeout(**phases)
+        phases = self.timeouts
+        timeout = httpx.Timeout(connect=phases.connect, read=phases.read, write=phases.write, pool=phases.pool)
         return {"headers": list(self.fields), "timeout": timeout, "cookies": _empty_jar(), "trust_env": False}
 
 

@@ -2,14 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TextIO
 
 from ..errors import InvalidRequest, install
 from .plainlines import Lines, ProgressDisplay
-
-Bars = Callable[[TextIO], AbstractContextManager[ProgressDisplay]]
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``cli`` is not installed.
     """
-    with _display(stream, _rich, "rich", "cli") as display:
+    with _display(stream, "rich", "cli") as display:
         yield display
 
 
@@ -39,12 +38,12 @@ def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``tqdm`` is not installed.
     """
-    with _display(stream, _tqdm, "tqdm", "tqdm") as display:
+    with _display(stream, "tqdm", "tqdm") as display:
         yield display
 
 
 @contextmanager
-def _display(stream: TextIO | None, bars: Bars, package: str, extra: str) -> Iterator[ProgressDisplay]:
+def _display(stream: TextIO | None, package: str, extra: str) -> Iterator[ProgressDisplay]:
     stream = stream or sys.stderr
     if stream is None:  # stderr is None under some supervisors
         with open(os.devnull, "w") as nothing:
@@ -53,21 +52,9 @@ def _display(stream: TextIO | None, bars: Bars, package: str, extra: str) -> Ite
         yield Lines(stream)
     else:
         try:
-            display = bars(stream)
+            display = import_module(f".{package}bars", __package__).Bars(stream)
         except ImportError as error:
             missing = InvalidRequest(f"A progress bar needs {package}: pip install 'httpconn[{extra}]'")
             raise missing.advise(install(extra)) from error
         with display as entered:
             yield entered
-
-
-def _rich(stream: TextIO) -> AbstractContextManager[ProgressDisplay]:
-    from .richbars import RichBars
-
-    return RichBars(stream)
-
-
-def _tqdm(stream: TextIO) -> AbstractContextManager[ProgressDisplay]:
-    from .tqdmbars import TqdmBars
-
-    return TqdmBars(stream)

@@ -29,7 +29,7 @@ class Narrower:
         return console.render(self._drawn, options.update_width(max(options.max_width - ECHO, 1)))
 
 
-class Bars(RichProgress):
+class FittingBars(RichProgress):
     """The progress bars of rich, limited to the size of the terminal."""
 
     def get_renderable(self) -> RenderableType:
@@ -49,7 +49,7 @@ class Bars(RichProgress):
         return tasks if len(tasks) <= room else tasks[: room - 1]
 
 
-class RichBars:
+class Bars:
     """A display with a bar for each running download, below the permanent lines."""
 
     moves: bool = True
@@ -62,7 +62,7 @@ class RichBars:
         speed = TextColumn("{task.fields[speed]}/s")
         self._wide = name, BarColumn(20), DownloadColumn(), speed, TimeRemainingColumn()
         self._narrow = name, TextColumn("{task.percentage:>3.0f}%")
-        self._bars = Bars(
+        self._bars = FittingBars(
             *self._wide,
             console=console,
             expand=True,

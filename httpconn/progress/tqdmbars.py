@@ -10,7 +10,7 @@ from .meter import Progress
 from .plainlines import Rewinds, label, printable
 
 
-class TqdmBars:
+class Bars:
     """A display with a bar for each file, below the permanent lines."""
 
     moves: bool = True
