@@ -235,6 +235,14 @@ def test_a_listing(folder, connection):
         files.ls(f"{url}/missing")
 
 
+def test_one_request_shows_what_a_file_is(scripted, connection):
+    server = scripted({"/a": Served(LINES, headers={"Content-Type": "text/csv"})})
+    files, url = HTTPConnFileSystem(connection=connection), server.url_for("/a")
+    for ask in (files.ls, files.isfile, files.glob, files.exists, files.info):
+        assert ask(url)
+    assert [request.method for request in server.requests] == ["HEAD"] * 5
+
+
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [

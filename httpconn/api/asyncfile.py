@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..runtime.tasks import TaskWorkerGroup
-from .openfile import Opened, OpenFile
+from .openfile import Opened, OpenFile, copied
 from .runner import Flow, P, T
 
 if TYPE_CHECKING:
@@ -21,16 +21,7 @@ class AsyncRemoteFile(OpenFile):
 
     The methods do the same as those of :class:`RemoteFile`, and the same errors occur. Tasks of one event loop may
     share the object. A read continues where the last call has ended; a read after a seek of the same task starts there
-    unless the task awaits something else in between.
-
-    Attributes:
-        name: the URL, redacted.
-        mode: "rb".
-        size: size of the file in bytes.
-        blocksize: size of a block in bytes.
-        etag: ETag of this version, or None if the server sends none.
-        last_modified: Last-Modified of this version, or None if the server sends none.
-        closed: whether the file is closed.
+    unless the task awaits something else in between. The attributes are those of :class:`RemoteFile`, and ``closed``.
     """
 
     closed: bool = False
@@ -53,11 +44,7 @@ class AsyncRemoteFile(OpenFile):
     async def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read into a buffer and return the number of bytes. It is smaller than the buffer only at the end."""
         with memoryview(buffer).cast("B") as view:
-            filled = 0
-            for chunk in await self._take(len(view)):
-                view[filled : filled + len(chunk)] = chunk
-                filled += len(chunk)
-            return filled
+            return copied(await self._take(len(view)), view)
 
     async def read_at(self, offset: int, size: int) -> bytes:
         """Do the same as :meth:`RemoteFile.read_at`."""

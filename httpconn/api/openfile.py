@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,6 +93,15 @@ class OpenFile:
         opened = self._opened
         offset = self._positions.current().offset
         return _reopened, (type(self), opened.runner, opened.url, opened.options, self._version, offset)
+
+
+def copied(parts: Iterable[memoryview], buffer: memoryview) -> int:
+    """Copy parts into a buffer, and return the number of bytes."""
+    filled = 0
+    for part in parts:
+        buffer[filled : filled + len(part)] = part
+        filled += len(part)
+    return filled
 
 
 def _reopened(kind: type[F], runner: Opening, url: URL, options: Any, version: FileVersion, offset: int) -> F:

@@ -12,7 +12,7 @@ from ..core.rangeplan import Bounds
 from ..errors import InvalidRequest
 from ..runtime.forking import renew_in_child
 from ..runtime.threads import CleanUp, Stopped, ThreadWorkerGroup
-from .openfile import Opened, OpenFile
+from .openfile import Opened, OpenFile, copied
 from .runner import Flow, P, T
 
 if TYPE_CHECKING:
@@ -121,11 +121,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read into a buffer and return the number of bytes. It is smaller than the buffer only at the end."""
         with memoryview(buffer).cast("B") as view:
-            filled = 0
-            for chunk in self._take(len(view)):
-                view[filled : filled + len(chunk)] = chunk
-                filled += len(chunk)
-            return filled
+            return copied(self._take(len(view)), view)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return ``size`` bytes at an offset, or fewer at the end, without the position.

@@ -9,8 +9,8 @@ import operator
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
@@ -23,11 +23,10 @@ from ..api.opening import BLOCK_SIZE, CONNECTIONS
 from ..api.streamedfile import AsyncStreamedFile, StreamedFile
 from ..core.dates import timestamp
 from ..core.links import Links, folder_of, is_pattern
-from ..errors import HTTPConnError, InvalidRequest, InvalidURL, LimitExceeded, RangesRefused, StatusError
-from .base import CachedFile, ForkableFileSystem, Threads
+from ..errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused, StatusError
+from .base import CachedFile, ForkableFileSystem, Threads, missing_files
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
-_MISSING = frozenset({404, 410})
 _ASYNC = {"get_response": "get_async_response"}
 _LARGEST_LISTING = 16 * 1024 * 1024
 _COPIED = 1024 * 1024  # bytes that are copied to a file object at once
@@ -118,7 +117,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         In a thread, the connections end with ``HTTPConnection.close``. The loop of fsspec never ends.
         """
         url = self._strip_protocol(path)
-        with _missing_files():
+        with missing_files():
             if self.asynchronous:
                 name = _ASYNC.get(method, f"async_{method}")
                 return await getattr(self._connection, name)(url, *args, extra_headers=self._headers, **options)
@@ -127,7 +126,9 @@ class HTTPConnFileSystem(ForkableFileSystem):
 
     async def _info(self, path: str, **_options: Any) -> dict[str, Any]:
         """Return the metadata of a file. The size is None if the server does not send it."""
-        found: httpconn.Metadata = await self._call("get_metadata", path)
+        return await self._info_of(path, await self._call("get_metadata", path))
+
+    async def _info_of(self, path: str, found: httpconn.Metadata) -> dict[str, Any]:
         size = found.size if found.size is not None else await self._size_of_range(path)
         return {
             "name": self._strip_protocol(path),
@@ -149,15 +150,16 @@ class HTTPConnFileSystem(ForkableFileSystem):
         return cast(int, opened.size)
 
     async def _exists(self, path: str, strict: bool = False, **_options: Any) -> bool:
+        return await self._found(path, strict) is not None
+
+    async def _found(self, path: str, strict: bool = False) -> httpconn.Metadata | None:
+        """Return the metadata of a file, or None if it is missing or, unless ``strict``, not accessible."""
         try:
-            await self._call("get_metadata", path)
-        except FileNotFoundError:
-            return False
-        except StatusError:
-            if strict:
+            return cast(httpconn.Metadata, await self._call("get_metadata", path))
+        except (FileNotFoundError, StatusError) as error:
+            if strict and isinstance(error, StatusError):
                 raise
-            return False
-        return True
+            return None
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_options: Any) -> bytes:
         if start is None and end is None:
@@ -237,34 +239,45 @@ class HTTPConnFileSystem(ForkableFileSystem):
         url = self._strip_protocol(path)
         entries = self.dircache.get(url) if self.use_listings_cache else None
         if entries is None:
-            links = await self._links(url)
-            entries = [_entry(link) for link in links] if links else [await self._info(url)]
+            found, links = await self._look(url)
+            entries = [_entry(link) for link in links] if links else [await self._info_of(url, found)]
             self.dircache[url] = entries
         return entries if detail else sorted(each["name"] for each in entries)
 
-    async def _links(self, url: str) -> list[str]:
-        """Return the links of an HTML page that lead into its folder. Some folders need a slash at the end."""
+    async def _look(self, url: str) -> tuple[httpconn.Metadata, list[str]]:
+        """Return the metadata of a file and its links into its folder. Some folders need a slash at the end."""
         try:
             found: httpconn.Metadata = await self._call("get_metadata", url)
-            if found.media_type not in ("text/html", "application/xhtml+xml", None):
-                return []
-            page = Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
-        except LimitExceeded:  # a large file without a media type
-            return []
+            return found, await self._links(url, found)
         except FileNotFoundError:
             if url.endswith("/") or "?" in url:
                 raise
-            return await self._links(url + "/")
+            found, links = await self._look(url + "/")
+            if not links:
+                raise
+            return found, links
+
+    async def _links(self, url: str, found: httpconn.Metadata) -> list[str]:
+        """Return the links of an HTML page that lead into its folder."""
+        if found.media_type not in ("text/html", "application/xhtml+xml", None):
+            return []
+        try:
+            page = Links(await self._call("get_text", url, max_bytes=_LARGEST_LISTING))
+        except LimitExceeded:  # a large file without a media type
+            return []
         return page.within(url.partition("?")[0])
 
     async def _isdir(self, path: str) -> bool:
-        try:
-            return bool(await self._links(self._strip_protocol(path)))
-        except (HTTPConnError, FileNotFoundError):
-            return False
+        with suppress(HTTPConnError, FileNotFoundError):
+            return bool((await self._look(self._strip_protocol(path)))[1])
+        return False
 
     async def _isfile(self, path: str) -> bool:
-        return await self._exists(path) and not await self._isdir(path)
+        url = self._strip_protocol(path)
+        found = await self._found(url)
+        with suppress(HTTPConnError, FileNotFoundError):
+            return found is not None and not await self._links(url, found)
+        return True
 
     async def _expand_path(
         self, path: Any, recursive: bool = False, maxdepth: int | None = None, **_options: Any
@@ -287,7 +300,8 @@ class HTTPConnFileSystem(ForkableFileSystem):
         _require_depth(maxdepth)
         url = self._strip_protocol(path)
         if not is_pattern(url):
-            found = {url: await self._info(url)} if await self._exists(url) else {}
+            metadata = await self._found(url)
+            found = {} if metadata is None else {url: await self._info_of(url, metadata)}
         else:
             folder = folder_of(url)
             depth = maxdepth if "**" in url else url.rstrip("/").count("/", len(folder)) + 1
@@ -331,7 +345,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         _require_reading(mode)
         url = self._strip_protocol(path)
         options: dict[str, Any] = {"block_size": block_size or self._block_size, "connections": self._connections}
-        with _missing_files():
+        with missing_files():
             try:
                 opened = self._connection.open(url, extra_headers=self._headers, **options)
             except RangesRefused:
@@ -350,7 +364,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         _require_reading(mode)
         url = self._strip_protocol(path)
         options: dict[str, Any] = {"block_size": self._block_size, "connections": self._connections}
-        with _missing_files():
+        with missing_files():
             try:
                 return await self._connection.async_open(url, extra_headers=self._headers, **options)
             except RangesRefused:
@@ -383,15 +397,3 @@ def _require_reading(mode: str) -> None:
 def _require_depth(maxdepth: int | None) -> None:
     if maxdepth is not None and maxdepth < 1:
         raise ValueError("maxdepth must be at least 1")
-
-
-@contextmanager
-def _missing_files() -> Iterator[None]:
-    """Raise FileNotFoundError for a missing file, and for a path that is not a URL. Some libraries try such paths."""
-    try:
-        yield
-    except (StatusError, InvalidURL) as error:
-        if isinstance(error, StatusError) and error.status_code not in _MISSING:
-            raise
-        reason = str(error) if isinstance(error, InvalidURL) else os.strerror(errno.ENOENT)
-        raise FileNotFoundError(errno.ENOENT, reason, error.url) from error

@@ -1,9 +1,11 @@
 """The base classes of the filesystem, from fsspec, which has no type annotations."""
 
 import asyncio
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,10 @@ from fsspec import asyn
 
 from ..api.opening import MAX_CONNECTIONS
 from ..api.remotefile import RemoteFile
+from ..errors import InvalidURL, StatusError
 from ..runtime.forking import renew_in_child
+
+_MISSING = frozenset({404, 410})
 
 if TYPE_CHECKING:
 
@@ -105,3 +110,15 @@ class CachedFile(AbstractBufferedFile):
         """Close the file and its cache."""
         super().close()
         self._remote.close()
+
+
+@contextmanager
+def missing_files() -> Iterator[None]:
+    """Raise FileNotFoundError for a missing file, and for a path that is not a URL. Some libraries try such paths."""
+    try:
+        yield
+    except (StatusError, InvalidURL) as error:
+        if isinstance(error, StatusError) and error.status_code not in _MISSING:
+            raise
+        reason = str(error) if isinstance(error, InvalidURL) else os.strerror(errno.ENOENT)
+        raise FileNotFoundError(errno.ENOENT, reason, error.url) from error
