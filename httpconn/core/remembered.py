@@ -1,14 +1,20 @@
-"""A set with a limit, for checks whose results are remembered."""
+"""A dictionary with a limit, for results that are remembered."""
 
 from collections.abc import Hashable
+from typing import TypeVar
 
-MAX_REMEMBERED = 1024  # limit of the items of one set
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
-class Remembered(set[Hashable]):
-    """A set that begins again when it is full."""
+class Remembered(dict[K, V]):
+    """A dictionary that begins again when it is full."""
 
-    def add(self, item: Hashable) -> None:
-        if len(self) >= MAX_REMEMBERED:
+    def __init__(self, limit: int = 1024) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def __setitem__(self, key: K, value: V) -> None:
+        if len(self) >= self._limit:
             self.clear()
-        super().add(item)
+        super().__setitem__(key, value)

@@ -11,7 +11,7 @@ from ..errors import AccessDenied, InvalidURL
 from . import headers
 from .auth import NONE, AuthFlow, Credentials, combine
 from .dataurls import data_url, is_data
-from .messages import DATA, RawFields, Request
+from .messages import DATA, Origin, RawFields, Request
 from .remembered import Remembered
 from .urls import URL, WRONG_SCHEME, VettedURL, vet
 
@@ -59,8 +59,8 @@ class RequestBuilder:
         self._auth = auth
         self._of_host = None if of_host is None else lru_cache(_MAX_HOSTS)(of_host)
         self._is_plain = auth is NONE and of_host is None
-        self._admitted = Remembered()
-        self._headers: dict[bytes, RawFields] = {}
+        self._admitted: Remembered[tuple[Origin, bool, bool], bool] = Remembered()
+        self._headers: Remembered[bytes, RawFields] = Remembered()
 
     def spec(
         self,
@@ -124,7 +124,7 @@ class RequestBuilder:
         key = url.origin, url.has_userinfo, url.has_backslash
         if key not in self._admitted:
             self._check(url)
-            self._admitted.add(key)
+            self._admitted[key] = True
         return url
 
     def admit_method(self, method: str, url: VettedURL) -> None:
@@ -153,7 +153,5 @@ class RequestBuilder:
         if header is None:
             header = [(b"Host", url.netloc), *spec.fields, *spec.body_fields]
             if is_default:
-                if len(self._headers) >= _MAX_HOSTS:
-                    self._headers.clear()
                 self._headers[url.netloc] = header
         return Request(url.origin, url.target, header, method=spec.method, body=spec.body, fragment=url.fragment)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.messages import Request
+from ..core.messages import Origin, Request
 from ..core.remembered import Remembered
 from ..errors import ConnectFailed
 from ..network.dial import Options, dial, dial_unix
@@ -29,7 +29,7 @@ class Connector:
     proxy_options: Options
     uds: str | None  # the path of a Unix domain socket to dial instead of the host, or None
     # The origins to which HTTP/2 is not offered.
-    without_http2: Remembered = field(default_factory=Remembered, init=False)
+    without_http2: Remembered[Origin, bool] = field(default_factory=Remembered, init=False)
 
     def __post_init__(self) -> None:
         self._http1_security = self.security.offering("http/1.1")

@@ -73,7 +73,7 @@ class Engine:
         self._routes = Routes(routing, by_host=limits.max_per_host is not None)
         self._routes_by_origin = self._routes.known
         self._offers_http2 = http2
-        self._declined = Remembered()
+        self._declined: Remembered[Hashable, bool] = Remembered()
         self._closed = False
         self._made = 0
         self._reused = 0
@@ -343,7 +343,7 @@ class Engine:
         adjust = _weakly(self._adjust)
         shared = SharedConnection(connection.socket_stream, self._runtime, self._limits, self._lock, adjust)
         await shared.begin(request)
-        self._declined.discard(lease.origin)
+        self._declined.pop(lease.origin, None)
         self._change(self._pool.share, lease, shared, shared.limit)
         return shared
 
@@ -356,13 +356,13 @@ class Engine:
 
     def _decline(self, lease: Lease[AnyConnection]) -> None:
         """Remember that an origin does not support HTTP/2, and let the requests that wait for it dial."""
-        self._declined.add(lease.origin)
+        self._declined[lease.origin] = True
         self._change(self._pool.dial_freely, lease)
 
     def _require_http1(self, lease: Lease[AnyConnection], connection: AnyConnection, origin: Origin) -> None:
         """Use HTTP/1.1 for an origin that wants it (RFC 9113 section 7, HTTP_1_1_REQUIRED)."""
-        self._connector.without_http2.add(origin)
-        self._declined.add(lease.origin)
+        self._connector.without_http2[origin] = True
+        self._declined[lease.origin] = True
         self._change(self._pool.retire, connection)
 
     def _change(self, step: Callable[..., None], *args: object) -> None:

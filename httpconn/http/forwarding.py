@@ -55,20 +55,6 @@ def _encoded(value: str | None) -> bytes | None:
     return None if value is None else value.encode()
 
 
-class _Round:
-    """The release of one round, which has an effect only in the last one."""
-
-    __slots__ = ("_release", "is_last")
-
-    def __init__(self, release: Release) -> None:
-        self._release = release
-        self.is_last = True
-
-    def __call__(self, *, reusable: bool) -> None:
-        if self.is_last:
-            self._release(reusable=reusable)
-
-
 class Forwarding:
     """One request to a forwarding proxy, sent once for each round of the authentication."""
 
@@ -85,12 +71,17 @@ class Forwarding:
 
         The rounds of a scheme such as NTLM share a connection, so ``release`` takes effect in the last one.
         """
-        turn = _Round(release)
+        is_last = True
+
+        def release_last(*, reusable: bool) -> None:
+            if is_last:
+                release(reusable=reusable)
+
         self._request.fields = self._authorization.add_to(self._fields, self._proxy_fields)
-        incoming = await send(self._request, timeouts, turn, interruption)
+        incoming = await send(self._request, timeouts, release_last, interruption)
         if incoming.head.status != 407 or not self._continues_after(incoming.head):
             return incoming
-        turn.is_last = False
+        is_last = False
         await incoming.discard()
         return None
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..core.addresses import parse
+from ..core.remembered import Remembered
 from ..errors import InvalidRequest
 from ..runtime.resolver import SHARED, Address, Resolver
 
@@ -44,7 +45,7 @@ class CachingResolver:
         self._given: Any = resolver
         self._resolver = system if resolver is None else Resolver(look_up=self._look_up)
         self._clock = clock
-        self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._known: Remembered[tuple[str, int], tuple[float, list[Address]]] = Remembered(MAX_NAMES)
 
     @classmethod
     def of(cls, resolver: NameResolver | CachingResolver | None) -> CachingResolver:
@@ -58,8 +59,6 @@ class CachingResolver:
             return known[1]
         found = (await self._resolve(runtime, host, port, seconds))[:MAX_ADDRESSES]
         if found:
-            if len(self._known) >= MAX_NAMES:
-                self._known.clear()
             self._known[host, port] = self._clock(), found
         return found
 

@@ -7,7 +7,7 @@ from ..access import AccessPolicy
 from ..core.addresses import Address as IPAddress
 from ..core.addresses import network_of, normalized, parse
 from ..core.hosts import check_host
-from ..core.messages import Request
+from ..core.messages import Origin, Request
 from ..core.remembered import Remembered
 from ..core.urls import redact
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
@@ -29,14 +29,14 @@ class Guard:
         self._resolver = resolver
         self.judges_requests: bool = access != AccessPolicy.anywhere()  # whether the policy can deny a request
         self._own_loopback = [network for network in map(network_of, access.allowed_networks) if network.is_loopback]
-        self._admitted = Remembered()
+        self._admitted: Remembered[tuple[str, Origin], bool] = Remembered()
 
     def admit(self, request: Request) -> None:
         """Check the method and the origin of a request that httpconn built. Nothing else in it names a server."""
         place = request.method, request.origin
         if place not in self._admitted:
             self._judge(request, userinfo=False)
-            self._admitted.add(place)
+            self._admitted[place] = True
 
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
         """Check a request of an httpx client: method, origin, and every other part that names a server.

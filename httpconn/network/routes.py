@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from ..core.messages import Origin
+from ..core.remembered import Remembered
 from .proxies import Proxy, ProxyLike, checked_proxy
-
-_MAX_ORIGINS = 1024
 
 ProxyFor = Callable[[Origin], Proxy | None]
 
@@ -53,16 +52,13 @@ class Routes:
         self._proxy_for = routing.proxy_for
         self._limit_for = routing.limit_for
         self._by_host = by_host or routing.limit_for is not None
-        self.known: dict[Origin, Route] = {}
+        self.known: Remembered[Origin, Route] = Remembered()
 
     def find(self, origin: Origin) -> Route:
         """Return the route to an origin; raises InvalidRequest if the URL of its proxy is invalid."""
-        known = self.known.get(origin)
-        if known is not None:
-            return known
-        if len(self.known) >= _MAX_ORIGINS:
-            self.known.clear()
-        route = self.known[origin] = self._made(origin)
+        route = self.known.get(origin)
+        if route is None:
+            route = self.known[origin] = self._made(origin)
         return route
 
     def _made(self, origin: Origin) -> Route:

@@ -244,7 +244,7 @@ class HTTP2Connection:
         require_size(payload, 4)
         streams = self._streams
         streams.require_used(stream_id)
-        code = frames.read_number(payload)
+        code = int.from_bytes(payload)
         stream = streams.by_id.get(stream_id)
         if stream is None:
             streams.count_idle_frame()
@@ -304,7 +304,7 @@ class HTTP2Connection:
         """WINDOW_UPDATE, section 6.9."""
         require_size(payload, 4)
         self._streams.count_idle_frame()
-        self._sender.receive_window_update(stream_id, frames.read_number(payload) & frames.MAX_31_BITS)
+        self._sender.receive_window_update(stream_id, int.from_bytes(payload) & frames.MAX_31_BITS)
 
     # The end of the connection.
 

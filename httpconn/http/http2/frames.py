@@ -22,6 +22,7 @@ MAX_FRAME_SIZE = 2**24 - 1
 _header = Struct(">HBBBL")
 unpack_header: Callable[[bytes | memoryview, int], tuple[int, int, int, int, int]] = _header.unpack_from
 _setting = Struct(">HL")
+read_settings: Callable[[bytes], Iterator[tuple[int, int]]] = _setting.iter_unpack  # identifiers and values
 _number = Struct(">L")
 _two_numbers = Struct(">LL")
 
@@ -87,16 +88,6 @@ def without_padding(flags: int, payload: bytes) -> bytes:
     if start > end:
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The padding of a HEADERS frame is longer than the frame")
     return payload[start:end] if flags & (PADDED | WITH_PRIORITY) else payload
-
-
-def read_settings(payload: bytes) -> list[tuple[int, int]]:
-    """Return the identifiers and values of a SETTINGS frame in their order (section 6.5.1)."""
-    return list(_setting.iter_unpack(payload))
-
-
-def read_number(payload: bytes) -> int:
-    """Return the number in the payload of a RST_STREAM or WINDOW_UPDATE frame."""
-    return int.from_bytes(payload)
 
 
 def read_goaway(payload: bytes) -> tuple[int, int]:

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ...core.messages import FieldValues, Head, by_name
+from ...core.remembered import Remembered
 from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
 from .faults import ErrorCode, StreamFault
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 _LOWER_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9a-z]++"
 _field_lines = re.compile(rb"(?:" + _LOWER_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\n)*+").fullmatch
@@ -50,7 +48,7 @@ class RequestWriter:
 
     def __init__(self) -> None:
         self._begin = EMPTY_TABLE
-        self._cached: dict[tuple[object, ...], tuple[bytes, bytes, int]] = {}
+        self._cached: Remembered[tuple[object, ...], tuple[bytes, bytes, int]] = Remembered(_MAX_CACHED)
 
     def write(
         self, method: bytes, scheme: bytes, authority: bytes, target: bytes, headers: Sequence[Field]
@@ -62,7 +60,7 @@ class RequestWriter:
         found = self._cached.get(key)
         if found is None:
             found = _encode_request(method, scheme, authority, headers)
-            _cache(self._cached, key, found)
+            self._cached[key] = found
         before, after, length = found
         begin, self._begin = self._begin, b""
         return begin + before + encode_target(target) + after, length
@@ -104,7 +102,7 @@ class ResponseReader:
         self.max_block: int = _OVERSIZE * self.max_list
         self._decoder = FieldDecoder(self.max_block)
         self._changes = 0
-        self._cached: dict[bytes, Section] = {}
+        self._cached: Remembered[bytes, Section] = Remembered(_MAX_CACHED)
 
     def read(self, block: bytes) -> Section:
         """Return the section of a field block. A malformed section (RFC 9113 section 8.1.1) faults its stream."""
@@ -118,14 +116,8 @@ class ResponseReader:
             return _read_section(fields, self._max_fields, self._max_bytes)
         section = _read_section(fields, self._max_fields, self._max_bytes)
         if len(block) <= _MAX_CACHED_BLOCK:
-            _cache(self._cached, block, section)
+            self._cached[block] = section
         return section
-
-
-def _cache(cached: dict[K, V], key: K, value: V) -> None:
-    if len(cached) >= _MAX_CACHED:
-        cached.clear()
-    cached[key] = value
 
 
 def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Section:
