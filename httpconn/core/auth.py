@@ -1,6 +1,7 @@
 """Credentials for servers: tokens, user names and passwords, and authentication flows of httpx."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from .regexes import regex
 
 _TOKEN = regex(r"[!-~]+")
 _CONTROL = regex(r"[\x00-\x1f\x7f]")
+_SURROGATE = regex("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def credentials_of(auth: Auth | None) -> Credentials:
     if isinstance(auth, Bearer):
         return _authorization(f"Bearer {auth.token}")
     if isinstance(auth, (tuple, list)):
-        return _basic(*auth) if len(auth) == 2 else _basic(None, None)
+        return _authorization(basic(*checked_pair(auth, "auth"), "auth"))
     if isinstance(auth, str | type) or not callable(getattr(auth, "sync_auth_flow", None)):
         raise InvalidRequest(
             'auth must be (user, password), Bearer(token), an httpx.Auth such as DigestAuth, or "netrc"'
@@ -73,17 +75,20 @@ def credentials_of(auth: Auth | None) -> Credentials:
     return Credentials(flow=auth)
 
 
-def _basic(user: object, password: object) -> Credentials:
+def checked_pair(auth: Sequence[Any], option: str) -> tuple[str, str]:
+    """Return a user name and a password if they are text that UTF-8 can encode."""
+    if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
+        raise InvalidRequest(f"{option}: the user name and the password must be two str")
+    if _SURROGATE.search("".join(auth)):
+        raise InvalidRequest(f"{option}: the user name or password has a character that UTF-8 cannot encode")
+    return auth[0], auth[1]
+
+
+def basic(user: str, password: str, option: str) -> str:
     """Return Basic credentials in UTF-8 (RFC 7617)."""
-    if not isinstance(user, str) or not isinstance(password, str):
-        raise InvalidRequest("auth: the user name and the password must be two str")
     if ":" in user or _CONTROL.search(user + password):
-        raise InvalidRequest("auth: the user name has a colon, or the user name or password a control character")
-    try:
-        pair = f"{user}:{password}".encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest("auth: the user name or password has a character that UTF-8 cannot encode") from None
-    return _authorization("Basic " + b64encode(pair).decode("ascii"))
+        raise InvalidRequest(f"{option}: the user name has a colon, or the user name or password a control character")
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def _authorization(value: str) -> Credentials:

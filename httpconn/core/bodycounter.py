@@ -4,6 +4,7 @@ from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, Trun
 from ..options import Limits
 from ..runtime.forking import renew_in_child
 from .locks import Lock
+from .messages import content_length
 
 
 class ByteBudget:
@@ -149,7 +150,7 @@ def declared_length(value: str | None, transfer_encoding: str | None) -> int | N
     """
     if value is None or transfer_encoding is not None:
         return None
-    length, *repeated = {each.strip() for each in value.split(",")} if "," in value else (value.strip(),)
-    if repeated or not (length.isascii() and length.isdigit()) or len(length) > 18:
+    length = content_length(value.encode("latin-1", "replace"))
+    if length is None:
         raise ProtocolError("The Content-Length of the response is not a number")
-    return int(length)
+    return length

@@ -23,6 +23,8 @@ FieldValues = dict[bytes, bytes]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The methods that change nothing on the server (RFC 9110 section 9.2.1)."""
 
@@ -151,6 +153,13 @@ def by_name(fields: RawFields) -> FieldValues:
             key = name.lower()
             values[key] = b"%b, %b" % (values[key], value) if key in values else value
     return values
+
+
+def content_length(value: bytes) -> int | None:
+    """Return the number of a Content-Length (RFC 9110 section 8.6), or None if it is invalid. Equal ones count once."""
+    members = (each.strip(b" \t") for each in value.split(b","))
+    lengths = {int(each) if each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS else -1 for each in members}
+    return None if len(lengths) > 1 or -1 in lengths else lengths.pop()
 
 
 class Head(NamedTuple):

@@ -80,8 +80,11 @@ class Connector:
             security = proxy.security or self.proxy_security
             await self._start_tls(socket_stream, security, proxy.origin.host, end, request, "connection")
         prefix = "connection" if proxy is None else "socks" if proxy.is_socks else "proxy"
-        if tunnel is not None and not await self._open_tunnel(socket_stream, tunnel, end, request, prefix):
-            return False
+        if tunnel is not None:
+            event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
+            opening = tunnel.open(socket_stream, end)
+            if not await trace_step(self.runtime, request, event, {"host": origin.host}, opening):
+                return False
         if origin.scheme == "https":
             name = request.server_name or origin.host
             security = self._http1_security if origin in self.without_http2 else self.security
@@ -91,19 +94,6 @@ class Connector:
     async def _start_tls(
         self, socket_stream: SocketStream, security: Security, name: str, end: float, request: Request, prefix: str
     ) -> None:
+        info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
         handshake = socket_stream.start_tls(security, name, end)
-        if request.trace is not None:
-            info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
-            handshake = trace_step(
-                self.runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream
-            )
-        await handshake
-
-    async def _open_tunnel(
-        self, socket_stream: SocketStream, tunnel: Tunnel, end: float, request: Request, prefix: str
-    ) -> bool:
-        opening = tunnel.open(socket_stream, end)
-        if request.trace is not None:
-            event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
-            opening = trace_step(self.runtime, request, event, {"host": request.origin.host}, opening)
-        return await opening
+        await trace_step(self.runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream)

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..core.messages import FieldValues, Head, by_name
+from ..core.messages import FieldValues, Head, by_name, content_length
 from ..errors import MalformedRequest, ProtocolError
 from .headerblock import EMPTY_LINES, TOKEN
 
@@ -31,8 +31,8 @@ _FRAMING_NAME = rb"(?:content-length|transfer-encoding)[ \t]*+:"
 _ambiguous_fold = re.compile(
     rb"\n[ \t]++(?:\r|" + _FRAMING_NAME + rb")|\n" + _FRAMING_NAME + rb"[^\n]*+\n[ \t]", re.I
 ).search
-_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 _MAX_CACHED_LINE = 64
+_MANY_DIGITS = 18
 
 
 class Framing(NamedTuple):
@@ -130,9 +130,12 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
     irregular = "" if coding is None else "Transfer-Encoding: identity"
     if length is None:
         return Framing(None, False, keep_alive, irregular)
-    if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
-        return Framing(int(length), False, keep_alive, irregular)
-    return Framing(_repeated_length(length), False, keep_alive, "a repeated Content-Length")
+    if length.isdigit() and len(length) < _MANY_DIGITS:
+        return Framing(int(length), False, keep_alive, irregular)  # fast path for nearly all responses
+    number = content_length(length)
+    if number is None:
+        raise ProtocolError("Content-Length is invalid, or repeated with different values")
+    return Framing(number, False, keep_alive, irregular if length.isdigit() else "a repeated Content-Length")
 
 
 def content_of(framing: Framing) -> str:
@@ -163,14 +166,6 @@ def _unlike_chunked(version: bytes, length: bytes | None, coding: bytes) -> str:
     if version != b"HTTP/1.1":  # section 6.1
         return "Transfer-Encoding in HTTP/1.0"
     return "" if coding.lower() == b"chunked" else "a Transfer-Encoding that is more than one chunked"
-
-
-def _repeated_length(value: bytes) -> int:
-    """Return the number of a Content-Length that repeats the same value (RFC 9112 section 6.3, rule 5)."""
-    lengths = _list_members(value)
-    if not all(each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS for each in lengths) or len({*map(int, lengths)}) > 1:
-        raise ProtocolError("Content-Length is invalid, or repeated with different values")
-    return int(lengths[0])
 
 
 def _list_members(value: bytes) -> list[bytes]:

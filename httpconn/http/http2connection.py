@@ -49,11 +49,8 @@ class SharedConnection(Multiplexer):
 
     async def begin(self, request: Request) -> None:
         """Send the preface of the connection (section 3.4)."""
-        if request.trace is None:
-            self.flush()
-        else:
-            info = {"request": traced_request(request)}
-            await trace_step(self._runtime, request, "http2.send_connection_init", info, _called(self.flush))
+        info = {"request": traced_request(request)}
+        await trace_step(self._runtime, request, "http2.send_connection_init", info, _called(self.flush))
 
     # An exchange.
 

@@ -53,8 +53,10 @@ async def trace_step(
     step: Coroutine[Any, Any, T],
     to_value: Callable[[T], object] | None = None,
 ) -> T:
-    """Run a step, and report its start and its result or failure to the trace callback."""
+    """Run a step, and report its start and its result or failure to the trace callback, if there is one."""
     trace = request.trace
+    if trace is None:
+        return await step
     try:
         await runtime.trace(trace, f"{event}.started", info)
     except BaseException:

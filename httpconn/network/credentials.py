@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from base64 import b64encode
 from collections.abc import Callable, Generator, Sequence
 from itertools import count
 from typing import Protocol
 
-from ..errors import InvalidRequest
+from ..core.auth import basic
 from .challenges import Challenge, parse_challenges, quoted
 
 Rounds = Generator[str | None, Sequence[str], None]
@@ -49,16 +48,10 @@ class PasswordCredentials:
     """A user name and a password: Basic at first (RFC 7617), and Digest once a proxy asks for it."""
 
     def __init__(self, user: str, password: str) -> None:
-        if ":" in user or any(character < " " or character == "\x7f" for character in user + password):
-            raise InvalidRequest("proxy: the user name has a colon, or the user name or password a control character")
+        self._basic = basic(user, password, "proxy")
         self._user = user
         self._password = password
         self._digest: Digest | None = None
-
-    @property
-    def raw(self) -> tuple[bytes, bytes]:
-        """The user name and the password in UTF-8, as SOCKS5 takes them."""
-        return self._user.encode(), self._password.encode()
 
     def authenticate(self, method: str, target: str) -> Rounds:
         digest = self._digest
@@ -69,10 +62,6 @@ class PasswordCredentials:
                 return
             self._digest = digest = chosen
             challenges = yield digest.response(method, target)
-
-    @property
-    def _basic(self) -> str:
-        return "Basic " + b64encode(b":".join(self.raw)).decode("ascii")
 
     def _strongest(self, challenges: Sequence[str]) -> Digest | None:
         offered = (

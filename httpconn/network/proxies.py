@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ..access import AccessPolicy
+from ..core.auth import checked_pair
 from ..core.headers import check
 from ..core.hosts import check_host
 from ..core.messages import Origin, RawFields
@@ -113,17 +114,9 @@ def _parsed(url: URL) -> httpx.URL:
     return parsed
 
 
-def _texts(auth: tuple[str, str]) -> tuple[str, str]:
-    if len(auth) != 2 or not all(isinstance(each, str) for each in auth):
-        raise InvalidRequest("proxy: auth must be a user name and a password")
-    if any("\ud800" <= char <= "\udfff" for char in "".join(auth)):
-        raise InvalidRequest("proxy: the user name or password has a character that UTF-8 cannot encode")
-    return auth
-
-
 def _scheme(auth: tuple[str, str] | ProxyAuth) -> ProxyAuth:
     if isinstance(auth, tuple):
-        return PasswordCredentials(*_texts(auth))
+        return PasswordCredentials(*checked_pair(auth, "proxy"))
     if not callable(getattr(auth, "authenticate", None)):
         raise InvalidRequest("proxy: auth must be a user name and a password, or have a method authenticate")
     return auth
@@ -134,7 +127,7 @@ def _raw(auth: tuple[str, str] | ProxyAuth | None) -> tuple[bytes, bytes] | None
         return None
     if not isinstance(auth, tuple):
         raise InvalidRequest("proxy: a SOCKS5 proxy takes a user name and a password, and no other auth")
-    user, password = _texts(auth)
+    user, password = checked_pair(auth, "proxy")
     return user.encode(), password.encode()
 
 

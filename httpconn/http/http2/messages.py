@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from ...core.messages import FieldValues, Head, by_name
+from ...core.messages import FieldValues, Head, by_name, content_length
 from ...core.remembered import Remembered
 from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError
 from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encode_fields, encode_target
@@ -21,7 +21,6 @@ _CONNECTION_SPECIFIC = frozenset({b"connection", b"proxy-connection", b"keep-ali
 _NOT_SENT = _CONNECTION_SPECIFIC | {b"host", b"proxy-authorization"}
 # HTTP/2 has no reason phrases (section 8.3.2). Callers get the standard phrases.
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
-_MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 
 _MAX_CACHED = 64
 _MAX_CACHED_BLOCK = 1024
@@ -165,14 +164,9 @@ def _fault_in(fields: list[Field]) -> str:
 
 
 def _read_length(values: FieldValues) -> int | None:
-    """Return the Content-Length: -1 if absent, None if invalid. Equal values count once."""
+    """Return the Content-Length: -1 if absent, None if invalid."""
     value = values.get(b"content-length")
-    if value is None:
-        return -1
-    if not value.isdigit():
-        first, *others = {each.strip(b" \t") for each in value.split(b",")}
-        value = b"" if others else first
-    return int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else None
+    return -1 if value is None else content_length(value)
 
 
 def _malformed(fault: str) -> StreamFault:
