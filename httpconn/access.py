@@ -1,11 +1,11 @@
 """Access policies: the URLs and addresses that a connection object may reach."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
+
+import httpconn
 
 from .core.addresses import (
     CLOUD_METADATA,
@@ -25,9 +25,6 @@ from .core.records import dataclass
 from .core.urls import is_url, redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
-
-if TYPE_CHECKING:
-    from .core.accesschecks import Checked
 
 SCHEMES = frozenset({"http", "https"})
 _ALL_SCHEMES = SCHEMES | {"data"}
@@ -231,7 +228,7 @@ class AccessPolicy:
             where = f"{host} is" if host == address else f"{host} leads to {address}, which is"
             raise AccessDenied(f"{where} denied: {found.rule}", reason=found.reason, rule=found.rule)
 
-    def check(self, url: str, addresses: Iterable[str] = ()) -> Checked:
+    def check(self, url: str, addresses: Iterable[str] = ()) -> "httpconn.Checked":
         """Explain whether the policy allows a URL. No name is resolved and no connection is made.
 
         Args:
@@ -273,11 +270,15 @@ class AccessPolicy:
         return _ALLOWED if _allows(_network_around(self.allowed_networks, inner), found) else found
 
 
-@dataclass(frozen=True, slots=True)
 class _Invalid(AccessPolicy):
     """The policy for an invalid setting. It denies every request with an error that names the setting."""
 
-    message: str = ""
+    def __init__(self, message: str) -> None:
+        super().__init__(public=True)
+        self.message = message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Invalid, (self.message,)
 
     def judge_method(self, method: str) -> None:
         raise InvalidRequest(self.message)
@@ -294,7 +295,7 @@ def access_of(environ: Mapping[str, str]) -> AccessPolicy:
     try:
         return AccessPolicy.from_environment(environ.get("HTTPCONN_ACCESS"))
     except InvalidRequest as error:
-        return _Invalid(public=True, message=error.message)
+        return _Invalid(error.message)
 
 
 _ALLOWED = AddressClass(True, "allowed", "", "access policy")

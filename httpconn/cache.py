@@ -43,14 +43,12 @@ class Cache:
             raise InvalidRequest(f"Cache.folder must be a path, not {type(self.folder).__name__}")
 
 
-def store_of(cache: Cache | None, access: AccessPolicy) -> Store | None:
+def store_of(cache: Cache, access: AccessPolicy) -> Store:
     """Return the store of one connection object.
 
     Raises:
         InvalidRequest: the cache has a folder, and the access policy checks addresses.
     """
-    if cache is None:
-        return None
     if cache.folder is None:
         return MemoryStore(cache.max_bytes)
     if access.judges_addresses:

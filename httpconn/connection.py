@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+import httpconn
+
 from ._version import __version__
 from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
@@ -22,23 +24,23 @@ from .api.fetching import Fetching
 from .api.opening import Opening
 from .api.pickling import explicit_options, picklable
 from .api.requesting import Requesting
-from .cache import Cache, store_of
 from .core.auth import NONE, Auth, credentials_of
 from .core.decoding import offered
+from .core.lazymodules import LazyModule
 from .core.rates import RateLimiter
 from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
-from .exchange.requeststate import Rules, Screen
+from .exchange.rules import Rules, Screen
 from .hooks import Hooks
 from .hosts import HostOptions, Hosts
 from .network.dns import CachingResolver, NameResolver
-from .network.pins import Pinned
-from .network.proxies import ProxyLike, checked_proxy
-from .network.tlscontext import Certificate
 from .options import Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, rate_limits
 
 if TYPE_CHECKING:
-    from .stats import Stats
+    from .core.caching import Store
+    from .network import proxies, tlscontext
+else:
+    proxies, tlscontext = LazyModule("network.proxies"), LazyModule("network.tlscontext")
 
 DEFAULT_TIMEOUTS = Timeouts()
 
@@ -110,10 +112,10 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         rate_limit: RateLimit | Sequence[RateLimit] | None = None,
         bandwidth: float | None = None,
         coalesce: bool = False,
-        cache: Cache | None = None,
-        verify: ssl.SSLContext | Pinned | str | bool = True,
-        cert: Certificate | None = None,
-        proxy: ProxyLike | None = None,
+        cache: httpconn.Cache | None = None,
+        verify: ssl.SSLContext | httpconn.Pinned | str | bool = True,
+        cert: tlscontext.Certificate | None = None,
+        proxy: proxies.ProxyLike | None = None,
         trust_env: bool = True,
         resolver: NameResolver | None = None,
         http2: bool = False,
@@ -122,7 +124,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         async_transport: AsyncLike | None = None,
     ) -> None:
         self._options = explicit_options(HTTPConnection.__init__, locals())
-        require(limits=(limits, Limits | None), access=(access, AccessPolicy), cache=(cache, Cache | None))
+        require(limits=(limits, Limits | None), access=(access, AccessPolicy))
         require(redirects=(redirects, RedirectPolicy | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
         require(coalesce=(coalesce, bool))
@@ -140,7 +142,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             hooks,
             bandwidth=bandwidth_of(bandwidth),
             in_flight={} if coalesce else None,
-            cache=store_of(cache, access),
+            cache=_store_of(cache, access),
             limit_for=own.limit_for,
         )
         self._calls = CallFactory.of(rules, timeouts, own, access, is_default=timeout is DEFAULT_TIMEOUTS)
@@ -150,7 +152,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             limits=limits,
             verify=verify,
             cert=cert,
-            proxy=None if proxy is None else checked_proxy(proxy),
+            proxy=None if proxy is None else proxies.checked_proxy(proxy),
             trust_env=trust_env,
             http2=http2,
             hooks=hooks,
@@ -219,7 +221,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         """
         return self._clients.proxy_for(vet(url).origin)
 
-    def stats(self) -> Stats:
+    def stats(self) -> httpconn.Stats:
         """Return the metrics of all calls so far, on all threads and event loops, and of the open connections."""
         from .stats import stats_of
 
@@ -269,6 +271,15 @@ def _builder_of(
         auth=NONE if auth == "netrc" else credentials_of(auth),
         of_host=hosts.finds_credentials,
     )
+
+
+def _store_of(cache: httpconn.Cache | None, access: AccessPolicy) -> Store | None:
+    if cache is None:
+        return None
+    from .cache import store_of
+
+    require(cache=(cache, httpconn.Cache))
+    return store_of(cache, access)
 
 
 def _rates_of(given: RateLimit | Sequence[RateLimit] | None, limits: Limits, hosts: Hosts) -> RateLimiter | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .core.auth import NONE, Auth, Credentials, combine, credentials_of
 from .core.headers import check
 from .core.hostpatterns import HostTable
+from .core.lazymodules import LazyModule
 from .core.messages import Origin
 from .core.records import dataclass
 from .errors import InvalidRequest
-from .network.netrcfile import read_netrc
-from .network.proxies import Proxy, ProxyLike, checked_proxy
-from .network.routes import Routing
-from .options import RateLimit, check_fields, rate_limits
+from .options import RateLimit, check_scalar, rate_limits
+
+if TYPE_CHECKING:
+    from .network import netrcfile, proxies, routes
+else:
+    netrcfile, proxies, routes = (LazyModule(f"network.{name}") for name in ("netrcfile", "proxies", "routes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class HostOptions:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     auth: Auth | None = field(default=None, repr=False)
     rate_limit: RateLimit | Sequence[RateLimit] | None = None
-    proxy: ProxyLike | Literal["direct"] | None = None
+    proxy: proxies.ProxyLike | Literal["direct"] | None = None
     max_connections: int | None = None
 
     def __post_init__(self) -> None:
@@ -52,8 +55,9 @@ class HostOptions:
             credentials_of(self.auth)
         rate_limits(self.rate_limit)
         if self.proxy is not None and self.proxy != "direct":
-            object.__setattr__(self, "proxy", checked_proxy(self.proxy))
-        check_fields(self)
+            object.__setattr__(self, "proxy", proxies.checked_proxy(self.proxy))
+        if self.max_connections is not None:
+            check_scalar("HostOptions.max_connections", self.max_connections, int, optional=True)
 
 
 class Hosts:
@@ -91,7 +95,7 @@ class Hosts:
         if auth != "netrc":
             return credentials_of(auth)
         if self._netrc is None:
-            self._netrc = read_netrc(os.environ)
+            self._netrc = netrcfile.read_netrc(os.environ)
         return self._netrc.find(host) or NONE
 
     @property
@@ -100,22 +104,22 @@ class Hosts:
         return {name: rate_limits(each.rate_limit) or None for name, each in self._given.items()}
 
     @property
-    def proxies(self) -> list[Proxy]:
+    def own_proxies(self) -> list[proxies.Proxy]:
         """The proxies of the options."""
-        return [each.proxy for each in self._options if isinstance(each.proxy, Proxy)]
+        return [each.proxy for each in self._options if isinstance(each.proxy, proxies.Proxy)]
 
-    def routing(self, base: Proxy | Routing | None) -> Proxy | Routing | None:
+    def routing(self, base: proxies.Proxy | routes.Routing | None) -> proxies.Proxy | routes.Routing | None:
         """Return the routing of the connection, changed by the options of the hosts."""
         if all(each.proxy is None and each.max_connections is None for each in self._options):
             return base
-        other = Routing.of(base)
+        other = routes.Routing.of(base)
 
-        def proxy_for(origin: Origin) -> Proxy | None:
+        def proxy_for(origin: Origin) -> proxies.Proxy | None:
             proxy = (self._table.find(origin.host) or _DEFAULTS).proxy
-            return proxy if isinstance(proxy, Proxy) else None if proxy == "direct" else other.proxy_for(origin)
+            return proxy if isinstance(proxy, proxies.Proxy) else None if proxy == "direct" else other.proxy_for(origin)
 
         limited = any(each.max_connections for each in self._options)
-        return Routing(proxy_for, self.limit_for if limited else None)
+        return routes.Routing(proxy_for, self.limit_for if limited else None)
 
     def limit_for(self, origin: Origin) -> int | None:
         """Return the ``max_connections`` of the options for an origin."""

@@ -3,8 +3,6 @@
 Times are in seconds, up to 2,000,000. Sizes are in bytes. ``None`` means that the option sets no limit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import field, replace
 from functools import cache
@@ -53,10 +51,13 @@ def check_fields(owner: Any, *may_be_zero: str) -> None:
     for name, (kind, optional) in _declared(owner.__class__).items():
         value = getattr(owner, name)
         if kind in _SCALARS and not (optional and value is None):
-            _check_scalar(f"{type(owner).__name__}.{name}", value, kind, optional, name in may_be_zero)
+            check_scalar(
+                f"{type(owner).__name__}.{name}", value, kind, optional=optional, may_be_zero=name in may_be_zero
+            )
 
 
-def _check_scalar(path: str, value: Any, kind: object, optional: bool, may_be_zero: bool) -> None:
+def check_scalar(path: str, value: Any, kind: object, *, optional: bool = False, may_be_zero: bool = False) -> None:
+    """Check the flag or number at a path such as ``Limits.max_bytes``; raises InvalidRequest."""
     types, words, maximum = _SCALARS[kind]
     is_flag = isinstance(value, bool)
     if is_flag is not (kind is bool) or not any(isinstance(value, each) for each in types):
@@ -107,7 +108,7 @@ class Timeouts:
         check_fields(self)
 
     @classmethod
-    def of(cls, value: Timeouts | float) -> Self | Timeouts:
+    def of(cls, value: "Timeouts | float") -> "Self | Timeouts":
         """Return the timeouts for a value of ``timeout=``. A number is the total."""
         if isinstance(value, Timeouts):
             return value
@@ -224,7 +225,7 @@ class RetryPolicy:
         object.__setattr__(self, "methods", items_of(self, "methods", str))
 
     @classmethod
-    def of(cls, value: RetryPolicy | int) -> RetryPolicy:
+    def of(cls, value: "RetryPolicy | int") -> "RetryPolicy":
         """Return the policy for a value of ``retries=``. A number counts retries, as in httpx."""
         if isinstance(value, RetryPolicy):
             return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 from dataclasses import fields
@@ -20,7 +21,7 @@ FULL: dict[type[Any], dict[str, Any]] = {
     RateLimit: {"rate": 1.0},
     AccessPolicy: {},
 }
-FIELDS = [(kind, field.name, str(field.type)) for kind in FULL for field in fields(kind)]
+FIELDS = [(kind, each.name, inspect.formatannotation(each.type)) for kind in FULL for each in fields(kind)]
 HUGE = 10**5000
 NEVER_RIGHT = [math.nan, math.inf, -1, HUGE, -HUGE, "3", b"3", object(), 5j]
 

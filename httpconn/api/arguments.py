@@ -7,25 +7,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ..core import digests, headers, mediatypes
+from ..core import headers, mediatypes
 from ..core.auth import NONE, Auth, Credentials
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
+from ..core.lazymodules import LazyModule
 from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
-from ..core.segments import MAX_REQUESTED, SpareConnections
 from ..core.urls import URL, vet
 from ..downloads.options import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
-from ..exchange.fetch import ContentCheck
-from ..exchange.requeststate import Call, Rules
+from ..exchange.rules import Call, Rules
 from ..hosts import Hosts
 from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
 
 if TYPE_CHECKING:
     from ..access import AccessPolicy
+    from ..core import digests
+    from ..core import segments as segmentation
+    from ..exchange import fetch
     from ..progress import ProgressCallback
+else:
+    digests, fetch = LazyModule("core.digests"), LazyModule("exchange.fetch")
+    segmentation = LazyModule("core.segments")
 
 Headers = Mapping[str, str] | None
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
@@ -196,7 +201,7 @@ class CallFactory:
         progress: ProgressCallback | None,
         size: int | None = None,
         expect_type: ExpectType = None,
-        spare: SpareConnections | None = None,
+        spare: segmentation.SpareConnections | None = None,
     ) -> DownloadOptions:
         """Return the options of a download.
 
@@ -205,8 +210,8 @@ class CallFactory:
         """
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
-        if segments is not None and (type(segments) is not int or not 1 <= segments <= MAX_REQUESTED):
-            raise InvalidRequest(f"segments must be a whole number from 1 to {MAX_REQUESTED}, or None")
+        if segments is not None and (type(segments) is not int or not 1 <= segments <= segmentation.MAX_REQUESTED):
+            raise InvalidRequest(f"segments must be a whole number from 1 to {segmentation.MAX_REQUESTED}, or None")
         if mirrors and digest is None:
             raise InvalidRequest(_MIRRORS)
         if filename not in (None, "server"):
@@ -258,14 +263,14 @@ def _accepting(call: Call, accept: ExpectType, extra_headers: Headers) -> Call:
     return call._replace(spec=spec, accept=patterns)
 
 
-def content_check(item: Item) -> ContentCheck | None:
+def content_check(item: Item) -> fetch.ContentCheck | None:
     """Return the check of an item's content in memory, or None for an item without a digest and a size."""
     require(digest=(item.digest, str | None), mirrors=(item.mirrors, list | tuple))
     if item.mirrors and item.digest is None:
         raise InvalidRequest(_MIRRORS)
     if item.digest is None and item.size is None:
         return None
-    return ContentCheck(None if item.digest is None else digests.parse(item.digest), checked_size(item.size))
+    return fetch.ContentCheck(None if item.digest is None else digests.parse(item.digest), checked_size(item.size))
 
 
 def checked_size(size: int | None) -> int | None:

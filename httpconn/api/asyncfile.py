@@ -14,6 +14,8 @@ from .runner import Flow, P, T
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+else:
+    WriteableBuffer = bytearray | memoryview
 
 
 class AsyncRemoteFile(OpenFile):

@@ -19,6 +19,7 @@ import httpx
 
 from ..access import AccessPolicy
 from ..core.headers import Fields
+from ..core.lazymodules import LazyModule
 from ..core.locks import Lock
 from ..core.messages import Origin
 from ..core.records import dataclass
@@ -26,18 +27,19 @@ from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..hosts import Hosts
 from ..network.dns import CachingResolver
-from ..network.environment import EnvironmentProxies
-from ..network.proxies import Proxy, require_trusted
-from ..network.routes import Routing
-from ..network.security import Security, Verify
-from ..network.tlscontext import Certificate
 from ..options import Limits, Timeouts
-from ..runtime.events import running_asyncio
 from ..runtime.forking import renew_in_child
 
 if TYPE_CHECKING:
+    from ..network import environment, proxies, routes, security
+    from ..network.tlscontext import Certificate
+    from ..runtime import events
     from ..stats import PoolStats
     from .httpxclients import AsyncClient, SyncClient
+else:
+    names = "environment", "proxies", "routes", "security"
+    environment, proxies, routes, security = (LazyModule(f"network.{name}") for name in names)
+    events = LazyModule("runtime.events")
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class ClientOptions:
     fields: Fields
     timeouts: Timeouts
     limits: Limits
-    verify: Verify
+    verify: security.Verify
     cert: Certificate | None
-    proxy: Proxy | None
+    proxy: proxies.Proxy | None
     trust_env: bool
     http2: bool
     hooks: Hooks
@@ -58,11 +60,11 @@ class ClientOptions:
     access: AccessPolicy
     names: CachingResolver
     hosts: Hosts
-    environment: EnvironmentProxies = field(default_factory=EnvironmentProxies)
+    warned: dict[tuple[str, ...], object] = field(default_factory=dict)  # the invalid NO_PROXY lists that were logged
 
     def __post_init__(self) -> None:
-        if self.proxy is not None or self.hosts.proxies:
-            require_trusted(self.access)
+        if self.proxy is not None or self.hosts.own_proxies:
+            proxies.require_trusted(self.access)
         for option, transport in (("transport", self.transport), ("async_transport", self.async_transport)):
             _require_guarded(option, transport, self.access)
         if self.transport or self.async_transport:
@@ -97,11 +99,11 @@ class ClientOptions:
         plain = None if self.async_transport else AsyncPlainTransport(self._plain_options, self._routing())
         return AsyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
 
-    def _plain_options(self, proxy: Proxy | None) -> dict[str, Any]:
+    def _plain_options(self, proxy: proxies.Proxy | None) -> dict[str, Any]:
         """Return the options of a plain httpx client that makes the connections through a proxy instead."""
         limits = self.limits
         return {
-            "verify": Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),
+            "verify": security.Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),
             "proxy": None if proxy is None else proxy.as_httpx(),
             "trust_env": False,
             "limits": httpx.Limits(
@@ -113,9 +115,9 @@ class ClientOptions:
         }
 
     def _transport_options(self) -> dict[str, Any]:
-        security = Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
+        settings = security.Security(self.verify, self.cert, trust_env=self.trust_env, http2=self.http2)
         return {
-            "ssl_context": security,
+            "ssl_context": settings,
             "limits": self.limits,
             "http2": self.http2,
             "trust_env": self.trust_env,
@@ -123,20 +125,22 @@ class ClientOptions:
             "resolver": self.names,
         }
 
-    def _routing(self) -> Proxy | Routing | None:
+    def _routing(self) -> proxies.Proxy | routes.Routing | None:
         """Return the proxy of the caller, the proxies of the environment, or None.
 
         An explicit proxy replaces the proxies of the environment, as in httpx. A proxy of the environment may reach
         internal addresses, so the environment applies only if the access policy trusts proxies.
         """
-        return self.hosts.routing(self.environment.read(os.environ) if self._uses_environment else self.proxy)
+        if not self._uses_environment:
+            return self.hosts.routing(self.proxy)
+        return self.hosts.routing(environment.EnvironmentProxies(self.warned).read(os.environ))
 
     @property
     def _uses_environment(self) -> bool:
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
         return self.trust_env and self.proxy is None and trusted
 
-    def proxy_for(self, origin: Origin) -> Proxy | None:
+    def proxy_for(self, origin: Origin) -> proxies.Proxy | None:
         """Return the proxy of an origin, or None for a direct connection or a caller's transport.
 
         Raises:
@@ -144,7 +148,7 @@ class ClientOptions:
         """
         if self.transport or self.async_transport:
             return None
-        return Routing.of(self._routing()).proxy_for(origin)
+        return routes.Routing.of(self._routing()).proxy_for(origin)
 
     def _client_options(self) -> dict[str, Any]:
         """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""
@@ -299,7 +303,7 @@ class Clients:
 def running_loop() -> object:
     """Return an object that identifies the running event loop."""
     # The token of anyio takes as long as parsing a head.
-    return running_asyncio() or sys.modules["trio"].lowlevel.current_trio_token()
+    return events.running_asyncio() or sys.modules["trio"].lowlevel.current_trio_token()
 
 
 async def _until_the_loop_ends(

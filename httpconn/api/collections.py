@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import httpconn
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
@@ -13,18 +15,13 @@ from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
 from .runner import like
 
-if TYPE_CHECKING:
-    from ..downloads.manifest import Manifest
-    from ..progress import ProgressCallback
-    from .outcomes import CollectionResult
-
 
 class Collections(ManyURLs):
     """The methods of HTTPConnection that download collections of files."""
 
     def download_all(
         self,
-        manifest: Manifest | Iterable[Item],
+        manifest: httpconn.Manifest | Iterable[Item],
         folder: str | os.PathLike[str],
         *,
         concurrency: int = 16,
@@ -35,8 +32,8 @@ class Collections(ManyURLs):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> CollectionResult:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> httpconn.CollectionResult:
         """Download the files of a manifest that are missing in a folder or differ.
 
         Each download works like :meth:`download`. Files with the right digest are kept without a request. For a file
@@ -87,13 +84,13 @@ class Collections(ManyURLs):
     @like(download_all)
     async def async_download_all(
         self,
-        manifest: Manifest | Iterable[Item],
+        manifest: httpconn.Manifest | Iterable[Item],
         folder: str | os.PathLike[str],
         *,
         concurrency: int = 16,
-        progress: ProgressCallback | None = None,
+        progress: httpconn.ProgressCallback | None = None,
         **given: Any,
-    ) -> CollectionResult:
+    ) -> httpconn.CollectionResult:
         """Do the same as :meth:`download_all` in asyncio or trio."""
         import anyio
         from anyio.to_thread import run_sync

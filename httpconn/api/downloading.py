@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import httpconn
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
@@ -13,10 +14,6 @@ from ..core.urls import URL
 from ..downloads.options import OnExisting
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout
 from .runner import Runner
-
-if TYPE_CHECKING:
-    from ..downloads.downloaded import Downloaded
-    from ..progress import ProgressCallback
 
 
 class Downloading(Runner):
@@ -45,8 +42,8 @@ class Downloading(Runner):
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> Downloaded:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> httpconn.Downloaded:
         """Download a URL to a file.
 
         The bytes go to a partial file in the folder of the target. The partial file replaces the target when it is
@@ -134,8 +131,8 @@ class Downloading(Runner):
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> Downloaded:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> httpconn.Downloaded:
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
         call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
         options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
@@ -157,7 +154,7 @@ class Downloading(Runner):
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
+        progress: httpconn.ProgressCallback | None = None,
         digest: str | None = None,
         size: int | None = None,
         expect_type: ExpectType = None,
@@ -204,7 +201,7 @@ class Downloading(Runner):
         budget: ByteBudget | None = None,
         bandwidth: float | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
+        progress: httpconn.ProgressCallback | None = None,
         digest: str | None = None,
         size: int | None = None,
         expect_type: ExpectType = None,

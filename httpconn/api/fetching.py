@@ -1,14 +1,14 @@
 """The methods that return responses, bytes, text and JSON. Each method runs a flow of :mod:`httpconn.exchange`."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
-from ..exchange import fetch
-from ..response import Response
 from .arguments import ExpectType, Headers, Retries, Timeout
-from .runner import Runner, like
+from .runner import Runner, fetch, like, response
 
 
 class Fetching(Runner):
@@ -27,7 +27,7 @@ class Fetching(Runner):
         budget: ByteBudget | None = None,
         retries: Retries = None,
         accept: ExpectType = None,
-    ) -> Response:
+    ) -> response.Response:
         """GET a URL and return the response, regardless of its status.
 
         Args:
@@ -54,7 +54,7 @@ class Fetching(Runner):
         return self._respond(self._calls.fetch(url, *options), stream)
 
     @like(get_response)
-    async def get_async_response(self, url: URL, *, stream: bool = False, **options: Any) -> Response:
+    async def get_async_response(self, url: URL, *, stream: bool = False, **options: Any) -> response.Response:
         """Do the same as :meth:`get_response` in asyncio or trio."""
         return await self._await_response(self._calls.fetch(url, **options), stream)
 

@@ -8,31 +8,27 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpconn
+
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from ..core.messages import Origin
-from ..core.segments import SpareConnections
 from ..core.urls import URL, vet
 from ..downloads.options import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
-from ..exchange import fetch
-from ..exchange.requeststate import Call
-from ..runtime.port import Port
+from ..exchange.rules import Call
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
-from .runner import Runner
+from .runner import Runner, fetch
 
 if TYPE_CHECKING:
     from ..exchange.batch import Batch, Work
     from ..exchange.scheduling import Seat
-    from ..progress import ProgressCallback
-    from ..runtime.port import WorkerGroup
-    from .outcomes import Fetched, Saved
-    from .results import AsyncResults, Results
+    from ..runtime.port import Port, WorkerGroup
 
 R = TypeVar("R")
 Path = str | os.PathLike[str]
-OpenPort = Callable[[Any], Awaitable[Port]]
+OpenPort = Callable[[Any], Awaitable["Port"]]
 
 MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.
 
@@ -54,7 +50,7 @@ class ManyURLs(Runner):
         budget: ByteBudget | None = None,
         retries: Retries = None,
         accept: ExpectType = None,
-    ) -> Results[Fetched]:
+    ) -> httpconn.Results[httpconn.Fetched]:
         """GET many URLs in threads and return an iterator over the results.
 
         ::
@@ -88,12 +84,11 @@ class ManyURLs(Runner):
             InvalidRequest: an option is not valid.
         """
         from ..runtime.threads import ThreadWorkerGroup
-        from .results import Results
 
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = ThreadWorkerGroup()
         work = self._fetch_work(partial(self._worker_port, group), *options)
-        return Results(self._batch(group, urls, Iterable, work, concurrency, ordered), group)
+        return httpconn.Results(self._batch(group, urls, Iterable, work, concurrency, ordered), group)
 
     def async_get_many(
         self,
@@ -109,7 +104,7 @@ class ManyURLs(Runner):
         budget: ByteBudget | None = None,
         retries: Retries = None,
         accept: ExpectType = None,
-    ) -> AsyncResults[Fetched]:
+    ) -> httpconn.AsyncResults[httpconn.Fetched]:
         """Do the same as :meth:`get_many` in asyncio or trio, with tasks that end with the ``async with`` block.
 
         ::
@@ -121,12 +116,12 @@ class ManyURLs(Runner):
         end of the block.
         """
         from ..runtime.tasks import TaskWorkerGroup
-        from .results import AsyncResults
 
         options = timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
         group = TaskWorkerGroup()
         work = self._fetch_work(self._async_port, *options)
-        return AsyncResults(self._batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered), group)
+        batch = self._batch(group, urls, Iterable | AsyncIterable, work, concurrency, ordered)
+        return httpconn.AsyncResults(batch, group)
 
     def download_many(
         self,
@@ -148,8 +143,8 @@ class ManyURLs(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> Results[Saved]:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> httpconn.Results[httpconn.Saved]:
         """Download many URLs to files in threads and return an iterator over the results.
 
         The iterator works as that of :meth:`get_many`, and each download as :meth:`download`. If a download is stopped,
@@ -183,7 +178,6 @@ class ManyURLs(Runner):
             InvalidRequest: an option is not valid.
         """
         from ..runtime.threads import ThreadWorkerGroup
-        from .results import Results
 
         options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
@@ -198,7 +192,7 @@ class ManyURLs(Runner):
         }
         group = ThreadWorkerGroup()
         work = self._download_work(partial(self._worker_port, group), concurrency, stop_on_error, options, file_options)
-        return Results(self._batch(group, items, Iterable, work, concurrency, ordered), group)
+        return httpconn.Results(self._batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
         self,
@@ -220,11 +214,10 @@ class ManyURLs(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> AsyncResults[Saved]:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> httpconn.AsyncResults[httpconn.Saved]:
         """Do the same as :meth:`download_many` in asyncio or trio. See :meth:`async_get_many`."""
         from ..runtime.tasks import TaskWorkerGroup
-        from .results import AsyncResults
 
         options = timeout, extra_headers, auth, max_bytes, budget, retries
         file_options: dict[str, Any] = {
@@ -239,7 +232,8 @@ class ManyURLs(Runner):
         }
         group = TaskWorkerGroup()
         work = self._download_work(self._async_port, concurrency, stop_on_error, options, file_options)
-        return AsyncResults(self._batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered), group)
+        batch = self._batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered)
+        return httpconn.AsyncResults(batch, group)
 
     def _batch(
         self, group: WorkerGroup, items: Any, kinds: Any, work: Work[Any, R], concurrency: int, ordered: bool
@@ -261,13 +255,11 @@ class ManyURLs(Runner):
         own = self._calls.hosts.limit_for(origin) if isinstance(origin, Origin) else None
         return own or self._calls.rules.limits.per_host
 
-    def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | Item, Fetched]:
-        from .outcomes import Fetched
-
+    def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | Item, httpconn.Fetched]:
         options = self._calls.checked(*options)
         call_of, reuses = self._calls.repeated(*options), self._clients.reuse
 
-        async def work(seat: Seat, given: URL | Item) -> Fetched:
+        async def work(seat: Seat, given: URL | Item) -> httpconn.Fetched:
             url = given.url if isinstance(given, Item) else given
             try:
                 if isinstance(given, Item):
@@ -278,9 +270,9 @@ class ManyURLs(Runner):
                     port = seat.port if reuses and seat.port is not None else await open_port(seat)
                     delivered = await fetch.run_call(port, call, fetch.fetch_delivered(port, call))
                 data, fields, status, moved_to, attempts, elapsed = delivered
-                return Fetched(url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
+                return httpconn.Fetched(url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
             except HTTPConnError as error:
-                return Fetched(url, seat.number, error=error)
+                return httpconn.Fetched(url, seat.number, error=error)
 
         return work
 
@@ -291,9 +283,9 @@ class ManyURLs(Runner):
         stop_on_error: bool,
         options: tuple[Any, ...],
         file_options: Mapping[str, Any],
-    ) -> Work[tuple[URL, Path] | Item, Saved]:
+    ) -> Work[tuple[URL, Path] | Item, httpconn.Saved]:
+        from ..core.segments import SpareConnections
         from ..downloads.download import fetch_file
-        from .outcomes import Saved
 
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)
@@ -301,7 +293,7 @@ class ManyURLs(Runner):
         timeout, _, _, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
         spare = SpareConnections.beside(concurrency)
 
-        async def work(seat: Seat, given: tuple[URL, Path] | Item) -> Saved:
+        async def work(seat: Seat, given: tuple[URL, Path] | Item) -> httpconn.Saved:
             item = _item(given)
             path = "" if item.path is None else item.path
             try:
@@ -323,11 +315,11 @@ class ManyURLs(Runner):
                 )
                 port = await open_port(seat)
                 saved = await fetch.run_call(port, call, fetch_file(port, call, wanted))
-                return Saved(item.url, path, seat.number, saved)
+                return httpconn.Saved(item.url, path, seat.number, saved)
             except HTTPConnError as error:
                 if stop_on_error:
                     raise
-                return Saved(item.url, path, seat.number, error=error)
+                return httpconn.Saved(item.url, path, seat.number, error=error)
 
         return work
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core.filereads import FileVersion
 from ..core.urls import URL
 from ..exchange.filereader import FileReader
-from ..exchange.requeststate import Call
+from ..exchange.rules import Call
 from .positions import Positions
 from .runner import Runner
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..core import rangeplan
+import httpconn
+
 from ..core.auth import Auth
-from ..core.rangeplan import Bounds
+from ..core.lazymodules import LazyModule
 from ..core.urls import URL
 from ..errors import InvalidRequest
 from ..options import MIB
@@ -15,11 +16,12 @@ from .arguments import Headers, Retries, Timeout
 from .runner import Runner, like
 
 if TYPE_CHECKING:
+    from ..core import rangeplan
     from ..core.filereads import FileVersion
-    from ..core.metadata import Metadata
-    from .asyncfile import AsyncOpening
+    from . import asyncfile
     from .openfile import Opened
-    from .remotefile import RemoteFile
+else:
+    asyncfile, rangeplan = LazyModule("api.asyncfile"), LazyModule("core.rangeplan")
 
 BLOCK_SIZE = 256 * 1024  # default size of a block in bytes
 CONNECTIONS = 8  # default number of simultaneous requests for one file
@@ -39,7 +41,7 @@ class Opening(Runner):
         extra_headers: Headers = None,
         auth: Auth | None = None,
         retries: Retries = None,
-    ) -> Metadata:
+    ) -> httpconn.Metadata:
         """Return the size, media type, name, version and digest of a file without its content. See :class:`Metadata`.
 
         The method sends HEAD. If the server responds 400, 403, 404, 405 or 501, it sends GET and does not read the
@@ -61,7 +63,7 @@ class Opening(Runner):
         return self._run(fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
 
     @like(get_metadata)
-    async def async_get_metadata(self, url: URL, **options: Any) -> Metadata:
+    async def async_get_metadata(self, url: URL, **options: Any) -> httpconn.Metadata:
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
         from ..exchange.examining import fetch_metadata
 
@@ -76,7 +78,7 @@ class Opening(Runner):
         timeout: Timeout = None,
         extra_headers: Headers = None,
         auth: Auth | None = None,
-    ) -> RemoteFile:
+    ) -> httpconn.RemoteFile:
         """Open a remote file and fetch only the parts that are read. See :class:`RemoteFile`.
 
         Args:
@@ -92,14 +94,12 @@ class Opening(Runner):
             LimitExceeded: the file is larger than ``Limits.max_bytes``, under an access policy for untrusted URLs.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        from .remotefile import RemoteFile
-
         opened = self._opened(url, None, block_size, connections, timeout, extra_headers, auth)
         self._run(opened.reader.open, opened.call)
-        return RemoteFile(opened)
+        return httpconn.RemoteFile(opened)
 
     @like(open)
-    def async_open(self, url: URL, **options: Any) -> AsyncOpening:
+    def async_open(self, url: URL, **options: Any) -> asyncfile.AsyncOpening:
         """Do the same as :meth:`open` in asyncio or trio. Await the result, or use it in an ``async with`` block.
 
         ::
@@ -112,14 +112,12 @@ class Opening(Runner):
         Returns:
             An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.
         """
-        from .asyncfile import AsyncOpening
-
-        return AsyncOpening(self._opened(url, None, **options))
+        return asyncfile.AsyncOpening(self._opened(url, None, **options))
 
     def get_ranges(
         self,
         url: URL,
-        ranges: Iterable[Bounds],
+        ranges: Iterable[rangeplan.Bounds],
         *,
         connections: int = CONNECTIONS,
         timeout: Timeout = None,
@@ -147,7 +145,7 @@ class Opening(Runner):
         return self._run(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 
     @like(get_ranges)
-    async def async_get_ranges(self, url: URL, ranges: Iterable[Bounds], **options: Any) -> list[bytes]:
+    async def async_get_ranges(self, url: URL, ranges: Iterable[rangeplan.Bounds], **options: Any) -> list[bytes]:
         """Do the same as :meth:`get_ranges` in asyncio or trio."""
         opened = self._opened(url, None, **options)
         return await self._await(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))

@@ -1,7 +1,6 @@
 """Pickling of a connection object. The pickle holds its options; the receiving process opens its own connections."""
 
 import copy
-import pickle
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -31,6 +30,8 @@ def _snapshot(value: Any) -> Any:
 
 def picklable(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as a dict for pickling."""
+    import pickle
+
     for name, value in options.items():
         try:
             pickle.dumps(value)

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ..adapters.encoding import Content, Data, Files, GivenBody, with_body
+import httpconn
+
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.headers import TOKEN
+from ..core.lazymodules import LazyModule
 from ..core.urls import URL
 from ..errors import InvalidRequest
-from ..exchange.requeststate import Call
-from ..response import Response
+from ..exchange.rules import Call
 from .arguments import Headers, Params, Retries, Timeout, require
-from .runner import Runner, like
+from .runner import Runner, like, response
 
 if TYPE_CHECKING:
-    from ..progress import Meter, ProgressCallback
+    from ..adapters import encoding
+    from ..progress import Meter
+else:
+    encoding = LazyModule("adapters.encoding")
 
 
 class Requesting(Runner):
@@ -33,9 +37,9 @@ class Requesting(Runner):
         method: str,
         url: URL,
         *,
-        content: Content | None = None,
-        data: Data | None = None,
-        files: Files | None = None,
+        content: encoding.Content | None = None,
+        data: encoding.Data | None = None,
+        files: encoding.Files | None = None,
         json: Any = None,
         params: Params = None,
         headers: Headers = None,
@@ -47,8 +51,8 @@ class Requesting(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
-    ) -> Response:
+        progress: httpconn.ProgressCallback | None = None,
+    ) -> response.Response:
         """Send a request with any method and a body, and return the response, regardless of its status.
 
         The body is one of ``content``, ``json``, and ``data`` with or without ``files``. It is encoded as in httpx.
@@ -92,7 +96,7 @@ class Requesting(Runner):
             return self._respond(call, stream)
 
     @like(request)
-    async def async_request(self, method: str, url: URL, *, stream: bool = False, **options: Any) -> Response:
+    async def async_request(self, method: str, url: URL, *, stream: bool = False, **options: Any) -> response.Response:
         """Do the same as :meth:`request` in asyncio or trio."""
         with self._sending(True, method, url, **options) as call:
             return await self._await_response(call, stream)
@@ -103,9 +107,9 @@ class Requesting(Runner):
         in_loop: bool,
         method: str,
         url: URL,
-        content: Content | None = None,
-        data: Data | None = None,
-        files: Files | None = None,
+        content: encoding.Content | None = None,
+        data: encoding.Data | None = None,
+        files: encoding.Files | None = None,
         json: Any = None,
         params: Params = None,
         headers: Headers = None,
@@ -116,7 +120,7 @@ class Requesting(Runner):
         max_bytes: int | None = None,
         budget: ByteBudget | None = None,
         retries: Retries = None,
-        progress: ProgressCallback | None = None,
+        progress: httpconn.ProgressCallback | None = None,
     ) -> Iterator[Call]:
         """Provide the call for a request, whose progress ends with the block."""
         watch = Watch.of(progress)
@@ -128,8 +132,8 @@ class Requesting(Runner):
         call = self._calls.fetch(url, timeout, fields, auth, allow_redirects, max_bytes, budget, retries)
         spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
         self._calls.rules.builder.admit_method(method, spec.url)
-        body = GivenBody(content, data, files, json)
-        call = call._replace(spec=with_body(spec, method, body, in_loop=in_loop, observer=watch))
+        body = encoding.GivenBody(content, data, files, json)
+        call = call._replace(spec=encoding.with_body(spec, method, body, in_loop=in_loop, observer=watch))
         with _watched(watch, call, content):
             yield call
 
@@ -144,7 +148,7 @@ def _query_of(params: Any) -> bytes:
 class Watch:
     """The progress of the body of one call, as events for a callback."""
 
-    def __init__(self, callback: ProgressCallback) -> None:
+    def __init__(self, callback: httpconn.ProgressCallback) -> None:
         self._callback = callback
         self._meter: Meter | None = None
         self._attempt = 0
@@ -152,7 +156,7 @@ class Watch:
         self._path = Path()
 
     @classmethod
-    def of(cls, callback: ProgressCallback | None) -> Watch | None:
+    def of(cls, callback: httpconn.ProgressCallback | None) -> Watch | None:
         """Return the watch for a callback, or None."""
         require(progress=(callback, object if callback is None or callable(callback) else type(None)))
         return None if callback is None else cls(callback)
@@ -195,7 +199,7 @@ class Watch:
 
 
 @contextmanager
-def _watched(watch: Watch | None, call: Call, content: Content | None) -> Iterator[None]:
+def _watched(watch: Watch | None, call: Call, content: encoding.Content | None) -> Iterator[None]:
     if watch is None:
         yield
         return

@@ -6,23 +6,26 @@ from collections.abc import Callable, Coroutine
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from ..exchange import fetch
-from ..exchange.requeststate import Call
-from ..response import AsyncStream, Response, SyncStream
-from ..runtime.port import Port
+from ..core.lazymodules import LazyModule
+from ..exchange.rules import Call
 from ..runtime.stepping import run_sync
 from .arguments import CallFactory
 from .clients import Clients
 
 if TYPE_CHECKING:
+    from .. import response as response
+    from ..exchange import fetch as fetch
     from ..exchange.scheduling import Seat
+    from ..runtime.port import Port
     from ..runtime.threads import ThreadWorkerGroup
     from .asyncport import AsyncPort
     from .syncport import SyncPort, WorkerPort
+else:
+    fetch, response = LazyModule("exchange.fetch"), LazyModule("response")
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Flow = Callable[Concatenate[Port, Call, P], Coroutine[Any, Any, T]]
+Flow = Callable[Concatenate["Port", Call, P], Coroutine[Any, Any, T]]
 
 
 def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
@@ -62,15 +65,15 @@ class Runner:
         port = await self._async_port()
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
 
-    def _respond(self, call: Call, stream: bool) -> Response:
+    def _respond(self, call: Call, stream: bool) -> response.Response:
         port = self._sync_port()
         opened, content = run_sync(fetch.respond(port, call, stream))
-        return Response(opened, port, SyncStream(opened, port), content)
+        return response.Response(opened, port, response.SyncStream(opened, port), content)
 
-    async def _await_response(self, call: Call, stream: bool) -> Response:
+    async def _await_response(self, call: Call, stream: bool) -> response.Response:
         port = await self._async_port()
         opened, content = await fetch.respond(port, call, stream)
-        return Response(opened, port, AsyncStream(opened, port), content)
+        return response.Response(opened, port, response.AsyncStream(opened, port), content)
 
     async def _run_in(
         self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs

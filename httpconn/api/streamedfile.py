@@ -15,6 +15,8 @@ from .fetching import Fetching
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+else:
+    WriteableBuffer = bytearray | memoryview
 
 SKIPPED = 1024 * 1024  # bytes that a seek reads at once
 

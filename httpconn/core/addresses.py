@@ -7,6 +7,7 @@ addresses. The table also has special networks that the registries omit. The lon
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Generic, NamedTuple, TypeVar
 
@@ -139,10 +140,12 @@ def _longest(spans: Sequence[tuple[int, int, T]], address: int) -> T | None:
     return next((value for first, last, value in reversed(spans) if first <= address <= last), None)
 
 
-_RANGES: dict[int, PrefixTable[AddressClass]] = {
-    version: PrefixTable((ip_network(row.network), row) for row in table)
-    for version, table in ((4, IPV4_TABLE), (6, IPV6_TABLE))
-}
+@cache
+def _ranges(version: int) -> PrefixTable[AddressClass]:
+    table = IPV4_TABLE if version == 4 else IPV6_TABLE
+    return PrefixTable((ip_network(row.network), row) for row in table)
+
+
 _EMBEDDING = {0xFFFF, 0x64FF9B << 64}  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2), 64:ff9b::/96 (RFC 6052 section 2.1)
 
 
@@ -182,4 +185,4 @@ def classify(address: Address | str) -> AddressClass:
     if isinstance(found, IPv6Address) and found.scope_id is not None:
         return _SCOPED
     inner = normalized(found)
-    return _RANGES[inner.version].find(int(inner)) or _NO_ADDRESS
+    return _ranges(inner.version).find(int(inner)) or _NO_ADDRESS

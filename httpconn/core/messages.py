@@ -3,12 +3,10 @@
 They are converted to objects of httpx only where a caller uses one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import KW_ONLY
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -79,7 +77,7 @@ class Request:
         text = f"{self.origin.scheme}://{self.origin.netloc}{self.target.decode('ascii', 'replace')}"
         return f"{text}#{self.fragment}" if self.fragment else text
 
-    def forwarded(self) -> Request:
+    def forwarded(self) -> Self:
         """Return a copy of the request in the form for a forwarding proxy (RFC 9112 section 3.2.2)."""
         if self.target[:1] not in (b"/", b"*"):
             raise MalformedRequest("The target of a request through a proxy must begin with /")

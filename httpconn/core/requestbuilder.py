@@ -1,10 +1,8 @@
 """The request builder, which makes all requests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied, InvalidURL
@@ -30,7 +28,7 @@ class RequestSpec(NamedTuple):
     body_fields: headers.Fields = ()
     auth: AuthFlow | None = None  # the authentication flow for the origin, or None
 
-    def with_fields(self, fields: headers.Fields) -> RequestSpec:
+    def with_fields(self, fields: headers.Fields) -> Self:
         """Return the request with further header fields."""
         return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
 

@@ -25,8 +25,9 @@ from ..errors import (
     UnexpectedContent,
 )
 from ..exchange.attempts import run_attempts
-from ..exchange.requeststate import Call, OpenResponse, RequestState
+from ..exchange.requeststate import OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head
+from ..exchange.rules import Call
 from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadState

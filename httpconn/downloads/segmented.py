@@ -28,8 +28,9 @@ from ..errors import (
 )
 from ..exchange.attempts import run_attempts
 from ..exchange.body import BlockReader, BodySource
-from ..exchange.requeststate import Call, OpenResponse, RequestState
+from ..exchange.requeststate import OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head, version_of
+from ..exchange.rules import Call
 from ..progress import Meter
 from ..runtime.port import Event, Port, Repeated, WorkerGroup
 from .downloadstate import DownloadState

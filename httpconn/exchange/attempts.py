@@ -15,7 +15,8 @@ from .authentication import authenticated
 from .body import Body
 from .inmemory import decoded
 from .ratelimits import hold_host, wait_for_rate_limit
-from .requeststate import Call, OpenResponse, RequestState, Screen, set_request
+from .requeststate import OpenResponse, RequestState, set_request
+from .rules import Call, Screen
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("httpconn.exchange")

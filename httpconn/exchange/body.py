@@ -15,7 +15,7 @@ from ..errors import DecodingError, HTTPConnError, InvalidRequest, ProtocolError
 from ..runtime.port import Exchange, Port
 
 if TYPE_CHECKING:
-    from .requeststate import Call
+    from .rules import Call
 
 DECODED_CHUNK = 256 * 1024
 """Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""

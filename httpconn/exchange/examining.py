@@ -8,8 +8,9 @@ from ..errors import Disconnected, ProtocolError
 from ..runtime.port import Port
 from .attempts import run_attempts
 from .body import expected_length
-from .requeststate import Call, OpenResponse, RequestState
+from .requeststate import OpenResponse, RequestState
 from .responseheads import keep_own_format
+from .rules import Call
 
 HEAD_REJECTED = frozenset({400, 403, 404, 405, 501})
 """Statuses of HEAD that are not those of a GET. S3 and GCS respond 403 or 400, because a signature includes the method.

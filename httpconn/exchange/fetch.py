@@ -12,7 +12,8 @@ from ..runtime.port import Port
 from .attempts import perform
 from .cached import obtain
 from .content import Content, read_content, read_success, read_whole, require_type
-from .requeststate import Call, OpenResponse, RequestState, count_failure
+from .requeststate import OpenResponse, RequestState, count_failure
+from .rules import Call
 from .singleflight import shared
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from ..options import MIB
 from ..runtime.port import Event, Port
 from .batch import Batch, End
 from .rangerequests import fetch_part
-from .requeststate import Call
+from .rules import Call
 
 CACHE_SIZE = 8 * MIB  # Size of the block cache of a file in bytes. The cache holds at least four blocks.
 

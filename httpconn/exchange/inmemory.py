@@ -7,7 +7,7 @@ from ..core.dataurls import content_of
 from ..core.messages import Head, Request, data_request
 from ..core.requestbuilder import RequestSpec
 from ..errors import InvalidRequest
-from .requeststate import Call
+from .rules import Call
 
 _FRAMING = (b"content-encoding", b"content-length", b"transfer-encoding")
 

@@ -20,8 +20,9 @@ from ..options import MIB
 from ..runtime.port import Port
 from .attempts import perform
 from .content import read_whole
-from .requeststate import Call, OpenResponse
+from .requeststate import OpenResponse
 from .responseheads import keep_own_format, range_head, version_of
+from .rules import Call
 
 MAX_WHOLE = 8 * MIB  # most bytes of a file that is kept in memory as a whole, if its server does not support ranges
 

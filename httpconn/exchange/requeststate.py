@@ -1,79 +1,21 @@
-"""One logical request: the arguments of the call, the state of its attempts and the final response."""
+"""One logical request: the state of its attempts and the final response."""
 
-from __future__ import annotations
-
-import dataclasses
-from collections.abc import Callable, Coroutine, Hashable
 from io import BytesIO
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Self
 
 from ..core import ranges
-from ..core.bandwidth import Bandwidth
-from ..core.bodycounter import ByteBudget
-from ..core.caching import Store
-from ..core.counters import Counters
 from ..core.deadlines import SHARED, Deadline
-from ..core.messages import Head, Origin, RawFields, Request, Response
-from ..core.rates import RateLimiter
+from ..core.messages import Head, Origin, Request, Response
 from ..core.records import dataclass
-from ..core.requestbuilder import RequestBuilder, RequestSpec
-from ..core.retrybudget import RetryBudget
+from ..core.requestbuilder import RequestSpec
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
-from ..hooks import Hooks
-from ..options import MAX_SECONDS, Limits, RedirectPolicy, RetryPolicy, Timeouts
+from ..options import MAX_SECONDS
 from ..runtime.port import Exchange, Port
 from .body import PARTIAL, Body, expected_length
+from .rules import Call
 
 _MAX_GROWTHS = 40  # Retries that lengthen the limit of an attempt. More could overflow a float.
-
-
-class Screen(Protocol):
-    """A check of the requests and responses of asynchronous calls. Both methods raise an HTTPConnError to refuse."""
-
-    def request(self, url: str) -> Coroutine[Any, Any, None] | None:
-        """Check a request before it is sent, also after a redirect. Return a coroutine if the check takes time."""
-
-    def response(self, fields: RawFields) -> None:
-        """Check the header of a successful response, before its body is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The options and the shared state that apply to every call of one connection object."""
-
-    builder: RequestBuilder
-    limits: Limits
-    retries: RetryPolicy
-    redirects: RedirectPolicy
-    rates: RateLimiter | None = None
-    hooks: Hooks = Hooks()
-    retry_budget: RetryBudget = dataclasses.field(default_factory=RetryBudget)
-    in_flight: dict[Hashable, Any] | None = None  # the requests that equal calls share, or None without ``coalesce``
-    cache: Store | None = None
-    bandwidth: Bandwidth | None = None
-    counters: Counters = dataclasses.field(default_factory=Counters)
-    # A function that returns the limit of connections to an origin, or None for ``Limits.max_per_host``.
-    limit_for: Callable[[Origin], int | None] = lambda _: None
-    screen: Screen | None = None
-
-
-class Call(NamedTuple):
-    """The arguments of one call."""
-
-    spec: RequestSpec
-    rules: Rules
-    timeouts: Timeouts
-    follow: bool = True
-    max_bytes: int | None = None
-    budget: ByteBudget | None = None
-    min_speed: bool = True  # Apply ``Limits.min_speed`` to the body. False where the caller sets the pace of reading.
-    bandwidth: Bandwidth | None = None  # the limit of this call, in addition to the limit of the connection object
-    accept: tuple[str, ...] = ()  # patterns of the accepted media types; empty for any
-
-    @property
-    def bandwidths(self) -> tuple[Bandwidth, ...]:
-        return tuple(each for each in (self.bandwidth, self.rules.bandwidth) if each is not None)
 
 
 @dataclass(slots=True)
@@ -88,7 +30,7 @@ class RequestState:
     failures: int = 0  # Number of consecutive failures. An attempt that makes progress resets it.
     request: Request | None = None
     # The received part of a body that broke, if the next attempt can request the remaining part.
-    partial_body: PartialBody | None = None
+    partial_body: "PartialBody | None" = None
     most_received: int = 0  # The largest number of bytes received so far. Only bytes beyond it are progress.
     progress_at: float = 0.0  # time of the last progress, in seconds of the port's clock
     made_progress: bool = False  # the attempt that failed made progress
@@ -97,7 +39,7 @@ class RequestState:
     attempt_deadline: Deadline = Deadline()  # the end of the current attempt, at the latest ``deadline``
 
     @classmethod
-    def of(cls, call: Call, now: float) -> RequestState:
+    def of(cls, call: Call, now: float) -> Self:
         deadline, shared = Deadline.after(call.timeouts.total, now), SHARED.get()
         if shared.at is not None:
             deadline = deadline.sooner(shared)

@@ -14,7 +14,8 @@ from ..errors import DeadlineExceeded, HTTPConnError, StatusError
 from ..runtime.port import Event, Port
 from .cached import obtain
 from .content import Content
-from .requeststate import Call, RequestState
+from .requeststate import RequestState
+from .rules import Call
 
 CHECK_EVERY = 5.0
 """Seconds between two checks of a waiter that the leader is alive. A signal handler may have interrupted the leader."""

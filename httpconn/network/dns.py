@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..core.addresses import parse
 from ..core.remembered import Remembered
 from ..errors import InvalidRequest
-from ..runtime.resolver import SHARED, Address, Resolver
 
 if TYPE_CHECKING:
+    from ..runtime.resolver import Address, Resolver
     from ..runtime.runtimes import Runtime
 
 NameResolver = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
@@ -35,7 +35,7 @@ class CachingResolver:
         self,
         resolver: NameResolver | None = None,
         *,
-        system: Resolver = SHARED,
+        system: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if resolver is not None and not callable(resolver):
@@ -43,7 +43,7 @@ class CachingResolver:
         self.is_systems: bool = resolver is None
         self.is_awaited: bool = _is_awaited(resolver)  # whether the caller's resolver is a coroutine function
         self._given: Any = resolver
-        self._resolver = system if resolver is None else Resolver(look_up=self._look_up)
+        self._resolver = system
         self._clock = clock
         self._known: Remembered[tuple[str, int], tuple[float, list[Address]]] = Remembered(MAX_NAMES)
 
@@ -68,7 +68,13 @@ class CachingResolver:
     async def _resolve(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
         if self.is_awaited:
             return await runtime.wait_for(self._await(host, port), seconds)
+        self._resolver = self._resolver or self._new_resolver()
         return await runtime.resolve(self._resolver, host, port, seconds)
+
+    def _new_resolver(self) -> Resolver:
+        from ..runtime.resolver import SHARED, Resolver
+
+        return SHARED if self.is_systems else Resolver(look_up=self._look_up)
 
     async def _await(self, host: str, port: int) -> list[Address]:
         try:
@@ -90,6 +96,8 @@ def literal(host: str, port: int) -> Address | None:
     address = parse(host)
     if address is None:
         return None
+    from ..runtime.resolver import Address
+
     return Address(socket.AF_INET6 if address.version == 6 else socket.AF_INET, (host, port))
 
 

@@ -13,10 +13,14 @@ logger: logging.Logger = logging.getLogger("httpconn.proxies")
 
 
 class EnvironmentProxies:
-    """A reader of the environment for new clients. It logs each list of invalid NO_PROXY entries once."""
+    """A reader of the environment for new clients.
 
-    def __init__(self) -> None:
-        self._warned: dict[tuple[str, ...], object] = {}
+    Args:
+        warned: the lists of invalid NO_PROXY entries that were logged. Each list is logged once.
+    """
+
+    def __init__(self, warned: dict[tuple[str, ...], object]) -> None:
+        self._warned = warned
 
     def read(self, environ: Mapping[str, str]) -> Routing:
         """Return a routing by a copy of the environment. Each proxy is checked at its first use."""

@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from ..core.lazymodules import LazyModule
 from ..core.locks import Lock
 from ..errors import InvalidRequest
 from ..runtime.forking import in_child
@@ -17,7 +18,9 @@ from .pins import Pinned, pin_of
 from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_context
 
 if TYPE_CHECKING:
-    from ..runtime.runtimes import Runtime
+    from ..runtime import runtimes
+else:
+    runtimes = LazyModule("runtime.runtimes")
 
 T = TypeVar("T")
 
@@ -108,7 +111,7 @@ class Security:
         """Return a context for a library that may change it. The pins do not apply to its connections."""
         return self._source if isinstance(self._source, ssl.SSLContext) else self._source.make()
 
-    async def context(self, runtime: Runtime, seconds: float | None) -> ssl.SSLContext:
+    async def context(self, runtime: runtimes.Runtime, seconds: float | None) -> ssl.SSLContext:
         """Return the context for a new connection.
 
         Raises:

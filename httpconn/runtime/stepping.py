@@ -5,7 +5,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from ..errors import TransportError
-from .events import running_asyncio
 
 _BLOCKED = (
     "This synchronous call ran inside a running event loop and blocked it, also for a server in the same loop."
@@ -34,5 +33,7 @@ def run_sync(coro: Coroutine[Any, Any, T]) -> T:
 
 
 def _blocks_event_loop() -> bool:
+    from .events import running_asyncio  # here, because it loads timers, which few programs need
+
     trio = sys.modules.get("trio")
     return running_asyncio() is not None or (trio is not None and trio.lowlevel.in_trio_run())

@@ -1,5 +1,7 @@
 """An accepted connection of a scripted server."""
 
+from __future__ import annotations
+
 import contextlib
 import socket
 import ssl
@@ -7,8 +9,8 @@ import struct
 import threading
 from collections.abc import Iterable
 
+from . import steps
 from .responses import Received, parse_head
-from .steps import Step
 
 BLOCK = 64 * 1024
 ABORT = struct.pack("ii", 1, 0)
@@ -45,7 +47,7 @@ class Link:
         length = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
         return Received(method, target, headers, self._take(length), self.number, self.peer_port)
 
-    def play(self, steps: Iterable[Step]) -> None:
+    def play(self, steps: Iterable[steps.Step]) -> None:
         """Send the bytes and play the actions of a script."""
         for step in steps:
             if isinstance(step, bytes):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from .link import Link
+from . import link
 
 GIB = 1024**3
 
@@ -15,7 +14,7 @@ GIB = 1024**3
 class Action(Protocol):
     """A step that acts on the connection."""
 
-    def play(self, link: Link, /) -> None:
+    def play(self, link: link.Link, /) -> None:
         """Play the action on a connection."""
 
 
@@ -29,7 +28,7 @@ class Pause:
 
     seconds: float
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         link.pause(self.seconds)
 
@@ -40,7 +39,7 @@ class Until:
 
     event: threading.Event
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         # The timeout is only for the check whether the server stops.
         while not self.event.wait(0.1):
@@ -53,7 +52,7 @@ class Close:
 
     notify: bool = True
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         link.close(notify=self.notify)
 
@@ -62,7 +61,7 @@ class Close:
 class Reset:
     """Reset the connection (RST). The client may lose bytes that are still in transit."""
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         link.reset()
 
@@ -71,7 +70,7 @@ class Reset:
 class Stall:
     """Send nothing until the client closes the connection or the server stops."""
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         link.read_until_end()
 
@@ -84,7 +83,7 @@ class Drip:
     every: float = 0.05
     size: int = 1
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         for start in range(0, len(self.data), self.size):
             link.send(self.data[start : start + self.size])
@@ -98,7 +97,7 @@ class Forever:
     chunk: bytes
     limit: int = GIB
 
-    def play(self, link: Link) -> None:
+    def play(self, link: link.Link) -> None:
         """See :class:`Action`."""
         for _ in range(self.limit // len(self.chunk)):
             link.send(self.chunk)

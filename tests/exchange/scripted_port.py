@@ -17,7 +17,7 @@ from httpconn.core.rates import RateLimiter
 from httpconn.core.requestbuilder import RequestBuilder
 from httpconn.core.retrybudget import RetryBudget
 from httpconn.errors import HTTPConnError
-from httpconn.exchange.requeststate import Call, Rules
+from httpconn.exchange.rules import Call, Rules
 from httpconn.hooks import Hooks
 from httpconn.runtime.repeating import Repeated
 

@@ -58,7 +58,7 @@ def test_as_in_httpx(environ, monkeypatch):
             monkeypatch.delenv(name)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    routing, mounts = EnvironmentProxies().read(environ), get_environment_proxies()
+    routing, mounts = EnvironmentProxies({}).read(environ), get_environment_proxies()
     for url in URLS:
         ours, theirs = routing.proxy_for(vet(url).origin), httpx_proxy(url, mounts)
         assert (ours and (ours.url, credentials(ours))) == (
@@ -70,7 +70,7 @@ def test_as_in_httpx(environ, monkeypatch):
     "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "socks4://a"]
 )
 def test_an_invalid_proxy_error_names_the_variable(value):
-    routing = EnvironmentProxies().read({"Https_Proxy": value})
+    routing = EnvironmentProxies({}).read({"Https_Proxy": value})
     with pytest.raises(InvalidRequest, match=r"^Https_Proxy: not the URL") as caught:
         routing.proxy_for(vet("https://a.example").origin)
     assert "secret" not in str(caught.value)
@@ -78,7 +78,7 @@ def test_an_invalid_proxy_error_names_the_variable(value):
 
 
 def test_invalid_entries_of_no_proxy_cause_one_warning(caplog):
-    proxies = EnvironmentProxies()
+    proxies = EnvironmentProxies({})
     with caplog.at_level(logging.WARNING, "httpconn.proxies"):
         for _ in range(2):
             routing = proxies.read({"HTTP_PROXY": "http://a:1", "NO_PROXY": "a:b:c,http://u:secret@h,c.example"})
