@@ -39,14 +39,12 @@ def _standard_output() -> Iterator[Write]:
 @contextmanager
 def _file(path: Path, create_folders: bool) -> Iterator[Write]:
     from ..disk.partfile import InUse, PartFile
-    from ..disk.targets import check_target
 
     if create_folders:
         create_folder(path.parent)
-    part = PartFile(check_target(path))
+    part = PartFile(path, resume=False)
     try:
         part.open()
-        part.restart()
         yield lambda block: part.write([block])
         part.commit()
     except InUse as error:

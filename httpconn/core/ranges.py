@@ -44,6 +44,11 @@ class ReceivedBytes(NamedTuple):
     kept: str | None = None
 
     @property
+    def received(self) -> int:
+        """The number of received bytes."""
+        return self.size + self.beyond
+
+    @property
     def resumable(self) -> bool:
         """Whether the missing bytes can be requested alone."""
         return self.size + self.beyond > 0 and (self.validator is not None or self.provable)
@@ -75,6 +80,12 @@ class RangeResponse(NamedTuple):
     is_page: bool = False
     if_range: bool | None = None
     media_type: str | None = None
+    date: str | None = None
+
+    @property
+    def validator(self) -> str | None:
+        """The value for If-Range, or None; see :func:`validator`."""
+        return validator(self.etag, self.last_modified, self.date)
 
 
 class ContentRange(NamedTuple):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from ..core.locks import Lock
 from . import system
 from .descriptors import OpenFile
-from .lockfile import LockFile, unlock
+from .lockfile import unlock
 from .writeback import Writeback
 
 
@@ -18,32 +18,28 @@ class Content:
     """The bytes of one partial file.
 
     Args:
-        offset: offset of the next appended byte.
+        size: offset behind the last valid byte.
         length: size of the file in bytes, including reserved and unconfirmed ones.
 
     Attributes:
-        file, offset, size: as the arguments.
+        file, size: as the arguments.
     """
 
-    def __init__(self, file: OpenFile, offset: int = 0, size: int = 0, length: int = 0) -> None:
+    def __init__(self, file: OpenFile, size: int = 0, length: int = 0) -> None:
         self.file: OpenFile = file
-        self.offset: int = offset
         self.size: int = size
         self._length = length
         self._writeback = Writeback()
+        self._has_failed = False
         self._in_use = Lock()  # held during a flush, for which the file must stay open
-
-    @property
-    def descriptor(self) -> int:
-        return self.file.fileno()
 
     @property
     def is_closed(self) -> bool:
         return self.file.closed
 
-    def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> int:
-        """Write blocks one after the other; return the end of the last one."""
-        descriptor = self.descriptor
+    def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
+        """Write blocks one after the other."""
+        descriptor = self.file.fileno()
         for block in blocks:
             end = offset + len(block)
             self._length = max(self._length, end)  # before the write, which can stop halfway
@@ -51,22 +47,21 @@ class Content:
             self.size = max(self.size, end)
             self._writeback.add(descriptor, offset, end)
             offset = end
-        return offset
 
     def read(self, offset: int, size: int) -> bytes:
         """Read at most ``size`` valid bytes."""
-        return system.read_at(self.descriptor, offset, max(0, min(size, self.size - offset)))
+        return system.read_at(self.file.fileno(), offset, max(0, min(size, self.size - offset)))
 
     def reserve(self, size: int) -> None:
         """Reserve disk space for a file of this size."""
         if size > self._length:
-            system.reserve(self.descriptor, size)
+            system.reserve(self.file.fileno(), size)
             self._length = size
 
     def trim(self) -> None:
         """Free the space behind the last valid byte."""
         if self._length != self.size:
-            os.ftruncate(self.descriptor, self.size)
+            os.ftruncate(self.file.fileno(), self.size)
             self._length = self.size
 
     def cleared(self) -> Content:
@@ -81,12 +76,22 @@ class Content:
         """Set the final length and, unless None, permission bits and modification time."""
         self.trim()
         if mode is not None:
-            system.set_permissions(self.descriptor, mode)
-        system.set_times(self.descriptor, mtime)
+            system.set_permissions(self.file.fileno(), mode)
+        if mtime is not None:
+            system.set_times(self.file.fileno(), mtime)
 
     def flush(self, flush_with: Callable[[int], None]) -> bool:
-        """Flush the bytes to the disk with a function; see :func:`httpconn.disk.system.flush`."""
-        return self._writeback.flush(self.descriptor, flush_with)
+        """Flush the bytes to the disk with a function; see :func:`httpconn.disk.system.flush`.
+
+        The system reports lost writes only once. After a failed flush, a successful one proves nothing and fails, too.
+        """
+        if self._has_failed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        try:
+            return system.flush(self.file.fileno(), flush_with)
+        except OSError:
+            self._has_failed = True
+            raise
 
     def flush_if_open(self) -> None:
         """Flush the bytes, unless another thread has closed the file. Other threads may write meanwhile."""
@@ -110,14 +115,3 @@ class Snapshot(NamedTuple):
 
     number: int
     content: Content
-
-
-class Operation(system.TranslatedErrors):
-    """A block that works on an open partial file and names the target in its errors."""
-
-    __slots__ = ("content", "lock_file")
-
-    def __init__(self, lock_file: LockFile, content: Content, target: Path) -> None:
-        self._target = target  # the base class does no more
-        self.lock_file: LockFile = lock_file
-        self.content: Content = content

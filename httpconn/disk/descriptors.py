@@ -45,7 +45,9 @@ def _close_in_child() -> None:
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> OpenFile:
     """Open a file that forked children close."""
-    return _registered(next(map(OpenFile, map(os.open, (path,), (flags,), (mode,)))))
+    file = next(map(OpenFile, map(os.open, (path,), (flags,), (mode,))))
+    _opened[file.fileno()] = ref(file)
+    return file
 
 
 def open_folder(path: str | os.PathLike[str]) -> Descriptor:
@@ -61,8 +63,3 @@ def close(file: OpenFile) -> None:
     if not file.closed:
         _opened.pop(file.fileno(), None)
         file.close()
-
-
-def _registered(file: OpenFile) -> OpenFile:
-    _opened[file.fileno()] = ref(file)
-    return file

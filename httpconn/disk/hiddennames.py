@@ -16,7 +16,7 @@ class HiddenNames:
     The paths are strings: making Path objects of them would take a tenth of the time to download a small file.
     """
 
-    __slots__ = ("_stem", "folder")
+    __slots__ = ("_prefix", "folder", "stem")
 
     def __init__(self, target: str) -> None:
         self.folder: str
@@ -24,33 +24,29 @@ class HiddenNames:
         data = os.fsencode(name)
         if len(data) > _STEM_BYTES:
             name = f"{data[: _STEM_BYTES - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
-        self._stem = os.path.join(self.folder, f".{name}.")
+        self.stem: str = f".{name}."  # the common beginning of all names
+        self._prefix = os.path.join(self.folder, self.stem)
 
     @classmethod
     def from_stem(cls, folder: str, stem: str) -> HiddenNames:
         """Return the names in a folder that begin with a stem."""
         names = cls(folder)
-        names.folder, names._stem = folder, os.path.join(folder, stem)
+        names.folder, names.stem, names._prefix = folder, stem, os.path.join(folder, stem)
         return names
-
-    @property
-    def stem(self) -> str:
-        """The common beginning of all names."""
-        return os.path.basename(self._stem)
 
     @property
     def lock(self) -> str:
         """The lock file of the current owner."""
-        return f"{self._stem}httpconn-lock"
+        return f"{self._prefix}httpconn-lock"
 
     @property
     def sidecar(self) -> str:
-        return f"{self._stem}httpconn-state"
+        return f"{self._prefix}httpconn-state"
 
     def draft(self, token: str | None) -> str:
         """Return the temporary file for writing a sidecar; each owner has its own if several owners are possible."""
-        return f"{self._stem}httpconn-draft" if token is None else f"{self._stem}{token}.httpconn-draft"
+        return f"{self._prefix}httpconn-draft" if token is None else f"{self._prefix}{token}.httpconn-draft"
 
     def part(self, token: str) -> str:
         """Return the partial file of a token."""
-        return f"{self._stem}{token}.httpconn-part"
+        return f"{self._prefix}{token}.httpconn-part"

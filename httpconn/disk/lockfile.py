@@ -66,14 +66,17 @@ def lock(descriptor: int) -> bool:
 
 
 def unlock(file: OpenFile) -> None:
+    """Unlock and close a file."""
     if file.closed:
         return
     # Closing alone is not enough: a process that is being started shares the open file for a moment.
-    with suppress(OSError):
+    try:
         try:
             _change_lock(file.fileno(), _UNLOCK)
         finally:
             descriptors.close(file)
+    except OSError:
+        pass
 
 
 def kernel_id() -> str:
@@ -98,34 +101,33 @@ class LockFile:
     The names let the next owner remove what a killed owner has left. If the object is dropped without ``release``, the
     lock ends and the file stays.
 
-    Args:
-        path: path of the lock file. ``acquire`` creates it if necessary; ``release`` removes it.
-        mode: permission bits of a new lock file, before the umask.
-
     Attributes:
         exclusive: no other process can hold the lock; False if the file system has no locks.
         tokens: tokens of partial files that earlier owners have left.
     """
 
-    def __init__(self, path: str, mode: int) -> None:
+    def __init__(self) -> None:
         self.exclusive: bool = False
         self.tokens: tuple[str, ...] = ()
-        self._path = path
-        self._mode = mode
+        self._path = ""
         self._file: OpenFile | None = None
         self._is_acquiring = False
 
-    def acquire(self) -> None:
-        """Create or open the lock file, and lock it. After an interruption, ``release`` removes the file.
+    def acquire(self, path: str, mode: int = 0o600) -> None:
+        """Create or open the lock file, and lock it. ``release`` removes the file, also after an interruption.
+
+        Args:
+            path: path of the lock file.
+            mode: permission bits of a new lock file, before the umask.
 
         Raises:
             InUse: another owner holds the lock.
             OSError: the file cannot be opened, or is a link or not a regular file.
         """
-        self._is_acquiring = True
+        self._path, self._is_acquiring = path, True
         for _ in range(_ATTEMPTS):
             try:
-                if self._try_acquire():
+                if self._try_acquire(mode):
                     return
             except (InUse, OSError):
                 self._close()
@@ -133,9 +135,9 @@ class LockFile:
             self._close()
         raise InUse
 
-    def _try_acquire(self) -> bool:
+    def _try_acquire(self, mode: int) -> bool:
         """Return False if the last owner has removed the file in the meantime."""
-        self._file = file = _open(self._path, self._mode)
+        self._file = file = _open(self._path, mode)
         self.exclusive, status = lock(file.fileno()), os.fstat(file.fileno())
         if not is_same_file(self._path, status):
             return False
@@ -164,12 +166,14 @@ class LockFile:
 
     def release(self) -> None:
         """Remove the lock file, and then unlock it: a process that arrives in between creates a new lock file."""
-        with suppress(OSError, InUse):
+        try:
             if self._is_acquiring:
                 self._file = file = self._file or open_file(self._path, WRITE)
                 lock(file.fileno())
             if self._file is not None and self.is_held and is_same_file(self._path, os.fstat(self._file.fileno())):
                 close_if_required(partial(os.unlink, self._path), self._close)
+        except (OSError, InUse):
+            pass
         self._close()
 
     def _close(self) -> None:

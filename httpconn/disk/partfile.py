@@ -16,19 +16,23 @@ At any time the target is either the old file or the complete new file, also if 
 So the locks (:mod:`httpconn.disk.lockfile`) only save work. Correctness does not depend on them.
 """
 
+from __future__ import annotations
+
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import wraps
 from itertools import count
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from ..core.locks import Lock, RLock
 from ..errors import StorageError
 from . import folders, system
 from .abandoned import STALE, remove_abandoned
-from .content import Snapshot
+from .content import Content, Snapshot
 from .hiddennames import HiddenNames
 from .lockfile import InUse, LockFile, Transfer, WatchedLock
 from .ownfiles import OwnFiles
@@ -39,6 +43,20 @@ from .targets import Target
 from .versions import FileVersion, store_version
 
 __all__ = ["STALE", "InUse", "PartFile", "Sidecar", "Transfer"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _operation(method: Callable[Concatenate[PartFile, Content, P], T]) -> Callable[Concatenate[PartFile, P], T]:
+    """Return a method that runs under the lock, with the content of the open partial file as its first argument."""
+
+    @wraps(method)
+    def run(self: PartFile, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._own_lock, self._translated:
+            return method(self, self._opened(), *args, **kwargs)
+
+    return run
 
 
 class PartFile(OwnFiles):
@@ -67,6 +85,7 @@ class PartFile(OwnFiles):
         super().__init__(target, resume=resume)
         self.guard: threading.RLock = RLock()
         self._lock = Lock()
+        self._translated = TranslatedErrors(target)
         self._process = os.getpid()
         self._watched: WatchedLock | None = None
         self._has_ended = False
@@ -83,24 +102,25 @@ class PartFile(OwnFiles):
             InUse: another live owner has the lock, in this process or another.
         """
         with self._lock:
-            if self._has_ended or self._lock_file is not None:
+            if self._has_ended or self._lock_file.is_held:
                 raise StorageError("The partial file was opened before")
-            with TranslatedErrors(self.target):
-                self._destination = Target(self.target)
-                self._names = HiddenNames(self._destination.path)
-                self._lock_file = LockFile(self._names.lock, self._mode)
+            with self._translated:
                 try:
-                    self._lock_file.acquire()
-                    self._open(self._lock_file, self._earlier())
+                    self._acquire()
                     sweep(self._names)
                 except BaseException:
                     self._release(remove=False)
                     raise
             return self._saved
 
+    @property
+    def replaced(self) -> os.stat_result | None:
+        """Status of the file at the target before the last ``open``, or None if there was none."""
+        return self._destination.status
+
     def watch(self) -> object:
         """Return a value that changes as long as the current owner writes."""
-        with self._lock, TranslatedErrors(self.target):
+        with self._lock, self._translated:
             if self._has_ended:
                 raise StorageError("The partial file was opened before")
             names = HiddenNames(Target(self.target).path)
@@ -116,41 +136,35 @@ class PartFile(OwnFiles):
         with self._lock:
             return self._unwatch()
 
-    def publish(self, transfer: Transfer) -> None:
-        """Show waiting processes what this owner downloads."""
-        with self._own_lock, self._operation() as operation:
-            operation.lock_file.publish(transfer)
+    @_operation
+    def publish(self, content: Content, transfer: Transfer) -> None:
+        """Show waiting processes what this owner has downloaded."""
+        self._lock_file.publish(transfer)
 
-    def reserve(self, size: int) -> None:
+    @_operation
+    def reserve(self, content: Content, size: int) -> None:
         """Reserve disk space where the system supports it, so that a full disk is an error before the transfer."""
-        with self._own_lock, self._operation() as operation:
-            operation.content.reserve(size)
+        content.reserve(size)
 
-    def write(self, blocks: Iterable[bytes | memoryview]) -> None:
+    @_operation
+    def write(self, content: Content, blocks: Iterable[bytes | memoryview]) -> None:
         """Append blocks."""
-        with self._own_lock, self._operation() as operation:
-            content = operation.content
-            content.offset = content.write(content.offset, blocks)
+        content.write(content.size, blocks)
 
-    def write_at(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
+    @_operation
+    def write_at(self, content: Content, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other from an offset on."""
-        with self._own_lock, self._operation() as operation:
-            operation.content.write(offset, blocks)
+        content.write(offset, blocks)
 
-    def seek(self, offset: int) -> None:
-        """Set the offset of the next ``write``."""
-        with self._own_lock, self._operation() as operation:
-            operation.content.offset = offset
-
-    def read(self, offset: int, size: int) -> bytes:
+    @_operation
+    def read(self, content: Content, offset: int, size: int) -> bytes:
         """Read at most ``size`` written bytes from an offset on; empty at their end."""
-        with self._own_lock, self._operation() as operation:
-            return operation.content.read(offset, size)
+        return content.read(offset, size)
 
-    def snapshot(self) -> Snapshot:
+    @_operation
+    def snapshot(self, content: Content) -> Snapshot:
         """Return the current point in time for a later ``checkpoint``."""
-        with self._own_lock, self._operation() as operation:
-            return Snapshot(next(self._numbers), operation.content)
+        return Snapshot(next(self._numbers), content)
 
     def checkpoint(self, sidecar: Sidecar, snapshot: Snapshot | None = None) -> None:
         """Flush the written bytes, and then save their state for a later ``open``. Other threads may write meanwhile.
@@ -164,49 +178,59 @@ class PartFile(OwnFiles):
         number, content = snapshot or self.snapshot()
         if sidecar == self._saved and content is self._content:
             return
-        with TranslatedErrors(self.target):
+        with self._translated:
             content.flush_if_open()  # without the lock, so that writes continue
-        with self._own_lock, self._operation() as operation:
-            if operation.content is content and number > self._last_number:
-                self._require_owned(content)
-                self._save(operation.lock_file, sidecar)
-                self._last_number = number
+        self._save_snapshot(sidecar, number, content)
+
+    @_operation
+    def _save_snapshot(self, current: Content, sidecar: Sidecar, number: int, content: Content) -> None:
+        if current is content and number > self._last_number:
+            self._require_owned(content)
+            self._save(sidecar)
+            self._last_number = number
 
     @property
     def kept(self) -> Sidecar | None:
         """State of the bytes that a restart has kept, in this process or an earlier one, or None."""
         return None if self._kept is None else self._kept.sidecar
 
-    def restart(self, *, keep: bool = False) -> None:
+    @_operation
+    def restart(self, content: Content, *, keep: bool = False) -> None:
         """Begin an empty file.
 
         Args:
             keep: keep the bytes of the last checkpoint until the commit. ``go_back`` returns to them. If a restart has
                 kept bytes before, the file with more bytes stays.
         """
-        with self._own_lock, self._operation() as operation:
-            record = self._record()
-            if record is None:
-                self._content = operation.content.cleared()
-            else:
-                self._begin(operation.lock_file, self._keep(record) if keep else self._token)
+        record = self._record()
+        if record is None:
+            self._content = content.cleared()
+        else:
+            self._begin(self._keep(record) if keep else self._token)
 
-    def go_back(self) -> Sidecar | None:
+    @_operation
+    def go_back(self, content: Content) -> Sidecar | None:
         """Continue the bytes that a restart has kept, and keep those of the last checkpoint instead.
 
         Returns:
             State of the bytes as of ``open``; None if there are none.
         """
-        with self._own_lock, self._operation() as operation:
-            self._close()
-            current, record = self._record(), self._kept
-            if current is None:
-                remove_abandoned(self._names.part(self._token))
-            self._resume(operation.lock_file, None if record is None else replace(record, kept=current))
-            return self._saved
+        self._close()
+        current, record = self._record(), self._kept
+        if current is None:
+            remove_abandoned(self._part)
+        self._resume(None if record is None else replace(record, kept=current))
+        return self._saved
 
+    @_operation
     def commit(
-        self, mtime: float | None = None, *, name: str | None = None, version: FileVersion | None = None
+        self,
+        content: Content,
+        mtime: float | None = None,
+        *,
+        name: str | None = None,
+        version: FileVersion | None = None,
+        transfer: Transfer | None = None,
     ) -> Path:
         """Flush the file, and put it at its path.
 
@@ -214,18 +238,19 @@ class PartFile(OwnFiles):
             mtime: modification time in seconds since the epoch; None leaves the current time.
             name: another name in the target's folder. If a file has it, the error is ``errno.EEXIST``.
             version: stored in an extended attribute for a later download, where the system supports it.
+            transfer: shown to waiting processes.
         """
         path = self.target if name is None else self.target.with_name(name)
-        with self._own_lock, self._operation() as operation:
-            content = operation.content
-            content.finalize(system.permissions(self._destination.path), mtime)
-            if version is not None:
-                store_version(content.descriptor, version)
-            self.flushed: bool = content.flush(system.flush_file)
-            self._require_owned(content)
-            self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
-            self._has_ended = True
-            folders.sync_folder(self._names.folder)
+        content.finalize(system.permissions(self._destination.path), mtime)
+        if version is not None:
+            store_version(content.file.fileno(), version)
+        self.flushed: bool = content.flush(system.flush_file)
+        self._require_owned(content)
+        if transfer is not None:
+            self._lock_file.publish(transfer)
+        self._release(remove=True, moved=self._install(content, mtime, None if name is None else path))
+        self._has_ended = True
+        folders.sync_folder(self._names.folder)
         return path
 
     def close(self) -> None:
@@ -241,7 +266,7 @@ class PartFile(OwnFiles):
         if self._process == os.getpid():
             self._has_ended = True
             with self._lock:
-                if self._watched is not None and self._lock_file is None:
+                if self._watched is not None and not self._lock_file.is_held:
                     self._end_watch()
                 self._release(remove=remove)
 
@@ -252,14 +277,19 @@ class PartFile(OwnFiles):
             raise StorageError("The partial file belongs to the process that opened it, not to its child")
         return self._lock
 
+    def _opened(self) -> Content:
+        if self._content is None or self._content.file.closed:
+            raise StorageError("There is no open partial file")
+        return self._content
+
     def _end_watch(self) -> None:
         """End the watch. On Windows, the owner could not remove its lock file meanwhile, so remove it now."""
         self._unwatch()
         with suppress(OSError, InUse):
             names = HiddenNames(Target(self.target).path)
             if os.path.lexists(names.lock):
-                lock_file = LockFile(names.lock, 0o600)
-                lock_file.acquire()
+                lock_file = LockFile()
+                lock_file.acquire(names.lock)
                 lock_file.release()
 
     def _unwatch(self) -> Transfer | None:

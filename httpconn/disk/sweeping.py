@@ -38,7 +38,7 @@ def sweep(own: HiddenNames) -> None:
     if skips:
         _skips[own.folder] = skips - 1
         return
-    with suppress(OSError):
+    try:
         entries = os.listdir(own.folder)
         found = _by_target(entries)
         found.pop(own.stem, None)
@@ -49,6 +49,8 @@ def sweep(own: HiddenNames) -> None:
             names = HiddenNames.from_stem(own.folder, stem)
             if not _is_resumable(names, tokens):
                 _remove_abandoned(names, tokens)
+    except OSError:
+        pass
 
 
 def _by_target(entries: Iterable[str]) -> dict[str, set[str]]:
@@ -71,9 +73,9 @@ def _is_resumable(names: HiddenNames, tokens: set[str]) -> bool:
 def _remove_abandoned(names: HiddenNames, tokens: set[str]) -> None:
     """Lock the target, and remove the files that no sidecar names."""
     with suppress(OSError, InUse):
-        lock_file = LockFile(names.lock, 0o600)
+        lock_file = LockFile()
         try:
-            lock_file.acquire()
+            lock_file.acquire(names.lock)
             record = load(names.sidecar)
             for token in tokens:
                 if record is None or token not in record.tokens:

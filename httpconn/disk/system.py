@@ -243,14 +243,14 @@ def set_permissions(descriptor: int, mode: int) -> None:
             os.fchmod(descriptor, mode)
 
 
-def set_times(file: int | str, mtime: float | None) -> None:
-    """Set the modification time, in seconds since the epoch; None leaves it.
+def set_times(file: int | str, mtime: float) -> None:
+    """Set the modification time, in seconds since the epoch.
 
     Args:
         file: a descriptor, or the path of a closed file. Windows needs the path; elsewhere a path is ignored.
         mtime: the time.
     """
-    if mtime is not None and isinstance(file, int) == (os.utime in os.supports_fd):
+    if isinstance(file, int) == (os.utime in os.supports_fd):
         with suppress(OSError, OverflowError, ValueError):
             os.utime(file, (mtime, mtime))
 

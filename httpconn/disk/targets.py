@@ -12,15 +12,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from ..core.paths import checked_path
 from ..errors import StorageError
 from . import system
 from .abandoned import read_blocks
-from .content import Content
 from .descriptors import OpenFile, close, open_file, open_path
-from .system import StrPath, TranslatedErrors, os_error
+from .system import TranslatedErrors, os_error
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -33,99 +31,48 @@ _KINDS = {
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM})
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a target as a ``Path`` after all checks that are possible before the transfer.
-
-    Raises:
-        InvalidRequest: the argument is not a path, contains a NUL, or has no encoding on this file system.
-        StorageError: the path is a folder or a device, its folder does not exist, or its name is too long.
-    """
-    target = checked_path(path)
-    with TranslatedErrors(target):
-        real_path = os.fspath(target)
-        kind = _file_type(real_path, follow=False)
-        if kind == stat.S_IFLNK:
-            kind, real_path = _file_type(real_path), os.path.realpath(real_path)
-        if kind == stat.S_IFDIR:
-            raise os_error(errno.EISDIR, target)
-        # A rename would replace a device, pipe or socket by a file, for every other process too.
-        if kind not in (None, stat.S_IFREG):
-            name = _KINDS.get(kind, "a special file")
-            raise StorageError(f"{target} is {name}, not a regular file", errno=errno.EINVAL)
-        _require_folder(os.path.dirname(real_path) or os.curdir)
-    return target
-
-
 def check_folder(path: str | os.PathLike[str]) -> Path:
     """Return the path of an existing folder as a ``Path``.
 
     Raises:
-        InvalidRequest: as :func:`check_target`.
+        InvalidRequest: see :func:`httpconn.core.paths.checked_path`.
         StorageError: the path is not a folder.
     """
     folder = checked_path(path)
     with TranslatedErrors(folder):
-        _require_folder(os.fspath(folder))
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            raise os_error(errno.ENOTDIR, folder)
     return folder
-
-
-def _require_folder(folder: str) -> None:
-    kind = _file_type(folder)
-    if kind != stat.S_IFDIR:
-        raise os_error(errno.ENOENT if kind is None else errno.ENOTDIR, folder)
-
-
-def _file_type(path: StrPath, *, follow: bool = True) -> int | None:
-    try:
-        return stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-class Installed(NamedTuple):
-    """How a finished file got to its path.
-
-    Attributes:
-        moved: the partial file was renamed; otherwise its bytes were copied.
-        flushed: the copied bytes are on disk.
-    """
-
-    moved: bool
-    flushed: bool
 
 
 class Target:
     """The path of a finished file; for a link, the path that it points to.
 
     Raises:
-        OSError: the existing file can only be overwritten in place, and this process is not allowed to.
+        StorageError: the path is that of a folder, or of a device, pipe or socket.
+        OSError: the path cannot be read, or the existing file can only be overwritten in place, and this process is not
+            allowed to.
 
     Attributes:
         path: real path of the file.
+        status: status of the existing file, or None.
     """
 
     def __init__(self, target: Path) -> None:
-        self.path: str
-        self.path, status = _resolve(os.fspath(target.absolute()))
-        self.permissions: int | None = None if status is None else stat.S_IMODE(status.st_mode)
-        self._in_place = status is not None and stat.S_ISREG(status.st_mode) and _is_irreplaceable(self.path, status)
+        self.path: str = os.fspath(target.absolute())
+        status = _status(self.path, follow=False)
+        if status is not None and stat.S_ISLNK(status.st_mode):
+            self.path = os.path.realpath(self.path)
+            status = _status(self.path, follow=True)
+        self.status: os.stat_result | None = status
+        self._in_place = False
+        if status is not None:
+            _require_file(target, status)
+            self._in_place = _is_irreplaceable(self.path, status)
         if self._in_place:
             close(open_file(self.path, system.WRITE))
 
-    def install(self, part: str, content: Content, mtime: float | None) -> Installed:
-        """Put a finished partial file at the path.
-
-        Args:
-            part: path of the partial file.
-            content: its content.
-            mtime: modification time in seconds since the epoch, or None.
-        """
-        if self._replace(part, content.close):
-            system.set_times(self.path, mtime)
-            return Installed(moved=True, flushed=True)
-        return Installed(moved=False, flushed=self._overwrite(content.file, content.size, mtime))
-
-    def _replace(self, part: str, close_part: Callable[[], None]) -> bool:
+    def replace(self, part: str, close_part: Callable[[], None]) -> bool:
         """Rename a partial file; return False if the existing file can only be overwritten in place."""
         if self._in_place:
             return False
@@ -143,7 +90,7 @@ class Target:
             return False
         return True
 
-    def _overwrite(self, part: OpenFile, size: int, mtime: float | None) -> bool:
+    def overwrite(self, part: OpenFile, size: int, mtime: float | None) -> bool:
         """Copy ``size`` bytes of a partial file into the existing file, and flush it.
 
         Returns:
@@ -160,21 +107,27 @@ class Target:
                 system.write_at(descriptor, offset, block)
                 offset += len(block)
             os.ftruncate(descriptor, size)
-            system.set_times(descriptor, mtime)
+            if mtime is not None:
+                system.set_times(descriptor, mtime)
             return system.flush(descriptor, system.flush_file)
         finally:
             close(file)
 
 
-def _resolve(path: str) -> tuple[str, os.stat_result | None]:
+def _status(path: str, *, follow: bool) -> os.stat_result | None:
     try:
-        status = os.lstat(path)
-        if not stat.S_ISLNK(status.st_mode):
-            return path, status
-        path = os.path.realpath(path)
-        return path, os.stat(path)
-    except OSError:
-        return path, None
+        return os.stat(path, follow_symlinks=follow)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _require_file(target: Path, status: os.stat_result) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFDIR:
+        raise os_error(errno.EISDIR, target)
+    # A rename would replace a device, pipe or socket by a file, for every other process too.
+    if kind != stat.S_IFREG:
+        raise StorageError(f"{target} is {_KINDS.get(kind, 'a special file')}, not a regular file", errno=errno.EINVAL)
 
 
 def _is_irreplaceable(path: str, status: os.stat_result) -> bool:

@@ -1,12 +1,8 @@
 """Early writeback: the system starts to write bytes to the disk during a transfer, so that the last flush is short."""
 
-import errno
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-
-from .system import flush
 
 STRETCH = 8 * 1024 * 1024  # contiguous bytes that are worth a system call
 
@@ -26,20 +22,6 @@ class Writeback:
 
     def __init__(self) -> None:
         self._starts: dict[int, int] = {}  # maps the end of each contiguous stretch to its start
-        self._has_failed = False
-
-    def flush(self, descriptor: int, flush_with: Callable[[int], None]) -> bool:
-        """Flush the file; see :func:`httpconn.disk.system.flush`.
-
-        The system reports lost writes only once. After a failed flush, a successful one proves nothing and fails, too.
-        """
-        if self._has_failed:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        try:
-            return flush(descriptor, flush_with)
-        except OSError:
-            self._has_failed = True
-            raise
 
     def add(self, descriptor: int, start: int, end: int) -> None:
         """Register a written range, which may extend a stretch."""

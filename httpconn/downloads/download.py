@@ -32,7 +32,7 @@ from ..runtime.port import Port
 from .downloaded import Downloaded
 from .downloadstate import DownloadState
 from .existing import ExistingFile, accept_existing, verification_meter, with_version
-from .expectations import require_size, require_type
+from .expectations import hub_file_of, require_size, require_type
 from .locking import lock_target
 from .naming import choose_name, target_path
 from .options import DownloadOptions
@@ -84,7 +84,8 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
             existing = await port.blocking(with_version, target, call.spec.url, options.validator)
         if existing is not None and (options.digest is not None or options.size not in (None, existing.size)):
             existing = None  # the existing file has another digest or size
-        return await _Download(DownloadState(port, request, options, target, partial), existing).run()
+        name = target.name if options.existing == "error" and not options.server_names else None
+        return await _Download(DownloadState(port, request, options, target, partial, name), existing).run()
     except BaseException as error:
         await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
         raise
@@ -104,6 +105,7 @@ class _Download:
             existing = None  # its modification time comes from this machine's clock, not from the server's
         self._existing = existing
         self._conditions = () if existing is None else existing.conditions
+        self._held = ranges.ReceivedBytes()
         self._range_fields: Fields = ()
         self._whole_only = False
         self._uses_if_range = True
@@ -120,9 +122,10 @@ class _Download:
 
     async def _run(self, *specs: RequestSpec) -> Downloaded:
         *others, last = specs
-        await self._hash_all()
-        if (finished := await self._commit_proven()) is not None:
-            return finished
+        if self._partial.resumed:
+            await self._hash_all()
+            if (finished := await self._commit_proven()) is not None:
+                return finished
         for spec in others:
             try:
                 return await self._fetch(spec)
@@ -145,21 +148,20 @@ class _Download:
 
     def _prepare_request(self) -> None:
         """Set the range or the conditions of the next attempt."""
-        held = self._partial.held
+        self._held = held = self._partial.held
         self._range_fields = () if self._whole_only else ranges.fields(held, if_range=self._uses_if_range)
-        fields = self._range_fields if self._partial.received else self._conditions
+        fields = self._range_fields if held.received else self._conditions
         self._request.call = self._request.call._replace(spec=self._spec.with_fields(fields))
 
     async def _handle(self, response: OpenResponse) -> Downloaded | None:
         """Return the result of the download, or None if another request is necessary."""
         try:
-            existing = None if self._partial.received else self._existing
+            existing = None if self._held.received else self._existing
             if existing is not None and existing.is_current(response.head):
                 return await self._unmodified(response, existing)
             if 200 <= response.head.status < 300:
                 require_type(self._state.options.expect_type, response)
-                kept = await choose_name(self._state, response, self._spec.url)
-                if kept is not None:
+                if (kept := await self._choose_name(response)) is not None:
                     return await self._unmodified(response, kept)
             keep_own_format(response, self._state.target.name)
             return await self._verify(response) if await self._receive(response) else None
@@ -174,26 +176,30 @@ class _Download:
             self._prepare_request()  # a retry may follow
             raise
 
+    async def _choose_name(self, response: OpenResponse) -> ExistingFile | None:
+        if self._state.name is not None or not self._state.options.server_names:
+            return None
+        return await choose_name(self._state, response, self._spec.url)
+
     async def _receive(self, response: OpenResponse) -> bool:
         """Write the body if it is usable; return whether the file is complete."""
         head = response.head
-        if head.status in EXPIRED and self._partial.received and not self._has_renewed_url:
+        if head.status in EXPIRED and self._held.received and not self._has_renewed_url:
             self._has_renewed_url = True  # the original URL may redirect to a newly signed one
             return await self._request_again(response, f"the status is {head.status}")
         requested, name = self._range_fields, self._state.target.name
         facts = range_head(response, range_requested=bool(requested), if_range=len(requested) > 1, name=name)
-        if facts.is_page and self._existing is not None and not self._partial.received and head.status == 200:
+        if facts.is_page and self._existing is not None and not self._held.received and head.status == 200:
             raise UnexpectedContent('An HTML page arrived. The existing file is kept; existing="replace" replaces it')
-        decision = ranges.decide(self._partial.held, facts)
-        size = self._state.options.size
+        decision, size, hub = ranges.decide(self._held, facts), self._state.options.size, hub_file_of(response)
         if isinstance(decision, ranges.Continue | ranges.Restart):
-            size = require_size(self._state.options, response, facts)
+            size = require_size(size, hub.size, facts)
         match decision:
             case ranges.Continue() as part:
-                await self._writer.write_range(response, part)
+                await self._writer.write_range(response, part, hub)
             case ranges.Restart():
                 self._whole_only = False
-                await self._writer.write_whole(response, size)
+                await self._writer.write_whole(response, facts, size, hub)
             case ranges.GoBack():
                 self._whole_only = False
                 await self._port.blocking(self._partial.go_back)
@@ -262,8 +268,7 @@ class _Download:
     async def _commit(self, response: OpenResponse) -> Downloaded:
         options, head = self._state.options, response.head
         modified = timestamp(head.field("last-modified")) if options.remote_time else None
-        kept = await choose_name(self._state, response, self._spec.url)
-        if kept is not None:
+        if (kept := await self._choose_name(response)) is not None:
             return await self._unmodified(response, kept)
         version = ranges.version(head.field("etag"), head.field("last-modified"))
         stored = version if options.remote_time or options.existing == "refresh" else None

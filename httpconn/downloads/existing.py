@@ -2,8 +2,9 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ..core import ranges
 from ..core.dates import timestamp
@@ -40,6 +41,11 @@ class ExistingFile(NamedTuple):
     validator: str | None = None
     has_stored_version: bool = False
     is_foreign: bool = False
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """Return the file with a status."""
+        return cls(status.st_size, status.st_mtime, status.st_ino)
 
     @property
     def conditions(self) -> Fields:
@@ -139,10 +145,10 @@ def _read(target: Path, offset: int) -> bytes:
 def look_at(target: Path) -> ExistingFile | None:
     """Return the file at a path, or None if there is none or its status cannot be read."""
     try:
-        status = target.stat()
+        status = os.stat(target)
     except OSError:
         return None
-    return ExistingFile(status.st_size, status.st_mtime, status.st_ino)
+    return ExistingFile.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
 def with_version(target: Path, url: VettedURL, validator: str | None) -> ExistingFile | None:

@@ -4,7 +4,6 @@ from ..core import mediatypes, ranges
 from ..core.hubs import HubFile, hub_file, is_from_hub
 from ..errors import IntegrityError
 from ..exchange.requeststate import OpenResponse
-from .options import DownloadOptions
 
 _UNKNOWN = HubFile()
 _PARTS = "multipart/byteranges"  # the type of several ranges, which are rejected elsewhere
@@ -25,9 +24,14 @@ def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
         mediatypes.require(content_type, expected)
 
 
-def require_size(options: DownloadOptions, response: OpenResponse, facts: ranges.RangeResponse) -> int | None:
-    """Check the size that a response announces for the file; return the expected size, or None if it is unknown."""
-    linked, given = hub_file_of(response).size, options.size
+def require_size(given: int | None, linked: int | None, facts: ranges.RangeResponse) -> int | None:
+    """Check the size that a response announces for the file; return the expected size, or None if it is unknown.
+
+    Args:
+        given: the size that the caller expects.
+        linked: the size in X-Linked-Size.
+        facts: the response.
+    """
     part = ranges.parse_content_range(facts.content_range) if facts.status == 206 else None
     length = facts.length if part is None else part.total
     announced = {"X-Linked-Size": linked, "the response": None if facts.encoded else length}

@@ -45,15 +45,11 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
 
 
 def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
-    """Open the partial file. If another download owns it, return the existing file at the target instead.
-
-    The target is read first, because the other download can replace it at any time.
-    """
-    before = look_at(part.target)
+    """Open the partial file. If another download owns it, return the file at the target before that instead."""
     try:
         return LockedTarget(part.open(), None)
     except InUse:
-        return before
+        return None if part.replaced is None else ExistingFile.of(part.replaced)
 
 
 class _Wait:

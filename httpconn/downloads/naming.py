@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ..core.filenames import safe_name
 from ..core.identity import resource_key
+from ..core.paths import checked_path
 from ..core.urls import VettedURL
-from ..disk.targets import check_folder, check_target
+from ..disk.targets import check_folder
 from ..exchange.requeststate import OpenResponse
 from ..runtime.port import Port
 from .downloadstate import DownloadState
@@ -16,12 +17,12 @@ from .options import DownloadOptions
 async def target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:
     """Return the target. Until the server has named the file, its name is the key of the resource."""
     if not options.server_names:
-        return await port.blocking(check_target, options.save_path)
+        return checked_path(options.save_path)
     return await port.blocking(check_folder, options.save_path) / resource_key(url)
 
 
 async def choose_name(state: DownloadState, response: OpenResponse, url: VettedURL) -> ExistingFile | None:
-    """Set the name of the file from the response, or else from the URL, if the server chooses it.
+    """Set the name of the file from the response, or else from the URL.
 
     Returns:
         The existing file of that name if the caller wants to keep it.
@@ -29,11 +30,6 @@ async def choose_name(state: DownloadState, response: OpenResponse, url: VettedU
     Raises:
         StorageError: a file of that name exists.
     """
-    if state.name is not None:
-        return None
-    if not state.options.server_names:
-        state.name = state.target.name if state.options.existing == "error" else None
-        return None
     state.name = safe_name(response.head.field("content-disposition"), url)
     state.target = state.target.with_name(state.name)
     kept = await state.port.blocking(look_at, state.target) if state.options.existing == "skip" else None

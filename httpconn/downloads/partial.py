@@ -63,7 +63,6 @@ class PartialDownload:
         self._size = size
         self._validator: str | None = None
         self._media_type: str | None = None
-        self._published: Transfer | None = None
         self._is_encoded = False
         self._hash: Hash | None = None
         self._sources = 0
@@ -126,7 +125,7 @@ class PartialDownload:
         elif self.kept is not None:
             self.go_back()
         else:
-            self._restart(keep=True)
+            self.restart(keep=True)
 
     def _is_usable(self, sidecar: Sidecar) -> bool:
         is_same = sidecar.key == self.key
@@ -143,12 +142,13 @@ class PartialDownload:
         self._media_type = sidecar.media_type
         self._sources = 1
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no response has led to a body yet, so that the file is empty."""
+        return not self._sources
+
     def restart(self, *, keep: bool = False) -> None:
         """Begin with an empty file; ``keep`` keeps the proven bytes on disk until the file is complete."""
-        if self._sources:  # otherwise it is empty
-            self._restart(keep=keep)
-
-    def _restart(self, *, keep: bool) -> None:
         with self._guard:
             if keep and self.received:
                 self._save()
@@ -182,35 +182,28 @@ class PartialDownload:
 
     def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool, media_type: str | None) -> None:
         """Prepare to receive the whole file from its beginning on, after a restart."""
-        with self._guard:
-            self.total, self._is_encoded, self._media_type = total, is_encoded, media_type
-            self._validator = None if is_encoded else validator
-            self._sources, self.may_go_back = 1, True
-        self._publish()
-        self._reserve(total)
+        self.total, self._is_encoded, self._media_type = total, is_encoded, media_type
+        self._validator = None if is_encoded else validator
+        self._sources, self.may_go_back = 1, True
 
     def begin_range(self, total: int) -> None:
         """Prepare to receive a range of missing bytes."""
         self.total, self.may_go_back = total, True
         self._sources += 1
-        self._publish()
-        self._reserve(total)
 
-    def _publish(self) -> None:
-        transfer = Transfer(self.key, self.total, self._validator)
-        if transfer != self._published:
-            self._part.publish(transfer)
-            self._published = transfer
+    @property
+    def is_large(self) -> bool:
+        """Whether to reserve disk space. A small file is written at once, which finds a full disk as early."""
+        return self.total is not None and self.total > CHUNK
 
-    def _reserve(self, total: int | None) -> None:
-        """Reserve disk space. A small file is written at once, which finds a full disk as early."""
-        if total is not None and total > CHUNK:
-            try:
-                self._part.reserve(total)
-            except DiskFull as error:
-                if self._part.kept is not None:
-                    error.add_note("The disk also holds bytes of an earlier download; resume=False removes them first")
-                raise
+    def reserve(self) -> None:
+        """Reserve disk space for the file."""
+        try:
+            self._part.reserve(self.total or 0)
+        except DiskFull as error:
+            if self._part.kept is not None:
+                error.add_note("The disk also holds bytes of an earlier download; resume=False removes them first")
+            raise
 
     def end(self) -> None:
         """Set the size of the file to the received bytes if no response has declared it."""
@@ -230,7 +223,7 @@ class PartialDownload:
         """Append blocks, and hash them while they are in the processor's cache."""
         is_hashed, written = self.is_hashed, list(blocks)
         with self._guard:
-            self._part.write(written)
+            self._part.write_at(self.size, written)
             self.size += sum(map(len, written))
             blocks.clear()
         if is_hashed:
@@ -250,10 +243,6 @@ class PartialDownload:
         first, *later = ranges if ranges and ranges[0][0] == 0 else [(0, 0), *ranges]
         with self._guard:
             self.size, self.later_ranges = first[1], tuple(later)
-
-    def seek_end(self) -> None:
-        """Let ``append`` continue at the first gap."""
-        self._part.seek(self.size)
 
     def hash_more(self) -> None:
         """Read the next bytes that the digest does not cover, at most ``READ_SIZE``, and hash them."""
@@ -331,7 +320,8 @@ class PartialDownload:
             validator: validator to store for a later refresh, or None.
         """
         version = None if validator is None else FileVersion(self.key, validator)
-        return self._part.commit(modified, name=name, version=version)
+        transfer = Transfer(self.key, self.total, self._validator)
+        return self._part.commit(modified, name=name, version=version, transfer=transfer)
 
     def close(self) -> None:
         """End a download that failed or was cancelled; keep the bytes that a later one can continue from."""

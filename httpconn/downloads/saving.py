@@ -3,17 +3,16 @@
 from functools import partial as bound
 from typing import NoReturn
 
-from ..core import digests, ranges
-from ..core.hubs import no_field
+from ..core import digests
+from ..core.hubs import HubFile, no_field
+from ..core.ranges import Continue, RangeResponse
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody, UnexpectedContent
-from ..exchange.body import BlockReader, BodySource, expected_length, is_close_delimited
+from ..exchange.body import BlockReader, BodySource, is_close_delimited
 from ..exchange.rangebody import RangeBody
 from ..exchange.requeststate import OpenResponse
-from ..exchange.responseheads import media_type_of, validator_of
 from ..progress import Meter
 from .downloadstate import DownloadState
-from .expectations import hub_file_of
 from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTransfer, max_connections
 
 MIN_RANGE = 64 * 1024
@@ -43,56 +42,51 @@ class BodyWriter:
         self._size: int | None = None
         self._meter: Meter | None = None
 
-    async def write_whole(self, response: OpenResponse, size: int | None) -> None:
+    async def write_whole(self, response: OpenResponse, facts: RangeResponse, size: int | None, hub: HubFile) -> None:
         """Write a body that is the whole file, of the expected size if that is not None."""
-        head, self._size = response.head, size
-        await self._port.blocking(bound(self._partial.restart, keep=True))
+        self._size = size
+        if not self._partial.is_new:
+            await self._port.blocking(bound(self._partial.restart, keep=True))
         response.body.begin()
-        is_encoded = response.body.is_encoded
-        total = None if is_encoded else expected_length(head)  # the decoded length is known at the end only
-        await self._port.blocking(self._partial.begin_whole, total, validator_of(head), is_encoded, media_type_of(head))
-        self._add_announced(response, partial=False)
-        self.is_length_proven = size is not None or not is_close_delimited(head)
+        total = None if facts.encoded else facts.length  # the decoded length is known at the end only
+        self._partial.begin_whole(total, facts.validator, facts.encoded, facts.media_type)
+        self._add_announced(response, hub, partial=False)
+        is_framed = facts.length is not None or not is_close_delimited(response.head)
+        self.is_length_proven = size is not None or is_framed
         await self._receive(response, response.body)
         if size is not None and self._partial.size < size:
-            if is_close_delimited(head):
+            if not is_framed:
                 raise TruncatedBody(f"The body ended after {self._partial.size} of {size} bytes")
             await self._reject(f"The file has {self._partial.size} bytes, but {size} were expected")
-        if self._is_doubtful(response):
+        if self._is_doubtful(facts):
             received = self._partial.size
             await self._port.blocking(self._partial.restart)
             raise UnexpectedContent(f"{received} bytes arrived instead of the rest of the file. {KEPT}")
         self._partial.end()
 
-    def _is_doubtful(self, response: OpenResponse) -> bool:
+    def _is_doubtful(self, facts: RangeResponse) -> bool:
         """Return whether a received body does not prove to be the file, while proven bytes of the file are kept."""
-        partial, kept, field = self._partial, self._partial.kept, response.head.field
-        if (
-            kept is None
-            or partial.digest is not None
-            or field("etag") is not None
-            or field("last-modified") is not None
-        ):
+        partial, kept = self._partial, self._partial.kept
+        if kept is None or partial.digest is not None or (facts.etag, facts.last_modified) != (None, None):
             return False
         return not self.is_length_proven or 2 * partial.size < (kept.total or 0)
 
-    def _add_announced(self, response: OpenResponse, *, partial: bool) -> None:
+    def _add_announced(self, response: OpenResponse, hub: HubFile, *, partial: bool) -> None:
         """Use the digests in the header; the digest from a hub describes the file also if the body is encoded."""
-        linked = hub_file_of(response).digest
-        if linked is None and digests.NAMES.isdisjoint(response.head.values):  # as in most responses
+        if hub.digest is None and digests.NAMES.isdisjoint(response.head.values):  # as in most responses
             self._partial.add_announced(digests.Announced(None, ()))
             return
         field = no_field if response.body.is_encoded else response.head.field
-        self._partial.add_announced(digests.announced(field, partial=partial, linked=linked))
+        self._partial.add_announced(digests.announced(field, partial=partial, linked=hub.digest))
 
-    async def write_range(self, response: OpenResponse, part: ranges.Continue) -> None:
+    async def write_range(self, response: OpenResponse, part: Continue, hub: HubFile) -> None:
         """Write a body that is a range of missing bytes."""
         limit, self._size = response.call.max_bytes, part.total
         if limit is not None and part.total > limit:
             raise LimitExceeded(f"The file has {part.total} bytes; the limit is {limit}", "size", limit, part.total)
         response.body.begin()
-        await self._port.blocking(self._partial.begin_range, part.total)
-        self._add_announced(response, partial=True)
+        self._partial.begin_range(part.total)
+        self._add_announced(response, hub, partial=True)
         self.is_length_proven = True
         await self._receive(response, RangeBody(response.body, part))
         if not self._partial.is_complete and part.length - part.discard < MIN_RANGE:
@@ -110,6 +104,8 @@ class BodyWriter:
             self._meter.fail(self._port.now())
 
     async def _receive(self, response: OpenResponse, body: BodySource) -> None:
+        if self._partial.is_large:
+            await self._port.blocking(self._partial.reserve)
         meter = self._meter = self._start_meter(response.state.attempts)
         now = self._port.now
         limit = 1 if self.single_connection else max_connections(self._state, response)

@@ -55,17 +55,16 @@ _FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 def max_connections(state: DownloadState, response: OpenResponse) -> int:
     """Return how many connections may receive the missing bytes; 1 if only the open response can deliver them."""
     partial, requested = state.partial, state.options.segments
-    rules = response.call.rules
-    most = rules.limits.max_connections
-    of_host = rules.limit_for(response.request.origin) or rules.limits.per_host
-    most = min(most, of_host, requested or segments.MAX_AUTOMATIC)
     if requested == 1 or partial.validator is None or partial.total is None:
         return 1
-    remaining = partial.total - partial.received
-    if requested is not None:
-        return most if remaining >= 2 * segments.MIN_SEGMENT else 1
-    accepts_ranges = response.head.status == 206 or response.head.field("accept-ranges") == "bytes"
-    return most if accepts_ranges and remaining >= segments.MIN_REMAINING else 1
+    smallest = segments.MIN_REMAINING if requested is None else 2 * segments.MIN_SEGMENT
+    if partial.total - partial.received < smallest:
+        return 1
+    if requested is None and response.head.status != 206 and response.head.field("accept-ranges") != "bytes":
+        return 1
+    rules = response.call.rules
+    of_host = rules.limit_for(response.request.origin) or rules.limits.per_host
+    return min(rules.limits.max_connections, of_host, requested or segments.MAX_AUTOMATIC)
 
 
 class SegmentedTransfer:
@@ -136,7 +135,6 @@ class SegmentedTransfer:
         finally:
             self._request.attempts += sum(self._attempts)
             self._report(self._port.now())
-            self._partial.seek_end()
 
     def _is_finished(self) -> bool:
         """Return whether all bytes are on disk; raise the error that prevents it."""

@@ -35,6 +35,7 @@ def range_head(
         media_type in ranges.HTML and PurePath(name).suffix.lower() not in _PAGES,
         if_range,
         media_type,
+        head.field("date"),
     )
 
 

@@ -100,12 +100,12 @@ sys.platform = "win32"
 reload(lockfile)
 sys.platform = "linux"
 path = sys.argv[1]
-first, second = lockfile.LockFile(path, 0o600), lockfile.LockFile(path, 0o600)
-first.acquire()
+first, second = lockfile.LockFile(), lockfile.LockFile()
+first.acquire(path)
 assert first.exclusive
 first.add_tokens("0" * 16)
 try:
-    second.acquire()
+    second.acquire(path)
 except lockfile.InUse:
     print("in use")
 watched = lockfile.WatchedLock(path)
@@ -113,7 +113,7 @@ assert watched.tokens == ("0" * 16,)
 watched.end()
 first.release()
 assert not os.path.exists(path)
-second.acquire()
+second.acquire(path)
 second.release()
 print("free")
 """

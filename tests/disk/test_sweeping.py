@@ -49,8 +49,8 @@ def test_files_without_lock_and_sidecar_are_removed(tmp_path):
 
 def test_the_lock_file_of_a_dead_owner_is_removed(tmp_path):
     (tmp_path / ".other.httpconn-lock").write_text("0123456789abcdef\n")
-    live = LockFile(str(tmp_path / ".live.httpconn-lock"), 0o600)
-    live.acquire()
+    live = LockFile()
+    live.acquire(str(tmp_path / ".live.httpconn-lock"))
     begun(tmp_path / "file").commit()
     assert names(tmp_path) == [".live.httpconn-lock", "file"]
     live.release()

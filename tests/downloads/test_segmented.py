@@ -135,12 +135,12 @@ def test_a_server_that_ignores_ranges_uses_one_connection(download, scripted, tm
 
 @pytest.mark.parametrize("status", [403, 429, 503])
 def test_a_server_can_refuse_further_connections(download, scripted, tmp_path, status):
-    served = Slow(BODY)
+    served = Slow(BODY, pause=0.01)  # slow enough to take over what the refused connections leave
     open_ones: list[int] = []
 
     def respond(request):
         if open_ones and request.connection not in open_ones[:2]:
-            return [response(status)]
+            return [response(status, {"Connection": "close"}), Close()]
         open_ones.append(request.connection)
         return served(request)
 

@@ -109,7 +109,7 @@ class Worker:
 
     def _write(self) -> None:
         if self._tail == SIZE - MIDDLE or (self._head < MIDDLE and self._chance.random() < 0.5):
-            self._part.write([self._content[self._head : self._head + BLOCK]])
+            self._part.write_at(self._head, [self._content[self._head : self._head + BLOCK]])
             self._head += BLOCK
         else:
             start = MIDDLE + self._tail
