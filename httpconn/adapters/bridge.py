@@ -1,6 +1,7 @@
 """Requests and responses as httpx objects: for transports of the caller, instrumentation and event hooks."""
 
 from abc import ABC, abstractmethod
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -33,9 +34,8 @@ def head_of(response: httpx.Response) -> Head:
         if not isinstance(extensions.get(name, b""), bytes):
             del extensions[name]  # httpx cannot read a text there
     version = extensions.get("http_version", b"")
-    return Head(
-        response.status_code, response.reason_phrase.encode("ascii", "ignore"), version, fields, by_name(fields)
-    )
+    reason, size = response.reason_phrase.encode("ascii", "ignore"), sum(map(len, chain.from_iterable(fields)))
+    return Head(response.status_code, reason, version, fields, by_name(fields), size)
 
 
 class Bridged(ABC):

@@ -1,7 +1,6 @@
 """Header fields of requests and responses: checks, merging, and the fields that redirects may carry."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping
 
 from ..errors import HeaderTooLarge, InvalidRequest
 from ..options import Limits
@@ -92,9 +91,8 @@ def for_other_origin(fields: Fields, safe: frozenset[str]) -> Fields:
     return tuple(each for each in fields if each[0].decode("ascii").lower() in allowed)
 
 
-def check_size(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Check the header of a response against the limits."""
-    count, size = len(fields), sum(map(len, chain.from_iterable(fields)))
+def check_size(count: int, size: int, limits: Limits) -> None:
+    """Check the number of fields and the size in bytes of a response's header against the limits."""
     if count > limits.max_headers:
         message, limit = f"The response has {count} header fields", limits.max_headers
         raise HeaderTooLarge(f"{message}; {limit} are allowed", "size", limit, count)

@@ -168,6 +168,7 @@ class Head(NamedTuple):
     version: bytes  # the HTTP version, such as ``b"HTTP/1.1"``; empty if it is unknown
     fields: RawFields  # the header fields in their original order and case
     values: FieldValues  # the header fields by name
+    size: int = 0  # in bytes, over HTTP/1.1 with the status line and the line ends; 0 if there is no limit
 
     def field(self, name: str) -> str | None:
         """Return the value of a field by its name in lower case, or None."""

@@ -132,7 +132,7 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         request, exchange = await _send(port, state, spec)
         head = exchange.head
         try:
-            check_size(head.fields, call.rules.limits)
+            check_size(len(head.fields), head.size, call.rules.limits)
             if call.rules.cache is not None and spec.method not in SAFE:
                 for key in caching.invalidated(spec, head):
                     await port.blocking(call.rules.cache.drop, key)

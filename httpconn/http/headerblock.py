@@ -12,6 +12,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 EMPTY_LINES = rb"(?:\r?\n){0,8}+"  # the regular expression of up to eight empty lines before a start line
 
 _empty_lines = re.compile(EMPTY_LINES).match
+_blank_line = re.compile(rb"\n\r?\n").search
 _field_starts = re.compile(rb"\n(?=[^ \t\r\n])").findall
 
 head_begins: Callable[[bytes | bytearray], object] = re.compile(
@@ -61,20 +62,17 @@ class FieldBlock:
             pending += data
             text = pending
         start = _start_line(text) if text[:1] in b"\r\n" else 0
-        since, limit = max(start, held - 2), self._max_bytes
-        end = text.find(b"\n\r\n", since, limit) + 3
-        bare = text.find(b"\n\n", since, limit if end < 3 else end)
-        if bare >= 0:
-            end = bare + 2
-        if end < 3:
+        found = _blank_line(text, max(start, held - 2), self._max_bytes)
+        if found is None:
             self._hold(data, start, held)
             return b"", b""
         if held:
             data = self._release()
-        block = data[:end]
+        size = found.end()
+        block = data[:size]
         if block.count(b"\n") - 2 > self._max_fields:
             self._check(block, len(_field_starts(block, start)))
-        return block, data[end:]
+        return block, data[size:]
 
     def _release(self) -> bytes:
         whole = bytes(self._pending)

@@ -68,7 +68,7 @@ def read_head(block: bytes) -> tuple[Head, str]:
     version, status, reason, unusual = read_line(line)
     if fields is None:
         raise ProtocolError("the header is malformed: a line is not a field")
-    return Head(status, reason, version, fields, by_name(fields)), irregular or unusual
+    return Head(status, reason, version, fields, by_name(fields), len(block)), irregular or unusual
 
 
 def read_fields(block: bytes) -> Fields | None:
@@ -77,7 +77,7 @@ def read_fields(block: bytes) -> Fields | None:
     # Each field occupies one line. Equal counts of fields and lines prove that every line is a field.
     if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
         return None
-    if b" \r" in block or b"\t\r" in block:  # RFC 9112 section 5.1: the value excludes surrounding white space
+    if b" \r" in block or (b"\t" in block and b"\t\r" in block):  # RFC 9112 section 5.1: the value excludes surrounding white space
         fields = [(name, value.rstrip(b" \t")) for name, value in fields]
     return fields
 

@@ -236,12 +236,9 @@ class HTTP11Connection:
 
     def _begin_counted(self, length: int, data: bytes) -> None:
         self._remaining = length
-        if length:
-            self._continue_with(HTTP11Connection._counted_bytes, data)
-            return
-        self._finish()
-        if data:
-            self._unexpected_bytes(data)
+        self._step = HTTP11Connection._counted_bytes
+        if data or not length:
+            self._counted_bytes(data)
 
     def _continue_with(self, step: Callable[[HTTP11Connection, bytes], None], data: bytes) -> None:
         self._step = step

@@ -105,8 +105,8 @@ def test_only_safe_headers_are_sent_to_another_origin() -> None:
 
 
 def test_too_many_or_too_large_header_fields_are_refused() -> None:
-    headers.check_size([(b"a", b"b")] * 100, Limits())
+    headers.check_size(100, 65_536, Limits())
     with pytest.raises(LimitExceeded, match="101 header fields"):
-        headers.check_size([(b"a", b"b")] * 101, Limits())
+        headers.check_size(101, 200, Limits())
     with pytest.raises(LimitExceeded, match="65537 bytes"):
-        headers.check_size([(b"a", b"b" * 65_536)], Limits())
+        headers.check_size(1, 65_537, Limits())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import httpx
@@ -40,7 +41,7 @@ class ScriptedExchange:
 
     def __init__(self, port: ScriptedPort, request: Request, reply: Reply) -> None:
         fields = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
-        self.head = Head(reply.status, b"", b"", fields, by_name(fields))
+        self.head = Head(reply.status, b"", b"", fields, by_name(fields), sum(map(len, chain.from_iterable(fields))))
         self.extensions: dict[str, Any] = {}
         self.complete = False
         self.remaining = 0

@@ -37,7 +37,6 @@ class Section(NamedTuple):
     # change.
     head: Head
     length: int  # the Content-Length, or -1
-    size: int  # the total size of names and values in bytes
 
 
 class RequestWriter:
@@ -137,7 +136,7 @@ def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Sectio
     length = _read_length(values)
     if length is None:
         raise _malformed("has a Content-Length that is invalid or repeated with another value")
-    return Section(Head(status, _PHRASES.get(status, b""), b"HTTP/2", fields, values), length, size)
+    return Section(Head(status, _PHRASES.get(status, b""), b"HTTP/2", fields, values, size), length)
 
 
 def _read_status(value: bytes) -> int:

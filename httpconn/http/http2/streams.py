@@ -79,7 +79,7 @@ class Stream:
         # RFC 9110 section 15.2: any number of interim responses may precede the final response, and a client may ignore
         # them.
         self.interim += 1
-        self.interim_size += section.size
+        self.interim_size += section.head.size
         if self.interim > MAX_INTERIM_RESPONSES:
             raise _malformed(f"has more than {MAX_INTERIM_RESPONSES} interim responses before it")
         if self.interim_size > max_size:
