@@ -74,7 +74,7 @@ class SocketStream:
 
     async def writable(self, end: float) -> None:
         try:
-            await self._readiness.writable(seconds_left(end))
+            await self._readiness.writable(end)
         except BROKEN as error:
             raise translated(error, WriteTimedOut, WriteFailed) from error
 
@@ -135,7 +135,7 @@ class SocketStream:
                     if look:
                         received = take()
                     else:
-                        received = await self._readiness.result_of(take, seconds_left(end))
+                        received = await self._readiness.result_of(take, end)
                         self._burst, self._since = 0, time.monotonic()
                     break
                 except BLOCKED_READ:
@@ -143,7 +143,7 @@ class SocketStream:
                 except ssl.SSLWantWriteError:
                     look = not self._sending  # a concurrent send sends the output of TLS
                     if look:
-                        await self._readiness.writable(seconds_left(end))
+                        await self._readiness.writable(end)
         except BROKEN as error:
             raise translated(error, ReadTimedOut, ReadFailed) from error
         finally:
@@ -220,12 +220,12 @@ class SocketStream:
                 try:
                     count = self._transport.send(unsent)
                 except (BlockingIOError, ssl.SSLWantWriteError):
-                    await self._readiness.writable(seconds_left(end))
+                    await self._readiness.writable(end)
                     self._begin_burst()
                 except ssl.SSLWantReadError:
                     if self._receiving:  # RFC 9113 section 9.2.1 forbids renegotiation in HTTP/2
                         raise OSError("The server started a TLS renegotiation") from None
-                    await self._readiness.readable(seconds_left(end))
+                    await self._readiness.readable(end)
                     self._begin_burst()
                 else:
                     self._burst += count
@@ -271,9 +271,9 @@ class SocketStream:
             try:
                 tls.do_handshake()
             except BLOCKED_READ:
-                await self._readiness.readable(seconds_left(end))
+                await self._readiness.readable(end)
             except ssl.SSLWantWriteError:
-                await self._readiness.writable(seconds_left(end))
+                await self._readiness.writable(end)
             else:
                 return
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import HTTPConnError
 from .looptimers import LoopTimers
 from .port import Event
-from .timeouts import seconds_left
+from .timeouts import seconds_left, until
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 CHECK_INTERVAL = 5.0
 """Seconds between two checks of the pool by a waiting call: an interrupted call may have left a slot in use."""
 
-_PORTION = 0.5  # Longest single wait of a thread, in seconds. Python runs a signal handler only between two such waits.
+PORTION = 0.5  # Longest single wait of a thread, in seconds. Python runs a signal handler only between two such waits.
 
 
 def portions(seconds: float | None) -> Iterator[float]:
     """Split a wait of a thread into portions of at most 0.5 seconds; None means a wait without a limit."""
     left = math.inf if seconds is None else seconds
-    while left > _PORTION:
-        yield _PORTION
-        left -= _PORTION
+    while left > PORTION:
+        yield PORTION
+        left -= PORTION
     yield left
 
 
@@ -118,7 +118,7 @@ class AsyncioEvent:
         self._waiter = waiter = self._timers.loop.create_future()
         if self._is_set:
             return
-        self._timers.limit(waiter, seconds)
+        self._timers.limit(waiter, until(seconds))
         try:
             await waiter
         finally:

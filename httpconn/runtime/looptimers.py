@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..options import MAX_SECONDS
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,28 +30,27 @@ class Timers(ABC, Generic[W]):
     A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
     """
 
-    __slots__ = ("_first", "_now", "ends")
+    __slots__ = ("_first", "ends")
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self.ends: dict[W, float] = {}  # the ends by wait, as of the clock of the loop
-        self._now = now
+    def __init__(self) -> None:
+        self.ends: dict[W, float] = {}  # the ends by wait, as of ``time.monotonic()``
         self._first = math.inf  # the end that the timer serves
 
-    def limit(self, wait: W, seconds: float | None) -> None:
-        """Let a wait fail with TimeoutError after so many seconds. The caller removes it from ``ends``."""
-        if seconds is None:
-            return
-        self.ends[wait] = end = self._now() + seconds
+    def limit(self, wait: W, end: float) -> None:
+        """Let a wait fail with TimeoutError at its end. The caller removes it from ``ends``."""
+        if end <= time.monotonic():  # a busy loop may find the socket ready before each timeout
+            raise TimeoutError("timed out")
+        self.ends[wait] = end
         if end < self._first:
             self._set(end)
 
     def _set(self, end: float) -> None:
-        self._arm(end)
+        self._arm(min(end - time.monotonic(), MAX_SECONDS))
         self._first = end
 
     def _expire(self) -> None:
         self._first = math.inf
-        now = self._now()
+        now = time.monotonic()
         first = math.inf
         for wait, end in self.ends.items():
             if end > now:
@@ -60,7 +61,7 @@ class Timers(ABC, Generic[W]):
             self._set(max(first, now + TICK))
 
     @abstractmethod
-    def _arm(self, end: float) -> None:
+    def _arm(self, seconds: float) -> None:
         """Set the timer of the loop, which calls ``_expire``."""
 
     @abstractmethod
@@ -74,14 +75,14 @@ class LoopTimers(Timers["asyncio.Future[Any]"]):
     __slots__ = ("_timer", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop.time)
+        super().__init__()
         self.loop: asyncio.AbstractEventLoop = loop
         self._timer: asyncio.Handle | None = None
 
-    def _arm(self, end: float) -> None:
+    def _arm(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_at(end, self._fire)
+        self._timer = self.loop.call_later(seconds, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
@@ -98,12 +99,13 @@ class TrioTimers(Timers["TrioDirection"]):
     __slots__ = ("_sleep",)
 
     def __init__(self) -> None:
-        super().__init__(sys.modules["trio"].lowlevel.current_clock().current_time)
+        super().__init__()
         self._sleep: Any = None  # the cancel scope of the task
 
-    def _arm(self, end: float) -> None:
+    def _arm(self, seconds: float) -> None:
+        trio = sys.modules["trio"]
+        end = trio.current_time() + seconds
         if self._sleep is None:
-            trio = sys.modules["trio"]
             sleep = trio.CancelScope(deadline=end)
             trio.lowlevel.spawn_system_task(self._serve, sleep)
             self._sleep = sleep  # after the start of the task, because a signal handler can raise before it

@@ -6,6 +6,7 @@ import selectors
 import socket
 import ssl
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
 
-from .events import portions
+from .events import PORTION, portions
 from .looptimers import LoopTimers, TrioTimers, trio_timers
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ _BUSY = "another task is waiting for the socket"
 class Readiness(ABC):
     """Waits for one socket.
 
-    ``seconds`` limits a wait; None means no limit. A wait raises TimeoutError at its limit. It raises OSError if the
-    socket is closed, or if another task waits for the same direction.
+    ``end`` is the end of a wait, as of ``time.monotonic()``. A wait that reaches it raises TimeoutError. A wait raises
+    OSError if the socket is closed, or if another task waits for the same direction.
     """
 
     __slots__ = ("_socket",)
@@ -43,16 +44,16 @@ class Readiness(ABC):
         self._socket = sock
 
     @abstractmethod
-    async def readable(self, seconds: float | None) -> None:
+    async def readable(self, end: float) -> None:
         """Wait until the socket is readable."""
 
     @abstractmethod
-    async def writable(self, seconds: float | None) -> None:
+    async def writable(self, end: float) -> None:
         """Wait until the socket is writable."""
 
-    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
+    async def result_of(self, take: Callable[[], T], end: float) -> T:
         """Wait until the socket is readable, and return the result of ``take``. An interruption can lose it."""
-        await self.readable(seconds)
+        await self.readable(end)
         return take()
 
     @abstractmethod
@@ -71,15 +72,15 @@ class BlockingReadiness(Readiness):
         super().__init__(sock)
         self._incoming = poll_of(sock, "in")
 
-    async def readable(self, seconds: float | None) -> None:
-        _block(self._socket, self._incoming, "in", seconds)
+    async def readable(self, end: float) -> None:
+        _block(self._socket, self._incoming, "in", end)
 
-    async def result_of(self, take: Callable[[], T], seconds: float | None) -> T:
-        _block(self._socket, self._incoming, "in", seconds)
+    async def result_of(self, take: Callable[[], T], end: float) -> T:
+        _block(self._socket, self._incoming, "in", end)
         return take()
 
-    async def writable(self, seconds: float | None) -> None:
-        _block(self._socket, poll_of(self._socket, "out"), "out", seconds)
+    async def writable(self, end: float) -> None:
+        _block(self._socket, poll_of(self._socket, "out"), "out", end)
 
     def notify_closing(self) -> None:
         """Do nothing: the shutdown of the socket wakes a thread that is blocked in a poll."""
@@ -94,10 +95,11 @@ def poll_of(sock: socket.socket, direction: str) -> Any:
     return poll
 
 
-def _block(sock: socket.socket, poll: Any, direction: str, seconds: float | None) -> None:
+def _block(sock: socket.socket, poll: Any, direction: str, end: float) -> None:
     if sock.fileno() < 0:
         raise OSError("the socket is closed")
-    for portion in portions(seconds):
+    while (left := end - time.monotonic()) > 0:
+        portion = min(left, PORTION)
         if poll is not None:
             ready = poll.poll(math.ceil(portion * 1000))
         else:  # Windows
@@ -152,14 +154,14 @@ class TrioReadiness(Readiness):
         self._incoming = TrioDirection(sock, trio.lowlevel.wait_readable, timers)
         self._outgoing = TrioDirection(sock, trio.lowlevel.wait_writable, timers)
 
-    async def readable(self, seconds: float | None) -> None:
-        await self._incoming.wait(_nothing, seconds)
+    async def readable(self, end: float) -> None:
+        await self._incoming.wait(_nothing, end)
 
-    async def writable(self, seconds: float | None) -> None:
-        await self._outgoing.wait(_nothing, seconds)
+    async def writable(self, end: float) -> None:
+        await self._outgoing.wait(_nothing, end)
 
-    def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
-        return self._incoming.wait(take, seconds)
+    def result_of(self, take: Callable[[], T], end: float) -> Coroutine[Any, Any, T]:
+        return self._incoming.wait(take, end)
 
     def notify_closing(self) -> None:
         self._incoming.is_closed = self._outgoing.is_closed = True
@@ -182,16 +184,16 @@ class TrioDirection:
         self._timers = timers
         self._is_waiting = self._has_expired = self.is_closed = False
 
-    async def wait(self, take: Callable[[], T], seconds: float | None) -> T:
+    async def wait(self, take: Callable[[], T], end: float) -> T:
         """Wait until the socket is ready, and return the result of ``take``."""
         if self._is_waiting:
             raise OSError(_BUSY)
         trio: Any = sys.modules["trio"]
         try:
-            self._timers.limit(self, seconds)
+            self._timers.limit(self, end)
         except RuntimeError:  # after the main task of a run, trio starts no task
-            with trio.move_on_after(seconds):
-                return await self.wait(take, None)
+            with trio.move_on_after(end - time.monotonic()):
+                return await self.wait(take, math.inf)
             raise TimeoutError("timed out") from None
         self._is_waiting, self._has_expired = True, False
         try:
@@ -225,11 +227,11 @@ class TaskReadiness(Readiness):
         super().__init__(sock)
         self._timers = timers
 
-    async def readable(self, seconds: float | None) -> None:
-        await wait_for_first([self._wait(anyio.wait_readable)], self._timers, seconds)
+    async def readable(self, end: float) -> None:
+        await wait_for_first([self._wait(anyio.wait_readable)], self._timers, end)
 
-    async def writable(self, seconds: float | None) -> None:
-        await wait_for_first([self._wait(anyio.wait_writable)], self._timers, seconds)
+    async def writable(self, end: float) -> None:
+        await wait_for_first([self._wait(anyio.wait_writable)], self._timers, end)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]]) -> None:
         try:
@@ -244,7 +246,7 @@ class TaskReadiness(Readiness):
             anyio.notify_closing(self._socket)
 
 
-async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: LoopTimers, seconds: float | None) -> None:
+async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: LoopTimers, end: float) -> None:
     """Run steps until one ends, and cancel the others; raises its exception, or TimeoutError.
 
     Each step is a task of asyncio itself: the tasks of QtAsyncio lack the attributes that anyio's timeouts need.
@@ -260,8 +262,8 @@ async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: Loo
     tasks = [asyncio.Task(step, loop=timers.loop) for step in steps]
     for task in tasks:
         task.add_done_callback(report)
-    timers.limit(first, seconds)
     try:
+        timers.limit(first, end)
         (await first).result()
     finally:
         timers.ends.pop(first, None)
@@ -280,18 +282,18 @@ class AsyncioReadiness(Readiness):
         self._incoming = _Direction(sock.fileno(), timers, timers.loop.add_reader, timers.loop.remove_reader)
         self._outgoing: _Direction | None = None  # few connections ever wait to send
 
-    async def readable(self, seconds: float | None) -> None:
-        await self._incoming.once(seconds)
+    async def readable(self, end: float) -> None:
+        await self._incoming.once(end)
 
-    async def writable(self, seconds: float | None) -> None:
+    async def writable(self, end: float) -> None:
         if self._outgoing is None:
             loop = self._timers.loop
             self._outgoing = _Direction(self._socket.fileno(), self._timers, loop.add_writer, loop.remove_writer)
-        await self._outgoing.once(seconds)
+        await self._outgoing.once(end)
 
-    def result_of(self, take: Callable[[], T], seconds: float | None) -> Coroutine[Any, Any, T]:
+    def result_of(self, take: Callable[[], T], end: float) -> Coroutine[Any, Any, T]:
         """Let the callback of the loop call ``take``, so that the loop is not polled a second time."""
-        return self._incoming.wait(take, seconds)
+        return self._incoming.wait(take, end)
 
     def notify_closing(self) -> None:
         self._incoming.close()
@@ -316,13 +318,13 @@ class _Direction:
         self._waiter: asyncio.Future[Any] | None = None
         self._act: Callable[[], Any] | None = None
 
-    async def once(self, seconds: float | None) -> None:
+    async def once(self, end: float) -> None:
         try:
-            await self.wait(None, seconds)
+            await self.wait(None, end)
         finally:
             self._unregister()
 
-    async def wait(self, act: Callable[[], Any] | None, seconds: float | None) -> Any:
+    async def wait(self, act: Callable[[], Any] | None, end: float) -> Any:
         """Wait until the socket is ready and ``act`` has returned; return its result."""
         if self._closed:
             raise OSError("the socket is closed")
@@ -331,8 +333,8 @@ class _Direction:
         timers = self._timers
         waiter = self._waiter = timers.loop.create_future()
         self._act = act
-        timers.limit(waiter, seconds)
         try:
+            timers.limit(waiter, end)
             if not self._registered:
                 self._add(self._fd, self._ready)
                 self._registered = True

@@ -33,6 +33,7 @@ from .port import Event
 from .readiness import BlockingReadiness, Readiness, block_for_any, calls_back, loop_readiness, wait_for_first
 from .resolver import Address, LookupResult, Resolver, addresses_of
 from .tasks import AnyioEvent
+from .timeouts import until
 from .uploads import Sending, checked_part
 
 T = TypeVar("T")
@@ -184,7 +185,7 @@ class EventLoopRuntime:
                 return ready
             timers = self._loop_timers()
             if timers is not None and not calls_back(timers.loop, socks[0].fileno()):
-                await wait_for_first([self._writable(sock, None, ready) for sock in socks], timers, seconds)
+                await wait_for_first([self._writable(sock, None, ready) for sock in socks], timers, until(seconds))
                 return ready
             with anyio.fail_after(seconds):
                 async with anyio.create_task_group() as tasks:
@@ -201,7 +202,7 @@ class EventLoopRuntime:
     ) -> None:
         readiness = self.readiness(sock)
         try:
-            await readiness.writable(seconds)
+            await readiness.writable(until(seconds))
         finally:
             readiness.notify_closing()
         ready.append(sock)

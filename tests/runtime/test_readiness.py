@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ import trio
 
 from httpconn.runtime.runtimes import BlockingRuntime, EventLoopRuntime
 from httpconn.runtime.stepping import run_sync
+from httpconn.runtime.timeouts import until
 from tests.servers.faces import PATIENCE
 from tests.torture.interrupts import Alarm
 
@@ -39,7 +41,7 @@ def interrupt() -> Iterator[threading.Timer]:
     signal.signal(signal.SIGUSR1, before)
 
 
-@pytest.mark.parametrize("seconds", [None, PATIENCE])
+@pytest.mark.parametrize("seconds", [math.inf, PATIENCE])
 @pytest.mark.parametrize("way", ["readable", "any_writable"])
 def test_a_signal_that_ends_no_system_call_ends_a_wait(interrupt, seconds, way):
     ours, theirs = socket.socketpair()
@@ -50,11 +52,13 @@ def test_a_signal_that_ends_no_system_call_ends_a_wait(interrupt, seconds, way):
                 ours.send(bytes(65536))
         runtime = BlockingRuntime()
         waiting = (
-            runtime.readiness(ours).readable if way == "readable" else lambda left: runtime.any_writable([ours], left)
+            runtime.readiness(ours).readable
+            if way == "readable"
+            else lambda end: runtime.any_writable([ours], None if end == math.inf else PATIENCE)
         )
         interrupt.start()
         with pytest.raises(Interrupted):
-            run_sync(waiting(seconds))
+            run_sync(waiting(until(seconds)))
         interrupt.join()
 
 
@@ -62,7 +66,7 @@ def test_a_signal_that_ends_no_system_call_ends_a_wait(interrupt, seconds, way):
 def test_a_wait_ends_with_its_time(seconds):
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(TimeoutError):
-        run_sync(BlockingRuntime().readiness(ours).readable(seconds))
+        run_sync(BlockingRuntime().readiness(ours).readable(until(seconds)))
 
 
 @pytest.mark.parametrize("error", [Interrupted, Alarm])
@@ -78,7 +82,7 @@ def test_an_exception_in_the_callback_of_a_loop_reaches_the_waiting_task(error):
         with ours, theirs:
             theirs.send(b"a")
             with pytest.raises(error):
-                await EventLoopRuntime().readiness(ours).result_of(take, PATIENCE)
+                await EventLoopRuntime().readiness(ours).result_of(take, math.inf)
 
     asyncio.run(main())
 
@@ -94,12 +98,12 @@ def test_a_timeout_of_one_direction_leaves_the_other_waiting():
             readiness, ended = EventLoopRuntime().readiness(ours), []
 
             async def receive() -> None:
-                ended.append(await readiness.result_of(lambda: ours.recv(1), PATIENCE))
+                ended.append(await readiness.result_of(lambda: ours.recv(1), until(PATIENCE)))
 
             async with trio.open_nursery() as tasks:
                 tasks.start_soon(receive)
                 with pytest.raises(TimeoutError):
-                    await readiness.writable(0.01)
+                    await readiness.writable(until(0.01))
                 assert not ended
                 theirs.send(b"a")
             assert ended == [b"a"]
@@ -115,7 +119,7 @@ def test_an_earlier_end_than_that_of_the_timer():
         async def wait(sock: socket.socket, seconds: float) -> None:
             sock.setblocking(False)
             with pytest.raises(TimeoutError):
-                await EventLoopRuntime().readiness(sock).readable(seconds)
+                await EventLoopRuntime().readiness(sock).readable(until(seconds))
             ended.append(seconds)
 
         with trio.fail_after(PATIENCE):
@@ -142,7 +146,7 @@ def test_a_wait_ends_with_its_time_after_the_main_task():
                 yield
             finally:
                 with trio.CancelScope(shield=True), pytest.raises(TimeoutError):
-                    await EventLoopRuntime().readiness(ours).readable(0.01)
+                    await EventLoopRuntime().readiness(ours).readable(until(0.01))
                 ended.append(True)
 
     generators = []
