@@ -10,11 +10,10 @@ from ..network.stream import BROKEN, PORTION, SocketStream
 from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.readiness import BLOCKED_READ
-from ..runtime.runtimes import Runtime
+from ..runtime.runtimes import Runtime, send_parts
 from ..runtime.timeouts import AttemptTimeouts
-from .http1body import READ_SIZE, HTTP1Incoming, Release
+from .http1body import READ_SIZE, REFUSED, HTTP1Incoming, Release
 from .http1protocol import HTTP11Connection
-from .requestparts import REFUSED, send_parts
 from .tracing import trace_step, traced_head, traced_request
 
 MAX_EARLY = 1024 * 1024  # bytes of an early response that are received while the request is still being sent

@@ -13,6 +13,9 @@ from . import http1protocol as http11
 READ_SIZE = 64 * 1024
 """Maximum bytes of one read. The allocator maps larger buffers from the system on each read, which is slower."""
 
+REFUSED = 300
+"""The lowest status after which a server wants no more of a body. Before a success, it may still need the body."""
+
 MAX_DISCARDED_READS = 4  # maximum number of reads that discard the remaining body to keep a connection usable
 
 

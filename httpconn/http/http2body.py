@@ -9,9 +9,8 @@ from ..errors import ReadTimedOut
 from ..network.stream import FILL_WAIT
 from ..runtime.interruption import Interruption
 from ..runtime.timeouts import AttemptTimeouts, until
-from .http1body import Incoming, Release
+from .http1body import REFUSED, Incoming, Release
 from .http2 import Stream
-from .requestparts import REFUSED
 
 if TYPE_CHECKING:
     from .http2connection import SharedConnection

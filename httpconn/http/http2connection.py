@@ -12,11 +12,11 @@ from ..core.messages import Request, can_replay, may_be_repeated
 from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut, WriteTimedOut
 from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
+from ..runtime.runtimes import send_parts
 from ..runtime.timeouts import AttemptTimeouts
 from .http1body import Release
 from .http2body import HTTP2Incoming
 from .multiplexer import Multiplexer
-from .requestparts import send_parts
 from .tracing import trace_step, traced_head, traced_request
 from .unprocessed import Unprocessed
 

@@ -208,7 +208,7 @@ class Multiplexer:
         """Wait until the socket has accepted all output. One caller waits for the socket, the others for it."""
         while self._unsent is not None:
             if self._is_draining:
-                event = self._runtime.make_event()
+                event: Event = self._runtime.make_event()
                 self._undrained.append(event)
                 if self._is_draining:  # otherwise the other caller may not have seen the event
                     await self._await_drained(event, end)

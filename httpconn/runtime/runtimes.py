@@ -20,7 +20,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -29,7 +29,6 @@ import anyio.to_thread
 from ..errors import MalformedRequest, WriteTimedOut
 from .events import AsyncioEvent, ThreadEvent, running_asyncio
 from .looptimers import LoopTimers
-from .port import Event
 from .readiness import BlockingReadiness, Readiness, block_for_any, calls_back, loop_readiness, wait_for_first
 from .resolver import Address, LookupResult, Resolver, addresses_of
 from .tasks import AnyioEvent
@@ -41,51 +40,6 @@ T = TypeVar("T")
 CLOSING = 5.0  # limit, in seconds, of closing the asynchronous generator of a body
 
 
-class Runtime(Protocol):
-    """The waits of a transport, blocking or awaited.
-
-    ``seconds`` limits a wait; None means no limit. A wait that reaches its limit raises TimeoutError.
-    """
-
-    async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
-        """Resolve a name; raises OSError if that fails."""
-
-    async def wait_for(self, step: Awaitable[T], seconds: float | None) -> T:
-        """Await a step. The blocking runtime cannot limit it."""
-
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Call a function that reads files, in a thread if there is an event loop. Cancellation ends the wait."""
-
-    def readiness(self, sock: socket.socket) -> Readiness:
-        """Return the object that waits for a socket."""
-
-    async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Wait until a socket is writable; return all that are, none if the limit was reached."""
-
-    async def pause(self) -> None:
-        """Let other tasks run."""
-
-    def make_event(self) -> Event:
-        """Return a new event."""
-
-    def parts(self, body: Any) -> Any:
-        """Return an iterator over the body of a request; raises MalformedRequest if it has none."""
-
-    async def next_part(self, parts: Any, end: float) -> bytes | memoryview | None:
-        """Return the next part of a body, or None at its end. ``end`` limits the wait, except for a blocking iterator.
-
-        Raises:
-            WriteTimedOut: no part arrived before ``end``.
-            MalformedRequest: the part is not bytes.
-        """
-
-    async def end_parts(self, parts: Any) -> None:
-        """Close the generator of a body, which may not have reached its end. It works in a cancelled task."""
-
-    async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """Call the ``trace`` callback of a request; raises MalformedRequest if it is of the wrong kind."""
-
-
 _END = object()
 
 
@@ -95,7 +49,7 @@ def _checked(part: object) -> bytes | memoryview | None:
 
 
 class BlockingRuntime:
-    """The runtime of threads; see :class:`Runtime`."""
+    """The runtime of threads. Its waits block."""
 
     readiness = BlockingReadiness
     make_event = ThreadEvent
@@ -127,10 +81,10 @@ class BlockingRuntime:
             raise MalformedRequest(f"The body of a synchronous request must be iterable, not {type(body).__name__}")
         return iter(body)
 
-    async def next_part(self, parts: Iterator[object], end: float) -> bytes | memoryview | None:
+    async def next_part(self, parts: Any, end: float) -> bytes | memoryview | None:
         return _checked(next(parts, _END))
 
-    async def end_parts(self, parts: Iterator[object]) -> None:
+    async def end_parts(self, parts: Any) -> None:
         if isinstance(parts, (Generator, Sending)):
             parts.close()
 
@@ -142,7 +96,7 @@ class BlockingRuntime:
 
 
 class EventLoopRuntime:
-    """The runtime of asyncio and trio; see :class:`Runtime`."""
+    """The runtime of asyncio and trio."""
 
     pause: staticmethod[[], Coroutine[Any, Any, None]] = staticmethod(anyio.lowlevel.checkpoint)
 
@@ -172,12 +126,15 @@ class EventLoopRuntime:
             return await step
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that reads files, in a thread. Cancellation ends the wait."""
         return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
 
     def readiness(self, sock: socket.socket) -> Readiness:
+        """Return the object that waits for a socket."""
         return loop_readiness(sock, self._loop_timers())
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
+        """Wait until a socket is writable; return all that are, none if the limit was reached."""
         ready: list[socket.socket] = []
         with suppress(TimeoutError):
             if len(socks) == 1:  # the usual case, at a fraction of the cost
@@ -221,24 +178,45 @@ class EventLoopRuntime:
         return None if loop is None else self._timers
 
     def parts(self, body: object) -> AsyncIterator[object]:
+        """Return an iterator over the body of a request."""
         if not isinstance(body, AsyncIterable):
             raise MalformedRequest(f"The body of an awaited request must be async iterable, not {type(body).__name__}")
         return aiter(body)
 
-    async def next_part(self, parts: AsyncIterator[object], end: float) -> bytes | memoryview | None:
+    async def next_part(self, parts: Any, end: float) -> bytes | memoryview | None:
+        """Return the next part of a body, or None at its end. Raises WriteTimedOut after ``end``."""
         if end == math.inf:
             return _checked(await anext(parts, _END))
         with anyio.move_on_after(end - time.monotonic()):
             return _checked(await anext(parts, _END))
         raise WriteTimedOut("The next part of the body of the request did not arrive in time")
 
-    async def end_parts(self, parts: AsyncIterator[object]) -> None:
+    async def end_parts(self, parts: Any) -> None:
+        """Close the generator of a body, which may not have reached its end. It works in a cancelled task."""
         if isinstance(parts, (AsyncGenerator, Sending)):
             with anyio.move_on_after(CLOSING, shield=True):
                 await parts.aclose()
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
+        """Call the ``trace`` callback of a request."""
         result = callback(event, info)
         if not inspect.isawaitable(result):
             raise MalformedRequest("The extension trace of an awaited request must be a coroutine function")
         await result
+
+
+Runtime = BlockingRuntime | EventLoopRuntime
+"""The waits of a transport. ``seconds`` limits a wait, None means no limit. A wait raises TimeoutError at its limit."""
+
+
+async def send_parts(
+    runtime: Runtime, parts: Any, end: float, send: Callable[[bytes | memoryview], Awaitable[bool]]
+) -> bool:
+    """Send the parts of a body until ``send`` returns False, and return whether all were sent."""
+    try:
+        while (part := await runtime.next_part(parts, end)) is not None:
+            if not await send(part):
+                return False
+        return True
+    finally:
+        await runtime.end_parts(parts)
