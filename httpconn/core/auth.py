@@ -99,12 +99,8 @@ def combine(*layers: Credentials) -> Credentials:
     """Merge layers. A later layer replaces the fields of the same name, and any earlier authentication."""
     fields, flow = NONE
     for layer in layers:
-        if layer.flow is not None or _authorizes(layer.fields):
+        if layer.flow is not None or any(name.lower() == b"authorization" for name, _ in layer.fields):
             flow = layer.flow
             fields = tuple(each for each in fields if each[0].lower() != b"authorization")
         fields = merge(fields, layer.fields)
     return Credentials(fields, flow)
-
-
-def _authorizes(fields: Fields) -> bool:
-    return any(name.lower() == b"authorization" for name, _ in fields)

@@ -41,7 +41,8 @@ def safe_name(disposition: str | None, url: VettedURL) -> str:
     The name has at most 255 bytes. It has no folder and no control or invisible characters. It is not the name of a
     hidden file or of a device.
     """
-    for offered in (*_offered(disposition or ""), _last_segment(url)):
+    last_segment = url.target.partition(b"?")[0].rpartition(b"/")[2]
+    for offered in (*_offered(disposition or ""), unquote_to_bytes(last_segment).decode(errors="replace")):
         name = _plain(offered)
         if name:
             return name
@@ -89,10 +90,6 @@ def _word(match: re.Match[str]) -> str:
         return data.decode(charset)
     except ValueError:
         return match[0]
-
-
-def _last_segment(url: VettedURL) -> str:
-    return unquote_to_bytes(url.target.partition(b"?")[0].rpartition(b"/")[2]).decode(errors="replace")
 
 
 def _plain(name: str) -> str:

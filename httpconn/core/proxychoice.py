@@ -71,12 +71,10 @@ class _Rule:
         if self.scheme not in (None, origin.scheme) or self.port not in (None, origin.port):
             return False
         if isinstance(self.hosts, str):
-            return self._covers_name(origin.host.removesuffix("."), self.hosts)
-        host = _network(origin.host)
-        return host is not None and host.version == self.hosts.version and host[0] in self.hosts
-
-    def _covers_name(self, host: str, name: str) -> bool:
-        return not name or host.endswith(f".{name}") or (host == name and not self.below_only)
+            host, name = origin.host.removesuffix("."), self.hosts
+            return not name or host.endswith(f".{name}") or (host == name and not self.below_only)
+        network = _network(origin.host)
+        return network is not None and network.version == self.hosts.version and network[0] in self.hosts
 
 
 @lru_cache(maxsize=16)

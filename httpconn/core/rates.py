@@ -9,6 +9,7 @@ from ..options import MAX_COUNT, RateLimit
 from ..runtime.forking import renew_in_child
 from .hostpatterns import HostTable
 from .locks import Lock
+from .records import dataclass
 from .slots import Slots
 
 MAX_HOSTS = 4096
@@ -49,20 +50,18 @@ def _free(taken: Taken) -> None:
         bucket.slots.free(slot + bucket.shift - shift)
 
 
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Reservation:
     """A time at which one request may start, and the slots that the request occupies."""
 
-    __slots__ = ("__weakref__", "_moment", "by_host", "slots")
-
-    def __init__(self, moment: float, slots: Taken, *, by_host: bool = False) -> None:
-        self._moment = moment
-        self.slots: Taken = slots
-        self.by_host: bool = by_host  # whether the limits of all hosts together would allow an earlier start
+    moment: float
+    slots: Taken
+    by_host: bool = False  # whether the limits of all hosts together would allow an earlier start
 
     def wait_time(self, now: float) -> float:
         """Return the seconds until the request may start. A pause that a host requests makes them longer."""
         delay = max((bucket.shift - shift for bucket, _, shift in self.slots), default=0.0)
-        wait = self._moment + delay - now
+        wait = self.moment + delay - now
         return wait if wait > TIMER_ERROR else 0.0
 
 

@@ -60,7 +60,8 @@ class VettedURL:
     def text(self) -> str:
         """The URL without userinfo, with the target as given."""
         origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"
-        return _with_fragment(f"{origin}{self.target.decode('ascii')}", self.fragment)
+        fragment = f"#{self.fragment}" if self.fragment else ""
+        return f"{origin}{self.target.decode('ascii')}{fragment}"
 
     @property
     def redacted(self) -> str:
@@ -105,10 +106,6 @@ def _origin_of(scheme: str, hostport: str) -> tuple[Origin, bytes]:
     scheme = scheme.lower()
     origin = Origin(scheme, check_host(host), _port_of(port, scheme))
     return origin, origin.netloc.encode("ascii")
-
-
-def _with_fragment(text: str, fragment: str) -> str:
-    return f"{text}#{fragment}" if fragment else text
 
 
 def _text_of(url: URL) -> str:

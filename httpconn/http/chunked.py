@@ -47,7 +47,9 @@ class ChunkedDecoder:
             return self._take_trailer(data)
         position = 0
         if self._left:
-            position = self._continue_chunk(data, parts)
+            parts.append(data[: self._left])
+            position = len(parts[-1])
+            self._left -= position
             if self._left:
                 return False
         elif self._pending:
@@ -58,12 +60,6 @@ class ChunkedDecoder:
         """Return whether the body is complete if the connection ends now: only the final empty line is missing."""
         section = self._trailer.pending.removesuffix(b"\r")
         return section.endswith(b"\n") and read_fields(normalize_lines(section + b"\r\n")[0]) is not None
-
-    def _continue_chunk(self, data: bytes, parts: list[bytes]) -> int:
-        part = data[: self._left]
-        self._left -= len(part)
-        parts.append(part)
-        return len(part)
 
     def _take_chunks(self, data: bytes, position: int, parts: list[bytes]) -> bool:
         size_line = _size_line

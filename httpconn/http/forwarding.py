@@ -79,15 +79,9 @@ class Forwarding:
 
         self._request.fields = self._authorization.add_to(self._fields, self._proxy_fields)
         incoming = await send(self._request, timeouts, release_last, interruption)
-        if incoming.head.status != 407 or not self._continues_after(incoming.head):
+        # A proxy that sends 407 has not forwarded the request, so any method can be sent again.
+        if not (can_replay(self._request.body) and self._authorization.continues_after(incoming.head)):
             return incoming
         is_last = False
         await incoming.discard()
         return None
-
-    def _continues_after(self, head: Head) -> bool:
-        """Return whether to send the request again after a response, unless its body can be sent only once.
-
-        A proxy that sends 407 has not forwarded the request, so any method can be sent again.
-        """
-        return can_replay(self._request.body) and self._authorization.continues_after(head)

@@ -126,7 +126,7 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
     It is an error if two recipients could read the fields differently.
     """
     length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
-    keep_alive = version == b"HTTP/1.1" and (options is None or not _says_close(options))
+    keep_alive = version == b"HTTP/1.1" and (options in (None, b"keep-alive") or b"close" not in _list_members(options))
     if coding is not None and _is_chunked(coding):
         return Framing(None, True, keep_alive, _unlike_chunked(version, length, coding))
     irregular = "" if coding is None else "Transfer-Encoding: identity"
@@ -195,10 +195,6 @@ def with_regular_framing(head: Head, framing: Framing) -> Head:
         elif key in effective:
             fields.append((name, effective.pop(key)))
     return head._replace(fields=fields, values=by_name(fields))
-
-
-def _says_close(value: bytes) -> bool:
-    return value != b"keep-alive" and b"close" in _list_members(value)
 
 
 def write_request_line(method: bytes, target: bytes) -> bytes:

@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..core.messages import Request, can_replay, may_be_repeated
-from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut, WriteTimedOut
+from ..errors import ConnectFailed, Disconnected, HTTPConnError, ReadFailed, ReadTimedOut
 from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import send_parts
 from ..runtime.timeouts import AttemptTimeouts
 from .http1body import Release
 from .http2body import HTTP2Incoming
-from .multiplexer import Multiplexer
+from .multiplexer import Multiplexer, sent_in_time
 from .tracing import trace_step, traced_head, traced_request
 from .unprocessed import Unprocessed
 
@@ -166,14 +166,8 @@ class SharedConnection(Multiplexer):
             if not left:
                 break
             if not accepted:
-                await self._window(incoming, wait_end)
+                await sent_in_time(incoming.progress(wait_end))
         return not incoming.is_ended
-
-    async def _window(self, incoming: HTTP2Incoming, end: float) -> None:
-        try:
-            await incoming.progress(end)
-        except ReadTimedOut as error:
-            raise WriteTimedOut("The server did not accept the body of the request in time") from error
 
 
 async def _called(function: Callable[..., None], *args: Any) -> None:

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import Any, TypeVar
 
@@ -211,7 +211,7 @@ class Multiplexer:
                 event: Event = self._runtime.make_event()
                 self._undrained.append(event)
                 if self._is_draining:  # otherwise the other caller may not have seen the event
-                    await self._await_drained(event, end)
+                    await sent_in_time(self._await_event(event, end))
                 continue
             self._is_draining = True
             try:
@@ -226,12 +226,6 @@ class Multiplexer:
                 for event in waiting:
                     event.set()
             self.flush()
-
-    async def _await_drained(self, event: Event, end: float) -> None:
-        try:
-            await self._await_event(event, end)
-        except ReadTimedOut as error:
-            raise WriteTimedOut("The server did not accept the body of the request in time") from error
 
     # Receiving, by the reader.
 
@@ -358,3 +352,11 @@ class Multiplexer:
         if (limit, was_closing) != (http.max_streams, http.is_closing):
             self._changed(self)
         return bool(streams)
+
+
+async def sent_in_time(waiting: Awaitable[None]) -> None:
+    """Await something that lets a request body continue. Raises WriteTimedOut: it did not happen in time."""
+    try:
+        await waiting
+    except ReadTimedOut as error:
+        raise WriteTimedOut("The server did not accept the body of the request in time") from error

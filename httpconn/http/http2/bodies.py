@@ -10,8 +10,6 @@ from .windows import CONNECTION_REFILL, CONNECTION_WINDOW, GROWTH, STREAM_WINDOW
 class BodyReceiver:
     """The receiver of DATA frames. It delivers payloads as they arrive."""
 
-    __slots__ = ("_ends", "_growth", "_left", "_padding", "_stream", "_streams", "_window")
-
     def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams
         self._stream: Stream | None = None  # the stream of the current frame; None drops the payload

@@ -81,8 +81,6 @@ class FieldDecoder:
     large field many times.
     """
 
-    __slots__ = ("_entries", "_limit", "_max_size", "_size", "changes")
-
     def __init__(self, max_size: int) -> None:
         self._entries: deque[Field] = deque()
         self._limit = TABLE_SIZE

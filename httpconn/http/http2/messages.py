@@ -42,8 +42,6 @@ class Section(NamedTuple):
 class RequestWriter:
     """The encoder of a connection's requests. It caches the blocks of repeated header sections."""
 
-    __slots__ = ("_begin", "_cached")
-
     def __init__(self) -> None:
         self._begin = EMPTY_TABLE
         self._cached: Remembered[tuple[object, ...], tuple[bytes, bytes, int]] = Remembered(_MAX_CACHED)
@@ -88,8 +86,6 @@ def _encode_request(
 
 class ResponseReader:
     """The decoder of a connection's responses, with limits for the fields of a section and for their bytes."""
-
-    __slots__ = ("_cached", "_changes", "_decoder", "_max_bytes", "_max_fields", "max_block", "max_list")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._max_fields = max_fields

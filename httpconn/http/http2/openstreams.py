@@ -16,8 +16,6 @@ DATA. Also the maximum number of queued replies to such frames."""
 class OpenStreams:
     """The streams of a connection, and its queue of frames to send."""
 
-    __slots__ = ("_late", "_next_id", "_replies", "blocked", "by_id", "idle_frames", "output", "progressed")
-
     def __init__(self) -> None:
         self.by_id: dict[int, Stream] = {}
         self.blocked: set[Stream] = set()  # the streams with a request body that waits for a send window

@@ -14,8 +14,6 @@ MAX_ACCEPTED = 256 * 1024  # maximum bytes of a request body that one call queue
 class BodySender:
     """The sender of request bodies, within the send windows that the server opens."""
 
-    __slots__ = ("_peer", "_streams", "_window")
-
     def __init__(self, streams: OpenStreams, peer: PeerSettings) -> None:
         self._streams = streams
         self._peer = peer
