@@ -90,7 +90,9 @@ class HostQueues(Generic[T]):
             if host.queue and self._has_room(host):
                 number, item = host.queue.popleft()
                 self.queued -= 1
-                self._start(host)
+                host.active += 1
+                if tries:
+                    self._count_try(host, 1)
                 self._update(name, host)
                 return name, number, item, tries
             self._update(name, host)
@@ -110,7 +112,9 @@ class HostQueues(Generic[T]):
         host = self._hosts.get(name) or self._new(name)
         if not self._has_room(host) or (not host.is_proven and self._free_tries <= 0):
             return None
-        self._start(host)
+        host.active += 1
+        if not host.is_proven:
+            self._count_try(host, 1)
         self._update(name, host)
         return not host.is_proven
 
@@ -119,7 +123,7 @@ class HostQueues(Generic[T]):
         host = self._hosts[name]
         host.active -= 1
         if tries:
-            self._end_try(host)
+            self._count_try(host, -1)
         self._update(name, host)
 
     def hold(self, name: Hashable, change: int) -> None:
@@ -131,7 +135,7 @@ class HostQueues(Generic[T]):
     def prove(self, name: Hashable) -> None:
         """End the try of a call, which has a connection now."""
         host = self._hosts[name]
-        self._end_try(host)
+        self._count_try(host, -1)
         if not host.is_proven:
             host.is_proven = True
             if host.listed:
@@ -152,15 +156,9 @@ class HostQueues(Generic[T]):
         has_try = host.is_proven or host.tries < self._tries_of_host
         return not host.held and host.active < host.limit and has_try
 
-    def _start(self, host: _Host[T]) -> None:
-        host.active += 1
-        if not host.is_proven:
-            host.tries += 1
-            self._free_tries -= 1
-
-    def _end_try(self, host: _Host[T]) -> None:
-        host.tries -= 1
-        self._free_tries += 1
+    def _count_try(self, host: _Host[T], change: int) -> None:
+        host.tries += change
+        self._free_tries -= change
 
     def _new(self, name: Hashable) -> _Host[T]:
         if len(self._hosts) >= self._next_sweep:

@@ -77,34 +77,30 @@ class Batch(Generic[Item, Result]):
 
     async def next(self) -> Result | End:
         """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
-        buffer = self._buffer
+        buffer, scheduler = self._buffer, self._scheduler
         self._fill()
         while not buffer.ready:
             if self._exhausted and not buffer.pending:
                 return End.END
-            self._accept(await self._receive(self._reports))
-            if not buffer.ready:
+            report = await self._reports.receive(scheduler.patience())
+            if isinstance(report, Finished):
+                buffer.finish(*report)
+            else:
+                self._accept(report)
                 self._fill()
         if self._stream is not None:
             self._free.send(True)
         return buffer.pop()
 
-    async def _receive(self, channel: Channel[Any]) -> Any:
-        """Return the next item of a channel, or None if further items may be read."""
-        received = await channel.receive(self._scheduler.patience())
-        if received is None:
+    def _accept(self, report: Raised | End | More | None) -> None:
+        if report is None:
             self._scheduler.dials_slowly()
-        return received
-
-    def _accept(self, report: Report[Result] | None) -> None:
-        if isinstance(report, Finished):
-            self._buffer.finish(*report)
-        elif isinstance(report, Raised):
-            raise report.error
-        elif isinstance(report, More):
+        elif report is More.MORE:
             self._asked = False
-        elif report is not None:
+        elif report is End.END:
             self._exhausted = True
+        else:
+            raise report.error
 
     @property
     def _has_room(self) -> bool:
@@ -134,7 +130,8 @@ class Batch(Generic[Item, Result]):
             async for item in source:
                 self._scheduler.add(self._buffer.begin(), item)
                 while not self._has_room:
-                    await self._receive(self._free)
+                    if await self._free.receive(self._scheduler.patience()) is None:
+                        self._scheduler.dials_slowly()
         except Exception as error:  # noqa: BLE001 - ``next`` raises it
             self._reports.send(Raised(error))
         finally:

@@ -319,7 +319,7 @@ class Scheduler(Generic[Item, Result]):
             if comes:
                 self._coming -= 1
             else:
-                self._leave(seat)
+                self._queues.leave(seat.host, tries=seat.tries)
             if self._returning:
                 resumption = self._returning.popleft()
                 self._resume(resumption, resumption.seat.tries)

@@ -22,9 +22,6 @@ class TaskChannel(Generic[T]):
 
     def send(self, item: T) -> None:
         self._items.append(item)
-        self._wake()
-
-    def _wake(self) -> None:
         if self._waiting:
             self._waiting.popleft().set()
 
@@ -44,10 +41,10 @@ class TaskChannel(Generic[T]):
         try:
             await woken.wait()
         except BaseException:
-            if woken.is_set():
-                self._wake()
-            else:
+            if not woken.is_set():
                 self._waiting.remove(woken)
+            elif self._waiting:
+                self._waiting.popleft().set()
             raise
 
 
@@ -62,6 +59,7 @@ class TaskWorkerGroup:
 
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
+        self.is_running: bool = False
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
         if self._group is None:
@@ -71,18 +69,15 @@ class TaskWorkerGroup:
 
     async def enter(self) -> None:
         self._group = await anyio.create_task_group().__aenter__()
+        self.is_running = True
 
     async def leave(self) -> None:
         """Cancel the workers and wait for their end."""
-        group, self._group = self._group, None
+        group, self._group, self.is_running = self._group, None, False
         if group is not None:
             group.cancel_scope.cancel()
             # Do not pass the exception of the caller's block: the task group would wrap it in an exception group.
             await group.__aexit__(None, None, None)
-
-    @property
-    def is_running(self) -> bool:
-        return self._group is not None
 
 
 class AnyioEvent:
