@@ -156,7 +156,7 @@ class CallFactory:
         _check_bounds(max_bytes, budget, allow_redirects)
         timeout = None if timeout is None else Timeouts.of(timeout)
         retries = None if retries is None else RetryPolicy.of(retries)
-        return timeout, extra_headers, auth, allow_redirects, max_bytes, budget, retries, accept
+        return timeout, extra_headers or None, auth, allow_redirects, max_bytes, budget, retries, accept
 
     def repeated(
         self, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *others: Any

@@ -290,7 +290,7 @@ class ManyURLs(Runner):
         require(stop_on_error=(stop_on_error, bool))
         _require_concurrency(concurrency)
         timeout, extra_headers, auth, *others = options
-        timeout, _, _, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
+        timeout, extra_headers, auth, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
         spare = SpareConnections.beside(concurrency)
 
         async def work(seat: Seat, given: tuple[URL, Path] | Item) -> httpconn.Saved:

@@ -96,5 +96,5 @@ def _write_lines(out: BinaryIO, results: Results[Fetched]) -> int:
     with results:
         for fetched in results:
             failed = failed or fetched.error is not None
-            write(out, f"{line_of(fetched)}\n".encode("ascii"), flush=True)
+            write(out, line_of(fetched), flush=True)
     return int(failed)

@@ -27,10 +27,17 @@ def without_comment(line: str) -> str:
     return _COMMENT.sub("", line).strip()
 
 
-def line_of(fetched: Fetched) -> str:
-    content = fetched.content
-    values = _error(fetched.error) if content is None else _content(content)
-    return json.dumps({"url": str(fetched.url), **values})
+def line_of(fetched: Fetched) -> bytes:
+    """Return the line for a result, whose content is text if it is UTF-8, and otherwise in Base64."""
+    url, content = {"url": str(fetched.url)}, fetched.content
+    if content is None:
+        return f"{json.dumps({**url, **_error(fetched.error)})}\n".encode("ascii")
+    digest = hashlib.sha256(content).hexdigest()
+    values = json.dumps({**url, "size": len(content), "sha256": digest})[:-1].encode("ascii")
+    try:
+        return b'%b, "text": %b}\n' % (values, json.dumps(content.decode("utf-8")).encode("ascii"))
+    except UnicodeDecodeError:
+        return b'%b, "base64": "%b"}\n' % (values, base64.b64encode(content))
 
 
 def saved_line(saved: Saved) -> str:
@@ -50,15 +57,6 @@ def _file(downloaded: Downloaded) -> dict[str, object]:
         "attempts": downloaded.attempts,
         "seconds": round(downloaded.elapsed, 3),
     }
-
-
-def _content(content: bytes) -> dict[str, object]:
-    """Return the content as text if it is UTF-8, otherwise in Base64."""
-    size = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    try:
-        return {**size, "text": content.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {**size, "base64": base64.b64encode(content).decode("ascii")}
 
 
 def _error(error: HTTPConnError | None) -> dict[str, object]:

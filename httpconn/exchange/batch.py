@@ -8,7 +8,7 @@ and for a slow caller.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..core.reorder import ReorderBuffer
 from ..runtime.port import Channel, WorkerGroup

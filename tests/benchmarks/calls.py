@@ -1,4 +1,4 @@
-"""Python calls of a warm GET and a warm download of 1 KB: ``python -m tests.benchmarks.calls [--functions]``.
+"""Python calls of a warm GET, download and URL of ``get_many``: ``python -m tests.benchmarks.calls [--functions]``.
 
 A count does not depend on how fast or how busy the machine is, so a change of a few calls shows in one run.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from tempfile import TemporaryDirectory
 from types import FrameType
 
@@ -21,11 +23,19 @@ from tests.servers.scripted import ScriptedServer, response
 WARM = 20
 """Number of warm-up calls, which prepare connections, caches and memory."""
 
+URLS = 400
+"""Number of URLs of a counted ``get_many``. The counts are for each URL."""
+
 
 class Count:
-    """Counts calls of Python functions, and of built-in ones, in this thread."""
+    """Counts calls of Python functions, and of built-in ones, in this thread and in threads that it starts.
 
-    def __init__(self) -> None:
+    Attributes:
+        urls: number of requests that share the counts.
+    """
+
+    def __init__(self, urls: int = 1) -> None:
+        self.urls = urls
         self.functions: Counter[str] = Counter()
         self.builtins = 0
 
@@ -37,10 +47,12 @@ class Count:
             self.builtins += 1
 
     def __enter__(self) -> None:
+        threading.setprofile(self)
         sys.setprofile(self)
 
     def __exit__(self, *exc_info: object) -> None:
         sys.setprofile(None)
+        threading.setprofile(None)
 
 
 def of_sync(url: str) -> Count:
@@ -73,11 +85,35 @@ async def of_async(url: str) -> Count:
     return count
 
 
+def of_many(url: str) -> Count:
+    count = Count(URLS)
+    with HTTPConnection() as connection:
+        list(connection.get_many([url] * WARM))
+        with count, connection.get_many([url] * URLS) as results:
+            for fetched in results:
+                fetched.result()
+    return count
+
+
+async def of_async_many(url: str) -> Count:
+    count = Count(URLS)
+    async with HTTPConnection() as connection:
+        for counted in (nullcontext(), count):
+            with counted:
+                async with connection.async_get_many([url] * URLS) as results:
+                    async for fetched in results:
+                        fetched.result()
+    return count
+
+
 FACES: dict[str, Callable[[str], Count]] = {
     "sync": of_sync,
     "asyncio": lambda url: asyncio.run(of_async(url)),
     "trio": lambda url: trio.run(of_async, url),
     "download": of_download,
+    "many, sync": of_many,
+    "many, asyncio": lambda url: asyncio.run(of_async_many(url)),
+    "many, trio": lambda url: trio.run(of_async_many, url),
 }
 
 
@@ -88,9 +124,11 @@ def main() -> None:
     with ScriptedServer(response(body=b"x" * 1024)) as server:
         for face, counted in FACES.items():
             count = counted(server.url)
-            print(f"{face}: {count.functions.total()} Python functions, {count.builtins} built-in ones")
+            python, builtin = count.functions.total() / count.urls, count.builtins / count.urls
+            print(f"{face}: {python:.0f} Python functions, {builtin:.0f} built-in ones")
             if wanted.functions:
-                print("".join(f"  {times:3} {name}\n" for name, times in count.functions.items()))
+                each = {name: round(times / count.urls) for name, times in count.functions.items()}
+                print("".join(f"  {times:3} {name}\n" for name, times in each.items() if times))
 
 
 if __name__ == "__main__":
