@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.headers import TOKEN
 from ..core.lazymodules import LazyModule
-from ..core.urls import URL
+from ..core.urls import URL, VettedURL
 from ..errors import InvalidRequest
 from ..exchange.rules import Call
 from .arguments import Headers, Params, Retries, Timeout, require
@@ -123,7 +123,7 @@ class Requesting(Runner):
         progress: httpconn.ProgressCallback | None = None,
     ) -> Iterator[Call]:
         """Provide the call for a request, whose progress ends with the block."""
-        watch = Watch.of(progress)
+        require(progress=(progress, Callable | None))
         if not isinstance(method, str) or not TOKEN.fullmatch(method := method.upper()) or method == "CONNECT":
             raise InvalidRequest("method must be a method of HTTP other than CONNECT, such as POST")
         if headers is not None and extra_headers is not None:
@@ -133,9 +133,17 @@ class Requesting(Runner):
         spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
         self._calls.rules.builder.admit_method(method, spec.url)
         body = encoding.GivenBody(content, data, files, json)
+        watch = None if progress is None else Watch(progress, spec.url, content)
         call = call._replace(spec=encoding.with_body(spec, method, body, in_loop=in_loop, observer=watch))
-        with _watched(watch, call, content):
+        if watch is None:
             yield call
+            return
+        watch.body = call.spec.body
+        try:
+            yield call
+        except BaseException:
+            watch.fail()
+            raise
 
 
 def _query_of(params: Any) -> bytes:
@@ -146,49 +154,45 @@ def _query_of(params: Any) -> bytes:
 
 
 class Watch:
-    """The progress of the body of one call, as events for a callback."""
+    """The progress of the body of one call, as events for a callback. See :class:`httpconn.runtime.uploads.Observer`.
 
-    def __init__(self, callback: httpconn.ProgressCallback) -> None:
+    Attributes:
+        body: the body as it is sent.
+    """
+
+    body: Any = None
+
+    def __init__(self, callback: httpconn.ProgressCallback, url: VettedURL, content: encoding.Content | None) -> None:
         self._callback = callback
         self._meter: Meter | None = None
         self._attempt = 0
-        self._call: Call | None = None
-        self._path = Path()
-
-    @classmethod
-    def of(cls, callback: httpconn.ProgressCallback | None) -> Watch | None:
-        """Return the watch for a callback, or None."""
-        require(progress=(callback, object if callback is None or callable(callback) else type(None)))
-        return None if callback is None else cls(callback)
-
-    def attach(self, call: Call, path: Path) -> None:
-        """Set the call, and the name of the sent content."""
-        self._call, self._path = call, path
+        self._url = url.redacted
+        named = getattr(content, "name", None)
+        path = Path(named if isinstance(named, str) else url.target.decode("ascii").partition("?")[0])
+        self._path = path if path.name else Path("upload")
 
     def begin(self) -> None:
-        """See :class:`httpconn.runtime.uploads.Observer`."""
-        self._attempt += 1
-        if self._call is not None:
-            total, url = getattr(self._call.spec.body, "length", None), self._call.spec.url.redacted
-            from ..progress import Meter
+        """Start an attempt."""
+        from ..progress import Meter
 
-            self._meter = Meter(
-                self._callback,
-                total=total,
-                url=url,
-                path=self._path,
-                attempt=self._attempt,
-                now=time.monotonic(),
-                is_upload=True,
-            )
+        self._attempt += 1
+        self._meter = Meter(
+            self._callback,
+            total=getattr(self.body, "length", None),
+            url=self._url,
+            path=self._path,
+            attempt=self._attempt,
+            now=time.monotonic(),
+            is_upload=True,
+        )
 
     def advance(self, count: int) -> None:
-        """See :class:`httpconn.runtime.uploads.Observer`."""
+        """Count sent bytes."""
         if self._meter is not None:
             self._meter.advance(count, time.monotonic())
 
     def finish(self) -> None:
-        """See :class:`httpconn.runtime.uploads.Observer`."""
+        """Report that the body was sent."""
         if self._meter is not None:
             self._meter.finish(time.monotonic())
 
@@ -196,18 +200,3 @@ class Watch:
         """Report that the call has failed."""
         if self._meter is not None:
             self._meter.fail(time.monotonic())
-
-
-@contextmanager
-def _watched(watch: Watch | None, call: Call, content: encoding.Content | None) -> Iterator[None]:
-    if watch is None:
-        yield
-        return
-    named = getattr(content, "name", None)
-    path = Path(named if isinstance(named, str) else call.spec.url.target.decode("ascii").partition("?")[0])
-    watch.attach(call, path if path.name else Path("upload"))
-    try:
-        yield
-    except BaseException:
-        watch.fail()
-        raise
