@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import os
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +23,6 @@ from .api.collections import Collections
 from .api.downloading import Downloading
 from .api.fetching import Fetching
 from .api.opening import Opening
-from .api.pickling import explicit_options, picklable
 from .api.requesting import Requesting
 from .core.auth import NONE, Auth, credentials_of
 from .core.decoding import offered
@@ -30,6 +30,7 @@ from .core.lazymodules import LazyModule
 from .core.rates import RateLimiter
 from .core.requestbuilder import RequestBuilder
 from .core.urls import URL, vet
+from .errors import InvalidRequest
 from .exchange.rules import Rules, Screen
 from .hooks import Hooks
 from .hosts import HostOptions, Hosts
@@ -43,6 +44,11 @@ else:
     proxies, tlscontext = LazyModule("network.proxies"), LazyModule("network.tlscontext")
 
 DEFAULT_TIMEOUTS = Timeouts()
+_HINTS = {
+    "verify": 'give the path of a PEM file, or "system"',
+    "event_hooks": "give functions that are defined in a module",
+    "resolver": "give a function that is defined in a module",
+}
 
 
 class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
@@ -123,7 +129,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         transport: SyncLike | None = None,
         async_transport: AsyncLike | None = None,
     ) -> None:
-        self._options = explicit_options(HTTPConnection.__init__, locals())
+        self._options = _explicit_options(HTTPConnection.__init__, locals())
         require(limits=(limits, Limits | None), access=(access, AccessPolicy))
         require(redirects=(redirects, RedirectPolicy | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
@@ -219,7 +225,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             InvalidURL: the URL is not a valid http or https URL.
             InvalidRequest: the value of ``proxy`` or of an environment variable is not the URL of a proxy.
         """
-        return self._clients.proxy_for(vet(url).origin)
+        return self._clients.options.proxy_for(vet(url).origin)
 
     def stats(self) -> httpconn.Stats:
         """Return the metrics of all calls so far, on all threads and event loops, and of the open connections."""
@@ -238,7 +244,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
     def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the options and the attributes that a subclass added."""
         own = ("_options", "_calls", "_clients")
-        return picklable(self._options), {name: value for name, value in self.__dict__.items() if name not in own}
+        return _picklable(self._options), {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
         options, attributes = state
@@ -292,6 +298,34 @@ def _timeouts_of(timeout: Timeout, access: AccessPolicy) -> Timeouts:
     if timeout is DEFAULT_TIMEOUTS:
         return access.defaults.timeouts
     return Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
+
+
+def _explicit_options(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a call that differ from the defaults of the function."""
+    defaults: Mapping[str, Any] = getattr(function, "__kwdefaults__", {})
+    return {name: _snapshot(arguments[name]) for name, default in defaults.items() if arguments[name] is not default}
+
+
+def _snapshot(value: Any) -> Any:
+    """Copy a container, so that later changes by the caller do not affect the pickle."""
+    if isinstance(value, dict):
+        return {key: _snapshot(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [*value]
+    return copy.deepcopy(value) if isinstance(value, MutableMapping) else value
+
+
+def _picklable(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as a dict for pickling."""
+    import pickle
+
+    for name, value in options.items():
+        try:
+            pickle.dumps(value)
+        except Exception as error:
+            hint = _HINTS.get(name, "make the connection where it is used")
+            raise InvalidRequest(f"A connection with this {name}= cannot be pickled: {hint}") from error
+    return dict(options)
 
 
 global_http_connection: HTTPConnection = HTTPConnection(access=access_of(os.environ))

@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
-        "access adapters.foreign api cache core exchange.rules hooks hosts network.dns network.pins"
+        "access adapters.foreign api cache core errors exchange.rules hooks hosts network.dns network.pins"
         " network.proxies network.tlscontext options stats _version",
         WORLD - {"ssl"},
         "it puts the methods and the options together",

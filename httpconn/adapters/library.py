@@ -13,22 +13,9 @@ from ..errors import HTTPConnError, InvalidRequest
 # The first matching class decides. An error of httpconn can match several: Disconnected is a ReadError and a
 # RemoteProtocolError. The libraries raise RemoteProtocolError in that case.
 _NAMES = (
-    "ConnectTimeout",
-    "ReadTimeout",
-    "WriteTimeout",
-    "PoolTimeout",
-    "TimeoutException",
-    "RemoteProtocolError",
-    "LocalProtocolError",
-    "ConnectError",
-    "WriteError",
-    "ReadError",
-    "CloseError",
-    "ProxyError",
-    "UnsupportedProtocol",
-    "DecodingError",
-    "TooManyRedirects",
-    "InvalidURL",
+    "ConnectTimeout ReadTimeout WriteTimeout PoolTimeout TimeoutException RemoteProtocolError LocalProtocolError "
+    "ConnectError WriteError ReadError CloseError ProxyError UnsupportedProtocol DecodingError "
+    "TooManyRedirects InvalidURL"
 )
 # The constructors of these take no message.
 _STREAM_NAMES = ("StreamConsumed", "StreamClosed", "RequestNotRead", "ResponseNotRead")
@@ -63,7 +50,7 @@ class Library:
         raise self._made(error, source) from error
 
     def _made(self, error: Exception, source: Library) -> Exception:
-        kinds = ((name, getattr(source.module, name)) for name in (*_STREAM_NAMES, *_NAMES))
+        kinds = ((name, getattr(source.module, name)) for name in (*_STREAM_NAMES, *_NAMES.split()))
         name = next((name for name, kind in kinds if isinstance(error, kind)), None)
         if name is None:
             name = "LocalProtocolError" if isinstance(error, InvalidRequest) else "TransportError"

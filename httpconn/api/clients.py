@@ -140,15 +140,12 @@ class ClientOptions:
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
         return self.trust_env and self.proxy is None and trusted
 
-    def proxy_for(self, origin: Origin) -> proxies.Proxy | None:
-        """Return the proxy of an origin, or None for a direct connection or a caller's transport.
-
-        Raises:
-            InvalidRequest: the value of the option or of the variable is not the URL of a proxy.
-        """
+    def proxy_for(self, origin: Origin) -> str | None:
+        """Return the URL of an origin's proxy, or None for a direct connection or a caller's transport."""
         if self.transport or self.async_transport:
             return None
-        return routes.Routing.of(self._routing()).proxy_for(origin)
+        proxy = routes.Routing.of(self._routing()).proxy_for(origin)
+        return None if proxy is None else str(proxy.url)
 
     def _client_options(self) -> dict[str, Any]:
         """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""
@@ -191,6 +188,7 @@ class Clients:
     """The clients of one connection object.
 
     Attributes:
+        options: the options of the clients.
         reuse: whether calls share a client.
         warns: whether an object that is dropped without ``close`` warns.
     """
@@ -198,15 +196,10 @@ class Clients:
     warns = True
 
     def __init__(self, options: ClientOptions, *, reuse: bool) -> None:
-        self._options = options
+        self.options: ClientOptions = options
         self.reuse = reuse
         self._start()
         renew_in_child(self)
-
-    @property
-    def offers_http2(self) -> bool:
-        """Whether new connections may use HTTP/2."""
-        return self._options.http2
 
     def _start(self) -> None:
         self._lock = Lock()
@@ -216,11 +209,11 @@ class Clients:
     def sync_client(self) -> SyncClient:
         """Return the client for threads, or a new one if clients are not reused."""
         if not self.reuse:
-            return self._options.sync_client()
+            return self.options.sync_client()
         if self._sync is None:
             with self._lock:
                 if self._sync is None:
-                    self._sync = self._options.sync_client()
+                    self._sync = self.options.sync_client()
         return self._sync
 
     def current(self) -> AsyncClient | None:
@@ -231,25 +224,16 @@ class Clients:
     async def async_client(self) -> AsyncClient:
         """Return the client of the running event loop, or a new one if clients are not reused."""
         if not self.reuse:
-            return self._options.async_client()
+            return self.options.async_client()
         token = running_loop()
         entry = self._by_loop.get(token)
         if entry is None:
             self._forget_closed_loops()
-            client = self._options.async_client()
+            client = self.options.async_client()
             lifetime = _until_the_loop_ends(client, weakref.ref(self), token)
             entry = self._by_loop[token] = client, lifetime
             await anext(lifetime)
         return entry[0]
-
-    def proxy_for(self, origin: Origin) -> str | None:
-        """Return the URL of the proxy of an origin without credentials, or None.
-
-        Raises:
-            InvalidRequest: the value of the option or of the variable is not the URL of a proxy.
-        """
-        proxy = self._options.proxy_for(origin)
-        return None if proxy is None else str(proxy.url)
 
     def pools(self) -> list[PoolStats]:
         """Return the metrics of the connection pools of all open clients."""
