@@ -66,6 +66,18 @@ def check_scalar(path: str, value: Any, kind: object, *, optional: bool = False,
         raise InvalidRequest(f"{path} must be {'at least' if may_be_zero else 'more than'} 0 and at most {maximum:,}")
 
 
+def whole_number(name: str, value: Any, least: int, most: int = MAX_COUNT) -> int:
+    """Return the value of an option.
+
+    Raises:
+        InvalidRequest: it is not a whole number, or out of range. The message names the option.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    end = f"of at least {least}" if most == MAX_COUNT else f"from {least} to {most:,}"
+    raise InvalidRequest(f"{name} must be a whole number {end}")
+
+
 def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
     """Return the items of a field that is a collection. A str is one value, not a collection of characters.
 

@@ -13,10 +13,11 @@ import httpx
 from .core.lines import MAX_LINE, JSONLines, TextLines
 from .core.text import TextDecoder, charset_of, decode_text, parse_json
 from .core.urls import redact
-from .errors import HTTPConnError, InvalidRequest, StatusError
+from .errors import HTTPConnError, StatusError
 from .exchange.body import is_close_delimited
 from .exchange.fetch import close_response
 from .exchange.requeststate import OpenResponse
+from .options import whole_number
 from .runtime.port import Port
 from .runtime.stepping import run_sync
 
@@ -347,17 +348,11 @@ class AsyncStream(httpx.AsyncByteStream):
         await close_response(self._port, self._open_response)
 
 
-def _checked_size(size: int | None) -> int | None:
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise InvalidRequest(f"chunk_size must be a whole number of at least 1, not {size!r}")
-    return size
-
-
 class Rechunker(Generic[AnyStr]):
     """A converter that turns chunks of bytes or text into chunks of one size. Without a size, it keeps the chunks."""
 
     def __init__(self, size: int | None, empty: AnyStr) -> None:
-        self._size = _checked_size(size)
+        self._size = None if size is None else whole_number("chunk_size", size, 1)
         self._empty: AnyStr = empty
         self._pending: list[AnyStr] = []
         self._length = 0

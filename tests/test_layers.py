@@ -50,7 +50,7 @@ RULES: dict[str, Rule] = {
     "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
     "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
-    "response": Rule("core errors exchange runtime.port runtime.stepping", WORLD, "a response runs flows"),
+    "response": Rule("core errors exchange options runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
         "access adapters.foreign api cache core errors exchange.rules hooks hosts network.dns network.pins"
         " network.proxies network.tlscontext options stats _version",

@@ -20,7 +20,7 @@ from ..downloads.options import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.rules import Call, Rules
 from ..hosts import Hosts
-from ..options import MAX_COUNT, RetryPolicy, Timeouts, without_total
+from ..options import MAX_COUNT, RetryPolicy, Timeouts, whole_number, without_total
 
 if TYPE_CHECKING:
     from ..access import AccessPolicy
@@ -210,8 +210,8 @@ class CallFactory:
         """
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
-        if segments is not None and (type(segments) is not int or not 1 <= segments <= segmentation.MAX_REQUESTED):
-            raise InvalidRequest(f"segments must be a whole number from 1 to {segmentation.MAX_REQUESTED}, or None")
+        if segments is not None:
+            whole_number("segments", segments, 1, segmentation.MAX_REQUESTED)
         if mirrors and digest is None:
             raise InvalidRequest(_MIRRORS)
         if filename not in (None, "server"):
@@ -275,9 +275,7 @@ def content_check(item: Item) -> fetch.ContentCheck | None:
 
 def checked_size(size: int | None) -> int | None:
     """Return an expected size."""
-    if size is not None and (type(size) is not int or size < 0):
-        raise InvalidRequest("size must be a whole number of bytes, 0 or more, or None")
-    return size
+    return None if size is None else whole_number("size", size, 0)
 
 
 def merged(extra_headers: Headers, own: Headers) -> Headers:
@@ -308,8 +306,8 @@ def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename)
 def _check_bounds(max_bytes: int | None, budget: ByteBudget | None, follow: bool) -> None:
     if budget is not None or not isinstance(follow, bool):
         require(budget=(budget, ByteBudget | None), allow_redirects=(follow, bool))
-    if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-        raise InvalidRequest("max_bytes must be a whole number of bytes, 0 or more, or None")
+    if max_bytes is not None:
+        whole_number("max_bytes", max_bytes, 0)
 
 
 def bandwidth_of(rate: float | None) -> Bandwidth | None:

@@ -10,8 +10,7 @@ import httpconn
 from ..core.auth import Auth
 from ..core.lazymodules import LazyModule
 from ..core.urls import URL
-from ..errors import InvalidRequest
-from ..options import MIB
+from ..options import MIB, whole_number
 from .arguments import Headers, Retries, Timeout
 from .runner import Runner, like
 
@@ -163,13 +162,8 @@ class Opening(Runner):
         from ..exchange.filereader import FileReader
         from .openfile import Opened
 
-        _check("block_size", block_size, MAX_BLOCK_SIZE)
-        _check("connections", connections, MAX_CONNECTIONS)
+        whole_number("block_size", block_size, 1, MAX_BLOCK_SIZE)
+        whole_number("connections", connections, 1, MAX_CONNECTIONS)
         call = self._calls.part(url, timeout, extra_headers, auth)
         options = block_size, connections, timeout, extra_headers, auth
         return Opened(self, call, FileReader(block_size, connections, version), url, options)
-
-
-def _check(name: str, value: int, most: int) -> None:
-    if type(value) is not int or not 0 < value <= most:
-        raise InvalidRequest(f"{name} must be a whole number from 1 to {most}")

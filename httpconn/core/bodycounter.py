@@ -1,7 +1,7 @@
 """Limits of a response body, checked while it arrives."""
 
-from ..errors import InvalidRequest, LimitExceeded, ProtocolError, TooSlow, TruncatedBody
-from ..options import Limits
+from ..errors import LimitExceeded, ProtocolError, TooSlow, TruncatedBody
+from ..options import Limits, whole_number
 from ..runtime.forking import renew_in_child
 from .locks import Lock
 from .messages import content_length
@@ -20,9 +20,7 @@ class ByteBudget:
     """
 
     def __init__(self, total: int) -> None:
-        if isinstance(total, bool) or not isinstance(total, int) or total < 0:
-            raise InvalidRequest("A ByteBudget needs a number of bytes")
-        self.total: int = total
+        self.total: int = whole_number("The total of a ByteBudget", total, 0)
         self._used = 0
         self.after_fork()
         renew_in_child(self)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from typing import Any
 
-from ..errors import InvalidJSON, InvalidRequest, LimitExceeded
-from ..options import MIB
+from ..errors import InvalidJSON, LimitExceeded
+from ..options import MIB, whole_number
 from .regexes import regex
 from .text import TextDecoder, parse_json
 
@@ -20,7 +20,7 @@ class TextLines:
 
     def __init__(self, decoder: TextDecoder | codecs.IncrementalDecoder, max_length: int = MAX_LINE) -> None:
         self._decoder = decoder
-        self._max_length = checked_length(max_length)
+        self._max_length = whole_number("max_length", max_length, 1)
         self._start = StringIO()
         self._ends_in_cr = False
         self._number = 1
@@ -67,7 +67,7 @@ class JSONLines:
     """A converter of bytes into the values of JSON Lines. It skips blank lines."""
 
     def __init__(self, max_length: int = MAX_LINE) -> None:
-        self._max_length = checked_length(max_length)
+        self._max_length = whole_number("max_length", max_length, 1)
         self._start = BytesIO()
         self._ends_in_cr = False
         self._number = 1
@@ -107,10 +107,3 @@ class JSONLines:
 def too_long(number: int, limit: int, unit: str) -> LimitExceeded:
     """Return the error for a line that is too long."""
     return LimitExceeded(f"Line {number} of the body has more than {limit:,} {unit}", "size", limit)
-
-
-def checked_length(length: int) -> int:
-    """Return the limit of a line if it is valid."""
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise InvalidRequest(f"max_length must be a whole number of at least 1, not {length!r}")
-    return length
