@@ -208,8 +208,13 @@ class CallFactory:
         Raises:
             InvalidRequest: an option is not valid.
         """
-        require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
-        require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
+        require(
+            resume=(resume, bool),
+            validator=(validator, str | None),
+            remote_time=(remote_time, bool | None),
+            digest=(digest, str | None),
+            mirrors=(mirrors, list | tuple),
+        )
         if segments is not None:
             whole_number("segments", segments, 1, segmentation.MAX_REQUESTED)
         if mirrors and digest is None:
@@ -223,7 +228,7 @@ class CallFactory:
             save_path,
             progress,
             None if digest is None else digests.parse(digest),
-            tuple(self._mirror(call, url, extra_headers, auth) for url in mirrors),
+            tuple([self._mirror(call, url, extra_headers, auth) for url in mirrors]) if mirrors else (),
             resume,
             kept,
             validator,

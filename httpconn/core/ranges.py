@@ -192,7 +192,9 @@ def is_validator(value: str | None) -> bool:
 
 def version(etag: str | None, last_modified: str | None) -> str | None:
     """Return the ETag or Last-Modified for a conditional request. A weak tag is sufficient."""
-    return next((each for each in (etag, last_modified) if each is not None and _names_a_version(each)), None)
+    if etag is not None and _names_a_version(etag):
+        return etag
+    return last_modified if last_modified is not None and _names_a_version(last_modified) else None
 
 
 def conditions(known: str | None, modified: float) -> Fields:

@@ -14,6 +14,7 @@ from .remembered import Remembered
 from .urls import URL, WRONG_SCHEME, VettedURL, vet
 
 _MAX_HOSTS = 1024
+_IDENTITY = ((b"Accept-Encoding", b"identity"),)
 
 
 class RequestSpec(NamedTuple):
@@ -51,6 +52,7 @@ class RequestBuilder:
     ) -> None:
         own = headers.check({"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding})
         self.fields: headers.Fields = headers.merge(own, headers.check(headers_given))
+        self._unencoded = headers.merge(self.fields, _IDENTITY)
         self._codings = headers.tokens(accept_encoding)
         self._access = access
         self._takes_data = "data" in access.schemes
@@ -105,8 +107,9 @@ class RequestBuilder:
         spec = self.spec(url, extra_headers, auth, safe=safe)
         if spec.url.origin is DATA:
             raise InvalidURL(WRONG_SCHEME)
-        fields = headers.merge(spec.fields, ((b"Accept-Encoding", b"identity"),))
-        return spec._replace(fields=fields, codings=self._codings)
+        is_default = spec.fields is self.fields
+        fields = self._unencoded if is_default else headers.merge(spec.fields, _IDENTITY)
+        return RequestSpec(spec.url, fields, self._codings, auth=spec.auth)
 
     def codings_of(self, fields: headers.Fields) -> frozenset[str]:
         """Return the codings that the request offers. No other coding is decoded."""

@@ -21,11 +21,12 @@ class HiddenNames:
     def __init__(self, target: str) -> None:
         self.folder: str
         self.folder, name = os.path.split(target)
+        start = target[: len(target) - len(name)]
         data = os.fsencode(name)
         if len(data) > _STEM_BYTES:
             name = f"{data[: _STEM_BYTES - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
         self.stem: str = f".{name}."  # the common beginning of all names
-        self._prefix = os.path.join(self.folder, self.stem)
+        self._prefix = start + self.stem
 
     @classmethod
     def from_stem(cls, folder: str, stem: str) -> HiddenNames:

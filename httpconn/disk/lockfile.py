@@ -161,8 +161,12 @@ class LockFile:
 
     def _append(self, text: str) -> None:
         if self._file is not None:
-            with suppress(OSError):  # another user's lock file may be read-only
-                os.write(self._file.fileno(), text.encode("ascii"))
+            data = text.encode("ascii")
+            try:
+                descriptor = self._file.fileno()
+                os.write(descriptor, data)
+            except OSError:  # another user's lock file may be read-only
+                pass
 
     def release(self) -> None:
         """Remove the lock file, and then unlock it: a process that arrives in between creates a new lock file."""
@@ -170,7 +174,11 @@ class LockFile:
             if self._is_acquiring:
                 self._file = file = self._file or open_file(self._path, WRITE)
                 lock(file.fileno())
-            if self._file is not None and self.is_held and is_same_file(self._path, os.fstat(self._file.fileno())):
+            if (
+                self._file is not None
+                and not self._file.closed
+                and is_same_file(self._path, os.fstat(self._file.fileno()))
+            ):
                 close_if_required(partial(os.unlink, self._path), self._close)
         except (OSError, InUse):
             pass

@@ -105,7 +105,8 @@ class _Download:
             existing = None  # its modification time comes from this machine's clock, not from the server's
         self._existing = existing
         self._conditions = () if existing is None else existing.conditions
-        self._held = ranges.ReceivedBytes()
+        self._held: ranges.ReceivedBytes
+        self._facts: ranges.RangeResponse
         self._range_fields: Fields = ()
         self._whole_only = False
         self._uses_if_range = True
@@ -150,21 +151,24 @@ class _Download:
         """Set the range or the conditions of the next attempt."""
         self._held = held = self._partial.held
         self._range_fields = () if self._whole_only else ranges.fields(held, if_range=self._uses_if_range)
-        fields = self._range_fields if held.received else self._conditions
-        self._request.call = self._request.call._replace(spec=self._spec.with_fields(fields))
+        fields = self._conditions if self._conditions and not held.received else self._range_fields
+        spec = self._spec.with_fields(fields) if fields else self._spec
+        if spec is not self._request.call.spec:
+            self._request.call = self._request.call._replace(spec=spec)
 
     async def _handle(self, response: OpenResponse) -> Downloaded | None:
         """Return the result of the download, or None if another request is necessary."""
         try:
-            existing = None if self._held.received else self._existing
-            if existing is not None and existing.is_current(response.head):
+            existing = self._existing
+            if existing is not None and not self._held.received and existing.is_current(response.head):
                 return await self._unmodified(response, existing)
             if 200 <= response.head.status < 300:
                 require_type(self._state.options.expect_type, response)
                 if (kept := await self._choose_name(response)) is not None:
                     return await self._unmodified(response, kept)
-            keep_own_format(response, self._state.target.name)
-            return await self._verify(response) if await self._receive(response) else None
+            name = self._state.target.name
+            keep_own_format(response, name)
+            return await self._verify(response) if await self._receive(response, name) else None
         except (FileChanged, RangesRefused) as error:
             self._whole_only = isinstance(error, FileChanged) or self._writer.single_connection
             self._writer.single_connection = True  # so the download ends, however often the file changes
@@ -181,14 +185,16 @@ class _Download:
             return None
         return await choose_name(self._state, response, self._spec.url)
 
-    async def _receive(self, response: OpenResponse) -> bool:
+    async def _receive(self, response: OpenResponse, name: str) -> bool:
         """Write the body if it is usable; return whether the file is complete."""
         head = response.head
         if head.status in EXPIRED and self._held.received and not self._has_renewed_url:
             self._has_renewed_url = True  # the original URL may redirect to a newly signed one
             return await self._request_again(response, f"the status is {head.status}")
-        requested, name = self._range_fields, self._state.target.name
-        facts = range_head(response, range_requested=bool(requested), if_range=len(requested) > 1, name=name)
+        requested = self._range_fields
+        self._facts = facts = range_head(
+            response, range_requested=bool(requested), if_range=len(requested) > 1, name=name
+        )
         if facts.is_page and self._existing is not None and not self._held.received and head.status == 200:
             raise UnexpectedContent('An HTML page arrived. The existing file is kept; existing="replace" replaces it')
         decision, size, hub = ranges.decide(self._held, facts), self._state.options.size, hub_file_of(response)
@@ -228,7 +234,8 @@ class _Download:
 
     async def _verify(self, response: OpenResponse) -> Downloaded | None:
         """Verify the complete file and commit it. If bytes of several responses do not match, download it once more."""
-        await self._hash_all()
+        if not self._partial.is_hashed:
+            await self._hash_all()
         error = self._partial.integrity_error()
         if error is None:
             return await self._commit(response)
@@ -266,11 +273,11 @@ class _Download:
         )
 
     async def _commit(self, response: OpenResponse) -> Downloaded:
-        options, head = self._state.options, response.head
-        modified = timestamp(head.field("last-modified")) if options.remote_time else None
+        options, facts = self._state.options, self._facts
+        modified = timestamp(facts.last_modified) if options.remote_time else None
         if (kept := await self._choose_name(response)) is not None:
             return await self._unmodified(response, kept)
-        version = ranges.version(head.field("etag"), head.field("last-modified"))
+        version = ranges.version(facts.etag, facts.last_modified)
         stored = version if options.remote_time or options.existing == "refresh" else None
         await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
         self._writer.finish()
@@ -309,8 +316,6 @@ class _Download:
 
     async def _hash_all(self) -> None:
         """Hash the bytes that the digest does not cover, such as those of an earlier download."""
-        if self._partial.is_hashed:
-            return
         partial, state = self._partial, self._state
         meter = verification_meter(self._port, self._request, state.options, state.target, partial.size)
         while not partial.is_hashed:

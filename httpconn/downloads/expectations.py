@@ -19,9 +19,10 @@ def hub_file_of(response: OpenResponse) -> HubFile:
 
 def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
     """Check the media type of a successful response. Raises UnexpectedContent: the caller expects other types."""
-    content_type = response.head.field("content-type")
-    if expected and mediatypes.media_type(content_type) != _PARTS:
-        mediatypes.require(content_type, expected)
+    if expected:
+        content_type = response.head.field("content-type")
+        if mediatypes.media_type(content_type) != _PARTS:
+            mediatypes.require(content_type, expected)
 
 
 def require_size(given: int | None, linked: int | None, facts: ranges.RangeResponse) -> int | None:

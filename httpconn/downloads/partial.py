@@ -70,7 +70,7 @@ class PartialDownload:
     @property
     def held(self) -> ReceivedBytes:
         """The state from which the next request is made. Offsets in a decoded body differ from those received."""
-        if self._is_encoded:
+        if self._is_encoded or self.is_new:
             return ReceivedBytes(self.size)
         return ReceivedBytes(
             self.size,

@@ -95,8 +95,9 @@ class BodyWriter:
 
     def finish(self) -> None:
         """Report that the file is at its path."""
-        meter = self._meter or self._start_meter(self._state.request.attempts)
-        meter.finish(self._port.now())
+        if self._state.options.progress is not None:
+            meter = self._meter or self._start_meter(self._state.request.attempts)
+            meter.finish(self._port.now())
 
     def fail(self) -> None:
         """Report that the download has failed, so that its progress bar is removed."""
@@ -107,13 +108,14 @@ class BodyWriter:
         if self._partial.is_large:
             await self._port.blocking(self._partial.reserve)
         meter = self._meter = self._start_meter(response.state.attempts)
-        now = self._port.now
+        now, has_display = self._port.now, self._state.options.progress is not None
         limit = 1 if self.single_connection else max_connections(self._state, response)
         try:
             if limit > 1 or self._partial.later_ranges:
                 await self._receive_segments(SegmentedTransfer(self._state, self.spec, response, body, meter, limit))
             else:
-                await self._append(BlockReader(body, BLOCK, lambda count: meter.advance(count, now())))
+                on_chunk = (lambda count: meter.advance(count, now())) if has_display else None
+                await self._append(BlockReader(body, BLOCK, on_chunk))
         except HTTPConnError:
             self._record_progress()
             raise

@@ -263,7 +263,7 @@ class SegmentedTransfer:
         await response.close()
 
     async def _receive(self, port: Port, body: BodySource, segment: Segment) -> None:
-        reader, key = BlockReader(body, BLOCK, lambda _: None), object()
+        reader, key = BlockReader(body, BLOCK), object()
         self._incoming[key] = segment, reader
         try:
             while limit := self._plan.reserve(segment, BLOCK):

@@ -63,7 +63,9 @@ class Body:
     @property
     def is_encoded(self) -> bool:
         """Whether ``receive`` decodes the received bytes."""
-        return self._is_decoded and bool(codings_of(self._exchange.head.field("content-encoding")))
+        head = self._exchange.head
+        is_coded = self._is_decoded and b"content-encoding" in head.values
+        return is_coded and bool(codings_of(head.field("content-encoding")))
 
     def keep_coding(self) -> None:
         """Do not decode the body, because its content coding is the format of the file."""
@@ -273,7 +275,7 @@ class BlockReader:
     If the body breaks, the reader first returns the bytes received so far. The next call raises the error.
     """
 
-    def __init__(self, body: BodySource, size: int, on_chunk: Callable[[int], None]) -> None:
+    def __init__(self, body: BodySource, size: int, on_chunk: Callable[[int], None] | None = None) -> None:
         self._body = body
         self._size = size
         self._on_chunk = on_chunk
@@ -301,7 +303,8 @@ class BlockReader:
                 self._surplus = chunk[missing:]
                 chunks.append(chunk[:missing])
                 missing -= len(chunks[-1])
-                self._on_chunk(len(chunks[-1]))
+                if self._on_chunk is not None:
+                    self._on_chunk(len(chunks[-1]))
         except HTTPConnError as error:
             if not chunks:
                 raise

@@ -60,9 +60,10 @@ def keep_own_format(response: OpenResponse, *names: str) -> None:
     Args:
         names: names of the file, in addition to the names in Content-Disposition and the URLs.
     """
-    coding = response.head.field("content-encoding")
+    head = response.head
+    coding = head.field("content-encoding") if b"content-encoding" in head.values else None
     if coding is not None:
-        disposition = response.head.field("content-disposition")
+        disposition = head.field("content-disposition")
         urls = response.url, response.call.spec.url
         known = safe_name(disposition, response.url), *(safe_name(None, url) for url in urls)
         if is_own_format(coding, (*known, *names)):

@@ -83,7 +83,8 @@ class Meter:
         self._received = self._start = start
         self._started_at = now
         self._next_event = now
-        self.advance(0, now)
+        if callback is not None:
+            self._report(now)
 
     def advance(self, count: int, now: float) -> None:
         """Add received bytes."""
@@ -100,10 +101,11 @@ class Meter:
         self._report(now, failed=True)
 
     def _report(self, now: float, *, done: bool = False, failed: bool = False) -> None:
+        if self._callback is None:
+            return
         self._next_event = now + EVENT_INTERVAL
-        if self._callback is not None:
-            speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
-            total = self._received if done else self._total
-            received, sent = (0, self._received) if self._is_upload else (self._received, 0)
-            state = self._attempt, done, self._url, self._path, failed
-            self._callback(Progress(received, total, speed, *state, verifying=self._verifying, sent=sent))
+        speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
+        total = self._received if done else self._total
+        received, sent = (0, self._received) if self._is_upload else (self._received, 0)
+        state = self._attempt, done, self._url, self._path, failed
+        self._callback(Progress(received, total, speed, *state, verifying=self._verifying, sent=sent))

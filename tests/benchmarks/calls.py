@@ -106,11 +106,25 @@ async def of_async_many(url: str) -> Count:
     return count
 
 
+async def of_async_download(url: str) -> Count:
+    """Count the calls in the thread of the event loop. Worker threads open, write and commit the file."""
+    count = Count()
+    with TemporaryDirectory() as folder:
+        async with HTTPConnection() as connection:
+            for number in range(WARM):
+                await connection.async_download_file(url, f"{folder}/{number}")
+            with count:
+                await connection.async_download_file(url, f"{folder}/counted")
+    return count
+
+
 FACES: dict[str, Callable[[str], Count]] = {
     "sync": of_sync,
     "asyncio": lambda url: asyncio.run(of_async(url)),
     "trio": lambda url: trio.run(of_async, url),
     "download": of_download,
+    "download, asyncio": lambda url: asyncio.run(of_async_download(url)),
+    "download, trio": lambda url: trio.run(of_async_download, url),
     "many, sync": of_many,
     "many, asyncio": lambda url: asyncio.run(of_async_many(url)),
     "many, trio": lambda url: trio.run(of_async_many, url),
