@@ -136,7 +136,7 @@ def test_files_are_fetched_at_the_same_time(scripted, connection):
     everyone = threading.Barrier(16)
 
     def serve(request):
-        everyone.wait(30)
+        everyone.wait(200)
         return Served(LINES)(request)
 
     server = scripted(serve)

@@ -138,7 +138,7 @@ def test_a_spawned_process_fetches_with_it(scripted):
         process.start()
     assert responses.poll(30)
     assert responses.recv() == b"ok"
-    process.join(30)
+    process.join(200)
     assert process.exitcode == 0
     assert all((b"X-Team", b"blue") in request.headers for request in server.requests)
 

@@ -255,9 +255,9 @@ class TestThreads:
             for _ in range(20):
                 at = chance.randrange(SIZE - 100)
                 file.seek(at)
-                together.wait(30)
+                together.wait(200)
                 assert file.read(100) == CONTENT[at : at + 100]
-                together.wait(30)
+                together.wait(200)
 
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(read, range(4)))

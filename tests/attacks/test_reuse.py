@@ -51,6 +51,6 @@ def test_bytes_between_requests_are_not_the_next_response(face, aim, first, late
     target = aim(in_turn([first, Until(is_first_read), late, Tell(sent)], response(body=b"second")))
     face.get_response(target.connection, target.url_for("/1"))
     is_first_read.set()
-    assert sent.wait(10)
+    assert sent.wait(200)
     assert face.get_bytes(target.connection, target.url_for("/2")) == b"second"
     assert target.server.connections == 2

@@ -181,7 +181,7 @@ def test_on_a_terminal_results_and_failures_stay_above_the_bars(application, tmp
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=follower, stderr=follower) as process:
         os.close(follower)
         screen = read_terminal(leader)
-        assert process.wait(20) == 6
+        assert process.wait(200) == 6
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip() for line in screen.splitlines()]
     assert any(line.startswith("300000 (0.3 MB, length verified") for line in lines)
     assert "1 complete (0.3 MB), 1 failed" in lines
@@ -273,7 +273,7 @@ def test_a_closed_pipe_is_not_an_error(scripted):
         assert process.stdout.read(10) == b"x" * 10
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(20) == 0
+        assert process.wait(200) == 0
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_an_interrupt_has_its_exit_code_and_leaves_no_file(scripted, tmp_path):
         assert b"file: " in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
-        assert process.wait(20) == 130
+        assert process.wait(200) == 130
     assert b"Traceback" not in rest
     assert list(tmp_path.iterdir()) == []
 

@@ -36,7 +36,7 @@ def on_terminal(
     ) as process:
         os.close(follower)
         screen = read_terminal(leader)
-        return process.wait(30), screen
+        return process.wait(200), screen
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])

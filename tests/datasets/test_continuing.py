@@ -94,7 +94,7 @@ def test_a_killed_job_continues(site, server, connection, tmp_path, form, calls)
     site.calls = calls
     arguments = ["-m", "tests.datasets.jobs", str(source), str(sink), form, "1", "10"]
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stderr=subprocess.PIPE)
-    assert site.reached.wait(50)
+    assert site.reached.wait(200)
     process.kill()
     process.communicate()
     finished = datasets.status(sink).rows
@@ -182,10 +182,10 @@ def test_an_interrupted_job_leaves_no_process(site, server, tmp_path):
     site.calls = 20
     command = ["-m", "httpconn", "dataset", str(source), str(sink), "--access", "anywhere", "--processes", "2"]
     with subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE) as process:
-        assert site.reached.wait(50)
+        assert site.reached.wait(200)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        assert process.wait(50) == 130
+        assert process.wait(200) == 130
         assert process.stderr.read() == b"httpconn: interrupted\n"
     assert children
     assert not psutil.wait_procs(children, timeout=50)[1]

@@ -63,7 +63,7 @@ def test_an_interruption_at_any_line_releases_the_lock(tmp_path: Path) -> None:
             interrupted = interrupted_at(line, lambda: part.write([b" two"]), interrupt)  # noqa: B023 - called at once
         given_up = threading.Thread(target=part.discard, daemon=True)
         given_up.start()
-        given_up.join(5)
+        given_up.join(200)
         assert not given_up.is_alive()
         line += 1
     assert line > 5

@@ -82,7 +82,7 @@ def test_several_downloads_of_one_file(face, connect, scripted, tmp_path):
 
     server, connection = scripted(slowly), connect()
     calls = [face.start(connection, "download", server.url, tmp_path / "file") for _ in range(4)]
-    assert {call.result(60).size for call in calls} == {SIZE}
+    assert {call.result(200).size for call in calls} == {SIZE}
     assert files(tmp_path) == ["file"]
 
 

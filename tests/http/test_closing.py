@@ -58,7 +58,7 @@ def test_a_reader_gets_an_error_for_the_incomplete_body(face, server_and_user, s
     reading = face.start(Reader(made), "step", "read", received)
     face.run(made.shut)
     with pytest.raises(ENDED):
-        reading.result(30)
+        reading.result(200)
     server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -68,7 +68,7 @@ def test_a_caller_waiting_for_a_response_gets_an_error(face, server_and_user):
     server.wait_for(lambda: bool(server.requests))
     face.run(made.shut)
     with pytest.raises(httpx.TransportError):
-        pending.result(30)
+        pending.result(200)
     server.wait_for(lambda: server.open_connections == 0)
 
 
@@ -78,7 +78,7 @@ def test_a_caller_waiting_for_a_connection_gets_an_error(face, server_and_user):
     waiting = face.start(Reader(made), "step", "get", server.url)
     face.run(made.shut)
     with pytest.raises(httpx.ConnectError, match="The transport is closed"):
-        waiting.result(30)
+        waiting.result(200)
     face.run(made.close, holder)
     assert server.connections == 1
 
@@ -99,5 +99,5 @@ def test_an_unfinished_handshake_leaves_no_connection(face, user, scripted, http
     server.wait_for(lambda: server.connections == 1)
     face.run(made.shut)
     with pytest.raises(httpx.ConnectError):
-        pending.result(30)
+        pending.result(200)
     server.wait_for(lambda: server.open_connections == 0)

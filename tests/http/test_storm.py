@@ -31,7 +31,7 @@ SLOTS = 20
 TASKS = 1000
 THREADS = 64
 DURATION = 0.3
-TIMEOUT = httpx.Timeout(30)
+TIMEOUT = httpx.Timeout(200)
 
 
 def body_of(number: int) -> bytes:
