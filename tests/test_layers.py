@@ -48,7 +48,7 @@ RULES: dict[str, Rule] = {
         "the options of the cache",
     ),
     "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
-    "stats": Rule("core.counters", NO_IO, "statistics are values"),
+    "stats": Rule("core.counters core.records", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange options runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
@@ -78,7 +78,9 @@ RULES: dict[str, Rule] = {
         "flows reach the world by a port",
     ),
     "disk": Rule(
-        "disk core.caching core.locks core.paths errors runtime.forking", IN_THREADS | {"httpx"}, "files know no HTTP"
+        "disk core.caching core.locks core.paths core.records errors runtime.forking",
+        IN_THREADS | {"httpx"},
+        "files know no HTTP",
     ),
     "runtime": Rule("runtime core errors options", {"trio", "httpx"}, "anyio is for trio; waits know no HTTP"),
     "network": Rule(

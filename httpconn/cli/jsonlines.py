@@ -1,5 +1,7 @@
 """Lists of URLs as input, and results of many URLs as lines of JSON."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
@@ -7,8 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from ..api.outcomes import Fetched, Saved
-from ..downloads.downloaded import Downloaded
+import httpconn
+
 from ..errors import HTTPConnError, StatusError
 
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
@@ -27,7 +29,7 @@ def without_comment(line: str) -> str:
     return _COMMENT.sub("", line).strip()
 
 
-def line_of(fetched: Fetched) -> bytes:
+def line_of(fetched: httpconn.Fetched) -> bytes:
     """Return the line for a result, whose content is text if it is UTF-8, and otherwise in Base64."""
     url, content = {"url": str(fetched.url)}, fetched.content
     if content is None:
@@ -40,12 +42,12 @@ def line_of(fetched: Fetched) -> bytes:
         return b'%b, "base64": "%b"}\n' % (values, base64.b64encode(content))
 
 
-def saved_line(saved: Saved) -> str:
+def saved_line(saved: httpconn.Saved) -> str:
     values = _error(saved.error) if saved.downloaded is None else _file(saved.downloaded)
     return json.dumps({"url": str(saved.url), "path": os.fspath(saved.path), **values})
 
 
-def _file(downloaded: Downloaded) -> dict[str, object]:
+def _file(downloaded: httpconn.Downloaded) -> dict[str, object]:
     return {
         "size": downloaded.size,
         "verified": sorted(downloaded.verified),

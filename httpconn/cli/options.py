@@ -4,7 +4,6 @@ import functools
 import os
 import re
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,9 @@ def size(value: str) -> int:
     if match is None:
         raise click.BadParameter(f"{value!r} is not a size, such as 500, 10M or 1.5GiB")
     power = _PREFIXES.index(match[2].lower() or " ")
-    return int(Fraction(match[1]) * (1024 if match[3] else 1000) ** power)
+    whole, _, decimals = match[1].partition(".")
+    unit: int = (1024 if match[3] else 1000) ** power
+    return int(whole + decimals) * unit // int(10 ** len(decimals))
 
 
 class Seconds(click.FloatRange):

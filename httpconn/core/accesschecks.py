@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..errors import AccessDenied
+from .records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

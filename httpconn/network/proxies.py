@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+import httpconn
+
 from ..access import AccessPolicy
 from ..core.auth import checked_pair
 from ..core.headers import check
@@ -17,7 +19,6 @@ from ..core.messages import Origin, RawFields
 from ..core.proxychoice import Variable
 from ..core.urls import URL, is_of_httpx2
 from ..errors import InvalidRequest
-from .credentials import PasswordCredentials, ProxyAuth
 from .security import Security
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Proxy:
         self,
         url: URL,
         *,
-        auth: tuple[str, str] | ProxyAuth | None = None,
+        auth: tuple[str, str] | httpconn.ProxyAuth | None = None,
         headers: Mapping[str, str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
@@ -64,7 +65,7 @@ class Proxy:
             auth = parsed.username, parsed.password
         self.is_socks: bool = parsed.scheme.startswith("socks")
         self.credentials: tuple[bytes, bytes] | None = None
-        self.auth: ProxyAuth | None = None
+        self.auth: httpconn.ProxyAuth | None = None
         if self.is_socks:
             self.credentials = _raw(auth)
         elif auth is not None:
@@ -114,15 +115,17 @@ def _parsed(url: URL) -> httpx.URL:
     return parsed
 
 
-def _scheme(auth: tuple[str, str] | ProxyAuth) -> ProxyAuth:
+def _scheme(auth: tuple[str, str] | httpconn.ProxyAuth) -> httpconn.ProxyAuth:
     if isinstance(auth, tuple):
+        from .credentials import PasswordCredentials
+
         return PasswordCredentials(*checked_pair(auth, "proxy"))
     if not callable(getattr(auth, "authenticate", None)):
         raise InvalidRequest("proxy: auth must be a user name and a password, or have a method authenticate")
     return auth
 
 
-def _raw(auth: tuple[str, str] | ProxyAuth | None) -> tuple[bytes, bytes] | None:
+def _raw(auth: tuple[str, str] | httpconn.ProxyAuth | None) -> tuple[bytes, bytes] | None:
     if auth is None:
         return None
     if not isinstance(auth, tuple):

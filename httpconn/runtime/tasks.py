@@ -3,12 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ..options import MAX_COUNT
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup  # the import takes 3 ms
 
 T = TypeVar("T")
 
