@@ -164,9 +164,9 @@ def sbom(session: nox.Session) -> None:
     session.run("cyclonedx-py", "environment", "--output-reproducible", "--output-file", target, clean)
 
 
-def clean_environment(session: nox.Session, package: str) -> str:
+def clean_environment(session: nox.Session, package: str, name: str = "clean") -> str:
     """Install a package in a new environment, and return the path of its interpreter."""
-    folder = Path(session.create_tmp()).absolute() / "clean"
+    folder = Path(session.create_tmp()).absolute() / name
     session.run("python", "-m", "venv", "--clear", "--without-pip", str(folder))
     python = str(folder / "bin/python")
     session.run("python", "-m", "pip", "--python", python, "install", "-q", package)
@@ -186,7 +186,12 @@ def httpx2(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``."""
+    """Measure httpconn and its peers; ``--quick``, ``--only NAME`` and a folder may follow ``--``, or ``datasets``."""
+    if session.posargs[:1] == ["datasets"]:
+        session.install(".[datasets]", *nox.project.dependency_groups(PROJECT, "bench"))
+        peers = [f"--{name}={clean_environment(session, name, name)}" for name in ("img2dataset", "daft")]
+        session.run("python", "-m", "tests.benchmarks.datasets", *peers, *session.posargs[1:])
+        return
     # Without extras, as the peers are: httpx imports click, rich and pygments where they are installed.
     session.install(".", *nox.project.dependency_groups(PROJECT, "bench"))
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
