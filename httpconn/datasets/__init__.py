@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -109,7 +108,8 @@ def fetch(
     sink = os.fspath(sink)
     given = Source(source, url_column, (columns,) if isinstance(columns, str) else tuple(columns))
     _check(given, format, processes=processes, shard_size=shard_size, concurrency=concurrency)
-    with tempfile.TemporaryDirectory(prefix="httpconn-") as folder, closing(Storage(sink, filesystem)) as storage:
+    with tempfile.TemporaryDirectory(prefix="httpconn-") as folder:
+        storage = Storage(sink, filesystem, folder)
         given = given.spooled(folder)
         layout = Layout(format, tuple(zip(given.columns, given.types(), strict=True)))
         layout.check()
@@ -117,6 +117,7 @@ def fetch(
             source=given,
             sink=sink,
             filesystem=filesystem,
+            drafts=folder,
             layout=layout,
             shard_size=shard_size,
             partitions=processes,
@@ -152,8 +153,7 @@ def status(sink: str | os.PathLike[str], *, filesystem: Any = None) -> Summary:
     Raises:
         InvalidRequest: the sink holds no job.
     """
-    with closing(Storage(os.fspath(sink), filesystem)) as storage:
-        return summary_of(storage)
+    return summary_of(Storage(os.fspath(sink), filesystem))
 
 
 def _check(source: Source, form: str, **numbers: int) -> None:

@@ -33,6 +33,7 @@ class Job:
     source: Source
     sink: str
     filesystem: Any
+    drafts: str
     layout: Layout
     shard_size: int
     partitions: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,9 +36,10 @@ class Storage:
     Args:
         sink: a local path, or a URL such as ``s3://bucket/folder``.
         filesystem: the fsspec file system of the sink. None means the one that fsspec selects for the URL.
+        drafts: a local folder for the files that will be uploaded.
     """
 
-    def __init__(self, sink: str, filesystem: Any = None) -> None:
+    def __init__(self, sink: str, filesystem: Any = None, drafts: str = "") -> None:
         self.sink = sink
         try:
             fs, root = fsspec.core.url_to_fs(sink) if filesystem is None else (filesystem, sink)
@@ -48,15 +48,13 @@ class Storage:
         self.fs: Any = fs
         self.root: str = self.fs._strip_protocol(root).rstrip("/")
         self.is_local: bool = isinstance(self.fs, LocalFileSystem)
-        self._drafts: str | None = None
+        self._drafts = self.path(STATE) if self.is_local else drafts
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
     def draft(self, name: str) -> str:
         """Return the local path for a file that is still being written. No draft of a killed process is there."""
-        if self._drafts is None:
-            self._drafts = self.path(STATE) if self.is_local else tempfile.mkdtemp(prefix="httpconn-")
         path = f"{self._drafts}/unfinished-{name.replace('/', '-')}"
         with TranslatedErrors(self.sink):
             os.makedirs(self._drafts, exist_ok=True)
@@ -165,11 +163,6 @@ class Storage:
             except InUse:
                 raise InvalidRequest(f"Another process writes to the sink {self.sink}. Wait for its end") from None
             yield
-
-    def close(self) -> None:
-        """Remove the temporary folder of an object store."""
-        if self._drafts is not None and not self.is_local:
-            shutil.rmtree(self._drafts, ignore_errors=True)
 
     def _patiently(self, name: str, operation: Callable[[], T]) -> T:
         """Repeat an operation on a remote file system if it fails. Local ones are not repeated."""

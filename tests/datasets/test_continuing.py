@@ -17,7 +17,7 @@ import pytest
 import httpconn
 from httpconn import datasets
 from httpconn.testing import Received, ScriptedServer, response
-from tests.datasets.jobs import loopback, reverse
+from tests.datasets.jobs import die, loopback, reverse
 from tests.datasets.test_datasets import FORMATS, bodies_of, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -189,6 +189,14 @@ def test_an_interrupted_job_leaves_no_process(site, server, tmp_path):
         assert process.stderr.read() == b"httpconn: interrupted\n"
     assert children
     assert not psutil.wait_procs(children, timeout=50)[1]
+
+
+def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path):
+    urls = [f"http://h{n % 8}.test:{server.port}/{n}" for n in range(30)]
+    with pytest.raises(httpconn.HTTPConnError, match="A process of the job was killed"):
+        datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name, on_item=die)
+    datasets.fetch(urls, tmp_path / "sink", connection=by_name)
+    assert is_complete(tmp_path / "sink", "parquet", 30)
 
 
 @pytest.mark.parametrize("form", FORMATS)

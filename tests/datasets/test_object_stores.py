@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import tempfile
 
 import pyarrow.fs
 import pyarrow.parquet as pq
@@ -98,7 +99,7 @@ def test_an_object_store_that_fails_is_asked_again(store, urls, options, monkeyp
 
 def test_an_object_store_that_keeps_failing_loses_nothing(store, urls, seen, options, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "PAUSE", 0)
-    monkeypatch.setattr(storage.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sink = f"{BUCKET}/broken"
 
     def fail_later(row):
