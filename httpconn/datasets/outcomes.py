@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
+
 from ..access import AccessPolicy
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
@@ -26,9 +28,11 @@ def default_connection(concurrency: int) -> HTTPConnection:
 
 def response_values(fetched: Fetched, stored: Sequence[str] = ()) -> Values:
     """Return the values of the response or of the error, with the header fields to store."""
-    error, fields, status = fetched.error, fetched.headers, fetched.status_code
+    error, raw, status = fetched.error, fetched._fields or [], fetched.status_code
     if isinstance(error, StatusError):
-        fields, status = error.response.headers, error.status_code
+        raw, status = error.response.headers.raw, error.status_code
+    wanted = {b"content-type", *(name.encode() for name in stored)}
+    fields = httpx.Headers([each for each in raw if each[0].lower() in wanted])
     return {
         "final_url": error.url if error else fetched.moved_to or str(fetched.url),
         "status": status,
