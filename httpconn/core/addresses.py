@@ -158,10 +158,8 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(given: str | Network) -> Network:
-    """Return a network, or raise ValueError. A network of IPv4-mapped addresses becomes the IPv4 network.
-
-    A zone is an error, because addresses are compared without their zones.
-    """
+    """Return a network, or raise ValueError. A network of IPv4-mapped addresses becomes the IPv4 network."""
+    # A zone is an error, because addresses are compared without their zones.
     network = ip_network(given)
     if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
         raise ValueError("a network with a zone")

@@ -142,10 +142,8 @@ class SpeedFloor:
 
 
 def declared_length(value: str | None, transfer_encoding: str | None) -> int | None:
-    """Return the Content-Length of a response (RFC 9110 section 8.6), or None if it has none that applies.
-
-    Transfer-Encoding overrides it (RFC 9112 section 6.3, rule 3).
-    """
+    """Return the Content-Length of a response (RFC 9110 section 8.6), or None if it has none that applies."""
+    # Transfer-Encoding overrides it (RFC 9112 section 6.3, rule 3).
     if value is None or transfer_encoding is not None:
         return None
     length = content_length(value.encode("latin-1", "replace"))

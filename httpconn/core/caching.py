@@ -168,10 +168,8 @@ def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> 
 
 
 def _normal(name: bytes, value: bytes) -> bytes:
-    """Normalize a value (RFC 9111 section 4.1): drop white space around commas, and case where it has no meaning.
-
-    Two users cannot share a key by this, because a secret without its white space is still secret.
-    """
+    """Normalize a value (RFC 9111 section 4.1): drop white space around commas, and case where it has no meaning."""
+    # Two users cannot share a key by this, because a secret without its white space is still secret.
     if b"," in value:
         value = _SEPARATOR.sub(lambda found: found[1] or b",", value)
     return value.lower() if name in _CASELESS else value

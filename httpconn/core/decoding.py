@@ -320,10 +320,8 @@ def _uncounted(_size: int) -> None:
 
 
 def codings_of(content_encoding: str | None) -> list[str]:
-    """Return the codings of a body in the order in which they were applied, in lower case.
-
-    A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
-    """
+    """Return the codings of a body in the order in which they were applied, in lower case."""
+    # A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
     if content_encoding is None:
         return []
     tokens = content_encoding.lower().split(",")

@@ -90,11 +90,9 @@ NAMES = frozenset({b"repr-digest", b"x-goog-hash", b"content-md5", *(name.encode
 
 
 def announced(field: Callable[[str], str | None], *, partial: bool, linked: Expected | str | None = None) -> Announced:
-    """Return the digests of the whole file in the header of a response without a content coding.
-
-    In a 206 (``partial``), digests of the range body are ignored. A SHA-256 from a hub (``linked``) takes precedence,
-    because the store that the hub redirects to could announce the digest of another file.
-    """
+    """Return the digests of the whole file in the header of a response without a content coding."""
+    # In a 206 (``partial``), digests of the range body are ignored. A SHA-256 from a hub (``linked``) takes precedence,
+    # because the store that the hub redirects to could announce the digest of another file.
     found = list(_repr_digest(field))
     found += _google(field)
     if not partial:
@@ -128,10 +126,9 @@ def _google(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
 
 
 def _whole_only(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
-    """Read the fields that describe the body alone.
-
-    Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). A multipart upload has a digest of digests.
-    """
+    """Read the fields that describe the body alone."""
+    # Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). A multipart upload has a digest of
+    # digests.
     md5 = field("content-md5")
     if md5 is not None:
         yield _expected("md5", md5, "content-md5")

@@ -132,11 +132,9 @@ class RateLimiter:
             return reservation
 
     def release(self, reservation: Reservation, *, used: bool) -> None:
-        """End the wait of a reservation. If it was not used, the next caller can have its slots.
-
-        This method does not take the lock. The garbage collector can close an abandoned task at any moment, also in a
-        thread that holds the lock.
-        """
+        """End the wait of a reservation. If it was not used, the next caller can have its slots."""
+        # This method does not take the lock. The garbage collector can close an abandoned task at any moment, also in a
+        # thread that holds the lock.
         self._released.append((reservation, used))
 
     @property

@@ -7,20 +7,15 @@ R = TypeVar("R")
 
 
 class ReorderBuffer(Generic[R]):
-    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers.
-
-    Attributes:
-        pending: number of calls that were started and whose results were not yet returned.
-        ready: the results that can be returned now.
-    """
+    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers."""
 
     def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
         self._started = 0
         self._next = 0
         self._held: dict[int, R] = {}
-        self.pending: int = 0
-        self.ready: deque[R] = deque()
+        self.pending: int = 0  # number of calls that were started and whose results were not yet returned
+        self.ready: deque[R] = deque()  # the results that can be returned now
 
     def begin(self) -> int:
         """Count a started call and return its number, from 0."""

@@ -1,53 +1,26 @@
 """Retries: the failures that are retried, and the wait before a retry."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
-
 from ..errors import HTTPConnError, StatusError
 from ..options import RetryPolicy
 from .dates import timestamp
-from .messages import can_replay, has_key
+from .messages import Request, can_replay, has_key
+from .requestbuilder import RequestSpec
 
 
-class RetryDecision(NamedTuple):
-    """The decision after a failed attempt."""
-
-    retry: bool
-    reason: str
-
-
-class Sent(Protocol):
-    """The parts of a request that decide whether it may be repeated."""
-
-    @property
-    def method(self) -> str:
-        """The method."""
-
-    @property
-    def fields(self) -> Iterable[tuple[bytes, bytes]]:
-        """The header fields."""
-
-    @property
-    def body(self) -> Any:
-        """The body."""
-
-
-def decide(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Sent) -> RetryDecision:
-    """Decide whether the failed attempt with this number, from 1, is retried. ``sent`` are its requests."""
+def why_final(policy: RetryPolicy, error: HTTPConnError, attempt: int, *sent: Request | RequestSpec) -> str | None:
+    """Return why the failed attempt with this number, from 1, is not retried, or None. ``sent`` are its requests."""
     if isinstance(error, StatusError):
         is_transient, name = error.status_code in policy.statuses, f"status {error.status_code}"
     else:
         is_transient, name = error.retryable, type(error).__name__
     if not is_transient:
-        return RetryDecision(False, f"{name} is final")
+        return f"{name} is final"
     for request in sent:
         if not can_replay(request.body):
-            return RetryDecision(False, "the body can be sent only once")
+            return "the body can be sent only once"
         if request.method not in policy.methods and not has_key(request.fields):
-            return RetryDecision(False, f"{request.method} is not retried")
-    if attempt >= policy.attempts:
-        return RetryDecision(False, "no attempt is left")
-    return RetryDecision(True, f"{name} is temporary")
+            return f"{request.method} is not retried"
+    return "no attempt is left" if attempt >= policy.attempts else None
 
 
 def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance: float) -> float | None:
@@ -64,11 +37,9 @@ def backoff(policy: RetryPolicy, attempt: int, retry_after: float | None, chance
 
 
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
-    """Return a Retry-After in seconds (RFC 9110 section 10.2.3), or None if it is missing or invalid.
-
-    A date is compared with the Date of the response, in case the server's clock is wrong, or else with ``now``, in
-    seconds since the epoch.
-    """
+    """Return a Retry-After in seconds (RFC 9110 section 10.2.3), or None if it is missing or invalid."""
+    # A date is compared with the Date of the response, in case the server's clock is wrong, or else with ``now``, in
+    # seconds since the epoch.
     if value is None:
         return None
     value = value.strip()

@@ -97,11 +97,9 @@ def _compiled() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
 
 
 def types_of(declared: str | None, head: bytes) -> tuple[str, ...]:
-    """Return the type of a body by its first bytes, and the other types that it may have.
-
-    Unlike in browsers, a declared type with a known signature counts only if the body has that signature. An error page
-    that claims to be an image is therefore not an image.
-    """
+    """Return the type of a body by its first bytes, and the other types that it may have."""
+    # Unlike in browsers, a declared type with a known signature counts only if the body has that signature. An error
+    # page that claims to be an image is therefore not an image.
     is_text = head.startswith(_MARKS) or not _BINARY.search(head)
     is_textual = declared is not None and _TEXTUAL.match(declared) is not None
     if declared in _UNKNOWN:

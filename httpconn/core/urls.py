@@ -184,10 +184,9 @@ _MAX_REDACTED = 300
 
 
 def redact(url: URL) -> str:
-    """Return a URL for logs and errors: without userinfo, fragment, values of the query and control characters.
-
-    The text can be an invalid URL. Everything up to its last ``@`` is removed, because a password can contain a slash.
-    """
+    """Return a URL for logs and errors: without userinfo, fragment, values of the query and control characters."""
+    # The text can be an invalid URL. Everything up to its last ``@`` is removed, because a password can contain a
+    # slash.
     return _redacted(_without_userinfo(url) if isinstance(url, str) else str(url.copy_with(userinfo=b"")))
 
 

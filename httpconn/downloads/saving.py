@@ -8,8 +8,7 @@ from ..core.hubs import HubFile, no_field
 from ..core.ranges import Continue, RangeResponse
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody, UnexpectedContent
-from ..exchange.body import BlockReader, BodySource, is_close_delimited
-from ..exchange.rangebody import RangeBody
+from ..exchange.body import BlockReader, BodySource, RangeBody, is_close_delimited
 from ..exchange.requeststate import OpenResponse
 from ..progress import Meter
 from .downloadstate import DownloadState

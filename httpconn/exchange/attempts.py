@@ -76,9 +76,9 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
     wait = retries.backoff(policy, state.failures, requested, port.chance())
     if isinstance(error, StatusError):
         hold_host(state, error, requested, wait, port.now())
-    decision = retries.decide(policy, error, state.failures, *_sent(state))
-    if not decision.retry:
-        logger.debug("Attempt %d was the last one: %s", state.attempts, decision.reason)
+    reason = retries.why_final(policy, error, state.failures, *_sent(state))
+    if reason is not None:
+        logger.debug("Attempt %d was the last one: %s", state.attempts, reason)
         return None
     if wait is None or not state.deadline.allows(wait, port.now()):
         return None
@@ -89,9 +89,9 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
     return wait if is_free or _take_from_budget(port, state) else None
 
 
-def _sent(state: RequestState) -> list[retries.Sent]:
+def _sent(state: RequestState) -> list[Request | RequestSpec]:
     """Return the requests of the attempt that a retry could repeat: the last one, and the first one if it is unsafe."""
-    first: list[retries.Sent] = [] if state.call.spec.method in SAFE else [state.call.spec]
+    first: list[Request | RequestSpec] = [] if state.call.spec.method in SAFE else [state.call.spec]
     return first if state.request is None else [*first, state.request]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..core.bodycounter import BodyCounter, SpeedFloor, declared_length
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
 from ..core.messages import Head
-from ..core.ranges import parse_content_range
+from ..core.ranges import Continue, parse_content_range
 from ..core.requestbuilder import RequestSpec
 from ..errors import DecodingError, HTTPConnError, InvalidRequest, ProtocolError, TimedOut, TruncatedBody
 from ..runtime.port import Exchange, Port
@@ -127,10 +127,9 @@ class Body:
             self._finish(decoder)
 
     def _finish(self, decoder: Decoder) -> None:
-        """Check that the decoded body is complete.
-
-        Without framing, only the content coding can show that bytes are missing. A retry may then receive all of them.
-        """
+        """Check that the decoded body is complete."""
+        # Without framing, only the content coding can show that bytes are missing. A retry may then receive all of
+        # them.
         if not is_close_delimited(self._exchange.head):
             decoder.finish()
             return
@@ -210,10 +209,8 @@ class Body:
         return received
 
     async def throttle(self) -> None:
-        """Wait until the bandwidth limits allow further bytes, or raise at once if that is after the deadline.
-
-        The wait follows the return of the received bytes, so that the caller keeps them if the deadline passes.
-        """
+        """Wait until the bandwidth limits allow further bytes, or raise at once if that is after the deadline."""
+        # The wait follows the return of the received bytes, so that the caller keeps them if the deadline passes.
         if not self.unthrottled:
             return
         now, count = self._port.now(), self.unthrottled
@@ -255,18 +252,43 @@ def is_close_delimited(head: Head) -> bool:
     return head.version.startswith(b"HTTP/1")
 
 
-class BodySource(Protocol):
-    """A body, or the new bytes of a range body."""
+class RangeBody:
+    """The new bytes of a range, checked against the length in Content-Range."""
+
+    def __init__(self, body: Body, part: Continue) -> None:
+        self._body = body
+        self._discard = part.discard
+        self._missing = part.length
 
     async def receive(self) -> bytes:
-        """Return the next bytes, or ``b""`` at the end."""
+        """Return the next new bytes, or ``b""`` at the end of the range."""
+        while data := await self._body.receive():
+            self._count(len(data))
+            new = data[self._discard :] if self._discard else data
+            self._discard = max(0, self._discard - len(data))
+            if new:
+                return new
+        if self._missing:
+            raise TruncatedBody(f"The range ended {self._missing} bytes early")
+        return b""
 
     @property
     def remaining(self) -> int:
-        """Bytes that ``receive_into`` can still receive."""
+        return 0 if self._discard else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number."""
+        count = await self._body.receive_into(buffer)
+        self._count(count)
+        return count
+
+    def _count(self, received: int) -> None:
+        self._missing -= received
+        if self._missing < 0:
+            raise ProtocolError("The range is longer than its Content-Range")
+
+
+BodySource = Body | RangeBody
 
 
 class BlockReader:
@@ -314,10 +336,8 @@ class BlockReader:
         return chunks
 
     async def _next(self, start: int, end: int) -> bytes | memoryview:
-        """Return the next chunk. After the first chunk, receive into the buffer if the body allows it.
-
-        The first chunk must be received by ``receive``: it includes the bytes that arrived with the head.
-        """
+        """Return the next chunk. After the first chunk, receive into the buffer if the body allows it."""
+        # The first chunk must be received by ``receive``: it includes the bytes that arrived with the head.
         if self._surplus:
             return self._surplus
         if self._buffer is not None and self._body.remaining:

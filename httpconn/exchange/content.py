@@ -15,8 +15,7 @@ from ..core.requestbuilder import RequestSpec
 from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..options import MIB
-from .body import Body, expected_length
-from .rangebody import RangeBody
+from .body import Body, BodySource, RangeBody, expected_length
 from .requeststate import OpenResponse, PartialBody
 from .responseheads import range_head, validator_of
 
@@ -140,13 +139,11 @@ async def _read_body(response: OpenResponse) -> bytes:
 
 @cache
 def _keep_freed_memory() -> None:
-    """Make glibc keep freed memory for the next bodies. One call per process is enough.
-
-    glibc returns the end of its heap to the system as soon as 128 KiB of it are free. After a program has freed a large
-    block, glibc keeps up to twice the size of that block (mallopt(3), M_TRIM_THRESHOLD). So this function allocates and
-    frees a block without writing to it. Otherwise page faults take half of the time of several concurrent bodies of a
-    few MiB.
-    """
+    """Make glibc keep freed memory for the next bodies. One call per process is enough."""
+    # glibc returns the end of its heap to the system as soon as 128 KiB of it are free. After a program has freed a
+    # large block, glibc keeps up to twice the size of that block (mallopt(3), M_TRIM_THRESHOLD). So this function
+    # allocates and frees a block without writing to it. Otherwise page faults take half of the time of several
+    # concurrent bodies of a few MiB.
     with suppress(MemoryError):
         bytes(TRIM_THRESHOLD)
 
@@ -158,16 +155,14 @@ def _copy(content: BytesIO) -> BytesIO:
     return copy
 
 
-async def _append(body: Body | RangeBody, content: BytesIO) -> None:
+async def _append(body: BodySource, content: BytesIO) -> None:
     while block := await body.receive():
         content.write(block)
 
 
 async def _fill(body: Body, content: BytesIO) -> None:
-    """Receive a body of known length into the buffer.
-
-    The buffer grows as bytes arrive, because a server can declare a large length and send little.
-    """
+    """Receive a body of known length into the buffer."""
+    # The buffer grows as bytes arrive, because a server can declare a large length and send little.
     size = content.tell()
     try:
         while body.remaining:

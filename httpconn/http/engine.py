@@ -216,11 +216,9 @@ class Engine:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Release the ended leases, wake waiters and close connections.
-
-        The garbage collector can run a finalizer at any moment, even while the same thread changes the pool. A lease
-        that a finalizer ends then waits for the next call.
-        """
+        """Release the ended leases, wake waiters and close connections."""
+        # The garbage collector can run a finalizer at any moment, even while the same thread changes the pool. A lease
+        # that a finalizer ends then waits for the next call.
         with self._lock:
             if not self._is_changing:
                 self._is_changing = True

@@ -133,11 +133,9 @@ class Connection:
         return True
 
     async def _send_portion(self, data: bytes | memoryview, timeouts: AttemptTimeouts) -> bool:
-        """Send bytes, and look for an early response meanwhile; return whether the server wants more.
-
-        The write timeout applies to each portion. A server that responds with an error may stop reading (RFC 9112
-        section 9.5). A server that responds with a success may still need the body.
-        """
+        """Send bytes, and look for an early response meanwhile; return whether the server wants more."""
+        # The write timeout applies to each portion. A server that responds with an error may stop reading (RFC 9112
+        # section 9.5). A server that responds with a success may still need the body.
         end, is_sent = timeouts.until(timeouts.write), False
         try:
             while not is_sent:

@@ -121,10 +121,8 @@ _cached_status_line = lru_cache(maxsize=128)(_read_status_line)
 
 
 def read_framing(version: bytes, values: FieldValues) -> Framing:
-    """Decide where a body ends (RFC 9112 section 6.3) and whether the connection persists (section 9.3).
-
-    It is an error if two recipients could read the fields differently.
-    """
+    """Decide where a body ends (RFC 9112 section 6.3) and whether the connection persists (section 9.3)."""
+    # It is an error if two recipients could read the fields differently.
     length, coding, options = map(values.get, (b"content-length", b"transfer-encoding", b"connection"))
     keep_alive = version == b"HTTP/1.1" and (options in (None, b"keep-alive") or b"close" not in _list_members(options))
     if coding is not None and _is_chunked(coding):
@@ -141,18 +139,14 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
 
 
 def content_of(framing: Framing) -> str:
-    """Name the irregularity of a response that never has content but declares some (RFC 9110 section 8.6).
-
-    A server or proxy that sends the content nevertheless sends it after the response.
-    """
+    """Name the irregularity of a response that never has content but declares some (RFC 9110 section 8.6)."""
+    # A server or proxy that sends the content nevertheless sends it after the response.
     return "content declared by a response without any" if framing.chunked or framing.length else ""
 
 
 def _is_chunked(coding: bytes) -> bool:
-    """Return whether a Transfer-Encoding names chunked, at least once, rather than no coding.
-
-    Another coding is an error: requests have no TE field, so a server must not apply one (RFC 9112 section 7.4).
-    """
+    """Return whether a Transfer-Encoding names chunked, at least once, rather than no coding."""
+    # Another coding is an error: requests have no TE field, so a server must not apply one (RFC 9112 section 7.4).
     if coding == b"chunked":
         return True
     codings = {*_list_members(coding)} - {b""}
@@ -178,10 +172,8 @@ _FRAMING_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 def with_regular_framing(head: Head, framing: Framing) -> Head:
-    """Replace irregular framing fields by the one field, if any, that determines the framing.
-
-    RFC 9110 section 8.6 and RFC 9112 section 6.3 require this before a recipient passes the fields on.
-    """
+    """Replace irregular framing fields by the one field, if any, that determines the framing."""
+    # RFC 9110 section 8.6 and RFC 9112 section 6.3 require this before a recipient passes the fields on.
     effective: dict[bytes, bytes] = {}
     if framing.chunked:
         effective[b"transfer-encoding"] = b"chunked"

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.client import responses
-from typing import Protocol
 
 from ..core.messages import Head, Origin
 from ..errors import ConnectTimedOut, HeaderTooLarge, ProtocolError, ProxyFailed, TimedOut, TransportError
@@ -20,13 +19,6 @@ from .socks5 import handshake
 MAX_READS = 16  # Maximum reads that drain the body of a 407 response. A connection with a longer body closes.
 
 _READ_SIZE = 4096
-
-
-class Tunnel(Protocol):
-    """The state of opening one tunnel, over one or more connections to the proxy."""
-
-    async def open(self, socket_stream: SocketStream, end: float) -> bool:
-        """Turn a connection to the proxy into a tunnel. Return False if another connection to the proxy is needed."""
 
 
 class ConnectTunnel:
@@ -123,6 +115,10 @@ class SocksTunnel:
                 sent, count = steps.send(received)
             except StopIteration:
                 return
+
+
+Tunnel = ConnectTunnel | SocksTunnel
+"""The state of opening one tunnel. ``open`` returns False if it needs another connection to the proxy."""
 
 
 async def _receive_exactly(socket_stream: SocketStream, count: int, end: float) -> bytes:

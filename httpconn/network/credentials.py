@@ -95,10 +95,8 @@ class Digest:
         return _STRENGTH.index(self._algorithm)
 
     def follows(self, last: Digest) -> bool:
-        """Return whether another attempt makes sense after the rejection of the one for ``last``.
-
-        The same nonce again means that the credentials are wrong, unless the proxy calls it stale.
-        """
+        """Return whether another attempt makes sense after the rejection of the one for ``last``."""
+        # The same nonce again means that the credentials are wrong, unless the proxy calls it stale.
         return self._nonce != last._nonce or self._parameters.get("stale", "").lower() == "true"
 
     def response(self, method: str, target: str) -> str:

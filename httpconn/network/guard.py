@@ -77,10 +77,8 @@ class Guard:
         return list(dict.fromkeys(found))
 
     def _full_name(self, host: str) -> str:
-        """Return the name to resolve. If addresses are checked, a trailing dot excludes search domains.
-
-        "localhost" has no dot, because the hosts file lists names without one.
-        """
+        """Return the name to resolve. If addresses are checked, a trailing dot excludes search domains."""
+        # "localhost" has no dot, because the hosts file lists names without one.
         whole = not self._resolver.is_systems or not self._access.judges_addresses or host == "localhost"
         return host if whole or host.endswith(".") else f"{host}."
 

@@ -10,10 +10,8 @@ from ..errors import InvalidRequest
 
 
 def read_netrc(environ: Mapping[str, str]) -> HostTable[Credentials]:
-    """Return the credentials of the machines in the file that NETRC names, by default ``~/.netrc``.
-
-    The entry ``default`` is ignored, because it would send a password to any host. Errors do not quote the file.
-    """
+    """Return the credentials of the machines in the file that NETRC names, by default ``~/.netrc``."""
+    # The entry ``default`` is ignored, because it would send a password to any host. Errors do not quote the file.
     path = Path(environ.get("NETRC") or Path.home() / ".netrc")
     try:
         machines = netrc.netrc(path).hosts

@@ -95,10 +95,8 @@ class _Attempts:
             raise self._failure
 
     def _interval(self, left: float | None) -> float:
-        """Return the seconds until the next attempt: 0.25 while fewer than ``MAX_PARALLEL`` run, else up to 10.
-
-        Each untried address gets at least an equal share of the time left.
-        """
+        """Return the seconds until the next attempt: 0.25 while fewer than ``MAX_PARALLEL`` run, else up to 10."""
+        # Each untried address gets at least an equal share of the time left.
         longest = ATTEMPT_DELAY if len(self._running) < MAX_PARALLEL else MAX_SILENCE
         return longest if left is None else min(longest, left / (len(self._waiting) + 1))
 

@@ -278,10 +278,8 @@ class SocketStream:
                 return
 
     def is_fresh(self) -> bool:
-        """Return whether an idle connection is usable: it has received neither its end nor unexpected bytes.
-
-        TLS 1.3 session tickets may arrive at any time. They are processed here and are not data.
-        """
+        """Return whether an idle connection is usable: it has received neither its end nor unexpected bytes."""
+        # TLS 1.3 session tickets may arrive at any time. They are processed here and are not data.
         if not self.is_readable():
             return True
         if self._tls is None:
@@ -304,11 +302,9 @@ class SocketStream:
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Close the connection, and wake all waiters. No TLS closure alert is sent.
-
-        If a thread is in the middle of an operation, that thread closes the descriptor. Otherwise the system could give
-        its number to a new connection, and the operation would continue there.
-        """
+        """Close the connection, and wake all waiters. No TLS closure alert is sent."""
+        # If a thread is in the middle of an operation, that thread closes the descriptor. Otherwise the system could
+        # give its number to a new connection, and the operation would continue there.
         self._closed = True
         self._readiness.notify_closing()
         with suppress(OSError):

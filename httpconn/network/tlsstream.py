@@ -125,10 +125,8 @@ class TLSStream:
             return self.tls.write(data)
 
     def _take(self, step: Callable[..., Any], *args: Any) -> Any:
-        """Run a step of TLS, receive from the socket if it needs input, and send its output.
-
-        Output that cannot be sent yet does not prevent a receive: the peer may send before it receives.
-        """
+        """Run a step of TLS, receive from the socket if it needs input, and send its output."""
+        # Output that cannot be sent yet does not prevent a receive: the peer may send before it receives.
         try:
             try:
                 return step(*args)

@@ -35,10 +35,8 @@ class Interruption:
             raise ReadFailed("The request was interrupted")
 
     def detach(self, key: Hashable) -> None:
-        """Remove a wait, and return only when no other thread is ending it.
-
-        The connection of the wait can then serve another request, which must not be ended.
-        """
+        """Remove a wait, and return only when no other thread is ending it."""
+        # The connection of the wait can then serve another request, which must not be ended.
         if self._ends.pop(key, None) is None:
             with self._lock:  # ``request`` holds it until it has ended all waits
                 self._claimed.pop(key, None)  # a signal handler may have interrupted ``request`` before

@@ -247,10 +247,8 @@ class TaskReadiness(Readiness):
 
 
 async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: LoopTimers, end: float) -> None:
-    """Run steps until one ends, and cancel the others; raises its exception, or TimeoutError.
-
-    Each step is a task of asyncio itself: the tasks of QtAsyncio lack the attributes that anyio's timeouts need.
-    """
+    """Run steps until one ends, and cancel the others; raises its exception, or TimeoutError."""
+    # Each step is a task of asyncio itself: the tasks of QtAsyncio lack the attributes that anyio's timeouts need.
     import asyncio
 
     first: asyncio.Future[asyncio.Task[None]] = timers.loop.create_future()

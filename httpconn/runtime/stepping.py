@@ -15,11 +15,9 @@ T = TypeVar("T")
 
 
 def run_sync(coro: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, and return its result.
-
-    A flow over a synchronous port blocks instead of suspending. It therefore runs in one step, and its traceback leads
-    from the caller to the socket.
-    """
+    """Run a coroutine that never suspends, and return its result."""
+    # A flow over a synchronous port blocks instead of suspending. It therefore runs in one step, and its traceback
+    # leads from the caller to the socket.
     try:
         coro.send(None)
     except StopIteration as stop:

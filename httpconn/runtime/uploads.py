@@ -95,10 +95,8 @@ class Upload:
 
 
 def checked_part(part: object) -> bytes | memoryview:
-    """Return a part of a body as bytes, or as a view of bytes, whose length is its number of bytes.
-
-    The bytes are immutable, because they may be sent after a generator has filled its buffer again.
-    """
+    """Return a part of a body as bytes, or as a view of bytes, whose length is its number of bytes."""
+    # The bytes are immutable, because they may be sent after a generator has filled its buffer again.
     if not isinstance(part, (bytes, bytearray, memoryview)):
         raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
     if isinstance(part, bytes):

@@ -50,34 +50,34 @@ def test_every_error_has_a_decision() -> None:
 @pytest.mark.parametrize("name", sorted(PASSING))
 def test_a_transient_error_is_retried_while_attempts_are_left(name: str) -> None:
     error = getattr(errors, name)("x")
-    assert retries.decide(TWICE, error, 1) == (True, f"{name} is temporary")
-    assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
-    assert retries.decide(TWICE, error, 3) == (False, "no attempt is left")
+    assert retries.why_final(TWICE, error, 1) is None
+    assert retries.why_final(TWICE, error, 2) == "no attempt is left"
+    assert retries.why_final(TWICE, error, 3) == "no attempt is left"
 
 
 @pytest.mark.parametrize("name", sorted(FINAL))
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_permanent_error_is_not_retried(name: str, attempt: int) -> None:
-    assert retries.decide(TWICE, getattr(errors, name)("x"), attempt) == (False, f"{name} is final")
+    assert retries.why_final(TWICE, getattr(errors, name)("x"), attempt) == f"{name} is final"
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 508, 511, 519, 528])
 def test_permanent_statuses_are_not_retried(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
-    assert retries.decide(TWICE, error, 1) == (False, f"status {status} is final")
+    assert retries.why_final(TWICE, error, 1) == f"status {status} is final"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, *range(520, 528)])
 def test_transient_statuses_are_retried(status: int) -> None:
     error = errors.StatusError(httpx.Response(status))
-    assert retries.decide(TWICE, error, 1) == (True, f"status {status} is temporary")
-    assert retries.decide(TWICE, error, 2) == (False, "no attempt is left")
+    assert retries.why_final(TWICE, error, 1) is None
+    assert retries.why_final(TWICE, error, 2) == "no attempt is left"
 
 
 def test_the_policy_names_the_statuses() -> None:
     policy = RetryPolicy(statuses=frozenset({404}))
-    assert retries.decide(policy, errors.StatusError(httpx.Response(404)), 1).retry
-    assert not retries.decide(policy, errors.StatusError(httpx.Response(503)), 1).retry
+    assert retries.why_final(policy, errors.StatusError(httpx.Response(404)), 1) is None
+    assert retries.why_final(policy, errors.StatusError(httpx.Response(503)), 1)
 
 
 def sent(method: str, body: object = None, *fields: tuple[bytes, bytes]) -> Request:
@@ -95,17 +95,17 @@ def sent(method: str, body: object = None, *fields: tuple[bytes, bytes]) -> Requ
     ],
 )
 def test_a_request_is_retried_if_it_may_be_repeated(request_: Request, again: bool) -> None:
-    assert retries.decide(TWICE, errors.ReadFailed("x"), 1, request_).retry is again
-    assert not retries.decide(TWICE, errors.ReadFailed("x"), 1, sent("POST"), request_).retry
+    assert (retries.why_final(TWICE, errors.ReadFailed("x"), 1, request_) is None) is again
+    assert retries.why_final(TWICE, errors.ReadFailed("x"), 1, sent("POST"), request_)
 
 
 def test_the_policy_names_the_methods() -> None:
-    assert retries.decide(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("POST")).retry
-    assert not retries.decide(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("GET")).retry
+    assert retries.why_final(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("POST")) is None
+    assert retries.why_final(RetryPolicy(methods=frozenset({"POST"})), errors.ReadFailed("x"), 1, sent("GET"))
 
 
 def test_an_error_can_be_marked_retryable() -> None:
-    assert retries.decide(TWICE, HTTPConnError("x", retryable=True), 1).retry
+    assert retries.why_final(TWICE, HTTPConnError("x", retryable=True), 1) is None
 
 
 def test_the_wait_doubles_up_to_its_maximum_with_jitter() -> None:

@@ -115,10 +115,8 @@ class OpenStreams:
             raise _flooded(f"sent {MAX_IDLE_FRAMES:,} frames in a row that carry no response")
 
     def count_late(self, stream_id: int, length: int) -> None:
-        """Count data on an ended stream. The server may not have received the reset yet (section 5.1).
-
-        Data beyond the windows of ended streams ends the connection.
-        """
+        """Count data on an ended stream. The server may not have received the reset yet (section 5.1)."""
+        # Data beyond the windows of ended streams ends the connection.
         self.require_used(stream_id)
         self._late -= length
         if self._late < 0:

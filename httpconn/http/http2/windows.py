@@ -26,12 +26,10 @@ _FACTOR = 4
 
 
 def growth_of(window: int, largest_read: int, budget: int, left: int) -> int:
-    """Return the growth of a stream's window in bytes, within the budget of its connection.
-
-    A reader keeps up with the server if each read found less than half a window of data. A larger window then allows
-    more data in flight. A larger window does not help a slower reader. ``left`` bytes of the body are missing; it is
-    negative if the number is unknown.
-    """
+    """Return the growth of a stream's window in bytes, within the budget of its connection."""
+    # A reader keeps up with the server if each read found less than half a window of data. A larger window then allows
+    # more data in flight. A larger window does not help a slower reader. ``left`` bytes of the body are missing; it is
+    # negative if the number is unknown.
     if 2 * largest_read > window:
         return 0
     wanted = window * (_FACTOR - 1) if left < 0 else max(0, left - window)
