@@ -6,6 +6,7 @@ import atexit
 import copy
 import os
 import ssl
+import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -319,9 +320,12 @@ def _picklable(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as a dict for pickling."""
     import pickle
 
+    # Dask, Ray, Spark and joblib have a copy of cloudpickle each. It can pickle functions of a notebook, too.
+    copies = [module for name, module in list(sys.modules.items()) if name.endswith("cloudpickle")]
+    pickler: Any = copies[0] if copies else pickle
     for name, value in options.items():
         try:
-            pickle.dumps(value)
+            pickler.dumps(value)
         except Exception as error:
             hint = _HINTS.get(name, "make the connection where it is used")
             raise InvalidRequest(f"A connection with this {name}= cannot be pickled: {hint}") from error

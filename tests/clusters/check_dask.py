@@ -39,6 +39,15 @@ def test_a_connection_goes_with_a_task(table, cluster):
     assert cluster.submit(sizes, urls[:10], conn).result(timeout=60) == list(table.values())[:10]
 
 
+def test_functions_of_a_notebook_go_with_a_connection(table, cluster):
+    """A task that gets the connection passes it on, so it is pickled by a worker, too."""
+    port = int(next(iter(table)).split(":")[2].partition("/")[0])
+    conn = httpconn.HTTPConnection(resolver=lambda host, port: ["127.0.0.1"])
+    passed = cluster.submit(lambda made: made, conn, workers=[0], allow_other_workers=True)
+    sizes_of = cluster.submit(sizes, [f"http://name.test:{port}/5"], passed, workers=[1], allow_other_workers=True)
+    assert sizes_of.result(timeout=60) == [5]
+
+
 def test_errors_come_back_from_a_task(table, cluster):
     missing = next(url for url, size in table.items() if size is None)
     error = cluster.submit(httpconn.HTTPConnection().get_bytes, missing).exception(timeout=60)
