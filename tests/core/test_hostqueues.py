@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter, deque
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn.core.hostqueues import MAX_HOSTS, MAX_TRIES, HostQueues
+from httpconn.exchange.batch import READ_AHEAD
+from tests.benchmarks.scale import CONCURRENCY, hosts_of, simulate, totals_of
 
 
 def filled(names: str, limit: int = 100, tries: int = 100) -> HostQueues[str]:
@@ -130,3 +133,9 @@ def test_the_number_of_known_hosts_is_limited() -> None:
         assert queues.take() is not None
         queues.leave(str(number), tries=True)
     assert len(queues._hosts) <= MAX_HOSTS
+
+
+def test_the_simulation_of_a_large_job_is_bounded():
+    rng = random.Random(1)
+    found = [simulate(hosts_of(count, totals_of(1000, 0.5), rng), rng) for count in (4_000, 8_000)]
+    assert [(each.urls, each.hosts <= 1000) for each in found] == [(READ_AHEAD * CONCURRENCY, True)] * 2
