@@ -201,11 +201,16 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def clusters(session: nox.Session) -> None:
-    """Ray Data and Dask, in several processes of this machine, fetch a table of URLs; workers share a rate by Redis."""
+    """Ray Data, Dask and Spark fetch tables of URLs; workers share a rate by Redis; killed workers and drivers.
+
+    Each engine has two local processes: ``num_cpus=2`` of Ray, ``n_workers=2`` of Dask, ``local[2]`` of Spark.
+    Spark needs Java 17 or newer, such as default-jre-headless of Debian.
+    """
+    session.log(f"Ray, Dask and Spark with two local processes each; java: {shutil.which('java')}")
     install(session, "clusters")
     # Ray and Dask cause warnings, and the fixtures of the other tests need packages that are not installed here.
-    own = ["--confcutdir", "tests/clusters", "-W", "default", "--timeout", "300"]
-    checks = [f"tests/clusters/check_{name}.py" for name in ("ray", "dask", "redis")]
+    own = ["--confcutdir", "tests/clusters", "-W", "default", "--timeout", "600"]
+    checks = [f"tests/clusters/check_{name}.py" for name in ("ray", "dask", "spark", "redis", "drivers")]
     session.run("python", "-m", "pytest", *own, *checks, *session.posargs)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
@@ -28,26 +26,32 @@ def table() -> Iterator[dict[str, int | None]]:
         yield {server.url_for(f"/{number}"): size for number, size in sizes.items()}
 
 
-class Watched(NamedTuple):
+class Watched:
     """A long table of URLs.
 
     Attributes:
+        urls: 20,000 URLs.
+        requested: the number of requests so far.
         under_way: set when a quarter of the URLs was requested.
     """
 
-    urls: list[str]
-    under_way: threading.Event
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+        self.under_way = threading.Event()
+        self.requested = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Received) -> bytes:
+        with self._lock:
+            self.requested += 1
+        if self.requested == ROWS // 4:
+            self.under_way.set()
+        return response(body=str(request.target).encode())
 
 
 @pytest.fixture
 def long_table() -> Iterator[Watched]:
-    """20,000 URLs."""
-    under_way, requests = threading.Event(), itertools.count()
-
-    def body(request: Received) -> bytes:
-        if next(requests) == ROWS // 4:
-            under_way.set()
-        return response(body=str(request.target).encode())
-
-    with ScriptedServer(body) as server:
-        yield Watched([server.url_for(f"/{n}") for n in range(ROWS)], under_way)
+    watched = Watched()
+    with ScriptedServer(watched) as server:
+        watched.urls = [server.url_for(f"/{n}") for n in range(ROWS)]
+        yield watched
