@@ -80,7 +80,8 @@ def fetch(
             hosts are divided; a later run can use fewer processes.
         concurrency: number of fetches of each process at the same time.
         retry: errors and statuses, such as ``{"TimedOut", 503}``, of rows of finished shards. Only these rows are
-            fetched, and their shards are written again. An error class stands for its subclasses, too.
+            fetched, and their shards are written again. An error class includes its subclasses. An error that
+            ``on_item`` raised is its class or the name of the class.
         on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store it
             as it is. If it raises an exception, the row has this error. It runs in the process that fetches.
         accept: media types such as ``image/*``. The first 1,445 bytes of a body determine its type; a body of another
@@ -106,7 +107,7 @@ def fetch(
     if isinstance(source, os.PathLike):
         source = os.fspath(source)
     sink = os.fspath(sink)
-    given = Source(source, url_column, (columns,) if isinstance(columns, str) else tuple(columns))
+    given = Source(source, url_column, (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns)))
     _check(given, format, processes=processes, shard_size=shard_size, concurrency=concurrency)
     with tempfile.TemporaryDirectory(prefix="httpconn-") as folder:
         storage = Storage(sink, filesystem, folder)
@@ -124,7 +125,7 @@ def fetch(
             concurrency=concurrency,
             connection=connection,
             on_item=on_item,
-            retry=None if retry is None else outcomes_to_retry(retry),
+            retry=None if retry is None else outcomes_to_retry(retry, storage),
             accept=mediatypes.patterns(accept),
             headers=tuple(name.lower() for name in headers),
             max_bytes=max_bytes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from .storage import STATE, Storage
 
 JOB = f"{STATE}/job.json"
 OK = "ok"
+STATUSES = frozenset(map(str, range(100, 1000)))
 
 OnItem = Callable[[dict[str, Any]], bytes | None]
 
@@ -139,8 +140,6 @@ def begin(storage: Storage, job: Job) -> int:
     """
     known = storage.read(JOB)
     if known is None:
-        if job.retry is not None:
-            raise InvalidRequest(f"retry= needs an earlier run, and the sink {job.sink} holds no job")
         if not storage.is_empty():
             raise InvalidRequest(f"The sink {job.sink} is not empty and holds no job. Use another folder")
         storage.write(JOB, {**job.identity, "partitions": job.partitions})
@@ -167,7 +166,7 @@ def summary_of(storage: Storage) -> Summary:
     """
     job = storage.read(JOB)
     if job is None:
-        raise InvalidRequest(f"{storage.sink} holds no job")
+        raise InvalidRequest(f"The sink {storage.sink} holds no job")
     journals = [Journal(storage, each) for each in range(job["partitions"])]
     shards = [each for journal in journals for each in journal.finished.values()]
     outcomes: Counter[str] = Counter()
@@ -190,20 +189,22 @@ def outcome_of(row: Mapping[str, Any]) -> str:
     return OK if error is None else str(row.get("status")) if error == "StatusError" else str(error)
 
 
-def outcomes_to_retry(given: Any) -> frozenset[str]:
+def outcomes_to_retry(given: Any, storage: Storage) -> frozenset[str]:
     """Return the outcomes for error classes, their names and statuses. A class stands for its subclasses, too.
 
     Raises:
-        InvalidRequest: a name is not that of an error class.
+        InvalidRequest: a name is neither that of an error class nor that of an error in the sink, which ``on_item``
+            raised, or the sink holds no job.
     """
+    known = summary_of(storage).errors
     found: set[str] = set()
-    for each in [given] if isinstance(given, (str, int, type)) else given:
+    for each in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
         text = each.__name__ if isinstance(each, type) else str(each)
-        kind = getattr(errors, text, None)
-        if text.isdigit():
-            found.add(text)
-        elif isinstance(kind, type) and issubclass(kind, errors.HTTPConnError):
+        kind = getattr(errors, text, each)
+        if isinstance(kind, type) and issubclass(kind, errors.HTTPConnError):
             found |= set(_names(kind))
+        elif text in known or text in STATUSES or (isinstance(kind, type) and issubclass(kind, Exception)):
+            found.add(text)
         else:
             raise InvalidRequest(f"retry= accepts error classes, such as TimedOut, and statuses, but not {text!r}")
     return frozenset(found)
@@ -211,7 +212,7 @@ def outcomes_to_retry(given: Any) -> frozenset[str]:
 
 def _names(kind: type[errors.HTTPConnError]) -> Iterator[str]:
     if kind in (errors.StatusError, errors.ResponseError, errors.HTTPConnError):
-        yield from map(str, range(100, 1000))
+        yield from STATUSES
     for each in errors.__all__:
         if issubclass(getattr(errors, each), kind):
             yield each

@@ -77,6 +77,11 @@ class Layout(NamedTuple):
         taken = {*RESULT.names, "body", "key"} & {name for name, _ in self.columns}
         if taken:
             raise InvalidRequest(f"The column {min(taken)!r} cannot be copied: the results have a column of that name")
+        for name, kind in self.columns:
+            try:
+                pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([(name, kind)])).close()
+            except (pa.ArrowException, TypeError) as error:
+                raise InvalidRequest(f"The column {name!r} cannot be stored in Parquet: {error}") from error
 
 
 class Rows:

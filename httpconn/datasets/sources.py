@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import pickle
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -178,7 +179,7 @@ class Source(NamedTuple):
                 where = f"{file.path} line {number}"
                 try:
                     item = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     item = None
                 if not isinstance(item, dict):
                     raise InvalidRequest(f"{where} is not a JSON object")
@@ -237,6 +238,8 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
             number += 1
             if len(line) > MAX_LINE:
                 raise InvalidRequest(f"{file.path} line {number} has more than {MAX_LINE:,} bytes")
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)
             if line.strip():
                 yield number, line
 

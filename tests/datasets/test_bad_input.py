@@ -57,6 +57,7 @@ def connection():
         ("a.csv", b"url,n\nhttp://x/\n", "a.csv cannot be read"),
         ("a.csv", b"url\n\xff\xfe\n", "a.csv cannot be read"),
         ("a.jsonl", b'{"url": "http://x/"}\nno\n', "a.jsonl line 2 is not a JSON object"),
+        ("a.jsonl", b'{"url": ' + b"[" * 100_000 + b"\n", "a.jsonl line 1 is not a JSON object"),
         ("a.jsonl", b"[1]\n", "a.jsonl line 1 is not a JSON object"),
         ("a.jsonl", b'{"link": 1}\n', "line 1 has no column 'url'"),
         ("a.txt.gz", b"no gzip", "a.txt.gz cannot be read"),
@@ -106,6 +107,11 @@ def test_values_that_no_column_can_hold(server, connection, tmp_path):
     datasets.fetch(rows, tmp_path / "sink", connection=connection, columns=["text", "n"])
     assert [row["text"] for row in rows_of(tmp_path / "sink")] == ["half ?", None]
     mixed = [{"url": url, "n": 1}] * 1000 + [{"url": url, "n": "two"}]
+    interval = pa.table({"url": [url], "n": pa.array([pa.MonthDayNano([1, 2, 3])])})
+    with pytest.raises(httpconn.InvalidRequest, match="The column 'n' cannot be stored in Parquet"):
+        datasets.fetch(interval, tmp_path / "interval", columns=["n"])
+    with pytest.raises(httpconn.InvalidRequest, match="The column 1 cannot be stored"):
+        datasets.fetch([{"url": url, 1: 2}], tmp_path / "number", columns=[1])
     with pytest.raises(httpconn.InvalidRequest, match="'n' of the source has a value that is not int64"):
         datasets.fetch(mixed, tmp_path / "other", connection=connection, columns=["n"])
 
@@ -116,7 +122,7 @@ def test_a_source_can_be_a_folder_or_a_pattern(server, connection, tmp_path):
         urls = [server.url_for(f"/{part}/{n}") for n in range(4)]
         pq.write_table(pa.table({"url": urls}), tmp_path / "parts" / f"{part}.parquet")
     (tmp_path / "parts" / "_SUCCESS").touch()
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"# a comment\n{server.url_for('/')}\n\n".encode()))
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"\ufeff# a comment\n{server.url_for('/')}\n\n".encode()))
     for source, count in [("parts", 12), ("parts/[01].parquet", 8), ("a.txt.gz", 1)]:
         sink = tmp_path / f"sink{count}"
         assert datasets.fetch(str(tmp_path / source), sink, connection=connection).succeeded == count

@@ -218,10 +218,20 @@ def test_only_the_rows_of_an_outcome_are_retried(site, server, connection, tmp_p
 
 
 def test_an_unknown_outcome_is_rejected(server, connection, tmp_path):
-    with pytest.raises(httpconn.InvalidRequest, match="not 'Timeout'"):
-        datasets.fetch([], tmp_path / "sink", retry=["Timeout"])
+    sink = tmp_path / "sink"
     with pytest.raises(httpconn.InvalidRequest, match="holds no job"):
-        datasets.fetch([], tmp_path / "sink", retry=["TimedOut"])
+        datasets.fetch([], sink, retry=["TimedOut"])
+    datasets.fetch([], sink, connection=connection)
+    for unknown in ("Timeout", 99, 5.0, True, None, "²", str, "KeyError"):
+        with pytest.raises(httpconn.InvalidRequest, match=f"not '{getattr(unknown, '__name__', unknown)}'"):
+            datasets.fetch([], sink, retry=[unknown])
+
+
+@pytest.mark.parametrize("kind", [ValueError, "ValueError"])
+def test_errors_of_the_function_for_rows_are_retried(server, connection, tmp_path, kind):
+    source, sink = listed(server, tmp_path / "urls.txt", 10), tmp_path / "sink"
+    assert datasets.fetch(source, sink, connection=connection, on_item=reverse).errors == {"ValueError": 2}
+    assert datasets.fetch(source, sink, connection=connection, retry=kind).errors == {}
 
 
 def test_a_limit_of_all_bytes_stops_the_job(site, server, connection, tmp_path):
