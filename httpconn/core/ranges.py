@@ -51,7 +51,7 @@ class ReceivedBytes(NamedTuple):
     @property
     def resumable(self) -> bool:
         """Whether the missing bytes can be requested alone."""
-        return self.size + self.beyond > 0 and (self.validator is not None or self.provable)
+        return self.received > 0 and (self.validator is not None or self.provable)
 
     @property
     def first(self) -> int:
@@ -105,20 +105,6 @@ class ContentRange(NamedTuple):
         return self.first is not None and self.length != self.total
 
 
-class Whole(NamedTuple):
-    """The body is the whole file."""
-
-
-class Stale(NamedTuple):
-    """The requested version is no longer on the server."""
-
-
-class Unusable(NamedTuple):
-    """The body cannot be used, because the server does not support ranges or violates RFC 9110 section 14."""
-
-    reason: str
-
-
 class Continue(NamedTuple):
     """The body continues the received bytes, after its first ``discard`` bytes are dropped."""
 
@@ -127,8 +113,8 @@ class Continue(NamedTuple):
     total: int
 
 
-class Restart(NamedTuple):
-    """The body is the whole file. The received bytes are kept until it is complete."""
+class Whole(NamedTuple):
+    """The body is the whole file. A download keeps the received bytes until it is complete."""
 
 
 class GoBack(NamedTuple):
@@ -136,7 +122,15 @@ class GoBack(NamedTuple):
 
 
 class Complete(NamedTuple):
-    """The received bytes are the whole file."""
+    """The file has ``total`` bytes, and so none of the requested ones."""
+
+    total: int
+
+
+class Changed(NamedTuple):
+    """The file has another version now."""
+
+    reason: str
 
 
 class RequestWhole(NamedTuple):
@@ -156,7 +150,7 @@ class Suspect(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """The response violates HTTP, and another request would not help."""
+    """The response to a request for the whole file violates HTTP, and another request would not help."""
 
     reason: str
 
@@ -165,7 +159,8 @@ class Fail(NamedTuple):
     """The status is an error that does not concern the range."""
 
 
-Decision = Continue | Restart | GoBack | Complete | RequestWhole | RequestPlainRange | Suspect | Refuse | Fail
+Unusable = RequestWhole | Refuse
+Decision = Continue | Whole | GoBack | Complete | RequestPlainRange | Suspect | Unusable | Fail
 
 
 def is_strong(etag: str | None) -> bool:
@@ -251,7 +246,12 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
     return part is not None and part.first is not None and part.total == part.length == length
 
 
-def contents(head: RangeResponse) -> ContentRange | Whole | Stale | Unusable | Fail:
+def unusable(head: RangeResponse, reason: str) -> Unusable:
+    """Return the decision about a body that is not what was requested."""
+    return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")
+
+
+def contents(head: RangeResponse) -> ContentRange | Whole | Changed | Unusable | Fail:
     """Return which bytes of the file a response holds. The range of a 416 has no first byte."""
     part = parse_content_range(head.content_range)
     if head.status == 206:
@@ -259,28 +259,28 @@ def contents(head: RangeResponse) -> ContentRange | Whole | Stale | Unusable | F
     if head.status == 416:
         return part if part is not None and part.first is None else ContentRange(None, None, None)
     if head.status == 412 and head.asked:
-        return Stale()
+        return Changed("its version is no longer on the server")
     if not 200 <= head.status < 300:
         return Fail()
     # Some caches send the part that they have with status 200.
     is_slice = part is not None and part.is_slice
-    return Unusable("the server sent a part with a status for the whole file") if is_slice else Whole()
+    return unusable(head, "the server sent a part with a status for the whole file") if is_slice else Whole()
 
 
 def _part_in(head: RangeResponse, part: ContentRange | None) -> ContentRange | Unusable:
     if head.encoded:
-        return Unusable("the part has a content coding")
+        return unusable(head, "the part has a content coding")
     if part is None or part.first is None:  # multipart/byteranges has no Content-Range either
-        return Unusable("the part has no Content-Range")
+        return unusable(head, "the part has no Content-Range")
     if head.length not in (None, part.length):
-        return Unusable("the part and its range have different lengths")
+        return unusable(head, "the part and its range have different lengths")
     return part
 
 
 def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
     """Decide how a download uses a response."""
     if head.status == 206 and not head.asked:
-        return Restart() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
+        return Whole() if holds_all(head.content_range, head.length) else Refuse(UNASKED_PART)
     match contents(head):
         case ContentRange(first=None) as part:
             return _unsatisfiable(held, head, part)
@@ -288,17 +288,16 @@ def decide(held: ReceivedBytes, head: RangeResponse) -> Decision:
             return _part(held, head, part)
         case Whole():
             return _whole(held, head)
-        case Stale():
-            return RequestWhole("the file has changed")
-        case Unusable(reason):
-            return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")
-    return Fail()
+        case Changed(reason):
+            return RequestWhole(f"the file has changed: {reason}")
+        case other:
+            return other
 
 
 def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
     """Decide how to use a response that seems to be a whole file."""
-    if not held.size and not held.beyond:
-        return Restart()
+    if not held.received:
+        return Whole()
     versions = head.etag, head.last_modified
     is_same = held.validator is not None and held.validator in versions
     if not is_same and _is_suspicious(held, head):
@@ -308,7 +307,7 @@ def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
         return Suspect(f"{arrived} arrived where the rest of a file of {expected} was requested")
     if is_same and head.if_range and not head.encoded and head.length == held.total:
         return RequestPlainRange()
-    return GoBack() if not is_same and held.kept is not None and held.kept in versions else Restart()
+    return GoBack() if not is_same and held.kept is not None and held.kept in versions else Whole()
 
 
 def _is_suspicious(held: ReceivedBytes, head: RangeResponse) -> bool:
@@ -360,7 +359,7 @@ def _unsatisfiable(held: ReceivedBytes, head: RangeResponse, part: ContentRange)
     is_all = part.total == held.size and not held.beyond
     # An empty file is complete without any byte. Some servers respond to every GET of an empty file with 416.
     if is_all and (held.size == 0 or (head.asked and _names_version(held, head))):
-        return Complete()
+        return Complete(held.size)
     return RequestWhole("the server does not have the requested part") if head.asked else Fail()
 
 

@@ -198,12 +198,12 @@ class _Download:
         if facts.is_page and self._existing is not None and not self._held.received and head.status == 200:
             raise UnexpectedContent('An HTML page arrived. The existing file is kept; existing="replace" replaces it')
         decision, size, hub = ranges.decide(self._held, facts), self._state.options.size, hub_file_of(response)
-        if isinstance(decision, ranges.Continue | ranges.Restart):
+        if isinstance(decision, ranges.Continue | ranges.Whole):
             size = require_size(size, hub.size, facts)
         match decision:
             case ranges.Continue() as part:
                 await self._writer.write_range(response, part, hub)
-            case ranges.Restart():
+            case ranges.Whole():
                 self._whole_only = False
                 await self._writer.write_whole(response, facts, size, hub)
             case ranges.GoBack():

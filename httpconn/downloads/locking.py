@@ -33,7 +33,7 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
     before = await port.blocking(_open_or_look, part)
     if isinstance(before, LockedTarget):
         return before
-    sidecar, transfer = await _Wait(port, deadline, part).end()
+    sidecar, transfer = await _wait_for_end(port, deadline, part)
     if transfer is not None:
         await port.blocking(part.publish, transfer)  # further downloads may wait for this one now
     after = await port.blocking(look_at, part.target)
@@ -52,41 +52,23 @@ def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
         return None if part.replaced is None else ExistingFile.of(part.replaced)
 
 
-class _Wait:
-    """A wait for another download to end."""
-
-    def __init__(self, port: Port, deadline: Deadline, part: PartFile) -> None:
-        self._port = port
-        self._deadline = deadline
-        self._part = part
-        self._activity: object = None
-        self._active_at = port.now()
-
-    async def end(self) -> tuple[Sidecar | None, Transfer | None]:
-        """Acquire the lock. Return the sidecar of the other download, and the transfer that it completed."""
-        pause = PAUSE
-        while True:
-            await self._require_activity()
-            await self._sleep(pause)
-            pause = min(2 * pause, MAX_PAUSE)
-            try:
-                return await self._port.blocking(self._part.open), await self._port.blocking(self._part.published)
-            except InUse:
-                pass
-
-    async def _require_activity(self) -> None:
-        activity, now = await self._port.blocking(self._part.watch), self._port.now()
-        if activity != self._activity:
-            self._activity, self._active_at = activity, now
-        elif now - self._active_at > STALE:
+async def _wait_for_end(port: Port, deadline: Deadline, part: PartFile) -> tuple[Sidecar | None, Transfer | None]:
+    """Acquire the lock. Return the sidecar of the other download, and the transfer that it completed."""
+    pause, last, active_at = PAUSE, None, port.now()
+    while True:
+        activity, now = await port.blocking(part.watch), port.now()
+        if activity != last:
+            last, active_at = activity, now
+        elif now - active_at > STALE:
             raise StorageError(
-                f"Another download of {self._part.target} holds the lock and has written nothing for an hour; "
+                f"Another download of {part.target} holds the lock and has written nothing for an hour; "
                 "end that process, or choose another path",
                 errno=errno.EBUSY,
             )
-
-    async def _sleep(self, pause: float) -> None:
-        now = self._port.now()
-        self._deadline.check(now)
-        left = pause if self._deadline.at is None else min(pause, self._deadline.at - now)
-        await self._port.aside(self._port.sleep(left))
+        deadline.check(now)
+        await port.aside(port.sleep(pause if deadline.at is None else min(pause, deadline.at - now)))
+        pause = min(2 * pause, MAX_PAUSE)
+        try:
+            return await port.blocking(part.open), await port.blocking(part.published)
+        except InUse:
+            pass

@@ -12,8 +12,8 @@ from functools import partial as bound
 
 from ..core import segments
 from ..core.deadlines import Deadline
-from ..core.filereads import Changed, FileVersion, Part, PartRequest, Refused, decide
-from ..core.ranges import Fail
+from ..core.filereads import FileVersion, PartRequest, decide
+from ..core.ranges import Changed, Continue, Fail, RequestWhole
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import Parallelism, Segment, SegmentPlan
 from ..errors import (
@@ -296,13 +296,13 @@ class _SegmentRequest:
     def require_range(self, response: OpenResponse) -> None:
         """Raise an error, which ends the connection, unless the response is the requested range."""
         match decide(self._part, range_head(response, range_requested=True)):
-            case Part():
+            case Continue():
                 return
             case Fail():
                 raise StatusError(response.without_body)
             case Changed(reason):
                 raise FileChanged(f"The file has changed: {reason}")
-            case Refused(reason):
+            case RequestWhole(reason):
                 raise RangesRefused(f"The server does not send the requested range: {reason}")
         raise RangesRefused("The server does not send the requested range")
 

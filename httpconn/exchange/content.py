@@ -86,7 +86,7 @@ def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
     if isinstance(decision, ranges.Continue):
         return decision
     if isinstance(decision, ranges.Complete):  # only the end of a chunked body was lost
-        return ranges.Continue(0, 0, partial.held.size)
+        return ranges.Continue(0, 0, decision.total)
     state.call, state.partial_body = state.call._replace(spec=partial.whole), None
     if isinstance(decision, ranges.RequestWhole | ranges.Refuse):
         state.failures -= 1  # a response that leads to another request is not a failure

@@ -3,18 +3,8 @@
 from functools import partial
 from typing import NamedTuple
 
-from ..core.filereads import (
-    Changed,
-    FileVersion,
-    Part,
-    PartRequest,
-    PastEnd,
-    Refused,
-    RequestPlainPart,
-    RequestWhole,
-    decide,
-)
-from ..core.ranges import Whole
+from ..core.filereads import FileVersion, PartRequest, decide
+from ..core.ranges import Changed, Complete, Continue, Refuse, RequestPlainRange, RequestWhole, Whole
 from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
 from ..runtime.port import Port
@@ -49,7 +39,7 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
     keep_own_format(response)
     whole = wanted._replace(first=0, last=None)
     match decide(wanted, range_head(response, range_requested=wanted.last is not None)):
-        case Part(length, total):
+        case Continue(_, length, total):
             if max_bytes is not None and total > max_bytes:
                 raise LimitExceeded(f"The file has {total} bytes; {max_bytes} are allowed", "size", max_bytes, total)
             content = await _read_content(response)
@@ -63,10 +53,10 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             if wanted.version is not None and len(content) != wanted.version.total:
                 raise FileChanged("The file has changed while it was read: it has another size now")
             return FilePart(wanted.version or version_of(response.head, len(content)), content)
-        case PastEnd(total):
+        case Complete(total):
             await response.close()
             return FilePart(version_of(response.head, total), b"")
-        case RequestPlainPart():
+        case RequestPlainRange():
             await response.close()
             version = wanted.version and wanted.version._replace(validator=None)
             return wanted._replace(version=version)
@@ -75,8 +65,8 @@ async def _read(wanted: PartRequest, max_bytes: int | None, response: OpenRespon
             return whole
         case Changed(reason):
             raise FileChanged(f"The file has changed while it was read: {reason}")
-        case Refused(reason):
-            raise RangesRefused(f"The file cannot be read in parts: {reason}")
+        case Refuse(reason):
+            raise RangesRefused(reason)
     response.require_content()
     raise ProtocolError(f"The response does not contain the requested part: status {response.head.status}")
 

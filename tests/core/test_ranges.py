@@ -18,8 +18,8 @@ from httpconn.core.ranges import (
     Refuse,
     RequestPlainRange,
     RequestWhole,
-    Restart,
     Suspect,
+    Whole,
 )
 
 OLD, NEW = "Sat, 01 Jan 2000 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:59 GMT"
@@ -165,15 +165,15 @@ def test_a_response_that_cannot_be_joined_leads_to_a_request_for_the_whole(held,
 @pytest.mark.parametrize(
     ("held", "head", "expected"),
     [
-        (ReceivedBytes(), RangeResponse(200, False), Restart()),
-        (HELD, RangeResponse(200, True), Restart()),
-        (HELD, RangeResponse(200, True, "bytes 0-99/100"), Restart()),
-        (HELD, RangeResponse(200, True, "nonsense"), Restart()),
-        (HELD, RangeResponse(203, True), Restart()),
-        (ALL, RangeResponse(416, True, "bytes */100", etag='"v1"'), Complete()),
-        (ReceivedBytes(100, 100, OLD), RangeResponse(416, True, "bytes */100", last_modified=OLD), Complete()),
-        (ReceivedBytes(100, provable=True), RangeResponse(416, True, "bytes */100"), Complete()),
-        (ReceivedBytes(), RangeResponse(416, False, "bytes */0"), Complete()),
+        (ReceivedBytes(), RangeResponse(200, False), Whole()),
+        (HELD, RangeResponse(200, True), Whole()),
+        (HELD, RangeResponse(200, True, "bytes 0-99/100"), Whole()),
+        (HELD, RangeResponse(200, True, "nonsense"), Whole()),
+        (HELD, RangeResponse(203, True), Whole()),
+        (ALL, RangeResponse(416, True, "bytes */100", etag='"v1"'), Complete(100)),
+        (ReceivedBytes(100, 100, OLD), RangeResponse(416, True, "bytes */100", last_modified=OLD), Complete(100)),
+        (ReceivedBytes(100, provable=True), RangeResponse(416, True, "bytes */100"), Complete(100)),
+        (ReceivedBytes(), RangeResponse(416, False, "bytes */0"), Complete(0)),
         (ReceivedBytes(), RangeResponse(416, False, "bytes */1"), Fail()),
         (HELD, RangeResponse(416, False, "bytes */40", etag='"v1"'), Fail()),
         (ReceivedBytes(), RangeResponse(412, False), Fail()),
@@ -199,8 +199,8 @@ def test_a_part_without_a_range_request_is_refused(head):
 
 
 def test_a_part_that_is_the_whole_file_is_accepted():
-    assert ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
-    assert ranges.decide(ReceivedBytes(40, 100, '"v1"'), RangeResponse(206, False, "bytes 0-99/100", 100)) == Restart()
+    assert ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 100)) == Whole()
+    assert ranges.decide(ReceivedBytes(40, 100, '"v1"'), RangeResponse(206, False, "bytes 0-99/100", 100)) == Whole()
     assert isinstance(ranges.decide(ReceivedBytes(), RangeResponse(206, False, "bytes 0-99/100", 99)), Refuse)
 
 
@@ -211,31 +211,31 @@ PAGE = RangeResponse(200, True, length=50, etag='"p"', media_type="text/html")
 @pytest.mark.parametrize(
     ("held", "head", "expected"),
     [
-        (HELD, PAGE, Restart),  # the name of the file may be that of a page
+        (HELD, PAGE, Whole),  # the name of the file may be that of a page
         (HELD, PAGE._replace(is_page=True), Suspect),
         (TYPED, PAGE, Suspect),
         (TYPED, PAGE._replace(asked=False), Suspect),
-        (TYPED._replace(media_type="text/html"), PAGE._replace(is_page=True), Restart),
-        (TYPED._replace(size=0), PAGE, Restart),
+        (TYPED._replace(media_type="text/html"), PAGE._replace(is_page=True), Whole),
+        (TYPED._replace(size=0), PAGE, Whole),
         (TYPED._replace(size=0, beyond=9), PAGE, Suspect),
-        (TYPED, PAGE._replace(etag='"v1"'), Restart),  # the version is proven
+        (TYPED, PAGE._replace(etag='"v1"'), Whole),  # the version is proven
         (TYPED, RangeResponse(200, True, length=49), Suspect),
-        (TYPED, RangeResponse(200, True, length=50), Restart),
-        (TYPED, RangeResponse(200, True, length=49, etag='"v2"'), Restart),
-        (TYPED, RangeResponse(200, True, length=49, etag='"v2"', media_type="application/zip"), Restart),
+        (TYPED, RangeResponse(200, True, length=50), Whole),
+        (TYPED, RangeResponse(200, True, length=49, etag='"v2"'), Whole),
+        (TYPED, RangeResponse(200, True, length=49, etag='"v2"', media_type="application/zip"), Whole),
         (TYPED, RangeResponse(200, True, length=49, etag='"v2"', media_type="text/plain"), Suspect),
         (TYPED, RangeResponse(200, True, length=99, media_type="text/plain"), Suspect),
         (TYPED, RangeResponse(200, True, media_type="text/plain"), Suspect),
-        (TYPED, RangeResponse(200, True, length=100, media_type="text/plain"), Restart),
-        (TYPED, RangeResponse(200, True, length=99, etag='"v2"', media_type="text/plain"), Restart),
+        (TYPED, RangeResponse(200, True, length=100, media_type="text/plain"), Whole),
+        (TYPED, RangeResponse(200, True, length=99, etag='"v2"', media_type="text/plain"), Whole),
         (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=True), RequestPlainRange),
         (DATED, RangeResponse(200, True, length=100, last_modified=OLD, if_range=True), RequestPlainRange),
-        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=False), Restart),
-        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=True, encoded=True), Restart),
+        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=False), Whole),
+        (HELD, RangeResponse(200, True, length=100, etag='"v1"', if_range=True, encoded=True), Whole),
         (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v2"'), GoBack),
         (HELD._replace(kept='"v2"'), RangeResponse(200, False, length=100, etag='"v2"'), GoBack),
-        (HELD._replace(kept='"v1"'), RangeResponse(200, False, length=100, etag='"v1"'), Restart),
-        (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v3"'), Restart),
+        (HELD._replace(kept='"v1"'), RangeResponse(200, False, length=100, etag='"v1"'), Whole),
+        (HELD._replace(kept='"v2"'), RangeResponse(200, True, length=100, etag='"v3"'), Whole),
     ],
 )
 def test_a_whole_body_instead_of_the_missing_part(held, head, expected):
