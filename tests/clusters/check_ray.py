@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,31 @@ def test_a_killed_worker_costs_no_row(long_table, tmp_path):
     found = pq.read_table(tmp_path / "sink").to_pydict()
     assert sorted(found["n"]) == list(range(len(rows)))
     assert not any(found["error"])
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_pipeline_writes_a_webdataset(table, tmp_path):
+    rows = [{"n": n, "url": url} for n, url in enumerate(table)]
+    with httpconn.HTTPConnection() as conn:
+        fetched = ray.data.from_items(rows).map_batches(
+            fetch_batch, fn_kwargs={"connection": conn}, batch_format="pyarrow"
+        )
+
+        def sample(row):
+            return {
+                "__key__": f"{row['n']:012d}",
+                "bin": row["body"],
+                "json": {"url": row["url"], "status": row["status"]},
+            }
+
+        fetched.filter(lambda row: row["error"] is None).map(sample).write_webdataset(str(tmp_path))
+    names, sizes_found = [], {}
+    for path in tmp_path.glob("*.tar"):
+        with tarfile.open(path) as tar:
+            names += tar.getnames()
+            sizes_found |= {int(each.name[:12]): each.size for each in tar if each.name.endswith(".bin")}
+    assert len(names) == 2 * len(sizes_found)
+    assert sizes_found == {n: size for n, size in enumerate(table.values()) if size is not None}
 
 
 def kill_a_worker(under_way: threading.Event) -> None:
