@@ -1,8 +1,9 @@
 """Event hooks: the functions that a caller registers, and the events that they receive."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from itertools import chain
 from typing import Any, Self
 
 from .core.records import dataclass
@@ -74,14 +75,10 @@ class Hooks:
         Raises:
             InvalidRequest: a hook is a coroutine function; the message names it.
         """
-        for hook in self._all():
+        for hook in chain.from_iterable(getattr(self, each.name) for each in fields(self)):
             # A class can define __call__ as a coroutine function.
             if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
                 raise not_awaited(hook)
-
-    def _all(self) -> Iterator[Hook]:
-        for each in fields(self):
-            yield from getattr(self, each.name)
 
 
 def not_awaited(hook: Hook) -> InvalidRequest:

@@ -50,19 +50,16 @@ def _explain(access: AccessPolicy, url: str, as_json: bool) -> int:
     except HTTPConnError as error:
         print_error(error)
         return exit_code(error)
+    # no-color.org; without these variables, click uses colors on a terminal only
+    color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
     with output_errors():
-        click.echo(json.dumps(asdict(checked)) if as_json else _as_text(checked), color=_use_color())
+        click.echo(json.dumps(asdict(checked)) if as_json else _as_text(checked), color=color)
     return 0 if checked.allowed else 1
 
 
 def _as_text(checked: Checked) -> str:
     addresses = [f"  {_line(each.address, each)}" for each in checked.addresses]
     return "\n".join([_line(checked.url, checked), *addresses])
-
-
-def _use_color() -> bool | None:
-    """Return False if the environment disables colors (no-color.org). For None, click uses them on a terminal only."""
-    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def _line(text: str, checked: Checked | CheckedAddress) -> str:

@@ -34,6 +34,10 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
         options["timeout"] = Timeouts(total=shared["timeout"])
     if shared["insecure"] or shared["cacert"]:
         options["verify"] = shared["cacert"] or False
+    if shared["verbose"]:
+        from . import verbose
+
+        hooks = _merged(hooks or {}, verbose.hooks())
     return HTTPConnection(
         access=access,
         retries=shared["retries"],
@@ -41,7 +45,7 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
         user_agent=shared["user_agent"],
         auth="netrc" if shared["netrc"] else None,
         hosts=_host_options(shared),
-        event_hooks=_merged(hooks or {}, _verbose() if shared["verbose"] else {}),
+        event_hooks=hooks,
         **options,
     )
 
@@ -74,12 +78,6 @@ def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:
         return dict(shared["headers"])
     credentials = base64.b64encode(user.encode("utf-8", "surrogateescape")).decode("ascii")
     return {"Authorization": f"Basic {credentials}", **shared["headers"]}
-
-
-def _verbose() -> Hooks:
-    from .verbose import hooks
-
-    return hooks()
 
 
 def _merged(*several: Hooks) -> Hooks:

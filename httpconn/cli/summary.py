@@ -71,12 +71,10 @@ class Summary:
                 click.echo(line)
 
     def _line(self, downloaded: Downloaded) -> str:
-        details = self._unmodified_details(downloaded) if downloaded.unmodified else _details(downloaded)
+        details = _details(downloaded)
+        if downloaded.unmodified:  # a file with a verified digest is up to date, even if no request was sent
+            details = [_verified(downloaded), "up to date"] if downloaded.verified else [self._unmodified]
         return f"{printable(str(downloaded.path))} ({', '.join([megabytes(downloaded.size), *details])})"
-
-    def _unmodified_details(self, downloaded: Downloaded) -> list[str]:
-        """A file with a verified digest is up to date, even if no request was sent."""
-        return [_verified(downloaded), "up to date"] if downloaded.verified else [self._unmodified]
 
 
 def _details(downloaded: Downloaded) -> list[str]:

@@ -67,7 +67,8 @@ def response(
         reason: the reason phrase. The default is that of the standard.
         framing: how the end of the body is marked. With "close", a :class:`Close` must follow the response.
     """
-    fields = [(_octets(name), _octets(value)) for name, value in _pairs(headers)]
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    fields = [(_octets(name), _octets(value)) for name, value in pairs]
     fields += _framing_fields(status, {name.lower() for name, _ in fields}, body, framing)
     phrase = HTTPStatus(status).phrase if reason is None else reason
     lines = [f"HTTP/1.1 {status} {phrase}".encode(), *(name + b": " + value for name, value in fields)]
@@ -83,10 +84,6 @@ def chunked(body: bytes, size: int = CHUNK) -> bytes:
     """Return a body in the chunked transfer coding."""
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
-
-
-def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
-    return headers.items() if isinstance(headers, Mapping) else headers
 
 
 def _octets(text: Text) -> bytes:

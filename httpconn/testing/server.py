@@ -192,7 +192,8 @@ class ScriptedServer:
             with self._changed:
                 self._requests.append(request)
                 self._changed.notify_all()
-            link.play(_steps(self._handler(request)))
+            steps = self._handler(request)
+            link.play(steps if isinstance(steps, Sequence) and not isinstance(steps, bytes) else [steps])
 
     def _record_error(self, error: Exception) -> None:
         if not self._stopping.is_set():
@@ -230,7 +231,3 @@ def _by_path(handlers: Mapping[str, Handler]) -> Handler:
         return handler(request) if handler else response(404)
 
     return handle
-
-
-def _steps(scripted: ScriptedResponse) -> Sequence[Step]:
-    return scripted if isinstance(scripted, Sequence) and not isinstance(scripted, bytes) else [scripted]
