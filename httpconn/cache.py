@@ -44,11 +44,7 @@ class Cache:
 
 
 def store_of(cache: Cache, access: AccessPolicy) -> Store:
-    """Return the store of one connection object.
-
-    Raises:
-        InvalidRequest: the cache has a folder, and the access policy checks addresses.
-    """
+    """Return the store of one connection object."""
     if cache.folder is None:
         return MemoryStore(cache.max_bytes)
     if access.judges_addresses:

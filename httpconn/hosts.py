@@ -61,11 +61,7 @@ class HostOptions:
 
 
 class Hosts:
-    """The options of all hosts of one connection object.
-
-    Args:
-        auth: the credentials of the connection. With "netrc", they belong to the hosts in the file.
-    """
+    """The options of all hosts of one connection object. With "netrc", the file has their credentials."""
 
     def __init__(self, given: Mapping[str, HostOptions] | None, auth: Auth | None) -> None:
         if not isinstance(given, Mapping | None):

@@ -44,9 +44,6 @@ def check_fields(owner: Any, *may_be_zero: str) -> None:
         owner: the option.
         may_be_zero: the names of the fields that accept 0. All other numbers are positive, because a timeout of 0
             seconds would let no call succeed. NaN is never accepted.
-
-    Raises:
-        InvalidRequest: a value has another type, or is out of range. The message names the field.
     """
     for name, (kind, optional) in _declared(owner.__class__).items():
         value = getattr(owner, name)
@@ -67,11 +64,7 @@ def check_scalar(path: str, value: Any, kind: object, *, optional: bool = False,
 
 
 def whole_number(name: str, value: Any, least: int, most: int = MAX_COUNT) -> int:
-    """Return the value of an option.
-
-    Raises:
-        InvalidRequest: it is not a whole number, or out of range. The message names the option.
-    """
+    """Return the value of an option, or raise InvalidRequest if it is not a whole number in the range."""
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
     end = f"of at least {least}" if most == MAX_COUNT else f"from {least} to {most:,}"
@@ -79,11 +72,7 @@ def whole_number(name: str, value: Any, least: int, most: int = MAX_COUNT) -> in
 
 
 def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
-    """Return the items of a field that is a collection. A str is one value, not a collection of characters.
-
-    Raises:
-        InvalidRequest: the value is not a collection, or an item has another type.
-    """
+    """Return the items of a field that is a collection. A str is one value, not a collection of characters."""
     value: object = getattr(owner, name)
     if isinstance(value, Collection) and not isinstance(value, (str, bytes, bytearray)):
         items = list(value)

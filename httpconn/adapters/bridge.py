@@ -15,11 +15,7 @@ from .translation import FOREIGN, translate
 
 
 def take_over(request: Request, made: httpx.Request) -> None:
-    """Apply the changes of event hooks to a request.
-
-    Args:
-        made: the same request as the hooks left it.
-    """
+    """Apply the changes of event hooks to a request; ``made`` is the request as the hooks left it."""
     if made.url != httpx.URL(request.url):
         raise InvalidRequest("An event hook cannot change the URL of a request")
     check_changed(request.fields, made.headers.raw)

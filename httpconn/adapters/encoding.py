@@ -42,18 +42,7 @@ class GivenBody(NamedTuple):
 def with_body(
     spec: RequestSpec, method: str, given: GivenBody, *, in_loop: bool, observer: Observer | None = None
 ) -> RequestSpec:
-    """Return a request with a method and a body. The fields of the caller about the body go with the body.
-
-    Args:
-        spec: the request.
-        method: the method.
-        given: the arguments that make the body.
-        in_loop: whether the call is asynchronous.
-        observer: follows how the body is sent, or None.
-
-    Raises:
-        InvalidRequest: the arguments cannot be encoded.
-    """
+    """Return a request with a method and a body. The fields of the caller about the body go with the body."""
     given.check(method)
     content = given.content
     if isinstance(content, (bytearray, memoryview)):

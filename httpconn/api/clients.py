@@ -159,10 +159,7 @@ def _empty_jar() -> http.cookiejar.CookieJar:
 
 
 def _require_guarded(option: str, transport: object, access: AccessPolicy) -> None:
-    """Require that a caller's transport checks addresses if the access policy does.
-
-    The attribute ``access`` of the transport shows its policy.
-    """
+    """Require that the ``access`` of a caller's transport checks addresses if the access policy does."""
     if transport is None or not access.judges_addresses:
         return
     own = getattr(transport, "access", None)

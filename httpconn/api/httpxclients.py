@@ -19,11 +19,7 @@ T = TypeVar("T")
 
 
 class _Routing(Generic[T]):
-    """A mixin that gives access to the transport.
-
-    Attributes:
-        plain: the transport while requests go through httpx, or None.
-    """
+    """A mixin that gives access to the transport; ``plain`` replaces it while requests go through httpx."""
 
     _unpatched: ClassVar[Callable[..., Any]]
     _transport_for_url: Callable[[httpx.URL], T]
@@ -48,11 +44,7 @@ class _Routing(Generic[T]):
         return self.plain if through_httpx.depth and self.plain is not None else self._transport
 
     def engine_for(self, origin: Origin) -> Engine | None:
-        """Return the engine of the transport of an origin, or None.
-
-        It is None if httpx hooks, an instrumented transport or a patched httpx have to see the request and the
-        response.
-        """
+        """Return the engine of an origin; None if httpx hooks, instrumentation or patches have to see the request."""
         transport, hooks, kind = self._transport, self._event_hooks, type(self)
         if hooks["request"] or hooks["response"] or not OBSERVED.isdisjoint(transport.__dict__):
             return None

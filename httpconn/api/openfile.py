@@ -24,10 +24,6 @@ class Opened:
     """The parts of a file object.
 
     Attributes:
-        runner: the connection object.
-        call: the arguments of each request.
-        reader: the reader of the file.
-        url: the URL as the caller gave it.
         options: the options of ``open`` in their order, for pickling. The first is the size of a block.
     """
 

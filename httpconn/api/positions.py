@@ -24,11 +24,9 @@ class Position:
 
 
 class Positions:
-    """The positions of a file object.
+    """The positions of a file object, as :class:`RemoteFile` describes them.
 
-    A read after a seek of the same thread starts where that seek led, although other threads have used the file in
-    between. Any other read continues where the last call of any thread has ended, as for a local file. So threads can
-    hand the file over to each other, and threads that seek before each read do not disturb each other.
+    Threads can hand the file over to each other. Threads that seek before each read do not disturb each other.
     """
 
     def __init__(self, offset: int = 0) -> None:
@@ -70,8 +68,6 @@ class Positions:
         """Advance the position, and yield the start and the end of the next bytes. Undo it after an error.
 
         Args:
-            count: the number of bytes; None or a negative number means all remaining ones.
-            size: the size of the file.
             limit: returns the end of the bytes for their start, if they may end earlier.
         """
         with self._lock:

@@ -30,13 +30,7 @@ T = TypeVar("T")
 
 
 class SendingPort(SystemClock, ABC):
-    """The base class of both ports.
-
-    Args:
-        client: a SyncClient or an AsyncClient.
-        owned: whether the client was made for this call only, and is closed with it.
-        seat: the seat of the call in a batch, or None.
-    """
+    """The base class of both ports. A port closes a client that it owns, because it was made for one call only."""
 
     _interruption: Interruption | None = None
     dead_hosts: DeadHosts | None = None

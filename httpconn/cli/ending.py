@@ -50,12 +50,7 @@ def print_error(
     url: str | None = None,
     source: str | None = None,
 ) -> None:
-    """Print an error with its URL on standard error.
-
-    Args:
-        url: URL to name if the error has none.
-        source: line of a list that the URL comes from, such as "urls.txt line 7".
-    """
+    """Print an error with its URL, and with the line of a list ("urls.txt line 7") that the URL comes from."""
     if url is not None:
         set_url(error, url)
     prefix = f"{source}: " if source else ""
@@ -76,11 +71,7 @@ def _hint(error: errors.HTTPConnError, url: str | None) -> str:
 
 @contextmanager
 def one_line_errors(url: str | None = None, *, interrupted: str = "interrupted") -> Iterator[None]:
-    """Turn an error into a line and an exit code, without a traceback.
-
-    Args:
-        interrupted: message after Ctrl-C.
-    """
+    """Turn an error, or an interruption by Ctrl-C, into a line and an exit code, without a traceback."""
     try:
         yield
     except errors.HTTPConnError as error:

@@ -27,11 +27,7 @@ class Item(NamedTuple):
 
 
 class ItemReader:
-    """Reads URLs from arguments and lists, and chooses their paths.
-
-    Args:
-        folder: folder of the files, or None for the current one.
-    """
+    """Reads URLs from arguments and lists, and chooses their paths."""
 
     def __init__(
         self, output: Path | None, folder: Path | None, *, server_names: bool = False, create_folders: bool = False
@@ -44,12 +40,7 @@ class ItemReader:
         self._count = 0
 
     def from_arguments(self, urls: Iterable[str]) -> list[Item]:
-        """Return the items of URLs on the command line.
-
-        Raises:
-            InvalidRequest: a URL contains no file name, or two URLs contain the same.
-            StorageError: a folder cannot be created.
-        """
+        """Return the items of URLs on the command line."""
         return [self._from_argument(url) for url in urls]
 
     def _from_argument(self, url: str) -> Item:

@@ -29,11 +29,7 @@ _COMBINABLE = frozenset(
 
 
 def load(name: str, base: str | None, connection: HTTPConnection, headers: Mapping[str, str]) -> Manifest:
-    """Return the manifest at a path or URL; "-" is standard input.
-
-    Raises:
-        InvalidRequest: the manifest is not valid, or leads header fields to another host.
-    """
+    """Return the manifest at a path or URL; "-" is standard input. It must not lead header fields to another host."""
     if name == "-":
         return Manifest.parse(sys.stdin.buffer.read(), base_url=base, name="standard input")
     if not name.lower().startswith(("http://", "https://")):
@@ -64,11 +60,7 @@ class Source(NamedTuple):
 
 
 def checked_source(manifest: str | None, base_url: str | None, folder: Path | None) -> Source:
-    """Return the source of a download.
-
-    Raises:
-        click.UsageError: an option is missing, or cannot be combined with --manifest.
-    """
+    """Return the source of a download, whose options must be complete and go with --manifest."""
     if manifest is None or folder is None:
         raise click.UsageError("--base-url needs --manifest" if manifest is None else "--manifest needs -d FOLDER")
     context = click.get_current_context()

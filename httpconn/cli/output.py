@@ -20,10 +20,7 @@ def is_standard_output(path: Path | None) -> bool:
 
 
 def open_output(path: Path | None, *, create_folders: bool = False) -> AbstractContextManager[Write]:
-    """Return a function that writes to a path, or to standard output.
-
-    A file appears at its path when the block ends without an error.
-    """
+    """Return a function that writes to standard output, or to a file that appears when the block ends without error."""
     if path is None or is_standard_output(path):
         return _standard_output()
     return _file(path, create_folders)

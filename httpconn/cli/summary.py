@@ -14,12 +14,7 @@ from .output import output_errors
 
 
 class Summary:
-    """Prints the result of each download, and the counts at the end.
-
-    Args:
-        display: shows progress; None prints results and errors only.
-        skip_existing: existing files were kept without a request.
-    """
+    """Prints the result of each download, and the counts at the end; without a display, results and errors only."""
 
     def __init__(self, display: ProgressDisplay | None, *, json: bool, skip_existing: bool = False) -> None:
         self._display = display

@@ -211,11 +211,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     async def _get_file(
         self, rpath: str, lpath: Any, callback: Any = None, folders: Collection[str] = (), **_options: Any
     ) -> None:
-        """Download a file with :meth:`httpconn.HTTPConnection.download`, or write it to a file object.
-
-        Args:
-            folders: the URLs that may be those of folders, in a recursive call.
-        """
+        """Download a file, or write it to a file object. In a recursive call, ``folders`` may be folders."""
         if folders and (rpath.endswith("/") or (rpath in folders and await self._isdir(rpath))):
             os.makedirs(lpath, exist_ok=True)
             return

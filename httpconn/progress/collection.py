@@ -11,10 +11,7 @@ class CollectionMeter:
     """A progress callback for each file of a collection. It reports the sums of all files.
 
     Args:
-        callback: gets the events. Their path is that of the folder.
-        folder: path of the folder.
         sizes: expected size of each file by its path, or None.
-        clock: function that returns the time in seconds.
     """
 
     def __init__(

@@ -54,10 +54,7 @@ class Meter:
     """A meter of one attempt. It reports the start, the end, and at most about ten events per second between them.
 
     Args:
-        callback: a function that gets the events, or None.
         start: bytes of the file before this attempt. It is smaller than the last report if the download restarts.
-        is_upload: whether the bytes are sent rather than received.
-        now: current time in seconds.
     """
 
     def __init__(
