@@ -31,12 +31,8 @@ class BlockCache(Generic[Event]):
 
     If a read starts where the last request ended, more blocks are requested than the read needs. Their number doubles
     with each such request, up to half of the cache. Once ``READ_AHEAD_AFTER`` bytes were read in sequence, other
-    connections read ahead instead: as many bytes as were read, at most one request per connection.
-
-    Args:
-        size: bytes of a block; the last block of a file may have fewer.
-        max_blocks: the maximum number of blocks in memory, at least 2, without those that were read ahead.
-        connections: the connections that may read ahead; 1 means that none do.
+    connections read ahead instead: as many bytes as were read, at most one request per connection. ``max_blocks``, at
+    least 2, does not count the blocks that were read ahead.
     """
 
     def __init__(self, total: int, size: int, max_blocks: int, connections: int = 1) -> None:

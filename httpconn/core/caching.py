@@ -186,12 +186,7 @@ def is_as_built(sent: Request, spec: RequestSpec) -> bool:
 
 
 def record_of(head: Head, data: bytes, asked_at: float, now: float) -> Record | None:
-    """Return the record to store for a response; None if it must not be stored or could never be used.
-
-    Args:
-        asked_at: the time of the request, in seconds since the epoch.
-        now: the time of the response, in seconds since the epoch.
-    """
+    """Return the record to store for a response; None if it must not be stored or could never be used."""
     fields = _texts(head)
     if len(locations_of(head.fields)) > 1:
         return None

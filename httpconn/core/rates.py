@@ -73,12 +73,8 @@ class RateLimiter:
 
     Each caller gets the earliest time at which all limits allow a request, in the order of the calls. The time is
     reserved at once, so no thread or event loop has to wake another. A caller that is cancelled or blocked does not
-    delay the others.
-
-    Args:
-        limits: the limits; all of them apply. If pauses delay the requests to a host, a limit for all hosts holds
-            on average only.
-        hosts: by pattern, the limits in place of those with the scope "host"; None keeps them.
+    delay the others. If pauses delay the requests to a host, a limit for all hosts holds on average only. The limits of
+    ``hosts``, by pattern, replace those with the scope "host".
     """
 
     def __init__(

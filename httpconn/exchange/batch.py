@@ -39,14 +39,10 @@ Report = Finished[Result] | Raised | End | More
 
 
 class Batch(Generic[Item, Result]):
-    """The results of one function for each item of a source.
+    """The results of one function for each item of a source, which a worker reads if it is asynchronous.
 
-    Args:
-        source: the items. A worker reads an asynchronous source. ``next`` reads any other source.
-        work: a coroutine function that gets the seat of a call and the item, and returns the result. An exception ends
-            the batch.
-        ordered: return the results in the order of the items. Then no further items are read while others wait for
-            their hosts.
+    ``work`` gets the seat of a call and the item. An exception of it ends the batch. Results that are ``ordered`` have
+    the order of the items. Then no further items are read while others wait for their hosts.
     """
 
     def __init__(

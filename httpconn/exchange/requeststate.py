@@ -52,11 +52,7 @@ class RequestState:
         return self.deadline.sooner(Deadline(now + seconds, seconds, ends_attempt=True))
 
     def record_progress(self, size: int, now: float) -> None:
-        """Reset the count of failures if the failed attempt received new bytes at ``Limits.min_speed`` or faster.
-
-        Args:
-            size: number of bytes received in all attempts, from which the next attempt can continue.
-        """
+        """Reset the count of failures if the failed attempt received new bytes at ``Limits.min_speed`` or faster."""
         gained = size - self.most_received
         # A bandwidth limit can be lower than min_speed. Then the slow transfer is not the server's fault.
         speed = 0 if self.call.bandwidths else self.call.rules.limits.min_speed or 0
@@ -121,11 +117,7 @@ class OpenResponse:
             raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
-        """Return the next bytes of a body that the caller reads after the call has returned.
-
-        Raises:
-            HTTPConnError: the body broke. The error is described and counted like an error of the call.
-        """
+        """Return the next bytes of a body after the return of its call. An error is counted like one of the call."""
         try:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:

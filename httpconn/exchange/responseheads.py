@@ -17,11 +17,7 @@ _PAGES = frozenset({"", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".a
 def range_head(
     response: OpenResponse, *, range_requested: bool, if_range: bool | None = None, name: str = ""
 ) -> ranges.RangeResponse:
-    """Return the facts of a response that :func:`httpconn.core.ranges.decide` needs.
-
-    Args:
-        name: name of the file, if its suffix shows whether the file may be an HTML page.
-    """
+    """Return the facts for :func:`httpconn.core.ranges.decide`. The suffix of ``name`` may be that of an HTML page."""
     head = response.head
     media_type = media_type_of(head)
     return ranges.RangeResponse(
@@ -55,11 +51,7 @@ def version_of(head: Head, total: int, validator: str | None = None) -> FileVers
 
 
 def keep_own_format(response: OpenResponse, *names: str) -> None:
-    """Disable the decoding of a file if its content coding is the format of the file, such as gzip for ``a.tar.gz``.
-
-    Args:
-        names: names of the file, in addition to the names in Content-Disposition and the URLs.
-    """
+    """Disable the decoding of a file if its content coding is the format of the file, such as gzip for ``a.tar.gz``."""
     head = response.head
     coding = head.field("content-encoding") if b"content-encoding" in head.values else None
     if coding is not None:

@@ -112,15 +112,7 @@ class Engine:
     async def exchange(
         self, request: Request, timeouts: AttemptTimeouts, interruption: Interruption | None = None
     ) -> Incoming:
-        """Send a request and receive the head of its response. The exchange lasts until the end of the body.
-
-        Raises:
-            AccessDenied: the access policy denies the request or the address of its host.
-            MalformedRequest: the request cannot be encoded as HTTP.
-            TransportError: the connection failed, or a step timed out.
-            ProtocolError: the response violates HTTP.
-            HeaderTooLarge: the response head exceeds its limits.
-        """
+        """Send a request and receive the head of its response. The exchange lasts until the end of the body."""
         guard = self._guard
         if guard.judges_requests:
             guard.admit(request)

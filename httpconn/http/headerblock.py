@@ -31,12 +31,8 @@ def _start_line(text: bytes | bytearray) -> int:
 class FieldBlock:
     """A buffer for a start line and field lines up to the empty line, with limits.
 
-    A line ends in CRLF or, as RFC 9112 section 2.2 allows, in LF.
-
-    Args:
-        begins: a pattern function that matches the first bytes of a valid block.
-        max_fields: maximum number of fields. A folded field counts once.
-        max_bytes: maximum size in bytes, including line ends, the start line and empty lines before it.
+    A line ends in CRLF or, as RFC 9112 section 2.2 allows, in LF. ``begins`` matches the first bytes of a valid block.
+    A folded field counts once. The size includes line ends, the start line and empty lines before it.
     """
 
     __slots__ = ("_begins", "_fields", "_max_bytes", "_max_fields", "_pending")

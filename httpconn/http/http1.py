@@ -59,16 +59,9 @@ class Connection:
     async def exchange(
         self, request: Request, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None = None
     ) -> HTTP1Incoming:
-        """Send a request and receive the head of its response.
+        """Send a request and receive the head of its response. ``release`` is called at the end of the body.
 
-        Args:
-            release: called at the end of the body.
-
-        Raises:
-            Stale: the connection was stale. The request may be sent again on another connection.
-            TransportError: the connection failed or a step timed out.
-            ProtocolError: the response violates HTTP.
-            HeaderTooLarge: the response head exceeds its limits.
+        Raises Stale: the request may be sent again on another connection.
         """
         is_reused, self._is_used, self._early = self._is_used, True, 0
         if interruption is not None:

@@ -36,13 +36,8 @@ class HTTP11Connection:
 
     For each request, call ``send_head``, then ``send_body`` for each part of the body, then ``end_body``, and send the
     bytes that they return. Pass all received bytes to ``receive``, at any time: a response may arrive before the
-    request is complete.
-
-    Args:
-        max_headers: maximum number of header fields in a response, and of trailer fields.
-        max_header_bytes: maximum size in bytes of a response's head, of its trailer section, and of all interim heads
-            before it.
-        strict: reject irregular responses. Otherwise they are delivered, and their connection is not reused.
+    request is complete. The limits apply to the head, to the trailer section, and to all interim heads together.
+    Irregular responses are rejected if ``strict``. Otherwise they are delivered, and their connection is not reused.
     """
 
     def __init__(self, *, max_headers: int = 100, max_header_bytes: int = 64 * 1024, strict: bool = False) -> None:

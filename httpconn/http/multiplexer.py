@@ -41,9 +41,8 @@ _PROGRESSED = object()  # the ``waiter`` of a stream that progressed while its c
 class Multiplexer:
     """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
-    Args:
-        lock: the lock of the state. It is the engine's lock, so that no thread holds two locks.
-        changed: called with the connection when the number of streams that can be opened changes.
+    The lock of the state is the engine's, so that no thread holds two locks. ``changed`` is called with the connection
+    when the number of streams that can be opened changes.
     """
 
     def __init__(

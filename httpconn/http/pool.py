@@ -50,11 +50,7 @@ class Pool(Placement[C]):
         return f"<Pool: {self.open} of {self._max_connections} open, {self.idle} idle, {self.waiting} waiting>"
 
     def acquire(self, lease: Lease[C], now: float) -> None:
-        """Grant a lease or let it wait. An ended lease may return, and keeps its position in the queues.
-
-        Raises:
-            QueueFull: the lease would wait, and ``max_waiting`` leases wait already.
-        """
+        """Grant a lease or let it wait. An ended lease may return, and keeps its position in the queues."""
         if self._destroyed or self._is_changing:
             self.repair()
         self._is_changing = True

@@ -55,8 +55,7 @@ class SocketStream:
     def receive(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """Return the next bytes, empty at the end. Close the stream after an interrupted wait: bytes can be lost.
 
-        Args:
-            look: whether to try a receive before the wait. False just after a request, when nothing has arrived yet.
+        Do not ``look`` before the wait just after a request, when nothing has arrived yet.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
         return self._received(partial(self._transport.recv, max_bytes), end, look=look)
@@ -203,8 +202,7 @@ class SocketStream:
     async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
         """Send all data. After an interruption, the next call sends the rest: HTTP/2 frames must stay complete.
 
-        Args:
-            onward: whether the data continues a body, so that other tasks may have to run first.
+        If the data continues a body (``onward``), other tasks may have to run first.
         """
         unsent = memoryview(b"".join((self._unsent, data)) if self._unsent else data)
         self._unsent = b""
