@@ -128,7 +128,8 @@ class CallFactory:
         bandwidth: float | None = None,
     ) -> Call:
         """Return the call for a download. The request asks for no content coding."""
-        spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
+        builder = self.rules.builder
+        spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
         timeouts = self.file_timeouts if timeout is None else timeout
         limit = self.file_bytes if max_bytes is None else max_bytes
         call = self._call(spec, timeouts, limit, budget, retries)
@@ -179,7 +180,8 @@ class CallFactory:
         retries: Retries = None,
     ) -> Call:
         """Return the call for the parts or the metadata of a remote file."""
-        spec = self.rules.builder.unencoded(url, extra_headers, self._credentials(auth, url))
+        builder = self.rules.builder
+        spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
         timeouts = self.timeouts if timeout is None else timeout
         return self._call(spec, timeouts, self.file_bytes, None, retries)
 
@@ -242,7 +244,8 @@ class CallFactory:
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> RequestSpec:
         fields, own, safe = self._given_to(url, call, extra_headers, auth)
-        return self.rules.builder.unencoded(url, fields, self._credentials(own, url), safe=safe)
+        builder = self.rules.builder
+        return builder.unencoded(builder.spec(url, fields, self._credentials(own, url), safe=safe))
 
     def _call(
         self,

@@ -46,15 +46,12 @@ class HostTable(Generic[T]):
     def __init__(self, given: Mapping[str, T]) -> None:
         self._values: dict[str, T] = {}
         for text, value in given.items():
-            self._add(text, value)
-
-    def _add(self, text: object, value: T) -> None:
-        if not isinstance(text, str):
-            raise InvalidRequest(f"hosts: a pattern must be a str, not {type(text).__name__}")
-        pattern = pattern_of(text, "hosts")
-        if pattern in self._values:
-            raise InvalidRequest(f"hosts: two patterns mean the same host, {pattern}")
-        self._values[pattern] = value
+            if not isinstance(text, str):
+                raise InvalidRequest(f"hosts: a pattern must be a str, not {type(text).__name__}")
+            pattern = pattern_of(text, "hosts")
+            if pattern in self._values:
+                raise InvalidRequest(f"hosts: two patterns mean the same host, {pattern}")
+            self._values[pattern] = value
 
     def find(self, host: str) -> T | None:
         pattern = match(self._values, host)

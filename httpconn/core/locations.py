@@ -28,8 +28,10 @@ def resolve(base: VettedURL, location: bytes) -> VettedURL:
     else:
         target = _encoded(_NOT_IN_PATH, _absolute(base, path, is_relative=origin is None))
         target += question_mark + _encoded(_NOT_IN_QUERY, query)
-    text = (origin or _origin(base)) + target.decode("ascii") + _fragment(base, hash_mark, fragment)
-    return _vetted(text, b"\\" in location)
+    origin = origin or f"{base.origin.scheme}://{base.netloc.decode('ascii')}"
+    url = vet(origin + target.decode("ascii") + _fragment(base, hash_mark, fragment))
+    url.has_backslash = b"\\" in location
+    return url
 
 
 def _split(base: VettedURL, reference: bytes) -> tuple[str | None, bytes]:
@@ -76,18 +78,8 @@ def _encoded(unsafe: re.Pattern[bytes], text: bytes) -> bytes:
     return unsafe.sub(lambda match: b"%%%02X" % ord(match[0]), text)
 
 
-def _origin(url: VettedURL) -> str:
-    return f"{url.origin.scheme}://{url.netloc.decode('ascii')}"
-
-
 def _fragment(base: VettedURL, hash_mark: bytes, fragment: bytes) -> str:
     """Return the fragment of a reference or, without one, of the base."""
     if not hash_mark:
         return f"#{base.fragment}" if base.fragment else ""
     return "#" + _encoded(_NOT_IN_FRAGMENT, fragment).decode("ascii")
-
-
-def _vetted(text: str, has_backslash: bool) -> VettedURL:
-    url = vet(text)
-    url.has_backslash = has_backslash
-    return url

@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, unquote, urljoin
 
@@ -71,16 +72,11 @@ def parse(lines: Iterable[str], source: Source) -> Iterator[Line]:
     if first is None:
         return
     if not first[1].startswith("{"):
-        yield from (_sum_line(number, line, source) for number, line in _chain(first, numbered))
+        yield from (_sum_line(number, line, source) for number, line in chain([first], numbered))
     elif _is_index(first[1]):
         yield from _index("".join(["\n" * (first[0] - 1), first[1], "\n", *_document(lines)]), source)
     else:
-        yield from (_json_line(number, line, source) for number, line in _chain(first, numbered))
-
-
-def _chain(first: tuple[int, str], others: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    yield first
-    yield from others
+        yield from (_json_line(number, line, source) for number, line in chain([first], numbered))
 
 
 def _filled(lines: Iterable[str], source: Source) -> Iterator[tuple[int, str]]:

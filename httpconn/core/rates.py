@@ -1,7 +1,7 @@
 """A rate limiter: the time at which the next request may start."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from weakref import ref
 
 from ..errors import QueueFull
@@ -158,17 +158,14 @@ class RateLimiter:
         buckets = self._hosts.get(host)
         if buckets is None:
             if len(self._hosts) >= MAX_HOSTS:
-                self._forget(lambda buckets: any(each.slots.end > now for each in buckets))
+                # Forget the idle hosts, and the oldest of the busy hosts if more than half of ``MAX_HOSTS`` are busy.
+                busy = [each for each in self._hosts.items() if any(bucket.slots.end > now for bucket in each[1])]
+                self._hosts = dict(busy[-(MAX_HOSTS // 2) :])
             own = self._patterns.find(host)
             limits = self._limits if own is None else own[1]
             buckets = [_Bucket(each.interval, each.burst) for each in limits] or [_Bucket(0.0, 1)]
             self._hosts[host] = buckets
         return buckets
-
-    def _forget(self, is_busy: Callable[[list[_Bucket]], bool]) -> None:
-        """Remove the idle hosts, and the oldest of the busy hosts if more than half of ``MAX_HOSTS`` are busy."""
-        busy = [(host, buckets) for host, buckets in self._hosts.items() if is_busy(buckets)]
-        self._hosts = dict(busy[-(MAX_HOSTS // 2) :])
 
 
 def _by_scope(limits: Iterable[RateLimit]) -> tuple[list[_Bucket], list[RateLimit]]:

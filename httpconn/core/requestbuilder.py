@@ -85,7 +85,7 @@ class RequestBuilder:
             Credentials(self.fields if safe is None else headers.for_other_origin(self.fields, safe)),
             self._auth if safe is None else NONE,
             self.of_host(vetted),
-            Credentials(self._credentials(vetted)),
+            Credentials(((b"Authorization", vetted.authorization.encode()),) if vetted.authorization else ()),
             Credentials(headers.check(extra_headers)),
             auth,
         )
@@ -95,16 +95,8 @@ class RequestBuilder:
         """Return the header fields and credentials that belong to the host of a URL."""
         return NONE if self._of_host is None else self._of_host(url.origin.host)
 
-    def unencoded(
-        self,
-        url: URL,
-        extra_headers: Mapping[str, str] | None = None,
-        auth: Credentials = NONE,
-        *,
-        safe: frozenset[str] | None = None,
-    ) -> RequestSpec:
+    def unencoded(self, spec: RequestSpec) -> RequestSpec:
         """Return a request for a file without a content coding. A coding that the server applies anyway is decoded."""
-        spec = self.spec(url, extra_headers, auth, safe=safe)
         if spec.url.origin is DATA:
             raise InvalidURL(WRONG_SCHEME)
         is_default = spec.fields is self.fields
@@ -142,10 +134,6 @@ class RequestBuilder:
         except AccessDenied as error:
             error.url = url.redacted
             raise
-
-    @staticmethod
-    def _credentials(url: VettedURL) -> headers.Fields:
-        return ((b"Authorization", url.authorization.encode("ascii")),) if url.authorization else ()
 
     def build(self, spec: RequestSpec) -> Request:
         """Make the request, with the Host first (RFC 9110 section 7.2). The default header of a host is cached."""

@@ -50,10 +50,7 @@ class RetryBudget:
 
     def _new(self, host: Hashable) -> _Budget:
         if len(self._budgets) >= MAX_HOSTS:
-            self._remove()
+            # Forget the hosts without a retry, and the oldest others if more than half of ``MAX_HOSTS`` had one.
+            retried = [(host, budget) for host, budget in list(self._budgets.items()) if budget.at is not None]
+            self._budgets = dict(retried[-(MAX_HOSTS // 2) :])
         return self._budgets.setdefault(host, _Budget())
-
-    def _remove(self) -> None:
-        """Remove the hosts without a retry, and the oldest other hosts if more than half of ``MAX_HOSTS`` had one."""
-        spent = [(host, budget) for host, budget in list(self._budgets.items()) if budget.at is not None]
-        self._budgets = dict(spent[-(MAX_HOSTS // 2) :])

@@ -44,13 +44,6 @@ class Framing(NamedTuple):
     irregular: str = ""  # the irregularity of the framing fields, or an empty string
 
 
-class RequestFields(NamedTuple):
-    """The encoded field lines of a request through the empty line, and the framing that they declare."""
-
-    block: bytes
-    framing: Framing
-
-
 def read_head(block: bytes) -> tuple[Head, str]:
     """Read the head of a response, and return it with the irregularity of its form or an empty string.
 
@@ -210,8 +203,8 @@ def for_origin(fields: Fields) -> Fields:
     return [field for field in fields if field[0].lower() != b"proxy-authorization"]
 
 
-def write_fields(fields: Fields) -> RequestFields:
-    """Encode the header section of a request. Raises MalformedRequest: a field, the Host or the framing is invalid."""
+def write_fields(fields: Fields) -> tuple[bytes, Framing]:
+    """Encode the header section of a request, through the empty line, and return it with the framing it declares."""
     block = b"".join([b"%b: %b\r\n" % field for field in fields])
     # Equal counts prove that no field contains a second line.
     if _field_lines(block) is None or block.count(b"\n") != len(fields):
@@ -224,4 +217,4 @@ def write_fields(fields: Fields) -> RequestFields:
         raise MalformedRequest(f"the request's framing is invalid: {error}") from None
     if framing.irregular:
         raise MalformedRequest(f"the request's framing is invalid: it has {framing.irregular}")
-    return RequestFields(block + b"\r\n", framing)
+    return block + b"\r\n", framing

@@ -15,7 +15,6 @@ from .headerblock import FieldBlock, head_begins
 from .http1heads import (
     Fields,
     Framing,
-    RequestFields,
     content_of,
     for_origin,
     read_framing,
@@ -46,7 +45,7 @@ class HTTP11Connection:
         self._strict = strict
         self._block = FieldBlock(head_begins, max_headers, max_header_bytes)
         self._chunks: ChunkedDecoder | None = None
-        self._fields: RequestFields | None = None
+        self._fields: tuple[bytes, Framing] | None = None
         self._fields_given: Fields = []
         self._fields_proxied = False
         self._interim = self._interim_bytes = 0
@@ -88,10 +87,10 @@ class HTTP11Connection:
         if fields is None or headers != self._fields_given or proxied != self._fields_proxied:
             fields = self._fields = write_fields(headers if proxied else for_origin(headers))
             self._fields_given, self._fields_proxied = headers.copy(), proxied
-        framing = fields.framing
+        block, framing = fields
         self._unsent = None if framing.chunked else framing.length or 0
         self.begin(method, keep_alive=framing.keep_alive)
-        return line + fields.block
+        return line + block
 
     def prevent_reuse(self) -> None:
         """Let the connection end with this exchange."""
@@ -102,7 +101,7 @@ class HTTP11Connection:
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
         line = write_connect_line(authority)
-        block = write_fields([(b"Host", authority), *headers]).block
+        block = write_fields([(b"Host", authority), *headers])[0]
         self.begin(b"CONNECT", keep_alive=True)
         return line + block
 

@@ -91,7 +91,8 @@ def test_only_codings_that_were_offered_are_decoded(accept: str, codings: set[st
 
 
 def test_a_file_is_requested_without_coding_and_accepted_with_one() -> None:
-    spec = builder().unencoded("https://example.com/")
+    own = builder()
+    spec = own.unencoded(own.spec("https://example.com/"))
     assert (b"Accept-Encoding", b"identity") in spec.fields
     assert spec.codings == {"gzip", "deflate"}
 

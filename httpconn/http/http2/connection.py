@@ -42,6 +42,10 @@ class HTTP2Connection:
         self._streams = OpenStreams()
         self._bodies = BodyReceiver(self._streams)
         self._sender = BodySender(self._streams, self._peer)
+        self.send_data = self._sender.send
+        self.take_data = self._bodies.take
+        self.take_into = self._bodies.take_into
+        self.take_output = self._streams.take_output
         self._held = b""  # the received part of an incomplete frame
         self._only: int | None = frames.SETTINGS  # the only frame type allowed next (sections 3.4 and 4.3)
         self._block = b""  # the received part of a header block
@@ -95,31 +99,12 @@ class HTTP2Connection:
         self.is_closing = streams.are_used_up
         return stream
 
-    def send_data(self, stream: Stream, data: bytes, *, end: bool = False) -> int:
-        """Queue a part of a request body, and return the number of accepted bytes.
-
-        If the windows are full, fewer bytes are accepted: send the remaining bytes when the stream has progressed. A
-        closed stream accepts no bytes. ``end`` takes effect only when the whole part is accepted.
-        """
-        return self._sender.send(stream, data, end=end)
-
     def cancel(self, stream: Stream) -> None:
         """Reset a stream if it is open, and drop its queued data. Later calls have no effect."""
         self._streams.reset(stream, ErrorCode.CANCEL)
         self._bodies.drop(stream)
 
-    def take_output(self) -> bytes:
-        return self._streams.take_output()
-
     # Responses.
-
-    def take_data(self, stream: Stream) -> bytes:
-        """Return the queued data of a response body, and open the stream's window by its size."""
-        return self._bodies.take(stream)
-
-    def take_into(self, stream: Stream, buffer: memoryview, wanted: int) -> int:
-        """Move queued data into a buffer; return 0 while fewer than ``wanted`` bytes are queued and more may arrive."""
-        return self._bodies.take_into(stream, buffer, wanted)
 
     def receive(self, data: bytes | memoryview) -> Sequence[Stream]:
         """Process received bytes, and return the streams that progressed; ``b""`` means the end of the connection.

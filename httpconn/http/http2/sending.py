@@ -19,8 +19,12 @@ class BodySender:
         self._peer = peer
         self._window = INITIAL_WINDOW
 
-    def send(self, stream: Stream, data: bytes, *, end: bool) -> int:
-        """Queue a part of a body, and return the number of accepted bytes. ``end`` applies if all are accepted."""
+    def send(self, stream: Stream, data: bytes, *, end: bool = False) -> int:
+        """Queue a part of a body, and return the number of accepted bytes.
+
+        If the windows are full, fewer bytes are accepted: send the remaining bytes when the stream has progressed. A
+        closed stream accepts no bytes. ``end`` takes effect only when the whole part is accepted.
+        """
         if stream.request_ended:
             raise MalformedRequest("The body of the request has ended")
         if stream.id not in self._streams.by_id:
