@@ -54,7 +54,7 @@ def fetch_batch(
     Raises:
         InvalidRequest: the batch has no such column, or an option is not valid.
     """
-    if hasattr(batch, "iloc"):  # a DataFrame of pandas
+    if hasattr(batch, "iloc") and hasattr(batch, "columns"):  # a DataFrame of pandas
         require_columns("The batch", batch.columns, [url_column])
         column = batch[url_column]
         urls = column.astype(object).where(column.notna(), None).tolist()

@@ -254,6 +254,8 @@ def test_a_batch_can_have_values_of_any_kind(server, connection):
     for column in ([[1, 2], [3, 4]], [1, "x"]):
         with pytest.raises(httpconn.InvalidRequest, match='Use batch_format="pyarrow"'):
             datasets.fetch_batch({"n": np.array(column, dtype=object), "url": mixed[:1] * 2})
+    with pytest.raises(httpconn.InvalidRequest, match="not Series"):
+        datasets.fetch_batch(frame["url"])
     with pytest.raises(httpconn.InvalidRequest, match="has several columns 'url'"):
         datasets.fetch_batch(pa.Table.from_arrays([pa.array(mixed[:1])] * 2, ["url", "url"]))
 
