@@ -63,11 +63,11 @@ def check_scalar(path: str, value: Any, kind: object, *, optional: bool = False,
         raise InvalidRequest(f"{path} must be {'at least' if may_be_zero else 'more than'} 0 and at most {maximum:,}")
 
 
-def whole_number(name: str, value: Any, least: int, most: int = MAX_COUNT) -> int:
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
     """Return the value of an option, or raise InvalidRequest if it is not a whole number in the range."""
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value and (most is None or value <= most):
         return value
-    end = f"of at least {least}" if most == MAX_COUNT else f"from {least} to {most:,}"
+    end = f"of at least {least}" if most is None else f"from {least} to {most:,}"
     raise InvalidRequest(f"{name} must be a whole number {end}")
 
 
