@@ -229,17 +229,15 @@ class Scheduler(Generic[Item, Result]):
 
     async def rejoin(self, seat: Seat, room: Room) -> None:
         """Wait until a worker and the host have room for a call that continues."""
-        event = seat.port.make_event()
         with self._lock:
             if room is Room.CLOSED:
                 self._queues.hold(seat.host, -1)
-            self._admit(_Resumption(event, seat), room)
-        if not event.is_set():
+            event = self._admit(seat, room)
+        if event is not None:
             await seat.port.wait(event, Deadline())
 
     async def move(self, seat: Seat, host: Hashable) -> None:
         """Wait until another host has room for a call, for example after a redirect. Too many waiting calls stay."""
-        event = seat.port.make_event()
         with self._lock:
             if self._aside >= self._group.spare:
                 return
@@ -247,29 +245,29 @@ class Scheduler(Generic[Item, Result]):
             seat.host = host
             self._aside += 1
             self._running -= 1
-            self._admit(_Resumption(event, seat), Room.FREED)
-        if not event.is_set():
+            event = self._admit(seat, Room.FREED)
+        if event is not None:
             self._when_aside()
             await seat.port.wait(event, Deadline())
 
-    def _admit(self, resumption: _Resumption, room: Room) -> None:
-        """Let a call continue, or queue it before the new calls of its host."""
-        seat, tries = resumption.seat, None
+    def _admit(self, seat: Seat, room: Room) -> Event | None:
+        """Let a call continue, or queue it before the new calls of its host. Return the event that it must wait for."""
+        tries = event = None
         if self._running < self._concurrency:
             tries = seat.tries if room is Room.KEPT else self._queues.enter(seat.host)
         if tries is not None:
             self._running += 1
-            self._resume(resumption, tries)
-        elif room is Room.KEPT:
-            self._returning.append(resumption)
+            self._aside -= 1
+            seat.tries = tries
         else:
-            self._queues.add(seat.host, seat.number, resumption, first=True)
+            event = seat.port.make_event()
+            resumption = _Resumption(event, seat)
+            if room is Room.KEPT:
+                self._returning.append(resumption)
+            else:
+                self._queues.add(seat.host, seat.number, resumption, first=True)
         self._employ()
-
-    def _resume(self, resumption: _Resumption, tries: bool) -> None:
-        self._aside -= 1
-        resumption.seat.tries = tries
-        resumption.event.set()
+        return event
 
     def prove(self, seat: Seat) -> None:
         """End the try of a call, which has a connection now."""
@@ -321,8 +319,7 @@ class Scheduler(Generic[Item, Result]):
             else:
                 self._queues.leave(seat.host, tries=seat.tries)
             if self._returning:
-                resumption = self._returning.popleft()
-                self._resume(resumption, resumption.seat.tries)
+                self._resume(self._returning.popleft())
             elif (taken := self._queues.take()) is None:
                 self._running -= 1
             else:
@@ -330,10 +327,15 @@ class Scheduler(Generic[Item, Result]):
                 if not isinstance(item, _Resumption):
                     seat.host, seat.number, seat.tries = host, number, tries
                     return item
-                self._resume(item, tries)
+                item.seat.tries = tries
+                self._resume(item)
             seat.stays = self._idle < self._concurrency
             self._idle += seat.stays
         return _NoItem.NONE
+
+    def _resume(self, resumption: _Resumption) -> None:
+        self._aside -= 1
+        resumption.event.set()
 
     def _leave(self, seat: Seat) -> None:
         self._queues.leave(seat.host, tries=seat.tries)

@@ -1,7 +1,10 @@
 """Name resolution in separate threads, because a lookup of the operating system cannot be cancelled."""
 
 import socket
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -9,6 +12,7 @@ from .forking import renew_in_child
 from .threads import background_thread, start_thread
 
 MAX_LOOKUPS = 256  # limit of simultaneous lookups by all transports of the process
+IDLE_TIME = 0.05  # seconds that a thread waits for its next lookup; a new thread takes as long as 2 warm requests
 
 
 class Address(NamedTuple):
@@ -20,6 +24,7 @@ class Address(NamedTuple):
 
 LookupResult = list[Address] | Exception
 LookUp = Callable[..., list[Any]]
+Report = Callable[[LookupResult], object]
 
 
 class _Slot:
@@ -28,8 +33,15 @@ class _Slot:
     __slots__ = ("__weakref__",)
 
 
+class _Lookup(NamedTuple):
+    holder: list[_Slot]
+    host: str
+    port: int
+    report: Report
+
+
 class Resolver:
-    """A resolver that runs each lookup in a daemon thread. A slow lookup delays no other, nor the end of the process.
+    """A resolver that runs lookups in daemon threads. A slow lookup delays no other, nor the end of the process.
 
     ``look_up`` has the parameters and the result of ``socket.getaddrinfo``.
     """
@@ -43,8 +55,9 @@ class Resolver:
     def after_fork(self) -> None:
         """Forget the lookups in the child process: their threads exist only in the parent."""
         self._slots: set[ref[_Slot]] = set()
+        self._idle: deque[SimpleQueue[_Lookup]] = deque()  # the queue of each thread that waits for a lookup
 
-    def start(self, host: str, port: int, report: Callable[[LookupResult], object]) -> None:
+    def start(self, host: str, port: int, report: Report) -> None:
         """Start a lookup. Its thread reports the result once, also after the caller stopped waiting."""
         places = self._slots
         holder = [_Slot()]
@@ -52,14 +65,33 @@ class Resolver:
         if len(places) > self._limit:
             holder.clear()
             raise OSError("too many names are being resolved at once")
-        arguments = (holder, host, port, report)
+        lookup = _Lookup(holder, host, port, report)
         try:
-            start_thread(background_thread("httpconn-resolve", self._run, *arguments))
+            self._idle.pop().put(lookup)
+        except IndexError:
+            self._start(lookup)
+
+    def _start(self, lookup: _Lookup) -> None:
+        try:
+            start_thread(background_thread("httpconn-resolve", self._run, lookup))
         except RuntimeError as error:  # the system has no more threads
-            holder.clear()
+            lookup.holder.clear()
             raise OSError(str(error)) from error
 
-    def _run(self, holder: list[_Slot], host: str, port: int, report: Callable[[LookupResult], object]) -> None:
+    def _run(self, lookup: _Lookup | None) -> None:
+        queue: SimpleQueue[_Lookup] = SimpleQueue()
+        idle = self._idle
+        while lookup is not None:
+            self._perform(*lookup)
+            lookup = None  # an idle thread keeps no event loop in memory
+            idle.append(queue)
+            with suppress(Empty):
+                lookup = queue.get(timeout=IDLE_TIME)
+            if lookup is None:
+                with suppress(Empty):
+                    lookup = _last(queue, idle)
+
+    def _perform(self, holder: list[_Slot], host: str, port: int, report: Report) -> None:
         result: LookupResult
         try:
             # As bytes, because Python would encode text again, by the obsolete rules of IDNA 2003.
@@ -71,6 +103,15 @@ class Resolver:
             result = OSError(f"the resolver ended with {type(error).__name__}")
         holder.clear()  # first, because the report can block on an event loop that has stopped
         report(result)
+
+
+def _last(queue: SimpleQueue[_Lookup], idle: deque[SimpleQueue[_Lookup]]) -> _Lookup | None:
+    """Remove the queue of a thread that ends. Return a lookup that was queued at the same moment, or None."""
+    try:
+        idle.remove(queue)
+    except ValueError:
+        return queue.get(timeout=1.0)
+    return None
 
 
 def addresses_of(result: LookupResult) -> list[Address]:

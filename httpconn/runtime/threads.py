@@ -36,14 +36,19 @@ class ThreadChannel(Generic[T]):
         self._group = group
         self._interruption = group.interruption
         self._items: SimpleQueue[T | Stopped] = SimpleQueue()
+        self._reader = 0
+        self._portion = 0.0
         # The bound method instead of an own method saves a call per item.
         self.send: Callable[[T | Stopped], None] = self._items.put
 
     async def receive(self, seconds: float | None = None) -> T | None:
         """Block until an item is queued. Raise Stopped if the group was stopped, even if items are queued."""
-        # Python handles a signal that arrives just before a wait of the main thread only after the wait.
-        portion = CHECK_INTERVAL if threading.current_thread() is threading.main_thread() else WORKER_CHECK_INTERVAL
-        left = seconds
+        if self._reader != threading.get_ident():
+            # Python handles a signal that arrives just before a wait of the main thread only after the wait.
+            is_main = threading.current_thread() is threading.main_thread()
+            self._portion = CHECK_INTERVAL if is_main else WORKER_CHECK_INTERVAL
+            self._reader = threading.get_ident()
+        portion, left = self._portion, seconds
         while not self._interruption.is_requested:
             try:
                 item = self._items.get(timeout=portion if left is None else min(portion, left))

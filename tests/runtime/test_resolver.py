@@ -30,6 +30,7 @@ class SlowName:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ADDRESS)]
 
     def end(self):
+        self.asked.wait(10)
         self.known.set()
         for thread in self.threads:
             thread.join()
@@ -62,6 +63,12 @@ def test_simultaneous_lookups_are_limited(face, runtime, slow):
         face.run(runtime.resolve, resolver, "fast.example", 80, 10)
     slow.end()
     assert face.run(runtime.resolve, resolver, "fast.example", 80, 10)[0].name == ADDRESS
+
+
+def test_many_lookups_in_a_row_are_all_reported(face, runtime):
+    resolver = Resolver(look_up=lambda host, port, **_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))])
+    for port in range(200):
+        assert face.run(runtime.resolve, resolver, "name.example", port, 10)[0].name == (b"name.example", port)
 
 
 def test_an_error_of_the_system_is_raised(face, runtime):
