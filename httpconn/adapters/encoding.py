@@ -11,7 +11,7 @@ import httpx
 from ..core.headers import OF_THE_BODY, Fields
 from ..core.requestbuilder import RequestSpec
 from ..errors import InvalidRequest
-from ..runtime.uploads import PART, BytesParts, FileParts, Observer, Upload, checked_part
+from ..runtime.uploads import PART, FileParts, Observer, Upload, checked_part
 
 Content = str | bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes]
 """Bytes, text, an open file, or an iterable of bytes."""
@@ -95,7 +95,8 @@ def _body_of(made: httpx.Request, observer: Observer | None, *, can_replay: bool
     content = made.content
     if observer is None or not content:
         return content or None
-    return Upload(BytesParts(content), length=len(content), can_replay=True, blocks=False, observer=observer)
+    parts = [memoryview(content)[start : start + PART] for start in range(0, len(content), PART)]
+    return Upload(parts, length=len(content), can_replay=True, blocks=False, observer=observer)
 
 
 def _upload(content: Any, *, in_loop: bool) -> Upload:

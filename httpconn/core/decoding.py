@@ -16,20 +16,16 @@ from typing import Any, ClassVar
 
 from ..errors import DecodingError, install
 
+# Bytes that pass from one layer to the next, or into a decompressor, in one step. Decompressors copy their unused
+# input. A large input in one step would be copied many times.
 PIECE = 64 * 1024
-"""Bytes that pass from one layer to the next, or into a decompressor, in one step.
-
-Decompressors copy their unused input. A large input in one step would be copied many times.
-"""
 
 MAX_LAYERS = 2
 
 SPARE_STREAMS = 1000
+# A body may have ``SPARE_STREAMS`` streams (members, frames), and one more for each ``STREAM_BYTES`` of its bytes. An
+# empty stream has 9 bytes, but takes as long to decode as about 10,000 bytes of content.
 STREAM_BYTES = 1024
-"""A body may have ``SPARE_STREAMS`` streams (members, frames), and one more for each ``STREAM_BYTES`` of its bytes.
-
-An empty stream has 9 bytes, but takes as long to decode as about 10,000 bytes of content.
-"""
 
 # RFC 9659: a window of at most 8 MiB.
 ZSTD_WINDOW_LOG = 23

@@ -50,8 +50,7 @@ class Origin(NamedTuple):
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-DATA = Origin("data", "", 0)
-"""The origin of ``data:`` URLs, to which no request is sent."""
+DATA = Origin("data", "", 0)  # the origin of ``data:`` URLs, to which no request is sent
 
 
 @dataclass(slots=True, eq=False)

@@ -9,8 +9,7 @@ from ..errors import UnexpectedContent
 from .mediatypes import media_type
 from .regexes import regex
 
-SNIFFED = 1445
-"""Bytes that determine the type (section 5.2)."""
+SNIFFED = 1445  # bytes that determine the type (section 5.2)
 
 _TAG = rb"!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p"
 _SPACE = rb"[\t\n\f\r ]*+"

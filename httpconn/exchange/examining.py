@@ -12,11 +12,9 @@ from .requeststate import OpenResponse, RequestState
 from .responseheads import keep_own_format
 from .rules import Call
 
+# Statuses of HEAD that are not those of a GET. S3 and GCS respond 403 or 400, because a signature includes the method.
+# Programs that have a route for GET only respond 404, 405 or 501.
 HEAD_REJECTED = frozenset({400, 403, 404, 405, 501})
-"""Statuses of HEAD that are not those of a GET. S3 and GCS respond 403 or 400, because a signature includes the method.
-
-Programs that have a route for GET only respond 404, 405 or 501.
-"""
 
 
 async def fetch_metadata(port: Port, call: Call) -> Metadata:

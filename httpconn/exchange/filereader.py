@@ -20,11 +20,9 @@ CACHE_SIZE = 8 * MIB  # Size of the block cache of a file in bytes. The cache ho
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
 
 
+# Starts a worker that runs a coroutine function, with a function that runs flows as its first argument. It returns
+# False if no worker can be started.
 StartWorker = Callable[..., bool]
-"""Starts a worker that runs a coroutine function, with a function that runs flows as its first argument.
-
-It returns False if no worker can be started.
-"""
 
 
 class FileReader:

@@ -19,7 +19,7 @@ def range_head(
 ) -> ranges.RangeResponse:
     """Return the facts for :func:`httpconn.core.ranges.decide`. The suffix of ``name`` may be that of an HTML page."""
     head = response.head
-    media_type = media_type_of(head)
+    media_type = mediatypes.media_type(head.field("content-type"))
     return ranges.RangeResponse(
         head.status,
         range_requested,
@@ -33,11 +33,6 @@ def range_head(
         media_type,
         head.field("date"),
     )
-
-
-def media_type_of(head: Head) -> str | None:
-    """Return the media type in lower case and without parameters, or None if the response has none."""
-    return mediatypes.media_type(head.field("content-type"))
 
 
 def validator_of(head: Head) -> str | None:

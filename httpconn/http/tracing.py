@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
 from ..core.messages import Head, RawFields, Request
 from ..runtime.runtimes import Runtime
@@ -11,29 +12,13 @@ from ..runtime.runtimes import Runtime
 T = TypeVar("T")
 
 
-class TracedURL(NamedTuple):
-    """A URL with the attributes of httpcore's URL."""
-
-    scheme: bytes
-    host: bytes
-    port: int
-    target: bytes
-
-
-class TracedRequest(NamedTuple):
-    """A request with the attributes of httpcore's Request."""
-
-    method: bytes
-    url: TracedURL
-    headers: RawFields
-    extensions: dict[str, Any]
-
-
-def traced_request(request: Request) -> TracedRequest:
+def traced_request(request: Request) -> SimpleNamespace:
+    """Return an object with the attributes of httpcore's Request and URL."""
     scheme, host, port = request.origin
-    url = TracedURL(scheme.encode("ascii"), host.encode("ascii"), port, request.target)
+    url = SimpleNamespace(scheme=scheme.encode(), host=host.encode(), port=port, target=request.target)
+    extensions = {"trace": request.trace, "sni_hostname": request.server_name}
     method = request.method.encode("ascii", "replace")
-    return TracedRequest(method, url, request.fields, {"trace": request.trace, "sni_hostname": request.server_name})
+    return SimpleNamespace(method=method, url=url, headers=request.fields, extensions=extensions)
 
 
 def traced_head(head: Head) -> tuple[bytes, int, bytes, RawFields]:

@@ -35,13 +35,12 @@ class ProxyAuth(Protocol):
         """
 
 
+# The strongest algorithm first (RFC 7616 section 3.7).
 _HASHES: dict[str, Callable[[bytes], str]] = {
-    "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-    "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
     "sha-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(),
+    "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
-# RFC 7616 section 3.7: the strongest algorithm that both sides know.
-_STRENGTH = ("sha-512-256", "sha-256", "md5")
 
 
 class PasswordCredentials:
@@ -92,7 +91,7 @@ class Digest:
     @property
     def weakness(self) -> int:
         """The rank of the algorithm, 0 for the strongest."""
-        return _STRENGTH.index(self._algorithm)
+        return [*_HASHES].index(self._algorithm)
 
     def follows(self, last: Digest) -> bool:
         """Return whether another attempt makes sense after the rejection of the one for ``last``."""

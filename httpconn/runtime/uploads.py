@@ -52,16 +52,6 @@ class FileParts:
             return self._file.read(PART)
 
 
-class BytesParts:
-    """Parts of bytes in memory."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = memoryview(content)
-
-    def __iter__(self) -> Iterator[memoryview]:
-        return (self._content[start : start + PART] for start in range(0, len(self._content), PART))
-
-
 @dataclass(eq=False)
 class Upload:
     """A request body that is sent in parts.

@@ -58,7 +58,10 @@ class Stream:
         """Process a header section or the trailer section. Raises StreamFault: the response is malformed."""
         self.responded = True
         if self.head is not None:
-            self._receive_trailers(section, ends=ends)
+            if section.head.status:
+                raise _malformed("has two heads")
+            if not ends:
+                raise _malformed("continues after its trailers")
         elif (status := section.head.status) >= 200:
             self.head = section.head
             # RFC 9110 section 6.4.1: these have no body, whatever the Content-Length says.
@@ -68,12 +71,6 @@ class Stream:
             self._skip_interim(section, max_interim_size)
         else:
             raise _malformed("begins with trailers or ends with an interim response")
-
-    def _receive_trailers(self, section: Section, *, ends: bool) -> None:
-        if section.head.status:
-            raise _malformed("has two heads")
-        if not ends:
-            raise _malformed("continues after its trailers")
 
     def _skip_interim(self, section: Section, max_size: int) -> None:
         # RFC 9110 section 15.2: any number of interim responses may precede the final response, and a client may ignore
