@@ -11,7 +11,7 @@ import click
 from ..api.outcomes import Saved
 from ..connection import HTTPConnection
 from ..core import digests, mediatypes
-from ..errors import HTTPConnError
+from ..core.items import Item as Wanted
 from . import manifests, options
 from .connecting import connected, header_fields, make_connection
 from .ending import EPILOG, one_line_errors
@@ -130,12 +130,8 @@ def download(
         "existing": _existing(existing, remote_header_name),
     }
     call |= {"remote_time": not no_remote_time, "filename": "server" if remote_header_name else None}
-    one: dict[str, Any] = {"digest": digest, "mirrors": mirrors}
-    single = urls[0] if len(urls) == 1 else None
-    with connected(shared, quiet=quiet, url=single, resumes=not no_resume, bandwidth=limit_rate) as (
-        connection,
-        display,
-    ):
+    given: dict[str, Any] = {"url": urls[0] if len(urls) == 1 else None, "resumes": not no_resume}
+    with connected(shared, quiet=quiet, bandwidth=limit_rate, **given) as (connection, display):
         reader = ItemReader(output, folder, server_names=remote_header_name, create_folders=create_dirs)
         if folder is not None:
             _require_folder(folder, create_dirs)
@@ -143,7 +139,7 @@ def download(
         items += reader.from_list(input_file) if input_file is not None else []
         summary = Summary(display, json=jsonl, skip_existing=call["existing"] == "skip")
         call["progress"] = None if display is None else summary.progress
-        with closing(_saved(connection, items, concurrency, one, call)) as results:
+        with closing(_saved(connection, items, digest, mirrors, concurrency, call)) as results:
             for item, saved in results:
                 summary.add(item, saved)
         code = summary.end()
@@ -213,24 +209,18 @@ def _require_folder(folder: Path, create: bool) -> None:
 
 
 def _saved(
-    connection: HTTPConnection, items: list[Item], concurrency: int, one: dict[str, Any], call: dict[str, Any]
+    connection: HTTPConnection,
+    items: list[Item],
+    digest: str | None,
+    mirrors: tuple[str, ...],
+    concurrency: int,
+    call: dict[str, Any],
 ) -> Generator[tuple[Item, Saved], None, None]:
     """Yield the result of each item; invalid lines come first."""
     for item in items:
         if item.error is not None:
             yield item, Saved(item.url, item.path, item.number, error=item.error)
     valid = [item for item in items if item.error is None]
-    if len(valid) == len(items) == 1:
-        yield valid[0], _download_one(connection, valid[0], {**one, **call})
-        return
-    pairs = [(item.url, item.path) for item in valid]
-    with connection.download_many(pairs, concurrency=concurrency, **call) as results:
+    wanted = [Wanted(item.url, item.path, digest, mirrors=mirrors) for item in valid]
+    with connection.download_many(wanted, concurrency=concurrency, **call) as results:
         yield from ((valid[saved.index], saved) for saved in results)
-
-
-def _download_one(connection: HTTPConnection, item: Item, call: dict[str, Any]) -> Saved:
-    """Download a single item, which can have a digest and mirrors."""
-    try:
-        return Saved(item.url, item.path, 0, connection.download(item.url, item.path, **call))
-    except HTTPConnError as error:
-        return Saved(item.url, item.path, 0, error=error)
