@@ -66,6 +66,7 @@ class PartialDownload:
         self._is_encoded = False
         self._hash: Hash | None = None
         self._sources = 0
+        self._unwritten: tuple[int, list[Chunk]] = 0, []  # offset and blocks that ``size`` counts already
 
     @property
     def held(self) -> ReceivedBytes:
@@ -178,7 +179,7 @@ class PartialDownload:
         self.total = self._validator = self._media_type = self._hash = None
         self.digest, self.unchecked = self._expected, ()
         self._is_encoded = False
-        self.pending = list
+        self.pending, self._unwritten = list, (0, [])
 
     def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool, media_type: str | None) -> None:
         """Prepare to receive the whole file from its beginning on, after a restart."""
@@ -223,6 +224,7 @@ class PartialDownload:
         """Append blocks, and hash them while they are in the processor's cache."""
         is_hashed, written = self.is_hashed, list(blocks)
         with self._guard:
+            self._write_later()
             self._part.write_at(self.size, written)
             self.size += sum(map(len, written))
             blocks.clear()
@@ -230,9 +232,29 @@ class PartialDownload:
             for block in written:
                 self._add_to_hash(block)
 
+    def append_last(self, blocks: list[Chunk]) -> bool:
+        """Append the last blocks of the file, which the next step on the disk writes, usually the commit.
+
+        Returns:
+            False if the blocks are not the last ones or have to be hashed, so that ``append`` has to write them.
+        """
+        size = self.size + sum(map(len, blocks))
+        if self.digest is not None or self.total not in (None, size) or self._unwritten[1]:
+            return False
+        self._unwritten = self.size, blocks  # before the size changes: another thread may make a checkpoint now
+        self.size = size
+        return True
+
+    def _write_later(self) -> None:
+        start, blocks = self._unwritten
+        if blocks:
+            self._part.write_at(start, blocks)
+            self._unwritten = 0, []
+
     def write_at(self, offset: int, blocks: list[Chunk]) -> int:
         """Write blocks from an offset on; return the number of bytes. ``set_ranges`` registers them."""
         with self._guard:
+            self._write_later()
             self._part.write_at(offset, blocks)
             count = sum(map(len, blocks))
             blocks.clear()
@@ -246,6 +268,8 @@ class PartialDownload:
 
     def hash_more(self) -> None:
         """Read the next bytes that the digest does not cover, at most ``READ_SIZE``, and hash them."""
+        with self._guard:
+            self._write_later()
         goal = min(self.size, self.hashed + READ_SIZE)
         while self.hashed < goal:
             data = self._part.read(self.hashed, min(CHUNK, goal - self.hashed))
@@ -291,6 +315,7 @@ class PartialDownload:
 
     def _write_pending(self) -> list[tuple[int, int]]:
         """Write the pending bytes; return all ranges on disk. The first range begins at 0."""
+        self._write_later()
         ranges = [(0, self.size), *self.later_ranges]
         for offset, chunks in self.pending():
             received = list(chunks)
@@ -320,6 +345,8 @@ class PartialDownload:
             validator: validator to store for a later refresh, or None.
         """
         version = None if validator is None else FileVersion(self.key, validator)
+        with self._guard:
+            self._write_later()
         transfer = Transfer(self.key, self.total, self._validator)
         return self._part.commit(modified, name=name, version=version, transfer=transfer)
 

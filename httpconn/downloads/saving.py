@@ -133,7 +133,8 @@ class BodyWriter:
         saved = start
         with self._port.repeat(partial.checkpoint, CHECKPOINT_EVERY) as checkpoints:
             while block := await reader.receive():
-                await self._port.blocking(partial.append, block)
+                if not (reader.has_ended and partial.append_last(block)):
+                    await self._port.blocking(partial.append, block)
                 start = partial.size
                 if self._size is not None and start > self._size:
                     await self._reject(f"The file has more than {self._size} bytes, which were expected")

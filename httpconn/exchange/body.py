@@ -302,7 +302,7 @@ class BlockReader:
         self._size = size
         self._on_chunk = on_chunk
         self._error: HTTPConnError | None = None
-        self._has_ended = False
+        self.has_ended: bool = False
         self._buffer: memoryview | None = None
         self._surplus: bytes | memoryview = b""
         # The chunks of the current block. Each call of ``receive`` makes a new list. The caller may therefore empty the
@@ -317,7 +317,7 @@ class BlockReader:
         if self._error is not None:
             raise self._error
         chunks = self.chunks = []
-        if self._has_ended:
+        if self.has_ended:
             return chunks
         missing = size = self._size if limit is None else limit
         try:
@@ -332,7 +332,7 @@ class BlockReader:
                 raise
             self._error = error
         else:
-            self._has_ended = missing > 0
+            self.has_ended = missing > 0
         return chunks
 
     async def _next(self, start: int, end: int) -> bytes | memoryview:

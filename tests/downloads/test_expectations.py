@@ -73,6 +73,13 @@ class TestSize:
             face.call(connection, "download", server.url, tmp_path / "file", size=size)
         assert (len(server.requests), list(tmp_path.iterdir())) == (1, [])
 
+    def test_a_body_of_unknown_length_that_ended_early_is_continued(self, face, connect, scripted, tmp_path):
+        early = instead(response(200, {"ETag": '"v1"'}, BODY[:HALF], framing="close"), Close())
+        server = scripted(Served(BODY, faults=[early]))
+        result = face.call(connect(retries=RetryPolicy(backoff=0)), "download", server.url, tmp_path / "f", size=SIZE)
+        assert [request.header("Range") for request in server.requests] == [None, f"bytes={HALF}-"]
+        assert result.path.read_bytes() == BODY
+
     def test_the_size_proves_a_body_of_unknown_length(self, run, scripted):
         server = scripted(lambda _: [b"HTTP/1.1 200 OK\r\n\r\n" + BODY, Close()])
         assert run(server.url, size=SIZE).verified == {"length"}
