@@ -89,8 +89,10 @@ class Partition:
             self._rows = self._from_source() if self._job.retry is None else self._from_shards(self._job.retry)
             stack.callback(self._rows.close)
             with start_blocking_portal() as portal:  # this thread may have a running event loop
-                stack.callback(setattr, self, "_stopped", True)
-                portal.call(self._fetch)
+                try:
+                    portal.call(self._fetch)
+                finally:
+                    self._stopped = True
             while self._commits:
                 self._commits.popleft().result()
             if self._job.retry is None:
@@ -255,7 +257,11 @@ class Partition:
             self._open.remove(shard)
 
     def _commit(self, shard: Shard) -> None:
-        shard.writer.publish(is_first=shard.is_first)
+        try:
+            shard.writer.publish(is_first=shard.is_first)
+        except BaseException:
+            shard.writer.discard()
+            raise
         self._journal.add(Finished(shard.number, shard.rows, shard.digest, shard.bytes, dict(shard.outcomes)))
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from .storage import Storage
 
 GROUP_ROWS = 1_000
 GROUP_BYTES = 2 * MIB  # bytes of a row group, which are in memory until the group is complete
+PAGE_BYTES = MIB // 4  # pyarrow has copies of a page in memory
 
 RESULT = pa.schema(
     [
@@ -94,7 +95,14 @@ class Rows:
         self._bodies = bytearray()
         self._bytes = 0
         names = [each for each in schema.names if each != "body"]  # a dictionary of bodies would hold all of them
-        self._writer = pq.ParquetWriter(path, schema, use_dictionary=names, write_statistics=names)
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            use_dictionary=names,
+            write_statistics=names,
+            data_page_size=PAGE_BYTES,
+            write_batch_size=16,  # rows after which the size of a page is checked
+        )
 
     def add(self, values: Values, body: bytes | None) -> None:
         self._rows.append(values)
@@ -114,6 +122,7 @@ class Rows:
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table)
+        pa.default_memory_pool().release_unused()
 
     def close(self) -> None:
         self.flush()
@@ -223,10 +232,8 @@ class ShardWriter:
 
     def discard(self) -> None:
         """Close and remove the draft files."""
-        # The disk may be full. Closing the files writes bytes that nothing needs.
+        # The disk may be full. Closing the files writes bytes that nothing needs, and each library has its own errors.
         for operation in (self._stack.close, lambda: os.remove(self._index), lambda: os.remove(self._bodies)):
-            try:
+            with suppress(Exception):
                 operation()
-            except (OSError, InvalidRequest):
-                continue
         shutil.rmtree(self._bodies, ignore_errors=True)

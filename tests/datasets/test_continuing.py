@@ -271,6 +271,8 @@ def test_processes_divide_the_hosts(site, server, by_name, tmp_path):
 FULL = """
 import resource, signal, sys
 from httpconn import DiskFull, HTTPConnection, datasets
+from httpconn.datasets import shards
+shards.GROUP_ROWS = int(sys.argv[4])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, resource.RLIM_INFINITY))
 try:
@@ -280,12 +282,13 @@ except DiskFull as error:
 """
 
 
-@pytest.mark.parametrize("form", ["parquet", "webdataset"])
-def test_a_full_disk_is_named_and_loses_nothing(site, server, connection, tmp_path, form):
+@pytest.mark.parametrize(("form", "group"), [("parquet", 1000), ("parquet", 4), ("webdataset", 1000)])
+def test_a_full_disk_is_named_and_loses_nothing(site, server, connection, tmp_path, form, group):
     source, sink = listed(server, tmp_path / "urls.txt", 30), tmp_path / "sink"
-    command = [sys.executable, "-c", FULL, str(source), str(sink), form]
+    command = [sys.executable, "-c", FULL, str(source), str(sink), form, str(group)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert "File too large" in run.stdout, run.stderr
     assert str(sink) in run.stdout
+    assert not list((sink / "_httpconn").glob("unfinished*"))
     datasets.fetch(source, sink, format=form, connection=connection, shard_size=10)
     assert is_complete(sink, form, 30)
