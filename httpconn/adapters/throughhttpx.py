@@ -56,6 +56,10 @@ class _PlainTransport:
         self._clients: dict[Proxy | None, Any] = {}
         self._opening = Lock()
 
+    @property
+    def has_clients(self) -> bool:
+        return bool(self._clients)
+
     def _client(self, kind: Callable[..., Any], request: httpx.Request) -> Any:
         proxy = self._proxy_for(origin_of(request.url))
         with self._opening:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 
-from ..adapters.throughhttpx import through_httpx
+from ..adapters.httpx import AsyncHTTPTransport
+from ..adapters.throughhttpx import AsyncPlainTransport, through_httpx
 from ..adapters.transports import OBSERVED
 from ..core.messages import Origin
 from ..http.engine import Engine
@@ -76,6 +77,12 @@ class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
 
     port = AsyncPort
     _unpatched = httpx.AsyncClient._transport_for_url
+
+    @property
+    def closes_at_once(self) -> bool:
+        """Whether ``aclose`` never waits, because httpconn's own transport holds all connections."""
+        own = type(self._transport) is AsyncHTTPTransport
+        return own and isinstance(self.plain, AsyncPlainTransport) and not self.plain.has_clients
 
     async def aclose(self) -> None:
         """Close the transports."""

@@ -30,8 +30,16 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 class _Source:
     """A path of certificates, and the option or variable that names it."""
 
-    path: str
+    given: str | None  # None for the file of certifi
     option: str
+
+    @property
+    def path(self) -> str:
+        if self.given is not None:
+            return self.given
+        import certifi  # at the first TLS connection: the import takes as long as a small request
+
+        return certifi.where()
 
     @property
     def paths(self) -> list[str]:
@@ -147,9 +155,7 @@ def _authorities(verify: bool | str, environ: Mapping[str, str]) -> _Source | No
     for name in AUTHORITIES:
         if environ.get(name):
             return _Source(environ[name], name)
-    import certifi
-
-    return _Source(certifi.where(), "verify")
+    return _Source(None, "verify")
 
 
 def _paths(cert: Certificate | None) -> Certificate | None:
