@@ -1,8 +1,11 @@
 """New connections: dialling, proxies, tunnels and TLS. The HTTP version is decided in the engine."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..core.lazymodules import LazyModule
 from ..core.messages import Origin, Request
 from ..core.remembered import Remembered
 from ..errors import ConnectFailed
@@ -14,7 +17,11 @@ from ..network.stream import SocketStream
 from ..options import Limits
 from ..runtime.runtimes import Runtime
 from .tracing import trace_step, traced_timeout
-from .tunnels import ConnectTunnel, SocksTunnel, Tunnel
+
+if TYPE_CHECKING:
+    from . import tunnels
+else:
+    tunnels = LazyModule("http.tunnels")
 
 
 @dataclass(eq=False)
@@ -34,20 +41,20 @@ class Connector:
     def __post_init__(self) -> None:
         self._http1_security = self.security.offering("http/1.1")
 
-    async def tunnel(self, route: Route, end: float) -> Tunnel | None:
+    async def tunnel(self, route: Route, end: float) -> tunnels.Tunnel | None:
         """Return the tunnel that a new connection needs, or None."""
         proxy, origin = route.proxy, route.origin
         if proxy is None or route.forwarder is not None:
             return None
         if not proxy.is_socks:
-            return ConnectTunnel(proxy, origin, self.limits)
+            return tunnels.ConnectTunnel(proxy, origin, self.limits)
         if proxy.resolves_names:
-            return SocksTunnel(proxy, [origin.host], origin.port)
+            return tunnels.SocksTunnel(proxy, [origin.host], origin.port)
         try:
             found = await self.proxy_options.guard.found(self.runtime, origin.host, origin.port, end)
         except ConnectFailed as error:
             raise ConnectFailed(f"{error.message}; socks5h:// lets the proxy resolve names") from error.__cause__
-        return SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
+        return tunnels.SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
 
     async def dial(self, route: Route, end: float) -> SocketStream:
         """Connect to the origin or its proxy."""
@@ -69,7 +76,7 @@ class Connector:
         return f"{prefix}.connect_tcp", {**dialled, **info}
 
     async def secure(
-        self, socket_stream: SocketStream, request: Request, route: Route, tunnel: Tunnel | None, end: float
+        self, socket_stream: SocketStream, request: Request, route: Route, tunnel: tunnels.Tunnel | None, end: float
     ) -> bool:
         """Open the tunnel and perform the TLS handshakes that the request needs.
 

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakMethod
 
+from ..core.lazymodules import LazyModule
 from ..core.locks import RLock
 from ..core.messages import Origin, Request
 from ..core.remembered import Remembered
@@ -27,7 +28,6 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
 from ..stats import PoolStats
 from .connecting import Connector
-from .forwarding import Forwarding
 from .http1 import Connection, Stale
 from .http1body import Incoming
 from .lease import Lease, Stage
@@ -36,9 +36,12 @@ from .tracing import trace_step
 from .unprocessed import Unprocessed
 
 if TYPE_CHECKING:
+    from . import forwarding as proxied
     from .http2connection import SharedConnection
 
     AnyConnection = Connection | SharedConnection
+else:
+    proxied = LazyModule("http.forwarding")
 
 # A server that ends each connection after ten requests leaves about one hundred other requests unprocessed. A call can
 # be among them many times, while each connection serves some of the other calls.
@@ -117,7 +120,7 @@ class Engine:
         if guard.judges_requests:
             guard.admit(request)
         route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
-        forwarding = None if route.forwarder is None else Forwarding(route.forwarder, request)
+        forwarding = None if route.forwarder is None else proxied.Forwarding(route.forwarder, request)
         name = request.server_name
         lease: Lease[AnyConnection] = Lease(route.place if name is None else NamedPlace(route.place, name))
         lease.limit = route.limit
