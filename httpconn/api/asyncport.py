@@ -113,7 +113,7 @@ class AsyncPort(SendingPort):
         return TaskWorkers(self if self._seat is None else AsyncPort(self._client, owned=False))
 
     async def release(self) -> None:
-        if self._owned:
+        if self.owned:
             with anyio.move_on_after(CLOSING, shield=True):
                 await self._client.aclose()
 

@@ -37,7 +37,7 @@ class SendingPort(SystemClock, ABC):
 
     def __init__(self, client: Any, *, owned: bool, seat: Seat | None = None) -> None:
         self._client = client
-        self._owned = owned
+        self.owned: bool = owned
         self._seat = seat
         if seat is not None:
             self.dead_hosts = seat.dead_hosts

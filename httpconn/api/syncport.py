@@ -110,7 +110,7 @@ class SyncPort(SendingPort):
         return ThreadWorkers(self._client)
 
     async def release(self) -> None:
-        if self._owned:
+        if self.owned:
             self._client.close()
 
 

@@ -44,7 +44,8 @@ class Body:
         self._codings = spec.codings
         self._limits = rules.limits
         self._counter = BodyCounter(max_bytes=call.max_bytes, limits=rules.limits, budget=call.budget)
-        self._floor = SpeedFloor(rules.limits) if call.min_speed and rules.limits.min_speed else None
+        self._has_floor = bool(call.min_speed and rules.limits.min_speed)
+        self._floor: SpeedFloor | None = None  # until the first receive: many bodies arrive with their head
         self._bandwidths = () if call.bandwidth is None and rules.bandwidth is None else call.bandwidths
         self._host_counters = rules.counters.of(spec.url.origin.host)
         self.unthrottled: int = 0  # received bytes for which ``throttle`` has not yet waited
@@ -189,6 +190,8 @@ class Body:
             await self.throttle()
         if self._floor is not None:
             self._floor.check()
+        elif self._has_floor:
+            self._floor = SpeedFloor(self._limits)
         started_at = self._port.now()
         self._deadline.check(started_at)
         try:

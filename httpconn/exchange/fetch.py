@@ -134,7 +134,8 @@ async def run_call(port: Port, call: Call, flow: Awaitable[T]) -> T:
     except HookRaised as raised:
         error = raised.error
     finally:
-        await port.release()
+        if port.owned:
+            await port.release()
     raise error
 
 

@@ -43,6 +43,7 @@ class SocketStream:
         self._transport: socket.socket | TLSStream = sock
         self._runtime = runtime
         self._readiness = runtime.readiness(sock)
+        self._idle = poll_of(sock, "in")  # of an idle connection, which one caller checks at a time
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
@@ -278,7 +279,7 @@ class SocketStream:
     def is_fresh(self) -> bool:
         """Return whether an idle connection is usable: it has received neither its end nor unexpected bytes."""
         # TLS 1.3 session tickets may arrive at any time. They are processed here and are not data.
-        if not self.is_readable():
+        if not self._is_ready(self._idle):
             return True
         if self._tls is None:
             return False
@@ -292,9 +293,11 @@ class SocketStream:
 
     def is_readable(self) -> bool:
         """Return whether a receive would return at once, with data or the end. True for a closed socket."""
+        return self._is_ready(poll_of(self._socket, "in"))  # a new one: two threads cannot use one at the same time
+
+    def _is_ready(self, poll: Any) -> bool:
         if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):
             return True
-        poll = poll_of(self._socket, "in")  # a new one, because two threads cannot use one at the same time
         if poll is None:  # Windows
             return bool(select.select([self._socket], [], [], 0)[0])
         return bool(poll.poll(0))

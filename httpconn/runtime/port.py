@@ -173,5 +173,9 @@ class Port(Protocol):
     def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
         """Return a context manager with a worker group and the port of its workers, which its end stops."""
 
+    @property
+    def owned(self) -> bool:
+        """Whether ``release`` has a client to close."""
+
     async def release(self) -> None:
         """Close a client that was made for this call only. Cancellation does not stop this."""

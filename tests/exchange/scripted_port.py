@@ -82,6 +82,7 @@ class ScriptedPort:
         self.requests: list[httpx.Request] = []
         self.exchanges: list[ScriptedExchange] = []
         self.slept: list[float] = []
+        self.owned = True
         self.released = 0
 
     def now(self) -> float:
