@@ -133,7 +133,7 @@ class ClientOptions:
         """
         if not self._uses_environment:
             return self.hosts.routing(self.proxy)
-        return self.hosts.routing(environment.EnvironmentProxies(self.warned).read(os.environ))
+        return self.hosts.routing(environment.environment_routing(os.environ, self.warned))
 
     @property
     def _uses_environment(self) -> bool:

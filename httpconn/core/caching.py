@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from ..errors import TRANSIENT_STATUSES, InvalidURL
 from . import ranges
 from .dates import http_date, timestamp
-from .headers import CONDITIONS, Fields, tokens
+from .headers import CONDITIONS, OF_THE_CONNECTION, Fields, tokens
 from .locations import resolve
 from .messages import Head, Request
 from .redirects import STATUSES as REDIRECTS
@@ -42,11 +42,7 @@ _UNDERSTOOD = frozenset(HTTPStatus)
 # 206 is a part of a response. 304 is about a stored response.
 _NEVER_STORED = frozenset({206, 304})
 
-# These belong to one connection (RFC 9110 section 7.6.1) or to a proxy.
-_OF_THE_CONNECTION = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-    | {"proxy-authenticate", "proxy-authentication-info", "proxy-authorization"}
-)
+_OF_A_PROXY = frozenset({"proxy-authenticate", "proxy-authentication-info", "proxy-authorization"})
 
 _DIRECTIVE = regex(r'([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?')
 _SECONDS = regex(r"[0-9]+", re.ASCII)
@@ -230,7 +226,7 @@ def _kept(status: int, fields: Mapping[str, str], now: float) -> dict[str, str]:
     if 200 <= status < 300 or status == 304:
         kept = {name: fields[name] for name in KEPT if name in fields}
     else:
-        left_out = _OF_THE_CONNECTION | tokens(fields.get("connection", ""))
+        left_out = OF_THE_CONNECTION | _OF_A_PROXY | tokens(fields.get("connection", ""))
         kept = {name: value for name, value in fields.items() if name not in left_out}
     return kept if timestamp(kept.get("date")) else {**kept, "date": formatdate(now, usegmt=True)}
 

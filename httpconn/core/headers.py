@@ -8,11 +8,12 @@ from .regexes import regex
 
 Fields = tuple[tuple[bytes, bytes], ...]  # Header fields in the order in which they are sent. Names keep their case.
 
-# Fields of the message framing and of the connection. httpconn sets them (RFC 9110 section 7.6.1, RFC 9112 section 6).
-RESERVED = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te"}
-    | {"trailer", "upgrade", "expect"}
+# Fields of one connection (RFC 9110 section 7.6.1).
+OF_THE_CONNECTION = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+
+RESERVED = OF_THE_CONNECTION | {"host", "content-length", "expect"}  # fields that httpconn sets
 
 # Fields that any origin may receive. All other fields of a caller are sent only to the origin of the call's URL.
 CROSSES_ORIGINS = frozenset(

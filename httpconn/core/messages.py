@@ -21,6 +21,8 @@ FieldValues = dict[bytes, bytes]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+BODILESS = frozenset({204, 304})  # statuses without a body, whatever the header says (RFC 9110 section 6.4.1)
+
 _MAX_LENGTH_DIGITS = 19  # below 2 ** 64
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..core.bodycounter import BodyCounter, SpeedFloor, declared_length
 from ..core.deadlines import Deadline
 from ..core.decoding import Decoder, codings_of, decoder_for
-from ..core.messages import Head
+from ..core.messages import BODILESS, Head
 from ..core.ranges import Continue, parse_content_range
 from ..core.requestbuilder import RequestSpec
 from ..errors import DecodingError, HTTPConnError, InvalidRequest, ProtocolError, TimedOut, TruncatedBody
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 DECODED_CHUNK = 256 * 1024
 """Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""
-
-BODILESS = frozenset({204, 304})
-"""Statuses of responses without a body, regardless of their header fields (RFC 9110 section 6.4.1)."""
 
 PARTIAL = 206
 _MAX_DIGITS = 18

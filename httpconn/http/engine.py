@@ -280,7 +280,14 @@ class Engine:
         interruption: Interruption | None,
     ) -> AnyConnection:
         try:
-            connection = await self._secured(lease, request, route, timeouts, interruption)
+            self._require_open()
+            end = timeouts.until(timeouts.connect)
+            tunnel = await self._connector.tunnel(route, end)
+            connection = await self._dialled(lease, request, route, end, interruption)
+            while not await self._connector.secure(connection.socket_stream, request, route, tunnel, end):
+                self._drop(lease)
+                connection = await self._dialled(lease, request, route, end, interruption)
+            self._require_open()
         except HTTPConnError:
             if lease.may_share:  # requests that wait for this connection dial their own instead
                 self._change(self._pool.dial_freely, lease)
@@ -291,31 +298,18 @@ class Engine:
             self._decline(lease)
         return connection
 
-    async def _secured(
-        self,
-        lease: Lease[AnyConnection],
-        request: Request,
-        route: Route,
-        timeouts: AttemptTimeouts,
-        interruption: Interruption | None,
+    async def _dialled(
+        self, lease: Lease[AnyConnection], request: Request, route: Route, end: float, interruption: Interruption | None
     ) -> Connection:
-        self._require_open()
-        end = timeouts.until(timeouts.connect)
-        tunnel = await self._connector.tunnel(route, end)
-        while True:
-            connecting = self._connected(lease, route, end)
-            if request.dialler is not None:
-                connecting = request.dialler.dial(connecting)
-            if request.trace is not None:
-                event, info = self._connector.dial_event(route, end)
-                connecting = trace_step(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))
-            connection = await connecting
-            if interruption is not None:
-                connection.attach(interruption)
-            if await self._connector.secure(connection.socket_stream, request, route, tunnel, end):
-                break
-            self._drop(lease)
-        self._require_open()
+        connecting = self._connected(lease, route, end)
+        if request.dialler is not None:
+            connecting = request.dialler.dial(connecting)
+        if request.trace is not None:
+            event, info = self._connector.dial_event(route, end)
+            connecting = trace_step(self._runtime, request, event, info, connecting, attrgetter("socket_stream"))
+        connection = await connecting
+        if interruption is not None:
+            connection.attach(interruption)
         return connection
 
     async def _connected(self, lease: Lease[AnyConnection], route: Route, end: float) -> Connection:

@@ -1,8 +1,4 @@
-"""An HTTP/2 connection: several exchanges at the same time, of threads or of tasks (RFC 9113).
-
-No thread or task reads in the background. The caller that waits first has the role of the reader: it receives for all
-streams, and wakes the callers of the streams that progressed. When it leaves, it hands the role to the next caller.
-"""
+"""An HTTP/2 connection: several exchanges at the same time, of threads or of tasks (RFC 9113)."""
 
 from collections.abc import Callable
 from functools import partial

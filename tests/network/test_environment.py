@@ -11,7 +11,7 @@ from httpx._utils import get_environment_proxies
 
 from httpconn.core.urls import vet
 from httpconn.errors import InvalidRequest
-from httpconn.network.environment import EnvironmentProxies
+from httpconn.network.environment import environment_routing
 
 ENVIRONMENTS = [
     {},
@@ -58,7 +58,7 @@ def test_as_in_httpx(environ, monkeypatch):
             monkeypatch.delenv(name)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    routing, mounts = EnvironmentProxies({}).read(environ), get_environment_proxies()
+    routing, mounts = environment_routing(environ, {}), get_environment_proxies()
     for url in URLS:
         ours, theirs = routing.proxy_for(vet(url).origin), httpx_proxy(url, mounts)
         assert (ours and (ours.url, credentials(ours))) == (
@@ -70,7 +70,7 @@ def test_as_in_httpx(environ, monkeypatch):
     "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "socks4://a"]
 )
 def test_an_invalid_proxy_error_names_the_variable(value):
-    routing = EnvironmentProxies({}).read({"Https_Proxy": value})
+    routing = environment_routing({"Https_Proxy": value}, {})
     with pytest.raises(InvalidRequest, match=r"^Https_Proxy: not the URL") as caught:
         routing.proxy_for(vet("https://a.example").origin)
     assert "secret" not in str(caught.value)
@@ -78,10 +78,11 @@ def test_an_invalid_proxy_error_names_the_variable(value):
 
 
 def test_invalid_entries_of_no_proxy_cause_one_warning(caplog):
-    proxies = EnvironmentProxies({})
+    warned = {}
     with caplog.at_level(logging.WARNING, "httpconn.proxies"):
         for _ in range(2):
-            routing = proxies.read({"HTTP_PROXY": "http://a:1", "NO_PROXY": "a:b:c,http://u:secret@h,c.example"})
+            environ = {"HTTP_PROXY": "http://a:1", "NO_PROXY": "a:b:c,http://u:secret@h,c.example"}
+            routing = environment_routing(environ, warned)
             assert routing.proxy_for(vet("http://b.example").origin) is not None
             assert routing.proxy_for(vet("http://c.example").origin) is None
     assert [record.getMessage() for record in caplog.records] == [

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import field
 from typing import Any
 
-from ...core.messages import Head
+from ...core.messages import BODILESS, Head
 from ...core.records import dataclass
 from ...errors import HeaderTooLarge, HTTPConnError, ProtocolError, TruncatedBody
 from .faults import ConnectionFault, ErrorCode, StreamFault
@@ -18,8 +18,6 @@ SPARE = 100_000  # maximum number of body frames with less data than their own h
 _FRAME_HEADER = 9
 
 SMALL = 512  # bytes below which data is joined with the previous data, so that single bytes do not need an object each
-
-_WITHOUT_BODY = frozenset({204, 304})
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +63,7 @@ class Stream:
         elif (status := section.head.status) >= 200:
             self.head = section.head
             # RFC 9110 section 6.4.1: these have no body, whatever the Content-Length says.
-            self.left = 0 if self.without_body or status in _WITHOUT_BODY else section.length
+            self.left = 0 if self.without_body or status in BODILESS else section.length
             self.unread = self.left
         elif status and not ends:
             self._skip_interim(section, max_interim_size)
