@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from ..core.locks import Lock
 from . import system
@@ -32,10 +31,6 @@ class Content:
         self._writeback = Writeback()
         self._has_failed = False
         self._in_use = Lock()  # held during a flush, for which the file must stay open
-
-    @property
-    def is_closed(self) -> bool:
-        return self.file.closed
 
     def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
         """Write blocks one after the other."""
@@ -96,22 +91,10 @@ class Content:
     def flush_if_open(self) -> None:
         """Flush the bytes, unless another thread has closed the file. Other threads may write meanwhile."""
         with self._in_use:
-            if not self.is_closed:
+            if not self.file.closed:
                 self.flush(system.flush_data)
 
     def close(self) -> None:
         """Unlock and close the file, after a running flush."""
         with self._in_use:
             unlock(self.file)
-
-
-class Snapshot(NamedTuple):
-    """The point in time that a checkpoint records.
-
-    Attributes:
-        number: sequence number, higher than that of every earlier snapshot.
-        content: content at that time.
-    """
-
-    number: int
-    content: Content

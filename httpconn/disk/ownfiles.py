@@ -178,7 +178,7 @@ class OwnFiles:
 
     def _keep_file(self) -> None:
         system.remove(self._draft())
-        if self._content is not None and not self._content.is_closed:
+        if self._content is not None and not self._content.file.closed:
             self._content.trim()
 
     def _remove_files(self, *, remove: bool, moved: bool) -> None:

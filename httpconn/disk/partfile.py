@@ -32,7 +32,7 @@ from ..core.locks import Lock, RLock
 from ..errors import StorageError
 from . import folders, system
 from .abandoned import STALE, remove_abandoned
-from .content import Content, Snapshot
+from .content import Content
 from .hiddennames import HiddenNames
 from .lockfile import InUse, LockFile, Transfer, WatchedLock
 from .ownfiles import OwnFiles
@@ -43,6 +43,9 @@ from .targets import Target
 from .versions import FileVersion, store_version
 
 __all__ = ["STALE", "InUse", "PartFile", "Sidecar", "Transfer"]
+
+Snapshot = tuple[int, Content]
+"""The point in time of a checkpoint: its number, and the content at that time."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -164,7 +167,7 @@ class PartFile(OwnFiles):
     @_operation
     def snapshot(self, content: Content) -> Snapshot:
         """Return the current point in time for a later ``checkpoint``."""
-        return Snapshot(next(self._numbers), content)
+        return next(self._numbers), content
 
     def checkpoint(self, sidecar: Sidecar, snapshot: Snapshot | None = None) -> None:
         """Flush the written bytes, and then save their state for a later ``open``. Other threads may write meanwhile.

@@ -37,7 +37,7 @@ from .locking import lock_target
 from .naming import choose_name, target_path
 from .options import DownloadOptions
 from .partial import PartialDownload
-from .saving import KEPT, BodyWriter
+from .saving import BodyWriter, unexpected
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
@@ -220,7 +220,7 @@ class _Download:
                 self._uses_if_range = False
                 return await self._request_again(response, "the server ignores If-Range")
             case ranges.Suspect(reason):
-                raise UnexpectedContent(f"{reason}. {KEPT}")
+                raise unexpected(self._state, reason)
             case ranges.Refuse(reason):
                 raise ProtocolError(reason)
             case ranges.Fail():
@@ -258,26 +258,15 @@ class _Download:
         limit = request.call.max_bytes
         if not partial.is_complete or (limit is not None and partial.size > limit) or partial.integrity_error():
             return None
-        await self._port.blocking(partial.commit, None, self._state.name, None)
-        self._writer.finish()
-        return Downloaded(
-            self._state.target,
-            partial.size,
-            request.call.spec.url.redacted,
-            verified=frozenset({"length", options.digest.algorithm}),
-            digest=str(options.digest),
-            digest_source=options.digest.source,
-            resumed=partial.resumed,
-            elapsed=self._port.now() - request.started_at,
-            flushed=partial.flushed,
-        )
+        return await self._commit(None)
 
-    async def _commit(self, response: OpenResponse) -> Downloaded:
-        options, facts = self._state.options, self._facts
-        modified = timestamp(facts.last_modified) if options.remote_time else None
-        if (kept := await self._choose_name(response)) is not None:
-            return await self._unmodified(response, kept)
-        version = ranges.version(facts.etag, facts.last_modified)
+    async def _commit(self, response: OpenResponse | None) -> Downloaded:
+        options, version, modified = self._state.options, None, None
+        if response is not None:
+            if (kept := await self._choose_name(response)) is not None:
+                return await self._unmodified(response, kept)
+            version = ranges.version(self._facts.etag, self._facts.last_modified)
+            modified = timestamp(self._facts.last_modified) if options.remote_time else None
         stored = version if options.remote_time or options.existing == "refresh" else None
         await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
         self._writer.finish()
@@ -303,12 +292,12 @@ class _Download:
         version = ranges.version(head.field("etag"), head.field("last-modified"))
         return self._result(response, existing.size, validator=version or existing.validator, unmodified=True)
 
-    def _result(self, response: OpenResponse, size: int, **values: Any) -> Downloaded:
+    def _result(self, response: OpenResponse | None, size: int, **values: Any) -> Downloaded:
         return Downloaded(
             self._state.target,
             size,
-            response.url.redacted,
-            content_type=response.head.field("content-type"),
+            (self._request.call.spec if response is None else response).url.redacted,
+            content_type=None if response is None else response.head.field("content-type"),
             attempts=self._request.attempts,
             elapsed=self._port.now() - self._request.started_at,
             **values,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..core.digests import GIT, Announced, Expected, Hash, hasher
 from ..core.identity import resource_key
-from ..core.ranges import ReceivedBytes, is_validator
+from ..core.ranges import RangeResponse, ReceivedBytes, is_validator
 from ..core.segments import merged
 from ..core.urls import VettedURL
 from ..disk.partfile import PartFile, Sidecar, Transfer
@@ -181,10 +181,11 @@ class PartialDownload:
         self._is_encoded = False
         self.pending, self._unwritten = list, (0, [])
 
-    def begin_whole(self, total: int | None, validator: str | None, is_encoded: bool, media_type: str | None) -> None:
+    def begin_whole(self, facts: RangeResponse) -> None:
         """Prepare to receive the whole file from its beginning on, after a restart."""
-        self.total, self._is_encoded, self._media_type = total, is_encoded, media_type
-        self._validator = None if is_encoded else validator
+        self._is_encoded, self._media_type = facts.encoded, facts.media_type
+        if not facts.encoded:  # otherwise, the decoded length is known at the end only
+            self.total, self._validator = facts.length, facts.validator
         self._sources, self.may_go_back = 1, True
 
     def begin_range(self, total: int) -> None:

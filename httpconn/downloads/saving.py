@@ -17,7 +17,11 @@ from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTrans
 MIN_RANGE = 64 * 1024
 """Bytes below which a range that is shorter than requested is an error. Some servers send large files in ranges."""
 
-KEPT = "The received bytes are kept; resume=False discards them"
+
+def unexpected(state: DownloadState, reason: str) -> UnexpectedContent:
+    """Return the error of a body that is probably not the file."""
+    kept = ". The received bytes are kept; resume=False discards them" if state.options.resume else ""
+    return UnexpectedContent(reason + kept)
 
 
 class BodyWriter:
@@ -47,8 +51,7 @@ class BodyWriter:
         if not self._partial.is_new:
             await self._port.blocking(bound(self._partial.restart, keep=True))
         response.body.begin()
-        total = None if facts.encoded else facts.length  # the decoded length is known at the end only
-        self._partial.begin_whole(total, facts.validator, facts.encoded, facts.media_type)
+        self._partial.begin_whole(facts)
         self._add_announced(response, hub, partial=False)
         is_framed = facts.length is not None or not is_close_delimited(response.head)
         self.is_length_proven = size is not None or is_framed
@@ -60,7 +63,7 @@ class BodyWriter:
         if self._is_doubtful(facts):
             received = self._partial.size
             await self._port.blocking(self._partial.restart)
-            raise UnexpectedContent(f"{received} bytes arrived instead of the rest of the file. {KEPT}")
+            raise unexpected(self._state, f"{received} bytes arrived instead of the rest of the file")
         self._partial.end()
 
     def _is_doubtful(self, facts: RangeResponse) -> bool:

@@ -259,3 +259,12 @@ def test_a_full_disk_names_the_kept_bytes(run, scripted, tmp_path, monkeypatch):
     assert "resume=False" in error.__notes__[0]
     assert run(server.url).resumed == HALF
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_an_error_says_whether_the_received_bytes_are_kept(run, scripted, tmp_path, resume):
+    page = instead(response(200, {"Content-Type": "text/html"}, b"<html>"))
+    server = scripted(Served(BODY, headers=BINARY, faults=[cut(HALF), *[page] * 9]))
+    policy = RetryPolicy(attempts=2, backoff=0)
+    error = fail(run, server.url, httpconn.UnexpectedContent, resume=resume, retries=policy)
+    assert ("are kept" in error.message) == resume == ("httpconn-part" in left(tmp_path))
