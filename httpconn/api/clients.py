@@ -302,7 +302,7 @@ async def _until_the_loop_ends(
         clients = owner()
         if clients is not None:
             clients.forget(token)
-        if client.closes_at_once:  # without anyio, whose asyncio part takes 2 MB
+        if client.closes_at_once:  # without anyio: its part for asyncio takes 2 MB
             await client.aclose()
         else:
             with anyio.move_on_after(1.0, shield=True):
