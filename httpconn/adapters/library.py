@@ -22,14 +22,11 @@ _STREAM_NAMES = ("StreamConsumed", "StreamClosed", "RequestNotRead", "ResponseNo
 
 
 class Library:
-    """A library of the httpx family.
-
-    Attributes:
-        errors: the base classes of the exceptions of its transports.
-    """
+    """A library of the httpx family."""
 
     def __init__(self, module: ModuleType) -> None:
         self.module: Any = module
+        # The base classes of the exceptions of its transports.
         self.errors: tuple[type[Exception], ...] = (
             self.module.HTTPError,
             self.module.InvalidURL,

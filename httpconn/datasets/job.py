@@ -23,13 +23,7 @@ OnItem = Callable[[dict[str, Any]], bytes | None]
 
 @dataclass(frozen=True)
 class Job:
-    """A job, as each process gets it.
-
-    Attributes:
-        connection: None for the default one, which each process makes.
-        retry: the outcomes to fetch again, or None for a job that goes through its source.
-        total_bytes: bytes that each process may receive, or None.
-    """
+    """A job, as each process gets it."""
 
     source: Source
     sink: str
@@ -39,13 +33,13 @@ class Job:
     shard_size: int
     partitions: int
     concurrency: int
-    connection: HTTPConnection | None
+    connection: HTTPConnection | None  # None for the default one, which each process makes
     on_item: OnItem | None
-    retry: frozenset[str] | None
+    retry: frozenset[str] | None  # the outcomes to fetch again, or None for a job that goes through its source
     accept: tuple[str, ...]
     headers: tuple[str, ...]
     max_bytes: int | None
-    total_bytes: int | None
+    total_bytes: int | None  # bytes that each process may receive, or None
     contact: str | None
     robots_tags: frozenset[str]
     robots_txt: bool
@@ -63,17 +57,13 @@ class Job:
 
 
 class Finished(NamedTuple):
-    """A line of a journal: a finished shard.
-
-    Attributes:
-        outcomes: the number of rows for each outcome: "ok", a status, or the name of an error class.
-    """
+    """A line of a journal: a finished shard."""
 
     shard: int
     rows: int
     digest: str
     bytes: int
-    outcomes: Mapping[str, int]
+    outcomes: Mapping[str, int]  # the number of rows for each outcome: "ok", a status, or the name of an error class
 
 
 @dataclass(frozen=True)
@@ -159,11 +149,7 @@ def changed(source: Source) -> InvalidRequest:
 
 
 def summary_of(storage: Storage) -> Summary:
-    """Return the state of the job of a sink.
-
-    Raises:
-        InvalidRequest: the sink holds no job.
-    """
+    """Return the state of the job of a sink. Raises InvalidRequest: the sink holds no job."""
     job = storage.read(JOB)
     if job is None:
         raise InvalidRequest(f"The sink {storage.sink} holds no job")

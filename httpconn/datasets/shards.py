@@ -58,15 +58,10 @@ EXTENSIONS = {
 
 
 class Layout(NamedTuple):
-    """The format of the shards of a job.
+    """The format of the shards of a job."""
 
-    Attributes:
-        form: "parquet", "webdataset" or "folder".
-        columns: the copied columns and their types.
-    """
-
-    form: str
-    columns: tuple[tuple[str, pa.DataType], ...]
+    form: str  # "parquet", "webdataset" or "folder"
+    columns: tuple[tuple[str, pa.DataType], ...]  # the copied columns and their types
 
     @property
     def schema(self) -> pa.Schema:

@@ -42,17 +42,11 @@ class ArrowTable(Protocol):
 
 
 class Source(NamedTuple):
-    """A source of URLs, which can be pickled if it is not an iterable.
+    """A source of URLs, which can be pickled if it is not an iterable."""
 
-    Attributes:
-        given: a path, a URL of fsspec, a folder, a pattern, a table, or an iterable of URLs or mappings.
-        column: the name of the column with the URLs.
-        columns: the names of the columns to copy.
-    """
-
-    given: Any
-    column: str
-    columns: tuple[str, ...]
+    given: Any  # a path, a URL of fsspec, a folder, a pattern, a table, or an iterable of URLs or mappings
+    column: str  # the name of the column with the URLs
+    columns: tuple[str, ...]  # the names of the columns to copy
 
     @property
     def is_file(self) -> bool:

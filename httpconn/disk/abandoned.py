@@ -18,15 +18,11 @@ _BLOCK = 16 * 1024 * 1024
 
 
 class AbandonedFile(NamedTuple):
-    """An open partial file that an earlier owner has left.
-
-    Attributes:
-        length: size in bytes, including bytes that no sidecar confirms.
-    """
+    """An open partial file that an earlier owner has left."""
 
     file: OpenFile
     exclusive: bool
-    length: int
+    length: int  # size in bytes, including bytes that no sidecar confirms
 
 
 def open_abandoned(path: str, confirmed: int) -> AbandonedFile | None:

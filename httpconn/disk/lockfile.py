@@ -100,15 +100,11 @@ class LockFile:
 
     The names let the next owner remove what a killed owner has left. If the object is dropped without ``release``, the
     lock ends and the file stays.
-
-    Attributes:
-        exclusive: no other process can hold the lock; False if the file system has no locks.
-        tokens: tokens of partial files that earlier owners have left.
     """
 
     def __init__(self) -> None:
-        self.exclusive: bool = False
-        self.tokens: tuple[str, ...] = ()
+        self.exclusive: bool = False  # no other process can hold the lock; False if the file system has no locks
+        self.tokens: tuple[str, ...] = ()  # tokens of partial files that earlier owners have left
         self._path = ""
         self._file: OpenFile | None = None
         self._is_acquiring = False

@@ -80,12 +80,12 @@ class PartFile(OwnFiles):
 
     Attributes:
         target: path of the finished file.
-        guard: lock for the caller to hold while it changes its own record of the file. No method acquires it.
         flushed: whether the committed file is on disk; False if the file system cannot flush.
     """
 
     def __init__(self, target: Path, *, resume: bool = True) -> None:
         super().__init__(target, resume=resume)
+        # Lock for the caller to hold while it changes its own record of the file. No method acquires it.
         self.guard: threading.RLock = RLock()
         self._lock = Lock()
         self._translated = TranslatedErrors(target)

@@ -21,23 +21,16 @@ Part = tuple[int, int, int]  # a part of the file as (start, end, bytes on disk 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """The state of a download. It contains no secrets.
-
-    Attributes:
-        key: ID of the resource; see :func:`httpconn.core.identity.resource_key`.
-        committed: bytes on disk from the beginning of the file on.
-        parts: the parts behind these, in order; empty for a file that only grows at its end.
-        media_type: media type of the first response, or None.
-    """
+    """The state of a download. It contains no secrets."""
 
     url: str
-    key: str = ""
+    key: str = ""  # ID of the resource; see :func:`httpconn.core.identity.resource_key`
     digest: str | None = None
     validator: str | None = None
     total: int | None = None
-    committed: int = 0
-    parts: tuple[Part, ...] = ()
-    media_type: str | None = None
+    committed: int = 0  # bytes on disk from the beginning of the file on
+    parts: tuple[Part, ...] = ()  # the parts behind these, in order; empty for a file that only grows at its end
+    media_type: str | None = None  # media type of the first response, or None
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
@@ -57,16 +50,12 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarRecord:
-    """The content of a sidecar file.
-
-    Attributes:
-        kernel: ID of the kernel whose process last wrote to the partial file.
-        kept: record of another partial file, which is kept until one of the two is complete, or None.
-    """
+    """The content of a sidecar file."""
 
     token: str
-    kernel: str
+    kernel: str  # ID of the kernel whose process last wrote to the partial file
     sidecar: Sidecar
+    # Record of another partial file, which is kept until one of the two is complete, or None.
     kept: SidecarRecord | None = None
 
     @property

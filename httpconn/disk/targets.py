@@ -52,19 +52,15 @@ class Target:
         StorageError: the path is that of a folder, or of a device, pipe or socket.
         OSError: the path cannot be read, or the existing file can only be overwritten in place, and this process is not
             allowed to.
-
-    Attributes:
-        path: real path of the file.
-        status: status of the existing file, or None.
     """
 
     def __init__(self, target: Path) -> None:
-        self.path: str = os.fspath(target.absolute())
+        self.path: str = os.fspath(target.absolute())  # real path of the file
         status = _status(self.path, follow=False)
         if status is not None and stat.S_ISLNK(status.st_mode):
             self.path = os.path.realpath(self.path)
             status = _status(self.path, follow=True)
-        self.status: os.stat_result | None = status
+        self.status: os.stat_result | None = status  # status of the existing file, or None
         self._in_place = False
         if status is not None:
             _require_file(target, status)

@@ -14,14 +14,10 @@ _MAX_BYTES = 1024
 
 
 class FileVersion(NamedTuple):
-    """The resource and version that a file is a copy of.
-
-    Attributes:
-        validator: its ETag or Last-Modified.
-    """
+    """The resource and version that a file is a copy of."""
 
     key: str
-    validator: str
+    validator: str  # its ETag or Last-Modified
 
 
 def store_version(descriptor: int, version: FileVersion) -> None:

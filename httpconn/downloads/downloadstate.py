@@ -11,16 +11,11 @@ from .partial import PartialDownload
 
 @dataclass(slots=True)
 class DownloadState:
-    """The state of a running download.
-
-    Attributes:
-        target: path of the file.
-        name: name to create the file under without replacing another one; None replaces the target.
-    """
+    """The state of a running download."""
 
     port: Port
     request: RequestState
     options: DownloadOptions
-    target: Path
+    target: Path  # path of the file
     partial: PartialDownload
-    name: str | None = None
+    name: str | None = None  # name to create the file under without replacing another one; None replaces the target

@@ -26,20 +26,15 @@ from .partial import READ_SIZE
 
 
 class ExistingFile(NamedTuple):
-    """The file at the target.
-
-    Attributes:
-        validator: validator of its version, or None.
-        has_stored_version: an earlier download has stored the version.
-        is_foreign: another program wrote the file: the file system stores versions, and the file has none. Its
-            modification time does not identify a version, and the file may be incomplete.
-    """
+    """The file at the target."""
 
     size: int
     modified: float
     inode: int
-    validator: str | None = None
-    has_stored_version: bool = False
+    validator: str | None = None  # validator of its version, or None
+    has_stored_version: bool = False  # an earlier download has stored the version
+    # Another program wrote the file: the file system stores versions, and the file has none. Its modification time does
+    # not identify a version, and the file may be incomplete.
     is_foreign: bool = False
 
     @classmethod

@@ -18,32 +18,21 @@ OnExisting = Literal["replace", "skip", "refresh", "error"]
 
 @dataclass(frozen=True, slots=True)
 class DownloadOptions:
-    """The caller's options for one download.
-
-    Attributes:
-        mirrors: other sources of the same file, tried in order.
-        resume: continue an earlier download, and keep the received bytes for a later one.
-        existing: action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another
-            version, or raise an "error".
-        validator: validator of the existing file; without it, the server is asked by modification time.
-        segments: number of connections; None chooses it by speed.
-        remote_time: set the modification time of the file to its Last-Modified.
-        server_names: ``save_path`` is a folder, and the server chooses the name of the file.
-        size: size of the file that the caller expects, in bytes.
-        expect_type: patterns of the media types that the caller expects; empty for any.
-        spare: further connections that this download shares with others; None for no limit.
-    """
+    """The caller's options for one download."""
 
     save_path: str | os.PathLike[str]
     progress: ProgressCallback | None = None
     digest: Expected | None = None
-    mirrors: tuple[RequestSpec, ...] = ()
-    resume: bool = True
+    mirrors: tuple[RequestSpec, ...] = ()  # other sources of the same file, tried in order
+    resume: bool = True  # continue an earlier download, and keep the received bytes for a later one
+    # Action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another version, or
+    # raise an "error".
     existing: OnExisting = "replace"
-    validator: str | None = None
-    segments: int | None = None
-    remote_time: bool = False
-    server_names: bool = False
-    size: int | None = None
-    expect_type: tuple[str, ...] = ()
+    validator: str | None = None  # validator of the existing file; without it, the server is asked by modification time
+    segments: int | None = None  # number of connections; None chooses it by speed
+    remote_time: bool = False  # set the modification time of the file to its Last-Modified
+    server_names: bool = False  # ``save_path`` is a folder, and the server chooses the name of the file
+    size: int | None = None  # size of the file that the caller expects, in bytes
+    expect_type: tuple[str, ...] = ()  # patterns of the media types that the caller expects; empty for any
+    # Further connections that this download shares with others; None for no limit.
     spare: SpareConnections | None = None

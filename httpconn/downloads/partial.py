@@ -28,31 +28,23 @@ class PartialDownload:
     Args:
         keep: keep the bytes for a later download.
         size: size of the file that the caller expects, in bytes, or None.
-
-    Attributes:
-        size: bytes on disk from the beginning of the file on.
-        later_ranges: ranges on disk behind the first gap, as (start, end).
-        resumed: bytes that an earlier download has left.
-        digest: digest to verify, from the caller or from a response.
-        hashed: bytes from the beginning on that the digest covers.
-        unchecked: see :class:`httpconn.core.digests.Announced`.
-        pending: bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
-        may_go_back: a response may lead back to the kept bytes. False between a return and the next body, so that a
-            server that alternates between two versions does not cause endless requests.
     """
 
     def __init__(
         self, part: PartFile, url: VettedURL, expected: Expected | None, keep: bool, size: int | None = None
     ) -> None:
         self.key: str = resource_key(url)
-        self.size: int = 0
-        self.later_ranges: tuple[tuple[int, int], ...] = ()
+        self.size: int = 0  # bytes on disk from the beginning of the file on
+        self.later_ranges: tuple[tuple[int, int], ...] = ()  # ranges on disk behind the first gap, as (start, end)
         self.total: int | None = None
-        self.resumed: int = 0
-        self.digest: Expected | None = expected
-        self.unchecked: tuple[str, ...] = ()
-        self.hashed: int = 0
+        self.resumed: int = 0  # bytes that an earlier download has left
+        self.digest: Expected | None = expected  # digest to verify, from the caller or from a response
+        self.unchecked: tuple[str, ...] = ()  # see :class:`httpconn.core.digests.Announced`
+        self.hashed: int = 0  # bytes from the beginning on that the digest covers
+        # Bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
         self.pending: Pending = list
+        # A response may lead back to the kept bytes. False between a return and the next body, so that a server that
+        # alternates between two versions does not cause endless requests.
         self.may_go_back: bool = True
         self._part = part
         # Held while the fields above change, because another thread may make a checkpoint.

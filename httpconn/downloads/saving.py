@@ -25,19 +25,13 @@ def unexpected(state: DownloadState, reason: str) -> UnexpectedContent:
 
 
 class BodyWriter:
-    """Writes response bodies to the partial file, and records the progress of attempts that failed.
-
-    Attributes:
-        is_length_proven: more than the end of a connection marks the end of the file.
-        connections: highest number of simultaneous connections so far.
-        single_connection: use one connection from now on.
-    """
+    """Writes response bodies to the partial file, and records the progress of attempts that failed."""
 
     def __init__(self, state: DownloadState) -> None:
-        self.is_length_proven: bool = True
+        self.is_length_proven: bool = True  # more than the end of a connection marks the end of the file
         self.spec: RequestSpec = state.request.call.spec
-        self.connections: int = 1
-        self.single_connection: bool = False
+        self.connections: int = 1  # highest number of simultaneous connections so far
+        self.single_connection: bool = False  # use one connection from now on
         self._state = state
         self._port = state.port
         self._partial = state.partial
