@@ -133,7 +133,7 @@ def env_option(*names: str, **attributes: Any) -> Option:
 access: Option = click.option(
     "--access",
     type=click.Choice(["public", "anywhere"]),
-    help="Access policy; public allows public addresses only. Default: HTTPCONN_ACCESS, or anywhere.",
+    help="Access policy; public allows public addresses only. Default: HTTPCONN_ACCESS, or anywhere (dataset: public).",
 )
 create_dirs: Option = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output path.")
 jsonl: Option = click.option("--jsonl", is_flag=True, help="Print one line of JSON per URL, as each finishes.")
