@@ -28,8 +28,7 @@ class AbandonedFile(NamedTuple):
 def open_abandoned(path: str, confirmed: int) -> AbandonedFile | None:
     """Open a partial file that has at least the bytes that its sidecar confirms; None if there is no such file.
 
-    Raises:
-        InUse: the owner of the file is alive.
+    Raises InUse: the owner of the file is alive.
     """
     try:
         file = open_file(path, system.WRITE)

@@ -55,8 +55,7 @@ class Folder:
     def wait(self, flush: FolderFlush) -> None:
         """Wait until a flush has ended; run it if no other caller does.
 
-        Raises:
-            OSError: the flush failed. The system reports that once, so all callers of the flush get the error.
+        The system reports a failed flush only once, so all callers of the flush get the error.
         """
         with self._lock:
             if not flush.ended:

@@ -51,11 +51,7 @@ class InUse(Exception):
 
 
 def lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed.
-
-    Returns:
-        False if the file system has no locks.
-    """
+    """Lock an open file until it is closed. Return False if the file system has no locks."""
     try:
         _change_lock(descriptor, _LOCK)
     except OSError as error:
@@ -112,13 +108,8 @@ class LockFile:
     def acquire(self, path: str, mode: int = 0o600) -> None:
         """Create or open the lock file, and lock it. ``release`` removes the file, also after an interruption.
 
-        Args:
-            path: path of the lock file.
-            mode: permission bits of a new lock file, before the umask.
-
-        Raises:
-            InUse: another owner holds the lock.
-            OSError: the file cannot be opened, or is a link or not a regular file.
+        Raises InUse: another owner holds the lock. ``mode`` has the permission bits of a new lock file, before the
+        umask.
         """
         self._path, self._is_acquiring = path, True
         for _ in range(_ATTEMPTS):
@@ -187,11 +178,7 @@ class LockFile:
 
 
 class WatchedLock:
-    """The lock file of another owner. It can be read after the owner has removed it.
-
-    Raises:
-        OSError: the lock file does not exist any more.
-    """
+    """The lock file of another owner. It can be read after the owner has removed it."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -158,11 +158,8 @@ class OwnFiles:
     def _release(self, *, remove: bool, moved: bool = False) -> None:
         """Close the file, remove hidden files that no download needs, and release the lock.
 
-        The method can be called again after an exception has interrupted it.
-
-        Args:
-            remove: remove the partial file even if it can be resumed.
-            moved: the partial file has been renamed to the target.
+        The method can be called again after an exception has interrupted it. ``remove`` removes the partial file even
+        if it can be resumed. If it was ``moved``, it has been renamed to the target.
         """
         if self._token and self._lock_file.is_held:
             try:

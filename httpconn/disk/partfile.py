@@ -173,10 +173,6 @@ class PartFile(OwnFiles):
         """Flush the written bytes, and then save their state for a later ``open``. Other threads may write meanwhile.
 
         The state is not saved if the file was restarted, or if a checkpoint of a later snapshot has been saved.
-
-        Args:
-            sidecar: state of the bytes.
-            snapshot: point in time of the state; None means now.
         """
         number, content = snapshot or self.snapshot()
         if sidecar == self._saved and content is self._content:
@@ -199,11 +195,9 @@ class PartFile(OwnFiles):
 
     @_operation
     def restart(self, content: Content, *, keep: bool = False) -> None:
-        """Begin an empty file.
+        """Begin an empty file. ``keep`` keeps the bytes of the last checkpoint until the commit.
 
-        Args:
-            keep: keep the bytes of the last checkpoint until the commit. ``go_back`` returns to them. If a restart has
-                kept bytes before, the file with more bytes stays.
+        ``go_back`` returns to the kept bytes. If a restart has kept bytes before, the file with more bytes stays.
         """
         record = self._record()
         if record is None:
@@ -215,8 +209,7 @@ class PartFile(OwnFiles):
     def go_back(self, content: Content) -> Sidecar | None:
         """Continue the bytes that a restart has kept, and keep those of the last checkpoint instead.
 
-        Returns:
-            State of the bytes as of ``open``; None if there are none.
+        Return the state of the bytes as of ``open``, or None if there are none.
         """
         self._close()
         current, record = self._record(), self._kept

@@ -124,9 +124,5 @@ def load(path: str) -> SidecarRecord | None:
 
 
 def save(path: str, draft: str, record: SidecarRecord) -> None:
-    """Replace a sidecar atomically, after the new content is flushed.
-
-    Args:
-        draft: temporary path in the same folder that only the caller uses.
-    """
+    """Replace a sidecar atomically by way of a ``draft`` in its folder, after the new content is flushed."""
     replace(path, draft, encode(record), durable=True)

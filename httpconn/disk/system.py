@@ -106,11 +106,7 @@ def is_trusted(status: os.stat_result) -> bool:
 
 
 def read_trusted(path: StrPath, limit: int) -> bytes:
-    """Read at most ``limit`` bytes of a file that :func:`is_trusted`, without following a link.
-
-    Raises:
-        OSError: there is no such file, or it is not trusted.
-    """
+    """Read at most ``limit`` bytes of a file that :func:`is_trusted`, without following a link, or raise OSError."""
     file = open_file(path, READ)
     try:
         if not is_trusted(os.fstat(file.fileno())):
@@ -152,11 +148,9 @@ def write_at(descriptor: int, offset: int, block: bytes | memoryview) -> None:
 
 
 def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> None:
-    """Replace the file at a path atomically by one that only its owner can read.
+    """Replace the file at a path atomically by one that only its owner can read, by way of a ``draft`` in its folder.
 
-    Args:
-        draft: temporary path in the same folder that only the caller uses.
-        durable: flush the content before the file gets its name.
+    ``durable`` flushes the content before the file gets its name.
     """
     remove(draft)
     try:
@@ -212,11 +206,7 @@ def close_if_required(change: Callable[[], None], close: Callable[[], None]) -> 
 
 
 def rename_to_free(path: str, name: str, close_path: Callable[[], None]) -> None:
-    """Rename an open file to a path at which no file exists; ``close_path`` closes it if necessary.
-
-    Raises:
-        FileExistsError: a file exists at the path.
-    """
+    """Rename an open file to a path at which no file exists; ``close_path`` closes it if necessary."""
     try:
         os.link(path, name)
     except FileExistsError:
@@ -244,12 +234,7 @@ def set_permissions(descriptor: int, mode: int) -> None:
 
 
 def set_times(file: int | str, mtime: float) -> None:
-    """Set the modification time, in seconds since the epoch.
-
-    Args:
-        file: a descriptor, or the path of a closed file. Windows needs the path; elsewhere a path is ignored.
-        mtime: the time.
-    """
+    """Set the modification time, in seconds since the epoch. Windows needs a closed file, others a descriptor."""
     if isinstance(file, int) == (os.utime in os.supports_fd):
         with suppress(OSError, OverflowError, ValueError):
             os.utime(file, (mtime, mtime))
@@ -308,14 +293,7 @@ def flush_file(descriptor: int) -> None:
 
 
 def flush(descriptor: int, flush_with: Callable[[int], None]) -> bool:
-    """Flush a file with a function.
-
-    Returns:
-        False if the file system cannot flush files.
-
-    Raises:
-        OSError: the disk failed.
-    """
+    """Flush a file with a function. Return False if the file system cannot flush files."""
     try:
         flush_with(descriptor)
     except OSError as error:

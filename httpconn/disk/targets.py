@@ -32,12 +32,7 @@ _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM})
 
 
 def check_folder(path: str | os.PathLike[str]) -> Path:
-    """Return the path of an existing folder as a ``Path``.
-
-    Raises:
-        InvalidRequest: see :func:`httpconn.core.paths.checked_path`.
-        StorageError: the path is not a folder.
-    """
+    """Return the path of an existing folder as a ``Path``."""
     folder = checked_path(path)
     with TranslatedErrors(folder):
         if not stat.S_ISDIR(os.stat(folder).st_mode):
@@ -87,11 +82,7 @@ class Target:
         return True
 
     def overwrite(self, part: OpenFile, size: int, mtime: float | None) -> bool:
-        """Copy ``size`` bytes of a partial file into the existing file, and flush it.
-
-        Returns:
-            Whether the file system can flush.
-        """
+        """Copy ``size`` bytes of a partial file into the existing file; return whether the file system can flush it."""
         file = open_file(self.path, system.WRITE)
         try:
             descriptor = file.fileno()

@@ -40,12 +40,7 @@ class Collection:
         self._known: KnownFiles | None = None
 
     def prepare(self) -> dict[int, Downloaded]:
-        """Check all files, create the folders, and return the files that need no download, by their positions.
-
-        Raises:
-            InvalidRequest: a file has no URL, or a link leads out of the folder.
-            StorageError: the folder cannot be created.
-        """
+        """Check all files, create the folders, and return the files that need no download, by their positions."""
         self.require_inside()
         for index, item in enumerate(self.items):
             try:

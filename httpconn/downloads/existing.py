@@ -68,11 +68,7 @@ class ExistingFile(NamedTuple):
 async def accept_existing(
     port: Port, request: RequestState, options: DownloadOptions, target: Path
 ) -> Downloaded | None:
-    """Return a result for the existing file if no request is necessary: to skip it, or because its digest matches.
-
-    Raises:
-        StorageError: a file exists, and the caller's option for that is "error".
-    """
+    """Return a result for the existing file if no request is necessary: to skip it, or because its digest matches."""
     if options.server_names or (options.existing in ("replace", "refresh") and options.digest is None):
         return None
     if options.existing == "error":

@@ -28,10 +28,7 @@ def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:
 def require_size(given: int | None, linked: int | None, facts: ranges.RangeResponse) -> int | None:
     """Check the size that a response announces for the file; return the expected size, or None if it is unknown.
 
-    Args:
-        given: the size that the caller expects.
-        linked: the size in X-Linked-Size.
-        facts: the response.
+    The caller expects the size ``given``; X-Linked-Size names the size ``linked``.
     """
     part = ranges.parse_content_range(facts.content_range) if facts.status == 206 else None
     length = facts.length if part is None else part.total

@@ -22,14 +22,7 @@ async def target_path(port: Port, options: DownloadOptions, url: VettedURL) -> P
 
 
 async def choose_name(state: DownloadState, response: OpenResponse, url: VettedURL) -> ExistingFile | None:
-    """Set the name of the file from the response, or else from the URL.
-
-    Returns:
-        The existing file of that name if the caller wants to keep it.
-
-    Raises:
-        StorageError: a file of that name exists.
-    """
+    """Set the name of the file from the response or the URL; return an existing file of that name that is kept."""
     state.name = safe_name(response.head.field("content-disposition"), url)
     state.target = state.target.with_name(state.name)
     kept = await state.port.blocking(look_at, state.target) if state.options.existing == "skip" else None

@@ -228,8 +228,7 @@ class PartialDownload:
     def append_last(self, blocks: list[Chunk]) -> bool:
         """Append the last blocks of the file, which the next step on the disk writes, usually the commit.
 
-        Returns:
-            False if the blocks are not the last ones or have to be hashed, so that ``append`` has to write them.
+        Return False if the blocks are not the last ones or have to be hashed, so that ``append`` has to write them.
         """
         size = self.size + sum(map(len, blocks))
         if self.digest is not None or self.total not in (None, size) or self._unwritten[1]:
@@ -330,12 +329,9 @@ class PartialDownload:
         )
 
     def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
-        """Put the file at its path.
+        """Put the file at its path, or at a name in its folder that no file has, with the time ``modified``.
 
-        Args:
-            modified: modification time in seconds since the epoch, or None.
-            name: name in the target's folder that no file has, or None for the target.
-            validator: validator to store for a later refresh, or None.
+        ``validator`` is stored for a later refresh.
         """
         version = None if validator is None else FileVersion(self.key, validator)
         with self._guard:

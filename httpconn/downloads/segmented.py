@@ -117,9 +117,7 @@ class SegmentedTransfer:
     async def run(self) -> None:
         """Receive all missing bytes. After an error, the partial file knows the bytes received so far.
 
-        Raises:
-            FileChanged: the server has another version and does not send ranges of the old one.
-            RangesRefused: the server does not send another range at the same time, or none at all.
+        The server may have another version of the file by now, or send no further range (FileChanged, RangesRefused).
         """
         try:
             async with self._port.worker_group() as (workers, port):
