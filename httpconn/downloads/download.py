@@ -30,12 +30,11 @@ from ..exchange.responseheads import keep_own_format, range_head
 from ..exchange.rules import Call
 from ..runtime.port import Port
 from .downloaded import Downloaded
-from .downloadstate import DownloadState
 from .existing import ExistingFile, accept_existing, verification_meter, with_version
 from .expectations import hub_file_of, require_size, require_type
 from .locking import lock_target
 from .naming import choose_name, target_path
-from .options import DownloadOptions
+from .options import DownloadOptions, DownloadState
 from .partial import PartialDownload
 from .saving import BodyWriter, unexpected
 

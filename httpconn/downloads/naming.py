@@ -9,9 +9,8 @@ from ..core.urls import VettedURL
 from ..disk.targets import check_folder
 from ..exchange.requeststate import OpenResponse
 from ..runtime.port import Port
-from .downloadstate import DownloadState
 from .existing import ExistingFile, look_at, require_free
-from .options import DownloadOptions
+from .options import DownloadOptions, DownloadState
 
 
 async def target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:

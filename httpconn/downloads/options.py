@@ -1,4 +1,4 @@
-"""The options of a download."""
+"""The options and the state of a download."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Literal
 from ..core.records import dataclass
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..core.digests import Expected
     from ..core.requestbuilder import RequestSpec
     from ..core.segments import SpareConnections
+    from ..exchange.requeststate import RequestState
     from ..progress import ProgressCallback
+    from ..runtime.port import Port
+    from .partial import PartialDownload
 
 OnExisting = Literal["replace", "skip", "refresh", "error"]
 
@@ -36,3 +41,20 @@ class DownloadOptions:
     expect_type: tuple[str, ...] = ()  # patterns of the media types that the caller expects; empty for any
     # Further connections that this download shares with others; None for no limit.
     spare: SpareConnections | None = None
+
+
+@dataclass(slots=True)
+class DownloadState:
+    """The state that the steps of a running download share.
+
+    Attributes:
+        target: path of the file.
+        name: name to create the file under without replacing another one; None replaces the target.
+    """
+
+    port: Port
+    request: RequestState
+    options: DownloadOptions
+    target: Path
+    partial: PartialDownload
+    name: str | None = None

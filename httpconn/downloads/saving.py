@@ -11,7 +11,7 @@ from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody
 from ..exchange.body import BlockReader, BodySource, RangeBody, is_close_delimited
 from ..exchange.requeststate import OpenResponse
 from ..progress import Meter
-from .downloadstate import DownloadState
+from .options import DownloadState
 from .segmented import BLOCK, CHECKPOINT_BYTES, CHECKPOINT_EVERY, SegmentedTransfer, max_connections
 
 MIN_RANGE = 64 * 1024

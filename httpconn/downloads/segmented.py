@@ -12,7 +12,7 @@ from functools import partial as bound
 
 from ..core import segments
 from ..core.deadlines import Deadline
-from ..core.filereads import FileVersion, PartRequest, decide
+from ..core.filereads import PartRequest, decide
 from ..core.ranges import Changed, Continue, Fail, RequestWhole
 from ..core.requestbuilder import RequestSpec
 from ..core.segments import Parallelism, Segment, SegmentPlan
@@ -33,8 +33,8 @@ from ..exchange.responseheads import keep_own_format, range_head, version_of
 from ..exchange.rules import Call
 from ..progress import Meter
 from ..runtime.port import Event, Port, Repeated, WorkerGroup
-from .downloadstate import DownloadState
 from .expectations import require_type
+from .options import DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
@@ -236,28 +236,37 @@ class SegmentedTransfer:
     async def _request_segment(self, port: Port, segment: Segment) -> None:
         now = port.now()
         state = RequestState(self._call, self._request.url, now, self._request.deadline, progress_at=now)
-        request = _SegmentRequest(self._spec, self._version, segment, state)
-        request.prepare()
+        part = self._prepare_request(state, segment)
+
+        async def receive(response: OpenResponse) -> None:
+            nonlocal part
+            try:
+                await self._receive_part(port, part, segment, response)
+            except HTTPConnError:
+                state.record_progress(segment.position - segment.start, port.now())
+                part = self._prepare_request(state, segment)
+                raise
+
         try:
-            await run_attempts(port, state, bound(self._receive_segment, port, request))
+            await run_attempts(port, state, receive)
         finally:
             self._plan.release(segment)
             self._attempts.append(state.attempts)
 
-    async def _receive_segment(self, port: Port, request: _SegmentRequest, response: OpenResponse) -> None:
+    def _prepare_request(self, state: RequestState, segment: Segment) -> PartRequest:
+        """Set the range of the next attempt. Another connection may take over the end of the segment meanwhile."""
+        part = PartRequest(segment.position, segment.end - 1, self._version)
+        state.call = state.call._replace(spec=self._spec.with_fields(part.fields))
+        return part
+
+    async def _receive_part(self, port: Port, part: PartRequest, segment: Segment, response: OpenResponse) -> None:
         keep_own_format(response, self._name)
         require_type(self._expect_type, response)
-        request.require_range(response)
+        _require_part(part, response)
         response.body.begin()
-        segment = request.segment
-        try:
-            await self._receive(port, response.body, segment)
-            if segment.position < segment.end:
-                raise TruncatedBody(f"The range ended {segment.end - segment.position} bytes early")
-        except HTTPConnError:
-            request.state.record_progress(segment.position - segment.start, port.now())
-            request.prepare()
-            raise
+        await self._receive(port, response.body, segment)
+        if segment.position < segment.end:
+            raise TruncatedBody(f"The range ended {segment.end - segment.position} bytes early")
         await response.close()
 
     async def _receive(self, port: Port, body: BodySource, segment: Segment) -> None:
@@ -277,32 +286,18 @@ class SegmentedTransfer:
         del self._incoming[key]
 
 
-class _SegmentRequest:
-    """The request for the missing bytes of a segment, whose end another connection may take over."""
-
-    def __init__(self, spec: RequestSpec, version: FileVersion, segment: Segment, state: RequestState) -> None:
-        self.segment = segment
-        self.state = state
-        self._spec = spec
-        self._version = version
-
-    def prepare(self) -> None:
-        """Set the range of the next attempt."""
-        self._part = PartRequest(self.segment.position, self.segment.end - 1, self._version)
-        self.state.call = self.state.call._replace(spec=self._spec.with_fields(self._part.fields))
-
-    def require_range(self, response: OpenResponse) -> None:
-        """Raise an error, which ends the connection, unless the response is the requested range."""
-        match decide(self._part, range_head(response, range_requested=True)):
-            case Continue():
-                return
-            case Fail():
-                raise StatusError(response.without_body)
-            case Changed(reason):
-                raise FileChanged(f"The file has changed: {reason}")
-            case RequestWhole(reason):
-                raise RangesRefused(f"The server does not send the requested range: {reason}")
-        raise RangesRefused("The server does not send the requested range")
+def _require_part(part: PartRequest, response: OpenResponse) -> None:
+    """Raise an error, which ends the connection, unless the response is the requested range."""
+    match decide(part, range_head(response, range_requested=True)):
+        case Continue():
+            return
+        case Fail():
+            raise StatusError(response.without_body)
+        case Changed(reason):
+            raise FileChanged(f"The file has changed: {reason}")
+        case RequestWhole(reason):
+            raise RangesRefused(f"The server does not send the requested range: {reason}")
+    raise RangesRefused("The server does not send the requested range")
 
 
 def _pending(incoming: dict[object, tuple[Segment, BlockReader]]) -> list[tuple[int, list[bytes | memoryview]]]:
