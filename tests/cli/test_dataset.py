@@ -24,7 +24,7 @@ def test_errors_are_one_line(tmp_path):
     done = run("dataset", "urls.csv", "sink", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, b"httpconn: The source urls.csv does not exist\n")
     done = run("dataset", "urls.csv", "sink", "--status", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, b"httpconn: sink holds no job\n")
+    assert (done.returncode, done.stderr) == (2, b"httpconn: The sink sink holds no job\n")
     done = run("dataset", "urls.csv", "sink", "-H", "A: b", cwd=tmp_path)
     assert done.returncode == 2
     assert b"all hosts would get" in done.stderr
