@@ -116,25 +116,6 @@ class CallFactory:
     def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
         return self.hosts.of_call(auth, vet(url).origin.host if auth == "netrc" else "")
 
-    def file(
-        self,
-        url: URL,
-        timeout: Timeout,
-        extra_headers: Headers,
-        auth: Auth | None,
-        max_bytes: int | None,
-        budget: ByteBudget | None,
-        retries: Retries = None,
-        bandwidth: float | None = None,
-    ) -> Call:
-        """Return the call for a download. The request asks for no content coding."""
-        builder = self.rules.builder
-        spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
-        timeouts = self.file_timeouts if timeout is None else timeout
-        limit = self.file_bytes if max_bytes is None else max_bytes
-        call = self._call(spec, timeouts, limit, budget, retries)
-        return call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
-
     def checked(
         self,
         timeout: Timeout,
@@ -179,44 +160,48 @@ class CallFactory:
         auth: Auth | None = None,
         retries: Retries = None,
     ) -> Call:
-        """Return the call for the parts or the metadata of a remote file."""
+        """Return the call for the parts or the metadata of a remote file. The request asks for no content coding."""
         builder = self.rules.builder
         spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
-        timeouts = self.timeouts if timeout is None else timeout
-        return self._call(spec, timeouts, self.file_bytes, None, retries)
+        return self._call(spec, self.timeouts if timeout is None else timeout, self.file_bytes, None, retries)
 
-    def wanted(
+    def download(
         self,
-        call: Call,
+        url: URL,
         save_path: str | os.PathLike[str],
-        digest: str | None,
-        mirrors: Sequence[URL],
-        extra_headers: Headers,
-        auth: Auth | None,
-        resume: bool,
-        refresh: bool,
-        existing: OnExisting | None,
-        validator: str | None,
-        remote_time: bool | None,
-        filename: Filename,
-        segments: int | None,
-        progress: ProgressCallback | None,
+        digest: str | None = None,
         size: int | None = None,
         expect_type: ExpectType = None,
+        mirrors: Sequence[URL] = (),
+        resume: bool = True,
+        refresh: bool = False,
+        existing: OnExisting | None = None,
+        validator: str | None = None,
+        remote_time: bool | None = None,
+        filename: Filename = None,
+        segments: int | None = None,
+        timeout: Timeout = None,
+        extra_headers: Headers = None,
+        auth: Auth | None = None,
+        max_bytes: int | None = None,
+        budget: ByteBudget | None = None,
+        bandwidth: float | None = None,
+        retries: Retries = None,
+        progress: ProgressCallback | None = None,
         spare: segmentation.SpareConnections | None = None,
-    ) -> DownloadOptions:
-        """Return the options of a download.
+    ) -> tuple[Call, DownloadOptions]:
+        """Return the call and the options of a download.
 
         Raises:
             InvalidRequest: an option is not valid.
         """
-        require(
-            resume=(resume, bool),
-            validator=(validator, str | None),
-            remote_time=(remote_time, bool | None),
-            digest=(digest, str | None),
-            mirrors=(mirrors, list | tuple),
-        )
+        builder = self.rules.builder
+        spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
+        limit = self.file_bytes if max_bytes is None else max_bytes
+        call = self._call(spec, self.file_timeouts if timeout is None else timeout, limit, budget, retries)
+        call = call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
+        require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
+        require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
         if segments is not None:
             whole_number("segments", segments, 1, segmentation.MAX_REQUESTED)
         if mirrors and digest is None:
@@ -226,7 +211,7 @@ class CallFactory:
         kept = _on_existing(existing, refresh, filename)
         if validator is not None and kept != "refresh":
             raise InvalidRequest('validator= needs existing="refresh"')
-        return DownloadOptions(
+        options = DownloadOptions(
             save_path,
             progress,
             None if digest is None else digests.parse(digest),
@@ -241,6 +226,7 @@ class CallFactory:
             mediatypes.patterns(expect_type),
             spare,
         )
+        return call, options
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> RequestSpec:
         fields, own, safe = self._given_to(url, call, extra_headers, auth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpconn
 
@@ -13,7 +14,7 @@ from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..downloads.options import OnExisting
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout
-from .runner import Runner
+from .runner import Runner, like
 
 
 class Downloading(Runner):
@@ -101,45 +102,18 @@ class Downloading(Runner):
             StorageError: the file cannot be written. DiskFull if no space is left.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
-        wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
         from ..downloads.download import fetch_file
 
-        return self._run(fetch_file, call, wanted)
+        wanted = digest, size, expect_type, mirrors, resume, refresh, existing, validator, remote_time, filename
+        options = segments, timeout, extra_headers, auth, max_bytes, budget, bandwidth, retries, progress
+        return self._run(fetch_file, *self._calls.download(url, save_path, *wanted, *options))
 
-    async def async_download(
-        self,
-        url: URL,
-        save_path: str | os.PathLike[str],
-        *,
-        digest: str | None = None,
-        size: int | None = None,
-        expect_type: ExpectType = None,
-        mirrors: Sequence[URL] = (),
-        resume: bool = True,
-        refresh: bool = False,
-        existing: OnExisting | None = None,
-        validator: str | None = None,
-        remote_time: bool | None = None,
-        filename: Filename = None,
-        segments: int | None = None,
-        timeout: Timeout = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        bandwidth: float | None = None,
-        retries: Retries = None,
-        progress: httpconn.ProgressCallback | None = None,
-    ) -> httpconn.Downloaded:
+    @like(download)
+    async def async_download(self, url: URL, save_path: str | os.PathLike[str], **options: Any) -> httpconn.Downloaded:
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
-        call = self._calls.file(url, timeout, extra_headers, auth, max_bytes, budget, retries, bandwidth)
-        options = digest, mirrors, extra_headers, auth, resume, refresh, existing, validator, remote_time
-        wanted = self._calls.wanted(call, save_path, *options, filename, segments, progress, size, expect_type)
         from ..downloads.download import fetch_file
 
-        return await self._await(fetch_file, call, wanted)
+        return await self._await(fetch_file, *self._calls.download(url, save_path, **options))
 
     def download_file(
         self,
@@ -168,66 +142,17 @@ class Downloading(Runner):
         Args:
             chunk_size: accepted for compatibility, and ignored.
         """
-        return self.download(
-            url,
-            save_path,
-            digest=digest,
-            size=size,
-            expect_type=expect_type,
-            resume=resume,
-            refresh=refresh,
-            existing=existing,
-            segments=segments,
-            timeout=timeout,
-            extra_headers=extra_headers,
-            auth=auth,
-            max_bytes=max_bytes,
-            budget=budget,
-            bandwidth=bandwidth,
-            retries=retries,
-            progress=progress,
-        ).path
+        from ..downloads.download import fetch_file
 
+        wanted = digest, size, expect_type, (), resume, refresh, existing, None, None, None
+        options = segments, timeout, extra_headers, auth, max_bytes, budget, bandwidth, retries, progress
+        return self._run(fetch_file, *self._calls.download(url, save_path, *wanted, *options)).path
+
+    @like(download_file)
     async def async_download_file(
-        self,
-        url: URL,
-        save_path: str | os.PathLike[str],
-        *,
-        timeout: Timeout = None,
-        chunk_size: int | None = None,
-        extra_headers: Headers = None,
-        auth: Auth | None = None,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        bandwidth: float | None = None,
-        retries: Retries = None,
-        progress: httpconn.ProgressCallback | None = None,
-        digest: str | None = None,
-        size: int | None = None,
-        expect_type: ExpectType = None,
-        resume: bool = True,
-        refresh: bool = False,
-        existing: OnExisting | None = None,
-        segments: int | None = None,
+        self, url: URL, save_path: str | os.PathLike[str], *, chunk_size: int | None = None, **options: Any
     ) -> Path:
         """Do the same as :meth:`download_file` in asyncio or trio. Worker threads write the file."""
-        downloaded = await self.async_download(
-            url,
-            save_path,
-            digest=digest,
-            size=size,
-            expect_type=expect_type,
-            resume=resume,
-            refresh=refresh,
-            existing=existing,
-            segments=segments,
-            timeout=timeout,
-            extra_headers=extra_headers,
-            auth=auth,
-            max_bytes=max_bytes,
-            budget=budget,
-            bandwidth=bandwidth,
-            retries=retries,
-            progress=progress,
-        )
-        return downloaded.path
+        from ..downloads.download import fetch_file
+
+        return (await self._await(fetch_file, *self._calls.download(url, save_path, **options))).path

@@ -18,6 +18,7 @@ from ..core.urls import URL, vet
 from ..downloads.options import OnExisting
 from ..errors import HTTPConnError, InvalidRequest
 from ..exchange.rules import Call
+from ..options import whole_number
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout, content_check, merged, require
 from .runner import Runner, fetch
 
@@ -30,6 +31,10 @@ R = TypeVar("R")
 Path = str | os.PathLike[str]
 OpenPort = Callable[[Any], Awaitable["Port"]]
 
+# The options of "download" that all files of a call share.
+_SHARED = (
+    "timeout auth max_bytes budget retries resume refresh existing remote_time expect_type filename segments progress"
+)
 MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.
 
 
@@ -180,18 +185,9 @@ class ManyURLs(Runner):
         from ..runtime.threads import ThreadWorkerGroup
 
         options = timeout, extra_headers, auth, max_bytes, budget, retries
-        file_options: dict[str, Any] = {
-            "resume": resume,
-            "refresh": refresh,
-            "segments": segments,
-            "progress": progress,
-            "expect_type": expect_type,
-            "existing": existing,
-            "remote_time": remote_time,
-            "filename": filename,
-        }
+        wanted = resume, refresh, existing, remote_time, expect_type, filename, segments, progress
         group = ThreadWorkerGroup()
-        work = self._download_work(partial(self._worker_port, group), concurrency, stop_on_error, options, file_options)
+        work = self._download_work(partial(self._worker_port, group), concurrency, stop_on_error, options, wanted)
         return httpconn.Results(self._batch(group, items, Iterable, work, concurrency, ordered), group)
 
     def async_download_many(
@@ -220,18 +216,9 @@ class ManyURLs(Runner):
         from ..runtime.tasks import TaskWorkerGroup
 
         options = timeout, extra_headers, auth, max_bytes, budget, retries
-        file_options: dict[str, Any] = {
-            "resume": resume,
-            "refresh": refresh,
-            "segments": segments,
-            "progress": progress,
-            "expect_type": expect_type,
-            "existing": existing,
-            "remote_time": remote_time,
-            "filename": filename,
-        }
+        wanted = resume, refresh, existing, remote_time, expect_type, filename, segments, progress
         group = TaskWorkerGroup()
-        work = self._download_work(self._async_port, concurrency, stop_on_error, options, file_options)
+        work = self._download_work(self._async_port, concurrency, stop_on_error, options, wanted)
         batch = self._batch(group, items, Iterable | AsyncIterable, work, concurrency, ordered)
         return httpconn.AsyncResults(batch, group)
 
@@ -243,7 +230,7 @@ class ManyURLs(Runner):
 
         if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, kinds):
             raise InvalidRequest(f"The URLs or items must be an iterable, not {type(items).__name__}")
-        _require_concurrency(concurrency)
+        whole_number("concurrency", concurrency, 1, MAX_CONCURRENCY)
         require(ordered=(ordered, bool))
         source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
         most_tries = min(concurrency, max(1, self._calls.rules.limits.max_connections // 2))
@@ -282,39 +269,29 @@ class ManyURLs(Runner):
         concurrency: int,
         stop_on_error: bool,
         options: tuple[Any, ...],
-        file_options: Mapping[str, Any],
+        wanted: tuple[Any, ...],
     ) -> Work[tuple[URL, Path] | Item, httpconn.Saved]:
         from ..core.segments import SpareConnections
         from ..downloads.download import fetch_file
 
         require(stop_on_error=(stop_on_error, bool))
-        _require_concurrency(concurrency)
+        whole_number("concurrency", concurrency, 1, MAX_CONCURRENCY)
         timeout, extra_headers, auth, *others = options
         timeout, extra_headers, auth, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
+        shared = dict(zip(_SHARED.split(), (timeout, auth, *others, *wanted), strict=True))
         spare = SpareConnections.beside(concurrency)
 
         async def work(seat: Seat, given: tuple[URL, Path] | Item) -> httpconn.Saved:
             item = _item(given)
             path = "" if item.path is None else item.path
             try:
-                headers = merged(extra_headers, item.headers)
-                call = self._calls.file(item.url, timeout, headers, auth, *others)
                 if item.path is None:
                     raise InvalidRequest("An item of download_many needs a path")
-                wanted = self._calls.wanted(
-                    call,
-                    path,
-                    item.digest,
-                    item.mirrors,
-                    headers,
-                    auth,
-                    validator=None,
-                    size=item.size,
-                    spare=spare,
-                    **file_options,
-                )
+                own: dict[str, Any] = {"digest": item.digest, "size": item.size, "mirrors": item.mirrors}
+                own["extra_headers"] = merged(extra_headers, item.headers)
+                call, checked = self._calls.download(item.url, path, spare=spare, **own, **shared)
                 port = await open_port(seat)
-                saved = await fetch.run_call(port, call, fetch_file(port, call, wanted))
+                saved = await fetch.run_call(port, call, fetch_file(port, call, checked))
                 return httpconn.Saved(item.url, path, seat.number, saved)
             except HTTPConnError as error:
                 if stop_on_error:
@@ -346,11 +323,6 @@ def _item(given: Any) -> Item:
     except (TypeError, ValueError):
         raise InvalidRequest("Each item must be an Item, or a pair of a URL and a path") from None
     return Item(url, path)
-
-
-def _require_concurrency(concurrency: int) -> None:
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 0 < concurrency <= MAX_CONCURRENCY:
-        raise InvalidRequest(f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
 
 
 def _host_of(given: Any) -> Hashable:
