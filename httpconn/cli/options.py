@@ -58,8 +58,8 @@ def _checked_by(parse: Callable[[str], str]) -> Callable[[str], str]:
     return value
 
 
-digest = _checked_by(lambda text: str(digests.parse(text)))
-media_type = _checked_by(lambda text: mediatypes.patterns(text)[0])
+digest: Callable[[str], str] = _checked_by(lambda text: str(digests.parse(text)))
+media_type: Callable[[str], str] = _checked_by(lambda text: mediatypes.patterns(text)[0])
 
 
 def header(value: str) -> list[tuple[str, str]]:

@@ -182,7 +182,8 @@ class TrioDirection:
         self._socket = sock
         self._until_ready = until_ready
         self._timers = timers
-        self._is_waiting = self._has_expired = self.is_closed = False
+        self._is_waiting = self._has_expired = False
+        self.is_closed: bool = False
 
     async def wait(self, take: Callable[[], T], end: float) -> T:
         """Wait until the socket is ready, and return the result of ``take``."""

@@ -42,10 +42,10 @@ class HTTP2Connection:
         self._streams = OpenStreams()
         self._bodies = BodyReceiver(self._streams)
         self._sender = BodySender(self._streams, self._peer)
-        self.send_data = self._sender.send
-        self.take_data = self._bodies.take
-        self.take_into = self._bodies.take_into
-        self.take_output = self._streams.take_output
+        self.send_data: Callable[..., int] = self._sender.send
+        self.take_data: Callable[[Stream], bytes] = self._bodies.take
+        self.take_into: Callable[[Stream, memoryview, int], int] = self._bodies.take_into
+        self.take_output: Callable[[], bytes] = self._streams.take_output
         self._held = b""  # the received part of an incomplete frame
         self._only: int | None = frames.SETTINGS  # the only frame type allowed next (sections 3.4 and 4.3)
         self._block = b""  # the received part of a header block
