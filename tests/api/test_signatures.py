@@ -50,6 +50,14 @@ def test_synchronous_and_asynchronous_methods_return_the_same(sync: str, awaited
     assert inspect.signature(one).return_annotation == inspect.signature(other).return_annotation
 
 
+@pytest.mark.parametrize("name", [*list(TWINS)[1:-2], *list(TWINS.values())[1:-2], "open", "async_open"])
+def test_an_unknown_option_is_an_error(name: str) -> None:
+    method = getattr(HTTPConnection(), name)
+    required = [each for each in inspect.signature(method).parameters.values() if each.default is each.empty]
+    with pytest.raises(TypeError, match="tiemout"):
+        method(*["http://localhost/"] * len(required), tiemout=1).send(None)
+
+
 def test_every_public_method_has_an_asynchronous_version() -> None:
     twinless = {"proxy_for", "stats"}  # these wait for nothing
     public = {name for name, _ in inspect.getmembers(HTTPConnection, inspect.isfunction) if name[0] != "_"}
