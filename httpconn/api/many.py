@@ -233,7 +233,7 @@ class ManyURLs(Runner):
         whole_number("concurrency", concurrency, 1, MAX_CONCURRENCY)
         require(ordered=(ordered, bool))
         source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-        most_tries = min(concurrency, max(1, self._calls.rules.limits.max_connections // 2))
+        most_tries = min(4 * concurrency - 3, max(1, self._calls.rules.limits.max_connections // 2))
         hosts = Hosts(_host_of, self._most_at_once, most_tries)
         return Batch(group, source, work, concurrency=concurrency, ordered=ordered, hosts=hosts)
 

@@ -20,23 +20,38 @@ class _Host(Generic[T]):
         tries: number of its calls that have no connection yet, and began while ``is_proven`` was False.
         is_proven: whether the host has accepted a connection.
         blocked: number of queued items that the limit or a wait for the rate limit stops.
+        stopped: number of queued items that ``most_active`` or a wait for the rate limit stops.
         unproven: number of the other queued items, while ``is_proven`` is False.
-        startable: number of these items that ``tries`` does not stop.
-        listed: whether the host is in a heap.
+        first: 1 if one of these items can begin the only try of the host, otherwise 0.
+        again: number of the other items that ``tries`` does not stop.
+        listed: the heap that has the host, or None.
     """
 
-    __slots__ = ("active", "blocked", "held", "is_proven", "limit", "listed", "queue", "startable", "tries", "unproven")
+    __slots__ = (
+        "active",
+        "again",
+        "blocked",
+        "first",
+        "held",
+        "is_proven",
+        "limit",
+        "listed",
+        "queue",
+        "stopped",
+        "tries",
+        "unproven",
+    )
 
     def __init__(self, limit: int, *, is_proven: bool) -> None:
         self.queue: deque[tuple[int, T]] = deque()
         self.limit = limit
-        self.active = self.held = self.tries = self.blocked = self.unproven = self.startable = 0
+        self.active = self.held = self.tries = self.blocked = self.stopped = self.unproven = self.first = self.again = 0
         self.is_proven = is_proven
-        self.listed = False
+        self.listed: list[tuple[int, Hashable]] | None = None
 
     @property
     def is_idle(self) -> bool:
-        return not (self.queue or self.active or self.held or self.listed)
+        return not (self.queue or self.active or self.held) and self.listed is None
 
 
 class HostQueues(Generic[T]):
@@ -44,8 +59,10 @@ class HostQueues(Generic[T]):
 
     Args:
         limit: a function that returns how many calls of a host may be active at the same time.
-        tries: number of calls that may try at the same time to make the first connection to their hosts. A host may
-            have half of them, and at most ``MAX_TRIES``. None: each host counts as one that has accepted a connection.
+        tries: number of calls that may try at the same time to make the first connection to their hosts. A host has
+            one of them, and up to ``MAX_TRIES`` while more than half of them are free. None: each host counts as one
+            that has accepted a connection.
+        concurrency: number of active calls of a host while one of them tries: it has no worker then.
 
     Attributes:
         queued: number of items in all queues.
@@ -53,17 +70,23 @@ class HostQueues(Generic[T]):
         unproven: number of other items of hosts that have accepted no connection.
     """
 
-    def __init__(self, limit: Callable[[Hashable], int], tries: int | None) -> None:
+    def __init__(self, limit: Callable[[Hashable], int], tries: int | None, concurrency: int) -> None:
         self._limit = limit
+        self._concurrency = concurrency
         self._trusts = tries is None
         self._free_tries = tries = tries or 0
-        self._tries_of_host = max(1, min(MAX_TRIES, tries // 2))
+        self._reserve = tries // 2  # tries for hosts without any
+        self._tries_of_host = max(1, min(MAX_TRIES, self._reserve))
         self._hosts: dict[Hashable, _Host[T]] = {}
         self._next_sweep = MAX_HOSTS
-        # The number of the first item and the name of each host with room: of proven hosts, and of others.
+        # The number of the first item and the name of each host with room: of proven hosts, of others, and of those
+        # others that try already.
         self._proven: list[tuple[int, Hashable]] = []
-        self._others: list[tuple[int, Hashable]] = []
-        self._startable = 0
+        self._untried: list[tuple[int, Hashable]] = []
+        self._trying: list[tuple[int, Hashable]] = []
+        self._stopped = 0
+        self._first = 0
+        self._again = 0
         self.queued: int = 0
         self.blocked: int = 0
         self.unproven: int = 0
@@ -78,14 +101,15 @@ class HostQueues(Generic[T]):
     def take(self) -> tuple[Hashable, int, T, bool] | None:
         """Return the host, the number and the item to start next, and whether the call is a try; or None."""
         while True:
-            heap, others = self._proven, self._others
-            if others and self._free_tries > 0 and (not heap or others[0] < heap[0]):
-                heap = others
+            heap = self._proven
+            for others, reserve in ((self._untried, 0), (self._trying, self._reserve)) if self.unproven else ():
+                if others and self._free_tries > reserve and (not heap or others[0] < heap[0]):
+                    heap = others
             if not heap:
                 return None
             name = heappop(heap)[1]
             host = self._hosts[name]
-            host.listed = False
+            host.listed = None
             tries = not host.is_proven
             if host.queue and self._has_room(host):
                 number, item = host.queue.popleft()
@@ -100,17 +124,19 @@ class HostQueues(Generic[T]):
     @property
     def untried(self) -> int:
         """The number of items that cannot start before a host has accepted a connection, or a try has failed."""
-        return self.unproven - min(self._startable, max(0, self._free_tries))
+        free = self._free_tries
+        return self.unproven - min(self._first, max(0, free)) - min(self._again, max(0, free - self._reserve))
 
     @property
     def ready(self) -> int:
         """The number of items that can start."""
-        return self.queued - self.blocked - self.untried
+        return self.queued - self._stopped - self.untried
 
     def enter(self, name: Hashable) -> bool | None:
         """Start a call that continues, and return whether it is a try; None if the host has no room."""
         host = self._hosts.get(name) or self._new(name)
-        if not self._has_room(host) or (not host.is_proven and self._free_tries <= 0):
+        reserve = self._reserve if host.tries else 0
+        if not self._has_room(host) or (not host.is_proven and self._free_tries <= reserve):
             return None
         host.active += 1
         if not host.is_proven:
@@ -136,12 +162,7 @@ class HostQueues(Generic[T]):
         """End the try of a call, which has a connection now."""
         host = self._hosts[name]
         self._count_try(host, -1)
-        if not host.is_proven:
-            host.is_proven = True
-            if host.listed:
-                host.listed = False
-                self._others = [entry for entry in self._others if entry[1] != name]
-                heapify(self._others)
+        host.is_proven = True
         self._count(host)
         self._update(name, host)
 
@@ -154,7 +175,10 @@ class HostQueues(Generic[T]):
     def _has_room(self, host: _Host[T]) -> bool:
         """Return whether a further call may start now, if ``tries`` allows it."""
         has_try = host.is_proven or host.tries < self._tries_of_host
-        return not host.held and host.active < host.limit and has_try
+        return not host.held and host.active < self._most_active(host) and has_try
+
+    def _most_active(self, host: _Host[T]) -> int:
+        return min(host.limit, self._concurrency) if host.tries else host.limit
 
     def _count_try(self, host: _Host[T], change: int) -> None:
         host.tries += change
@@ -171,18 +195,28 @@ class HostQueues(Generic[T]):
     def _update(self, name: Hashable, host: _Host[T]) -> None:
         """Count the items of a host that cannot start, and list the host if an item can."""
         size = len(host.queue)
-        if not host.is_proven or host.held or host.blocked or size + host.active > host.limit:
+        if not host.is_proven or host.held or host.tries or host.stopped or size + host.active > host.limit:
             self._count(host)
-        if not host.listed and size > host.blocked and (host.is_proven or host.startable):
-            host.listed = True
-            heappush(self._proven if host.is_proven else self._others, (host.queue[0][0], name))
+        heap = self._proven if host.is_proven else self._trying if host.tries else self._untried
+        if host.listed is not None and host.listed is not heap:
+            host.listed[:] = [entry for entry in host.listed if entry[1] != name]
+            heapify(host.listed)
+            host.listed = None
+        if host.listed is None and size > host.stopped and (host.is_proven or host.first + host.again):
+            host.listed = heap
+            heappush(heap, (host.queue[0][0], name))
 
     def _count(self, host: _Host[T]) -> None:
         size = len(host.queue)
         blocked = size if host.held else max(0, size + host.active - host.limit)
-        unproven = 0 if host.is_proven else size - blocked
-        startable = max(0, min(unproven, self._tries_of_host - host.tries))
+        stopped = size if host.held else min(size, max(0, size + host.active - self._most_active(host)))
+        unproven = 0 if host.is_proven else size - stopped
+        first = 0 if host.tries else min(1, unproven)
+        again = max(0, min(unproven, self._tries_of_host - host.tries) - first)
         self.blocked += blocked - host.blocked
+        self._stopped += stopped - host.stopped
+        host.stopped = stopped
         self.unproven += unproven - host.unproven
-        self._startable += startable - host.startable
-        host.blocked, host.unproven, host.startable = blocked, unproven, startable
+        self._first += first - host.first
+        self._again += again - host.again
+        host.blocked, host.unproven, host.first, host.again = blocked, unproven, first, again

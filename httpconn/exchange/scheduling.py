@@ -134,6 +134,8 @@ class Seat:
 
     async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
         """Await a new connection. In the meantime, another call has the worker: a silent host does not stop others."""
+        if not self.tries:
+            return await connecting
         connection = await self._aside(connecting, Room.KEPT)
         self.reached()
         return connection
@@ -178,7 +180,7 @@ class Scheduler(Generic[Item, Result]):
         self._when_aside = when_aside
         self._lock = group.lock()
         self._host_of = hosts.of
-        self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit, hosts.tries)
+        self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit, hosts.tries, concurrency)
         self._returning: deque[_Resumption] = deque()  # calls that need a worker, but no room at their host
         self._wakes: Channel[None] = group.channel()
         self._running = 0  # workers that have an item, or come to take one
@@ -190,7 +192,8 @@ class Scheduler(Generic[Item, Result]):
     @property
     def waiting(self) -> int:
         """The number of items and calls that wait for their hosts."""
-        return self._aside + self._queues.blocked + (self._queues.untried if self._dials_slowly else 0)
+        queues = self._queues
+        return self._aside + (queues.queued - queues.ready if self._dials_slowly else queues.blocked)
 
     def patience(self) -> float | None:
         """The seconds until :meth:`dials_slowly` is due. None if no item waits for the first connection to a host."""

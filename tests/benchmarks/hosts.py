@@ -2,7 +2,7 @@
 
 ``python -m tests.benchmarks.hosts`` prints the CPU time for each URL, divided by that of aiohttp with a semaphore.
 Then it prints the time until all URLs of the fast hosts are done, while 5 percent of the URLs are on a host that takes
-one second, on a closed port, or on a host that accepts no connection, and divides it by the time without them.
+one second, on a closed port, or on hosts that accept no connection, and divides it by the time without them.
 """
 
 from __future__ import annotations
@@ -155,12 +155,14 @@ def compare_fairness(urls: list[str], delaying: str, concurrency: int, rounds: i
             "a slow host": delaying.replace(HOST, "slow.example") + "/delay/1000",
             "a closed port": f"http://closed.example:{closed_port()}/",
             "a silent host": f"http://silent.example:{silent}/",
+            "20 silent hosts": f"http://silent{{}}.example:{silent}/",
         }
         for kind in ("asyncio", "trio", "threads"):
             least = dict.fromkeys(["alone", *hosts], math.inf)
             for _ in range(rounds):
                 for name in least:
-                    taken = until_fast_done(urls, [hosts[name]] * count if name in hosts else [], kind, concurrency)
+                    others = [hosts[name].format(number % 20) for number in range(count)] if name in hosts else []
+                    taken = until_fast_done(urls, others, kind, concurrency)
                     least[name] = min(least[name], taken)
             for name in hosts:
                 print(f"{kind}, {name}: {least[name]:.2f} s, {least[name] / least['alone']:.1f} times", flush=True)

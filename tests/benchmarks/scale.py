@@ -32,7 +32,7 @@ class Figures(NamedTuple):
 
 def simulate(hosts: Iterator[int], rng: random.Random) -> Figures:
     """Fetch one URL of each of the hosts in their order."""
-    queues: HostQueues[None] = HostQueues(lambda _host: PER_HOST, tries=None)
+    queues: HostQueues[None] = HostQueues(lambda _host: PER_HOST, tries=None, concurrency=CONCURRENCY)
     ends: list[tuple[float, Hashable]] = []
     now = busy = 0.0
     count = fetched = most_urls = most_hosts = 0

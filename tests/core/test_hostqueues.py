@@ -14,7 +14,7 @@ from tests.benchmarks.scale import CONCURRENCY, hosts_of, simulate, totals_of
 
 
 def filled(names: str, limit: int = 100, tries: int = 100) -> HostQueues[str]:
-    queues: HostQueues[str] = HostQueues(lambda _: limit, tries)
+    queues: HostQueues[str] = HostQueues(lambda _: limit, tries, 100)
     for number, name in enumerate(names):
         queues.add(name, number, name)
     return queues
@@ -73,8 +73,31 @@ def test_hosts_without_a_connection_share_a_number_of_tries() -> None:
     assert taken(queues) == [3]
 
 
+def test_half_of_the_tries_are_for_hosts_without_any() -> None:
+    queues = filled("aaaabbbbcde", tries=8)
+    assert taken(queues) == [0, 1, 2, 3, 4, 8, 9, 10]
+    assert (queues.untried, queues.ready) == (3, 0)
+    queues.leave("b", tries=True)
+    assert taken(queues) == [5]
+    assert queues.enter("c") is None
+
+
+def test_a_host_has_at_most_as_many_calls_as_workers_while_one_tries() -> None:
+    queues: HostQueues[str] = HostQueues(lambda _: 100, 100, 3)
+    for number in range(10):
+        queues.add("a", number, "")
+    assert len(taken(queues)) == 3
+    queues.prove("a")
+    assert (queues.blocked, queues.ready, taken(queues)) == (0, 0, [])
+    queues.leave("a", tries=False)
+    assert len(taken(queues)) == 1
+    queues.prove("a")
+    queues.prove("a")
+    assert len(taken(queues)) == 6
+
+
 def test_hosts_without_tries_are_all_alike() -> None:
-    queues: HostQueues[str] = HostQueues(lambda _: 100, None)
+    queues: HostQueues[str] = HostQueues(lambda _: 100, None, 100)
     for number in range(50):
         queues.add("a", number, "")
     assert len(taken(queues)) == 50
@@ -127,7 +150,7 @@ def test_every_item_is_taken_once(names, limit, tries, chance) -> None:
 
 
 def test_the_number_of_known_hosts_is_limited() -> None:
-    queues: HostQueues[str] = HostQueues(lambda _: 100, 100)
+    queues: HostQueues[str] = HostQueues(lambda _: 100, 100, 100)
     for number in range(3 * MAX_HOSTS):
         queues.add(str(number), number, "")
         assert queues.take() is not None
