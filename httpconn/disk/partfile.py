@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from ..core.locks import Lock, RLock
+from ..core.locks import Lock
 from ..errors import StorageError
 from . import folders, system
 from .abandoned import STALE, remove_abandoned
@@ -86,7 +86,6 @@ class PartFile(OwnFiles):
     def __init__(self, target: Path, *, resume: bool = True) -> None:
         super().__init__(target, resume=resume)
         # Lock for the caller to hold while it changes its own record of the file. No method acquires it.
-        self.guard: threading.RLock = RLock()
         self._lock = Lock()
         self._translated = TranslatedErrors(target)
         self._process = os.getpid()

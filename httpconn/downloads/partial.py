@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.digests import GIT, Announced, Expected, Hash, hasher
 from ..core.identity import resource_key
+from ..core.locks import RLock
 from ..core.ranges import RangeResponse, ReceivedBytes, is_validator
 from ..core.segments import merged
 from ..core.urls import VettedURL
@@ -48,7 +49,7 @@ class PartialDownload:
         self.may_go_back: bool = True
         self._part = part
         # Held while the fields above change, because another thread may make a checkpoint.
-        self._guard = part.guard
+        self._guard = RLock()
         self._url = url
         self._expected = expected
         self._keep = keep
