@@ -89,7 +89,7 @@ class PlainTransport(_PlainTransport, httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the clients."""
-        for client in self._clients.values():
+        for client in [*self._clients.values()]:  # another thread may add one
             client.close()
 
 
@@ -105,5 +105,5 @@ class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the clients."""
-        for client in self._clients.values():
+        for client in [*self._clients.values()]:  # another task may add one
             await client.aclose()

@@ -13,7 +13,7 @@ from ..core.bodycounter import ByteBudget
 from ..core.items import Item
 from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
-from .runner import like
+from .runner import like, reject_unknown
 
 
 class Collections(ManyURLs):
@@ -92,6 +92,8 @@ class Collections(ManyURLs):
         **given: Any,
     ) -> httpconn.CollectionResult:
         """Do the same as :meth:`download_all` in asyncio or trio."""
+        if given:
+            reject_unknown(Collections.async_download_all, given)
         import anyio
         from anyio.to_thread import run_sync
 

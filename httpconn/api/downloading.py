@@ -14,7 +14,7 @@ from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from ..downloads.options import OnExisting
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout
-from .runner import Runner, like
+from .runner import Runner, like, reject_unknown
 
 
 class Downloading(Runner):
@@ -113,6 +113,8 @@ class Downloading(Runner):
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
         from ..downloads.download import fetch_file
 
+        if options:
+            reject_unknown(Downloading.async_download, options)
         return await self._await(fetch_file, *self._calls.download(url, save_path, **options))
 
     def download_file(
@@ -155,4 +157,6 @@ class Downloading(Runner):
         """Do the same as :meth:`download_file` in asyncio or trio. Worker threads write the file."""
         from ..downloads.download import fetch_file
 
+        if options:
+            reject_unknown(Downloading.async_download_file, options)
         return (await self._await(fetch_file, *self._calls.download(url, save_path, **options))).path

@@ -8,7 +8,7 @@ from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
 from ..core.urls import URL
 from .arguments import ExpectType, Headers, Retries, Timeout
-from .runner import Runner, fetch, like, response
+from .runner import Runner, fetch, like, reject_unknown, response
 
 
 class Fetching(Runner):
@@ -56,6 +56,8 @@ class Fetching(Runner):
     @like(get_response)
     async def get_async_response(self, url: URL, *, stream: bool = False, **options: Any) -> response.Response:
         """Do the same as :meth:`get_response` in asyncio or trio."""
+        if options:
+            reject_unknown(Fetching.get_async_response, options)
         return await self._await_response(self._calls.fetch(url, **options), stream)
 
     def get_bytes(
@@ -85,6 +87,8 @@ class Fetching(Runner):
     @like(get_bytes)
     async def async_get_bytes(self, url: URL, **options: Any) -> bytes:
         """Do the same as :meth:`get_bytes` in asyncio or trio."""
+        if options:
+            reject_unknown(Fetching.async_get_bytes, options)
         return await self._await(fetch.fetch_bytes, self._calls.fetch(url, **options))
 
     @like(get_bytes)
@@ -94,11 +98,15 @@ class Fetching(Runner):
         The encoding comes from the byte order mark or else from the charset of the Content-Type. The default is UTF-8.
         Bytes that cannot be decoded become U+FFFD.
         """
+        if options:
+            reject_unknown(Fetching.get_text, options)
         return self._run(fetch.fetch_text, self._calls.fetch(url, **options))
 
     @like(get_bytes)
     async def async_get_text(self, url: URL, **options: Any) -> str:
         """Do the same as :meth:`get_text` in asyncio or trio."""
+        if options:
+            reject_unknown(Fetching.async_get_text, options)
         return await self._await(fetch.fetch_text, self._calls.fetch(url, **options))
 
     @like(get_bytes)
@@ -112,9 +120,13 @@ class Fetching(Runner):
             StatusError: the status is not 2xx.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
+        if options:
+            reject_unknown(Fetching.get_json, options)
         return self._run(fetch.fetch_json, self._calls.fetch(url, **options))
 
     @like(get_bytes)
     async def async_get_json(self, url: URL, **options: Any) -> Any:
         """Do the same as :meth:`get_json` in asyncio or trio."""
+        if options:
+            reject_unknown(Fetching.async_get_json, options)
         return await self._await(fetch.fetch_json, self._calls.fetch(url, **options))

@@ -12,7 +12,7 @@ from ..core.lazymodules import LazyModule
 from ..core.urls import URL
 from ..options import MIB, whole_number
 from .arguments import Headers, Retries, Timeout
-from .runner import Runner, like
+from .runner import Runner, like, reject_unknown
 
 if TYPE_CHECKING:
     from ..core import rangeplan
@@ -66,6 +66,8 @@ class Opening(Runner):
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
         from ..exchange.examining import fetch_metadata
 
+        if options:
+            reject_unknown(Opening.async_get_metadata, options)
         return await self._await(fetch_metadata, self._calls.part(url, **options))
 
     def open(
@@ -111,6 +113,8 @@ class Opening(Runner):
         Returns:
             An awaitable of an :class:`AsyncRemoteFile`, which is also an asynchronous context manager.
         """
+        if options:
+            reject_unknown(Opening.async_open, options)
         return asyncfile.AsyncOpening(self._opened(url, None, **options))
 
     def get_ranges(
@@ -146,6 +150,8 @@ class Opening(Runner):
     @like(get_ranges)
     async def async_get_ranges(self, url: URL, ranges: Iterable[rangeplan.Bounds], **options: Any) -> list[bytes]:
         """Do the same as :meth:`get_ranges` in asyncio or trio."""
+        if options:
+            reject_unknown(Opening.async_get_ranges, options)
         opened = self._opened(url, None, **options)
         return await self._await(opened.reader.fetch_ranges, opened.call, rangeplan.checked(ranges))
 

@@ -20,7 +20,7 @@ from ..core.urls import URL, VettedURL
 from ..errors import InvalidRequest
 from ..exchange.rules import Call
 from .arguments import Headers, Params, Retries, Timeout, require
-from .runner import Runner, like, response
+from .runner import Runner, like, reject_unknown, response
 
 if TYPE_CHECKING:
     from ..adapters import encoding
@@ -98,6 +98,8 @@ class Requesting(Runner):
     @like(request)
     async def async_request(self, method: str, url: URL, *, stream: bool = False, **options: Any) -> response.Response:
         """Do the same as :meth:`request` in asyncio or trio."""
+        if options:
+            reject_unknown(Requesting.async_request, options)
         with self._sending(True, method, url, **options) as call:
             return await self._await_response(call, stream)
 

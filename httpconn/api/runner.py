@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -29,7 +29,10 @@ Flow = Callable[Concatenate["Port", Call, P], Coroutine[Any, Any, T]]
 
 
 def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Declare that a method has the parameters of another one, for type checkers and :func:`inspect.signature`."""
+    """Declare that a method has the parameters of another one, for type checkers and :func:`inspect.signature`.
+
+    The method must call :func:`reject_unknown` with its ``**options``. A wrapper would do so at the price of a call.
+    """
     source = cast(FunctionType, model)
 
     def declare(method: Any) -> Any:
@@ -41,6 +44,12 @@ def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P,
         return method
 
     return declare
+
+
+def reject_unknown(method: Any, options: Mapping[str, object]) -> None:
+    """Raise TypeError for an option that a method declared with :func:`like` does not have, as Python does."""
+    for name in options.keys() - method.__wrapped__.__kwdefaults__:
+        raise TypeError(f"{method.__qualname__}() got an unexpected keyword argument {name!r}")
 
 
 class Runner:

@@ -28,6 +28,11 @@ TWINS = {
 # These return context managers. The asynchronous iterators also accept asynchronous iterables.
 ITERATED = {"get_many": "async_get_many", "download_many": "async_download_many", "open": "async_open"}
 
+# The options of any method.
+OPTIONS = {
+    option for name in TWINS | ITERATED for option in inspect.signature(getattr(HTTPConnection, name)).parameters
+}
+
 
 @pytest.mark.parametrize(("sync", "awaited"), ITERATED.items())
 def test_iterator_methods_have_one_signature(sync: str, awaited: str) -> None:
@@ -53,9 +58,11 @@ def test_synchronous_and_asynchronous_methods_return_the_same(sync: str, awaited
 @pytest.mark.parametrize("name", [*list(TWINS)[1:-2], *list(TWINS.values())[1:-2], "open", "async_open"])
 def test_an_unknown_option_is_an_error(name: str) -> None:
     method = getattr(HTTPConnection(), name)
-    required = [each for each in inspect.signature(method).parameters.values() if each.default is each.empty]
-    with pytest.raises(TypeError, match="tiemout"):
-        method(*["http://localhost/"] * len(required), tiemout=1).send(None)
+    declared = inspect.signature(method).parameters
+    required = ["http://localhost/" for each in declared.values() if each.default is each.empty]
+    for unknown in {"tiemout", "spare", "in_loop"} | OPTIONS - set(declared):
+        with pytest.raises(TypeError, match=rf"\.{name}\(\) .*'{unknown}'"):
+            method(*required, **{unknown: None}).send(None)
 
 
 def test_every_public_method_has_an_asynchronous_version() -> None:
