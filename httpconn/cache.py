@@ -49,7 +49,7 @@ def store_of(cache: Cache, access: AccessPolicy) -> Store:
         return MemoryStore(cache.max_bytes)
     if access.judges_addresses:
         # A stored response does not record its server's address. Another connection object may allow more addresses.
-        raise InvalidRequest("An access policy that checks addresses needs a Cache in memory: give it no folder")
+        raise InvalidRequest("An access policy that checks addresses needs a Cache in memory: set no folder")
     from .disk.responsestore import FolderStore
 
     return FolderStore(Path(cache.folder), cache.max_bytes)

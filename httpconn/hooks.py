@@ -64,7 +64,7 @@ class Hooks:
         events = [each.name for each in fields(cls)]
         for event, hooks in (given or {}).items():
             if event not in events:
-                raise InvalidRequest(f"There is no event hook {event!r}; there are {', '.join(events)}")
+                raise InvalidRequest(f"There is no event hook {event!r}; the events are {', '.join(events)}")
             if isinstance(hooks, str) or not isinstance(hooks, Sequence) or not all(map(callable, hooks)):
                 raise InvalidRequest(f"The event hooks of {event!r} must be a list of functions")
         return cls(**{event: tuple(hooks) for event, hooks in (given or {}).items()})

@@ -114,7 +114,9 @@ class Timeouts:
         if isinstance(value, Timeouts):
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InvalidRequest(f"timeout must be seconds or httpconn.Timeouts, not {type(value).__name__}")
+            raise InvalidRequest(
+                f"timeout must be a number of seconds or httpconn.Timeouts, not {type(value).__name__}"
+            )
         return cls(total=value)
 
 
@@ -284,7 +286,7 @@ class RateLimit:
         if self.scope not in ("host", "all"):
             raise InvalidRequest('RateLimit.scope must be "host" or "all"')
         if self.interval > MAX_SECONDS:
-            raise InvalidRequest(f"RateLimit.rate must allow one request in {MAX_SECONDS:,} seconds")
+            raise InvalidRequest(f"RateLimit.rate must allow at least one request in {MAX_SECONDS:,} seconds")
 
     @property
     def interval(self) -> float:
@@ -296,7 +298,7 @@ def rate_limits(given: object) -> tuple[RateLimit, ...]:
     """Return the limits for a value of ``rate_limit=``: None, one :class:`RateLimit` or several."""
     rates = () if given is None else (given,) if isinstance(given, RateLimit) else given
     if not isinstance(rates, list | tuple) or not all(isinstance(each, RateLimit) for each in rates):
-        raise InvalidRequest("rate_limit must be a RateLimit or several")
+        raise InvalidRequest("rate_limit must be a RateLimit or a collection of them")
     return tuple(rates)
 
 

@@ -106,7 +106,7 @@ def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
 def test_a_bar_shows_a_verification(screen: Callable[..., str]) -> None:
     seen = screen(replace(event(500), verifying=True), event(0), event(1000))
     assert "file (verifying)" in seen
-    assert "back from" not in seen
+    assert "restarted" not in seen
 
 
 def test_a_terminal_gets_a_bar_for_each_file(screen: Callable[..., str]) -> None:
@@ -121,7 +121,9 @@ def test_a_name_is_shown_without_control_characters(screen: Callable[..., str]) 
 
 
 def test_a_terminal_shows_a_restart(screen: Callable[..., str]) -> None:
-    assert "file: back from 500 bytes to 0 bytes" in screen(event(500), event(0, attempt=2), event(1000, attempt=2))
+    assert "file: restarted at 0 bytes, after 500 bytes" in screen(
+        event(500), event(0, attempt=2), event(1000, attempt=2)
+    )
 
 
 def test_complete_files_give_way_to_others(screen: Callable[..., str]) -> None:
@@ -136,7 +138,7 @@ def test_lines_show_a_restart_and_continue_from_there(face: Callable[[TextIO], A
             tell(each)
     assert stream.getvalue().splitlines() == [
         "file: 500 bytes of 1.0 kB, 100 bytes/s",
-        "file: back from 500 bytes to 0 bytes",
+        "file: restarted at 0 bytes, after 500 bytes",
         "file: 200 bytes of 1.0 kB, 100 bytes/s",
     ]
 

@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="Format of the shards.",
 )
-@click.option("--url-column", metavar="NAME", default="url", show_default=True, help="Column with the URLs.")
+@click.option("--url-column", metavar="NAME", default="url", show_default=True, help="Name of the URL column.")
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="Column to copy; may be repeated.")
 @click.option(
-    "--shard-size", type=click.IntRange(1, 1_000_000), metavar="N", default=10_000, show_default=True, help="Rows."
+    "--shard-size",
+    type=click.IntRange(1, 1_000_000),
+    metavar="N",
+    default=10_000,
+    show_default=True,
+    help="Rows per shard.",
 )
 @click.option(
     "--processes",
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     metavar="N",
     default=1,
     show_default=True,
-    help="Number of processes, which divide the hosts.",
+    help="Number of processes. Each host belongs to one of them.",
 )
 @options.concurrency(64, "Number of simultaneous requests of each process.")
 @click.option(
@@ -50,10 +55,12 @@ if TYPE_CHECKING:
     multiple=True,
     type=options.media_type,
     metavar="TYPE",
-    help="Media type, such as image/*.",
+    help="Accepted media type, such as image/*; may be repeated.",
 )
-@click.option("--store-header", "stored", metavar="NAME", multiple=True, help="Header field of responses to store.")
-@click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Size limit of all bodies, such as 500G.")
+@click.option(
+    "--store-header", "stored", metavar="NAME", multiple=True, help="Response header field to store; may be repeated."
+)
+@click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Total size limit of bodies, such as 500G.")
 @click.option("--contact", metavar="ADDRESS", help="Address of the operator for the User-Agent.")
 @click.option(
     "--robots-tag",
@@ -63,7 +70,7 @@ if TYPE_CHECKING:
     help="Refuse responses with this X-Robots-Tag; may be repeated.",
 )
 @click.option("--robots-txt", is_flag=True, help="Obey the robots.txt of each site.")
-@click.option("--retry", metavar="ERROR", multiple=True, help="Fetch rows with this error or status again.")
+@click.option("--retry", metavar="ERROR", multiple=True, help="Error or status of rows to refetch; may be repeated.")
 @click.option("--status", "only_status", is_flag=True, help="Print the state of the job; fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the state as one JSON object.")
 @options.with_options

@@ -38,7 +38,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 @click.option(
     "--manifest",
     metavar="FILE|URL",
-    help="Download the files of a checksum list, JSON lines or a model index that differ; - is standard input.",
+    help="Checksum list, JSON lines or model index: download its missing or changed files; - is standard input.",
 )
 @manifests.base_url
 @options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")
@@ -77,7 +77,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     "--limit-rate",
     type=options.rate,
     metavar="SIZE",
-    help="Bytes per second for all downloads together, such as 500K or 2M.",
+    help="Maximum bytes per second of all downloads together, such as 500K or 2M.",
 )
 @click.option(
     "--no-resume", is_flag=True, help="Start from the first byte, and remove the partial file after a failure."

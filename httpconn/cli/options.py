@@ -209,7 +209,7 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         "--timeout",
         type=Seconds(0, _MAX_SECONDS, min_open=True),
         metavar="SECONDS",
-        help="Time limit for each URL, retries included.",
+        help="Time limit for each URL, retries included. Default: 30 with --access public, otherwise none.",
     ),
     env_option(
         "--retries",
@@ -219,7 +219,13 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         show_default=True,
         help="Number of retries after a failed attempt.",
     ),
-    env_option("--max-bytes", type=size, metavar="SIZE", help="Size limit for each URL, such as 10M or 1.5GiB."),
+    env_option(
+        "--max-bytes",
+        type=size,
+        metavar="SIZE",
+        help="Size limit for each URL, such as 10M or 1.5GiB. "
+        "Default: 64MiB with --access public, otherwise 1GiB, or none for download.",
+    ),
     access,
     click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
     click.option(

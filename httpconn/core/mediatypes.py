@@ -17,7 +17,7 @@ def patterns(given: str | Iterable[str] | None, option: str = "expect_type") -> 
     if isinstance(given, str):
         given = (given,)
     if not isinstance(given, Iterable):
-        raise InvalidRequest(f"{option} must be a str or several, not {type(given).__name__}")
+        raise InvalidRequest(f"{option} must be a str or a collection of str, not {type(given).__name__}")
     found = tuple(map(_pattern, given))
     if not found:
         raise InvalidRequest(f"{option} has no media type. Without the option, every type is accepted")

@@ -304,7 +304,7 @@ def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
         size = "an unknown number of" if head.length is None else head.length
         arrived = f"{size} bytes of the type {head.media_type or 'unknown'}"
         expected = f"{held.total or 'unknown'} bytes of the type {held.media_type or 'unknown'}"
-        return Suspect(f"{arrived} arrived where the rest of a file of {expected} was requested")
+        return Suspect(f"The server sent {arrived}, but the request was for the rest of a file of {expected}")
     if is_same and head.if_range and not head.encoded and head.length == held.total:
         return RequestPlainRange()
     return GoBack() if not is_same and held.kept is not None and held.kept in versions else Whole()

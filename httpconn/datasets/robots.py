@@ -117,5 +117,5 @@ class Robots:
                 continue
             found = self._tags.intersection(each.strip() for each in (named[2] if named else value).split(","))
             if found:
-                message = f"The X-Robots-Tag of the response has {min(found)}"
+                message = f"The X-Robots-Tag of the response contains {min(found)}"
                 raise AccessDenied(message, "X-Robots-Tag", min(found))

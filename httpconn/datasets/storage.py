@@ -161,7 +161,9 @@ class Storage:
             try:
                 lock(file.fileno())
             except InUse:
-                raise InvalidRequest(f"Another process writes to the sink {self.sink}. Wait for its end") from None
+                raise InvalidRequest(
+                    f"Another process is writing to the sink {self.sink}. Wait until it has ended"
+                ) from None
             yield
 
     def _patiently(self, name: str, operation: Callable[[], T]) -> T:

@@ -195,7 +195,9 @@ class _Download:
             response, range_requested=bool(requested), if_range=len(requested) > 1, name=name
         )
         if facts.is_page and self._existing is not None and not self._held.received and head.status == 200:
-            raise UnexpectedContent('An HTML page arrived. The existing file is kept; existing="replace" replaces it')
+            raise UnexpectedContent(
+                'The server sent an HTML page. The existing file is kept; existing="replace" replaces it'
+            )
         decision, size, hub = ranges.decide(self._held, facts), self._state.options.size, hub_file_of(response)
         if isinstance(decision, ranges.Continue | ranges.Whole):
             size = require_size(size, hub.size, facts)
@@ -208,7 +210,7 @@ class _Download:
             case ranges.GoBack():
                 self._whole_only = False
                 await self._port.blocking(self._partial.go_back)
-                return await self._request_again(response, "the server has the version of earlier bytes again")
+                return await self._request_again(response, "the server again has the version of the earlier bytes")
             case ranges.Complete():
                 await response.close()
                 self._partial.end()

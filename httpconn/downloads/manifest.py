@@ -95,7 +95,9 @@ class Manifest(Sequence[Item]):
         try:
             manifest._set(manifests.parse(lines, source), base_url, source)
         except UnicodeDecodeError as error:  # in UTF-16 only
-            raise InvalidRequest(f"{name} begins like UTF-16 and is not: {error.reason}") from error
+            raise InvalidRequest(
+                f"{name} begins with the byte order mark of UTF-16 but is not valid UTF-16: {error.reason}"
+            ) from error
         finally:
             text.detach()  # the caller closes the file
         return manifest

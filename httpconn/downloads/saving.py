@@ -134,7 +134,7 @@ class BodyWriter:
                     await self._port.blocking(partial.append, block)
                 start = partial.size
                 if self._size is not None and start > self._size:
-                    await self._reject(f"The file has more than {self._size} bytes, which were expected")
+                    await self._reject(f"The file has more than {self._size} bytes, the expected size")
                 if start - saved >= CHECKPOINT_BYTES:
                     checkpoints.soon()
                     saved = start

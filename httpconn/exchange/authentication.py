@@ -54,7 +54,7 @@ async def authenticated(
                 last = last[0], await _in_memory(port, state, step, last[1], limit)
             response = _shown(*last)
             response.request = made
-        raise ProtocolError(f"auth: the authentication flow sent {MAX_REQUESTS} requests without an end")
+        raise ProtocolError(f"auth: the authentication flow sent {MAX_REQUESTS} requests and has not ended")
     except BaseException:
         if last is not None:
             await last[1].close()

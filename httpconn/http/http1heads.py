@@ -134,7 +134,7 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
 def content_of(framing: Framing) -> str:
     """Name the irregularity of a response that never has content but declares some (RFC 9110 section 8.6)."""
     # A server or proxy that sends the content nevertheless sends it after the response.
-    return "content declared by a response without any" if framing.chunked or framing.length else ""
+    return "content declared by a response that cannot have any" if framing.chunked or framing.length else ""
 
 
 def _is_chunked(coding: bytes) -> bool:
@@ -154,7 +154,7 @@ def _unlike_chunked(version: bytes, length: bytes | None, coding: bytes) -> str:
         return "a Content-Length beside Transfer-Encoding: chunked"
     if version != b"HTTP/1.1":  # section 6.1
         return "Transfer-Encoding in HTTP/1.0"
-    return "" if coding.lower() == b"chunked" else "a Transfer-Encoding that is more than one chunked"
+    return "" if coding.lower() == b"chunked" else "a Transfer-Encoding other than a single chunked"
 
 
 def _list_members(value: bytes) -> list[bytes]:

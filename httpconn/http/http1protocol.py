@@ -171,7 +171,7 @@ class HTTP11Connection:
     def received_direct(self, count: int) -> None:
         """Count bytes of the body that the caller received directly; at most ``direct_remaining``."""
         if not 0 <= count <= self._remaining:
-            raise MalformedRequest("more was received than the body has")
+            raise MalformedRequest("more bytes were received than the body has")
         self._remaining -= count
         if not self._remaining:
             self._finish()

@@ -146,7 +146,7 @@ class Security:
         except ValueError as error:
             raise ssl.SSLCertVerificationError("the server's certificate contains no public key") from error
         if pin not in self._pins:
-            raise ssl.SSLCertVerificationError(f"the server's key {pin} is not a pinned one")
+            raise ssl.SSLCertVerificationError(f"the server's key {pin} is not pinned")
 
 
 def _context_of_options(recipe: Recipe) -> ssl.SSLContext | None:

@@ -43,7 +43,7 @@ class Rewinds:
             self._received[event.path] = event.verifying, event.count
         if event.count >= before or event.verifying != verifying:
             return None
-        return f"{printable(event.path.name)}: back from {megabytes(before)} to {megabytes(event.count)}"
+        return f"{printable(event.path.name)}: restarted at {megabytes(event.count)}, after {megabytes(before)}"
 
     def forget(self, path: Path) -> None:
         """Forget a download that has ended."""

@@ -180,7 +180,9 @@ class EventLoopRuntime:
     def parts(self, body: object) -> AsyncIterator[object]:
         """Return an iterator over the body of a request."""
         if not isinstance(body, AsyncIterable):
-            raise MalformedRequest(f"The body of an awaited request must be async iterable, not {type(body).__name__}")
+            raise MalformedRequest(
+                f"The body of an asynchronous request must be async iterable, not {type(body).__name__}"
+            )
         return aiter(body)
 
     async def next_part(self, parts: Any, end: float) -> bytes | memoryview | None:
@@ -201,7 +203,7 @@ class EventLoopRuntime:
         """Call the ``trace`` callback of a request."""
         result = callback(event, info)
         if not inspect.isawaitable(result):
-            raise MalformedRequest("The extension trace of an awaited request must be a coroutine function")
+            raise MalformedRequest("The extension trace of an asynchronous request must be a coroutine function")
         await result
 
 

@@ -288,7 +288,7 @@ class TestFlows:
                 while True:
                     yield request
 
-        with pytest.raises(httpconn.ProtocolError, match="without an end"):
+        with pytest.raises(httpconn.ProtocolError, match="has not ended"):
             face.call(named(auth=Endless()), "get_bytes", at(server, "a.example"))
 
     def test_a_body_that_can_be_sent_once_is_not_repeated(self, named, face, scripted):

@@ -156,8 +156,8 @@ class HTTP2Connection:
         if not self._peer.received:  # section 3.4
             return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server does not speak HTTP/2")
         if length > MAX_RECEIVED_FRAME:  # section 4.2
-            return ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a frame of more than 64 KiB")
-        return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server interrupts a header with another frame")
+            return ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sent a frame of more than 64 KiB")
+        return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server interrupted a header with another frame")
 
     def _receive_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         handler = _HANDLERS.get(kind)
@@ -178,12 +178,12 @@ class HTTP2Connection:
     def _receive_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         """CONTINUATION, section 6.10."""
         if self._only is None or stream_id != self._block_stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends a CONTINUATION frame out of order")
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent a CONTINUATION frame out of order")
         self._streams.count_idle_frame()
         self._block += payload
         limit = self._reader.max_block
         if len(self._block) > limit:
-            error = HeaderTooLarge(f"The server sends a header of more than {limit:,} bytes")
+            error = HeaderTooLarge(f"The server sent a header of more than {limit:,} bytes")
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, error)
         self._continue_block(flags)
 
@@ -246,11 +246,11 @@ class HTTP2Connection:
         """SETTINGS, section 6.5."""
         is_ack = flags & frames.ACK
         if stream_id or (is_ack and not self._peer.received):
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sends SETTINGS on a stream or out of order")
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent SETTINGS on a stream or out of order")
         if len(payload) % 6 or (is_ack and payload):
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends SETTINGS of a wrong size")
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sent SETTINGS of a wrong size")
         if len(payload) > 6 * MAX_SETTINGS:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"The server sends more than {MAX_SETTINGS} settings")
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"The server sent more than {MAX_SETTINGS} settings")
         self._streams.count_idle_frame()
         if not is_ack:
             self._sender.receive_settings(payload)
@@ -259,7 +259,7 @@ class HTTP2Connection:
 
     def _receive_push(self, *_: object) -> None:
         """PUSH_PROMISE, section 6.6."""
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server pushes a response, which the client has disabled")
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server pushed a response, which the client has disabled")
 
     def _receive_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
         """PING, section 6.7."""
@@ -273,7 +273,7 @@ class HTTP2Connection:
         """GOAWAY, section 6.8. Streams up to the last one continue. The server did not process later streams."""
         require_connection(stream_id)
         if len(payload) < 8:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sends a GOAWAY frame of a wrong size")
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sent a GOAWAY frame of a wrong size")
         streams = self._streams
         streams.count_idle_frame()
         last, self._reason = frames.read_goaway(payload)
@@ -281,7 +281,7 @@ class HTTP2Connection:
         for stream in [*streams.by_id.values()]:
             stream.requires_http1 = self._reason == ErrorCode.HTTP_1_1_REQUIRED and not stream.responded
             if stream.id > last and not stream.responded:
-                streams.end_unprocessed(stream, "The server closes the connection and did not process the request")
+                streams.end_unprocessed(stream, "The server closed the connection and did not process the request")
             elif stream.id > last and self._reason and not stream.complete:
                 streams.end_with_error(stream, self._closed_with_reason())
 

@@ -41,7 +41,7 @@ class OpenStreams:
     def require_used(self, stream_id: int) -> None:
         """Reject a frame on a stream in the idle state (section 5.1)."""
         if stream_id >= self._next_id or not stream_id & 1:
-            message = "The server sends a frame on a stream that the client has not opened"
+            message = "The server sent a frame on a stream that the client has not opened"
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, message)
 
     def note(self, stream: Stream) -> None:
@@ -120,7 +120,7 @@ class OpenStreams:
         self.require_used(stream_id)
         self._late -= length
         if self._late < 0:
-            raise ConnectionFault(ErrorCode.STREAM_CLOSED, "The server sends data on a stream that has ended")
+            raise ConnectionFault(ErrorCode.STREAM_CLOSED, "The server sent data on a stream that has ended")
 
     def reply(self, frame: bytes) -> None:
         """Queue a reply to a frame of the server. If it does not read them, too many replies end the connection."""

@@ -56,7 +56,7 @@ class BodySender:
         for stream in self._streams.by_id.values():
             stream.send_window += change  # may become negative
             if stream.send_window > frames.MAX_31_BITS:
-                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server opens a window beyond 2 GiB")
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server opened a window beyond 2 GiB")
         self._streams.unblock([*self._streams.blocked])
 
     def receive_window_update(self, stream_id: int, increment: int) -> None:
@@ -66,7 +66,7 @@ class BodySender:
         if not stream_id:
             self._window += increment
             if not increment or self._window > frames.MAX_31_BITS:
-                raise ConnectionFault(code, "The server opens the window by zero or beyond 2 GiB")
+                raise ConnectionFault(code, "The server sent a WINDOW_UPDATE of 0, or one beyond a window of 2 GiB")
             streams.unblock([*streams.blocked])
             return
         streams.require_used(stream_id)
@@ -74,7 +74,9 @@ class BodySender:
         if stream is not None:
             stream.send_window += increment
             if not increment or stream.send_window > frames.MAX_31_BITS:
-                error = ProtocolError("The server opens the window of a stream by zero or beyond 2 GiB")
+                error = ProtocolError(
+                    "The server sent a WINDOW_UPDATE of 0 for a stream, or one beyond a window of 2 GiB"
+                )
                 streams.end_with(stream, StreamFault(code, error))
             elif stream in streams.blocked:
                 streams.unblock([stream])

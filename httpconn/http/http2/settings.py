@@ -51,11 +51,13 @@ class PeerSettings:
                 self.max_streams = min(value, MAX_STREAMS)
             elif name == INITIAL_WINDOW_SIZE:
                 if value > frames.MAX_31_BITS:
-                    raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sets a window beyond 2 GiB")
+                    raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server set a window beyond 2 GiB")
                 self.initial_window = value
             elif name == MAX_FRAME_SIZE:
                 if not frames.MIN_FRAME_SIZE <= value <= frames.MAX_FRAME_SIZE:
-                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sets an invalid frame size")
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server set an invalid frame size")
                 self.max_frame = value
             elif name == ENABLE_PUSH and value:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sets ENABLE_PUSH, which clients alone may")
+                raise ConnectionFault(
+                    ErrorCode.PROTOCOL_ERROR, "The server set ENABLE_PUSH, which only clients may set"
+                )

@@ -89,7 +89,9 @@ class Stream:
         """Process the header of a DATA frame with this length, and this size without padding."""
         self.window -= length
         if self.window < 0:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "The server sends more than the stream's window allows")
+            raise ConnectionFault(
+                ErrorCode.FLOW_CONTROL_ERROR, "The server sent more than the window of the stream allows"
+            )
         if self.head is None:
             raise _malformed("has a body before its header")
         if size < _FRAME_HEADER or self.spare < SPARE:
