@@ -308,8 +308,8 @@ class PartialDownload:
 
     def _write_pending(self) -> list[tuple[int, int]]:
         """Write the pending bytes; return all ranges on disk. The first range begins at 0."""
+        ranges = [(0, self.size), *self.later_ranges]  # first: ``append_last`` may run now, and changes the size last
         self._write_later()
-        ranges = [(0, self.size), *self.later_ranges]
         for offset, chunks in self.pending():
             received = list(chunks)
             self._part.write_at(offset, received)
