@@ -151,8 +151,12 @@ class SegmentedTransfer:
     def _start_worker(self, workers: WorkerGroup, port: Port, response: OpenResponse | None = None) -> None:
         worker = object()
         self._working.add(worker)
-        if not workers.start(self._work, port, worker, response):
-            self._end_worker(worker, response)
+        started = False
+        try:
+            started = workers.start(self._work, port, worker, response)
+        finally:
+            if not started:
+                self._end_worker(worker, response)
 
     def _end_worker(self, worker: object, response: OpenResponse | None) -> None:
         if self._spare is not None and response is None:
