@@ -202,6 +202,8 @@ class CallFactory:
         call = call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
+        if progress is not None:
+            require(progress=(progress, Callable))
         if segments is not None:
             whole_number("segments", segments, 1, segmentation.MAX_REQUESTED)
         if mirrors and digest is None:

@@ -15,6 +15,7 @@ from ..downloads.collection import Collection
 from ..downloads.manifest import Manifest
 from ..progress import ProgressCallback
 from ..progress.collection import CollectionMeter
+from .arguments import require
 from .outcomes import CollectionResult, Saved
 
 
@@ -29,6 +30,7 @@ class CollectionRun:
     def __init__(
         self, manifest: Manifest | Iterable[Item], folder: str | os.PathLike[str], progress: ProgressCallback | None
     ) -> None:
+        require(progress=(progress, Callable | None))
         manifest = manifest if isinstance(manifest, Manifest) else Manifest(manifest)
         self._collection = collection = Collection(manifest, manifest.where, folder)
         self._items = collection.items

@@ -131,7 +131,7 @@ def test_a_manifest_without_urls_is_an_error_that_names_the_line(face, connect, 
 
 
 def test_invalid_options_are_errors_before_any_request(face, connect, server, manifest, tmp_path):
-    for options in ({"concurrency": 0}, {"segments": "2"}, {"max_bytes": -1}):
+    for options in ({"concurrency": 0}, {"segments": "2"}, {"max_bytes": -1}, {"progress": "bar"}):
         with pytest.raises(InvalidRequest):
             face.call(connect(), "download_all", manifest, tmp_path, **options).raise_for_failed()
     with pytest.raises(InvalidRequest):

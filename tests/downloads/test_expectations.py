@@ -107,6 +107,12 @@ class TestSize:
         with pytest.raises(httpconn.InvalidRequest):
             run("http://127.0.0.1:9/", size=size)
 
+    def test_a_progress_callback_must_be_callable(self, run, scripted):
+        server = scripted(Served(BODY))
+        with pytest.raises(httpconn.InvalidRequest, match="progress"):
+            run(server.url, progress=True)
+        assert not server.requests
+
 
 class TestType:
     PORTAL = response(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>")
