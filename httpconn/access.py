@@ -1,6 +1,7 @@
 """Access policies: the URLs and addresses that a connection object may reach."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Self
@@ -21,7 +22,6 @@ from .core.addresses import (
 from .core.dataurls import data_url, is_data
 from .core.hostpatterns import match, pattern_of
 from .core.hosts import is_literal
-from .core.records import dataclass
 from .core.urls import is_url, redact, vet
 from .errors import AccessDenied, InvalidRequest, InvalidURL
 from .options import MIB, Limits, RedirectPolicy, Timeouts, items_of
@@ -273,9 +273,11 @@ class AccessPolicy:
 class _Invalid(AccessPolicy):
     """The policy for an invalid setting. It denies every request with an error that names the setting."""
 
+    message: str
+
     def __init__(self, message: str) -> None:
         super().__init__(public=True)
-        self.message = message
+        self._set("message", message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Invalid, (self.message,)

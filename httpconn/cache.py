@@ -1,12 +1,12 @@
 """Cache: where responses are stored between calls."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from .access import AccessPolicy
 from .core.caching import Store
 from .core.memorystore import MemoryStore
-from .core.records import dataclass
 from .errors import InvalidRequest
 from .options import MIB, check_fields
 

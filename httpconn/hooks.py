@@ -1,51 +1,16 @@
-"""Event hooks: the functions that a caller registers, and the events that they receive."""
+"""Event hooks: the functions that a caller registers."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from itertools import chain
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from .core.records import dataclass
 from .errors import HTTPConnError, InvalidRequest
 
 Hook = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RetryEvent:
-    """A failed attempt that is followed by another attempt.
-
-    Attributes:
-        url: the URL of the call, redacted.
-        attempt: the number of the attempt that failed; the first is 1.
-        error: the error of the attempt; for an error status, a :class:`StatusError`.
-        wait: seconds until the next attempt.
-    """
-
-    url: str
-    attempt: int
-    error: HTTPConnError
-    wait: float
-
-
-@dataclass(frozen=True, slots=True)
-class RedirectEvent:
-    """A redirect that is followed.
-
-    Attributes:
-        url: the redirected URL, redacted.
-        to: the target of the redirect, redacted.
-        status_code: the status of the response.
-    """
-
-    url: str
-    to: str
-    status_code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(NamedTuple):
     """The functions for each event, in the order of the calls."""
 
     request: tuple[Hook, ...] = ()
@@ -61,10 +26,9 @@ class Hooks:
         Raises:
             InvalidRequest: an event does not exist, or a value is not a list of functions.
         """
-        events = [each.name for each in fields(cls)]
         for event, hooks in (given or {}).items():
-            if event not in events:
-                raise InvalidRequest(f"There is no event hook {event!r}; the events are {', '.join(events)}")
+            if event not in cls._fields:
+                raise InvalidRequest(f"There is no event hook {event!r}; the events are {', '.join(cls._fields)}")
             if isinstance(hooks, str) or not isinstance(hooks, Sequence) or not all(map(callable, hooks)):
                 raise InvalidRequest(f"The event hooks of {event!r} must be a list of functions")
         return cls(**{event: tuple(hooks) for event, hooks in (given or {}).items()})
@@ -75,7 +39,7 @@ class Hooks:
         Raises:
             InvalidRequest: a hook is a coroutine function; the message names it.
         """
-        for hook in chain.from_iterable(getattr(self, each.name) for each in fields(self)):
+        for hook in chain.from_iterable(self):
             # A class can define __call__ as a coroutine function.
             if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
                 raise not_awaited(hook)

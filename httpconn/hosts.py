@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .core.auth import NONE, Auth, Credentials, combine, credentials_of
@@ -12,7 +12,6 @@ from .core.headers import check
 from .core.hostpatterns import HostTable
 from .core.lazymodules import LazyModule
 from .core.messages import Origin
-from .core.records import dataclass
 from .errors import InvalidRequest
 from .options import RateLimit, check_scalar, rate_limits
 

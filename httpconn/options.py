@@ -4,12 +4,11 @@ Times are in seconds, up to 2,000,000. Sizes are in bytes. ``None`` means that t
 """
 
 from collections.abc import Collection
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from .core.records import dataclass
 from .errors import TRANSIENT_STATUSES, InvalidRequest
 
 MIB = 1024 * 1024

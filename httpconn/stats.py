@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from .core.records import dataclass
 
 if TYPE_CHECKING:
     from .core.counters import Counters, HostCounters

@@ -34,21 +34,20 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     "errors": Rule("errorbase", WORLD, "every package raises errors, so they depend on nothing else"),
     "errorbase": Rule("", WORLD, "every package raises errors, so they depend on nothing"),
-    "options": Rule("core.records errors", WORLD, "options are values, checked when they are made"),
-    "hooks": Rule("core.records errors", NO_IO, "events are values"),
+    "options": Rule("errors", WORLD, "options are values, checked when they are made"),
+    "hooks": Rule("errors", NO_IO, "hooks are values"),
     "access": Rule(
-        "core.addresses core.dataurls core.hosts core.hostpatterns core.urls core.accesschecks core.records errors"
-        " options",
+        "core.addresses core.dataurls core.hosts core.hostpatterns core.urls core.accesschecks errors options",
         WORLD,
         "a policy decides and dials nothing",
     ),
     "cache": Rule(
-        "access core.caching core.memorystore core.records disk.responsestore errors options",
+        "access core.caching core.memorystore disk.responsestore errors options",
         NO_IO,
         "the options of the cache",
     ),
     "hosts": Rule("core errors network.netrcfile network.proxies network.routes options", NO_IO, "options are values"),
-    "stats": Rule("core.counters core.records", NO_IO, "statistics are values"),
+    "stats": Rule("core.counters", NO_IO, "statistics are values"),
     "importing": Rule("", WORLD, "it runs before anything else is imported"),
     "response": Rule("core errors exchange options runtime.port runtime.stepping", WORLD, "a response runs flows"),
     "connection": Rule(
@@ -78,7 +77,7 @@ RULES: dict[str, Rule] = {
         "flows reach the world by a port",
     ),
     "disk": Rule(
-        "disk core.caching core.locks core.paths core.records errors runtime.forking",
+        "disk core.caching core.locks core.paths errors runtime.forking",
         IN_THREADS | {"httpx"},
         "files know no HTTP",
     ),
@@ -102,14 +101,12 @@ RULES: dict[str, Rule] = {
         {"trio"},
         "methods hand their arguments to flows, and ports join flows with the engine",
     ),
-    "progress": Rule(
-        "core.locks core.records errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"
-    ),
+    "progress": Rule("core.locks errors progress", IN_THREADS | {"httpx"}, "it shows events and knows no downloads"),
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection datasets hosts downloads.manifest core.auth core.digests core.items core.mediatypes"
         " core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
-        " errors hooks options progress response importing network.explaining _version",
+        " errors options progress response importing network.explaining _version",
         NO_IO,
         "it is built on the public interface",
     ),

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 
+import httpconn
+
 from ..access import AccessPolicy
 from ..errors import HTTPConnError, InvalidRequest, MalformedRequest
 from ..http.connecting import Connector
@@ -21,7 +23,6 @@ from ..options import Limits
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..runtime.stepping import run_sync
-from ..stats import PoolStats
 from .floattimeouts import attempt_timeouts_of
 from .library import HTTPX, Library
 from .messages import Tracer, request_of, response_of
@@ -99,7 +100,7 @@ class Transport:
             raise
 
     @property
-    def stats(self) -> PoolStats:
+    def stats(self) -> "httpconn.PoolStats":
         """The statistics of the connection pool."""
         return self.engine.stats
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core import headers, mediatypes
 from ..core.auth import NONE, Auth, Credentials
 from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
-from ..core.items import Item
 from ..core.lazymodules import LazyModule
-from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
 from ..core.urls import URL, vet
 from ..downloads.options import DownloadOptions, OnExisting
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from ..access import AccessPolicy
     from ..core import digests
     from ..core import segments as segmentation
+    from ..core.items import Item
     from ..exchange import fetch
     from ..progress import ProgressCallback
 else:
@@ -43,7 +42,7 @@ _EXISTING = get_args(OnExisting)
 _MIRRORS = "mirrors= needs digest=, which proves that a mirror holds the same file"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CallFactory:
     """A factory of the calls of one connection object, with its rules and defaults.
 

@@ -12,7 +12,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,7 +22,6 @@ from ..core.headers import Fields
 from ..core.lazymodules import LazyModule
 from ..core.locks import Lock
 from ..core.messages import Origin
-from ..core.records import dataclass
 from ..errors import InvalidRequest
 from ..hooks import Hook, Hooks
 from ..hosts import Hosts
@@ -42,7 +41,7 @@ else:
     events = LazyModule("runtime.events")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ClientOptions:
     """The options of both clients."""
 

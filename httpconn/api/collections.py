@@ -10,7 +10,6 @@ import httpconn
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
-from ..core.items import Item
 from .arguments import Headers, Retries, Timeout
 from .many import ManyURLs
 from .runner import like, reject_unknown
@@ -21,7 +20,7 @@ class Collections(ManyURLs):
 
     def download_all(
         self,
-        manifest: httpconn.Manifest | Iterable[Item],
+        manifest: httpconn.Manifest | Iterable[httpconn.Item],
         folder: str | os.PathLike[str],
         *,
         concurrency: int = 16,
@@ -84,7 +83,7 @@ class Collections(ManyURLs):
     @like(download_all)
     async def async_download_all(
         self,
-        manifest: httpconn.Manifest | Iterable[Item],
+        manifest: httpconn.Manifest | Iterable[httpconn.Item],
         folder: str | os.PathLike[str],
         *,
         concurrency: int = 16,

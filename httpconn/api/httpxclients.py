@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 
+import httpconn
+
 from ..adapters.httpx import AsyncHTTPTransport
 from ..adapters.throughhttpx import AsyncPlainTransport, through_httpx
 from ..adapters.transports import OBSERVED
 from ..core.messages import Origin
 from ..http.engine import Engine
-from ..stats import PoolStats
 from .asyncport import AsyncPort
 from .syncport import SyncPort, WorkerPort
 
@@ -32,10 +33,10 @@ class _Routing(Generic[T]):
         self.plain = plain
 
     @property
-    def pools(self) -> list[PoolStats]:
+    def pools(self) -> list[httpconn.PoolStats]:
         """The metrics of the connection pool of the transport, if it has a pool."""
         stats = getattr(self._transport, "stats", None)
-        return [stats] if isinstance(stats, PoolStats) else []
+        return [stats] if isinstance(stats, httpconn.PoolStats) else []
 
     def transport_for(self, origin: Origin) -> T:
         """Return the transport of an origin, which a library such as respx may have replaced."""

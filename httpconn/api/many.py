@@ -12,7 +12,6 @@ import httpconn
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
-from ..core.items import Item
 from ..core.messages import Origin
 from ..core.urls import URL, vet
 from ..downloads.options import OnExisting
@@ -43,7 +42,7 @@ class ManyURLs(Runner):
 
     def get_many(
         self,
-        urls: Iterable[URL | Item],
+        urls: Iterable[URL | httpconn.Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -97,7 +96,7 @@ class ManyURLs(Runner):
 
     def async_get_many(
         self,
-        urls: Iterable[URL | Item] | AsyncIterable[URL | Item],
+        urls: Iterable[URL | httpconn.Item] | AsyncIterable[URL | httpconn.Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -130,7 +129,7 @@ class ManyURLs(Runner):
 
     def download_many(
         self,
-        items: Iterable[tuple[URL, Path] | Item],
+        items: Iterable[tuple[URL, Path] | httpconn.Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -192,7 +191,7 @@ class ManyURLs(Runner):
 
     def async_download_many(
         self,
-        items: Iterable[tuple[URL, Path] | Item] | AsyncIterable[tuple[URL, Path] | Item],
+        items: Iterable[tuple[URL, Path] | httpconn.Item] | AsyncIterable[tuple[URL, Path] | httpconn.Item],
         *,
         concurrency: int = 16,
         ordered: bool = False,
@@ -242,14 +241,14 @@ class ManyURLs(Runner):
         own = self._calls.hosts.limit_for(origin) if isinstance(origin, Origin) else None
         return own or self._calls.rules.limits.per_host
 
-    def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | Item, httpconn.Fetched]:
+    def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | httpconn.Item, httpconn.Fetched]:
         options = self._calls.checked(*options)
         call_of, reuses = self._calls.repeated(*options), self._clients.reuse
 
-        async def work(seat: Seat, given: URL | Item) -> httpconn.Fetched:
-            url = given.url if isinstance(given, Item) else given
+        async def work(seat: Seat, given: URL | httpconn.Item) -> httpconn.Fetched:
+            url = given.url if isinstance(given, httpconn.Item) else given
             try:
-                if isinstance(given, Item):
+                if isinstance(given, httpconn.Item):
                     calls, check = self._calls.sources(given, *options), content_check(given)
                     delivered = await _first_success(partial(open_port, seat), calls, check)
                 else:
@@ -270,7 +269,7 @@ class ManyURLs(Runner):
         stop_on_error: bool,
         options: tuple[Any, ...],
         wanted: tuple[Any, ...],
-    ) -> Work[tuple[URL, Path] | Item, httpconn.Saved]:
+    ) -> Work[tuple[URL, Path] | httpconn.Item, httpconn.Saved]:
         from ..core.segments import SpareConnections
         from ..downloads.download import fetch_file
 
@@ -281,7 +280,7 @@ class ManyURLs(Runner):
         shared = dict(zip(_SHARED.split(), (timeout, auth, *others, *wanted), strict=True))
         spare = SpareConnections.beside(concurrency)
 
-        async def work(seat: Seat, given: tuple[URL, Path] | Item) -> httpconn.Saved:
+        async def work(seat: Seat, given: tuple[URL, Path] | httpconn.Item) -> httpconn.Saved:
             item = _item(given)
             path = "" if item.path is None else item.path
             try:
@@ -315,20 +314,20 @@ async def _first_success(
     return await fetch.run_call(port, last, flow(port, last))
 
 
-def _item(given: Any) -> Item:
-    if isinstance(given, Item):
+def _item(given: Any) -> httpconn.Item:
+    if isinstance(given, httpconn.Item):
         return given
     try:
         url, path = given
     except (TypeError, ValueError):
         raise InvalidRequest("Each item must be an Item, or a pair of a URL and a path") from None
-    return Item(url, path)
+    return httpconn.Item(url, path)
 
 
 def _host_of(given: Any) -> Hashable:
     """Return the origin of an item, or None if the item is not valid."""
     try:
-        url = given.url if isinstance(given, Item) else given[0] if isinstance(given, tuple | list) else given
+        url = given.url if isinstance(given, httpconn.Item) else given[0] if isinstance(given, tuple | list) else given
         return _origin_of(url[: url.find("/", 8) + 1] or url) if isinstance(url, str) else vet(url).origin
     except (HTTPConnError, IndexError):
         return None

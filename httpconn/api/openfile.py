@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.filereads import FileVersion
-from ..core.records import dataclass
 from ..core.urls import URL
 from ..exchange.filereader import FileReader
 from ..exchange.rules import Call

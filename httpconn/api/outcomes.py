@@ -1,13 +1,12 @@
 """The results of get_many, download_many and download_all."""
 
 import os
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Self
 
 import httpx
 
 from ..core.messages import RawFields
-from ..core.records import dataclass
 from ..core.urls import URL
 from ..downloads.downloaded import Downloaded
 from ..errors import HTTPConnError

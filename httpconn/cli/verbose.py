@@ -1,11 +1,14 @@
 """``--verbose``: connections, requests and responses on standard error, without secrets."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import httpconn
+
 from ..access import AccessPolicy
-from ..hooks import RedirectEvent, RetryEvent
 from .ending import print_message
 
 # Request header fields whose values are printed. A list of the secret ones would never be complete.
@@ -65,9 +68,9 @@ def _details(info: dict[str, Any]) -> str:
     return f": {info['exception']}" if "exception" in info else ""
 
 
-def _retry(event: RetryEvent) -> None:
+def _retry(event: httpconn.RetryEvent) -> None:
     print_message(f"* attempt {event.attempt} failed, the next one starts in {event.wait:.1f} s: {event.error}")
 
 
-def _redirect(event: RedirectEvent) -> None:
+def _redirect(event: httpconn.RedirectEvent) -> None:
     print_message(f"* redirected to {event.to}")

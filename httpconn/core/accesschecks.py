@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..errors import AccessDenied
-from .records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

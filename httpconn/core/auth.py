@@ -2,12 +2,11 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..errors import InvalidRequest
 from .headers import Fields, merge
-from .records import dataclass
 from .regexes import regex
 
 _TOKEN = regex(r"[!-~]+")

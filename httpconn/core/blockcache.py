@@ -1,10 +1,10 @@
 """A block cache: recently used blocks of a remote file, the ranges in flight, and the next range to request."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .locks import RLock
-from .records import dataclass
 
 Event = TypeVar("Event")
 
@@ -12,7 +12,7 @@ READ_AHEAD_AFTER = 512 * 1024  # bytes that were read in sequence before other c
 AHEAD_REQUEST = 1024 * 1024  # bytes of a request that reads ahead, but at least one block
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Claim(Generic[Event]):
     """A range that one reader requests, and for which other readers wait."""
 

@@ -1,13 +1,12 @@
 """Counters of the requests of a connection object."""
 
 from collections import Counter
-
-from .records import dataclass
+from dataclasses import dataclass
 
 MAX_HOSTS = 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HostCounters:
     """The counters of one host; see :class:`httpconn.HostStats`."""
 

@@ -7,7 +7,6 @@ from urllib.parse import unquote_to_bytes
 
 from ..errors import InvalidURL, printable
 from .messages import DATA
-from .records import dataclass
 from .regexes import regex
 from .urls import VettedURL, is_url
 
@@ -22,9 +21,10 @@ _DEFAULT = "text/plain;charset=US-ASCII"
 _SHOWN = 60
 
 
-@dataclass(slots=True)
 class DataURL(VettedURL):
     """A ``data:`` URL. Its target is the text after the scheme."""
+
+    __slots__ = ()
 
     @property
     def text(self) -> str:

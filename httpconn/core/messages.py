@@ -5,14 +5,13 @@ They are converted to objects of httpx only where a caller uses one.
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple, Self
 
 import httpx
 
 from ..errors import MalformedRequest
 from ..options import IDEMPOTENT
-from .records import dataclass
 
 RawFields = list[tuple[bytes, bytes]]  # Header fields in their order. Names keep their case.
 
@@ -55,7 +54,7 @@ class Origin(NamedTuple):
 DATA = Origin("data", "", 0)  # the origin of ``data:`` URLs, to which no request is sent
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """A complete request. Only event hooks change it, before it is sent."""
 

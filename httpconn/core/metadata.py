@@ -1,13 +1,13 @@
 """The metadata of a file, from the heads of a response and of the redirects to it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from . import digests
 from .filenames import safe_name
 from .hubs import hub_file, no_field
 from .mediatypes import media_type
 from .messages import Head
-from .records import dataclass
 from .urls import VettedURL
 
 

@@ -9,7 +9,6 @@ from ..errors import InvalidURL
 from .addresses import Network, network_of
 from .hosts import check_host
 from .messages import Origin
-from .records import dataclass
 from .regexes import regex
 
 _SEPARATORS = regex(r"[,\s]+")
@@ -56,8 +55,7 @@ def _variable(environ: Mapping[str, str], kind: str) -> Variable | None:
     return next((variable for variable in found if variable.value), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """A valid entry of NO_PROXY."""
 
     # A network, or a name, which covers itself and all names below it. The empty name covers every host.

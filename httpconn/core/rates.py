@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from weakref import ref
 
 from ..errors import QueueFull
@@ -9,7 +10,6 @@ from ..options import MAX_COUNT, RateLimit
 from ..runtime.forking import renew_in_child
 from .hostpatterns import HostTable
 from .locks import Lock
-from .records import dataclass
 from .slots import Slots
 
 MAX_HOSTS = 4096
@@ -50,7 +50,7 @@ def _free(taken: Taken) -> None:
         bucket.slots.free(slot + bucket.shift - shift)
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Reservation:
     """A time at which one request may start, and the slots that the request occupies."""
 

@@ -1,8 +1,7 @@
 """The retry budget, which protects a failing host from the retries of many calls."""
 
 from collections.abc import Hashable
-
-from .records import dataclass
+from dataclasses import dataclass
 
 RATE = 10.0  # retries per second that each host has without new calls
 RESERVE = 100.0  # the maximum number of these retries that accumulate
@@ -11,8 +10,10 @@ MAX_EARNED = 1000.0  # the maximum number of retries that accumulate by calls
 MAX_HOSTS = 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Budget:
+    """The retries that a host has left."""
+
     earned: float = 0.0
     reserve: float = RESERVE
     at: float | None = None

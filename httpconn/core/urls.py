@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
@@ -15,7 +15,6 @@ import httpx
 from ..errors import InvalidURL, printable
 from .hosts import check_host
 from .messages import DEFAULT_PORTS, Origin
-from .records import dataclass
 from .regexes import regex
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _NOT_ON_THE_WIRE = regex(r"[^\x21-\x7e]+")
 _PORT = regex(r"[0-9]{0,9}")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class VettedURL:
     """A URL that passed all checks. It must not be changed."""
 

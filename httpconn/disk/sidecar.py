@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..core.records import dataclass
 from .system import read_trusted, replace
 
 FORMAT = 1

@@ -1,8 +1,7 @@
 """The result of a download."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-from ..core.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

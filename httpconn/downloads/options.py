@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
-
-from ..core.records import dataclass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 OnExisting = Literal["replace", "skip", "refresh", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadOptions:
+class DownloadOptions(NamedTuple):
     """The caller's options for one download."""
 
     save_path: str | os.PathLike[str]
@@ -43,7 +41,7 @@ class DownloadOptions:
     spare: SpareConnections | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class DownloadState:
     """The state that the steps of a running download share.
 

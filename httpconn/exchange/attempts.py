@@ -4,12 +4,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import httpconn
+
 from ..core import caching, redirects, retries
 from ..core.headers import check_size
 from ..core.messages import DATA, SAFE, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
-from ..hooks import RedirectEvent, RetryEvent
 from ..runtime.port import Exchange, Port
 from .authentication import authenticated
 from .body import Body
@@ -117,7 +118,7 @@ async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, w
     cause = f"{type(error).__name__}: {error.message}"
     logger.warning("Attempt %d for %s failed (%s); the next starts in %.2f s", state.attempts, url, cause, wait)
     for hook in state.call.rules.hooks.retry:
-        await port.notify(hook, RetryEvent(url, state.attempts, error, wait))
+        await port.notify(hook, httpconn.RetryEvent(url, state.attempts, error, wait))
 
 
 async def _follow(port: Port, state: RequestState) -> OpenResponse:
@@ -150,7 +151,7 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         await exchange.close()
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            await port.notify(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
+            await port.notify(hook, httpconn.RedirectEvent(previous.redacted, spec.url.redacted, head.status))
 
 
 async def _screen(port: Port, screen: Screen, spec: RequestSpec) -> None:

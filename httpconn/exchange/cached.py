@@ -1,17 +1,17 @@
 """Content from the cache of a connection object or from the server. :mod:`httpconn.core.caching` has the rules."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import httpconn
 
 from ..core import caching, redirects
 from ..core.bodycounter import BodyCounter
 from ..core.caching import Record, RequestDirectives, Store
 from ..core.messages import Head, Request, Response
-from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
 from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
-from ..hooks import RedirectEvent
 from ..runtime.port import Port
 from .attempts import run_attempts
 from .body import is_close_delimited
@@ -55,7 +55,7 @@ async def _look_up(port: Port, store: Store, state: RequestState, directives: Re
         state.call = state.call._replace(spec=following)
         state.stored_redirects += 1
         for hook in state.call.rules.hooks.redirect:
-            await port.notify(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
+            await port.notify(hook, httpconn.RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
     return None  # a loop of stored redirects: the server may have sent them at different times
 
 
@@ -112,8 +112,7 @@ def _has_failed(error: HTTPConnError) -> bool:
     return error.retryable and (not isinstance(error, StatusError) or error.status_code >= 500)
 
 
-@dataclass(frozen=True)
-class _CacheUpdate:
+class _CacheUpdate(NamedTuple):
     """A request to the server, which stores its responses in the cache."""
 
     port: Port

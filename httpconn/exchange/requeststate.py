@@ -1,12 +1,12 @@
 """One logical request: the state of its attempts and the final response."""
 
+from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple, Self
 
 from ..core import ranges
 from ..core.deadlines import SHARED, Deadline
 from ..core.messages import Head, Origin, Request, Response
-from ..core.records import dataclass
 from ..core.requestbuilder import RequestSpec
 from ..core.urls import VettedURL, redact
 from ..errors import HTTPConnError, ProtocolError, StatusError
@@ -18,7 +18,7 @@ from .rules import Call
 _MAX_GROWTHS = 40  # Retries that lengthen the limit of an attempt. More could overflow a float.
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RequestState:
     """The attempts of one call. A flow that resumes a transfer changes ``call`` between two attempts."""
 
@@ -36,7 +36,8 @@ class RequestState:
     made_progress: bool = False  # the attempt that failed made progress
     budget_used_up: bool = False  # the retry was not made, because the retry budget of the host is used up
     stored_redirects: int = 0  # number of redirects that were followed from the cache
-    attempt_deadline: Deadline = Deadline()  # the end of the current attempt, at the latest ``deadline``
+    # The end of the current attempt, at the latest ``deadline``.
+    attempt_deadline: Deadline = Deadline()  # noqa: RUF009 - immutable
 
     @classmethod
     def of(cls, call: Call, now: float) -> Self:
@@ -81,7 +82,7 @@ class RequestState:
         return self.call.spec.url.origin if self.request is None else self.request.origin
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class OpenResponse:
     """The response after all redirects, with its body still to be read. Its owner closes it."""
 

@@ -1,7 +1,7 @@
 """The arguments of a call, and the rules that apply to all calls of one connection object."""
 
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..core.bandwidth import Bandwidth
@@ -9,7 +9,6 @@ from ..core.bodycounter import ByteBudget
 from ..core.counters import Counters
 from ..core.messages import Origin, RawFields
 from ..core.rates import RateLimiter
-from ..core.records import dataclass
 from ..core.requestbuilder import RequestBuilder, RequestSpec
 from ..core.retrybudget import RetryBudget
 from ..hooks import Hooks
@@ -29,16 +28,16 @@ class Screen(Protocol):
         """Check the header of a successful response, before its body is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Rules:
-    """The options and the shared state that apply to every call of one connection object."""
+    """The options and the shared state that apply to every call of one connection object. They must not be changed."""
 
     builder: RequestBuilder
     limits: Limits
     retries: RetryPolicy
     redirects: RedirectPolicy
     rates: RateLimiter | None = None
-    hooks: Hooks = Hooks()
+    hooks: Hooks = field(default_factory=Hooks)
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
     in_flight: dict[Hashable, Any] | None = None  # the requests that equal calls share, or None without ``coalesce``
     cache: "Store | None" = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -12,7 +12,6 @@ from ..core.deadhosts import DeadHosts
 from ..core.deadlines import Deadline
 from ..core.hostqueues import HostQueues
 from ..core.messages import Request
-from ..core.records import dataclass
 from ..options import MAX_COUNT
 from ..runtime.port import Channel, Event, Exchange, WorkerGroup
 
@@ -72,7 +71,7 @@ class _NoItem(Enum):
     NONE = "none"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Seat:
     """A worker, and its use by its current call.
 

@@ -27,7 +27,7 @@ class Leader:
     __slots__ = ("__weakref__",)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Transfer:
     """A transfer that equal calls share."""
 

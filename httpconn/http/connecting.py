@@ -24,7 +24,7 @@ else:
     tunnels = LazyModule("http.tunnels")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Connector:
     """The maker of the connections of one transport, in two steps, so that the caller can close one after ``dial``."""
 

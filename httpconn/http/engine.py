@@ -13,6 +13,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakMethod
 
+import httpconn
+
 from ..core.lazymodules import LazyModule
 from ..core.locks import RLock
 from ..core.messages import Origin, Request
@@ -26,7 +28,6 @@ from ..runtime.forking import renew_in_child
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
-from ..stats import PoolStats
 from .connecting import Connector
 from .http1 import Connection, Stale
 from .http1body import Incoming
@@ -104,13 +105,13 @@ class Engine:
         return repr(self._pool)
 
     @property
-    def stats(self) -> PoolStats:
+    def stats(self) -> httpconn.PoolStats:
         """Counters of the connections and of the requests that wait."""
         pool = self._pool
         with self._lock:
             if not self._is_changing:
                 pool.recount()
-        return PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
+        return httpconn.PoolStats(pool.open, pool.idle, pool.waiting, self._made, self._reused)
 
     async def exchange(
         self, request: Request, timeouts: AttemptTimeouts, interruption: Interruption | None = None

@@ -2,13 +2,11 @@
 
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 from weakref import ref
-
-from ..core.records import dataclass
 
 C = TypeVar("C", bound=Hashable)
 
@@ -24,7 +22,7 @@ class Stage(Enum):
     """The pool does not know the lease: it is new, released or cancelled."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Lease(Generic[C]):
     """The right to use a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
 
@@ -92,7 +90,7 @@ class WaitQueue(Generic[C]):
         return None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Host(Generic[C]):
     """The pool's record of one origin."""
 
@@ -108,7 +106,7 @@ class Host(Generic[C]):
     retired: int = 0  # shared connections that take no more leases
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Share(Generic[C]):
     """The pool's record of a shared connection."""
 

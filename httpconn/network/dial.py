@@ -6,9 +6,8 @@ The library opens all its connections in this module.
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..core.records import dataclass
 from ..errors import ConnectFailed, ConnectTimedOut, MalformedRequest, TransportError
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
@@ -16,8 +15,7 @@ from .guard import Guard
 from .race import BROKEN, begin, interleaved, race
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Options of new sockets."""
 
     guard: Guard  # resolves names and checks their addresses

@@ -3,9 +3,9 @@
 import hashlib
 import os
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 
 from ..core.der import public_key_info
-from ..core.records import dataclass
 from ..errors import InvalidRequest
 
 _PREFIX = "sha256/"

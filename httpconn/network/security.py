@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ..core.lazymodules import LazyModule
@@ -91,7 +90,7 @@ class Security:
         made = copy(self)
         made._alpn = protocols
         if isinstance(self._source, Recipe):
-            made._source = replace(self._source, http2="h2" in protocols)
+            made._source = self._source._replace(http2="h2" in protocols)
             made._context = self._context if made._source == self._source else None
         return made
 

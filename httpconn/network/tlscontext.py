@@ -7,11 +7,10 @@ import re
 import ssl
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ..core.locks import Lock
-from ..core.records import dataclass
 from ..errors import InvalidRequest, install
 from ..runtime.forking import in_child
 
@@ -26,8 +25,7 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 """The variables that name certificate authorities. The first one that is not empty counts."""
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A path of certificates, and the option or variable that names it."""
 
     given: str | None  # None for the file of certifi
@@ -60,8 +58,7 @@ class _Source:
         return any(Path(path).is_dir() for path in self.paths)
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """The configuration of a context. Equal recipes share one context."""
 
     verify: bool | str  # False, True, "system" or the path of the authorities
@@ -79,7 +76,7 @@ class Recipe:
     def without_environment(self) -> Recipe:
         """Return the recipe of the caller's options, without the environment."""
         given = self.authorities is None or self.authorities.option not in AUTHORITIES
-        return replace(self, keylog=None, authorities=self.authorities if given else None)
+        return self._replace(keylog=None, authorities=self.authorities if given else None)
 
     def make(self) -> ssl.SSLContext:
         context = _truststore_context() if self.verify == "system" else _verifying_context()

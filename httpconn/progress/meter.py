@@ -1,9 +1,8 @@
 """The progress event of a download or an upload, and the meter that reports it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-from ..core.records import dataclass
 
 EVENT_INTERVAL = 0.1  # least seconds between two events
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from typing import IO, Any, Protocol
 
 from ..core.locks import Lock
-from ..core.records import dataclass
 from ..errors import InvalidRequest, MalformedRequest, StorageError
 
 PART = 256 * 1024  # bytes that are read from a file at once: a change of threads costs as much as 64 KiB
@@ -52,7 +51,7 @@ class FileParts:
             return self._file.read(PART)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Upload:
     """A request body that is sent in parts.
 

@@ -1,8 +1,8 @@
 """The settings of both sides (RFC 9113 section 6.5)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ...core.records import dataclass
 from . import frames
 from .faults import ConnectionFault, ErrorCode
 from .windows import INITIAL_WINDOW, STREAM_WINDOW
@@ -32,7 +32,7 @@ def own_settings(max_list_size: int) -> bytes:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PeerSettings:
     """The settings of the server."""
 

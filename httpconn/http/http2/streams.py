@@ -1,11 +1,10 @@
 """One request and its response on an HTTP/2 connection (RFC 9113 sections 5.1 and 8.1)."""
 
 from collections import deque
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.messages import BODILESS, Head
-from ...core.records import dataclass
 from ...errors import HeaderTooLarge, HTTPConnError, ProtocolError, TruncatedBody
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .messages import Section
@@ -20,7 +19,7 @@ _FRAME_HEADER = 9
 SMALL = 512  # bytes below which data is joined with the previous data, so that single bytes do not need an object each
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Stream:
     """The state of a stream. Only its connection changes it; callers read the attributes."""
 
