@@ -249,7 +249,7 @@ class ManyURLs(Runner):
             url = given.url if isinstance(given, httpconn.Item) else given
             try:
                 if isinstance(given, httpconn.Item):
-                    calls, check = self._calls.sources(given, *options), content_check(given)
+                    check, calls = content_check(given), self._calls.sources(given, *options)
                     delivered = await _first_success(partial(open_port, seat), calls, check)
                 else:
                     call = call_of(given)

@@ -240,6 +240,7 @@ def test_items_of_download_many_have_their_own_options(face, connect, server, tm
         ({"headers": {"a": "b\nc"}}, InvalidRequest),
         ({"mirrors": "https://example.com/"}, InvalidRequest),
         ({"mirrors": ["https://example.com/"]}, InvalidRequest),
+        ({"mirrors": 7}, InvalidRequest),
         ({"digest": f"sha256:{'0' * 64}", "mirrors": [7]}, InvalidRequest),
     ],
 )
