@@ -56,6 +56,7 @@ class SendingPort(SystemClock, ABC):
         else:
             sending = engine.exchange(request, attempt, self._interruption)
         seat = self._seat
+        request.dialler = seat
         if seat is None or (seat.host == request.origin and not seat.tries):
             return sending
         return seat.first(request, sending)

@@ -68,7 +68,8 @@ class Request:
     trace: Any = None
     fragment: str = ""
     made: httpx.Request | None = None  # the httpx.Request from which this request was made, or None
-    # An object that awaits a new connection (``dial``) and learns of a reused one (``reached``), or None.
+    # An object that awaits a free connection (``queue``) or a new one (``dial``), or None. If it ``tries`` to make the
+    # first connection to a host, it learns of a reused one (``reached``).
     dialler: Any = None
 
     @property

@@ -63,8 +63,13 @@ class Room(Enum):
     """Another call to the host may start."""
     KEPT = "kept"
     """The call still counts."""
+    LENT = "lent"
+    """The call still counts, and only calls that continue may have its worker."""
     CLOSED = "closed"
     """No call to the host starts."""
+
+
+_COUNTED = (Room.KEPT, Room.LENT)  # calls that still count at their host
 
 
 class _NoItem(Enum):
@@ -122,14 +127,20 @@ class Seat:
         except BaseException:
             sending.close()
             raise
-        if not self.tries or request.origin != self.host:
+        if request.origin != self.host:  # too many calls wait
+            request.dialler = None
+        if not self.tries or request.dialler is None:
             return await sending
-        request.dialler = self
         exchange = await sending
         self.reached()  # only the engine reports connections earlier
         if exchange.head.version == b"HTTP/2":
             self.scheduler.widen(self.host, HTTP2_CALLS)
         return exchange
+
+    async def queue(self, granting: Coroutine[Any, Any, T]) -> T:
+        """Await a free connection. In the meantime, a call that has a connection can have the worker."""
+        # Otherwise all workers could wait for connections, and the calls with these connections for workers.
+        return await self._aside(granting, Room.LENT)
 
     async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
         """Await a new connection. In the meantime, another call has the worker: a silent host does not stop others."""
@@ -186,6 +197,7 @@ class Scheduler(Generic[Item, Result]):
         self._coming = 0  # the latter
         self._idle = 0  # workers that wait for a wake
         self._aside = 0  # calls that wait without a worker
+        self._lent = 0  # other calls, which wait for a connection and have lent their workers
         self._dials_slowly = False
 
     @property
@@ -216,16 +228,19 @@ class Scheduler(Generic[Item, Result]):
     def leave(self, seat: Seat, room: Room) -> bool:
         """Free the worker of a call. Return False if too many calls wait already."""
         with self._lock:
-            if self._aside >= self._group.spare:
+            if room is Room.LENT:
+                self._lent += 1
+            elif self._aside < self._group.spare:
+                self._aside += 1
+            else:
                 return False
-            self._aside += 1
             self._running -= 1
-            if room is not Room.KEPT:
+            if room not in _COUNTED:
                 self._leave(seat)
             if room is Room.CLOSED:
                 self._queues.hold(seat.host, 1)
             self._employ()
-        if room is not Room.KEPT:
+        if room not in _COUNTED:
             self._when_aside()
         return True
 
@@ -234,6 +249,9 @@ class Scheduler(Generic[Item, Result]):
         with self._lock:
             if room is Room.CLOSED:
                 self._queues.hold(seat.host, -1)
+            if room is Room.LENT:
+                self._lent -= 1
+                self._aside += 1
             event = self._admit(seat, room)
         if event is not None:
             await seat.port.wait(event, Deadline())
@@ -255,8 +273,8 @@ class Scheduler(Generic[Item, Result]):
     def _admit(self, seat: Seat, room: Room) -> Event | None:
         """Let a call continue, or queue it before the new calls of its host. Return the event that it must wait for."""
         tries = event = None
-        if self._running < self._concurrency:
-            tries = seat.tries if room is Room.KEPT else self._queues.enter(seat.host)
+        if self._running < (self._concurrency if room in _COUNTED else self._concurrency - self._lent):
+            tries = seat.tries if room in _COUNTED else self._queues.enter(seat.host)
         if tries is not None:
             self._running += 1
             self._aside -= 1
@@ -264,7 +282,7 @@ class Scheduler(Generic[Item, Result]):
         else:
             event = seat.port.make_event()
             resumption = _Resumption(event, seat)
-            if room is Room.KEPT:
+            if room in _COUNTED:
                 self._returning.append(resumption)
             else:
                 self._queues.add(seat.host, seat.number, resumption, first=True)
@@ -285,8 +303,11 @@ class Scheduler(Generic[Item, Result]):
             self._employ()
 
     def _employ(self) -> None:
-        """Wake or start workers for the items that can start."""
-        while self._running < self._concurrency and self._queues.ready + len(self._returning) > self._coming:
+        """Let calls continue, and wake or start workers for the items that can start."""
+        while self._returning and self._running < self._concurrency:
+            self._running += 1
+            self._resume(self._returning.popleft())
+        while self._running < self._concurrency - self._lent and self._queues.ready > self._coming:
             if self._idle:
                 self._idle -= 1
                 self._wakes.send(None)
@@ -322,7 +343,7 @@ class Scheduler(Generic[Item, Result]):
                 self._queues.leave(seat.host, tries=seat.tries)
             if self._returning:
                 self._resume(self._returning.popleft())
-            elif (taken := self._queues.take()) is None:
+            elif self._running > self._concurrency - self._lent or (taken := self._queues.take()) is None:
                 self._running -= 1
             else:
                 host, number, item, tries = taken

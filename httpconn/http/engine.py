@@ -132,12 +132,13 @@ class Engine:
             self._acquire(lease)
             while True:
                 if lease.stage is Stage.WAITING:
-                    await self._await_grant(lease, timeouts.until(timeouts.pool), interruption)
+                    granting = self._await_grant(lease, timeouts.until(timeouts.pool), interruption)
+                    await (granting if request.dialler is None else request.dialler.queue(granting))
                 connection = lease.connection
                 if connection is None or not connection.is_fresh():
                     self._drop(lease)
                     connection = await self._connect(lease, request, route, timeouts, interruption)
-                elif request.dialler is not None:
+                elif request.dialler is not None and request.dialler.tries:
                     request.dialler.reached()
                 try:
                     release = partial(self.end, lease)

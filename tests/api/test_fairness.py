@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 from contextlib import closing
 
 import hyperframe.frame as frames
@@ -86,6 +87,22 @@ def test_a_host_that_does_not_connect_does_not_delay_the_others(face, connect, s
         assert {next(results).url for _ in range(OTHERS)} == set(others(server))
         connects.set()
         assert [each.error for each in results] == [None] * 20
+
+
+def test_calls_that_wait_for_a_connection_do_not_stop_the_call_that_has_it(face, connect, scripted):
+    end = time.monotonic() + PATIENCE
+
+    def resolver(host, port):
+        while host == "slow.example" and not connection.stats().connections.waiting and time.monotonic() < end:
+            time.sleep(0.01)
+        return ["127.0.0.1"]
+
+    port = scripted(response()).port
+    given = [f"http://{host}.example:{port}/" for host in ("fast", "slow", "fast")]
+    connection = connect(
+        resolver=resolver, limits=Limits(max_connections=1), timeout=Timeouts(pool=PATIENCE), retries=0
+    )
+    assert [each.error for each in collect(face, connection, given, concurrency=1)] == [None] * 3
 
 
 def test_many_hosts_that_do_not_connect_do_not_delay_the_others(face, connect, scripted):
