@@ -149,7 +149,7 @@ class AccessPolicy:
         """Return the policy for a value of ``HTTPCONN_ACCESS``: "public" or "anywhere". None means "anywhere".
 
         Raises:
-            InvalidRequest: the value is another one. A misspelt value must not allow all URLs.
+            InvalidRequest: the value is any other text. A misspelt value must not allow all URLs.
         """
         name = (value or "anywhere").strip().lower()
         if name == "public":

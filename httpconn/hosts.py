@@ -60,7 +60,7 @@ class HostOptions:
 
 
 class Hosts:
-    """The options of all hosts of one connection object. With "netrc", the file has their credentials."""
+    """The options of all hosts of one connection object, and the netrc credentials for ``auth="netrc"``."""
 
     def __init__(self, given: Mapping[str, HostOptions] | None, auth: Auth | None) -> None:
         if not isinstance(given, Mapping | None):

@@ -190,7 +190,7 @@ class Response(httpx.Response):
         """Return an iterator over the lines of the text, without their ends, as ``str.splitlines`` splits them.
 
         Args:
-            max_length: most characters of a line.
+            max_length: maximum number of characters of a line.
 
         Raises:
             LimitExceeded: a line is longer.
@@ -207,7 +207,7 @@ class Response(httpx.Response):
         Blank lines are skipped.
 
         Args:
-            max_length: most bytes of a line.
+            max_length: maximum length of a line in bytes.
 
         Raises:
             InvalidJSON: a line is not JSON. The message names its number.

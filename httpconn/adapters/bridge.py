@@ -37,7 +37,7 @@ def head_of(response: httpx.Response) -> Head:
 class Bridged(ABC):
     """A request over any httpx transport; see :class:`httpconn.runtime.port.Exchange`."""
 
-    # A transport of httpx reports neither.
+    # An httpx transport does not report these two values.
     complete: bool = False
     remaining: int = 0
 
@@ -62,7 +62,7 @@ class Bridged(ABC):
         return self.response.extensions
 
     def take(self) -> bytes:
-        """Return nothing: every receive can wait."""
+        """Return no bytes: every receive can wait."""
         return b""
 
     async def receive(self) -> bytes:

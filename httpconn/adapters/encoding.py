@@ -42,7 +42,7 @@ class GivenBody(NamedTuple):
 def with_body(
     spec: RequestSpec, method: str, given: GivenBody, *, in_loop: bool, observer: Observer | None = None
 ) -> RequestSpec:
-    """Return a request with a method and a body. The fields of the caller about the body go with the body."""
+    """Return a request with a method and a body. The caller's fields about the body stay with it."""
     given.check(method)
     content = given.content
     if isinstance(content, (bytearray, memoryview)):
@@ -121,7 +121,7 @@ def _require_unused(frame: object) -> None:
 
 
 def _file(file: Any) -> Upload:
-    """Return the rest of a file from its present position on."""
+    """Return the upload of a file from its current position on."""
     _check_file(file)
     source = f"The file {getattr(file, 'name', '')}".rstrip()
     extent = _extent(file)

@@ -13,7 +13,7 @@ from ..runtime.timeouts import AttemptTimeouts
 class FloatTimeout(float):
     """A timeout that never ends after the deadline of the call.
 
-    Transports hand the values of the ``timeout`` extension on unchanged. A transport of httpconn reads the deadline and
+    Transports pass on the values of the ``timeout`` extension unchanged. A transport of httpconn reads the deadline and
     the seconds. Any other transport uses the value as a float: the seconds that were left at its creation; infinity
     means no limit.
 

@@ -36,7 +36,7 @@ class through_httpx:  # noqa: N801 - read as a statement
             through_httpx.depth += 1
 
     def stop(self) -> None:
-        """End what one ``start`` began."""
+        """Undo one call of ``start``."""
         with through_httpx._lock:
             through_httpx.depth = max(0, through_httpx.depth - 1)
 

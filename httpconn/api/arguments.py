@@ -269,7 +269,7 @@ def content_check(item: Item) -> fetch.ContentCheck | None:
 
 
 def checked_size(size: int | None) -> int | None:
-    """Return an expected size."""
+    """Check an expected size in bytes, and return it."""
     return None if size is None else whole_number("size", size, 0)
 
 

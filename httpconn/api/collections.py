@@ -52,7 +52,7 @@ class Collections(ManyURLs):
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
-            max_bytes: most bytes of each file.
+            max_bytes: maximum size of each file in bytes.
             budget: a :class:`ByteBudget`, a limit for all files together.
             retries: number of retries for each file, or :class:`RetryPolicy`. None means the retries of the connection.
             progress: a function that gets a :class:`Progress` of the whole collection. Its ``files`` counts the files.

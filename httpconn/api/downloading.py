@@ -86,7 +86,7 @@ class Downloading(Runner):
                 default a download has no total timeout; ``Limits.min_speed`` ends a transfer that is too slow.
             extra_headers: header fields for this call. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
-            max_bytes: most bytes of the file. None means no limit.
+            max_bytes: maximum size of the file in bytes. None means no limit.
             budget: a :class:`ByteBudget`, a limit that several calls share.
             bandwidth: bytes per second of this download, on all its connections together.
             retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection. An attempt

@@ -37,7 +37,7 @@ class Fetching(Runner):
             extra_headers: header fields for this call. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
             allow_redirects: follow redirects.
-            max_bytes: most bytes of the body, as received and as decoded. None means the limit of the connection.
+            max_bytes: maximum size of the body in bytes, as received and as decoded. None means the connection's limit.
             budget: a :class:`ByteBudget`, a limit that several calls share.
             retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
             accept: accepted media types, such as ``{"image/*"}``. The first 1,445 bytes of a successful response

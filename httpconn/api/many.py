@@ -76,7 +76,7 @@ class ManyURLs(Runner):
             allow_redirects: follow redirects.
             extra_headers: header fields for each URL. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
-            max_bytes: most bytes of each body, as received and as decoded.
+            max_bytes: maximum size of each body in bytes, as received and as decoded.
             budget: a :class:`ByteBudget`, a limit for all URLs together.
             retries: number of retries for each URL, or :class:`RetryPolicy`. None means the retries of the connection.
             accept: accepted media types, as in :meth:`get_response`.
@@ -170,7 +170,7 @@ class ManyURLs(Runner):
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
-            max_bytes: most bytes of each file.
+            max_bytes: maximum size of each file in bytes.
             budget: a :class:`ByteBudget`, a limit for all files together.
             retries: number of retries for each file, or :class:`RetryPolicy`. None means the retries of the connection.
             progress: a function that gets a :class:`Progress` of any of the files. Several threads call it.

@@ -85,7 +85,7 @@ class Opening(Runner):
         Args:
             url: an http or https URL.
             block_size: size of a block in bytes, at most 64 MiB. A request asks for at least one block.
-            connections: most requests at the same time, from 1 to 64. With 1, no thread reads ahead.
+            connections: maximum number of simultaneous requests, from 1 to 64. With 1, no thread reads ahead.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.
@@ -134,7 +134,7 @@ class Opening(Runner):
         Args:
             url: an http or https URL.
             ranges: see :meth:`RemoteFile.read_ranges`.
-            connections: most requests at the same time, from 1 to 64.
+            connections: maximum number of simultaneous requests, from 1 to 64.
             timeout: seconds for each request, or :class:`Timeouts`. None means the timeouts of the connection.
             extra_headers: header fields for each request. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.

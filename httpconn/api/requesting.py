@@ -78,7 +78,7 @@ class Requesting(Runner):
             stream: return the response before its body is read. Read the body from the response, then close it.
             timeout: seconds for the whole call, or :class:`Timeouts`. None means the timeouts of the connection.
             allow_redirects: follow redirects.
-            max_bytes: most bytes of the body of the response. None means the limit of the connection.
+            max_bytes: maximum size of the response body in bytes. None means the limit of the connection.
             budget: a :class:`ByteBudget`, a limit that several calls share.
             retries: number of retries, or :class:`RetryPolicy`. None means the retries of the connection.
             progress: a function that gets :class:`httpconn.Progress` events while the body is sent.

@@ -165,7 +165,7 @@ def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> 
 
 def _normal(name: bytes, value: bytes) -> bytes:
     """Normalize a value (RFC 9111 section 4.1): drop white space around commas, and case where it has no meaning."""
-    # Two users cannot share a key by this, because a secret without its white space is still secret.
+    # Two users cannot get the same key: their secrets also differ without white space.
     if b"," in value:
         value = _SEPARATOR.sub(lambda found: found[1] or b",", value)
     return value.lower() if name in _CASELESS else value

@@ -28,5 +28,5 @@ def timestamp(value: str | None) -> float | None:
 
 
 def http_date(value: str | None) -> float | None:
-    """Return the time of a date in one of HTTP's three forms, or None, where a wrong date is worse than none."""
+    """Return the time of a date in one of HTTP's three forms, or None for any other text."""
     return timestamp(value) if value is not None and _HTTP_DATE.fullmatch(value) else None

@@ -306,7 +306,7 @@ class Decoder:
         return data
 
     def finish(self) -> None:
-        """Check the end of the body. No bytes are valid in every coding, because some servers send none."""
+        """Check the end of the body. An empty body is valid in every coding, because some servers send no bytes."""
         for layer in self._layers if self._fed else ():
             layer.finish()
 

@@ -23,7 +23,7 @@ def pattern_of(text: str, option: str) -> str:
 
 
 def _normal_host(host: str) -> str:
-    """Return the host, with an IPv6 address that embeds an IPv4 address replaced by the latter."""
+    """Return the host, or the IPv4 address that an IPv6 address as the host embeds."""
     address = parse(host) if ":" in host else None
     return host if address is None else str(normalized(address))
 

@@ -75,7 +75,7 @@ class HostQueues(Generic[T]):
         self._concurrency = concurrency
         self._trusts = tries is None
         self._free_tries = tries = tries or 0
-        self._reserve = tries // 2  # tries for hosts without any
+        self._reserve = tries // 2  # tries that only hosts without a try can use
         self._tries_of_host = max(1, min(MAX_TRIES, self._reserve))
         self._hosts: dict[Hashable, _Host[T]] = {}
         self._next_sweep = MAX_HOSTS

@@ -14,7 +14,7 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
-        """Return a name of the module. Later uses find it as an attribute."""
+        """Return the object of a name in the module. Later uses find it as an attribute."""
         value = getattr(import_module(f"httpconn.{self._name}"), name)
         setattr(self, name, value)
         return value

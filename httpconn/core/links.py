@@ -34,7 +34,7 @@ class Links(HTMLParser):
             self._links += [value for name, value in attrs if name == "href" and value]
 
     def within(self, url: str) -> list[str]:
-        """Return the links that lead into a folder, sorted. Links with a query usually sort the page."""
+        """Return the links that lead into a folder, sorted. Omit links with a query, which usually sort the page."""
         folder = url.rstrip("/") + "/"
         links = {urldefrag(urljoin(folder, link)).url for link in self._links}
         return sorted(link for link in links if link.startswith(folder) and link != folder and "?" not in link)

@@ -18,9 +18,11 @@ from .items import Item
 from .regexes import regex
 from .urls import URL, vet
 
-MAX_FILES = 1_000_000  # Most files of a manifest, and most lines. More lines are an error before any download.
-MAX_LINE = 65_536  # most characters of a line
-MAX_INDEX = 64 * 1024 * 1024  # most characters of an index, which is one JSON document
+MAX_FILES = (
+    1_000_000  # Maximum number of files, and of lines, of a manifest. More lines are an error before any download.
+)
+MAX_LINE = 65_536  # maximum characters of a line
+MAX_INDEX = 64 * 1024 * 1024  # maximum characters of an index, which is one JSON document
 
 _TAGGED = regex(r"(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]+)")  # BSD, and the --tag of GNU
 _PLAIN = regex(r"(\\?)([0-9A-Fa-f]+)(?: [ *]|[ \t]+)(.+)")  # GNU: "*" marks binary mode
@@ -144,7 +146,7 @@ def _document(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         size += len(line)
         if size > MAX_INDEX:
-            return  # the cut document is not valid
+            return  # an incomplete document is an error
         yield line
 
 

@@ -114,7 +114,7 @@ class Continue(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """The body is the whole file. A download keeps the received bytes until it is complete."""
+    """The body is the whole file. A download keeps the received bytes until the whole file has arrived."""
 
 
 class GoBack(NamedTuple):
@@ -212,7 +212,7 @@ def _names_a_version(value: str) -> bool:
 
 
 def fields(held: ReceivedBytes, *, if_range: bool = True) -> Fields:
-    """Return the header fields that request the first missing bytes; none if only the whole file will do.
+    """Return the header fields that request the first missing bytes; none if the whole file must be requested.
 
     The range ends where bytes on disk follow, so that none of them is sent again. A digest of the caller proves the
     result, and then If-Range is not necessary: some servers send the whole file in response to it.
@@ -304,7 +304,7 @@ def _whole(held: ReceivedBytes, head: RangeResponse) -> Decision:
         size = "an unknown number of" if head.length is None else head.length
         arrived = f"{size} bytes of the type {head.media_type or 'unknown'}"
         expected = f"{held.total or 'unknown'} bytes of the type {held.media_type or 'unknown'}"
-        return Suspect(f"The server sent {arrived}, but the request was for the rest of a file of {expected}")
+        return Suspect(f"The server sent {arrived}, but the request was for the remaining part of a file of {expected}")
     if is_same and head.if_range and not head.encoded and head.length == held.total:
         return RequestPlainRange()
     return GoBack() if not is_same and held.kept is not None and held.kept in versions else Whole()

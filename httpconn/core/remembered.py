@@ -8,7 +8,7 @@ V = TypeVar("V")
 
 
 class Remembered(dict[K, V]):
-    """A dictionary that begins again when it is full."""
+    """A dictionary that removes all entries when it is full."""
 
     def __init__(self, limit: int = 1024) -> None:
         super().__init__()

@@ -24,7 +24,7 @@ class ReorderBuffer(Generic[R]):
         return self._started - 1
 
     def finish(self, number: int, result: R) -> None:
-        """Add the result of a call. In order, it waits for the results of earlier calls."""
+        """Add the result of a call. An ordered buffer holds it back until all earlier calls have a result."""
         if not self._ordered:
             self.ready.append(result)
             return

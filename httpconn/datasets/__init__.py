@@ -78,7 +78,7 @@ def fetch(
         processes: number of processes. Each host belongs to one of them, so limits and rates for each host hold. A
             program with several processes needs ``if __name__ == "__main__":``. The first run of a job decides how the
             hosts are divided; a later run can use fewer processes.
-        concurrency: number of fetches of each process at the same time.
+        concurrency: number of simultaneous fetches in each process.
         retry: errors and statuses, such as ``{"TimedOut", 503}``, of rows of finished shards. Only these rows are
             fetched, and their shards are written again. An error class includes its subclasses. An error that
             ``on_item`` raised is its class or the name of the class.
@@ -87,8 +87,8 @@ def fetch(
         accept: media types such as ``image/*``. The first 1,445 bytes of a body determine its type; a body of another
             type is not read, and its row has an error.
         headers: names of header fields of the response to store.
-        max_bytes: most bytes of each body. None means the limit of the connection.
-        max_total_bytes: most bytes of the bodies of the job. If it is reached, the job stops.
+        max_bytes: maximum size of each body in bytes. None means the limit of the connection.
+        max_total_bytes: maximum size of all bodies together in bytes. The job stops when it reaches the limit.
         contact: an address of the operator, such as ``https://example.org/crawler``, for the User-Agent.
         robots_tags: any of "noai", "noimageai" and "noindex". A response with such an X-Robots-Tag is an
             error, and its body is not read.

@@ -46,7 +46,7 @@ def fetch_batch(
         url_column: the name of the column with the URLs.
         connection: the options of the connection object. The default can reach the public internet only.
         concurrency: number of fetches at the same time.
-        max_bytes: most bytes of each body.
+        max_bytes: maximum size of each body in bytes.
 
     Returns:
         A DataFrame for a DataFrame, otherwise a Table.

@@ -35,7 +35,7 @@ def type_of(values: Sequence[Any]) -> pa.DataType:
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Return an array. Half a character, which an escape of JSON can form, becomes a question mark.
+    """Return an array. A lone surrogate, which a JSON escape can form, becomes a question mark.
 
     Raises:
         TypeError, OverflowError, pa.ArrowException: a value has another type.

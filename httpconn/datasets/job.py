@@ -23,7 +23,7 @@ OnItem = Callable[[dict[str, Any]], bytes | None]
 
 @dataclass(frozen=True)
 class Job:
-    """A job, as each process gets it."""
+    """The parts of a job that each process receives."""
 
     source: Source
     sink: str

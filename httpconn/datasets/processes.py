@@ -43,7 +43,7 @@ def run_job(job: Job, processes: int) -> None:
         except BrokenProcessPool as error:
             raise HTTPConnError("A process of the job was killed. The same call continues the job") from error
         finally:
-            own.close()  # the other processes end
+            own.close()  # so the other processes end
 
 
 def run_partitions(job: Job, numbers: Sequence[int]) -> None:
@@ -61,7 +61,7 @@ def run_partitions(job: Job, numbers: Sequence[int]) -> None:
 
 def _end_with(parent: Connection) -> None:
     """End this process when the parent closes its end of a pipe or is killed: two runs must not write together."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives the signal, too
 
     def watch() -> None:
         wait([parent])

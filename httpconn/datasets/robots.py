@@ -97,7 +97,7 @@ class Robots:
             raise AccessDenied("The robots.txt of the site does not allow the URL", "robots.txt", "robots.txt")
 
     async def _text(self, url: str) -> str:
-        """Return the text of a robots.txt. A file that the site does not have allows all (RFC 9309 section 2.3.1)."""
+        """Return the text of a robots.txt. A missing file allows all URLs (RFC 9309 section 2.3.1)."""
         options: dict[str, Any] = {"extra_headers": self._headers, "max_bytes": MAX_BYTES, "retries": 1}
         try:
             content = await self._connection.async_get_bytes(url, timeout=SECONDS, **options)

@@ -163,7 +163,7 @@ class Partition:
         return found if taken else None
 
     def _from_source(self) -> Generator[tuple[Shard, Values], None, None]:
-        """Assign the rows to shards, without those of finished shards, and check that the latter are unchanged."""
+        """Assign the rows to shards. Skip the rows of finished shards after a check that they are unchanged."""
         names = [name for name, _ in self._job.layout.columns]
         own = self._own_rows()
         while first := list(islice(own, 1)):

@@ -89,7 +89,9 @@ class Rows:
         self._sizes: list[int | None] = []
         self._bodies = bytearray()
         self._bytes = 0
-        names = [each for each in schema.names if each != "body"]  # a dictionary of bodies would hold all of them
+        names = [
+            each for each in schema.names if each != "body"
+        ]  # a Parquet dictionary would hold all bodies in memory
         self._writer = pq.ParquetWriter(
             path,
             schema,

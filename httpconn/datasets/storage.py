@@ -20,7 +20,7 @@ from ..disk.system import TranslatedErrors, flush, flush_file
 from ..errors import InvalidRequest, StorageError
 
 STATE = "_httpconn"  # the folder of the job, the journals and the unfinished files
-ATTEMPTS = 5  # of an upload to an object store
+ATTEMPTS = 5  # maximum attempts of an upload to an object store
 MOVES = 8  # files of a folder that are flushed or uploaded at the same time
 PAUSE = 0.5  # seconds before the second attempt; it doubles for each further attempt
 
@@ -31,7 +31,7 @@ class Storage:
     """The folder of a sink.
 
     A file is written under a local temporary name. ``publish`` flushes and renames it in a local folder, and uploads it
-    as a whole to another file system. So a final name never holds a part of a file.
+    as a whole to another file system. So a file with its final name is complete.
 
     Args:
         sink: a local path, or a URL such as ``s3://bucket/folder``.

@@ -30,7 +30,7 @@ class OwnFiles:
         self._part = ""  # path of the partial file
         self._saved: Sidecar | None = None
         self._kept: SidecarRecord | None = None
-        self._may_have_sidecar = False  # or an unfinished one
+        self._may_have_sidecar = False  # whether a sidecar, even an unfinished one, may exist
         self._content: Content | None = None
 
     def _acquire(self) -> None:

@@ -92,7 +92,7 @@ class PartFile(OwnFiles):
         self._watched: WatchedLock | None = None
         self._has_ended = False
         self._numbers = count(1)
-        self._last_number = 0  # of the snapshot in the sidecar
+        self._last_number = 0  # number of the snapshot in the sidecar
 
     def open(self) -> Sidecar | None:
         """Lock the target, and open its partial file or create one that the target's readers may read.

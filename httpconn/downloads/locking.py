@@ -20,7 +20,7 @@ class LockedTarget(NamedTuple):
 
 
 async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) -> LockedTarget:
-    """Open the partial file. If another download has the lock, wait until that ends or has stalled for an hour."""
+    """Open the partial file. If another download has the lock, wait until its owner ends or stalls for an hour."""
     before = await port.blocking(_open_or_look, part)
     if isinstance(before, LockedTarget):
         return before

@@ -188,7 +188,7 @@ class PartialDownload:
 
     @property
     def is_large(self) -> bool:
-        """Whether to reserve disk space. A small file is written at once, which finds a full disk as early."""
+        """Whether to reserve disk space. Writing a small file detects a full disk as early."""
         return self.total is not None and self.total > CHUNK
 
     def reserve(self) -> None:

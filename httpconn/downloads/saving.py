@@ -28,7 +28,7 @@ class BodyWriter:
     """Writes response bodies to the partial file, and records the progress of attempts that failed."""
 
     def __init__(self, state: DownloadState) -> None:
-        self.is_length_proven: bool = True  # more than the end of a connection marks the end of the file
+        self.is_length_proven: bool = True  # whether more than the end of the connection proves the length
         self.spec: RequestSpec = state.request.call.spec
         self.connections: int = 1  # highest number of simultaneous connections so far
         self.single_connection: bool = False  # use one connection from now on
@@ -57,7 +57,7 @@ class BodyWriter:
         if self._is_doubtful(facts):
             received = self._partial.size
             await self._port.blocking(self._partial.restart)
-            raise unexpected(self._state, f"{received} bytes arrived instead of the rest of the file")
+            raise unexpected(self._state, f"{received} bytes arrived instead of the remaining part of the file")
         self._partial.end()
 
     def _is_doubtful(self, facts: RangeResponse) -> bool:

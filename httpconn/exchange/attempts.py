@@ -30,7 +30,7 @@ Consume = Callable[[OpenResponse], Awaitable[T]]
 def perform(port: Port, call: Call, consume: Consume[T]) -> Coroutine[Any, Any, T]:
     """Make attempts until ``consume`` returns, an error is final, or no attempt or time is left.
 
-    ``consume`` reads and closes the response. If it returns without closing it, the caller of ``perform`` does.
+    ``consume`` reads and closes the response, or leaves the closing to the caller of ``perform``.
     """
     return run_attempts(port, RequestState.of(call, port.now()), consume)
 
@@ -175,7 +175,7 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
         if waiting is not None:
             started_at = port.now()
             await waiting
-            # The wait is not the server's fault.
+            # The wait for the rate limit does not count as time of the attempt.
             state.attempt_deadline = state.deadline.sooner(state.attempt_deadline.later(port.now() - started_at))
     request = state.request = call.rules.builder.build(spec)
     state.attempt_deadline.check(port.now())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .rules import Call
 
 DECODED_CHUNK = 256 * 1024
-"""Most bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""
+"""Maximum bytes that a decoder returns at once. A small chunk lets a limit stop the decoder early."""
 
 PARTIAL = 206
 _MAX_DIGITS = 18

@@ -174,7 +174,7 @@ class _CacheUpdate(NamedTuple):
             await _at(self.port, self.store, self.store.put, caching.key(spec), record)
 
     async def _drop(self, spec: RequestSpec) -> None:
-        """Remove the validated record, if this is its request."""
+        """Remove the validated record if ``spec`` is the request that it was stored for."""
         key = caching.key(spec)
         if self.record is not None and key == caching.key(self.whole):
             await _at(self.port, self.store, self.store.drop, key)

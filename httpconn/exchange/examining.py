@@ -22,7 +22,7 @@ async def fetch_metadata(port: Port, call: Call) -> Metadata:
     state = RequestState.of(call._replace(spec=call.spec._replace(method="HEAD")), port.now())
     try:
         metadata = await run_attempts(port, state, partial(_examine, HEAD_REJECTED))
-    except (Disconnected, ProtocolError):  # some programs fail at HEAD
+    except (Disconnected, ProtocolError):  # some servers fail at HEAD
         metadata = None
     if metadata is None:
         state.call, state.failures = call, 0

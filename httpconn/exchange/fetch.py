@@ -83,7 +83,7 @@ async def fetch_json(port: Port, call: Call) -> Any:
 def _shared_content(port: Port, call: Call) -> Coroutine[Any, Any, Content] | None:
     """Return a coroutine that gets the content from an equal call or the cache, or None if neither applies."""
     rules = call.rules
-    # The header fields do not show the user. A shared or stored response would not pass the screen.
+    # The key of a shared response does not include ``auth``. A shared or stored response would bypass the screen.
     if call.spec.auth is not None or rules.screen is not None:
         return None
     # A call with a budget makes its own transfer, because the bytes count against its budget.

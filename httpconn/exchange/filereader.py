@@ -44,7 +44,7 @@ class FileReader:
         self.blocks.after_fork()
 
     def clear(self) -> None:
-        """Free the cache, and stop to read ahead."""
+        """Free the cache, and stop reading ahead."""
         self.blocks.stop_ahead()
         self.blocks = self._cache(self._block_size)
 

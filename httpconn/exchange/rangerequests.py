@@ -14,7 +14,7 @@ from .requeststate import OpenResponse
 from .responseheads import keep_own_format, range_head, version_of
 from .rules import Call
 
-MAX_WHOLE = 8 * MIB  # most bytes of a file that is kept in memory as a whole, if its server does not support ranges
+MAX_WHOLE = 8 * MIB  # maximum bytes of a file that is kept in memory if its server does not support ranges
 
 
 class FilePart(NamedTuple):

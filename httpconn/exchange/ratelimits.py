@@ -18,7 +18,7 @@ PAUSING = frozenset({TOO_MANY_REQUESTS, 503})
 def wait_for_rate_limit(
     port: Port, rates: RateLimiter, host: str, deadline: Deadline
 ) -> Coroutine[Any, Any, None] | None:
-    """Reserve the next start of a request to a host; return a coroutine that waits for it, or None if it is now.
+    """Reserve the next start of a request to a host; return a coroutine that waits, or None if no wait is needed.
 
     If the start is after the deadline, the error is raised without waiting.
     """
@@ -28,7 +28,7 @@ def wait_for_rate_limit(
     if reservation is IMMEDIATE:
         return None
     waiting = _wait(port, rates, reservation, deadline)
-    # Without a worker, a wait for the limit of all hosts would only let more calls wait for the same limit.
+    # A wait for the limit of all hosts keeps its worker: another call would only wait for the same limit.
     return port.aside(waiting, holds_host=True) if reservation.by_host else waiting
 
 

@@ -19,7 +19,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 T = TypeVar("T")
 
-SLOW_DIAL = 0.25  # seconds without a result after which items that wait for the first connection let others start
+SLOW_DIAL = (
+    0.25  # seconds without a result after which other items may start before those that wait for a first connection
+)
 
 HTTP2_CALLS = 100
 """Least limit of the calls to an HTTP/2 host. Most servers allow so many streams (RFC 9113 section 6.5.2)."""
@@ -95,7 +97,7 @@ class Seat:
     port: Any = field(default=None, repr=False)
 
     def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
-        """Await something without a connection. In the meantime, another call has the worker.
+        """Await something without a connection. In the meantime, another call can use the worker.
 
         Args:
             holds_host: start no further call to the host in the meantime.
@@ -120,7 +122,7 @@ class Seat:
         return awaited
 
     async def first(self, request: Request, sending: Coroutine[Any, Any, Exchange]) -> Exchange:
-        """Await a response of another host than before, or of one that had accepted no connection."""
+        """Await the response of a host that is new to the call, or that has accepted no connection yet."""
         try:
             if request.origin != self.host:
                 await self.scheduler.move(self, request.origin)
@@ -143,7 +145,7 @@ class Seat:
         return await self._aside(granting, Room.LENT)
 
     async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
-        """Await a new connection. In the meantime, another call has the worker: a silent host does not stop others."""
+        """Await a new connection. In the meantime, another call can use the worker: a silent host delays no other."""
         if not self.tries:
             return await connecting
         connection = await self._aside(connecting, Room.KEPT)
@@ -193,8 +195,8 @@ class Scheduler(Generic[Item, Result]):
         self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit, hosts.tries, concurrency)
         self._returning: deque[_Resumption] = deque()  # calls that need a worker, but no room at their host
         self._wakes: Channel[None] = group.channel()
-        self._running = 0  # workers that have an item, or come to take one
-        self._coming = 0  # the latter
+        self._running = 0  # workers that have an item, or were woken or started to take one
+        self._coming = 0  # running workers that have not taken an item yet
         self._idle = 0  # workers that wait for a wake
         self._aside = 0  # calls that wait without a worker
         self._lent = 0  # other calls, which wait for a connection and have lent their workers
@@ -214,7 +216,7 @@ class Scheduler(Generic[Item, Result]):
         return None if self._dials_slowly else SLOW_DIAL
 
     def dials_slowly(self) -> None:
-        """Count the items that wait for the first connection to a host as waiting, as long as there are any."""
+        """Count the items that wait for the first connection to a host as waiting, until none is left."""
         self._dials_slowly = True
 
     def add(self, number: int, item: Item) -> None:
@@ -332,9 +334,9 @@ class Scheduler(Generic[Item, Result]):
                 await self._wakes.receive()
 
     def _take(self, seat: Seat, *, comes: bool) -> Item | _NoItem:
-        """End the last item of a worker that does not come, and return the next item.
+        """Return the next item of a worker. It has finished its last item unless it ``comes``, new or after a wait.
 
-        A call that continues takes the place of the worker among those that run.
+        A call that continues takes the place of the worker among the running workers.
         """
         with self._lock:
             if comes:

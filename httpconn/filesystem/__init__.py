@@ -40,7 +40,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
             ``httpconn.global_http_connection``. Its access policy, certificates and limits apply.
         headers: header fields for each request. A redirect to another origin does not get them.
         block_size: size of a block in bytes, for :meth:`httpconn.HTTPConnection.open`.
-        connections: most requests at the same time for one file.
+        connections: maximum number of simultaneous requests for one file.
         use_listings_cache: keep listings.
         listings_expiry_time: seconds for which a listing is kept.
         max_paths: most listings that are kept.
@@ -211,7 +211,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     async def _get_file(
         self, rpath: str, lpath: Any, callback: Any = None, folders: Collection[str] = (), **_options: Any
     ) -> None:
-        """Download a file, or write it to a file object. In a recursive call, ``folders`` may be folders."""
+        """Download a file, or write it to a file object. In a recursive call, ``folders`` has possible folders."""
         if folders and (rpath.endswith("/") or (rpath in folders and await self._isdir(rpath))):
             os.makedirs(lpath, exist_ok=True)
             return

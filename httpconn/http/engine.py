@@ -243,7 +243,7 @@ class Engine:
             lease, reusable = ended[0]
             if lease.stage is Stage.WAITING:
                 pool.cancel(lease, now)
-            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not from before a fork
+            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not a lease from before a fork
                 if lease.connection is not None:
                     if lease.connection.interruption is not None:
                         lease.connection.detach()

@@ -39,7 +39,9 @@ class Lease(Generic[C]):
     connection: C | None = None  # None before it is dialled
     reused: bool = False  # whether the connection served another lease before
     waiter: Any = None  # an event that the owner of a waiting lease assigns; the pool does not use it
-    limit: int | None = None  # most connections to the origin, in place of the pool's limit; assigned by the owner
+    limit: int | None = (
+        None  # maximum number of connections to the origin, in place of the pool's limit; assigned by the owner
+    )
     may_share: bool = (
         False  # whether connections to the origin are shared, or may turn out to be; assigned by the owner
     )
@@ -95,7 +97,7 @@ class Host(Generic[C]):
     """The pool's record of one origin."""
 
     origin: Hashable
-    limit: int | None  # most connections to the origin, in place of the pool's limit
+    limit: int | None  # maximum number of connections to the origin, in place of the pool's limit
     open: int = 0
     reserved: int = 0  # slots of the origin reserved for leases in the pool's queue
     idle: deque[C] = field(default_factory=deque)  # the last one was used last
@@ -112,5 +114,5 @@ class Share(Generic[C]):
 
     host: Host[C]
     limit: int
-    leases: int = 1  # 0 if it is idle
+    leases: int = 1  # number of leases; 0 if the connection is idle
     is_retired: bool = False  # whether it takes no more leases, and closes when the last one ends

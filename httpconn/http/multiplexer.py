@@ -66,7 +66,7 @@ class Multiplexer:
         self._waiting: dict[Stream, Event] = {}
         self._left: deque[Stream] = deque()  # streams without a caller, to be cancelled
         self._unsent: bytes | memoryview | None = None  # output that the socket has not accepted
-        self._undrained: list[Event] = []  # of the callers that wait until all output is sent
+        self._undrained: list[Event] = []  # events of the callers that wait until all output is sent
         self._is_changing = self._is_draining = self._is_receiving = False
         self._is_deaf = False  # the server does not receive any more
         self._is_torn = False  # an interruption left the state inconsistent

@@ -24,13 +24,13 @@ class ProxyAuth(Protocol):
     """
 
     def authenticate(self, method: str, target: str) -> Rounds:
-        """Yield the value of Proxy-Authorization for each attempt at a request; None sends none.
+        """Yield the value of Proxy-Authorization for each attempt at a request. None sends no header field.
 
         The generator receives the Proxy-Authenticate fields of each 407 response. It returns when it has no further
         value. It is closed when the proxy accepts a value, and after 5 rounds.
 
         Args:
-            method: the request's, ``CONNECT`` for a tunnel.
+            method: the method of the request; ``CONNECT`` for a tunnel.
             target: the request target as it is sent to the proxy.
         """
 

@@ -19,7 +19,7 @@ class Route(NamedTuple):
     proxy: Proxy | None
     forwarder: Proxy | None  # the proxy if it receives the requests themselves, or None
     place: Hashable  # the key of its connections in the pool
-    limit: int | None = None  # most connections to the origin, or None for the limit of the pool
+    limit: int | None = None  # maximum number of connections to the origin, or None for the limit of the pool
 
     @property
     def dialled(self) -> Origin:

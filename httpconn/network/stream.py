@@ -43,7 +43,7 @@ class SocketStream:
         self._transport: socket.socket | TLSStream = sock
         self._runtime = runtime
         self._readiness = runtime.readiness(sock)
-        self._idle = poll_of(sock, "in")  # of an idle connection, which one caller checks at a time
+        self._idle = poll_of(sock, "in")  # for an idle connection; one caller at a time checks it
         self._burst = 0
         self._since = time.monotonic()
         self._closed = False
@@ -293,7 +293,9 @@ class SocketStream:
 
     def is_readable(self) -> bool:
         """Return whether a receive would return at once, with data or the end. True for a closed socket."""
-        return self._is_ready(poll_of(self._socket, "in"))  # a new one: two threads cannot use one at the same time
+        return self._is_ready(
+            poll_of(self._socket, "in")
+        )  # a new poll object: two threads cannot use the same one at once
 
     def _is_ready(self, poll: Any) -> bool:
         if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):

@@ -102,7 +102,7 @@ class TLSStream:
         except ssl.SSLZeroReturnError:
             self._has_ended = True
         except OSError:
-            if not count:  # otherwise the next call raises it again
+            if not count:  # otherwise the next call raises the error again
                 raise
         return count
 
@@ -156,7 +156,7 @@ class TLSStream:
 
     def _buffered(self) -> bytes:
         """Return more of the input that was received already; empty if there is no complete record."""
-        with self._lock, suppress(ssl.SSLError):  # the next call raises it again
+        with self._lock, suppress(ssl.SSLError):  # the next call raises the error again
             return self.tls.read(_MAX_ENCRYPTED)
         return b""
 

@@ -33,7 +33,7 @@ class FittingBars(RichProgress):
     """The progress bars of rich, limited to the size of the terminal."""
 
     def get_renderable(self) -> RenderableType:
-        """Return the bars with free columns for an echo."""
+        """Return the bars, narrower than the terminal: an echo such as ``^C`` must not wrap a row."""
         return Narrower(super().get_renderable())
 
     def get_renderables(self) -> Iterable[RenderableType]:

@@ -19,7 +19,7 @@ class Interruption:
         # check ``is_requested`` afterwards, because a finalizer can call ``request`` between any two steps.
         self._lock = RLock()
         self._ends: dict[Hashable, Callable[[], object]] = {}
-        self._claimed: dict[Hashable, Callable[[], object]] = {}  # those that ``request`` has begun to end
+        self._claimed: dict[Hashable, Callable[[], object]] = {}  # waits that ``request`` has begun to end
         self._requested = ThreadEvent()
         self.is_requested: bool = False
 
@@ -46,7 +46,7 @@ class Interruption:
         with self._lock:
             self.is_requested = True
             self._requested.set()
-            with suppress(KeyError):  # of ``popitem``, when the dictionary is empty
+            with suppress(KeyError):  # ``popitem`` raises it when the dictionary is empty
                 # One call of C code: a signal handler cannot interrupt it and lose a wait.
                 self._claimed.update(iter(self._ends.popitem, None))
             for key in list(self._claimed):

@@ -34,7 +34,7 @@ class Timers(ABC, Generic[W]):
 
     def __init__(self) -> None:
         self.ends: dict[W, float] = {}  # the ends by wait, as of ``time.monotonic()``
-        self._first = math.inf  # the end that the timer serves
+        self._first = math.inf  # the end for which the timer is set
 
     def limit(self, wait: W, end: float) -> None:
         """Let a wait fail with TimeoutError at its end. The caller removes it from ``ends``."""
@@ -70,7 +70,7 @@ class Timers(ABC, Generic[W]):
 
 
 class LoopTimers(Timers["asyncio.Future[Any]"]):
-    """The waits of a loop of asyncio. Each waits for a future."""
+    """The waits of an asyncio loop. Each wait is a future."""
 
     __slots__ = ("_timer", "loop")
 

@@ -137,7 +137,7 @@ class Port(Protocol):
         """The dead hosts of the batch that the call belongs to, or None."""
 
     def aside(self, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
-        """Await something without a connection. In the meantime, another call of the batch has the worker.
+        """Await something without a connection. In the meantime, another call of the batch can use the worker.
 
         ``holds_host`` says whether further calls to the host would wait too.
         """
@@ -162,7 +162,7 @@ class Port(Protocol):
         """Wait for an event of this place. Raises DeadlineExceeded: the deadline has passed."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        """Run blocking file work, in a worker thread if there is an event loop. It always runs to its end."""
+        """Run blocking file work, in a worker thread if there is an event loop. The work always runs to its end."""
 
     def repeat(self, function: Callable[[], object], seconds: float) -> AbstractContextManager[Repeated]:
         """Return a context manager in which a thread calls a function at an interval of ``seconds``."""

@@ -165,7 +165,7 @@ class Sending:
     def close(self) -> None:
         """Close the generator of the caller, which may not have reached its end."""
         if isinstance(self._parts, Generator):
-            with suppress(ValueError):  # a worker thread still runs it
+            with suppress(ValueError):  # a worker thread still runs the generator
                 self._parts.close()
 
     async def aclose(self) -> None:

@@ -125,7 +125,7 @@ class ScriptedServer:
 
         Args:
             predicate: a function without arguments.
-            timeout: most seconds to wait.
+            timeout: maximum wait in seconds.
 
         Raises:
             AssertionError: the predicate is still false after the timeout.

@@ -144,7 +144,7 @@ def test_the_rules_of_sites_are_obeyed_on_request(server, connection, tmp_path):
     datasets.fetch(urls, tmp_path / "sink", connection=connection, **options)
     rows = rows_of(tmp_path / "sink")
     assert [row["error"] for row in rows] == ["AccessDenied", None, "AccessDenied", None]
-    assert rows[0]["message"] == "The X-Robots-Tag of the response has noai"
+    assert rows[0]["message"] == "The X-Robots-Tag of the response contains noai"
     assert "robots.txt" in rows[2]["message"]
     assert rows[1]["body"] == f"httpconn/{httpconn.__version__} (+https://example.org/crawler)".encode()
     datasets.fetch(urls, tmp_path / "all", connection=connection)
@@ -165,7 +165,7 @@ def test_robots_txt_is_checked_after_redirects_and_tags_before_the_body(connecti
         assert rows[0]["final_url"] == other.url_for("/private/1")
     assert [row["message"] for row in rows[1:]] == [
         "The robots.txt of the site does not allow the URL",
-        "The X-Robots-Tag of the response has noai",
+        "The X-Robots-Tag of the response contains noai",
     ]
 
 

@@ -40,12 +40,14 @@ class Stream:
     sink: memoryview | None = None  # the buffer of a waiting reader, and the number of bytes in it
     filled: int = 0
     left: int = -1  # bytes of the response's body; negative: not declared
-    window: int = STREAM_WINDOW  # what the server may still send
+    window: int = STREAM_WINDOW  # bytes that the server may still send
     window_size: int = STREAM_WINDOW
     unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
     largest_read: int = 0
     queued: int = 0  # bytes of the body that have arrived and were not taken
-    unread: int = 0  # bytes of the body that were not taken, including missing ones; 0 or less if unknown
+    unread: int = (
+        0  # bytes of the body that were not taken, including those that have not arrived; 0 or less if unknown
+    )
     wanted: int = 1  # bytes that arrive before the stream counts as progressed
     spare: int = SPARE
     interim: int = 0
