@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="Column to copy; may be repeated.")
 @click.option(
     "--shard-size",
-    type=click.IntRange(1, 1_000_000),
+    type=options.WholeNumber(1, 1_000_000),
     metavar="N",
     default=10_000,
     show_default=True,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--processes",
-    type=click.IntRange(1, 1000),
+    type=options.WholeNumber(1, 1000),
     metavar="N",
     default=1,
     show_default=True,

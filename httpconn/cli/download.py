@@ -69,7 +69,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 )
 @click.option(
     "--segments",
-    type=click.IntRange(1, 64),
+    type=options.WholeNumber(1, 64),
     metavar="N",
     help="Number of connections per file. Default: up to 16, as long as each addition makes a large file faster.",
 )

@@ -31,8 +31,16 @@ def size(value: str) -> int:
     return int(whole + decimals) * unit // int(10 ** len(decimals))
 
 
+class WholeNumber(click.IntRange):
+    """A type of option values: whole numbers in a range."""
+
+    name = "whole number"
+
+
 class Seconds(click.FloatRange):
     """A type of option values: seconds."""
+
+    name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
         number = super().convert(value, param, context)
@@ -151,7 +159,7 @@ def concurrency(default: int, help_text: str) -> Option:
     return click.option(
         "-j",
         "--concurrency",
-        type=click.IntRange(1, 10_000),
+        type=WholeNumber(1, 10_000),
         metavar="N",
         default=default,
         show_default=True,
@@ -213,7 +221,7 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
     ),
     env_option(
         "--retries",
-        type=click.IntRange(0, _MAX_RETRIES),
+        type=WholeNumber(0, _MAX_RETRIES),
         metavar="N",
         default=2,
         show_default=True,

@@ -130,7 +130,8 @@ def test_an_invalid_header_is_not_printed(tmp_path, given, line):
     ("variables", "code", "line"),
     [
         ({"HTTPCONN_MAX_BYTES": "5"}, 7, b"declares 10 bytes; 5 are allowed"),
-        ({"HTTPCONN_RETRIES": "none"}, 2, b"'none' is not a valid integer"),
+        ({"HTTPCONN_RETRIES": "none"}, 2, b"'none' is not a valid whole number."),
+        ({"HTTPCONN_TIMEOUT": "5s"}, 2, b"'5s' is not a valid number of seconds."),
         ({"HTTPCONN_TIMEOUT": "0"}, 2, b"0.0 is not in the range"),
         ({"HTTPCONN_TIMEOUT": ""}, 0, b""),
     ],
