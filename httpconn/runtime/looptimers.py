@@ -80,9 +80,9 @@ class LoopTimers(Timers["asyncio.Future[Any]"]):
         self._timer: asyncio.Handle | None = None
 
     def _arm(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self._fire)
+        before, self._timer = self._timer, self.loop.call_later(seconds, self._fire)
+        if before is not None:  # cancelled last, because a signal handler can raise before
+            before.cancel()
 
     def _fire(self) -> None:
         self._timer = None
@@ -94,7 +94,7 @@ class LoopTimers(Timers["asyncio.Future[Any]"]):
 
 
 class TrioTimers(Timers["TrioDirection"]):
-    """The waits of a run of trio. A system task is the timer; it ends when nothing waits."""
+    """The waits of a run of trio. A system task is the timer."""
 
     __slots__ = ("_sleep",)
 

@@ -87,6 +87,28 @@ def test_an_exception_in_the_callback_of_a_loop_reaches_the_waiting_task(error):
     asyncio.run(main())
 
 
+def test_a_timer_that_cannot_be_replaced_stays(monkeypatch):
+    async def main() -> None:
+        runtime, pairs = EventLoopRuntime(), [socket.socketpair() for _ in range(2)]
+        first, second = (runtime.readiness(ours) for ours, _ in pairs)
+        waiting = asyncio.ensure_future(first.readable(until(0.1)))
+        await asyncio.sleep(0)
+
+        def interrupted(*_: object) -> None:
+            raise Interrupted
+
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "call_later", interrupted)
+            with pytest.raises(Interrupted):
+                await second.readable(until(0.01))
+        with pytest.raises(TimeoutError):
+            await waiting
+        for sock in itertools.chain(*pairs):
+            sock.close()
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
 def test_a_timeout_of_one_direction_leaves_the_other_waiting():
     async def main() -> None:
         ours, theirs = socket.socketpair()
