@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from functools import partial
 
 import anyio
@@ -52,6 +53,18 @@ class Starts:
     def close(self):
         for sock in [*self._peers, *self.sockets]:
             sock.close()
+
+
+class Clocked(BlockingRuntime):
+    """A runtime whose clock advances only while it waits, so that no machine is too slow."""
+
+    now = 0.0
+
+    async def any_writable(self, socks, seconds):
+        ready = await super().any_writable(socks, 0)
+        if not ready:
+            self.now += seconds
+        return ready
 
 
 @pytest.fixture
@@ -121,9 +134,11 @@ def test_if_no_address_accepts_the_error_of_the_system_is_raised(run, starts, cl
     assert (len(starts.begun), starts.open()) == (2, [])
 
 
-def test_with_little_time_all_addresses_are_tried(run, starts):
+def test_with_little_time_all_addresses_are_tried(starts, monkeypatch):
+    runtime = Clocked()
+    monkeypatch.setattr(time, "monotonic", lambda: runtime.now)
     with pytest.raises(TimeoutError):
-        run([HOLE] * 4, seconds=0.7)
+        run_sync(race(runtime, [HOLE] * 4, until(0.7), starts))
     assert (len(starts.begun), starts.open()) == (4, [])
 
 
