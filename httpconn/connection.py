@@ -321,8 +321,8 @@ def _picklable(options: Mapping[str, Any]) -> dict[str, Any]:
     import pickle
 
     # Dask, Ray, Spark and joblib have a copy of cloudpickle each. It can pickle functions of a notebook, too.
-    copies = [module for name, module in list(sys.modules.items()) if name.endswith("cloudpickle")]
-    pickler: Any = copies[0] if copies else pickle
+    modules = [module for name, module in list(sys.modules.items()) if name.endswith("cloudpickle")]
+    pickler: Any = next((module for module in modules if hasattr(module, "dumps")), pickle)
     for name, value in options.items():
         try:
             pickler.dumps(value)
