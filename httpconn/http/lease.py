@@ -39,12 +39,10 @@ class Lease(Generic[C]):
     connection: C | None = None  # None before it is dialled
     reused: bool = False  # whether the connection served another lease before
     waiter: Any = None  # an event that the owner of a waiting lease assigns; the pool does not use it
-    limit: int | None = (
-        None  # maximum number of connections to the origin, in place of the pool's limit; assigned by the owner
-    )
-    may_share: bool = (
-        False  # whether connections to the origin are shared, or may turn out to be; assigned by the owner
-    )
+    # Maximum number of connections to the origin, in place of the pool's limit; assigned by the owner.
+    limit: int | None = None
+    # Whether connections to the origin are shared, or may turn out to be; assigned by the owner.
+    may_share: bool = False
 
     def __repr__(self) -> str:
         state = "to dial" if self.stage is Stage.GRANTED and self.connection is None else self.stage.name.lower()
