@@ -99,7 +99,7 @@ class ClientOptions:
         return AsyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
 
     def _plain_options(self, proxy: proxies.Proxy | None) -> dict[str, Any]:
-        """Return the options of a plain httpx client that makes the connections through a proxy instead."""
+        """Return the options of a plain httpx client, which makes its own connections, through the proxy if any."""
         limits = self.limits
         return {
             "verify": security.Security(self.verify, self.cert, trust_env=self.trust_env).foreign_context(),

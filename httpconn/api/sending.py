@@ -70,7 +70,7 @@ class SendingPort(SystemClock, ABC):
         transport = self._client.transport_for(request.origin)
         if self._ends_at_deadline(transport):
             timeouts = timeouts._replace(at=math.inf)
-        if getattr(transport, "engine", None) is None:  # a transport of httpconn removes it on the way to an origin
+        if getattr(transport, "engine", None) is None:  # httpconn's own transports keep this field from origins
             sent.headers.pop("Proxy-Authorization", None)
         sent.extensions = {**sent.extensions, **before, "timeout": float_timeouts(timeouts)}
         if self._interruption is not None:

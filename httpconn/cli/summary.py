@@ -27,7 +27,7 @@ class Summary:
         self._terminal = display if is_terminal else None
 
     def progress(self, event: Progress) -> None:
-        """Show the progress of a download. The result line replaces the bar of a complete one."""
+        """Show the progress of a download. The result line replaces the bar of a complete download."""
         if event.done and self._terminal is not None and self._terminal.moves:
             self._terminal.drop(event.path)
         elif self._display is not None:

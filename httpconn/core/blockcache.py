@@ -46,7 +46,7 @@ class BlockCache(Generic[Event]):
         self._doubled = 0
         self._next = 0
         self._run_start = 0  # the start of the bytes that were read in sequence
-        self._read_start = self._read_at = self._read_end = 0  # the present read
+        self._read_start = self._read_at = self._read_end = 0  # the current read
         self._ahead_at = self._ahead_end = 0  # the bytes to read ahead
         self._needed_end = total  # the end of the last request that reads ahead
         self._lock = RLock()  # reentrant, because a signal handler may read

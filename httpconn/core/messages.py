@@ -69,7 +69,7 @@ class Request:
     fragment: str = ""
     made: httpx.Request | None = None  # the httpx.Request from which this request was made, or None
     # An object that awaits a free connection (``queue``) or a new one (``dial``), or None. If it ``tries`` to make the
-    # first connection to a host, it learns of a reused one (``reached``).
+    # first connection to a host, it learns of a reused connection (``reached``).
     dialler: Any = None
 
     @property

@@ -122,7 +122,7 @@ class GoBack(NamedTuple):
 
 
 class Complete(NamedTuple):
-    """The file has ``total`` bytes, and so none of the requested ones."""
+    """The file has ``total`` bytes: the requested bytes are beyond its end."""
 
     total: int
 

@@ -20,7 +20,7 @@ from .storage import Storage
 
 GROUP_ROWS = 1_000
 GROUP_BYTES = 2 * MIB  # bytes of a row group, which are in memory until the group is complete
-PAGE_BYTES = MIB // 4  # pyarrow has copies of a page in memory
+PAGE_BYTES = MIB // 4  # size of a Parquet page in bytes: pyarrow copies each page in memory
 
 RESULT = pa.schema(
     [

@@ -167,7 +167,7 @@ class Storage:
             yield
 
     def _patiently(self, name: str, operation: Callable[[], T]) -> T:
-        """Repeat an operation on a remote file system if it fails. Local ones are not repeated."""
+        """Repeat an operation on a remote file system if it fails. Operations on local files are not repeated."""
         for attempt in range(ATTEMPTS):
             try:
                 return operation()

@@ -18,7 +18,7 @@ class Content:
 
     Args:
         size: offset behind the last valid byte.
-        length: size of the file in bytes, including reserved and unconfirmed ones.
+        length: size of the file in bytes, including reserved and unconfirmed bytes.
 
     Attributes:
         file, size: as the arguments.

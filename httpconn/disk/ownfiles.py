@@ -64,7 +64,7 @@ class OwnFiles:
         return SidecarRecord(token=self._token, kernel=kernel_id(), sidecar=self._saved)
 
     def _keep(self, record: SidecarRecord) -> str | None:
-        """Keep the file of a record, or the one that was kept before; return the token of the other one."""
+        """Keep the file of a record or the file kept before; return the token of the file to remove."""
         smaller, larger = self._kept, record
         if smaller is not None and smaller.sidecar.received > larger.sidecar.received:
             smaller, larger = larger, smaller

@@ -31,7 +31,7 @@ class DownloadOptions(NamedTuple):
     # Action if the target exists: "replace" it, "skip" the download, "refresh" it if the server has another version, or
     # raise an "error".
     existing: OnExisting = "replace"
-    validator: str | None = None  # validator of the existing file; without it, the server is asked by modification time
+    validator: str | None = None  # validator of the existing file; None means that its modification time is sent
     segments: int | None = None  # number of connections; None chooses it by speed
     remote_time: bool = False  # set the modification time of the file to its Last-Modified
     server_names: bool = False  # ``save_path`` is a folder, and the server chooses the name of the file

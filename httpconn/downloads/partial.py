@@ -42,7 +42,7 @@ class PartialDownload:
         self.digest: Expected | None = expected  # digest to verify, from the caller or from a response
         self.unchecked: tuple[str, ...] = ()  # see :class:`httpconn.core.digests.Announced`
         self.hashed: int = 0  # bytes from the beginning on that the digest covers
-        # Bytes that a checkpoint writes before the transfer does. It empties the lists of chunks.
+        # Bytes that a checkpoint writes before the transfer does. The checkpoint empties the lists of chunks.
         self.pending: Pending = list
         # A response may lead back to the kept bytes. False between a return and the next body, so that a server that
         # alternates between two versions does not cause endless requests.

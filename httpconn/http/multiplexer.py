@@ -323,7 +323,7 @@ class Multiplexer:
                 return count
             if has_progress or count < READ_SIZE:  # the callers of the other streams must run
                 break
-        if self.socket_stream.has_pending():  # readiness does not report it
+        if self.socket_stream.has_pending():  # readiness does not report bytes inside TLS
             return count
         raise BlockingIOError
 

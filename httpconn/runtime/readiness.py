@@ -52,7 +52,7 @@ class Readiness(ABC):
         """Wait until the socket is writable."""
 
     async def result_of(self, take: Callable[[], T], end: float) -> T:
-        """Wait until the socket is readable, and return the result of ``take``. An interruption can lose it."""
+        """Wait until the socket is readable, and return the result of ``take``. An interruption can lose the result."""
         await self.readable(end)
         return take()
 
