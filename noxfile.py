@@ -193,9 +193,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "tests.benchmarks.datasets", *peers, *session.posargs[1:])
         return
     # Without extras, as the peers are: httpx imports click, rich and pygments where they are installed.
-    session.install(".", *nox.project.dependency_groups(PROJECT, "bench"))
+    # urllib3-future, which niquests needs, replaces the urllib3 of requests unless it is built with this variable.
+    apart = {"URLLIB3_NO_OVERRIDE": "1"}
+    packages = nox.project.dependency_groups(PROJECT, "bench")
+    session.install("--no-binary", "urllib3-future", ".", *packages, env=apart)
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
-    for module in ("many", "multiplexed", "proxied", "segmented", "collections"):
+    session.install(*nox.project.dependency_groups(PROJECT, "collections"))
+    for module in ("calls", "start", "many", "hosts", "segmented", "collections"):
         session.run("python", "-m", f"tests.benchmarks.{module}")
 
 

@@ -1,5 +1,7 @@
 """Python calls of a warm GET, download and URL of ``get_many``: ``python -m tests.benchmarks.calls [--functions]``.
 
+It prints a Markdown table, which is ``docs/benchmarks/calls.md``.
+
 A count does not depend on how fast or how busy the machine is, so a change of a few calls shows in one run.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import threading
 from collections import Counter
@@ -18,6 +21,7 @@ from types import FrameType
 import trio
 
 from httpconn import HTTPConnection
+from tests.benchmarks.table import drawn
 from tests.servers.scripted import ScriptedServer, response
 
 WARM = 20
@@ -45,6 +49,14 @@ class Count:
             self.functions[f"{code.co_filename.rpartition('/')[2]}:{code.co_qualname}"] += 1
         elif event == "c_call":
             self.builtins += 1
+
+    @property
+    def python(self) -> float:
+        return self.functions.total() / self.urls
+
+    def __str__(self) -> str:
+        each = {name: round(times / self.urls) for name, times in self.functions.items()}
+        return "\n".join(f"  {times:3} {name}" for name, times in each.items() if times)
 
     def __enter__(self) -> None:
         threading.setprofile(self)
@@ -122,7 +134,7 @@ FACES: dict[str, Callable[[str], Count]] = {
     "sync": of_sync,
     "asyncio": lambda url: asyncio.run(of_async(url)),
     "trio": lambda url: trio.run(of_async, url),
-    "download": of_download,
+    "download, sync": of_download,
     "download, asyncio": lambda url: asyncio.run(of_async_download(url)),
     "download, trio": lambda url: trio.run(of_async_download, url),
     "many, sync": of_many,
@@ -136,13 +148,13 @@ def main() -> None:
     parser.add_argument("--functions", action="store_true", help="List the functions that are called.")
     wanted = parser.parse_args()
     with ScriptedServer(response(body=b"x" * 1024)) as server:
-        for face, counted in FACES.items():
-            count = counted(server.url)
-            python, builtin = count.functions.total() / count.urls, count.builtins / count.urls
-            print(f"{face}: {python:.0f} Python functions, {builtin:.0f} built-in ones")
-            if wanted.functions:
-                each = {name: round(times / count.urls) for name, times in count.functions.items()}
-                print("".join(f"  {times:3} {name}\n" for name, times in each.items() if times))
+        counts = {face: counted(server.url) for face, counted in FACES.items()}
+    rows = [(face, f"{of.python:.0f}", f"{of.builtins / of.urls:.0f}") for face, of in counts.items()]
+    listed = [f"\n{face}\n{of}" for face, of in counts.items()] if wanted.functions else []
+    try:
+        print(drawn([("", "Python functions", "built-in functions"), *rows]), *listed, sep="\n", flush=True)
+    except BrokenPipeError:  # such as ``| head``: nothing more can be printed, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

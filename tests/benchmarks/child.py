@@ -22,16 +22,22 @@ def job_of(name: str, options: dict[str, Any]) -> Job | OpenLoop:
     return Job(**options | {"folder": Path(options["folder"])})
 
 
+def runtime(name: str) -> str:
+    """Return the last runtime in the worker's name, so that a peer can run on another one than its kind."""
+    words = name.replace(":", "-").split("-")
+    return next((word for word in reversed(words) if word in ("trio", "uvloop", "asyncio")), "asyncio")
+
+
 def measure(name: str, options: dict[str, Any]) -> Any:
-    """Run one worker, on trio if its name says so; return its figures."""
+    """Run one worker on its runtime; return its figures."""
     worker, job = workers()[name], job_of(name, options)
     if not inspect.iscoroutinefunction(worker):
         worker(job)
-    elif "trio" in name:
+    elif runtime(name) == "trio":
         import trio
 
         trio.run(worker, job)
-    elif "uvloop" in name:
+    elif runtime(name) == "uvloop":
         import uvloop
 
         uvloop.run(worker(job))

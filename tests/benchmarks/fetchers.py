@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def fetch(job: Job, **options: Any) -> None:
     import httpconn
 
-    with httpconn.HTTPConnection(verify=job.verify, **options) as connection:
+    with httpconn.HTTPConnection(**{"verify": job.verify, "proxy": job.proxy, **options}) as connection:
         job.run(lambda url: len(connection.get_bytes(url)))
 
 
 async def fetch_in_tasks(job: Job, **options: Any) -> None:
     import httpconn
 
-    async with httpconn.HTTPConnection(verify=job.verify, **options) as connection:
+    async with httpconn.HTTPConnection(**{"verify": job.verify, "proxy": job.proxy, **options}) as connection:
 
         async def get(url: str) -> int:
             return len(await connection.async_get_bytes(url))
@@ -31,14 +31,30 @@ async def fetch_in_tasks(job: Job, **options: Any) -> None:
         await job.run_tasks(get)
 
 
-@worker("sync:httpconn", "guard-sync:httpconn")
+@worker("sync:httpconn", "guard-sync:httpconn", "proxy-sync:httpconn")
 def httpconn_sync(job: Job) -> None:
     fetch(job)
 
 
-@worker("asyncio:httpconn", "trio:httpconn", "guard-asyncio:httpconn", "bounds-asyncio:httpconn", "floor:httpconn")
+@worker("asyncio:httpconn", "trio:httpconn", "trio:httpconn-asyncio", "guard-asyncio:httpconn")
+@worker("bounds-asyncio:httpconn", "floor:httpconn", "proxy-asyncio:httpconn", "http2:httpconn-http1")
 async def httpconn_async(job: Job) -> None:
     await fetch_in_tasks(job, timeout=PATIENCE)
+
+
+@worker("http2:httpconn")
+async def httpconn_http2(job: Job) -> None:
+    await fetch_in_tasks(job, timeout=PATIENCE, http2=True)
+
+
+@worker("proxy-sync:httpconn-direct")
+def httpconn_direct(job: Job) -> None:
+    fetch(job, proxy=None)
+
+
+@worker("proxy-asyncio:httpconn-direct")
+async def httpconn_direct_async(job: Job) -> None:
+    await fetch_in_tasks(job, timeout=PATIENCE, proxy=None)
 
 
 @worker("guard-sync:httpconn-guarded")
@@ -69,20 +85,20 @@ def guard() -> AccessPolicy:
     return AccessPolicy.public_internet(allowed_networks=["127.0.0.0/8"], own_interfaces=True)
 
 
-@worker("sync:httpx")
+@worker("sync:httpx", "proxy-sync:httpx")
 def httpx_sync(job: Job) -> None:
     import httpx
 
-    with httpx.Client(verify=job.verify) as client:
+    with httpx.Client(verify=job.verify, proxy=job.proxy) as client:
         job.run(lambda url: len(client.get(url).content))
 
 
-@worker("sync:requests")
+@worker("sync:requests", "proxy-sync:requests")
 def requests_sync(job: Job) -> None:
     import requests
 
     with requests.Session() as session:
-        session.verify = job.authority or True
+        session.verify, session.proxies = job.authority or True, {"all": job.proxy} if job.proxy else {}
         job.run(lambda url: len(session.get(url).content))
 
 
@@ -97,7 +113,7 @@ def http_client_sync(job: Job) -> None:
     job.run(get)
 
 
-@worker("sync:pycurl")
+@worker("sync:pycurl", "proxy-sync:pycurl")
 def pycurl_sync(job: Job) -> None:
     import pycurl
 
@@ -113,11 +129,11 @@ def pycurl_sync(job: Job) -> None:
     job.run(get)
 
 
-@worker("asyncio:httpx", "trio:httpx")
+@worker("asyncio:httpx", "trio:httpx", "proxy-asyncio:httpx", "http2:httpx")
 async def httpx_async(job: Job) -> None:
     import httpx
 
-    async with httpx.AsyncClient(timeout=PATIENCE, verify=job.verify) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE, verify=job.verify, proxy=job.proxy, http2=job.http2) as client:
 
         async def get(url: str) -> int:
             return len((await client.get(url)).content)
@@ -125,14 +141,14 @@ async def httpx_async(job: Job) -> None:
         await job.run_tasks(get)
 
 
-@worker("asyncio:aiohttp")
+@worker("asyncio:aiohttp", "proxy-asyncio:aiohttp")
 async def aiohttp_async(job: Job) -> None:
     import aiohttp
 
     async with aiohttp.ClientSession() as session:
 
         async def get(url: str) -> int:
-            async with session.get(url, ssl=job.verify) as response:
+            async with session.get(url, ssl=job.verify, proxy=job.proxy) as response:
                 return len(await response.read())
 
         await job.run_tasks(get)

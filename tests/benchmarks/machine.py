@@ -29,8 +29,14 @@ def description(server: str) -> dict[str, object]:
         "python": platform.python_version(),
         "server": server,
         "pinned": len(cores()) > 1,
+        "load": load(),
         "versions": {"httpconn": httpconn.__version__, **dict(versions())},
     }
+
+
+def load() -> float:
+    """Return the mean number of running processes in the last minute."""
+    return round(os.getloadavg()[0], 1)
 
 
 def processor() -> str:

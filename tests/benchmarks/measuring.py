@@ -41,6 +41,8 @@ class Job:
         tasks: number of simultaneous requests.
         folder: folder for downloads.
         authority: PEM file of the authority of an https server.
+        proxy: URL of the proxy for all requests.
+        http2: whether the server supports HTTP/2.
         hosts: addresses of the server that the requests of tasks go to in turn: 127.0.0.1 and those after it.
     """
 
@@ -50,6 +52,8 @@ class Job:
     tasks: int
     folder: Path
     authority: str | None = None
+    proxy: str | None = None
+    http2: bool = False
     hosts: int = 1
     figures: Figures | None = None
 

@@ -11,7 +11,14 @@ from tests.benchmarks.table import HOUSE, PROGRAMS, Result, least, middle
 CPU = ("sync-1k", "asyncio-1k", "trio-1k", "sync-1k-tls", "asyncio-1k-tls", "trio-1k-tls")
 CROWDS = ("asyncio-1k", "asyncio-1k-100", "asyncio-1k-300", "asyncio-1k-1000")
 DOWNLOADS = ("download", "download-tls", "download-1g")
+PROTOCOLS = ("http2-1k", "http2-2m", "proxy-asyncio", "proxy-asyncio-tls", "hosts")
+LARGE = ("sync-2m", "asyncio-2m", "trio-2m", "sync-2m-tls", "asyncio-2m-tls", "trio-2m-tls")
 MEMORY = ("sync-1k", "asyncio-1k-1000", "sync-2m", "download-1g")
+TIMES = (
+    ("cpu", "CPU time per request", CPU),
+    ("large", "CPU time per request of 2 MiB", LARGE),
+    ("protocols", "CPU time per request: HTTP/2, proxies, many hosts", PROTOCOLS),
+)
 MIB = 1024 * 1024
 
 
@@ -19,13 +26,15 @@ def plots(results: Mapping[str, Any]) -> dict[str, str]:
     """Return the name and the SVG of each chart."""
     works = {work["name"]: work for work in results["works"]}
     machine = results["machine"]
-    where = f"{machine['processor']}, Python {machine['python']}, {machine['server']}, {machine['date']}"
+    run = f"{HOUSE} {machine['versions'][HOUSE]}, {machine['date']}, rounds: {machine['rounds']}"
+    where = f"{run}, load: {machine['load']}, {machine['processor']}, Python {machine['python']}, {machine['server']}"
     return dict(drawn(works, where))
 
 
 def drawn(works: Mapping[str, Result], where: str) -> Iterator[tuple[str, str]]:
-    if cpu := panels(works, CPU, lambda work, rounds: least(rounds, "cpu") * 1e6):
-        yield "cpu", bars(Chart("CPU time per request (less is better)", where, "µs", HOUSE), cpu)
+    for name, title, chosen in TIMES:
+        if cpu := panels(works, chosen, lambda work, rounds: least(rounds, "cpu") * 1e6):
+            yield name, bars(Chart(f"{title} (less is better)", where, "µs", HOUSE), cpu)
     if crowds := by_tasks([works[name] for name in CROWDS if name in works]):
         chart = Chart("CPU time per request in µs, by tasks at once (less is better)", where, "µs", HOUSE)
         yield "concurrency", lines(chart, "tasks at once (1 KiB bodies, asyncio)", crowds)

@@ -1,6 +1,7 @@
-"""The servers of the benchmarks: nginx if it is installed, and our own server, each in its own process.
+"""The servers of the benchmarks: nginx if it is installed, our own server, and a relay, each in its own process.
 
-Our server always serves ``/delay/MS``. nginx, if installed, serves the files over http and https.
+Our server always serves ``/delay/MS``. nginx, if installed, serves the files over http and https, also over HTTP/2. It
+accepts the requests to a forwarding proxy too, so that no other program has to forward them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ http {{
     server {{
         {listens}
         listen {host}:{tls} ssl backlog={backlog};
+        listen {host}:{http2} ssl http2;
         ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;
         default_type application/octet-stream; root {files};
     }}
@@ -43,11 +45,18 @@ http {{
 
 @dataclass(frozen=True)
 class Servers:
-    """The running servers: the name of the file server, URLs without a path, and the PEM file of the authority."""
+    """The running servers: the name of the file server, URLs without a path, and the PEM file of the authority.
+
+    Attributes:
+        http2: None without nginx.
+        relay: the URL of a proxy that makes tunnels.
+    """
 
     name: str
     plain: str
     tls: str
+    http2: str | None
+    relay: str
     delaying: str
     authority: str
 
@@ -59,16 +68,23 @@ def running_servers(sizes: set[int], nginx: str | None) -> Iterator[Servers]:
         root = Path(folder)
         write_files(root / "files", sizes)
         certificates = write_certificates(root / "certificates")
-        own_plain, own_tls, *nginx_ports = some_ports(4)
-        own_ports = [own_plain, own_tls]
+        own_plain, own_tls, relay, *nginx_ports = some_ports(6)
+        own_ports, http2 = [own_plain, own_tls], None
+        running.enter_context(process([sys.executable, "-m", "tests.benchmarks.relay", str(relay)], [relay]))
         running.enter_context(process(own_command(root, own_ports, certificates.server), own_ports))
         name, ports = OWN, own_ports
         if nginx is not None:
-            name, ports = nginx_version(nginx), nginx_ports
+            name, ports, http2 = nginx_version(nginx), nginx_ports, f"https://{HOST}:{nginx_ports[2]}"
             running.enter_context(process(nginx_command(nginx, root, ports, certificates.server), ports))
-        plain, tls = ports
-        delaying = f"http://{HOST}:{own_plain}"
-        yield Servers(name, f"http://{HOST}:{plain}", f"https://{HOST}:{tls}", delaying, str(certificates.authority))
+        yield Servers(
+            name,
+            plain=f"http://{HOST}:{ports[0]}",
+            tls=f"https://{HOST}:{ports[1]}",
+            http2=http2,
+            relay=f"http://{HOST}:{relay}",
+            delaying=f"http://{HOST}:{own_plain}",
+            authority=str(certificates.authority),
+        )
 
 
 @contextlib.contextmanager
@@ -116,9 +132,16 @@ def nginx_version(nginx: str) -> str:
 
 def nginx_command(nginx: str, root: Path, ports: Sequence[int], certificate: Path) -> list[str]:
     config = root / "nginx.conf"
-    plain, tls = ports
+    plain, tls, http2 = ports
     listens = "\n        ".join(f"listen 127.0.0.{n}:{plain} backlog={BACKLOG};" for n in range(1, MANY_HOSTS + 1))
-    fields = {"root": root, "files": root / "files", "listens": listens, "tls": tls, "certificate": certificate}
+    fields = {
+        "root": root,
+        "files": root / "files",
+        "listens": listens,
+        "tls": tls,
+        "http2": http2,
+        "certificate": certificate,
+    }
     config.write_text(NGINX.format(user=getpass.getuser(), host=HOST, backlog=BACKLOG, **fields))
     return [nginx, "-e", "stderr", "-p", str(root), "-c", str(config)]
 

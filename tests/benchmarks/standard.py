@@ -30,4 +30,6 @@ def easy_handle(job: Job) -> pycurl.Curl:
     curl = pycurl.Curl()
     if job.authority is not None:
         curl.setopt(pycurl.CAINFO, job.authority)
+    if job.proxy is not None:
+        curl.setopt(pycurl.PROXY, job.proxy)
     return curl

@@ -16,7 +16,7 @@ from html import escape
 WIDTH = 400
 SHOWN_WIDTH = 520
 """Pixels of the picture where the page has room for it."""
-LEFT, RIGHT = 124, 84
+LEFT, RIGHT = 136, 84
 MARGIN = 16
 ROW, GAP, LINE = 22, 34, 18
 TITLE_CHARACTERS, CHARACTERS = 36, 52

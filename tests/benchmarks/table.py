@@ -30,7 +30,8 @@ def table(result: Result) -> str:
     is_open = result["kind"] == "open"
     header, rows = (OPEN, list(open_rows(result))) if is_open else (CLOSED, list(closed_rows(result)))
     scale = open_scale(result) if is_open else closed_scale(result)
-    times = max(map(len, result["peers"].values()))
+    counts = sorted({len(rounds) for rounds in result["peers"].values()})
+    times = " to ".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
     chosen = "median" if is_open else "the least"
     note = f"\n{POOLS}\n" if is_open else ""
     return f"### {result['name']}: {result['title']} ({scale}, {chosen} of {times})\n\n{drawn([header, *rows])}\n{note}"
@@ -100,8 +101,8 @@ def ratio(chosen: Choice, rounds: Sequence[Result], unit: Sequence[Result], fiel
 
 
 def quotient(value: float) -> str:
-    """Return a ratio with two decimals, or with as many as its first significant digit needs."""
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.{1 - math.floor(math.log10(value))}f}"
+    """Return a ratio with two decimals, or with as many as two significant digits need."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.{1 - math.floor(math.log10(value))}f}"
 
 
 def duration(seconds: float) -> str:

@@ -29,16 +29,24 @@ class Work:
 
 @dataclass(frozen=True)
 class ClosedLoop(Work):
-    """``count`` requests for ``size`` bytes by ``tasks`` tasks, each of which waits for its response."""
+    """``count`` requests for ``size`` bytes by ``tasks`` tasks, each of which waits for its response.
+
+    ``server`` and ``proxy`` are fields of ``Servers``.
+    """
 
     size: int
     count: int
     tasks: int = 1
-    tls: bool = False
+    server: str = "plain"
+    proxy: str | None = None
     hosts: int = 1
 
+    @property
+    def needs_nginx(self) -> bool:
+        return self.server == "http2" or self.proxy == "plain"
+
     def over_tls(self) -> Self:
-        return replace(self, name=f"{self.name}-tls", title=f"{self.title}, over TLS", tls=True)
+        return replace(self, name=f"{self.name}-tls", title=f"{self.title}, over TLS", server="tls")
 
     def quick(self) -> Self:
         """Return a small version, to check that it runs."""
@@ -47,9 +55,14 @@ class ClosedLoop(Work):
 
     def job(self, servers: Servers, folder: Path) -> dict[str, Any]:
         """Return the job of a worker's process."""
-        base, authority = (servers.tls, servers.authority) if self.tls else (servers.plain, None)
-        done = {"size": self.size, "count": self.count, "tasks": self.tasks, "hosts": self.hosts}
-        return {"base": base, "authority": authority, "folder": str(folder), **done}
+        return {
+            "base": getattr(servers, self.server),
+            "authority": None if self.server == "plain" else servers.authority,
+            "proxy": self.proxy and getattr(servers, self.proxy),
+            "http2": self.server == "http2",
+            "folder": str(folder),
+            **{field: getattr(self, field) for field in ("size", "count", "tasks", "hosts")},
+        }
 
 
 @dataclass(frozen=True)
@@ -82,8 +95,7 @@ class OpenLoopWork(Work):
 
 CLOSED = (
     ClosedLoop("sync-1k", "1 KiB, sync", "sync", KIB, 4000),
-    ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 6000, 32),
-    ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 6000, 1000),
+    ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 4000, 32),
     ClosedLoop("trio-1k", "1 KiB, trio, 32 tasks", "trio", KIB, 4000, 32),
     ClosedLoop("sync-2m", "2 MiB, sync", "sync", 2 * MIB, 200),
     ClosedLoop("asyncio-2m", "2 MiB, asyncio, 16 tasks", "asyncio", 2 * MIB, 200, 16),
@@ -92,17 +104,29 @@ CLOSED = (
     ClosedLoop("fresh", "1 KiB, a new client for each", "fresh", KIB, 100),
 )
 
+PROXIED = (
+    ClosedLoop("proxy-sync", "1 KiB, sync, through a proxy", "proxy-sync", KIB, 4000, proxy="plain"),
+    ClosedLoop(
+        "proxy-asyncio", "1 KiB, asyncio, 32 tasks, through a proxy", "proxy-asyncio", KIB, 4000, 32, proxy="plain"
+    ),
+)
+
 WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
     *CLOSED,
     *(work.over_tls() for work in CLOSED),
-    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 6000, 100),
-    ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 6000, 300),
-    ClosedLoop("hosts", "1 KiB from 64 hosts, asyncio, 32 tasks", "asyncio", KIB, 6000, 32, hosts=MANY_HOSTS),
+    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 4000, 100),
+    ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 2000, 300),
+    ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 2000, 1000),
+    ClosedLoop("hosts", "1 KiB from 64 hosts, asyncio, 32 tasks", "asyncio", KIB, 4000, 32, hosts=MANY_HOSTS),
+    ClosedLoop("http2-1k", "1 KiB, HTTP/2, asyncio, 32 tasks", "http2", KIB, 4000, 32, "http2"),
+    ClosedLoop("http2-2m", "2 MiB, HTTP/2, asyncio, 16 tasks", "http2", 2 * MIB, 100, 16, "http2"),
+    *PROXIED,
+    *(replace(work.over_tls(), proxy="relay") for work in PROXIED),
     ClosedLoop("download-1g", "1 GiB to disk", "large", 1024 * MIB, 1),
-    ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 10_000),
-    ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 10_000, 32),
-    ClosedLoop("bounds-asyncio", "1 KiB, asyncio, 32 tasks, under rate limits", "bounds-asyncio", KIB, 10_000, 32),
-    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: a bare protocol", "floor", KIB, 10_000, 32),
+    ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 6000),
+    ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 6000, 32),
+    ClosedLoop("bounds-asyncio", "1 KiB, asyncio, 32 tasks, under rate limits", "bounds-asyncio", KIB, 6000, 32),
+    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: a bare protocol", "floor", KIB, 6000, 32),
     ClosedLoop("crowd", "1000 URLs at once, on 20 connections", "crowd", KIB, 1000, 1000),
     OpenLoopWork("open-loop", "requests by a schedule, asyncio", "open", 500, 3, (50, 100, 200)),
 )
