@@ -85,7 +85,6 @@ class PartFile(OwnFiles):
 
     def __init__(self, target: Path, *, resume: bool = True) -> None:
         super().__init__(target, resume=resume)
-        # Lock for the caller to hold while it changes its own record of the file. No method acquires it.
         self._lock = Lock()
         self._translated = TranslatedErrors(target)
         self._process = os.getpid()
