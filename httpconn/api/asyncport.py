@@ -110,12 +110,12 @@ class AsyncPort(SendingPort):
 
     def worker_group(self) -> TaskWorkers:
         """See :class:`httpconn.runtime.port.Port`. The tasks of the group have no seat."""
-        return TaskWorkers(self if self._seat is None else AsyncPort(self._client, owned=False))
+        return TaskWorkers(self if self._seat is None else AsyncPort(self.client, owned=False))
 
     async def release(self) -> None:
         if self.owned:
             with anyio.move_on_after(CLOSING, shield=True):
-                await self._client.aclose()
+                await self.client.aclose()
 
 
 class TaskWorkers:

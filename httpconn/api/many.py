@@ -253,7 +253,9 @@ class ManyURLs(Runner):
                     delivered = await _first_success(partial(open_port, seat), calls, check)
                 else:
                     call = call_of(given)
-                    port = seat.port if reuses and seat.port is not None else await open_port(seat)
+                    port = seat.port
+                    if not reuses or port is None or port.client.is_closed:
+                        port = await open_port(seat)
                     delivered = await fetch.run_call(port, call, fetch.fetch_delivered(port, call))
                 data, fields, status, moved_to, attempts, elapsed = delivered
                 return httpconn.Fetched(url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)

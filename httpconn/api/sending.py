@@ -36,7 +36,7 @@ class SendingPort(SystemClock, ABC):
     dead_hosts: DeadHosts | None = None
 
     def __init__(self, client: Any, *, owned: bool, seat: Seat | None = None) -> None:
-        self._client = client
+        self.client = client
         self.owned: bool = owned
         self._seat = seat
         if seat is not None:
@@ -49,7 +49,7 @@ class SendingPort(SystemClock, ABC):
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         at = math.inf if deadline.at is None else deadline.at
         attempt = AttemptTimeouts(timeouts.connect, timeouts.read, timeouts.write, timeouts.pool, at)
-        engine = self._client.engine_for(request.origin)
+        engine = self.client.engine_for(request.origin)
         sending: Coroutine[Any, Any, Exchange]
         if engine is None:
             sending = self._bridged(request, attempt, deadline)
@@ -62,12 +62,12 @@ class SendingPort(SystemClock, ABC):
         return seat.first(request, sending)
 
     async def _bridged(self, request: Request, timeouts: AttemptTimeouts, deadline: Deadline) -> Exchange:
-        hooks, sent = self._client.event_hooks, request.as_httpx()
+        hooks, sent = self.client.event_hooks, request.as_httpx()
         before = dict(sent.extensions)
         if hooks["request"]:
             await self._show(sent, hooks["request"])
             take_over(request, sent)
-        transport = self._client.transport_for(request.origin)
+        transport = self.client.transport_for(request.origin)
         if self._ends_at_deadline(transport):
             timeouts = timeouts._replace(at=math.inf)
         if getattr(transport, "engine", None) is None:  # httpconn's own transports keep this field from origins

@@ -107,11 +107,11 @@ class SyncPort(SendingPort):
         CleanUp(function).wait()
 
     def worker_group(self) -> ThreadWorkers:
-        return ThreadWorkers(self._client)
+        return ThreadWorkers(self.client)
 
     async def release(self) -> None:
         if self.owned:
-            self._client.close()
+            self.client.close()
 
 
 class WorkerPort(SyncPort):
@@ -139,14 +139,14 @@ class WorkerPort(SyncPort):
 
     def worker_group(self) -> ThreadWorkers:
         """See :class:`httpconn.runtime.port.Port`. The new group stops with the group of this port."""
-        return ThreadWorkers(self._client, self._interruption)
+        return ThreadWorkers(self.client, self._interruption)
 
 
 class ThreadWorkers:
     """A worker group of threads for one block of a flow."""
 
     def __init__(self, client: SyncClient, outer: Interruption | None = None) -> None:
-        self._client = client
+        self.client = client
         self._outer = outer
         self._group = ThreadWorkerGroup()
         self._group.stop_with(self)
@@ -159,7 +159,7 @@ class ThreadWorkers:
                 self._outer.attach(self._group, self._group.stop)
             except ReadFailed:
                 raise Stopped from None
-        return self._group, WorkerPort(self._client, self._group, owned=False)
+        return self._group, WorkerPort(self.client, self._group, owned=False)
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._outer is not None:

@@ -85,6 +85,17 @@ def test_every_url_has_its_result(face, connect, scripted):
     assert server.connections <= 16
 
 
+def test_a_closed_connection_opens_new_ones_for_further_urls(face, connect, scripted):
+    server, connection = scripted(echo), connect()
+    with results_of(face, connection, urls(server, 50), concurrency=1) as results:
+        assert next(results).error is None
+        server.wait_for(lambda: len(server.requests) >= 2)
+        face.close(connection)
+        errors = [each.error for each in results]
+    assert sum(each is not None for each in errors) <= 1  # the request in flight
+    assert server.connections >= 2
+
+
 def test_results_come_in_order_of_completion(face, connect, scripted):
     late = threading.Event()
     server = scripted({"/0": [Until(late), response()], "/1": response(), "/2": response()})
