@@ -12,7 +12,7 @@ import pyarrow as pa
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..errors import InvalidRequest
-from .outcomes import Values, body_values, default_connection, error_values, missing_url, response_values
+from .outcomes import Values, body_values, default_connection, error_values, missing_url, response_values, url_text
 from .shards import RESULT
 from .sources import require_columns, table_of
 
@@ -81,6 +81,8 @@ def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, ma
     rows: list[Values] = [{} for _ in urls]
     present = []
     for at, url in enumerate(urls):
+        if isinstance(url, bytes):
+            urls[at] = url = url_text(url)
         error = missing_url(url)
         if error is None:
             present.append(at)

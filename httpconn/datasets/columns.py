@@ -70,7 +70,7 @@ def _nested(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(kind):
         child = array_of(list(chain.from_iterable(rows)), kind.value_type)
     else:
-        pairs = [pair for each in rows for pair in dict(each).items()]
+        pairs = [pair for each in rows for pair in (each.items() if isinstance(each, dict) else each)]
         names, items = (
             array_of([each[0] for each in pairs], kind.key_type),
             array_of([each[1] for each in pairs], kind.item_type),

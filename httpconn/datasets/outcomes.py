@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -53,8 +53,23 @@ def body_values(body: bytes) -> Values:
     return {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)}
 
 
+class Broken(NamedTuple):
+    """The URL of a row that the source does not hold, because a line or record of it is not valid."""
+
+    message: str
+
+
+def url_text(url: Any) -> Any:
+    """Return the text of a value of a URL column. ``None`` and :class:`Broken` stay."""
+    if isinstance(url, bytes):
+        return url.decode("utf-8", "replace")
+    return url if url is None or isinstance(url, (str, Broken)) else str(url)
+
+
 def missing_url(url: Any) -> InvalidURL | None:
     """Return the error for a value that is not a text, or None."""
     if isinstance(url, str):
         return None
+    if isinstance(url, Broken):
+        return InvalidURL(url.message)
     return InvalidURL("The URL is missing" if url is None else f"The URL is a {type(url).__name__}, not a text")

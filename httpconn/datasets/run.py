@@ -19,7 +19,7 @@ from ..connection import HTTPConnection
 from ..core.bodycounter import ByteBudget
 from ..errors import LimitExceeded
 from .job import Finished, Job, Journal, changed, outcome_of
-from .outcomes import Values, body_values, error_values, missing_url, response_values
+from .outcomes import Values, body_values, error_values, missing_url, response_values, url_text
 from .robots import Robots
 from .shards import ShardWriter
 from .sources import Row
@@ -158,7 +158,7 @@ class Partition:
             if error is None:
                 found.append((shard, values))
             else:
-                self._write(shard, values, None, error)
+                self._write(shard, values | {"url": None}, None, error)
         self._commit_full()
         return found if taken else None
 
@@ -174,8 +174,7 @@ class Partition:
                 size += 1
                 if shard is not None:
                     shard.waiting += 1
-                    text = url if url is None or isinstance(url, str) else str(url)
-                    yield shard, {"row": row, **dict(zip(names, copied, strict=True)), "url": text}
+                    yield shard, {"row": row, **dict(zip(names, copied, strict=True)), "url": url_text(url)}
             self._end_shard(shard, digest.hexdigest(), size)
         if any(each >= self._count for each in list(self._journal.finished)):
             raise changed(self._job.source)
@@ -272,6 +271,7 @@ def partition_of(url: Any, partitions: int) -> int:
         url: a URL. Other values of a source, such as None, have a partition, too.
         partitions: the number of partitions.
     """
+    url = url_text(url)
     authority = url.split("/", 3)[2] if isinstance(url, str) and url.count("/", 0, 2000) >= 2 else ""
     host = authority.partition("?")[0].partition("#")[0].rpartition("@")[2].partition(":")[0]
     return zlib.crc32(host.lower().rstrip(".").encode("utf-8", "surrogatepass")) % partitions

@@ -8,8 +8,9 @@ import io
 import json
 import pickle
 from codecs import BOM_UTF8
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -22,10 +23,12 @@ import pyarrow.parquet as pq
 from ..errors import InvalidRequest
 from ..options import MIB
 from .columns import type_of
+from .outcomes import Broken
 
 BATCH = 512  # rows of a Parquet file in memory
 SAMPLE = 1000  # rows that decide about the types of columns
 MAX_LINE = 64 * MIB
+MAX_BROKEN = 100_000  # invalid records of one block of a CSV file
 EDGE = MIB  # bytes at both ends of a file that its fingerprint covers
 
 Row = tuple[Any, tuple[Any, ...]]  # a URL and the values of the copied columns
@@ -140,26 +143,43 @@ class Source(NamedTuple):
 
     def _read_csv(self, file: Any) -> tuple[Types, Iterator[Row]]:
         delimiter = "\t" if ".tsv" in file.path else ","
-        with file as opened, io.TextIOWrapper(opened, "utf-8-sig", newline="") as text:
+        with file as opened, io.TextIOWrapper(opened, "utf-8-sig", "replace", newline="") as text:
             header = next(csv.reader(text, delimiter=delimiter), [])
         require_columns(file.path, header, self._wanted)
-        names = self._wanted
+        names, blank = self._wanted, (None,) * len(self.columns)
 
         def rows() -> Iterator[Row]:
+            broken: deque[tuple[int, str]] = deque()
+            record = 1  # the header
+
+            def skip(row: Any) -> str:
+                broken.append((row.number, f"{row.actual_columns} fields, not {row.expected_columns}"))
+                return "skip" if len(broken) < MAX_BROKEN else "error"
+
+            def skipped() -> Row:
+                number, fields = broken.popleft()
+                return Broken(f"Record {number} of {PurePosixPath(file.path).name} has {fields}"), blank
+
             with file as opened:
                 reader = arrow_csv.open_csv(
                     opened,
                     arrow_csv.ReadOptions(block_size=MAX_LINE // 2, use_threads=False),
-                    arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
                     arrow_csv.ConvertOptions(
                         include_columns=names,
-                        column_types=dict.fromkeys(names, pa.string()),
+                        column_types=dict.fromkeys(names, pa.binary()),
                         null_values=[""],
                         strings_can_be_null=True,
                     ),
                 )
-                for batch in reader:
-                    yield from self._of_batch(batch)
+                for url, copied in chain.from_iterable(map(self._of_batch, reader)):
+                    record += 1
+                    while broken and broken[0][0] == record:
+                        yield skipped()
+                        record += 1
+                    yield _text(url), tuple(map(_text, copied))
+                while broken:
+                    yield skipped()
 
         return [pa.string()] * len(self.columns), rows()
 
@@ -170,15 +190,18 @@ class Source(NamedTuple):
     def _read_jsonl(self, file: Any) -> tuple[None, Iterator[Row]]:
         def rows() -> Iterator[Row]:
             for number, line in _lines(file):
-                where = f"{file.path} line {number}"
-                try:
-                    item = json.loads(line)
-                except (ValueError, RecursionError):
-                    item = None
-                if not isinstance(item, dict):
-                    raise InvalidRequest(f"{where} is not a JSON object")
-                # A missing key of a line is null, but its column must exist in the first line.
-                yield self._picked(item if number == 1 else {**blank, **item}, where)
+                item: Any = line
+                if isinstance(line, bytes):
+                    with suppress(ValueError, RecursionError):
+                        item = json.loads(line)
+                if isinstance(item, dict):
+                    # A missing key of a line is null, but its column must exist in the first line.
+                    yield self._picked(item if number == 1 else {**blank, **item}, f"{file.path} line {number}")
+                else:
+                    broken = (
+                        line if isinstance(line, Broken) else Broken(f"{_place(file, number)} is not a JSON object")
+                    )
+                    yield broken, (None,) * len(self.columns)
 
         blank = dict.fromkeys(self._wanted)
         return None, rows()
@@ -186,8 +209,8 @@ class Source(NamedTuple):
     def _read_text(self, file: Any) -> tuple[Types, Iterator[Row]]:
         if self.columns:
             raise InvalidRequest(f"{file.path} is a text file without columns to copy")
-        lines = (line.strip().decode("utf-8", "replace") for _, line in _lines(file))
-        return [], ((line, ()) for line in lines if not line.startswith("#"))
+        lines = (line if isinstance(line, Broken) else _text(line.strip()) for _, line in _lines(file))
+        return [], ((line, ()) for line in lines if isinstance(line, Broken) or not line.startswith("#"))
 
 
 class Spooled(NamedTuple):
@@ -224,14 +247,26 @@ def _compression(path: str) -> str | None:
     return None if ".parquet" in path else fsspec.utils.infer_compression(path)
 
 
-def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
+def _text(value: bytes | None) -> Any:
+    return None if value is None else value.decode("utf-8", "replace")
+
+
+def _place(file: Any, number: int) -> str:
+    # Without the folder: rows have this text, and a source may move between the runs of a job.
+    return f"Line {number} of {PurePosixPath(file.path).name}"
+
+
+def _lines(file: Any) -> Iterator[tuple[int, bytes | Broken]]:
     """Return the lines that are not blank, with their numbers."""
     with file as opened:
         number = 0
         while line := opened.readline(MAX_LINE + 1):
             number += 1
             if len(line) > MAX_LINE:
-                raise InvalidRequest(f"{file.path} line {number} has more than {MAX_LINE:,} bytes")
+                while line and not line.endswith(b"\n"):
+                    line = opened.readline(MAX_LINE)
+                yield number, Broken(f"{_place(file, number)} has more than {MAX_LINE:,} bytes")
+                continue
             if number == 1:
                 line = line.removeprefix(BOM_UTF8)
             if line.strip():
@@ -239,8 +274,10 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes]]:
 
 
 def _inferred(rows: Iterator[Row], columns: Sequence[str]) -> Types:
-    """Infer the types of columns from the first rows."""
+    """Infer the types of columns from the first rows. The first row must be valid."""
     sample = list(islice(rows, SAMPLE if columns else 1))
+    if sample and isinstance(sample[0][0], Broken):
+        raise InvalidRequest(sample[0][0].message)
     return [type_of([values[at] for _, values in sample]) for at in range(len(columns))]
 
 

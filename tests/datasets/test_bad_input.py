@@ -14,6 +14,7 @@ import pytest
 
 import httpconn
 from httpconn import datasets
+from httpconn.datasets import sources
 from httpconn.datasets.robots import Robots
 from httpconn.datasets.run import partition_of
 from httpconn.testing import Received, ScriptedServer, Stall, redirect, response
@@ -54,11 +55,8 @@ def connection():
         ("a.xlsx", b"", "must end in .parquet"),
         ("a.csv", b"", "no column 'url'"),
         ("a.csv", b"link\nhttp://x/\n", "Its columns are: link"),
-        ("a.csv", b"url,n\nhttp://x/\n", "a.csv cannot be read"),
-        ("a.csv", b"url\n\xff\xfe\n", "a.csv cannot be read"),
-        ("a.jsonl", b'{"url": "http://x/"}\nno\n', "a.jsonl line 2 is not a JSON object"),
-        ("a.jsonl", b'{"url": ' + b"[" * 100_000 + b"\n", "a.jsonl line 1 is not a JSON object"),
-        ("a.jsonl", b"[1]\n", "a.jsonl line 1 is not a JSON object"),
+        ("a.jsonl", b'{"url": ' + b"[" * 100_000 + b"\n", "Line 1 of a.jsonl is not a JSON object"),
+        ("a.jsonl", b"[1]\n", "Line 1 of a.jsonl is not a JSON object"),
         ("a.jsonl", b'{"link": 1}\n', "line 1 has no column 'url'"),
         ("a.txt.gz", b"no gzip", "a.txt.gz cannot be read"),
     ],
@@ -68,6 +66,58 @@ def test_a_source_that_cannot_be_read_is_named(connection, tmp_path, name, conte
         (tmp_path / name).write_bytes(content)
     with pytest.raises(httpconn.InvalidRequest, match=message):
         datasets.fetch(tmp_path / name, tmp_path / "sink", connection=connection)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"url": "%s", "n": "1"}\nno\n\n[1]\n{"url": "%s"}\n', "Line 4 of a.jsonl is not a JSON object"),
+        (
+            "a.jsonl",
+            b'{"url": "%s", "n": "1"}\n"\xff"\n{"url\n{"url": "%s"}\n',
+            "Line 3 of a.jsonl is not a JSON object",
+        ),
+        ("a.csv", b'url,n\n%s,"1"\n\nx\nx,2,3\n%s,\n', "Record 4 of a.csv has 3 fields, not 2"),
+        ("a.tsv", b"url\tn\r\n%s\t1\r\nx\r\nx\r\n%s\t\r\n", "Record 4 of a.tsv has 1 fields, not 2"),
+        ("a.csv", b"url,n\n%s,1\n\xff,\n%s,\nx", "Record 5 of a.csv has 1 fields, not 2"),
+    ],
+)
+def test_a_broken_line_is_a_row_with_an_error(server, connection, tmp_path, name, content, message):
+    url = server.url_for("/")
+    (tmp_path / name).write_bytes(content % (url.encode(), url.encode()))
+    options = {"connection": connection, "columns": ["n"], "shard_size": 2}
+    assert datasets.fetch(tmp_path / name, tmp_path / "sink", **options).errors == {"InvalidURL": 2}
+    rows = rows_of(tmp_path / "sink")
+    assert [row["row"] for row in rows] == [0, 1, 2, 3]
+    assert [(row["url"], row["n"]) for row in rows if row["error"] is None] == [(url, "1"), (url, None)]
+    assert message in [row["message"] for row in rows]
+    assert datasets.fetch(tmp_path / name, tmp_path / "sink", **options).complete
+
+
+def test_a_line_that_is_too_long_is_a_row_with_an_error(server, connection, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_LINE", 100)
+    (tmp_path / "a.txt").write_text(f"{server.url_for('/')}\n{'x' * 250}\n{server.url_for('/')}\n")
+    datasets.fetch(tmp_path / "a.txt", tmp_path / "sink", connection=connection)
+    messages = [row["message"] for row in rows_of(tmp_path / "sink")]
+    assert messages == [None, "Line 2 of a.txt has more than 100 bytes", None]
+
+
+def test_binary_urls_are_decoded(server, connection, tmp_path):
+    url = server.url_for("/é.png")
+    table = pa.table({"url": pa.array([url.encode(), b"\xff", None], pa.binary())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    datasets.fetch(tmp_path / "a.parquet", tmp_path / "sink", connection=connection)
+    assert [row["url"] for row in rows_of(tmp_path / "sink")] == [url, "\ufffd", None]
+    assert datasets.fetch_batch(table, connection=connection)["error"].to_pylist() == [None, "InvalidURL", "InvalidURL"]
+    assert partition_of(url.encode(), 1000) == partition_of(url, 1000)
+
+
+def test_a_map_keeps_repeated_keys(server, connection, tmp_path):
+    kind = pa.map_(pa.string(), pa.int64())
+    values = [[("a", 1), ("a", 2)], None, [], [("b", 3)]]
+    table = pa.table({"url": [server.url_for("/")] * 4, "m": pa.array(values, kind)})
+    datasets.fetch(table, tmp_path / "sink", connection=connection, columns=["m"])
+    assert [row["m"] for row in rows_of(tmp_path / "sink")] == values
 
 
 def test_options_are_checked(tmp_path):

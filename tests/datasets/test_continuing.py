@@ -167,7 +167,7 @@ def test_one_job_at_a_time_writes_a_sink(site, server, connection, tmp_path):
 
     def start_another(row):
         states.append(datasets.status(sink))
-        with pytest.raises(httpconn.InvalidRequest, match="Another process writes to the sink"):
+        with pytest.raises(httpconn.InvalidRequest, match="Another process is writing to the sink"):
             datasets.fetch(source, sink, connection=connection, shard_size=10)
 
     datasets.fetch(source, sink, connection=connection, shard_size=10, on_item=start_another)
