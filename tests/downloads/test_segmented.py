@@ -123,7 +123,7 @@ def test_broken_connections_lose_no_byte(download, scripted, end, numbers, tmp_p
 
 def test_a_stalled_connection_does_not_block_the_others(download, scripted, tmp_path):
     server = scripted(Slow(BODY, breaks={2: (MIB, Stall())}, together=3))
-    download(server.url, timeout=Timeouts(read=0.2))
+    download(server.url, timeout=Timeouts(read=1))
     assert (tmp_path / "file").read_bytes() == BODY
 
 
@@ -242,7 +242,7 @@ def test_versions_are_never_mixed(download, scripted, tmp_path, after):
 
 
 def test_another_version_on_a_new_connection_loses_no_byte(download, scripted, tmp_path):
-    server = scripted(changing(Slow(BODY), 1))
+    server = scripted(changing(Slow(BODY, pause=0.01), 1))  # slow enough to continue after the other connection
     budget = ByteBudget(2 * SIZE)
     assert download(server.url, segments=2, budget=budget).validator == '"v1"'
     assert budget.used == SIZE
