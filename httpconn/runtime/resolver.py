@@ -72,15 +72,17 @@ class Resolver:
             self._start(lookup)
 
     def _start(self, lookup: _Lookup) -> None:
+        queue: SimpleQueue[_Lookup] = SimpleQueue()
+        queue.put(lookup)  # not an argument, because a thread keeps its arguments in memory
         try:
-            start_thread(background_thread("httpconn-resolve", self._run, lookup))
+            start_thread(background_thread("httpconn-resolve", self._run, queue))
         except RuntimeError as error:  # the system has no more threads
             lookup.holder.clear()
             raise OSError(str(error)) from error
 
-    def _run(self, lookup: _Lookup | None) -> None:
-        queue: SimpleQueue[_Lookup] = SimpleQueue()
+    def _run(self, queue: SimpleQueue[_Lookup]) -> None:
         idle = self._idle
+        lookup: _Lookup | None = queue.get()
         while lookup is not None:
             self._perform(*lookup)
             lookup = None  # an idle thread keeps no event loop in memory
@@ -110,7 +112,7 @@ def _last(queue: SimpleQueue[_Lookup], idle: deque[SimpleQueue[_Lookup]]) -> _Lo
     try:
         idle.remove(queue)
     except ValueError:
-        return queue.get(timeout=1.0)
+        return queue.get(timeout=60)  # a signal handler can interrupt the caller before it has queued the lookup
     return None
 
 
