@@ -124,7 +124,7 @@ class Requesting(Runner):
         retries: Retries = None,
         progress: httpconn.ProgressCallback | None = None,
     ) -> Iterator[Call]:
-        """Provide the call for a request, whose progress ends with the block."""
+        """Provide the call for a request. Its progress ends with the block."""
         require(progress=(progress, Callable | None))
         if not isinstance(method, str) or not TOKEN.fullmatch(method := method.upper()) or method == "CONNECT":
             raise InvalidRequest("method must be a method of HTTP other than CONNECT, such as POST")

@@ -60,7 +60,7 @@ class Source(NamedTuple):
 
 
 def checked_source(manifest: str | None, base_url: str | None, folder: Path | None) -> Source:
-    """Return the source of a download, whose options must be complete and go with --manifest."""
+    """Return the source of a download with --manifest. Raises UsageError if an option is missing or does not fit."""
     if manifest is None or folder is None:
         raise click.UsageError("--base-url needs --manifest" if manifest is None else "--manifest needs -d FOLDER")
     context = click.get_current_context()

@@ -55,7 +55,7 @@ def rate(value: str) -> int:
 
 
 def _checked_by(parse: Callable[[str], str]) -> Callable[[str], str]:
-    """Return a type of option values that have to pass a check of the library."""
+    """Return a type of option values that the library parses; its error becomes a BadParameter."""
 
     def value(text: str) -> str:
         try:

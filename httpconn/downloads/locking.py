@@ -13,7 +13,7 @@ PAUSE, MAX_PAUSE = 0.05, 1.0  # seconds between two attempts to get the lock: at
 
 
 class LockedTarget(NamedTuple):
-    """The state of a target whose lock this download holds."""
+    """The state of a target that this download has locked."""
 
     sidecar: Sidecar | None  # state of the bytes that an earlier download has left, or None
     existing: ExistingFile | None  # the file that another download created while this one waited, or None
