@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 import httpx
 
 from ..adapters.authsteps import AsyncAuthSteps
@@ -18,6 +17,7 @@ from ..adapters.messages import DirectBody
 from ..adapters.translation import FOREIGN
 from ..core.deadlines import Deadline
 from ..hooks import Hook
+from ..runtime.filework import in_thread
 from ..runtime.tasks import AnyioEvent, TaskWorkerGroup
 from ..runtime.threads import CHECK_INTERVAL, CleanUp
 from .clients import running_loop
@@ -69,6 +69,7 @@ class AsyncPort(SendingPort):
 
     sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
+    blocking = staticmethod(in_thread)
     _exchange = AsyncExchange
 
     @property
@@ -96,9 +97,6 @@ class AsyncPort(SendingPort):
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline
     ) -> httpx.Response:
         return await _within(deadline, transport.handle_async_request(request))
-
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        return await anyio.to_thread.run_sync(function, *args)
 
     async def clean_up(self, function: Callable[[], object]) -> None:
         # Started before the first await, because a task can be cancelled twice.
