@@ -116,7 +116,7 @@ class Response(httpx.Response):
 
     @property
     def charset_encoding(self) -> str | None:
-        """The charset of the Content-Type, or None if there is none for text."""
+        """The charset of the Content-Type, or None if it names no charset for text."""
         return charset_of(self.headers.get("content-type"))
 
     @property

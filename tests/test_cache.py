@@ -109,7 +109,7 @@ class TestAFreshResponse:
         given = [face.get_bytes(connection, server.url, extra_headers={field: who}) for who in ("ann", "bob", "ann")]
         assert given == [b'"1"', b'"2"', b'"1"']
 
-    def test_of_another_query_or_user_is_another(self, face, connect, scripted, cache):
+    def test_of_another_query_or_user_is_a_different_record(self, face, connect, scripted, cache):
         server, connection = scripted(numbered(headers=FRESH)), connect(cache=cache)
         ours = server.url.replace("http://", "http://ann:secret@")
         given = [face.get_bytes(connection, url) for url in (server.url, f"{server.url}/?a=1", ours, server.url)]
@@ -359,7 +359,7 @@ class TestARedirect:
         with pytest.raises(TooManyRedirects):
             face.get_bytes(connection, f"{server.url}/0")
 
-    def test_in_a_loop_of_stored_ones_asks_the_server(self, face, connect, scripted):
+    def test_in_a_loop_of_stored_redirects_asks_the_server(self, face, connect, scripted):
         first = in_turn(moved("/b"), response(body=b"here"))
         second = in_turn(response(body=b"there"), moved("/a"))
         server = scripted({"/a": first, "/b": second})

@@ -122,7 +122,7 @@ def test_ranges_are_fetched_exactly(scripted, connection):
         files.cat_ranges([server.url] * 2, [0], [5])
 
 
-def test_a_range_of_a_missing_file_is_an_error_in_its_place(scripted, connection):
+def test_a_range_of_a_missing_file_is_an_error_at_its_position(scripted, connection):
     server = scripted({"/f": Served(LINES)})
     files = HTTPConnFileSystem(connection=connection)
     paths = [server.url_for("/f"), server.url_for("/missing")]
@@ -364,7 +364,7 @@ def test_it_only_reads(connection):
         HTTPConnFileSystem(connection=connection).open("http://127.0.0.1/", "wb")
 
 
-def test_a_connection_that_is_none():
+def test_connection_must_be_a_connection_object():
     with pytest.raises(httpconn.InvalidRequest, match="connection"):
         HTTPConnFileSystem(connection="http://127.0.0.1")
 

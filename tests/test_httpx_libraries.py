@@ -186,7 +186,7 @@ class TestHishel:
         assert [cached(server.url).content for _ in range(3)] == [b"kept"] * 3
         assert len(server.requests) == 1
 
-    def test_a_stale_one_is_revalidated(self, cached, scripted):
+    def test_a_stale_response_is_revalidated(self, cached, scripted):
         def respond(request: Received) -> bytes:
             if request.header("If-None-Match") == '"1"':
                 return response(304, {"ETag": '"1"'})

@@ -22,7 +22,7 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50).stdout
 
 
-def test_the_package_alone_brings_nothing_heavy():
+def test_the_import_of_the_package_loads_no_heavy_module():
     # What httpx brings itself, such as click where its command line is installed, is not ours to leave out.
     code = "import sys, httpx; before = set(sys.modules); import httpconn; print(*set(sys.modules) - before)"
     brought = set(run(code).split())
@@ -90,7 +90,7 @@ def test_the_annotations_of_public_names_resolve(module):
         typing.get_type_hints(function)
 
 
-def test_another_name_is_not():
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         httpconn.nothing  # noqa: B018
 

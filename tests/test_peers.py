@@ -40,7 +40,7 @@ class TestMockTransport:
         with pytest.raises(httpconn.ConnectFailed):
             face.get_bytes(connect(transport=mock, async_transport=mock, retries=0), "https://example.com/")
 
-    def test_a_mistake_in_the_test_is_not(self, face, connect):
+    def test_a_mistake_in_the_test_is_not_translated(self, face, connect):
         def handle(request):
             raise ZeroDivisionError
 

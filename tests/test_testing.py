@@ -56,7 +56,7 @@ class TestNoNetwork:
             lambda sock: socket.getnameinfo((REMOTE, 9), 0),
         ],
     )
-    def test_every_way_out_is_shut(self, reach):
+    def test_every_way_to_the_network_is_blocked(self, reach):
         with no_network(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, pytest.raises(NetworkRefused):
             reach(sock)
 
@@ -64,11 +64,11 @@ class TestNoNetwork:
         "host",
         ["127.0.0.1", "127.9.9.9", "localhost", "LOCALHOST.", "a.localhost", "::1", "::ffff:127.0.0.1", None, ""],
     )
-    def test_what_is_loopback(self, host):
+    def test_loopback_names_and_addresses_are_allowed(self, host):
         with no_network(), suppress(socket.gaierror):  # the system need not know every name below localhost
             socket.getaddrinfo(host, 80)
 
-    def test_event_loops_are_held_to_it(self):
+    def test_event_loops_cannot_reach_the_network(self):
         async def by_asyncio():
             await asyncio.open_connection(REMOTE, 80)
 
@@ -84,7 +84,7 @@ class TestNoNetwork:
             with pytest.raises(NetworkRefused):
                 anyio.run(anyio.getaddrinfo, "example.com", 80)
 
-    def test_sockets_that_are_no_internet_ones_are_left_alone(self):
+    def test_sockets_other_than_internet_sockets_are_allowed(self):
         one, other = socket.socketpair()
         with no_network(), one, other:
             one.sendall(b"x")

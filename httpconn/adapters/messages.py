@@ -1,4 +1,4 @@
-"""The engine in the words of a library of the httpx family: requests in, responses out."""
+"""Conversion of httpx or httpx2 requests to those of the engine, and of its responses to theirs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The transfer of a file in segments, over several connections at once.
 
 The open response delivers the first missing bytes. Each further connection takes over the second half of the largest
-remaining segment. So a slow connection delays the file only a little, and the number of segments follows from the need.
+remaining segment. So a slow connection delays the file only a little, and a file has no more segments than it needs.
 """
 
 from __future__ import annotations

@@ -288,7 +288,7 @@ class TestUnderAConnection:
         with pytest.raises(httpconn.ReadFailed, match="cut"):
             face.get_bytes(connection, "http://a.example/")
 
-    def test_a_body_that_is_left_is_closed(self, face, connect):
+    def test_a_body_that_is_not_read_to_its_end_is_closed(self, face, connect):
         closed = []
 
         class Endless(httpx2.SyncByteStream, httpx2.AsyncByteStream):

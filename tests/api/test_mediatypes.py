@@ -72,7 +72,7 @@ class TestAccept:
         with pytest.raises(UnexpectedContent):
             face.get_response(connect(), server.url, accept="image/*", stream=stream, timeout=20)
 
-    def test_a_short_body_is_not_taken_for_a_whole_one(self, connect, face, scripted):
+    def test_a_short_body_is_not_accepted_as_a_whole_body(self, connect, face, scripted):
         server = scripted([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + PNG[:20], Close()])
         with pytest.raises(httpconn.TruncatedBody):
             face.get_bytes(connect(retries=0), server.url, accept="image/*")
@@ -199,7 +199,7 @@ class TestDataURLs:
         assert not access.check("data:,a").allowed
         assert WITH_DATA.check("data:,secret") == httpconn.Checked("data:,***", True)
 
-    def test_a_redirect_never_leads_to_one(self, connect, face, scripted):
+    def test_a_redirect_to_a_data_url_is_refused(self, connect, face, scripted):
         server = scripted(redirect("data:text/plain,inside"))
         with pytest.raises(httpconn.RedirectRefused):
             face.get_bytes(connect(access=WITH_DATA), server.url)

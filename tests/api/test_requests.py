@@ -259,7 +259,7 @@ class TestRedirects:
         received = face.request(connect(), "POST", server.url_for("/a"), content=OneShot([b"x"]))
         assert (received.content, server.requests[1].method) == (b"ok", "GET")
 
-    def test_none_is_followed_if_the_caller_says_so(self, face, connect, scripted):
+    def test_no_redirect_is_followed_with_allow_redirects_false(self, face, connect, scripted):
         server = scripted(redirect("/b", 307))
         assert face.request(connect(), "POST", server.url, allow_redirects=False).status_code == 307
 

@@ -110,7 +110,7 @@ class TestEarlyResponses:
             assert face.get_bytes(connection, url) == b"ok"
             server.result()
 
-    def test_a_server_that_never_reads_meets_the_write_timeout(self, face, connect, scripted):
+    def test_a_call_to_a_server_that_never_reads_ends_at_the_write_timeout(self, face, connect, scripted):
         done = threading.Event()
         server = scripted([Until(done)])
         with pytest.raises(httpconn.WriteTimedOut):
@@ -119,14 +119,14 @@ class TestEarlyResponses:
             )
         done.set()
 
-    def test_a_server_that_never_reads_meets_the_deadline(self, face, connect, scripted):
+    def test_a_call_to_a_server_that_never_reads_ends_at_the_deadline(self, face, connect, scripted):
         done = threading.Event()
         server = scripted([Until(done)])
         with pytest.raises(httpconn.DeadlineExceeded):
             face.request(connect(retries=0), "POST", server.url, content=OneShot(endless()), timeout=0.3)
         done.set()
 
-    def test_a_body_that_never_comes_meets_the_deadline(self, connect, scripted):
+    def test_a_body_that_never_arrives_ends_at_the_deadline(self, connect, scripted):
         server = scripted(response())
 
         async def never():
@@ -336,7 +336,7 @@ class TestHTTP2:
         received = face.request(connection, "PUT", f"{http2_server}/echo", content=parts()).content
         assert received == b"".join(bytes([number]) * 100_000 for number in range(20))
 
-    def test_a_server_that_opens_no_window_meets_the_write_timeout(self, face, connect, certificates):
+    def test_a_call_to_a_server_that_opens_no_window_ends_at_the_write_timeout(self, face, connect, certificates):
         with responding_http2_peer(certificates, frames.SettingsFrame(0).serialize(), lambda send, stream: None) as url:
             connection = connect(http2=True, verify=certificates.trust(), retries=0)
             with pytest.raises(httpconn.WriteTimedOut):

@@ -67,7 +67,7 @@ def test_an_access_policy_can_be_chosen(scripted, tmp_path, command, policy, cod
     assert run(*command, server.url, "--access", policy, cwd=tmp_path, HTTPCONN_ACCESS="").returncode == code
 
 
-def test_the_certificate_is_verified_unless_that_is_refused(scripted, certificates):
+def test_the_certificate_is_verified_by_default(scripted, certificates):
     server = scripted(response(body=b"ok"), tls=certificates.good)
     assert run("get", server.url).returncode == 4
     assert run("get", server.url, "-k").stdout == b"ok"

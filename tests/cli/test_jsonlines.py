@@ -50,7 +50,7 @@ def test_each_url_of_a_file_has_its_line(server, tmp_path):
     }
 
 
-def test_one_that_fails_makes_the_exit_code_1(server):
+def test_a_failed_url_makes_the_exit_code_1(server):
     text, missing = server.url_for("/text"), server.url_for("/missing")
     done = run("--input-file", "-", text=f"{text}\nno url\n{missing}\n\xff".encode("latin-1"))
     assert (done.returncode, done.stderr) == (1, b"")

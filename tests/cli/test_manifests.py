@@ -75,7 +75,7 @@ def test_wrong_commands_send_nothing(folder, tmp_path, options, problem):
     assert problem.encode() in done.stderr
 
 
-def test_a_manifest_from_a_server_does_not_choose_who_gets_a_token(scripted, tmp_path):
+def test_a_manifest_from_a_server_cannot_send_a_token_to_another_host(scripted, tmp_path):
     other = scripted(response())
     server = scripted({"/files.jsonl": response(body=json.dumps({"url": other.url_for("/a")}).encode())})
     options = ("--manifest", server.url_for("/files.jsonl"), "-d", "folder")

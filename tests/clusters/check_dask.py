@@ -33,7 +33,7 @@ def test_partitions_are_fetched(table):
     assert found == list(table.values())
 
 
-def test_a_connection_goes_with_a_task(table, cluster):
+def test_a_connection_is_pickled_with_a_task(table, cluster):
     conn = httpconn.HTTPConnection(headers={"X-Job": "1"})
     urls = list(table)
     assert cluster.submit(sizes, urls[:10], conn).result(timeout=60) == list(table.values())[:10]

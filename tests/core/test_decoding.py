@@ -173,7 +173,7 @@ def test_a_nested_body_cut_anywhere_is_an_error(inner: str, outer: str) -> None:
 
 
 @nested
-def test_a_cut_inner_layer_in_a_whole_outer_one_is_an_error(inner: str, outer: str) -> None:
+def test_a_truncated_inner_coding_in_a_complete_outer_one_is_an_error(inner: str, outer: str) -> None:
     (first, encode_first), (second, encode_second) = ENCODERS[inner], ENCODERS[outer]
     with pytest.raises(DecodingError, match="truncated"):
         decode(f"{first}, {second}", encode_second(encode_first(BODY)[:-1]))

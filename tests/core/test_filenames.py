@@ -109,7 +109,7 @@ def test_a_long_name_is_shortened_and_keeps_its_suffix(long: str, end: str) -> N
 
 
 @given(st.text())
-def test_no_name_leaves_the_folder(text: str) -> None:
+def test_no_name_leads_out_of_the_folder(text: str) -> None:
     for disposition in (text, f'attachment; filename="{text}"', f"attachment; filename={text}"):
         name = named(disposition)
         assert name

@@ -73,7 +73,7 @@ def test_hosts_without_a_connection_share_a_number_of_tries() -> None:
     assert taken(queues) == [3]
 
 
-def test_half_of_the_tries_are_for_hosts_without_any() -> None:
+def test_half_of_the_tries_are_for_hosts_without_a_try() -> None:
     queues = filled("aaaabbbbcde", tries=8)
     assert taken(queues) == [0, 1, 2, 3, 4, 8, 9, 10]
     assert (queues.untried, queues.ready) == (3, 0)
@@ -96,7 +96,7 @@ def test_a_host_has_at_most_as_many_calls_as_workers_while_one_tries() -> None:
     assert len(taken(queues)) == 6
 
 
-def test_hosts_without_tries_are_all_alike() -> None:
+def test_without_tries_all_hosts_count_as_connected() -> None:
     queues: HostQueues[str] = HostQueues(lambda _: 100, None, 100)
     for number in range(50):
         queues.add("a", number, "")

@@ -28,7 +28,7 @@ def test_a_url_with_several_readings_is_refused(rule: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "url"), [(rule, url) for rule, group in REFUSED.items() for url in group])
-def test_a_redirect_to_it_is_refused_or_read_as_browsers_read_it(rule: str, url: str) -> None:
+def test_a_redirect_to_an_ambiguous_url_is_refused_or_read_as_browsers_do(rule: str, url: str) -> None:
     """The result is one URL that every parser reads in the same way."""
     with contextlib.suppress(InvalidURL):
         agrees_with_the_others(resolve(vet("https://start.example/"), url.encode("utf-8", "surrogatepass")))

@@ -559,7 +559,7 @@ def test_a_lost_partial_file_leads_to_the_other(tmp_path: Path, lost: int) -> No
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_download_beside_it_leaves_both_partial_files(tmp_path: Path) -> None:
+def test_a_download_of_another_target_leaves_both_partial_files(tmp_path: Path) -> None:
     both(tmp_path / "file").close()
     written(tmp_path / "other", b"x")
     part = PartFile(tmp_path / "file")

@@ -106,7 +106,7 @@ def test_strict_framing_refuses_a_body_ended_by_the_connection(download, scripte
         download(server.url, limits=Limits(strict_framing=True))
 
 
-def test_an_empty_file_may_be_one_that_cannot_be_given(download, scripted, tmp_path):
+def test_a_416_for_an_empty_file_is_an_empty_file(download, scripted, tmp_path):
     result = download(scripted(response(416, {"Content-Range": "bytes */0"}, b"nothing")).url)
     assert (result.size, result.path.read_bytes()) == (0, b"")
 

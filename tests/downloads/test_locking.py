@@ -113,7 +113,7 @@ def test_another_downloads_partial_file_is_resumed(download, owner):
     assert (result.resumed, result.path.read_bytes()) == (len(BODY), BODY + BODY)
 
 
-def test_an_old_file_is_not_taken_for_a_failed_downloads_file(download, owner, tmp_path):
+def test_an_old_file_is_not_the_result_of_a_failed_download(download, owner, tmp_path):
     (tmp_path / "file").write_bytes(b"old one")
     port = Waiting(owner.discard, WHOLE)
     assert not download(port).unmodified

@@ -310,7 +310,7 @@ def test_a_captive_portal_costs_no_received_byte(once, scripted, name, portal):
     assert once.path.read_bytes() == BODY
 
 
-def test_a_portal_that_goes_away_is_a_failed_attempt(setting, scripted):
+def test_a_captive_portal_is_a_failed_attempt(setting, scripted):
     server = scripted(Served(BODY, faults=[cut(HALF), instead(PORTAL)]))
     setting.download(server.url)
     assert setting.path.read_bytes() == BODY

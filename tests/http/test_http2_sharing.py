@@ -87,7 +87,7 @@ def test_fewer_streams_than_calls(face, connect, certificates):
         face.close(connection)
 
 
-def test_an_unread_response_holds_up_no_other(face, connect, http2_server, certificates):
+def test_an_unread_response_delays_no_other(face, connect, http2_server, certificates):
     connection = connect(http2=True, verify=certificates.trust(), retries=0, timeout=PATIENCE)
     size = 8 * MIB
     with face.enter(face.get_response(connection, f"{http2_server}/bytes/{size}", stream=True)) as unread:

@@ -407,7 +407,7 @@ class TestExplanations:
             assert not explained(PUBLIC, url, resolver=lookups).allowed
         assert lookups.asked == []
 
-    def test_ones_own_addresses(self):
+    def test_the_rule_own_interfaces_is_explained(self):
         checked = explained(AccessPolicy.anywhere(own_interfaces=False), "http://127.0.0.1/")
         assert checked.rule == "own interfaces"
 

@@ -82,7 +82,7 @@ class TestAuthorities:
 class TestClientCertificates:
     """A certificate and its key."""
 
-    def test_a_replaced_one_is_presented_by_new_connections(self, face, user, scripted, certificates, tmp_path):
+    def test_new_connections_present_a_replaced_certificate(self, face, user, scripted, certificates, tmp_path):
         server = scripted(response(body=b"ok"), tls=certificates.client_required)
         client = shutil.copy(certificates.files.stranger, tmp_path / "client.pem")
         made = user(ssl_context=security(certificates.files.authority, str(client)))

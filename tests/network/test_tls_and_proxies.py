@@ -29,7 +29,7 @@ class TestCertificates:
         assert isinstance(caught.value, httpx.ConnectError)
         assert server.requests == []
 
-    def test_a_good_one_by_context_path_or_folder(self, face, connect, scripted, certificates, tmp_path):
+    def test_a_valid_certificate_by_context_path_or_folder(self, face, connect, scripted, certificates, tmp_path):
         server = scripted(response(body=b"ok"), tls=certificates.good)
         authority = certificates.files.authority
         for verify in (certificates.trust(), str(authority)):

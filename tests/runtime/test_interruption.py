@@ -114,7 +114,7 @@ def test_a_handler_that_raises_at_any_moment_of_http2_costs_no_stream_and_no_rol
     assert moment > 100
 
 
-def test_a_call_that_waits_gets_the_slot_of_one_that_was_interrupted(url):
+def test_a_waiting_call_gets_the_slot_of_an_interrupted_call(url):
     results: list[object] = []
     with HTTPConnection(limits=Limits(max_connections=1)) as connection:
         for moment in range(100, 250, 5):

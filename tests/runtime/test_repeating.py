@@ -15,7 +15,7 @@ def require_calls() -> None:
         assert all(calls.acquire(timeout=PATIENCE) for _ in range(3))
 
 
-def test_the_calls_go_on_if_the_system_has_no_further_thread(monkeypatch):
+def test_calls_continue_if_the_system_has_no_further_thread(monkeypatch):
     start, left = threading.Thread.start, [1]
 
     def start_if_possible(thread: threading.Thread) -> None:

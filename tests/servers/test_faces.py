@@ -115,7 +115,7 @@ class TestFaces:
         assert face.run(double, 4) == 8
 
     @pytest.mark.parametrize("name", ["asyncio", "trio"])
-    def test_calls_left_behind_do_not_hold_up_the_end(self, name):
+    def test_unfinished_calls_do_not_delay_the_end(self, name):
         class Endless:
             async def async_get_bytes(self) -> None:
                 await anyio.sleep_forever()

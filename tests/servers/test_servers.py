@@ -52,7 +52,7 @@ class TestScripts:
             assert [client.get(server.url).content for _ in range(3)] == [b"same"] * 3
         assert server.connections == 1
 
-    def test_responses_in_turn_and_the_last_one_repeats(self, scripted):
+    def test_responses_are_sent_in_order_and_the_last_repeats(self, scripted):
         server = scripted(in_turn(response(503), [response(body=b"ok")]))
         with httpx.Client() as client:
             assert [client.get(server.url).status_code for _ in range(3)] == [503, 200, 200]

@@ -85,7 +85,7 @@ def test_a_search_finds_a_page(page: Page, site: str) -> None:
     assert "retry-after" in page.inner_text("article").lower()
 
 
-def test_the_copy_button_takes_what_is_to_be_typed(page: Page, site: str) -> None:
+def test_the_copy_button_copies_commands_only(page: Page, site: str) -> None:
     page.goto(f"{site}tutorial/first-steps.html")
     blocks = page.locator("div.highlight")
     assert page.locator("button.copybtn").count() == blocks.count() > 3
@@ -126,7 +126,7 @@ def test_a_narrow_screen_has_a_menu(page: Page, site: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["index.html", *READ])
-def test_text_stands_out_from_what_is_behind_it(page: Page, site: str, name: str, scheme: str) -> None:
+def test_text_has_enough_contrast_to_its_background(page: Page, site: str, name: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(site + name)
     picture(page, scheme, name)

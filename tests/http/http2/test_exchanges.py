@@ -170,7 +170,7 @@ def test_the_windows_of_all_streams_grow_within_one_bound():
     assert late.window_size > 4 * MIB
 
 
-def test_no_window_is_opened_for_what_was_declared_and_fits():
+def test_no_window_is_opened_for_a_declared_body_that_fits():
     pair = Pair()
     stream = pair.get()
     pair.exchange()

@@ -67,7 +67,7 @@ def test_a_flood_breaks_the_connection(begin, flood, first):
 
 
 @pytest.mark.parametrize("flood", [PING_FRAME, SETTINGS], ids=["PING", "SETTINGS"])
-def test_replies_do_not_pile_up_where_the_server_does_not_read(flood):
+def test_queued_replies_are_limited_if_the_server_does_not_read(flood):
     connection = opened()
     connection.receive(SETTINGS)
     stream = get(connection)
