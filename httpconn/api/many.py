@@ -70,7 +70,7 @@ class ManyURLs(Runner):
         Args:
             urls: http or https URLs, or :class:`Item` objects. The caller's thread takes them one by one while it
                 iterates over the results.
-            concurrency: number of fetches at the same time.
+            concurrency: number of simultaneous fetches.
             ordered: return the results in the order of the URLs. By default they come in the order of completion.
             timeout: seconds for each URL, or :class:`Timeouts`. None means the timeouts of the connection.
             allow_redirects: follow redirects.

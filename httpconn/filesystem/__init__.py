@@ -43,7 +43,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         connections: maximum number of simultaneous requests for one file.
         use_listings_cache: keep listings.
         listings_expiry_time: seconds for which a listing is kept.
-        max_paths: most listings that are kept.
+        max_paths: maximum number of listings to keep.
         asynchronous: the filesystem is used with the coroutine functions of fsspec, such as ``_cat_file``, in asyncio.
         loop: see fsspec.
         batch_size: see fsspec.

@@ -353,7 +353,7 @@ class _Direction:
                 return
             except (KeyboardInterrupt, SystemExit):  # with these, asyncio ends the run
                 raise
-            except BaseException as error:  # noqa: BLE001 - of a signal handler too, which asyncio would only log
+            except BaseException as error:  # noqa: BLE001 - also an error of a signal handler, which asyncio would only log
                 waiter.set_exception(error)
                 waiter = None  # breaks a reference cycle of the error and this frame
             else:
