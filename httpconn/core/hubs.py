@@ -25,7 +25,7 @@ def is_from_hub(head: Head) -> bool:
 
 
 class HubFile(NamedTuple):
-    """What a hub says about a file."""
+    """The digest and size that a hub declares for a file."""
 
     digest: Expected | str | None = None  # its digest; a str if it cannot be checked; None if it is unknown
     size: int | None = None  # its size in bytes, or None

@@ -54,7 +54,7 @@ def body_values(body: bytes) -> Values:
 
 
 class Broken(NamedTuple):
-    """The URL of a row that the source does not hold, because a line or record of it is not valid."""
+    """The URL of a row whose line or record in the source is not valid."""
 
     message: str
 

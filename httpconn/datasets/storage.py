@@ -54,7 +54,7 @@ class Storage:
         return f"{self.root}/{name}"
 
     def draft(self, name: str) -> str:
-        """Return the local path for a file that is still being written. No draft of a killed process is there."""
+        """Return the local path for a file that is still being written. Remove the draft of a killed process."""
         path = f"{self._drafts}/unfinished-{name.replace('/', '-')}"
         with TranslatedErrors(self.sink):
             os.makedirs(self._drafts, exist_ok=True)

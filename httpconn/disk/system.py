@@ -234,7 +234,7 @@ def set_permissions(descriptor: int, mode: int) -> None:
 
 
 def set_times(file: int | str, mtime: float) -> None:
-    """Set the modification time, in seconds since the epoch. Windows needs the path of a closed file, other systems a descriptor."""
+    """Set the modification time in seconds since the epoch. Windows needs a closed file, other systems a descriptor."""
     if isinstance(file, int) == (os.utime in os.supports_fd):
         with suppress(OSError, OverflowError, ValueError):
             os.utime(file, (mtime, mtime))

@@ -13,7 +13,7 @@ from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
 
 ATTEMPT_DELAY = 0.25  # seconds between the starts of two attempts (RFC 8305 section 5)
-MAX_TRIED = 32  # limit of the addresses: the owner of a name could otherwise aim hundreds of attempts at others
+MAX_TRIED = 32  # limit of the addresses: the owner of a name could otherwise cause hundreds of attempts
 MAX_PARALLEL = 4  # limit of the simultaneous attempts for one host
 MAX_SILENCE = 10.0  # longest time, in seconds, for which ``MAX_PARALLEL`` attempts delay the next one
 BROKEN = (OSError, ValueError)  # Exceptions of a failed attempt. Python raises ValueError for an invalid address.
