@@ -66,7 +66,7 @@ class Room(Enum):
     KEPT = "kept"
     """The call still counts."""
     LENT = "lent"
-    """The call still counts, and only calls that continue may have its worker."""
+    """The call still counts. Its worker starts no new item, but calls that continue can have it."""
     CLOSED = "closed"
     """No call to the host starts."""
 

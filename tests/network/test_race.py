@@ -56,7 +56,7 @@ class Starts:
 
 
 class Clocked(BlockingRuntime):
-    """A runtime whose clock advances only while it waits, so that no machine is too slow."""
+    """A runtime with its own clock, which advances only in waits. So the test does not depend on the machine."""
 
     now = 0.0
 
