@@ -87,13 +87,13 @@ class Storage:
                 _flush_file(draft)
                 os.replace(draft, self.path(name))
             return
-        self._patiently(name, lambda: self.fs.put_file(draft, self.path(name)))
+        self._with_retries(name, lambda: self.fs.put_file(draft, self.path(name)))
         os.remove(draft)
 
     def remove_folder(self, name: str) -> None:
         """Remove the files that a killed process published for an unfinished shard."""
-        if self._patiently(name, lambda: self.fs.exists(self.path(name))):
-            self._patiently(name, lambda: self.fs.rm(self.path(name), recursive=True))
+        if self._with_retries(name, lambda: self.fs.exists(self.path(name))):
+            self._with_retries(name, lambda: self.fs.rm(self.path(name), recursive=True))
 
     def write(self, name: str, value: Any) -> None:
         """Store a small JSON value."""
@@ -105,11 +105,11 @@ class Storage:
     def read(self, name: str) -> Any:
         """Return a JSON value, or None if there is none."""
         with suppress(FileNotFoundError):
-            return json.loads(self._patiently(name, lambda: self.fs.cat_file(self.path(name))))
+            return json.loads(self._with_retries(name, lambda: self.fs.cat_file(self.path(name))))
         return None
 
     def open(self, name: str) -> BinaryIO:
-        return self._patiently(name, lambda: self.fs.open(self.path(name), "rb"))  # type: ignore[no-any-return]
+        return self._with_retries(name, lambda: self.fs.open(self.path(name), "rb"))  # type: ignore[no-any-return]
 
     def append(self, name: str, value: Any, number: int) -> None:
         """Add a line to a journal and flush it. An object store has no appending, so there the line is an object."""
@@ -127,12 +127,12 @@ class Storage:
     def lines(self, name: str) -> Iterator[Any]:
         """Return the values of a journal in their order, without a line that was not completely written."""
         path = self.path(name)
-        if not self._patiently(name, lambda: self.fs.exists(path)):
+        if not self._with_retries(name, lambda: self.fs.exists(path)):
             return
         if self.is_local:
             content = [self.fs.cat_file(path)]
         else:
-            found = self._patiently(name, lambda: self.fs.cat(sorted(self.fs.find(path)), on_error="raise"))
+            found = self._with_retries(name, lambda: self.fs.cat(sorted(self.fs.find(path)), on_error="raise"))
             content = [found[each] for each in sorted(found)]
         for line in b"\n".join(content).splitlines():
             with suppress(ValueError):
@@ -140,9 +140,9 @@ class Storage:
 
     def is_empty(self) -> bool:
         """Whether the folder has no files, except those of a run that was killed before it stored its job."""
-        if not self._patiently(".", lambda: self.fs.exists(self.root)):
+        if not self._with_retries(".", lambda: self.fs.exists(self.root)):
             return True
-        names = self._patiently(".", lambda: self.fs.ls(self.root, detail=False))
+        names = self._with_retries(".", lambda: self.fs.ls(self.root, detail=False))
         return {each.rstrip("/").rpartition("/")[2] for each in names} <= {STATE}
 
     @contextmanager
@@ -166,7 +166,7 @@ class Storage:
                 ) from None
             yield
 
-    def _patiently(self, name: str, operation: Callable[[], T]) -> T:
+    def _with_retries(self, name: str, operation: Callable[[], T]) -> T:
         """Repeat an operation on a remote file system if it fails. Operations on local files are not repeated."""
         for attempt in range(ATTEMPTS):
             try:

@@ -94,7 +94,7 @@ class Digest:
         return [*_HASHES].index(self._algorithm)
 
     def follows(self, last: Digest) -> bool:
-        """Return whether another attempt makes sense after the rejection of the one for ``last``."""
+        """Return whether to try again after the proxy rejected the credentials for the challenge ``last``."""
         # The same nonce again means that the credentials are wrong, unless the proxy calls it stale.
         return self._nonce != last._nonce or self._parameters.get("stale", "").lower() == "true"
 
