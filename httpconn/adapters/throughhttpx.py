@@ -48,7 +48,7 @@ class through_httpx:  # noqa: N801 - read as a statement
 
 
 class _PlainTransport:
-    """The transport of a connection object while the switch is on. It has one client of httpx for each proxy."""
+    """The transport of a connection object while ``through_httpx`` is active. It has a client for each proxy."""
 
     def __init__(self, options: Callable[[Proxy | None], dict[str, Any]], proxy: Proxy | Routing | None) -> None:
         self._options = options

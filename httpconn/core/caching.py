@@ -211,7 +211,7 @@ def head_of(record: Record, now: float) -> Head:
 
 
 def may_be_stored(record: Record) -> bool:
-    """Return whether the server allows to store a response (RFC 9111 sections 3, 5.2.2.3 and 5.2.2.5)."""
+    """Return whether the server allows the client to store a response (RFC 9111 sections 3, 5.2.2.3 and 5.2.2.5)."""
     named = directives(record.fields.get("cache-control"))
     return record.status in _UNDERSTOOD if "must-understand" in named else "no-store" not in named
 

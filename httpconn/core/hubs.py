@@ -55,4 +55,4 @@ def _digest(fields: Sequence[Field], use_etag: bool) -> Expected | str | None:
 
 
 def no_field(_name: str) -> None:
-    """Return the header fields that describe the file if the body is encoded: none."""
+    """Return None for each field: the header of an encoded body does not describe the file."""

@@ -75,7 +75,7 @@ class Collection:
         )
 
     def require_inside(self) -> None:
-        """Check that no link leads out of the folder, or makes two of its files one."""
+        """Check that no link leads out of the folder, or makes two paths lead to one file."""
         root, parents, paths = os.path.realpath(self.folder), dict[str, str](), dict[str, str]()
         prefix = os.path.join(root, "")
         for index, item in enumerate(self.items):

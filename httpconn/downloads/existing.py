@@ -68,7 +68,7 @@ class ExistingFile(NamedTuple):
 async def accept_existing(
     port: Port, request: RequestState, options: DownloadOptions, target: Path
 ) -> Downloaded | None:
-    """Return a result for the existing file if no request is necessary: to skip it, or because its digest matches."""
+    """Return a result for the existing file if no request is necessary: it is skipped, or its digest matches."""
     if options.server_names or (options.existing in ("replace", "refresh") and options.digest is None):
         return None
     if options.existing == "error":

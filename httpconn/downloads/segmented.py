@@ -317,7 +317,7 @@ def _with_short_waits(call: Call) -> Call:
 
 
 def _ranges_refused(error: HTTPConnError) -> HTTPConnError:
-    """Return an error that lets the download continue on one connection, if the server's status ended the last connection."""
+    """Return an error that lets the download continue on one connection, if a status ended the last connection."""
     if not isinstance(error, StatusError):
         return error
     refused = RangesRefused("The server does not accept further connections for this file")
