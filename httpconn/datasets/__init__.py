@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,11 +19,14 @@ try:
 except ImportError as _missing:
     raise ImportError(f"httpconn.datasets needs pyarrow and fsspec. {install('datasets')}") from _missing
 
+from ..api.arguments import require
 from ..connection import HTTPConnection
 from ..core import mediatypes
+from ..options import whole_number
 from .batches import fetch_batch as fetch_batch
 from .job import Job as _Job
 from .job import OnItem, Summary, begin, outcomes_to_retry, summary_of
+from .outcomes import require_connection
 from .processes import run_job
 from .robots import checked_tags
 from .run import partition_of as partition_of
@@ -70,8 +73,8 @@ def fetch(
         sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
         format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
             body. The latter two have a Parquet file without the bodies beside each tar or folder.
-        connection: the connection object. The job uses its asynchronous methods. The default can reach the public
-            internet only.
+        connection: the connection object. The job uses its asynchronous methods, so a fake transport is its
+            ``async_transport=``. The default can reach the public internet only.
         url_column: the name of the column with the URLs.
         columns: the names of further columns to copy.
         shard_size: rows of a shard.
@@ -104,6 +107,12 @@ def fetch(
         StorageError: the sink could not be written. The same call continues the job.
         LimitExceeded: ``max_total_bytes`` is reached. The same call with a larger number continues the job.
     """
+    require_connection(connection, "async_transport")
+    require(sink=(sink, str | os.PathLike), url_column=(url_column, str), contact=(contact, str | None))
+    require(columns=(columns, Iterable), headers=(headers, Iterable), robots_tags=(robots_tags, Iterable))
+    require(on_item=(on_item, Callable | None), robots_txt=(robots_txt, bool))
+    if max_total_bytes is not None:
+        whole_number("max_total_bytes", max_total_bytes, 0)
     if isinstance(source, os.PathLike):
         source = os.fspath(source)
     sink = os.fspath(sink)
@@ -127,7 +136,7 @@ def fetch(
             on_item=on_item,
             retry=None if retry is None else outcomes_to_retry(retry, storage),
             accept=mediatypes.patterns(accept),
-            headers=tuple(name.lower() for name in headers),
+            headers=tuple(str(name).lower() for name in ((headers,) if isinstance(headers, str) else headers)),
             max_bytes=max_bytes,
             total_bytes=None,
             contact=contact,

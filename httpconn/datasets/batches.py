@@ -12,7 +12,16 @@ import pyarrow as pa
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..errors import InvalidRequest
-from .outcomes import Values, body_values, default_connection, error_values, missing_url, response_values, url_text
+from .outcomes import (
+    Values,
+    body_values,
+    default_connection,
+    error_values,
+    missing_url,
+    require_connection,
+    response_values,
+    url_text,
+)
 from .shards import RESULT
 from .sources import require_columns, table_of
 
@@ -78,6 +87,7 @@ def _of_arrays(batch: Mapping[str, Any]) -> pa.Table:
 
 
 def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, max_bytes: int | None) -> pa.Table:
+    require_connection(given, "transport")
     rows: list[Values] = [{} for _ in urls]
     present = []
     for at, url in enumerate(urls):

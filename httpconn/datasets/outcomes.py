@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import httpx
 
 from ..access import AccessPolicy
+from ..api.arguments import require
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..core import mediatypes
-from ..errors import HTTPConnError, InvalidURL, StatusError, printable
+from ..errors import HTTPConnError, InvalidRequest, InvalidURL, StatusError, printable
 from ..options import MIB, Limits
 
 Values = dict[str, Any]
@@ -24,6 +25,20 @@ def default_connection(concurrency: int) -> HTTPConnection:
     """Return a connection object that can reach the public internet only."""
     limits = Limits(max_connections=max(100, concurrency), max_bytes=64 * MIB)
     return HTTPConnection(access=AccessPolicy.public_internet(), limits=limits)
+
+
+def require_connection(connection: HTTPConnection | None, kind: str) -> None:
+    """Require that a connection object with a transport of the caller has the kind of transport that is used.
+
+    Otherwise, calls would reach the network although the caller replaced it.
+
+    Args:
+        kind: "transport" or "async_transport".
+    """
+    require(connection=(connection, HTTPConnection | None))
+    options = None if connection is None else connection._clients.options
+    if options and (options.transport or options.async_transport) and not getattr(options, kind):
+        raise InvalidRequest(f"The connection has no {kind}=, which this function uses. Pass both transports")
 
 
 def response_values(fetched: Fetched, stored: Sequence[str] = ()) -> Values:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from protego import Protego
 
 TAGS = ("noai", "noimageai", "noindex")
-MAX_BYTES = 500 * 1024  # the size up to which a parser must read a file (RFC 9309 section 2.5)
+MAX_BYTES = 500 * 1024  # the complete lines of these first bytes count (RFC 9309 section 2.5)
+MAX_LENGTH = 2**63 - 1  # a Content-Length that is accepted; the connection may allow less for other bodies
 MAX_SITES = 10_000  # sites whose rules are kept
 SECONDS = 20.0  # limit for one robots.txt
 
@@ -98,9 +99,18 @@ class Robots:
 
     async def _text(self, url: str) -> str:
         """Return the text of a robots.txt. A missing file allows all URLs (RFC 9309 section 2.3.1)."""
-        options: dict[str, Any] = {"extra_headers": self._headers, "max_bytes": MAX_BYTES, "retries": 1}
+        options: dict[str, Any] = {"extra_headers": self._headers, "max_bytes": MAX_LENGTH, "retries": 1}
+        content = bytearray()
         try:
-            content = await self._connection.async_get_bytes(url, timeout=SECONDS, **options)
+            async with await self._connection.get_async_response(
+                url, stream=True, timeout=SECONDS, **options
+            ) as response:
+                response.raise_for_status()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > MAX_BYTES:
+                        content = bytearray(b"\n").join(content[:MAX_BYTES].splitlines()[:-1])
+                        break
         except HTTPConnError as error:
             absent = isinstance(error, StatusError) and 400 <= error.status_code < 500 and error.status_code != 429
             return "" if absent else "User-agent: *\nDisallow: /"

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from anyio import CapacityLimiter, Event, to_thread
 from anyio.from_thread import start_blocking_portal
@@ -21,7 +21,7 @@ from ..errors import LimitExceeded
 from .job import Finished, Job, Journal, changed, outcome_of
 from .outcomes import Values, body_values, error_values, missing_url, response_values, url_text
 from .robots import Robots
-from .shards import ShardWriter
+from .shards import GROUP_BYTES, ShardWriter
 from .sources import Row
 from .storage import Storage
 
@@ -51,6 +51,10 @@ class Shard:
         self.rows += 1
         self.bytes += values.get("size") or 0
         self.outcomes[outcome_of(values)] += 1
+
+
+class _Exit(Exception):
+    """A SystemExit or KeyboardInterrupt of the user's function, which an event loop would print and raise."""
 
 
 class Partition:
@@ -91,6 +95,8 @@ class Partition:
             with start_blocking_portal() as portal:  # this thread may have a running event loop
                 try:
                     portal.call(self._fetch)
+                except _Exit as ended:
+                    raise cast(BaseException, ended.__cause__) from None
                 finally:
                     self._stopped = True
             while self._commits:
@@ -114,10 +120,13 @@ class Partition:
             budget=self._budget,
             accept=self._job.accept or None,
         )
+        size = 0
         async with results:
             async for fetched in results:
                 self._unwritten.append((*self._pending.pop(fetched.index), fetched))
-                if len(self._unwritten) >= MAX_UNWRITTEN or not self._room.is_set():
+                size += len(fetched.content or b"")
+                if len(self._unwritten) >= MAX_UNWRITTEN or size >= GROUP_BYTES or not self._room.is_set():
+                    size = 0
                     await self._write_fetched()
         await self._write_fetched()
 
@@ -236,6 +245,8 @@ class Partition:
                 body = body if returned is None else bytes(returned)
             except Exception as raised:  # noqa: BLE001 - the row has the error of the user's function
                 body, error = None, raised
+            except BaseException as raised:
+                raise _Exit from raised
         self._write(shard, values, body, error)
 
     def _write(self, shard: Shard, values: Values, body: bytes | None, error: Exception | None) -> None:

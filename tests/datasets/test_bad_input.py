@@ -6,6 +6,7 @@ import gzip
 import json
 from contextlib import nullcontext
 
+import httpx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -130,13 +131,40 @@ def test_options_are_checked(tmp_path):
         ({"shard_size": True}, "shard_size must be"),
         ({"robots_tags": ["no"]}, "robots_tags= accepts"),
         ({"accept": "png"}, "not a media type"),
+        ({"columns": None}, "columns does not accept a value of type NoneType"),
+        ({"headers": None}, "headers does not accept"),
+        ({"connection": httpx.Client}, "connection does not accept a value of type type"),
+        ({"max_total_bytes": "5"}, "max_total_bytes must be"),
+        ({"on_item": 5}, "on_item does not accept"),
     ]:
         with pytest.raises(httpconn.InvalidRequest, match=message):
             datasets.fetch(rows, sink, **options)
     for source in (b"urls", {"url": 1}, 5):
         with pytest.raises(httpconn.InvalidRequest, match="must be a path, a table or an iterable"):
             datasets.fetch(source, sink)
+    with pytest.raises(httpconn.InvalidRequest, match="sink does not accept a value of type NoneType"):
+        datasets.fetch(rows, None)
+    with pytest.raises(httpconn.InvalidRequest, match="connection does not accept"):
+        datasets.fetch_batch({"url": ["x"]}, connection=5)
     assert not sink.exists()
+
+
+def test_a_transport_is_never_ignored(tmp_path):
+    """A test double must not reach the network."""
+    double = httpx.MockTransport(lambda request: httpx.Response(200, content=b"double"))
+    for options, fetch in [
+        ({"transport": double}, lambda conn: datasets.fetch(["http://a.test/"], tmp_path / "no", connection=conn)),
+        ({"async_transport": double}, lambda conn: datasets.fetch_batch({"url": ["http://a.test/"]}, connection=conn)),
+    ]:
+        with (
+            httpconn.HTTPConnection(**options) as conn,
+            pytest.raises(httpconn.InvalidRequest, match=r"no \w*transport="),
+        ):
+            fetch(conn)
+    with httpconn.HTTPConnection(async_transport=double) as conn:
+        datasets.fetch(["http://a.test/"], tmp_path / "sink", connection=conn)
+    assert [row["body"] for row in rows_of(tmp_path / "sink")] == [b"double"]
+    assert not (tmp_path / "no").exists()
 
 
 def test_each_bad_value_is_a_row(server, connection, tmp_path):
@@ -224,6 +252,17 @@ def test_a_site_without_robots_txt_allows_all_unless_it_fails(connection, tmp_pa
     with ScriptedServer({"/robots.txt": response(status), "/": response(body=b"ok")}) as server:
         datasets.fetch([server.url_for("/")], tmp_path / "sink", connection=connection, robots_txt=True)
     assert [row["error"] for row in rows_of(tmp_path / "sink")] == [error]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_the_first_500_kibibytes_of_robots_txt_count(tmp_path, end):
+    rules = b"User-agent: *%bDisallow: /private%b" % (end, end)
+    rules += b"#" * (500 * 1024 - len(rules) - 12) + end + b"Disallow: /private-2%b" % end
+    with ScriptedServer({"/robots.txt": response(body=rules), "/": response(body=b"ok")}) as server:
+        urls = [server.url_for("/"), server.url_for("/private")]
+        with httpconn.HTTPConnection(limits=httpconn.Limits(max_bytes=1000)) as conn:
+            datasets.fetch(urls, tmp_path / "sink", connection=conn, robots_txt=True)
+    assert [row["error"] for row in rows_of(tmp_path / "sink")] == [None, "AccessDenied"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -197,6 +198,26 @@ def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path
         datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name, on_item=die)
     datasets.fetch(urls, tmp_path / "sink", connection=by_name)
     assert is_complete(tmp_path / "sink", "parquet", 30)
+
+
+EXIT = """
+import sys
+from httpconn import HTTPConnection, datasets
+from tests.datasets.jobs import leave
+if __name__ == "__main__":
+    with HTTPConnection() as connection:
+        datasets.fetch(*sys.argv[1:3], processes=int(sys.argv[3]), connection=connection, on_item=leave)
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_function_for_rows_can_end_the_program(server, tmp_path, processes):
+    source, script = listed(server, tmp_path / "urls.txt", 30), tmp_path / "job.py"
+    script.write_text(EXIT)
+    command = [sys.executable, str(script), str(source), str(tmp_path / "sink"), str(processes)]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environ)
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 @pytest.mark.parametrize("form", FORMATS)
