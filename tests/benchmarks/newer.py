@@ -42,7 +42,8 @@ def niquests_sync(job: Job) -> None:
 async def niquests_async(job: Job) -> None:
     import niquests
 
-    async with niquests.AsyncSession() as session:
+    # With fewer pools than hosts, version 3.21 can wait forever.
+    async with niquests.AsyncSession(pool_connections=max(job.hosts, 10)) as session:
         session.verify, session.proxies = job.authority or True, {"all": job.proxy} if job.proxy else {}
 
         async def get(url: str) -> int:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.benchmarks.table import quotient
+
 ROOT = Path(__file__).parents[2]
 NUMBER = re.compile(r"[\d.]+( µs| ms)?")
 WORKS = ("sync-1k", "trio-1k", "download")
@@ -30,3 +32,7 @@ def test_a_quick_run_measures_each_peer_and_prints_its_numbers(tmp_path: Path) -
     assert "÷ httpx" in (tmp_path / "summary.md").read_text("utf-8")
     assert [work["name"] for work in results["works"]] == list(WORKS)
     assert all(one["cpu"] > 0 for work in results["works"] for peer in work["peers"].values() for one in peer)
+
+
+def test_no_ratio_is_printed_as_zero() -> None:
+    assert list(map(quotient, (0.00031, 0.0049, 0.056, 0.31, 3))) == ["0.00031", "0.0049", "0.056", "0.31", "3.00"]

@@ -94,9 +94,9 @@ class OpenLoopWork(Work):
 
 
 CLOSED = (
-    ClosedLoop("sync-1k", "1 KiB, sync", "sync", KIB, 4000),
-    ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 4000, 32),
-    ClosedLoop("trio-1k", "1 KiB, trio, 32 tasks", "trio", KIB, 4000, 32),
+    ClosedLoop("sync-1k", "1 KiB, sync", "sync", KIB, 2500),
+    ClosedLoop("asyncio-1k", "1 KiB, asyncio, 32 tasks", "asyncio", KIB, 2500, 32),
+    ClosedLoop("trio-1k", "1 KiB, trio, 32 tasks", "trio", KIB, 2500, 32),
     ClosedLoop("sync-2m", "2 MiB, sync", "sync", 2 * MIB, 200),
     ClosedLoop("asyncio-2m", "2 MiB, asyncio, 16 tasks", "asyncio", 2 * MIB, 200, 16),
     ClosedLoop("trio-2m", "2 MiB, trio, 16 tasks", "trio", 2 * MIB, 200, 16),
@@ -105,28 +105,28 @@ CLOSED = (
 )
 
 PROXIED = (
-    ClosedLoop("proxy-sync", "1 KiB, sync, through a proxy", "proxy-sync", KIB, 4000, proxy="plain"),
+    ClosedLoop("proxy-sync", "1 KiB, sync, through a proxy", "proxy-sync", KIB, 2500, proxy="plain"),
     ClosedLoop(
-        "proxy-asyncio", "1 KiB, asyncio, 32 tasks, through a proxy", "proxy-asyncio", KIB, 4000, 32, proxy="plain"
+        "proxy-asyncio", "1 KiB, asyncio, 32 tasks, through a proxy", "proxy-asyncio", KIB, 2500, 32, proxy="plain"
     ),
 )
 
 WORKS: tuple[ClosedLoop | OpenLoopWork, ...] = (
     *CLOSED,
     *(work.over_tls() for work in CLOSED),
-    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 4000, 100),
+    ClosedLoop("asyncio-1k-100", "1 KiB, asyncio, 100 tasks", "asyncio", KIB, 2500, 100),
     ClosedLoop("asyncio-1k-300", "1 KiB, asyncio, 300 tasks", "asyncio", KIB, 2000, 300),
     ClosedLoop("asyncio-1k-1000", "1 KiB, asyncio, 1000 tasks", "asyncio", KIB, 2000, 1000),
-    ClosedLoop("hosts", "1 KiB from 64 hosts, asyncio, 32 tasks", "asyncio", KIB, 4000, 32, hosts=MANY_HOSTS),
-    ClosedLoop("http2-1k", "1 KiB, HTTP/2, asyncio, 32 tasks", "http2", KIB, 4000, 32, "http2"),
+    ClosedLoop("hosts", "1 KiB from 64 hosts, asyncio, 32 tasks", "asyncio", KIB, 2500, 32, hosts=MANY_HOSTS),
+    ClosedLoop("http2-1k", "1 KiB, HTTP/2, asyncio, 32 tasks", "http2", KIB, 2500, 32, "http2"),
     ClosedLoop("http2-2m", "2 MiB, HTTP/2, asyncio, 16 tasks", "http2", 2 * MIB, 100, 16, "http2"),
     *PROXIED,
     *(replace(work.over_tls(), proxy="relay") for work in PROXIED),
     ClosedLoop("download-1g", "1 GiB to disk", "large", 1024 * MIB, 1),
-    ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 6000),
-    ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 6000, 32),
-    ClosedLoop("bounds-asyncio", "1 KiB, asyncio, 32 tasks, under rate limits", "bounds-asyncio", KIB, 6000, 32),
-    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: a bare protocol", "floor", KIB, 6000, 32),
+    ClosedLoop("guard-sync", "1 KiB, sync, under a guard", "guard-sync", KIB, 4000),
+    ClosedLoop("guard-asyncio", "1 KiB, asyncio, 32 tasks, under a guard", "guard-asyncio", KIB, 4000, 32),
+    ClosedLoop("bounds-asyncio", "1 KiB, asyncio, 32 tasks, under rate limits", "bounds-asyncio", KIB, 4000, 32),
+    ClosedLoop("floor", "1 KiB, asyncio, 32 tasks: a bare protocol", "floor", KIB, 4000, 32),
     ClosedLoop("crowd", "1000 URLs at once, on 20 connections", "crowd", KIB, 1000, 1000),
     OpenLoopWork("open-loop", "requests by a schedule, asyncio", "open", 500, 3, (50, 100, 200)),
 )
