@@ -69,13 +69,15 @@ class AsyncPort(SendingPort):
 
     sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
-    blocking = staticmethod(in_thread)
     _exchange = AsyncExchange
 
     @property
     def place(self) -> Hashable:
         """The event loop."""
         return running_loop()
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        return await in_thread(function, *args)
 
     async def wait(self, event: AnyioEvent, deadline: Deadline) -> None:
         await _within(deadline, event.wait(None))
