@@ -109,8 +109,8 @@ class AsyncPort(SendingPort):
                 pause = min(2 * pause, CHECK_INTERVAL)
 
     def worker_group(self) -> TaskWorkers:
-        """See :class:`httpconn.runtime.port.Port`. The tasks of the group have no seat."""
-        return TaskWorkers(self if self._seat is None else AsyncPort(self.client, owned=False))
+        """See :class:`httpconn.runtime.port.Port`. The tasks of the group have no worker of a scheduler."""
+        return TaskWorkers(self if self._worker is None else AsyncPort(self.client, owned=False))
 
     async def release(self) -> None:
         if self.owned:

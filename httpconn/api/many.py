@@ -23,7 +23,7 @@ from .runner import Runner, fetch
 
 if TYPE_CHECKING:
     from ..exchange.batch import Batch, Work
-    from ..exchange.scheduling import Seat
+    from ..exchange.scheduling import Worker
     from ..runtime.port import Port, WorkerGroup
 
 R = TypeVar("R")
@@ -245,22 +245,22 @@ class ManyURLs(Runner):
         options = self._calls.checked(*options)
         call_of, reuses = self._calls.repeated(*options), self._clients.reuse
 
-        async def work(seat: Seat, given: URL | httpconn.Item) -> httpconn.Fetched:
+        async def work(worker: Worker, given: URL | httpconn.Item) -> httpconn.Fetched:
             url = given.url if isinstance(given, httpconn.Item) else given
             try:
                 if isinstance(given, httpconn.Item):
                     check, calls = content_check(given), self._calls.sources(given, *options)
-                    delivered = await _first_success(partial(open_port, seat), calls, check)
+                    delivered = await _first_success(partial(open_port, worker), calls, check)
                 else:
                     call = call_of(given)
-                    port = seat.port
+                    port = worker.port
                     if not reuses or port is None or port.client.is_closed:
-                        port = await open_port(seat)
+                        port = await open_port(worker)
                     delivered = await fetch.run_call(port, call, fetch.fetch_delivered(port, call))
                 data, fields, status, moved_to, attempts, elapsed = delivered
-                return httpconn.Fetched(url, seat.number, data, None, status, moved_to, attempts, elapsed, fields)
+                return httpconn.Fetched(url, worker.number, data, None, status, moved_to, attempts, elapsed, fields)
             except HTTPConnError as error:
-                return httpconn.Fetched(url, seat.number, error=error)
+                return httpconn.Fetched(url, worker.number, error=error)
 
         return work
 
@@ -282,7 +282,7 @@ class ManyURLs(Runner):
         shared = dict(zip(_SHARED.split(), (timeout, auth, *others, *wanted), strict=True))
         spare = SpareConnections.beside(concurrency)
 
-        async def work(seat: Seat, given: tuple[URL, Path] | httpconn.Item) -> httpconn.Saved:
+        async def work(worker: Worker, given: tuple[URL, Path] | httpconn.Item) -> httpconn.Saved:
             item = _item(given)
             path = "" if item.path is None else item.path
             try:
@@ -291,13 +291,13 @@ class ManyURLs(Runner):
                 own: dict[str, Any] = {"digest": item.digest, "size": item.size, "mirrors": item.mirrors}
                 own["extra_headers"] = merged(extra_headers, item.headers)
                 call, checked = self._calls.download(item.url, path, spare=spare, **own, **shared)
-                port = await open_port(seat)
+                port = await open_port(worker)
                 saved = await fetch.run_call(port, call, fetch_file(port, call, checked))
-                return httpconn.Saved(item.url, path, seat.number, saved)
+                return httpconn.Saved(item.url, path, worker.number, saved)
             except HTTPConnError as error:
                 if stop_on_error:
                     raise
-                return httpconn.Saved(item.url, path, seat.number, error=error)
+                return httpconn.Saved(item.url, path, worker.number, error=error)
 
         return work
 

@@ -15,7 +15,7 @@ from .clients import Clients
 if TYPE_CHECKING:
     from .. import response as response
     from ..exchange import fetch as fetch
-    from ..exchange.scheduling import Seat
+    from ..exchange.scheduling import Worker
     from ..runtime.port import Port
     from ..runtime.threads import ThreadWorkerGroup
     from .asyncport import AsyncPort
@@ -62,9 +62,9 @@ class Runner:
         client = self._clients.sync_client()
         return client.port(client, owned=not self._clients.reuse)
 
-    async def _async_port(self, seat: Seat | None = None) -> AsyncPort:
+    async def _async_port(self, worker: Worker | None = None) -> AsyncPort:
         client = self._clients.current() or await self._clients.async_client()
-        return client.port(client, owned=not self._clients.reuse, seat=seat)
+        return client.port(client, owned=not self._clients.reuse, worker=worker)
 
     def _run(self, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs) -> T:
         port = self._sync_port()
@@ -90,6 +90,6 @@ class Runner:
         port = await self._worker_port(group)
         return await fetch.run_call(port, call, flow(port, call, *args, **kwargs))
 
-    async def _worker_port(self, group: ThreadWorkerGroup, seat: Seat | None = None) -> WorkerPort:
+    async def _worker_port(self, group: ThreadWorkerGroup, worker: Worker | None = None) -> WorkerPort:
         client = self._clients.sync_client()
-        return client.worker_port(client, group, owned=not self._clients.reuse, seat=seat)
+        return client.worker_port(client, group, owned=not self._clients.reuse, worker=worker)

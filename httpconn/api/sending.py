@@ -24,7 +24,7 @@ from ..runtime.timeouts import AttemptTimeouts
 
 if TYPE_CHECKING:
     from ..core.deadhosts import DeadHosts
-    from ..exchange.scheduling import Seat
+    from ..exchange.scheduling import Worker
 
 T = TypeVar("T")
 
@@ -35,16 +35,16 @@ class SendingPort(SystemClock, ABC):
     _interruption: Interruption | None = None
     dead_hosts: DeadHosts | None = None
 
-    def __init__(self, client: Any, *, owned: bool, seat: Seat | None = None) -> None:
+    def __init__(self, client: Any, *, owned: bool, worker: Worker | None = None) -> None:
         self.client = client
         self.owned: bool = owned
-        self._seat = seat
-        if seat is not None:
-            self.dead_hosts = seat.dead_hosts
-            seat.port = self
+        self._worker = worker
+        if worker is not None:
+            self.dead_hosts = worker.dead_hosts
+            worker.port = self
 
     def aside(self: Any, waiting: Coroutine[Any, Any, T], *, holds_host: bool = False) -> Coroutine[Any, Any, T]:
-        return waiting if self._seat is None else self._seat.aside(waiting, holds_host=holds_host)
+        return waiting if self._worker is None else self._worker.aside(waiting, holds_host=holds_host)
 
     def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Coroutine[Any, Any, Exchange]:
         at = math.inf if deadline.at is None else deadline.at
@@ -55,11 +55,11 @@ class SendingPort(SystemClock, ABC):
             sending = self._bridged(request, attempt, deadline)
         else:
             sending = engine.exchange(request, attempt, self._interruption)
-        seat = self._seat
-        request.dialler = seat
-        if seat is None or (seat.host == request.origin and not seat.tries):
+        worker = self._worker
+        request.dialler = worker
+        if worker is None or (worker.host == request.origin and not worker.tries):
             return sending
-        return seat.first(request, sending)
+        return worker.first(request, sending)
 
     async def _bridged(self, request: Request, timeouts: AttemptTimeouts, deadline: Deadline) -> Exchange:
         hooks, sent = self.client.event_hooks, request.as_httpx()

@@ -27,7 +27,7 @@ from ..runtime.threads import CHECK_INTERVAL, CleanUp, Stopped, ThreadWorkerGrou
 from .sending import SendingPort
 
 if TYPE_CHECKING:
-    from ..exchange.scheduling import Seat
+    from ..exchange.scheduling import Worker
     from .httpxclients import SyncClient
 
 T = TypeVar("T")
@@ -119,8 +119,10 @@ class WorkerPort(SyncPort):
 
     _checks_often = True
 
-    def __init__(self, client: SyncClient, group: ThreadWorkerGroup, *, owned: bool, seat: Seat | None = None) -> None:
-        super().__init__(client, owned=owned, seat=seat)
+    def __init__(
+        self, client: SyncClient, group: ThreadWorkerGroup, *, owned: bool, worker: Worker | None = None
+    ) -> None:
+        super().__init__(client, owned=owned, worker=worker)
         self._interruption: Interruption = group.interruption
 
     async def sleep(self, seconds: float) -> None:

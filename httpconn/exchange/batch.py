@@ -12,12 +12,12 @@ from typing import Generic, TypeVar
 
 from ..core.reorder import ReorderBuffer
 from ..runtime.port import Channel, WorkerGroup
-from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Seat
+from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Work = Callable[[Seat, Item], Awaitable[Result]]
+Work = Callable[[Worker, Item], Awaitable[Result]]
 
 READ_AHEAD = 32
 """Maximum number of items without a returned result, for each worker, if some of them wait for their hosts."""
@@ -41,8 +41,8 @@ Report = Finished[Result] | Raised | End | More
 class Batch(Generic[Item, Result]):
     """The results of one function for each item of a source, which a worker reads if it is asynchronous.
 
-    ``work`` gets the seat of a call and the item. An exception of it ends the batch. Results that are ``ordered`` have
-    the order of the items. Then no further items are read while others wait for their hosts.
+    ``work`` gets the worker of a call and the item. An exception of ``work`` ends the batch. ``ordered`` results have
+    the order of the items. Then the batch reads no further items while others wait for their hosts.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Batch(Generic[Item, Result]):
         while not buffer.ready:
             if self._exhausted and not buffer.pending:
                 return End.END
-            report = await self._reports.receive(scheduler.patience())
+            report = await self._reports.receive(scheduler.seconds_to_slow_dial())
             if isinstance(report, Finished):
                 buffer.finish(*report)
             else:
@@ -126,7 +126,7 @@ class Batch(Generic[Item, Result]):
             async for item in source:
                 self._scheduler.add(self._buffer.begin(), item)
                 while not self._has_room:
-                    if await self._free.receive(self._scheduler.patience()) is None:
+                    if await self._free.receive(self._scheduler.seconds_to_slow_dial()) is None:
                         self._scheduler.dials_slowly()
         except Exception as error:  # noqa: BLE001 - ``next`` raises it
             self._reports.send(Raised(error))

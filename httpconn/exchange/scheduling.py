@@ -58,7 +58,7 @@ class Raised(NamedTuple):
     error: Exception
 
 
-class Room(Enum):
+class HostUse(Enum):
     """The use of a host by a call that waits without a worker."""
 
     FREED = "freed"
@@ -71,7 +71,7 @@ class Room(Enum):
     """No call to the host starts."""
 
 
-_COUNTED = (Room.KEPT, Room.LENT)  # calls that still count at their host
+_COUNTED = (HostUse.KEPT, HostUse.LENT)  # calls that still count at their host
 
 
 class _NoItem(Enum):
@@ -79,7 +79,7 @@ class _NoItem(Enum):
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Seat:
+class Worker:
     """A worker, and its use by its current call.
 
     Attributes:
@@ -102,12 +102,12 @@ class Seat:
         Args:
             holds_host: start no further call to the host in the meantime.
         """
-        return self._aside(waiting, Room.CLOSED if holds_host else Room.FREED)
+        return self._aside(waiting, HostUse.CLOSED if holds_host else HostUse.FREED)
 
-    async def _aside(self, waiting: Coroutine[Any, Any, T], room: Room) -> T:
+    async def _aside(self, waiting: Coroutine[Any, Any, T], use: HostUse) -> T:
         scheduler = self.scheduler
         try:
-            is_aside = scheduler.leave(self, room)
+            is_aside = scheduler.leave(self, use)
         except BaseException:  # the group was stopped
             waiting.close()
             raise
@@ -116,9 +116,9 @@ class Seat:
         try:
             awaited = await waiting
         except Exception:
-            await scheduler.rejoin(self, room)
+            await scheduler.rejoin(self, use)
             raise
-        await scheduler.rejoin(self, room)
+        await scheduler.rejoin(self, use)
         return awaited
 
     async def first(self, request: Request, sending: Coroutine[Any, Any, Exchange]) -> Exchange:
@@ -142,13 +142,13 @@ class Seat:
     async def queue(self, granting: Coroutine[Any, Any, T]) -> T:
         """Await a free connection. In the meantime, a call that has a connection can have the worker."""
         # Otherwise all workers could wait for connections, and the calls with these connections for workers.
-        return await self._aside(granting, Room.LENT)
+        return await self._aside(granting, HostUse.LENT)
 
     async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
         """Await a new connection. In the meantime, another call can use the worker: a silent host delays no other."""
         if not self.tries:
             return await connecting
-        connection = await self._aside(connecting, Room.KEPT)
+        connection = await self._aside(connecting, HostUse.KEPT)
         self.reached()
         return connection
 
@@ -162,7 +162,7 @@ class _Resumption(NamedTuple):
     """A call that continues after a wait without a worker."""
 
     event: Event
-    seat: Seat
+    worker: Worker
 
 
 class Scheduler(Generic[Item, Result]):
@@ -178,7 +178,7 @@ class Scheduler(Generic[Item, Result]):
     def __init__(
         self,
         group: WorkerGroup,
-        work: Callable[[Seat, Item], Awaitable[Result]],
+        work: Callable[[Worker, Item], Awaitable[Result]],
         reports: Channel[Any],
         concurrency: int,
         hosts: Hosts,
@@ -193,7 +193,7 @@ class Scheduler(Generic[Item, Result]):
         self._lock = group.lock()
         self._host_of = hosts.of
         self._queues: HostQueues[Item | _Resumption] = HostQueues(hosts.limit, hosts.tries, concurrency)
-        self._returning: deque[_Resumption] = deque()  # calls that need a worker, but no room at their host
+        self._returning: deque[_Resumption] = deque()  # calls that need a worker, but no place at their host
         self._wakes: Channel[None] = group.channel()
         self._running = 0  # workers that have an item, or were woken or started to take one
         self._coming = 0  # running workers that have not taken an item yet
@@ -208,7 +208,7 @@ class Scheduler(Generic[Item, Result]):
         queues = self._queues
         return self._aside + (queues.queued - queues.ready if self._dials_slowly else queues.blocked)
 
-    def patience(self) -> float | None:
+    def seconds_to_slow_dial(self) -> float | None:
         """The seconds until :meth:`dials_slowly` is due. None if no item waits for the first connection to a host."""
         if not self._queues.unproven:
             self._dials_slowly = False
@@ -225,86 +225,86 @@ class Scheduler(Generic[Item, Result]):
         with self._lock:
             self._queues.add(host, number, item)
             if self._running < self._concurrency:
-                self._employ()
+                self._wake_workers()
 
-    def leave(self, seat: Seat, room: Room) -> bool:
+    def leave(self, worker: Worker, use: HostUse) -> bool:
         """Free the worker of a call. Return False if too many calls wait already."""
         with self._lock:
-            if room is Room.LENT:
+            if use is HostUse.LENT:
                 self._lent += 1
             elif self._aside < self._group.spare:
                 self._aside += 1
             else:
                 return False
             self._running -= 1
-            if room not in _COUNTED:
-                self._leave(seat)
-            if room is Room.CLOSED:
-                self._queues.hold(seat.host, 1)
-            self._employ()
-        if room not in _COUNTED:
+            if use not in _COUNTED:
+                self._leave(worker)
+            if use is HostUse.CLOSED:
+                self._queues.hold(worker.host, 1)
+            self._wake_workers()
+        if use not in _COUNTED:
             self._when_aside()
         return True
 
-    async def rejoin(self, seat: Seat, room: Room) -> None:
-        """Wait until a worker and the host have room for a call that continues."""
+    async def rejoin(self, worker: Worker, use: HostUse) -> None:
+        """Wait until a worker and the host have a free place for a call that continues."""
         with self._lock:
-            if room is Room.CLOSED:
-                self._queues.hold(seat.host, -1)
-            if room is Room.LENT:
+            if use is HostUse.CLOSED:
+                self._queues.hold(worker.host, -1)
+            if use is HostUse.LENT:
                 self._lent -= 1
                 self._aside += 1
-            event = self._admit(seat, room)
+            event = self._admit(worker, use)
         if event is not None:
-            await seat.port.wait(event, Deadline())
+            await worker.port.wait(event, Deadline())
 
-    async def move(self, seat: Seat, host: Hashable) -> None:
-        """Wait until another host has room for a call, for example after a redirect. Too many waiting calls stay."""
+    async def move(self, worker: Worker, host: Hashable) -> None:
+        """Wait until another host can start a call, for example after a redirect. Too many waiting calls stay."""
         with self._lock:
             if self._aside >= self._group.spare:
                 return
-            self._leave(seat)
-            seat.host = host
+            self._leave(worker)
+            worker.host = host
             self._aside += 1
             self._running -= 1
-            event = self._admit(seat, Room.FREED)
+            event = self._admit(worker, HostUse.FREED)
         if event is not None:
             self._when_aside()
-            await seat.port.wait(event, Deadline())
+            await worker.port.wait(event, Deadline())
 
-    def _admit(self, seat: Seat, room: Room) -> Event | None:
+    def _admit(self, worker: Worker, use: HostUse) -> Event | None:
         """Let a call continue, or queue it before the new calls of its host. Return the event that it must wait for."""
         tries = event = None
-        if self._running < (self._concurrency if room in _COUNTED else self._concurrency - self._lent):
-            tries = seat.tries if room in _COUNTED else self._queues.enter(seat.host)
+        if self._running < (self._concurrency if use in _COUNTED else self._concurrency - self._lent):
+            tries = worker.tries if use in _COUNTED else self._queues.enter(worker.host)
         if tries is not None:
             self._running += 1
             self._aside -= 1
-            seat.tries = tries
+            worker.tries = tries
         else:
-            event = seat.port.make_event()
-            resumption = _Resumption(event, seat)
-            if room in _COUNTED:
+            event = worker.port.make_event()
+            resumption = _Resumption(event, worker)
+            if use in _COUNTED:
                 self._returning.append(resumption)
             else:
-                self._queues.add(seat.host, seat.number, resumption, first=True)
-        self._employ()
+                self._queues.add(worker.host, worker.number, resumption, first=True)
+        self._wake_workers()
         return event
 
-    def prove(self, seat: Seat) -> None:
+    def prove(self, worker: Worker) -> None:
         """End the try of a call, which has a connection now."""
         with self._lock:
-            seat.tries = False
-            self._queues.prove(seat.host)
-            self._employ()
+            worker.tries = False
+            self._queues.prove(worker.host)
+            self._wake_workers()
 
     def widen(self, host: Hashable, limit: int) -> None:
         """Raise the limit of a host to at least ``limit``."""
         with self._lock:
             self._queues.widen(host, limit)
-            self._employ()
+            self._wake_workers()
 
-    def _employ(self) -> None:
+    def _wake_workers(self) -> None:
         """Let calls continue, and wake or start workers for the items that can start."""
         while self._returning and self._running < self._concurrency:
             self._running += 1
@@ -319,21 +319,21 @@ class Scheduler(Generic[Item, Result]):
             self._coming += 1
 
     async def _run_worker(self) -> None:
-        seat, work, reports = Seat(self, self._dead_hosts), self._work, self._reports
-        while seat.stays:
-            item = self._take(seat, comes=True)
+        worker, work, reports = Worker(self, self._dead_hosts), self._work, self._reports
+        while worker.stays:
+            item = self._take(worker, comes=True)
             while not isinstance(item, _NoItem):
                 report: Finished[Result] | Raised
                 try:
-                    report = Finished(seat.number, await work(seat, item))
+                    report = Finished(worker.number, await work(worker, item))
                 except Exception as error:  # noqa: BLE001 - the reader of the results raises it
                     report = Raised(error)
                 reports.send(report)
-                item = self._take(seat, comes=False)
-            if seat.stays:
+                item = self._take(worker, comes=False)
+            if worker.stays:
                 await self._wakes.receive()
 
-    def _take(self, seat: Seat, *, comes: bool) -> Item | _NoItem:
+    def _take(self, worker: Worker, *, comes: bool) -> Item | _NoItem:
         """Return the next item of a worker. It has finished its last item unless it ``comes``, new or after a wait.
 
         A call that continues takes the place of the worker among the running workers.
@@ -342,7 +342,7 @@ class Scheduler(Generic[Item, Result]):
             if comes:
                 self._coming -= 1
             else:
-                self._queues.leave(seat.host, tries=seat.tries)
+                self._queues.leave(worker.host, tries=worker.tries)
             if self._returning:
                 self._resume(self._returning.popleft())
             elif self._running > self._concurrency - self._lent or (taken := self._queues.take()) is None:
@@ -350,18 +350,18 @@ class Scheduler(Generic[Item, Result]):
             else:
                 host, number, item, tries = taken
                 if not isinstance(item, _Resumption):
-                    seat.host, seat.number, seat.tries = host, number, tries
+                    worker.host, worker.number, worker.tries = host, number, tries
                     return item
-                item.seat.tries = tries
+                item.worker.tries = tries
                 self._resume(item)
-            seat.stays = self._idle < self._concurrency
-            self._idle += seat.stays
+            worker.stays = self._idle < self._concurrency
+            self._idle += worker.stays
         return _NoItem.NONE
 
     def _resume(self, resumption: _Resumption) -> None:
         self._aside -= 1
         resumption.event.set()
 
-    def _leave(self, seat: Seat) -> None:
-        self._queues.leave(seat.host, tries=seat.tries)
-        seat.tries = False
+    def _leave(self, worker: Worker) -> None:
+        self._queues.leave(worker.host, tries=worker.tries)
+        worker.tries = False
