@@ -194,10 +194,7 @@ class _Download:
         self._facts = facts = range_head(
             response, range_requested=bool(requested), if_range=len(requested) > 1, name=name
         )
-        if facts.is_page and self._existing is not None and not self._held.received and head.status == 200:
-            raise UnexpectedContent(
-                'The server sent an HTML page. The existing file is kept; existing="replace" replaces it'
-            )
+        self._keep_existing_from_page(facts)
         decision, size, hub = ranges.decide(self._held, facts), self._state.options.size, hub_file_of(response)
         if isinstance(decision, ranges.Continue | ranges.Whole):
             size = require_size(size, hub.size, facts)
@@ -227,6 +224,13 @@ class _Download:
             case ranges.Fail():
                 raise StatusError(response.without_body)
         return self._partial.is_complete
+
+    def _keep_existing_from_page(self, facts: ranges.RangeResponse) -> None:
+        """Raise an error if a page, such as the one of a captive portal, would replace the existing file."""
+        if facts.is_page and self._existing is not None and not self._held.received and facts.status == 200:
+            raise UnexpectedContent(
+                'The server sent an HTML page. The existing file is kept; existing="replace" replaces it'
+            )
 
     async def _request_again(self, response: OpenResponse, reason: str) -> bool:
         await response.close()
