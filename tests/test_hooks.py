@@ -101,7 +101,7 @@ class TestErrorsOfHooks:
         server = scripted(in_turn(response(503), response(302, {"Location": "/b"}), response(body=b"ok")))
         connection = connect(retries=QUICK, event_hooks={event: [stop]}, limits=httpconn.Limits(max_connections=1))
         with pytest.raises(Stop):
-            face.get_bytes(connection, server.url, timeout=5)
+            face.get_bytes(connection, server.url, timeout=100)
         assert face.get_bytes(connect(), server.url) == b"ok"
 
     @pytest.mark.parametrize("event", ["request", "response", "retry", "redirect"])

@@ -571,7 +571,7 @@ class TestHooks:
         connection = connect(event_hooks={"response": [stop]}, limits=Limits(max_connections=1))
         for _ in range(3):
             with pytest.raises(Stop):
-                face.get_bytes(connection, server.url, timeout=5)
+                face.get_bytes(connection, server.url, timeout=100)
 
     def test_a_hook_may_read_the_body(self, face, connect, scripted):
         packed = gzip.compress(b"hello")
@@ -584,7 +584,7 @@ class TestHooks:
         hook = aread if face.is_async else lambda received: read.append(received.read())
         connection = connect(event_hooks={"response": [hook]})
         for _ in range(3):
-            assert face.get_bytes(connection, server.url, timeout=5) == b"hello"
+            assert face.get_bytes(connection, server.url, timeout=100) == b"hello"
         assert read == [b"hello"] * 3
 
     def test_unknown_events_are_refused(self):

@@ -326,7 +326,7 @@ class TestCancellation:
 
         async def check(connection, number):
             path = f"/again{number}"
-            assert await connection.async_get_bytes(server.url_for(path), timeout=10) == path.encode() * 100
+            assert await connection.async_get_bytes(server.url_for(path), timeout=100) == path.encode() * 100
 
         anyio.run(main, backend=backend)
         server.wait_for(lambda: server.open_connections == 0)
@@ -348,7 +348,7 @@ class TestCancellation:
         server = scripted([Stall()])
         connection = HTTPConnection(retries=1)
         with ThreadPoolExecutor(1) as threads:
-            call = threads.submit(connection.get_bytes, server.url, timeout=20)
+            call = threads.submit(connection.get_bytes, server.url, timeout=100)
             server.wait_for(lambda: len(server.requests) == 1)
             connection.close()
             assert wait([call], 10).done

@@ -70,7 +70,7 @@ class TestAccept:
     def test_the_rest_of_a_body_of_another_type_is_not_read(self, connect, face, scripted, rest, stream):
         server = scripted([b"HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n" + HTML + bytes(1445), rest])
         with pytest.raises(UnexpectedContent):
-            face.get_response(connect(), server.url, accept="image/*", stream=stream, timeout=20)
+            face.get_response(connect(), server.url, accept="image/*", stream=stream, timeout=100)
 
     def test_a_short_body_is_not_accepted_as_a_whole_body(self, connect, face, scripted):
         server = scripted([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + PNG[:20], Close()])

@@ -56,7 +56,7 @@ def _exit_code(arguments: list[str]) -> int:
 def run_process(*arguments: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command as a shell does."""
     command, env = [*COMMAND, *map(str, arguments)], {**ENVIRONMENT, **environ}
-    return subprocess.run(command, capture_output=True, cwd=cwd, env=env, timeout=50, check=False)
+    return subprocess.run(command, capture_output=True, cwd=cwd, env=env, timeout=200, check=False)
 
 
 def test_get_writes_the_body_as_it_is(application):
@@ -288,7 +288,7 @@ def test_an_unwritable_output_is_an_error_and_unread_progress_is_not(application
         env=ENVIRONMENT,
         cwd=tmp_path,
         capture_output=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode == code, done.stderr

@@ -114,7 +114,7 @@ def test_an_interrupted_download_resumes(scripted, tmp_path, options):
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         assert b"file: " in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=200)
     assert process.returncode == 130
     assert (b"run the same command to resume" in told) is not bool(options)
     assert any(tmp_path.iterdir()) is not bool(options)

@@ -64,7 +64,7 @@ def test_a_second_run_sends_conditional_requests_only(server, files):
 def test_a_list_can_come_from_a_pipe(tmp_path):
     command = [*COMMAND, "download", "--input-file", "-", "-q"]
     done = subprocess.run(
-        command, input=b"htp://typo/\n", capture_output=True, cwd=tmp_path, env=ENVIRONMENT, timeout=50
+        command, input=b"htp://typo/\n", capture_output=True, cwd=tmp_path, env=ENVIRONMENT, timeout=200
     )
     assert (done.returncode, done.stderr.startswith(b"httpconn: standard input line 1: ")) == (2, True)
 

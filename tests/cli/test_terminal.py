@@ -72,7 +72,7 @@ def test_each_shell_has_its_completion(shell):
 
 def test_a_shell_is_given_the_options_of_a_command():
     environment = {**ENVIRONMENT, "_HTTPCONN_COMPLETE": "bash_complete", "COMP_WORDS": "httpconn download --mi"}
-    done = subprocess.run(COMMAND, env={**environment, "COMP_CWORD": "2"}, capture_output=True, timeout=50)
+    done = subprocess.run(COMMAND, env={**environment, "COMP_CWORD": "2"}, capture_output=True, timeout=200)
     assert done.stdout == b"plain,--mirror\n"
 
 

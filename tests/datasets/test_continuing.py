@@ -189,7 +189,7 @@ def test_an_interrupted_job_leaves_no_process(site, server, tmp_path):
         assert process.wait(200) == 130
         assert process.stderr.read() == b"httpconn: interrupted\n"
     assert children
-    assert not psutil.wait_procs(children, timeout=50)[1]
+    assert not psutil.wait_procs(children, timeout=200)[1]
 
 
 def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path):
@@ -307,7 +307,7 @@ except DiskFull as error:
 def test_a_full_disk_is_named_and_loses_nothing(site, server, connection, tmp_path, form, group):
     source, sink = listed(server, tmp_path / "urls.txt", 30), tmp_path / "sink"
     command = [sys.executable, "-c", FULL, str(source), str(sink), form, str(group)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert "File too large" in run.stdout, run.stderr
     assert str(sink) in run.stdout
     assert not list((sink / "_httpconn").glob("unfinished*"))

@@ -398,9 +398,7 @@ def test_a_killed_process_leaves_no_wrong_byte(scripted, tmp_path):
         command = [sys.executable, "-c", KILLED, server.url, str(target)]
         with subprocess.Popen(command) as process:
             before = len(server.requests)
-            server.wait_for(
-                lambda before=before, moment=moment: len(server.requests) >= before + moment // 2, timeout=30
-            )
+            server.wait_for(lambda before=before, moment=moment: len(server.requests) >= before + moment // 2)
             process.kill()
         assert not target.exists()
     served.gate.set()

@@ -385,7 +385,7 @@ def test_the_shared_connection_keeps_the_policy_of_the_environment(scripted, val
         [sys.executable, "-c", SHARED.format(port=server.port)],
         env={**os.environ, "HTTPCONN_ACCESS": value, "PYTHONPATH": str(Path(httpconn.__file__).parents[1])},
         capture_output=True,
-        timeout=50,
+        timeout=200,
         check=True,
     )
     assert done.stdout.strip() == told

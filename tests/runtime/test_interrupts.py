@@ -72,7 +72,7 @@ def test_an_interrupt_takes_effect_though_no_worker_moves(scripted, tmp_path, me
     server = scripted(stalling())
     with started(method, server, tmp_path, "hidden") as process:
         process.send_signal(signal.SIGINT)
-        assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
+        assert b"KeyboardInterrupt" in process.communicate(timeout=200)[1]
         assert process.returncode == -signal.SIGINT
 
 
@@ -83,7 +83,7 @@ def test_a_second_interrupt_loses_no_partial_file(scripted, tmp_path, method):
     with started(method, server, tmp_path) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=200)
     for each in names:
         record = load(each.sidecar)
         assert record is not None

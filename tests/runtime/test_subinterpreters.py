@@ -38,6 +38,6 @@ with httpconn.HTTPConnection() as conn:
 def test_a_subinterpreter_fetches_and_downloads(scripted, tmp_path):
     fetch = FETCH.format(url=scripted(response(body=b"ok")).url, path=str(tmp_path / "file"))
     ran = subprocess.run(
-        [sys.executable, "-c", RUN.format(code=fetch)], capture_output=True, text=True, check=False, timeout=50
+        [sys.executable, "-c", RUN.format(code=fetch)], capture_output=True, text=True, check=False, timeout=200
     )
     assert (ran.stdout, ran.stderr) == ("b'ok' b'ok' b'ok'\n", "")

@@ -131,12 +131,12 @@ def running_server(seed: int) -> Iterator[int]:
         assert process.stdout is not None
         yield int(process.stdout.readline())
         process.stdin.close()
-        process.wait(timeout=10)
+        process.wait(timeout=200)
 
 
 def tally(port: int, least: int) -> dict[str, Any]:
     """Return the report of the server at a port. The standard library fetches it, because httpconn is under test."""
-    with contextlib.closing(HTTPConnection(HOST, port, timeout=30)) as client:
+    with contextlib.closing(HTTPConnection(HOST, port, timeout=200)) as client:
         client.request("GET", f"/tally/{least}")
         return cast(dict[str, Any], json.loads(client.getresponse().read()))
 
