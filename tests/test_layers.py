@@ -106,7 +106,7 @@ RULES: dict[str, Rule] = {
     "cli": Rule(
         "access api cli connection datasets hosts downloads.manifest core.auth core.digests core.items core.mediatypes"
         " core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
-        " errors options progress response importing network.explaining _version",
+        " errors options progress response importing network.guard _version",
         NO_IO,
         "it is built on the public interface",
     ),

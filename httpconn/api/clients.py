@@ -30,14 +30,14 @@ from ..options import Limits, Timeouts
 from ..runtime.forking import renew_in_child
 
 if TYPE_CHECKING:
-    from ..network import environment, proxies, routes, security
+    from ..network import proxies, routes, security
     from ..network.tlscontext import Certificate
     from ..runtime import events
     from ..stats import PoolStats
     from .httpxclients import AsyncClient, SyncClient
 else:
-    names = "environment", "proxies", "routes", "security"
-    environment, proxies, routes, security = (LazyModule(f"network.{name}") for name in names)
+    names = "proxies", "routes", "security"
+    proxies, routes, security = (LazyModule(f"network.{name}") for name in names)
     events = LazyModule("runtime.events")
 
 
@@ -132,7 +132,7 @@ class ClientOptions:
         """
         if not self._uses_environment:
             return self.hosts.routing(self.proxy)
-        return self.hosts.routing(environment.environment_routing(os.environ, self.warned))
+        return self.hosts.routing(routes.environment_routing(os.environ, self.warned))
 
     @property
     def _uses_environment(self) -> bool:

@@ -10,7 +10,7 @@ import click
 from ..access import AccessPolicy
 from ..core.accesschecks import Checked, CheckedAddress
 from ..errors import HTTPConnError
-from ..network.explaining import explained
+from ..network.guard import explained
 from ..progress import printable
 from .ending import exit_code, one_line_errors, print_error
 from .output import output_errors

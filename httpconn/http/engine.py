@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakMethod
 
 import httpconn
@@ -29,12 +29,11 @@ from ..runtime.interruption import Interruption
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import AttemptTimeouts
 from .connecting import Connector
-from .http1 import Connection, Stale
+from .http1 import Connection, Stale, Unprocessed
 from .http1body import Incoming
 from .lease import Lease, Stage
 from .pool import Pool
 from .tracing import trace_step
-from .unprocessed import Unprocessed
 
 if TYPE_CHECKING:
     from . import forwarding as proxied
@@ -48,13 +47,6 @@ else:
 # be among them many times, while each connection serves some of the other calls.
 MAX_UNPROCESSED = 1000  # maximum number of times to resend a request that servers did not process
 NO_RESPONSE_COST = 250  # resends to count if the connection carried no other response in the meantime
-
-
-class NamedPlace(NamedTuple):
-    """An origin with another server name for TLS. A connection verified for one name does not serve another."""
-
-    place: Hashable
-    server_name: str
 
 
 class Engine:
@@ -81,10 +73,11 @@ class Engine:
         self._closed = False
         self._made = 0
         self._reused = 0
-        self._start()
+        self.after_fork()
         renew_in_child(self)
 
-    def _start(self) -> None:
+    def after_fork(self) -> None:
+        """Start with an empty pool and a new lock. In a forked child, the connections belong to the parent."""
         limits = self._limits
         self._lock = RLock()
         self._is_changing = False
@@ -96,10 +89,6 @@ class Engine:
             max_idle=limits.max_idle,
             expiry=limits.keepalive_expiry,
         )
-
-    def after_fork(self) -> None:
-        """Start with an empty pool and a new lock in a forked child: the connections belong to the parent."""
-        self._start()
 
     def __repr__(self) -> str:
         return repr(self._pool)
@@ -123,7 +112,8 @@ class Engine:
         route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
         forwarding = None if route.forwarder is None else proxied.Forwarding(route.forwarder, request)
         name = request.server_name
-        lease: Lease[AnyConnection] = Lease(route.place if name is None else NamedPlace(route.place, name))
+        # A connection that TLS verified for one name does not serve another name.
+        lease: Lease[AnyConnection] = Lease(route.place if name is None else (route.place, name))
         lease.limit = route.limit
         if self._offers_http2:
             lease.may_share = request.origin.scheme == "https"
@@ -165,8 +155,10 @@ class Engine:
             self._reused -= lease.reused
         if unprocessed > MAX_UNPROCESSED:
             raise refusal.error from None
-        if refusal.requires_http1:
-            self._require_http1(lease, used, origin)
+        if refusal.requires_http1:  # RFC 9113 section 7, HTTP_1_1_REQUIRED
+            self._connector.without_http2[origin] = True
+            self._declined[lease.origin] = True
+            self._change(self._pool.retire, used)
         self._acquire(lease)
 
     # The pool. The engine holds the lock while the pool changes, but not while it closes connections and wakes leases.
@@ -296,8 +288,9 @@ class Engine:
             raise
         if request.origin.scheme == "https" and connection.socket_stream.protocol == "h2":
             return await self._shared(lease, connection, request)
-        if lease.may_share:
-            self._decline(lease)
+        if lease.may_share:  # the origin does not support HTTP/2
+            self._declined[lease.origin] = True
+            self._change(self._pool.dial_freely, lease)
         return connection
 
     async def _dialled(
@@ -342,17 +335,6 @@ class Engine:
             self._change(self._pool.retire, connection)
         else:
             self._change(self._pool.set_limit, connection, connection.limit)
-
-    def _decline(self, lease: Lease[AnyConnection]) -> None:
-        """Remember that an origin does not support HTTP/2, and let the requests that wait for it dial."""
-        self._declined[lease.origin] = True
-        self._change(self._pool.dial_freely, lease)
-
-    def _require_http1(self, lease: Lease[AnyConnection], connection: AnyConnection, origin: Origin) -> None:
-        """Use HTTP/1.1 for an origin that wants it (RFC 9113 section 7, HTTP_1_1_REQUIRED)."""
-        self._connector.without_http2[origin] = True
-        self._declined[lease.origin] = True
-        self._change(self._pool.retire, connection)
 
     def _change(self, step: Callable[..., None], *args: object) -> None:
         """Change the pool, unless the same thread is changing it already, as a finalizer may find."""

@@ -1,11 +1,9 @@
 """An HTTP/1.1 connection: one exchange at a time."""
 
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any
 
 from ..core.messages import Head, Request, may_be_repeated
-from ..errors import ReadFailed, TruncatedBody, WriteFailed, WriteTimedOut
+from ..errors import HTTPConnError, ReadFailed, TruncatedBody, WriteFailed, WriteTimedOut
 from ..network.stream import BROKEN, PORTION, SocketStream
 from ..options import Limits
 from ..runtime.interruption import Interruption
@@ -21,6 +19,16 @@ MAX_EARLY = 1024 * 1024  # bytes of an early response that are received while th
 
 class Stale(Exception):
     """A reused connection ended before any byte of the response. The server may not have seen the request."""
+
+
+class Unprocessed(Exception):
+    """The server did not process the request, so it can be sent again on another connection."""
+
+    def __init__(self, error: HTTPConnError, *, responded: bool, requires_http1: bool = False) -> None:
+        super().__init__(error.message)
+        self.error = error  # the error to raise if the request cannot be sent again
+        self.responded = responded  # whether the server sent other responses on the connection in the meantime
+        self.requires_http1 = requires_http1  # whether the request must be sent over HTTP/1.1
 
 
 class Connection:
@@ -67,34 +75,28 @@ class Connection:
         if interruption is not None:
             self.attach(interruption)
         try:
-            is_traced = request.trace is not None
-            await (self._send_traced(request, timeouts) if is_traced else self._send(request, timeouts))
-            head = await (self._receive_traced(request, timeouts) if is_traced else self._receive_head(timeouts))
+            if request.trace is not None:
+                head = await self._exchange_traced(request, timeouts)
+            else:
+                await self._send(request, timeouts)
+                head = await self._receive_head(timeouts)
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if is_reused and not self._http.has_response and may_be_repeated(request):
                 raise Stale from error
             raise
         return HTTP1Incoming(self.socket_stream, self._http, head, timeouts, release)
 
-    def _send_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, None]:
+    async def _exchange_traced(self, request: Request, timeouts: AttemptTimeouts) -> Head:
         """Send the head and the body in separate steps, as trace callbacks expect."""
-        info = {"request": traced_request(request)}
+        info, step = {"request": traced_request(request)}, partial(trace_step, self._runtime, request)
+        await step("http11.send_request_headers", info, self._send_head(request, timeouts))
+        await step("http11.send_request_body", info, self._send(request, timeouts, head_is_sent=True))
+        return await step("http11.receive_response_headers", info, self._receive_head(timeouts), traced_head)
 
-        async def send_head() -> None:
-            head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
-            end = timeouts.until(timeouts.write)
-            await (self._send_portion(head, timeouts) if request.body else self.socket_stream.send(head, end))
-
-        async def send() -> None:
-            await trace_step(self._runtime, request, "http11.send_request_headers", info, send_head())
-            body = self._send(request, timeouts, head_is_sent=True)
-            await trace_step(self._runtime, request, "http11.send_request_body", info, body)
-
-        return send()
-
-    def _receive_traced(self, request: Request, timeouts: AttemptTimeouts) -> Coroutine[Any, Any, Head]:
-        info, receiving = {"request": traced_request(request)}, self._receive_head(timeouts)
-        return trace_step(self._runtime, request, "http11.receive_response_headers", info, receiving, traced_head)
+    async def _send_head(self, request: Request, timeouts: AttemptTimeouts) -> None:
+        head = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+        end = timeouts.until(timeouts.write)
+        await (self._send_portion(head, timeouts) if request.body else self.socket_stream.send(head, end))
 
     async def _send(self, request: Request, timeouts: AttemptTimeouts, *, head_is_sent: bool = False) -> None:
         http, socket_stream, body = self._http, self.socket_stream, request.body

@@ -10,11 +10,11 @@ from ..network.stream import PORTION
 from ..runtime.interruption import Interruption
 from ..runtime.runtimes import send_parts
 from ..runtime.timeouts import AttemptTimeouts
+from .http1 import Unprocessed
 from .http1body import Release
 from .http2body import HTTP2Incoming
 from .multiplexer import Multiplexer, sent_in_time
 from .tracing import trace_step, traced_head, traced_request
-from .unprocessed import Unprocessed
 
 T = TypeVar("T")
 
@@ -29,11 +29,8 @@ class SharedConnection(Multiplexer):
         """The maximum number of concurrent exchanges."""
         return self._http.max_streams
 
-    def attach(self, interruption: Interruption) -> None:
-        """Do nothing: see ``interruption``."""
-
     def detach(self) -> None:
-        """Do nothing."""
+        """Do nothing: see ``interruption``."""
 
     def is_fresh(self) -> bool:
         """Return True. The connection shows whether it accepts a request when the request is sent."""
@@ -97,14 +94,11 @@ class SharedConnection(Multiplexer):
         raise Unprocessed(error, responded=responded, requires_http1=stream.requires_http1) from error
 
     async def _exchange_traced(self, request: Request, incoming: HTTP2Incoming) -> None:
-        info, runtime = {"request": traced_request(request)}, self._runtime
-        sending = _called(self._send_head, request, incoming)
-        await trace_step(runtime, request, "http2.send_request_headers", info, sending)
+        info, step = {"request": traced_request(request)}, partial(trace_step, self._runtime, request)
+        await step("http2.send_request_headers", info, _called(self._send_head, request, incoming))
         if request.body is not None:
-            body = self._send_body(request, incoming)
-            await trace_step(runtime, request, "http2.send_request_body", info, body)
-        receiving = incoming.receive_head()
-        await trace_step(runtime, request, "http2.receive_response_headers", info, receiving, traced_head)
+            await step("http2.send_request_body", info, self._send_body(request, incoming))
+        await step("http2.receive_response_headers", info, incoming.receive_head(), traced_head)
 
     def _send_head(self, request: Request, incoming: HTTP2Incoming) -> None:
         try:

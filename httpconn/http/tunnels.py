@@ -12,11 +12,11 @@ from ..errors import ConnectTimedOut, HeaderTooLarge, ProtocolError, ProxyFailed
 from ..network.proxies import Proxy
 from ..network.stream import SocketStream
 from ..options import Limits
+from ..runtime.timeouts import AttemptTimeouts
 from .forwarding import Authorization
+from .http1body import HTTP1Incoming
 from .http1protocol import HTTP11Connection
 from .socks5 import handshake
-
-MAX_READS = 16  # Maximum reads that drain the body of a 407 response. A connection with a longer body closes.
 
 _READ_SIZE = 4096
 
@@ -43,7 +43,11 @@ class ConnectTunnel:
                 return True
             if not self._authorization.continues_after(head):
                 raise self._refusal(head)
-            if not await _drain(socket_stream, http, end):
+            if http.close_delimited:
+                return False
+            response = HTTP1Incoming(socket_stream, http, head, AttemptTimeouts(at=end), lambda *, reusable: None)
+            await response.discard()
+            if not (http.reusable and socket_stream.is_fresh()):
                 return False
 
     async def _connect(self, socket_stream: SocketStream, http: HTTP11Connection, end: float) -> Head:
@@ -61,19 +65,6 @@ class ConnectTunnel:
             missing = self._proxy.auth is None
             advice = "; give user name and password in the proxy's URL" if missing else "; it rejected the credentials"
         return ProxyFailed(f"The proxy refused to connect to {self._authority}: {status}{advice}", status=head.status)
-
-
-async def _drain(socket_stream: SocketStream, http: HTTP11Connection, end: float) -> bool:
-    """Receive the remaining response, and return whether the connection can be reused."""
-    try:
-        for _ in range(MAX_READS):
-            http.take_body()
-            if http.complete or http.close_delimited:
-                break
-            http.receive(await socket_stream.receive(_READ_SIZE, end))
-    except (TransportError, ProtocolError, HeaderTooLarge):
-        return False
-    return http.reusable and socket_stream.is_fresh()
 
 
 class SocksTunnel:

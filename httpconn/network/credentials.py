@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import count
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..core.auth import basic
-from .challenges import Challenge, parse_challenges, quoted
+from ..core.regexes import regex
 
 Rounds = Generator[str | None, Sequence[str], None]
 """A generator of Proxy-Authorization values. It receives the Proxy-Authenticate fields of the 407 response to each."""
@@ -114,18 +115,65 @@ class Digest:
         proof = digest(f"{secret}:{self._nonce}:{quality}{request}".encode())
         is_hashed = self._parameters.get("userhash", "").lower() == "true"
         parts = {
-            "username": quoted(digest(f"{self._user}:{realm}".encode()) if is_hashed else self._user),
-            "realm": quoted(realm),
-            "nonce": quoted(self._nonce),
-            "uri": quoted(target),
-            "response": quoted(proof),
+            "username": _quoted(digest(f"{self._user}:{realm}".encode()) if is_hashed else self._user),
+            "realm": _quoted(realm),
+            "nonce": _quoted(self._nonce),
+            "uri": _quoted(target),
+            "response": _quoted(proof),
         }
         if "algorithm" in self._parameters:
             parts["algorithm"] = self._parameters["algorithm"]
         if "opaque" in self._parameters:
-            parts["opaque"] = quoted(self._parameters["opaque"])
+            parts["opaque"] = _quoted(self._parameters["opaque"])
         if quality:
-            parts |= {"qop": "auth", "nc": number, "cnonce": quoted(client_nonce)}
+            parts |= {"qop": "auth", "nc": number, "cnonce": _quoted(client_nonce)}
         if is_hashed:
             parts["userhash"] = "true"
         return "Digest " + ", ".join(f"{name}={value}" for name, value in parts.items())
+
+
+# Challenges (RFC 9110 section 11).
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_END = r"(?=[ \t]*+(?:,|$))"
+# An element is a parameter, or a scheme with or without a token68. Only the text after the name distinguishes them.
+_element = regex(
+    rf"[ \t,]*+(?:(?P<name>{_NAME})[ \t]*+=[ \t]*+(?P<value>{_QUOTED}|{_NAME}){_END}"
+    rf"|(?P<scheme>{_NAME})(?=[ \t,]|$)(?:[ ]++[A-Za-z0-9._~+/-]+=*{_END})?)"
+).match
+
+
+class Challenge(NamedTuple):
+    """One way to authenticate."""
+
+    scheme: str
+    parameters: dict[str, str]  # by name in lower case, unquoted
+
+
+def parse_challenges(values: Iterable[str]) -> list[Challenge]:
+    """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, up to a syntax error in each."""
+    return [challenge for value in values for challenge in _parse_field(value)]
+
+
+def _parse_field(value: str) -> list[Challenge]:
+    challenges: list[Challenge] = []
+    position = 0
+    while (element := _element(value, position)) is not None:
+        position = element.end()
+        if element["scheme"]:
+            challenges.append(Challenge(element["scheme"].lower(), {}))
+        elif not challenges:
+            break
+        else:
+            challenges[-1].parameters.setdefault(element["name"].lower(), _unquoted(element["value"]))
+    return challenges
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _quoted(value: str) -> str:
+    """Return text as a quoted string (RFC 9110 section 5.6.4)."""
+    return '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'

@@ -4,6 +4,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address
 
 from ..access import AccessPolicy
+from ..core.accesschecks import Checked, CheckedAddress
 from ..core.addresses import Address as IPAddress
 from ..core.addresses import network_of, normalized, parse
 from ..core.hosts import check_host
@@ -12,9 +13,10 @@ from ..core.remembered import Remembered
 from ..core.urls import redact
 from ..errors import AccessDenied, ConnectFailed, ConnectTimedOut
 from ..runtime.resolver import Address
-from ..runtime.runtimes import Runtime
-from ..runtime.timeouts import seconds_left
-from .dns import CachingResolver, literal
+from ..runtime.runtimes import BlockingRuntime, Runtime
+from ..runtime.stepping import run_sync
+from ..runtime.timeouts import seconds_left, until
+from .dns import CachingResolver, NameResolver, literal
 
 _DISCARD = 9  # the port of a probe that is never sent
 # Addresses for documentation, which no machine has (RFC 5737, RFC 3849).
@@ -136,6 +138,24 @@ class Guard:
         """Check a connection to a Unix socket, which has no address that the policy could check."""
         if self._access.judges_addresses:
             raise AccessDenied(f"The Unix socket {path} is denied", reason="Unix socket", rule="Unix sockets")
+
+
+def explained(
+    access: AccessPolicy, url: str, *, resolver: NameResolver | None = None, seconds: float = 10.0
+) -> Checked:
+    """Explain the decision of an access policy on a URL. An allowed host is resolved, but not connected to."""
+    checked = access.check(url)
+    if not checked.allowed:
+        return checked
+    guard = Guard(access, CachingResolver(resolver))
+    try:
+        found = run_sync(guard.found(BlockingRuntime(), checked.host, checked.port, until(seconds)))
+    except (ConnectFailed, ConnectTimedOut) as error:
+        error.url = checked.url
+        raise
+    return checked.with_addresses(
+        CheckedAddress.by(guard.judge, checked.host, str(address.name[0])) for address in found
+    )
 
 
 def _judge_names(request: Request) -> None:

@@ -16,8 +16,7 @@ import anyio
 import anyio.to_thread
 
 from .events import running_asyncio
-from .threads import CHECK_INTERVAL
-from .workers import WorkerThreads
+from .threads import CHECK_INTERVAL, WorkerThreads
 
 if TYPE_CHECKING:
     import asyncio

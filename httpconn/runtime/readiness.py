@@ -44,21 +44,23 @@ class Readiness(ABC):
         self._socket = sock
 
     @abstractmethod
+    async def result_of(self, take: Callable[[], T], end: float) -> T:
+        """Wait until the socket is readable, and return the result of ``take``. An interruption can lose the result."""
+
     async def readable(self, end: float) -> None:
         """Wait until the socket is readable."""
+        await self.result_of(_nothing, end)
 
     @abstractmethod
     async def writable(self, end: float) -> None:
         """Wait until the socket is writable."""
 
-    async def result_of(self, take: Callable[[], T], end: float) -> T:
-        """Wait until the socket is readable, and return the result of ``take``. An interruption can lose the result."""
-        await self.readable(end)
-        return take()
-
     @abstractmethod
     def notify_closing(self) -> None:
         """Wake all waiters before the socket is closed."""
+
+
+def _nothing() -> None: ...
 
 
 class BlockingReadiness(Readiness):
@@ -71,9 +73,6 @@ class BlockingReadiness(Readiness):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self._incoming = poll_of(sock, "in")
-
-    async def readable(self, end: float) -> None:
-        _block(self._socket, self._incoming, "in", end)
 
     async def result_of(self, take: Callable[[], T], end: float) -> T:
         _block(self._socket, self._incoming, "in", end)
@@ -154,9 +153,6 @@ class TrioReadiness(Readiness):
         self._incoming = TrioDirection(sock, trio.lowlevel.wait_readable, timers)
         self._outgoing = TrioDirection(sock, trio.lowlevel.wait_writable, timers)
 
-    async def readable(self, end: float) -> None:
-        await self._incoming.wait(_nothing, end)
-
     async def writable(self, end: float) -> None:
         await self._outgoing.wait(_nothing, end)
 
@@ -166,9 +162,6 @@ class TrioReadiness(Readiness):
     def notify_closing(self) -> None:
         self._incoming.is_closed = self._outgoing.is_closed = True
         self._incoming.wake()
-
-
-def _nothing() -> None: ...
 
 
 class TrioDirection:
@@ -228,8 +221,9 @@ class TaskReadiness(Readiness):
         super().__init__(sock)
         self._timers = timers
 
-    async def readable(self, end: float) -> None:
+    async def result_of(self, take: Callable[[], T], end: float) -> T:
         await wait_for_first([self._wait(anyio.wait_readable)], self._timers, end)
+        return take()
 
     async def writable(self, end: float) -> None:
         await wait_for_first([self._wait(anyio.wait_writable)], self._timers, end)
@@ -281,14 +275,11 @@ class AsyncioReadiness(Readiness):
         self._incoming = _Direction(sock.fileno(), timers, timers.loop.add_reader, timers.loop.remove_reader)
         self._outgoing: _Direction | None = None  # few connections ever wait to send
 
-    async def readable(self, end: float) -> None:
-        await self._incoming.once(end)
-
     async def writable(self, end: float) -> None:
         if self._outgoing is None:
             loop = self._timers.loop
             self._outgoing = _Direction(self._socket.fileno(), self._timers, loop.add_writer, loop.remove_writer)
-        await self._outgoing.once(end)
+        await self._outgoing.wait(_nothing, end)
 
     def result_of(self, take: Callable[[], T], end: float) -> Coroutine[Any, Any, T]:
         """Let the callback of the loop call ``take``, so that the loop is not polled a second time."""
@@ -315,15 +306,9 @@ class _Direction:
         self._closed = fd < 0
         self._registered = False
         self._waiter: asyncio.Future[Any] | None = None
-        self._act: Callable[[], Any] | None = None
+        self._act: Callable[[], Any] = _nothing
 
-    async def once(self, end: float) -> None:
-        try:
-            await self.wait(None, end)
-        finally:
-            self._unregister()
-
-    async def wait(self, act: Callable[[], Any] | None, end: float) -> Any:
+    async def wait(self, act: Callable[[], Any], end: float) -> Any:
         """Wait until the socket is ready and ``act`` has returned; return its result."""
         if self._closed:
             raise OSError("the socket is closed")
@@ -340,7 +325,7 @@ class _Direction:
             return await waiter
         finally:
             timers.ends.pop(waiter, None)
-            self._waiter = self._act = None
+            self._waiter, self._act = None, _nothing
 
     def _ready(self) -> None:
         waiter = self._waiter
@@ -348,7 +333,7 @@ class _Direction:
             self._unregister()  # otherwise the loop would call again and again
         elif not waiter.done():
             try:
-                result = None if self._act is None else self._act()
+                result = self._act()
             except BLOCKED_READ:
                 return
             except (KeyboardInterrupt, SystemExit):  # with these, asyncio ends the run

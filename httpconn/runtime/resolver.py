@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from .workers import WorkerThreads
+from .threads import WorkerThreads
 
 MAX_LOOKUPS = 256  # limit of simultaneous lookups by all transports of the process
 IDLE_TIME = 0.05  # seconds that a thread waits for its next lookup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, Self
 
 from ..core.locks import Lock
 from ..errors import InvalidRequest, MalformedRequest, StorageError
@@ -69,18 +69,14 @@ class Upload:
     _is_begun: bool = False
 
     def __iter__(self) -> Sending:
-        return self._begin()
-
-    def __aiter__(self) -> Sending:
-        return self._begin()
-
-    def _begin(self) -> Sending:
         if self._is_begun and not self.can_replay:
             raise InvalidRequest("The body of the request can be sent only once")
         self._is_begun = True
         if self.observer is not None:
             self.observer.begin()
         return Sending(self)
+
+    __aiter__ = __iter__
 
 
 def checked_part(part: object) -> bytes | memoryview:
@@ -107,11 +103,10 @@ class Sending:
         self._parts: Any = None
         self._size = self._last = 0
 
-    def __iter__(self) -> Sending:
+    def __iter__(self) -> Self:
         return self
 
-    def __aiter__(self) -> Sending:
-        return self
+    __aiter__ = __iter__
 
     def __next__(self) -> bytes | memoryview:
         part = self._counted(self._pull())

@@ -8,8 +8,7 @@ import re
 import pytest
 
 from httpconn.errors import InvalidRequest
-from httpconn.network.challenges import Challenge, parse_challenges
-from httpconn.network.credentials import PasswordCredentials
+from httpconn.network.credentials import Challenge, PasswordCredentials, parse_challenges
 
 DIGEST = 'Digest realm="proxy", qop="auth", nonce="abc", opaque="xyz", algorithm=SHA-256'
 

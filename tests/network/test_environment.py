@@ -11,7 +11,7 @@ from httpx._utils import get_environment_proxies
 
 from httpconn.core.urls import vet
 from httpconn.errors import InvalidRequest
-from httpconn.network.environment import environment_routing
+from httpconn.network.routes import environment_routing
 
 ENVIRONMENTS = [
     {},

@@ -18,8 +18,7 @@ from httpconn import AccessDenied, AccessPolicy, HTTPConnection, InvalidRequest,
 from httpconn.adapters.messages import request_of
 from httpconn.core.addresses import parse
 from httpconn.network.dns import MAX_AGE, CachingResolver
-from httpconn.network.explaining import explained
-from httpconn.network.guard import Guard, can_be_bound, is_own
+from httpconn.network.guard import Guard, can_be_bound, explained, is_own
 from httpconn.runtime.resolver import Address
 from httpconn.transport import AsyncHTTPTransport, HTTPTransport
 from tests.network.dials import Lookups

@@ -16,7 +16,7 @@ import pytest
 
 from httpconn.runtime import filework
 from httpconn.runtime.filework import in_thread
-from httpconn.runtime.workers import WorkerThreads
+from httpconn.runtime.threads import WorkerThreads
 from tests.http.children import exit_code_of
 
 TIMEOUT = 30
