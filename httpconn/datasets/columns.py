@@ -4,13 +4,16 @@
 are built from buffers here.
 """
 
+import json
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+TEXT = pa.string()
 _CODES = {
     pa.int8(): "b",
     pa.int16(): "h",
@@ -24,18 +27,51 @@ _CODES = {
     pa.float64(): "d",
 }
 _OFFSETS = {pa.string(): "i", pa.binary(): "i", pa.large_string(): "q", pa.large_binary(): "q"}
-_KINDS = {frozenset({bool}): pa.bool_(), frozenset({int}): pa.int64(), frozenset({str}): pa.string()}
+_KINDS = {
+    frozenset(): pa.null(),
+    frozenset({bool}): pa.bool_(),
+    frozenset({int}): pa.int64(),
+    frozenset({str}): pa.string(),
+}
 _KINDS |= {frozenset(each): pa.float64() for each in ({float}, {int, float})}
 
 
 def type_of(values: Sequence[Any]) -> pa.DataType:
-    """Infer the type of a column. A column of nulls is a column of strings."""
+    """Infer the type of a column. Values that no type has in common are texts."""
     kinds = frozenset(type(each) for each in values if each is not None)
-    return _KINDS.get(kinds) or (pa.array(values).type if kinds else pa.string())
+    try:
+        kind = _KINDS.get(kinds) or pa.array(values).type
+        if kind in _CODES:  # a number may be too large
+            array_of(values, kind)
+    except (TypeError, ValueError, OverflowError, pa.ArrowException):
+        return TEXT
+    return kind
+
+
+def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """Return the type that holds the values of both types. Each value can be a text."""
+    schemas = [pa.schema([("", kind)]) for kind in (first, second)]
+    try:
+        return TEXT if TEXT in (first, second) else pa.unify_schemas(schemas, promote_options="permissive").types[0]
+    except pa.ArrowException:
+        return TEXT
+
+
+def storage_error(name: str, kind: pa.DataType) -> Exception | None:
+    """Return why Parquet cannot store a column, or None."""
+    file = pa.BufferOutputStream()
+    try:
+        pq.ParquetWriter(file, pa.schema([(name, kind)])).close()
+        pq.read_schema(pa.BufferReader(file.getvalue()))  # pyarrow writes deeper types than it reads
+    except (pa.ArrowException, TypeError, OSError) as error:
+        return error
+    return None
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Return an array. A lone surrogate, which a JSON escape can form, becomes a question mark.
+    """Return an array. In a column of texts, other values are stored as JSON.
+
+    A lone surrogate, which a JSON escape can form, becomes a question mark.
 
     Raises:
         TypeError, OverflowError, pa.ArrowException: a value has another type.
@@ -58,11 +94,13 @@ def joined(sizes: Sequence[int | None], data: bytearray) -> pa.Array:
 
 
 def _encoded(value: Any, kind: pa.DataType) -> bytes:
-    if isinstance(value, str) and kind in (pa.string(), pa.large_string()):
-        return value.encode("utf-8", "replace")
-    if isinstance(value, bytes) and kind in (pa.binary(), pa.large_binary()):
+    is_text = kind in (pa.string(), pa.large_string())
+    if isinstance(value, bytes) and not is_text:
         return value
-    raise TypeError(f"{type(value).__name__} was given")
+    if not isinstance(value, str) and not is_text:
+        raise TypeError(f"{type(value).__name__} was given")
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text.encode("utf-8", "replace")
 
 
 def _nested(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -215,7 +215,7 @@ class Partition:
                 continue
             shard = self._new_shard(number, is_first=False)
             shard.digest = finished.digest
-            for values, is_kept in shard.writer.copy(lambda row: outcome_of(row) not in retry):
+            for values, is_kept in shard.writer.copy(lambda row: row["url"] is None or outcome_of(row) not in retry):
                 if is_kept:
                     shard.count(values)
                 else:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ..disk.system import TranslatedErrors
 from ..errors import InvalidRequest
 from ..options import MIB
-from .columns import array_of, joined
+from .columns import array_of, joined, storage_error
 from .outcomes import Values
 from .storage import Storage
 
@@ -74,10 +74,8 @@ class Layout(NamedTuple):
         if taken:
             raise InvalidRequest(f"The column {min(taken)!r} cannot be copied: the results have a column of that name")
         for name, kind in self.columns:
-            try:
-                pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([(name, kind)])).close()
-            except (pa.ArrowException, TypeError) as error:
-                raise InvalidRequest(f"The column {name!r} cannot be stored in Parquet: {error}") from error
+            if error := storage_error(name, kind):
+                raise InvalidRequest(f"The column {name!r} cannot be stored in Parquet: {error}")
 
 
 class Rows:
@@ -129,7 +127,7 @@ class Rows:
 def _array(field: pa.Field, values: list[Any]) -> pa.Array:
     try:
         return array_of(values, field.type)
-    except (TypeError, OverflowError, pa.ArrowException) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"The column {field.name!r} of the source has a value that is not {field.type}: {error}"
         raise InvalidRequest(message[:500]) from error
 

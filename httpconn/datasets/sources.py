@@ -8,27 +8,25 @@ import io
 import json
 import pickle
 from codecs import BOM_UTF8
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial, reduce
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 import fsspec
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from ..errors import InvalidRequest
+from ..errors import HTTPConnError, InvalidRequest
 from ..options import MIB
-from .columns import type_of
+from .columns import TEXT, common_type, storage_error, type_of
 from .outcomes import Broken
 
 BATCH = 512  # rows of a Parquet file in memory
-SAMPLE = 1000  # rows that decide about the types of columns
+SAMPLE = 256  # rows whose values are in memory while the types of columns are inferred
 MAX_LINE = 64 * MIB
-MAX_BROKEN = 100_000  # invalid records of one block of a CSV file
 EDGE = MIB  # bytes at both ends of a file that its fingerprint covers
 
 Row = tuple[Any, tuple[Any, ...]]  # a URL and the values of the copied columns
@@ -70,9 +68,9 @@ class Source(NamedTuple):
         if not self.is_file:
             return _inferred(self.rows(), self.columns)
         with _named_errors(self.name):
-            file = self._files()[0]
-            types, rows = _reader_of(file.path)(self, file)
-            return _inferred(rows, self.columns) if types is None else types
+            found = [_reader_of(file.path)(self, file) for file in self._files()]
+            each = [_inferred(rows, self.columns) if types is None else types for types, rows in found]
+            return [reduce(common_type, kinds) for kinds in zip(*each, strict=True)]
 
     def rows(self) -> Iterator[Row]:
         """Return the rows. Raises InvalidRequest: as :meth:`types`."""
@@ -109,7 +107,7 @@ class Source(NamedTuple):
 
     def _files(self) -> list[Any]:
         fs, path = fsspec.core.url_to_fs(self.given)
-        paths = sorted(fs.glob(path)) if set("*?[") & set(path) else [path]
+        paths = sorted(fs.glob(path)) if set("*?[") & set(path) and not fs.exists(path) else [path]
         if len(paths) == 1 and fs.isdir(paths[0]):
             paths = [each for each in sorted(fs.find(paths[0])) if not PurePosixPath(each).name.startswith((".", "_"))]
         if not paths:
@@ -141,47 +139,21 @@ class Source(NamedTuple):
 
         return [schema.field(each).type for each in self.columns], rows()
 
-    def _read_csv(self, file: Any) -> tuple[Types, Iterator[Row]]:
-        delimiter = "\t" if ".tsv" in file.path else ","
-        with file as opened, io.TextIOWrapper(opened, "utf-8-sig", "replace", newline="") as text:
-            header = next(csv.reader(text, delimiter=delimiter), [])
-        require_columns(file.path, header, self._wanted)
-        names, blank = self._wanted, (None,) * len(self.columns)
+    def _read_csv(self, file: Any, delimiter: str = ",") -> tuple[Types, Iterator[Row]]:
+        names = next((fields for _, fields in _records(file, delimiter)), [])
+        if isinstance(names, Broken):
+            raise InvalidRequest(names.message)
+        require_columns(file.path, names, self._wanted)
+        at, *copied = map(names.index, (self.column, *self.columns))
 
-        def rows() -> Iterator[Row]:
-            broken: deque[tuple[int, str]] = deque()
-            record = 1  # the header
+        def row(number: int, fields: list[str] | Broken) -> Row:
+            if not isinstance(fields, Broken) and len(fields) != len(names):
+                fields = _broken_record(file, number, f"has {len(fields)} fields, not {len(names)}")
+            if isinstance(fields, Broken):
+                return fields, (None,) * len(copied)
+            return fields[at] or None, tuple([fields[each] or None for each in copied])
 
-            def skip(row: Any) -> str:
-                broken.append((row.number, f"{row.actual_columns} fields, not {row.expected_columns}"))
-                return "skip" if len(broken) < MAX_BROKEN else "error"
-
-            def skipped() -> Row:
-                number, fields = broken.popleft()
-                return Broken(f"Record {number} of {PurePosixPath(file.path).name} has {fields}"), blank
-
-            with file as opened:
-                reader = arrow_csv.open_csv(
-                    opened,
-                    arrow_csv.ReadOptions(block_size=MAX_LINE // 2, use_threads=False),
-                    arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
-                    arrow_csv.ConvertOptions(
-                        include_columns=names,
-                        column_types=dict.fromkeys(names, pa.binary()),
-                        null_values=[""],
-                        strings_can_be_null=True,
-                    ),
-                )
-                for url, copied in chain.from_iterable(map(self._of_batch, reader)):
-                    record += 1
-                    while broken and broken[0][0] == record:
-                        yield skipped()
-                        record += 1
-                    yield _text(url), tuple(map(_text, copied))
-                while broken:
-                    yield skipped()
-
-        return [pa.string()] * len(self.columns), rows()
+        return [TEXT] * len(copied), (row(*each) for each in islice(_records(file, delimiter), 1, None))
 
     def _of_batch(self, batch: pa.RecordBatch) -> Iterator[Row]:
         urls, *values = (batch.column(each).to_pylist() for each in (self.column, *self.columns))
@@ -229,7 +201,7 @@ Reader = Callable[[Source, Any], tuple[Types | None, Iterator[Row]]]
 READERS: Mapping[str, Reader] = {
     ".parquet": Source._read_parquet,
     ".csv": Source._read_csv,
-    ".tsv": Source._read_csv,
+    ".tsv": partial(Source._read_csv, delimiter="\t"),
     ".jsonl": Source._read_jsonl,
     ".ndjson": Source._read_jsonl,
     ".txt": Source._read_text,
@@ -237,14 +209,16 @@ READERS: Mapping[str, Reader] = {
 
 
 def _reader_of(path: str) -> Reader:
-    suffix = next((each for each in PurePosixPath(path).suffixes[::-1] if each.lower() in READERS), "")
-    if not suffix:
-        raise InvalidRequest(f"The name of the source {path} must end in {', '.join(READERS)}, or one of them and .gz")
-    return READERS[suffix.lower()]
+    name = PurePosixPath(path)
+    reader = READERS.get(PurePosixPath(name.stem if _compression(path) else name).suffix.lower())
+    if reader is None or (reader is Source._read_parquet and _compression(path)):
+        names = f"{', '.join(READERS)}. Each but .parquet can be followed by .gz or another compression"
+        raise InvalidRequest(f"The name of the source {path} must end in {names}")
+    return reader
 
 
-def _compression(path: str) -> str | None:
-    return None if ".parquet" in path else fsspec.utils.infer_compression(path)
+def _compression(path: str) -> Any:
+    return fsspec.utils.infer_compression(path)
 
 
 def _text(value: bytes | None) -> Any:
@@ -273,21 +247,78 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes | Broken]]:
                 yield number, line
 
 
+class _RecordLines:
+    """The lines of a text for a CSV reader, with a limit for each record."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self.room = MAX_LINE
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.room + 1)
+        self.room -= len(line)
+        if self.room < 0:
+            while line and line[-1] not in "\r\n":
+                line = self._text.readline(MAX_LINE)
+            raise csv.Error(f"has more than {MAX_LINE:,} characters, or a quote without an end")
+        if not line:
+            raise StopIteration
+        return line
+
+
+def _records(file: Any, delimiter: str) -> Iterator[tuple[int, list[str] | Broken]]:
+    """Return the records of a CSV file that are not blank, with their numbers. The first one is the header."""
+    # The limit applies to the process. It is only raised, so that another thread cannot lose its own larger limit.
+    csv.field_size_limit(max(MAX_LINE, csv.field_size_limit()))
+    with file as opened, io.TextIOWrapper(opened, "utf-8-sig", "replace", newline="") as text:
+        lines = _RecordLines(text)
+        reader = csv.reader(lines, delimiter=delimiter)
+        number = 1
+        while True:
+            lines.room = MAX_LINE
+            fields: list[str] | Broken | None
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                fields = _broken_record(file, number, str(error))
+            if fields is None:
+                return
+            if fields:
+                yield number, fields
+                number += 1
+
+
+def _broken_record(file: Any, number: int, fault: str) -> Broken:
+    return Broken(f"Record {number} of {PurePosixPath(file.path).name} {fault}")
+
+
 def _inferred(rows: Iterator[Row], columns: Sequence[str]) -> Types:
-    """Infer the types of columns from the first rows. The first row must be valid."""
-    sample = list(islice(rows, SAMPLE if columns else 1))
-    if sample and isinstance(sample[0][0], Broken):
-        raise InvalidRequest(sample[0][0].message)
-    return [type_of([values[at] for _, values in sample]) for at in range(len(columns))]
+    """Infer the types of columns from all rows, or from those before it is clear that all are texts.
+
+    The first row must be valid.
+    """
+    found: Types = [pa.null()] * len(columns)
+    for first in islice(rows, 1):
+        if isinstance(first[0], Broken):
+            raise InvalidRequest(first[0].message)
+        rows = chain([first], rows)
+    while any(kind != TEXT for kind in found) and (sample := [values for _, values in islice(rows, SAMPLE)]):
+        found = list(map(common_type, found, map(type_of, zip(*sample, strict=True))))
+    return [TEXT if kind == pa.null() or storage_error("column", kind) else kind for kind in found]
 
 
 @contextmanager
 def _named_errors(name: str) -> Iterator[None]:
     try:
         yield
+    except HTTPConnError:
+        raise
     except FileNotFoundError as error:
         raise InvalidRequest(f"The source {name} does not exist") from error
-    except (pa.ArrowException, csv.Error, UnicodeDecodeError, EOFError, OSError, ImportError) as error:
+    except Exception as error:  # each file system and compression has its own exceptions
         raise InvalidRequest(f"The source {name} cannot be read: {' '.join(str(error).split())[:300]}") from error
 
 

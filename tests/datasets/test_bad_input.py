@@ -60,6 +60,11 @@ def connection():
         ("a.jsonl", b"[1]\n", "Line 1 of a.jsonl is not a JSON object"),
         ("a.jsonl", b'{"link": 1}\n', "line 1 has no column 'url'"),
         ("a.txt.gz", b"no gzip", "a.txt.gz cannot be read"),
+        ("a.txt.gz", gzip.compress(bytes(range(256)))[:40], "a.txt.gz cannot be read: Compressed file ended"),
+        ("a.txt.gz", gzip.compress(b"a")[:10] + b"\xff", "a.txt.gz cannot be read: .*invalid"),
+        ("a.txt.lz4", b"", "Each but .parquet can be followed by .gz"),
+        ("a.parquet.gz", b"", "must end in .parquet"),
+        ("a[1].txt", None, "has no files"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_named(connection, tmp_path, name, content, message):
@@ -81,6 +86,7 @@ def test_a_source_that_cannot_be_read_is_named(connection, tmp_path, name, conte
         ("a.csv", b'url,n\n%s,"1"\n\nx\nx,2,3\n%s,\n', "Record 4 of a.csv has 3 fields, not 2"),
         ("a.tsv", b"url\tn\r\n%s\t1\r\nx\r\nx\r\n%s\t\r\n", "Record 4 of a.tsv has 1 fields, not 2"),
         ("a.csv", b"url,n\n%s,1\n\xff,\n%s,\nx", "Record 5 of a.csv has 1 fields, not 2"),
+        ("a.csv", b'\xef\xbb\xbfurl,n\r%s,1\r"a\rb,c"\r%s,\r"x', "Record 5 of a.csv has 1 fields, not 2"),
     ],
 )
 def test_a_broken_line_is_a_row_with_an_error(server, connection, tmp_path, name, content, message):
@@ -92,7 +98,8 @@ def test_a_broken_line_is_a_row_with_an_error(server, connection, tmp_path, name
     assert [row["row"] for row in rows] == [0, 1, 2, 3]
     assert [(row["url"], row["n"]) for row in rows if row["error"] is None] == [(url, "1"), (url, None)]
     assert message in [row["message"] for row in rows]
-    assert datasets.fetch(tmp_path / name, tmp_path / "sink", **options).complete
+    assert datasets.fetch(tmp_path / name, tmp_path / "sink", retry={"InvalidURL"}, **options).complete
+    assert [row["message"] for row in rows_of(tmp_path / "sink")] == [row["message"] for row in rows]
 
 
 def test_a_line_that_is_too_long_is_a_row_with_an_error(server, connection, tmp_path, monkeypatch):
@@ -101,6 +108,18 @@ def test_a_line_that_is_too_long_is_a_row_with_an_error(server, connection, tmp_
     datasets.fetch(tmp_path / "a.txt", tmp_path / "sink", connection=connection)
     messages = [row["message"] for row in rows_of(tmp_path / "sink")]
     assert messages == [None, "Line 2 of a.txt has more than 100 bytes", None]
+
+
+@pytest.mark.parametrize("long", ["x" * 250 + ",", '"' + "x,\n" * 80 + 'x",', '"' + "x" * 50 + "\n" + "x" * 80])
+def test_a_csv_record_that_is_too_long_is_a_row_with_an_error(server, connection, tmp_path, monkeypatch, long):
+    monkeypatch.setattr(sources, "MAX_LINE", 100)
+    url = server.url_for("/")
+    (tmp_path / "a.csv").write_text(f"url,n\n{url},1\n{long}\n{url},2\n")
+    datasets.fetch(tmp_path / "a.csv", tmp_path / "sink", connection=connection, columns=["n"])
+    rows = rows_of(tmp_path / "sink")
+    assert [row["n"] for row in rows if row["error"] is None] == ["1", "2"]
+    assert rows[1]["message"] == "Record 3 of a.csv has more than 100 characters, or a quote without an end"
+    assert all(row["error"] == "InvalidURL" for row in rows[1:-1])
 
 
 def test_binary_urls_are_decoded(server, connection, tmp_path):
@@ -184,14 +203,58 @@ def test_values_that_no_column_can_hold(server, connection, tmp_path):
     rows = [{"url": url, "text": "half \ud83d", "n": None}, {"url": url, "text": None, "n": None}]
     datasets.fetch(rows, tmp_path / "sink", connection=connection, columns=["text", "n"])
     assert [row["text"] for row in rows_of(tmp_path / "sink")] == ["half ?", None]
-    mixed = [{"url": url, "n": 1}] * 1000 + [{"url": url, "n": "two"}]
     interval = pa.table({"url": [url], "n": pa.array([pa.MonthDayNano([1, 2, 3])])})
     with pytest.raises(httpconn.InvalidRequest, match="The column 'n' cannot be stored in Parquet"):
         datasets.fetch(interval, tmp_path / "interval", columns=["n"])
     with pytest.raises(httpconn.InvalidRequest, match="The column 1 cannot be stored"):
         datasets.fetch([{"url": url, 1: 2}], tmp_path / "number", columns=[1])
-    with pytest.raises(httpconn.InvalidRequest, match="'n' of the source has a value that is not int64"):
-        datasets.fetch(mixed, tmp_path / "other", connection=connection, columns=["n"])
+
+
+MANY = sources.SAMPLE + 1  # rows whose types are not inferred together
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "kind", "stored"),
+    [
+        ("1", "2.5", pa.float64(), [1.0, 2.5]),
+        ("null", "1", pa.int64(), [None, 1]),
+        ("1", '"two"', pa.string(), ["1", "two"]),
+        ('"one"', "[2]", pa.string(), ["one", "[2]"]),
+        ("1", f"1{'0' * 30}", pa.string(), ["1", f"1{'0' * 30}"]),
+        ("1.5", f"1{'0' * 400}", pa.string(), ["1.5", f"1{'0' * 400}"]),
+        ("true", "1", pa.string(), ["true", "1"]),
+        ("{}", "{}", pa.string(), ["{}", "{}"]),
+        ('{"x": 1}', '{"y": "é"}', None, [{"x": 1, "y": None}, {"x": None, "y": "é"}]),
+        ('{"x": 1}', '{"x": "é"}', pa.string(), ['{"x": 1}', '{"x": "é"}']),
+        ("[]", '["a"]', None, [[], ["a"]]),
+        ("[" * 150 + "]" * 150, "null", pa.string(), ["[" * 150 + "]" * 150, None]),
+        ('{"x": "\\ud800"}', "Infinity", pa.string(), ['{"x": "?"}', "Infinity"]),
+    ],
+)
+def test_a_column_holds_all_values_of_its_source(connection, tmp_path, first, last, kind, stored):
+    line = '{"url": null, "n": %s}\r\n'
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + (line % first * MANY + line % last).encode())
+    items = [{"url": None, "n": json.loads(each)} for each in (*[first] * MANY, last)]
+    for source in (tmp_path / "a.jsonl", items):
+        sink = tmp_path / type(source).__name__
+        datasets.fetch(source, sink, connection=connection, columns=["n"])
+        table = pq.read_table(sink / "00000-000000.parquet")
+        assert kind in (None, table.schema.field("n").type)
+        assert table["n"].to_pylist() == stored[:1] * MANY + stored[1:]
+
+
+def test_the_files_of_a_source_can_have_different_types(connection, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for number, values in enumerate([[1], ["two"], [None]]):
+        table = pa.table({"url": pa.nulls(1), "n": values, "small": pa.array([number], f"int{8 << number}")})
+        pq.write_table(table, tmp_path / "parts" / f"{number}.parquet")
+    datasets.fetch(tmp_path / "parts", tmp_path / "sink", connection=connection, columns=["n", "small"])
+    rows = rows_of(tmp_path / "sink")
+    assert [(row["n"], row["small"]) for row in rows] == [("1", 0), ("two", 1), (None, 2)]
+    pq.write_table(pa.table({"url": pa.nulls(1), "n": [1]}), tmp_path / "parts" / "3.parquet")
+    with pytest.raises(httpconn.InvalidRequest, match=r"3.parquet has no column 'small'"):
+        datasets.fetch(tmp_path / "parts", tmp_path / "other", columns=["n", "small"])
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_source_can_be_a_folder_or_a_pattern(server, connection, tmp_path):
@@ -200,10 +263,13 @@ def test_a_source_can_be_a_folder_or_a_pattern(server, connection, tmp_path):
         urls = [server.url_for(f"/{part}/{n}") for n in range(4)]
         pq.write_table(pa.table({"url": urls}), tmp_path / "parts" / f"{part}.parquet")
     (tmp_path / "parts" / "_SUCCESS").touch()
+    (tmp_path / "urls[1].parquet.d").mkdir()
+    line = f"URL\turl\n\t{server.url_for('/')}\n".encode()
+    (tmp_path / "urls[1].parquet.d" / "a.TSV.GZ").write_bytes(gzip.compress(line * 2))
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"\ufeff# a comment\n{server.url_for('/')}\n\n".encode()))
-    for source, count in [("parts", 12), ("parts/[01].parquet", 8), ("a.txt.gz", 1)]:
+    for source, count in [("parts", 12), ("parts/[01].parquet", 8), ("a.txt.gz", 1), ("urls[1].parquet.d", 3)]:
         sink = tmp_path / f"sink{count}"
-        assert datasets.fetch(str(tmp_path / source), sink, connection=connection).succeeded == count
+        assert datasets.fetch(str(tmp_path / source), sink, connection=connection).rows == count
         assert [row["row"] for row in rows_of(sink)] == list(range(count))
 
 
