@@ -322,7 +322,7 @@ class Engine:
         from .http2connection import SharedConnection
 
         connection.detach()
-        adjust = _weakly(self._adjust)
+        adjust = WeakMethod(self._adjust)
         shared = SharedConnection(connection.socket_stream, self._runtime, self._limits, self._lock, adjust)
         await shared.begin(request)
         self._declined.pop(lease.origin, None)
@@ -347,15 +347,3 @@ class Engine:
             finally:
                 self._is_changing = False
         self._catch_up()
-
-
-def _weakly(method: Callable[[SharedConnection], None]) -> Callable[[SharedConnection], None]:
-    """Return a function that calls a method while its object exists. It avoids a cycle with the engine."""
-    reference = WeakMethod(method)
-
-    def call(connection: SharedConnection) -> None:
-        found = reference()
-        if found is not None:
-            found(connection)
-
-    return call

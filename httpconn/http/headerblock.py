@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from ..errors import HeaderTooLarge, ProtocolError
 
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-"""The regular expression of a token (RFC 9110 section 5.6.2)."""
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # the regular expression of a token (RFC 9110 section 5.6.2)
 
 # RFC 9112 section 2.2: a recipient ignores empty lines before a start line. Old servers send one after a body.
 EMPTY_LINES = rb"(?:\r?\n){0,8}+"  # the regular expression of up to eight empty lines before a start line

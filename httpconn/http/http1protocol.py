@@ -118,9 +118,8 @@ class HTTP11Connection:
     def send_body(self, data: bytes | memoryview) -> bytes | memoryview:
         """Encode a part of the request body. Raises MalformedRequest: the body exceeds the declared Content-Length."""
         if self._unsent is None:
-            return (
-                b"".join((b"%x\r\n" % len(data), data, b"\r\n")) if data else b""
-            )  # an empty chunk would end the body
+            # An empty chunk would end the body.
+            return b"".join((b"%x\r\n" % len(data), data, b"\r\n")) if data else b""
         if len(data) > self._unsent:
             raise MalformedRequest("the body of the request is longer than declared")
         self._unsent -= len(data)

@@ -106,11 +106,10 @@ class SharedConnection(Multiplexer):
         except HTTPConnError as error:
             if self.error is None:
                 raise
-            raise Unprocessed(
-                error, responded=self._responses > 0
-            ) from error  # the connection broke after the pool had granted it
+            # The connection broke after the pool had granted it.
+            raise Unprocessed(error, responded=self._responses > 0) from error
         if not is_open:
-            self._changed(self)  # the thread that found this out may not have updated the pool yet
+            self._report()  # the thread that found this out may not have updated the pool yet
             responded = self._responses > 0 or not self.is_closing
             raise Unprocessed(ConnectFailed("The server accepts no more requests"), responded=responded)
         self.flush()
@@ -121,9 +120,8 @@ class SharedConnection(Multiplexer):
             await self._send_part(incoming, body, end=True)
             return
         incoming.has_sent_parts = not can_replay(body)
-        if await send_parts(
-            self._runtime, self._runtime.parts(body), incoming.timeouts.at, partial(self._send_part, incoming)
-        ):
+        parts, send = self._runtime.parts(body), partial(self._send_part, incoming)
+        if await send_parts(self._runtime, parts, incoming.timeouts.at, send):
             await self._send_part(incoming, b"", end=True)
 
     def _open(self, request: Request, incoming: HTTP2Incoming) -> bool:

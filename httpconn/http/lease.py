@@ -14,12 +14,9 @@ C = TypeVar("C", bound=Hashable)
 class Stage(Enum):
     """The state of a lease."""
 
-    WAITING = auto()
-    """The lease waits for a connection or a slot."""
-    GRANTED = auto()
-    """The lease may use its connection, or dial one if it has none."""
-    ENDED = auto()
-    """The pool does not know the lease: it is new, released or cancelled."""
+    WAITING = auto()  # for a connection or a slot
+    GRANTED = auto()  # the lease may use its connection, or dial one if it has none
+    ENDED = auto()  # the pool does not know the lease: it is new, released or cancelled
 
 
 @dataclass(slots=True, eq=False, repr=False, weakref_slot=True)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import Any, TypeVar
+from weakref import WeakMethod
 
 from ..errors import HTTPConnError, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
 from ..network.stream import BROKEN, BURST, SocketStream
@@ -41,8 +42,8 @@ _PROGRESSED = object()  # the ``waiter`` of a stream that progressed while its c
 class Multiplexer:
     """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
-    The lock of the state is the engine's, so that no thread holds two locks. ``changed`` is called with the connection
-    when the number of streams that can be opened changes.
+    The lock of the state is the engine's, so that no thread holds two locks. The engine's method ``changed`` is called
+    with the connection when the number of streams that can be opened changes. The reference to it avoids a cycle.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Multiplexer:
         runtime: Runtime,
         limits: Limits,
         lock: threading.RLock,
-        changed: Callable[[Any], None],
+        changed: WeakMethod[Any],
     ) -> None:
         self.socket_stream: SocketStream = socket_stream
         self.error: HTTPConnError | None = None  # the error that broke the connection, or None
@@ -135,7 +136,7 @@ class Multiplexer:
             for event in self._waiting.values():
                 event.set()
         self.socket_stream.close()
-        self._changed(self)
+        self._report()
 
     def take(self, stream: Stream) -> bytes:
         """See ``HTTP2Connection.take_data``."""
@@ -349,8 +350,14 @@ class Multiplexer:
             self._mark(streams)
         self.flush()
         if (limit, was_closing) != (http.max_streams, http.is_closing):
-            self._changed(self)
+            self._report()
         return bool(streams)
+
+    def _report(self) -> None:
+        """Tell the engine, if it still exists, that the number of streams that can be opened changed."""
+        changed = self._changed()
+        if changed is not None:
+            changed(self)
 
 
 async def sent_in_time(waiting: Awaitable[None]) -> None:

@@ -64,9 +64,8 @@ class PasswordCredentials:
             challenges = yield digest.response(method, target)
 
     def _strongest(self, challenges: Sequence[str]) -> Digest | None:
-        offered = (
-            Digest(self._user, self._password, each) for each in parse_challenges(challenges) if each.scheme == "digest"
-        )
+        parsed = [each for each in parse_challenges(challenges) if each.scheme == "digest"]
+        offered = [Digest(self._user, self._password, each) for each in parsed]
         return min((each for each in offered if each.is_usable), key=lambda each: each.weakness, default=None)
 
 
@@ -102,11 +101,8 @@ class Digest:
     def response(self, method: str, target: str) -> str:
         """Return the value of Proxy-Authorization (RFC 7616 section 3.4)."""
         digest = _HASHES[self._algorithm]
-        realm, client_nonce, number = (
-            self._parameters.get("realm", ""),
-            secrets.token_hex(16),
-            f"{next(self._count):08x}",
-        )
+        realm = self._parameters.get("realm", "")
+        client_nonce, number = secrets.token_hex(16), f"{next(self._count):08x}"
         secret = digest(f"{self._user}:{realm}:{self._password}".encode())
         if self._is_session:
             secret = digest(f"{secret}:{self._nonce}:{client_nonce}".encode())

@@ -58,9 +58,8 @@ class Proxy:
         parsed = _parsed(url)
         self._given = partial(Proxy, str(url), auth=auth, headers=headers, ssl_context=ssl_context)
         self.url: httpx.URL = httpx.URL(scheme=parsed.scheme, host=parsed.host, port=parsed.port)
-        self.origin: Origin = Origin(
-            parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _DEFAULT_PORTS[parsed.scheme]
-        )
+        port = parsed.port or _DEFAULT_PORTS[parsed.scheme]
+        self.origin: Origin = Origin(parsed.scheme, parsed.raw_host.decode("ascii"), port)
         if auth is None and (parsed.username or parsed.password):
             auth = parsed.username, parsed.password
         self.is_socks: bool = parsed.scheme.startswith("socks")

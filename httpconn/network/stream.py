@@ -1,5 +1,6 @@
 """A stream over a connected socket, with or without TLS, for all runtimes."""
 
+import os
 import select
 import socket
 import ssl
@@ -10,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import HTTPConnError, InvalidRequest, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
-from ..runtime.forking import close_in_child
+from ..runtime.forking import renew_in_child
 from ..runtime.readiness import BLOCKED_READ, poll_of
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
@@ -41,6 +42,8 @@ class SocketStream:
         self._socket = sock
         self._tls: TLSStream | None = None
         self._transport: socket.socket | TLSStream = sock
+        # Receives what has arrived, at most a full buffer; returns 0 at the end. Raises BlockingIOError and the like.
+        self.receive_now: Callable[[memoryview], int] = sock.recv_into
         self._runtime = runtime
         self._readiness = runtime.readiness(sock)
         self._idle = poll_of(sock, "in")  # for an idle connection; one caller at a time checks it
@@ -51,7 +54,7 @@ class SocketStream:
         self._receiving = False
         self._sending = False
         self._unsent: bytes | memoryview = b""
-        close_in_child(sock)
+        renew_in_child(self)
 
     def receive(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """Return the next bytes, empty at the end. Close the stream after an interrupted wait: bytes can be lost.
@@ -68,10 +71,6 @@ class SocketStream:
         """
         return self._received(take, end, look=self.has_pending())
 
-    def receive_now(self, buffer: memoryview) -> int:
-        """Receive what has arrived, at most a full buffer; return 0 at the end. Raises BlockingIOError and the like."""
-        return self._transport.recv_into(buffer) if self._tls is None else self._tls.fill(buffer)
-
     async def writable(self, end: float) -> None:
         try:
             await self._readiness.writable(end)
@@ -81,8 +80,7 @@ class SocketStream:
     async def receive_into(self, buffer: memoryview, end: float) -> int:
         """Receive into a buffer until it is full or 0.1 seconds have passed; return the bytes, 0 at the end."""
         with buffer[:BURST] as room:
-            first: Callable[[], int] = partial(self._transport.recv_into, room)
-            count = await self._received(first, end, look=True)
+            count = await self._received(partial(self.receive_now, room), end, look=True)
             if not count:
                 return 0
             with room[count:] as remaining:
@@ -97,7 +95,7 @@ class SocketStream:
             pause_at = time.monotonic() + FILL_TIME
             while count < len(room) and time.monotonic() < pause_at:
                 with room[count:] as free:
-                    received = self._transport.recv_into(free)
+                    received = self.receive_now(free)
                 if not received:
                     break
                 count += received
@@ -252,6 +250,7 @@ class SocketStream:
             # RFC 6066 section 3: the server name has no trailing dot.
             begin = partial(TLSStream, self._transport, context, host and host.rstrip("."))
             tls = self._transport = self._tls = security.begin(context, begin)
+            self.receive_now = tls.receive_into
             self._require_open()  # another thread may have closed it during the wait
             await self._shake_hands(tls, end)
             security.check(tls.tls)
@@ -293,9 +292,7 @@ class SocketStream:
 
     def is_readable(self) -> bool:
         """Return whether a receive would return at once, with data or the end. True for a closed socket."""
-        return self._is_ready(
-            poll_of(self._socket, "in")
-        )  # a new poll object: two threads cannot use the same one at once
+        return self._is_ready(poll_of(self._socket, "in"))  # a new object: two threads cannot share one
 
     def _is_ready(self, poll: Any) -> bool:
         if self._socket.fileno() < 0 or (self._tls is not None and self._tls.has_pending()):
@@ -314,6 +311,12 @@ class SocketStream:
             self._socket.shutdown(socket.SHUT_RDWR)
         if not (self._readiness.blocks and (self._receiving or self._sending)):
             self._socket.close()
+
+    def after_fork(self) -> None:
+        """Close the descriptor of a forked child. The parent keeps the connection."""
+        if self._socket.fileno() >= 0:
+            with suppress(OSError):
+                os.close(self._socket.detach())
 
     def get_extra_info(self, info: str) -> Any:
         """Return a value as httpcore's response extension ``network_stream`` does."""

@@ -75,16 +75,7 @@ class TLSStream:
         except ssl.SSLZeroReturnError:
             return b""
 
-    def recv_into(self, buffer: memoryview) -> int:
-        """Receive data into a buffer; return the number of bytes, 0 after a closure alert."""
-        try:
-            with self._lock:
-                count: int = self._take(self.tls.read, len(buffer), buffer)
-                return count
-        except ssl.SSLZeroReturnError:
-            return 0
-
-    def fill(self, buffer: memoryview) -> int:
+    def receive_into(self, buffer: memoryview) -> int:
         """Receive what has arrived, at most a full buffer; return the number of bytes, 0 after a closure alert."""
         count, size = 0, len(buffer)
         read: Callable[[int, memoryview], Any] = self.tls.read

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from weakref import ref
-
-if TYPE_CHECKING:
-    import socket
 
 
 class Renewable(Protocol):
@@ -41,20 +37,3 @@ def _renew() -> None:
         owner = reference()
         if owner is not None:
             owner.after_fork()
-
-
-def close_in_child(sock: socket.socket) -> None:
-    """Register a socket whose descriptor is closed in the child of each fork. The parent keeps the connection."""
-    _sockets.add(ref(sock, _sockets.discard))
-
-
-_sockets: set[ref[socket.socket]] = set()
-
-
-@in_child
-def _close_sockets() -> None:
-    for reference in list(_sockets):
-        sock = reference()
-        if sock is not None and sock.fileno() >= 0:
-            with suppress(OSError):
-                os.close(sock.detach())

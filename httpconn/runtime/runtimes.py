@@ -39,7 +39,6 @@ T = TypeVar("T")
 
 CLOSING = 5.0  # limit, in seconds, of closing the asynchronous generator of a body
 
-
 _END = object()
 
 
@@ -105,9 +104,7 @@ class EventLoopRuntime:
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """Resolve a name. The event loop's own threads are few, and the loop waits for them when it ends."""
-        from anyio.from_thread import (
-            run_sync,
-        )  # imported here, because the import takes a tenth of the start time of a command
+        from anyio.from_thread import run_sync  # here: the import takes a tenth of the start time of a command
 
         results: list[LookupResult] = []
         done, loop = self.make_event(), anyio.lowlevel.current_token()

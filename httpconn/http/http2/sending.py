@@ -1,6 +1,6 @@
 """The bodies of requests: DATA frames, send windows and the server's settings (RFC 9113 sections 5.2, 6.5 and 6.9)."""
 
-from ...errors import MalformedRequest, ProtocolError
+from ...errors import MalformedRequest
 from . import frames
 from .faults import ConnectionFault, ErrorCode, StreamFault
 from .openstreams import OpenStreams
@@ -74,10 +74,8 @@ class BodySender:
         if stream is not None:
             stream.send_window += increment
             if not increment or stream.send_window > frames.MAX_31_BITS:
-                error = ProtocolError(
-                    "The server sent a WINDOW_UPDATE of 0 for a stream, or one beyond a window of 2 GiB"
-                )
-                streams.end_with(stream, StreamFault(code, error))
+                fault = "The server sent a WINDOW_UPDATE of 0 for a stream, or one beyond a window of 2 GiB"
+                streams.end_with(stream, StreamFault(code, fault))
             elif stream in streams.blocked:
                 streams.unblock([stream])
 

@@ -58,6 +58,5 @@ class PeerSettings:
                     raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server set an invalid frame size")
                 self.max_frame = value
             elif name == ENABLE_PUSH and value:
-                raise ConnectionFault(
-                    ErrorCode.PROTOCOL_ERROR, "The server set ENABLE_PUSH, which only clients may set"
-                )
+                fault = "The server set ENABLE_PUSH, which only clients may set"
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, fault)

@@ -45,9 +45,7 @@ class Stream:
     unacknowledged: int = 0  # bytes read since the last WINDOW_UPDATE
     largest_read: int = 0
     queued: int = 0  # bytes of the body that have arrived and were not taken
-    unread: int = (
-        0  # bytes of the body that were not taken, including those that have not arrived; 0 or less if unknown
-    )
+    unread: int = 0  # bytes of the body that were not taken, also those that have not arrived; 0 or less if unknown
     wanted: int = 1  # bytes that arrive before the stream counts as progressed
     spare: int = SPARE
     interim: int = 0
@@ -90,9 +88,8 @@ class Stream:
         """Process the header of a DATA frame with this length, and this size without padding."""
         self.window -= length
         if self.window < 0:
-            raise ConnectionFault(
-                ErrorCode.FLOW_CONTROL_ERROR, "The server sent more than the window of the stream allows"
-            )
+            message = "The server sent more than the window of the stream allows"
+            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, message)
         if self.head is None:
             raise _malformed("has a body before its header")
         if size < _FRAME_HEADER or self.spare < SPARE:
