@@ -4,6 +4,7 @@ import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 import click
@@ -69,11 +70,11 @@ def _host_options(shared: Mapping[str, Any]) -> dict[str, HostOptions]:
 
 
 def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:
-    user = shared["user"]
-    if user is None:
-        return dict(shared["headers"])
-    credentials = base64.b64encode(user.encode("utf-8", "surrogateescape")).decode("ascii")
-    return {"Authorization": f"Basic {credentials}", **shared["headers"]}
+    fields = dict(chain.from_iterable(shared["headers"]))
+    if shared["user"] is None:
+        return fields
+    credentials = base64.b64encode(shared["user"].encode("utf-8", "surrogateescape")).decode("ascii")
+    return {"Authorization": f"Basic {credentials}", **fields}
 
 
 def _merged(*several: Hooks) -> Hooks:

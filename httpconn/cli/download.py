@@ -114,9 +114,9 @@ def download(
     others; the exit code is that of the first failure.
     """
     if manifest is not None or base_url is not None:
-        source = manifests.checked_source(manifest, base_url, folder)
         limits = {"concurrency": concurrency, "segments": segments, "max_bytes": shared["max_bytes"]}
-        sys.exit(manifests.download(source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
+        source = manifest, base_url, folder
+        sys.exit(manifests.download(*source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
     _check(urls, input_file, output, single=bool(digest or mirrors))
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if is_standard_output(output):
@@ -135,11 +135,12 @@ def download(
         reader = ItemReader(output, folder, server_names=remote_header_name, create_folders=create_dirs)
         if folder is not None:
             _require_folder(folder, create_dirs)
-        items = reader.from_arguments(urls)
-        items += reader.from_list(input_file) if input_file is not None else []
+        reader.read_arguments(urls)
+        if input_file is not None:
+            reader.read_list(input_file)
         summary = Summary(display, json=jsonl, skip_existing=call["existing"] == "skip")
         call["progress"] = None if display is None else summary.progress
-        with closing(_saved(connection, items, digest, mirrors, concurrency, call)) as results:
+        with closing(_saved(connection, reader.items, digest, mirrors, concurrency, call)) as results:
             for item, saved in results:
                 summary.add(item, saved)
         code = summary.end()

@@ -1,6 +1,6 @@
 """The URLs of a download command, and the path of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 from urllib.parse import unquote, urlsplit
@@ -37,45 +37,33 @@ class ItemReader:
         self._server_names = server_names
         self._create_folders = create_folders
         self._urls: dict[Path, str] = {}
-        self._count = 0
+        self.items: list[Item] = []
 
-    def from_arguments(self, urls: Iterable[str]) -> list[Item]:
-        """Return the items of URLs on the command line."""
-        return [self._from_argument(url) for url in urls]
+    def read_arguments(self, urls: Iterable[str]) -> None:
+        for url in urls:
+            try:
+                self._add(url, None, None)
+            except errors.HTTPConnError as error:
+                set_url(error, url)
+                raise
 
-    def _from_argument(self, url: str) -> Item:
-        try:
-            return self._item(url, None, None)
-        except errors.HTTPConnError as error:
-            set_url(error, url)
-            raise
-
-    def from_list(self, lines: TextIO) -> Iterator[Item]:
-        """Yield the items of a list. Each line has a URL, or a URL and a path. An invalid line yields an error."""
+    def read_list(self, lines: TextIO) -> None:
+        """Read a list. Each line has a URL, or a URL and a path. The item of an invalid line has an error."""
         name = "standard input" if lines.name == "<stdin>" else lines.name
         for number, line in enumerate(lines, 1):
-            text = without_comment(line)
-            if text:
-                yield self._from_line(text, f"{name} line {number}")
+            if text := without_comment(line):
+                url, *path = text.split(maxsplit=1)
+                source = f"{name} line {number}"
+                try:
+                    self._add(url, path[0] if path else None, source)
+                except errors.HTTPConnError as error:
+                    self.items.append(Item(len(self.items), url, Path(), source, error))
 
-    def _from_line(self, text: str, source: str) -> Item:
-        url, *path = text.split(maxsplit=1)
-        try:
-            return self._item(url, path[0] if path else None, source)
-        except errors.HTTPConnError as error:
-            return Item(self._next_number(), url, Path(), source, error)
-
-    def _item(self, url: str, path: str | None, source: str | None) -> Item:
+    def _add(self, url: str, path: str | None, source: str | None) -> None:
         target = self._path(url, path)
-        if target is None:
-            return Item(self._next_number(), url, Path(), source)
-        if self._create_folders:
+        if target is not None and self._create_folders:
             create_folder(self._folder if self._server_names else target.parent)
-        return Item(self._next_number(), url, target, source)
-
-    def _next_number(self) -> int:
-        self._count += 1
-        return self._count - 1
+        self.items.append(Item(len(self.items), url, target or Path(), source))
 
     def _path(self, url: str, path: str | None) -> Path | None:
         """Return the path for a URL; None for an invalid URL, whose error message comes from the download."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import click
@@ -51,18 +51,8 @@ def _origin(url: URL) -> object:
         return None
 
 
-class Source(NamedTuple):
-    """The manifest of a download, the base URL and the folder."""
-
-    manifest: str
-    base_url: str | None
-    folder: Path
-
-
-def checked_source(manifest: str | None, base_url: str | None, folder: Path | None) -> Source:
-    """Return the source of a download with --manifest. Raises UsageError if an option is missing or does not fit."""
-    if manifest is None or folder is None:
-        raise click.UsageError("--base-url needs --manifest" if manifest is None else "--manifest needs -d FOLDER")
+def _check_options() -> None:
+    """Raise UsageError for an option that cannot be combined with --manifest."""
     context = click.get_current_context()
     for option in context.command.params:
         name = option.name or ""
@@ -71,18 +61,28 @@ def checked_source(manifest: str | None, base_url: str | None, folder: Path | No
             is_given = is_given and context.params[name] == option.flag_value
         if is_given and name not in (*_COMBINABLE, *SHARED):
             raise click.UsageError(f"--manifest cannot be combined with {option.get_error_hint(context)}")
-    return Source(manifest, base_url, folder)
 
 
 def download(
-    source: Source, shared: Mapping[str, Any], rate: int | None, call: Mapping[str, Any], *, quiet: bool, jsonl: bool
+    name: str | None,
+    base: str | None,
+    folder: Path | None,
+    shared: Mapping[str, Any],
+    rate: int | None,
+    call: Mapping[str, Any],
+    *,
+    quiet: bool,
+    jsonl: bool,
 ) -> int:
     """Download the missing and changed files of the manifest, print the results, and return the exit code."""
+    if name is None or folder is None:
+        raise click.UsageError("--base-url needs --manifest" if name is None else "--manifest needs -d FOLDER")
+    _check_options()
     headers = header_fields(shared)
     with connected(shared, quiet=quiet, resumes=True, bandwidth=rate) as (connection, display):
-        manifest, summary = load(*source[:2], connection, headers), Summary(display, json=jsonl)
+        manifest, summary = load(name, base, connection, headers), Summary(display, json=jsonl)
         progress = None if display is None else summary.progress
-        result = connection.download_all(manifest, source.folder, extra_headers=headers, progress=progress, **call)
+        result = connection.download_all(manifest, folder, extra_headers=headers, progress=progress, **call)
         for saved in result.files:
             summary.add(Item(saved.index, str(saved.url), Path(saved.path), manifest.where(saved.index)), saved)
         return summary.end()

@@ -3,8 +3,7 @@
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,14 +116,8 @@ def host_token(value: str) -> tuple[str, Bearer]:
         raise click.BadParameter(f"{name}: {error.message}") from None
 
 
-def _merged(
-    _context: click.Context, _option: click.Parameter, values: Iterable[list[tuple[str, str]]]
-) -> dict[str, str]:
-    return dict(chain.from_iterable(values))
-
-
-def _user(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and ":" not in value:
+def user(value: str) -> str:
+    if ":" not in value:
         raise click.BadParameter("must be USER:PASSWORD")  # without the value, which may be a secret
     return value
 
@@ -138,11 +131,6 @@ def env_option(*names: str, **attributes: Any) -> Option:
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
-access: Option = click.option(
-    "--access",
-    type=click.Choice(["public", "anywhere"]),
-    help="Access policy; public allows public addresses only. Default: HTTPCONN_ACCESS, or anywhere (dataset: public).",
-)
 create_dirs: Option = click.option("--create-dirs", is_flag=True, help="Create missing folders of the output path.")
 jsonl: Option = click.option("--jsonl", is_flag=True, help="Print one line of JSON per URL, as each finishes.")
 quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
@@ -156,14 +144,9 @@ def input_file(help_text: str) -> Option:
 
 
 def concurrency(default: int, help_text: str) -> Option:
+    kind = WholeNumber(1, 10_000)
     return click.option(
-        "-j",
-        "--concurrency",
-        type=WholeNumber(1, 10_000),
-        metavar="N",
-        default=default,
-        show_default=True,
-        help=help_text,
+        "-j", "--concurrency", type=kind, metavar="N", default=default, show_default=True, help=help_text
     )
 
 
@@ -188,13 +171,12 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         "headers",
         multiple=True,
         type=header,
-        callback=_merged,
         metavar="'NAME: VALUE'",
         help="Header field to send, or @FILE with one per line; may be repeated.",
     ),
     click.option("-A", "--user-agent", metavar="NAME", help="User-Agent to send."),
     click.option(
-        "-u", "--user", metavar="USER:PASSWORD", callback=_user, help="User and password for Basic authentication."
+        "-u", "--user", metavar="USER:PASSWORD", type=user, help="User and password for Basic authentication."
     ),
     click.option(
         "--host-header",
@@ -234,7 +216,12 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         help="Size limit for each URL, such as 10M or 1.5GiB. "
         "Default: 64MiB with --access public, otherwise 1GiB, or none for download.",
     ),
-    access,
+    click.option(
+        "--access",
+        type=click.Choice(["public", "anywhere"]),
+        help="Access policy; public allows public addresses only. "
+        "Default: HTTPCONN_ACCESS, or anywhere (dataset: public).",
+    ),
     click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
     click.option(
         "--cacert",

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,22 +19,14 @@ def is_standard_output(path: Path | None) -> bool:
     return str(path) in STANDARD_OUTPUT
 
 
-def open_output(path: Path | None, *, create_folders: bool = False) -> AbstractContextManager[Write]:
-    """Return a function that writes to standard output, or to a file that appears when the block ends without error."""
+@contextmanager
+def open_output(path: Path | None, *, create_folders: bool = False) -> Iterator[Write]:
+    """Provide a function that writes to standard output, or to a file that appears at the end of the block without error."""
     if path is None or is_standard_output(path):
-        return _standard_output()
-    return _file(path, create_folders)
-
-
-@contextmanager
-def _standard_output() -> Iterator[Write]:
-    out = standard_output()
-    yield lambda block: write(out, block)
-    write(out, b"", flush=True)
-
-
-@contextmanager
-def _file(path: Path, create_folders: bool) -> Iterator[Write]:
+        out = standard_output()
+        yield lambda block: write(out, block)
+        write(out, b"", flush=True)
+        return
     from ..disk.partfile import InUse, PartFile
 
     if create_folders:
