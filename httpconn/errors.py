@@ -380,7 +380,6 @@ class FileChanged(IntegrityError):
 class StorageError(HTTPConnError, OSError):
     """The file could not be read or written. ``errno`` is the error number of the operating system."""
 
-    fault: Fault = "upstream"
     public_message = "The content of the URL could not be stored."
 
     def __init__(self, message: str, errno: int | None = None) -> None:

@@ -4,7 +4,7 @@ Times are in seconds, up to 2,000,000. Sizes are in bytes. ``None`` means that t
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
@@ -299,8 +299,3 @@ def rate_limits(given: object) -> tuple[RateLimit, ...]:
     if not isinstance(rates, list | tuple) or not all(isinstance(each, RateLimit) for each in rates):
         raise InvalidRequest("rate_limit must be a RateLimit or a collection of them")
     return tuple(rates)
-
-
-def without_total(timeouts: Timeouts) -> Timeouts:
-    """Return the timeouts without a total, for calls whose duration depends on the size of a file."""
-    return replace(timeouts, total=None)

@@ -1,21 +1,18 @@
 """The authentication flows of httpx, step by step."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import httpx
 
 from ..errors import InvalidRequest, StatusError
 
-T = TypeVar("T")
 
+class AuthSteps:
+    """The steps of ``sync_auth_flow`` or ``async_auth_flow``; see :class:`httpconn.runtime.port.AuthSteps`."""
 
-class _Steps(ABC, Generic[T]):
-    """See :class:`httpconn.runtime.port.AuthSteps`."""
-
-    def __init__(self, flow: T, original: httpx.Request) -> None:
+    def __init__(self, flow: Any, original: httpx.Request) -> None:
         self._flow = flow
+        self._is_async = hasattr(flow, "asend")
         self._original = original
 
     async def next(self, response: httpx.Response | None) -> httpx.Request | None:
@@ -32,31 +29,14 @@ class _Steps(ABC, Generic[T]):
             raise InvalidRequest("auth: the authentication flow must yield requests of httpx")
         return made
 
-    @abstractmethod
-    async def _step(self, response: httpx.Response | None) -> httpx.Request | None: ...
-
-
-class SyncAuthSteps(_Steps[Generator[httpx.Request, Any, None]]):
-    """The steps of ``sync_auth_flow``."""
-
-    async def _step(self, response: httpx.Response | None) -> httpx.Request | None:
+    async def _step(self, response: httpx.Response | None) -> Any:
         try:
-            return self._flow.send(response)
-        except StopIteration:
+            return await self._flow.asend(response) if self._is_async else self._flow.send(response)
+        except (StopIteration, StopAsyncIteration):
             return None
 
     async def close(self) -> None:
-        self._flow.close()
-
-
-class AsyncAuthSteps(_Steps[AsyncGenerator[httpx.Request, Any]]):
-    """The steps of ``async_auth_flow``."""
-
-    async def _step(self, response: httpx.Response | None) -> httpx.Request | None:
-        try:
-            return await self._flow.asend(response)
-        except StopAsyncIteration:
-            return None
-
-    async def close(self) -> None:
-        await self._flow.aclose()
+        if self._is_async:
+            await self._flow.aclose()
+        else:
+            self._flow.close()

@@ -33,8 +33,8 @@ def _wrapped(transport: Any, kind: type[T], option: str, wrapper: str) -> T | No
     if transport is None or isinstance(transport, kind):
         return transport
     if is_of_httpx2(transport, kind.__name__):
-        from . import wrapped
+        from . import httpx2
 
-        made: T = getattr(wrapped, wrapper)(transport)
+        made: T = getattr(httpx2, wrapper)(transport)
         return made
     raise InvalidRequest(f"{option} does not accept a value of type {type(transport).__name__}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ..core.messages import DEFAULT_PORTS, BodyStream, Head, Origin, Request
+from ..core.messages import DEFAULT_PORTS, BodyStream, Origin, Request
 from ..errors import HTTPConnError, MalformedRequest
 from ..http.http1body import Incoming
 from ..http.tracing import traced_request
@@ -61,13 +61,13 @@ def origin_of(url: Any) -> Origin:
     return Origin(scheme, host, DEFAULT_PORTS[scheme] if url.port is None else url.port)
 
 
-def response_of(incoming: Incoming, library: Library = HTTPX, tracer: Tracer | None = None) -> Any:
-    """Return a response of a library, whose body is not received yet. A tracer reports the receipt of the body."""
+def response_of(incoming: Incoming, library: Library, runtime: Runtime, request: Request) -> Any:
+    """Return a response of a library, whose body is not received yet."""
     head = incoming.head
-    if tracer is None:
+    if request.trace is None:
         body = stream_type(library, DirectBody)(incoming, library)
     else:
-        body = stream_type(library, TracedBody)(incoming, library, tracer)
+        body = stream_type(library, TracedBody)(incoming, library, runtime, request)
     return library.module.Response(head.status, headers=head.fields, stream=body, extensions=incoming.extensions)
 
 
@@ -115,38 +115,27 @@ class DirectBody(Body):
         self.incoming.abandon()
 
 
-class Tracer:
-    """A reporter of body events to the ``trace`` callback of a request. It reports each event once."""
+class TracedBody(Body):
+    """A body with a trace callback, which gets each event once. An exception of the callback closes the body."""
 
-    def __init__(self, runtime: Runtime, request: Request, head: Head) -> None:
+    def __init__(self, incoming: Incoming, library: Library, runtime: Runtime, request: Request) -> None:
+        super().__init__(incoming, library)
         self._runtime = runtime
         self._request = request
-        self._prefix = "http2" if head.version == b"HTTP/2" else "http11"
+        self._prefix = "http2" if incoming.head.version == b"HTTP/2" else "http11"
         self._reported: set[str] = set()
 
-    async def begin(self) -> None:
-        """Report that the receipt of the body has started."""
-        await self.report("receive_response_body.started", {"request": traced_request(self._request)})
-
-    async def report(self, event: str, info: dict[str, Any]) -> None:
+    async def _report(self, event: str, info: dict[str, Any]) -> None:
         if event not in self._reported:
             self._reported.add(event)
             await self._runtime.trace(self._request.trace, f"{self._prefix}.{event}", info)
 
-
-class TracedBody(Body):
-    """A body with a trace callback. An exception of the callback closes the body."""
-
-    def __init__(self, incoming: Incoming, library: Library, tracer: Tracer) -> None:
-        super().__init__(incoming, library)
-        self._tracer = tracer
-
     async def _receive(self) -> bytes:
         try:
-            await self._tracer.begin()
+            await self._report("receive_response_body.started", {"request": traced_request(self._request)})
             data = await self._received()
             if not data:
-                await self._tracer.report("receive_response_body.complete", {"return_value": None})
+                await self._report("receive_response_body.complete", {"return_value": None})
         except BaseException:
             self.incoming.abandon()
             raise
@@ -156,15 +145,15 @@ class TracedBody(Body):
         try:
             return await super()._receive()
         except Exception as error:
-            await self._tracer.report("receive_response_body.failed", {"exception": error})
+            await self._report("receive_response_body.failed", {"exception": error})
             raise
 
     async def aclose(self) -> None:
         try:
-            await self._tracer.report("response_closed.started", {})
+            await self._report("response_closed.started", {})
         finally:
             self.incoming.abandon()
-        await self._tracer.report("response_closed.complete", {"return_value": None})
+        await self._report("response_closed.complete", {"return_value": None})
 
     def close(self) -> None:
         run_sync(self.aclose())

@@ -25,7 +25,7 @@ from ..runtime.runtimes import BlockingRuntime, EventLoopRuntime, Runtime
 from ..runtime.stepping import run_sync
 from .floattimeouts import attempt_timeouts_of
 from .library import HTTPX, Library
-from .messages import Tracer, request_of, response_of
+from .messages import request_of, response_of
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -93,8 +93,7 @@ class Transport:
             if not isinstance(interruption, Interruption | None):
                 raise MalformedRequest("The extension interruption must be an object of httpconn")
             incoming = await self.engine.exchange(plain, timeouts, interruption)
-            tracer = None if plain.trace is None else Tracer(self._runtime, plain, incoming.head)
-            return response_of(incoming, library, tracer)
+            return response_of(incoming, library, self._runtime, plain)
         except (HTTPConnError, httpx.HTTPError) as error:
             library.raise_own(error, HTTPX)
             raise

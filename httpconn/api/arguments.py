@@ -18,7 +18,7 @@ from ..downloads.options import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.rules import Call, Rules
 from ..hosts import Hosts
-from ..options import MAX_COUNT, RetryPolicy, Timeouts, whole_number, without_total
+from ..options import MAX_COUNT, RetryPolicy, Timeouts, whole_number
 
 if TYPE_CHECKING:
     from ..access import AccessPolicy
@@ -62,7 +62,7 @@ class CallFactory:
         cls, rules: Rules, timeouts: Timeouts, hosts: Hosts, access: AccessPolicy, *, is_default: bool
     ) -> CallFactory:
         """Return a factory. By default, files may take any time and have any size, unless the URLs are untrusted."""
-        file_timeouts = without_total(timeouts) if is_default and not access.public else timeouts
+        file_timeouts = replace(timeouts, total=None) if is_default and not access.public else timeouts
         return cls(rules, timeouts, hosts, file_timeouts, rules.limits.max_bytes if access.public else None)
 
     def fetch(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 
-from ..adapters.authsteps import AsyncAuthSteps
+from ..adapters.authsteps import AuthSteps
 from ..adapters.bridge import Bridged
 from ..adapters.messages import DirectBody
 from ..adapters.translation import FOREIGN
@@ -70,6 +70,9 @@ class AsyncPort(SendingPort):
     sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
     _exchange = AsyncExchange
+    # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2 connection
+    # that other calls share.
+    _cancels_at_deadline = True
 
     @property
     def place(self) -> Hashable:
@@ -87,13 +90,8 @@ class AsyncPort(SendingPort):
         if inspect.isawaitable(result):
             await result
 
-    def auth_steps(self, flow: Any, request: httpx.Request) -> AsyncAuthSteps:
-        return AsyncAuthSteps(flow.async_auth_flow(request), request)
-
-    def _ends_at_deadline(self, transport: object) -> bool:
-        # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2
-        # connection that other calls share. The port cancels the call at the deadline instead.
-        return getattr(transport, "engine", None) is None
+    def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
+        return AuthSteps(flow.async_auth_flow(request), request)
 
     async def _send_through(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline

@@ -130,14 +130,10 @@ class ClientOptions:
         An explicit proxy replaces the proxies of the environment, as in httpx. A proxy of the environment may reach
         internal addresses, so the environment applies only if the access policy trusts proxies.
         """
-        if not self._uses_environment:
-            return self.hosts.routing(self.proxy)
-        return self.hosts.routing(routes.environment_routing(os.environ, self.warned))
-
-    @property
-    def _uses_environment(self) -> bool:
         trusted = self.access.trusted_proxy or not self.access.judges_addresses
-        return self.trust_env and self.proxy is None and trusted
+        if self.trust_env and self.proxy is None and trusted:
+            return self.hosts.routing(routes.environment_routing(os.environ, self.warned))
+        return self.hosts.routing(self.proxy)
 
     def proxy_for(self, origin: Origin) -> str | None:
         """Return the URL of an origin's proxy, or None for a direct connection or a caller's transport."""
@@ -248,11 +244,6 @@ class Clients:
         """Remove the client of a loop that has ended."""
         self._by_loop.pop(token, None)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a client is open."""
-        return self._sync is not None or bool(self._by_loop)
-
     def close(self) -> None:
         """Close the synchronous client. Event loops close their own clients."""
         with self._lock:
@@ -273,7 +264,9 @@ class Clients:
         self._start()
 
     def __del__(self) -> None:
-        if getattr(self, "_by_loop", None) is not None and self.is_open:  # None if __init__ has failed
+        if getattr(self, "_sync", None) is not None or getattr(
+            self, "_by_loop", None
+        ):  # missing if __init__ has failed
             if self.warns:
                 text = "An HTTPConnection was left open: call close() or use it in a with block"
                 warnings.warn(text, ResourceWarning, stacklevel=2)

@@ -4,10 +4,12 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ..core.locks import RLock
 
 
+@dataclass(slots=True, eq=False)
 class Position:
     """A position that a seek has set.
 
@@ -16,11 +18,8 @@ class Position:
         is_used: whether a read has started there. From then on, all threads may continue from it.
     """
 
-    __slots__ = ("is_used", "offset")
-
-    def __init__(self, offset: int) -> None:
-        self.offset: int = offset
-        self.is_used: bool = False
+    offset: int
+    is_used: bool = False
 
 
 class Positions:

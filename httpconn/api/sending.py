@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import httpx
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 class SendingPort(SystemClock, ABC):
     """The base class of both ports. A port closes a client that it owns, because it was made for one call only."""
 
+    _exchange: ClassVar[type[Bridged]]
+    _cancels_at_deadline: ClassVar[bool] = False
     _interruption: Interruption | None = None
     dead_hosts: DeadHosts | None = None
 
@@ -68,10 +70,10 @@ class SendingPort(SystemClock, ABC):
             await self._show(sent, hooks["request"])
             take_over(request, sent)
         transport = self.client.transport_for(request.origin)
-        if self._ends_at_deadline(transport):
-            timeouts = timeouts._replace(at=math.inf)
-        if getattr(transport, "engine", None) is None:  # httpconn's own transports keep this field from origins
-            sent.headers.pop("Proxy-Authorization", None)
+        if getattr(transport, "engine", None) is None:
+            sent.headers.pop("Proxy-Authorization", None)  # httpconn's own transports keep this field from origins
+            if self._cancels_at_deadline:
+                timeouts = timeouts._replace(at=math.inf)
         sent.extensions = {**sent.extensions, **before, "timeout": float_timeouts(timeouts)}
         if self._interruption is not None:
             sent.extensions["interruption"] = self._interruption
@@ -99,17 +101,9 @@ class SendingPort(SystemClock, ABC):
             raise HookRaised(error) from error
 
     @abstractmethod
-    def _ends_at_deadline(self, transport: object) -> bool:
-        """Return whether the port itself, and not the transport, ends a request at the deadline."""
-
-    @abstractmethod
     async def _call(self, hook: Hook, event: object) -> None:
         """Call an event hook, and await its result if it is awaitable."""
 
     @abstractmethod
     async def _send_through(self, transport: Any, request: httpx.Request, deadline: Deadline) -> httpx.Response:
         """Send a request through a transport."""
-
-    @abstractmethod
-    def _exchange(self, response: httpx.Response, deadline: Deadline) -> Bridged:
-        """Return the exchange of a response."""

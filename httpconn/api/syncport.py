@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from ..adapters.authsteps import SyncAuthSteps
+from ..adapters.authsteps import AuthSteps
 from ..adapters.bridge import Bridged
 from ..adapters.translation import FOREIGN
 from ..core.deadlines import Deadline
@@ -88,11 +88,8 @@ class SyncPort(SendingPort):
                 result.close()
             raise not_awaited(hook)
 
-    def auth_steps(self, flow: Any, request: httpx.Request) -> SyncAuthSteps:
-        return SyncAuthSteps(flow.sync_auth_flow(request), request)
-
-    def _ends_at_deadline(self, transport: object) -> bool:
-        return False
+    def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
+        return AuthSteps(flow.sync_auth_flow(request), request)
 
     async def _send_through(
         self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline

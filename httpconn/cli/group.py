@@ -1,7 +1,8 @@
 """The ``httpconn`` command, which imports each of its commands when that is used."""
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, ClassVar, cast
 
 import click
 
@@ -9,23 +10,30 @@ from .._version import __version__
 from ..importing import without_collection
 from .ending import EPILOG, one_line_errors
 
-COMMANDS = ("check", "completion", "dataset", "download", "get", "info", "verify")
 
-
-class Group(click.Group):
+class Commands(Mapping[str, click.Command]):
     """The commands by name."""
 
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return list(COMMANDS)
+    NAMES: ClassVar[tuple[str, ...]] = ("check", "completion", "dataset", "download", "get", "info", "verify")
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.NAMES:
+            raise KeyError(name)
         with one_line_errors(), without_collection():  # imports take long enough to be interrupted
             return cast(click.Command, getattr(import_module(f".{name}", __package__), name))
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.NAMES)
 
-@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    def __len__(self) -> int:
+        return len(self.NAMES)
+
+
+@click.group(
+    epilog=EPILOG,
+    commands=cast(Any, Commands()),  # click only reads it
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
 def cli() -> None:
     """Fetch URLs safely and completely."""

@@ -21,7 +21,7 @@ def is_standard_output(path: Path | None) -> bool:
 
 @contextmanager
 def open_output(path: Path | None, *, create_folders: bool = False) -> Iterator[Write]:
-    """Provide a function that writes to standard output, or to a file that appears at the end of the block without error."""
+    """Provide a function that writes to standard output, or to a file that appears if the block ends without error."""
     if path is None or is_standard_output(path):
         out = standard_output()
         yield lambda block: write(out, block)
