@@ -53,19 +53,15 @@ class _PlainTransport:
     def __init__(self, options: Callable[[Proxy | None], dict[str, Any]], proxy: Proxy | Routing | None) -> None:
         self._options = options
         self._proxy_for = Routing.of(proxy).proxy_for
-        self._clients: dict[Proxy | None, Any] = {}
+        self.clients: dict[Proxy | None, Any] = {}
         self._opening = Lock()
-
-    @property
-    def has_clients(self) -> bool:
-        return bool(self._clients)
 
     def _client(self, kind: Callable[..., Any], request: httpx.Request) -> Any:
         proxy = self._proxy_for(origin_of(request.url))
         with self._opening:
-            if proxy not in self._clients:
-                self._clients[proxy] = kind(**self._options(proxy))
-        return self._clients[proxy]
+            if proxy not in self.clients:
+                self.clients[proxy] = kind(**self._options(proxy))
+        return self.clients[proxy]
 
 
 # ``auth`` keeps httpx from making credentials of its own from the URL.
@@ -89,7 +85,7 @@ class PlainTransport(_PlainTransport, httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the clients."""
-        for client in [*self._clients.values()]:  # another thread may add one
+        for client in [*self.clients.values()]:  # another thread may add one
             client.close()
 
 
@@ -105,5 +101,5 @@ class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the clients."""
-        for client in [*self._clients.values()]:  # another task may add one
+        for client in [*self.clients.values()]:  # another task may add one
             await client.aclose()

@@ -58,7 +58,9 @@ class Transport:
         resolver: NameResolver | None = None,
     ) -> None:
         self.access: AccessPolicy = access or AccessPolicy.anywhere()
-        host_resolver = self._host_resolver(resolver)
+        host_resolver = CachingResolver.of(resolver)
+        if host_resolver.is_awaited and self._runtime_type is BlockingRuntime:
+            raise InvalidRequest("resolver: a coroutine function works in asynchronous calls only")
         guard = self._guard = Guard(self.access, host_resolver)
         to_proxies = Guard(AccessPolicy.anywhere(), host_resolver)  # the caller chose the addresses of the proxies
         if proxy is not None and not isinstance(proxy, Routing):
@@ -79,9 +81,6 @@ class Transport:
             uds,
         )
         self.engine: Engine = Engine(runtime, limits, guard, connector, Routing.of(proxy), http2=http2)
-
-    def _host_resolver(self, resolver: NameResolver | None) -> CachingResolver:
-        return CachingResolver.of(resolver)
 
     async def _exchange(self, request: Any) -> Any:
         library = self._library
@@ -111,12 +110,6 @@ class SyncTransport(Transport, Generic[RequestT, ResponseT]):
     """A transport for threads."""
 
     _runtime_type = BlockingRuntime
-
-    def _host_resolver(self, resolver: NameResolver | None) -> CachingResolver:
-        host_resolver = super()._host_resolver(resolver)
-        if host_resolver.is_awaited:
-            raise InvalidRequest("resolver: a coroutine function works in asynchronous calls only")
-        return host_resolver
 
     def handle_request(self, request: RequestT) -> ResponseT:
         """Send a request, and return its response when the head has arrived.

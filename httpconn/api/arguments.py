@@ -88,10 +88,7 @@ class CallFactory:
     def sources(
         self, item: Item, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *options: Any
     ) -> Sequence[Call]:
-        """Return the calls for an item's URL and mirrors.
-
-        A mirror on another origin gets neither the header fields nor the credentials.
-        """
+        """Return the calls for an item's URL and mirrors."""
         fields = merged(extra_headers, item.headers)
         first = self.fetch(item.url, timeout, fields, auth, *options)
         calls = [first]

@@ -83,7 +83,7 @@ class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     def closes_at_once(self) -> bool:
         """Whether ``aclose`` never waits, because httpconn's own transport holds all connections."""
         own = type(self._transport) is AsyncHTTPTransport
-        return own and isinstance(self.plain, AsyncPlainTransport) and not self.plain.has_clients
+        return own and isinstance(self.plain, AsyncPlainTransport) and not self.plain.clients
 
     async def aclose(self) -> None:
         """Close the transports."""

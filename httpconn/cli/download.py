@@ -40,7 +40,9 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     metavar="FILE|URL",
     help="Checksum list, JSON lines or model index: download its missing or changed files; - is standard input.",
 )
-@manifests.base_url
+@click.option(
+    "--base-url", metavar="URL", help="Folder of the manifest's files. Default: the folder of the manifest's own URL."
+)
 @options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")
 @_on_existing("refresh", "refresh", "Download an existing file if the server has another version (default).")
 @_on_existing("overwrite", "replace", "Download and replace existing files.")

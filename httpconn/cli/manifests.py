@@ -1,7 +1,7 @@
 """The manifest of a command: a file, standard input or a URL."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,11 +17,6 @@ from .connecting import connected, header_fields
 from .items import Item
 from .options import SHARED
 from .summary import Summary
-
-base_url: Callable[[Any], Any] = click.option(
-    "--base-url", metavar="URL", help="Folder of the manifest's files. Default: the folder of the manifest's own URL."
-)
-
 
 _COMBINABLE = frozenset(
     {"manifest", "base_url", "folder", "create_dirs", "concurrency", "segments", "limit_rate", "jsonl", "quiet"}

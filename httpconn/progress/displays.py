@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import TextIO
 
@@ -11,8 +11,7 @@ from ..errors import InvalidRequest, install
 from .plainlines import Lines, ProgressDisplay
 
 
-@contextmanager
-def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
+def rich_progress(stream: TextIO | None = None) -> AbstractContextManager[ProgressDisplay]:
     """Provide a callback that draws a bar for each download on a terminal, and writes plain lines elsewhere.
 
     One callback serves several downloads at the same time, in any thread. A terminal that cannot move its cursor
@@ -24,12 +23,10 @@ def rich_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``cli`` is not installed.
     """
-    with _display(stream, "rich", "cli") as display:
-        yield display
+    return _display(stream, "rich", "cli")
 
 
-@contextmanager
-def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
+def tqdm_progress(stream: TextIO | None = None) -> AbstractContextManager[ProgressDisplay]:
     """Provide the same callback as :func:`rich_progress`, with the bars of tqdm.
 
     Args:
@@ -38,8 +35,7 @@ def tqdm_progress(stream: TextIO | None = None) -> Iterator[ProgressDisplay]:
     Raises:
         InvalidRequest: the extra ``tqdm`` is not installed.
     """
-    with _display(stream, "tqdm", "tqdm") as display:
-        yield display
+    return _display(stream, "tqdm", "tqdm")
 
 
 @contextmanager

@@ -87,7 +87,6 @@ class Bars:
             self._bars.stop()
 
     def __call__(self, event: Progress) -> None:
-        """Display an event."""
         with self._lock:
             if rewind := self._rewinds.line(event):
                 self.say(rewind)
@@ -99,12 +98,10 @@ class Bars:
                 self.say(line_of(event))
 
     def say(self, line: str) -> None:
-        """Write a permanent line above the bars."""
         with self._lock:
             self._bars.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def drop(self, path: Path) -> None:
-        """Remove the bar of a download."""
         with self._lock:
             self._rewinds.forget(path)
             if path in self._tasks:

@@ -30,7 +30,6 @@ class Bars:
             bar.close()
 
     def __call__(self, event: Progress) -> None:
-        """Display an event."""
         if event.failed:
             self.drop(event.path)
             return
@@ -45,11 +44,9 @@ class Bars:
                 self._bars.pop(event.path).close()
 
     def say(self, line: str) -> None:
-        """Write a permanent line above the bars."""
         tqdm.write(printable(line), file=self._stream)
 
     def drop(self, path: Path) -> None:
-        """Close the bar of a download."""
         with self._lock:
             self._rewinds.forget(path)
             if path in self._bars:

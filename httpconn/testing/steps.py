@@ -29,7 +29,6 @@ class Pause:
     seconds: float
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         link.pause(self.seconds)
 
 
@@ -40,7 +39,6 @@ class Until:
     event: threading.Event
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         # The timeout is only for the check whether the server stops.
         while not self.event.wait(0.1):
             link.pause(0)
@@ -53,7 +51,6 @@ class Close:
     notify: bool = True
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         link.close(notify=self.notify)
 
 
@@ -62,7 +59,6 @@ class Reset:
     """Reset the connection (RST). The client may lose bytes that are still in transit."""
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         link.reset()
 
 
@@ -71,7 +67,6 @@ class Stall:
     """Send nothing until the client closes the connection or the server stops."""
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         link.read_until_end()
 
 
@@ -84,7 +79,6 @@ class Drip:
     size: int = 1
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         for start in range(0, len(self.data), self.size):
             link.send(self.data[start : start + self.size])
             link.pause(self.every)
@@ -98,7 +92,6 @@ class Forever:
     limit: int = GIB
 
     def play(self, link: link.Link) -> None:
-        """See :class:`Action`."""
         for _ in range(self.limit // len(self.chunk)):
             link.send(self.chunk)
         link.close()
