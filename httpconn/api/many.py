@@ -34,6 +34,7 @@ OpenPort = Callable[[Any], Awaitable["Port"]]
 _SHARED = (
     "timeout auth max_bytes budget retries resume refresh existing remote_time expect_type filename segments progress"
 )
+_ANY_URL = "https://example.com/"
 MAX_CONCURRENCY = 10_000  # Most fetches at the same time. It is above the socket limit of common systems.
 
 
@@ -281,6 +282,7 @@ class ManyURLs(Runner):
         timeout, extra_headers, auth, _, *others, _ = self._calls.checked(timeout, extra_headers, auth, True, *others)
         shared = dict(zip(_SHARED.split(), (timeout, auth, *others, *wanted), strict=True))
         spare = SpareConnections.beside(concurrency)
+        self._calls.download(_ANY_URL, "", extra_headers=extra_headers, **shared)  # checks the options
 
         async def work(worker: Worker, given: tuple[URL, Path] | httpconn.Item) -> httpconn.Saved:
             item = _item(given)

@@ -241,6 +241,31 @@ def test_an_invalid_option_is_an_error_at_once(face, connect, given, options):
         (connection.async_get_many if face.is_async else connection.get_many)(given, **options)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"segments": "x"},
+        {"resume": 1},
+        {"existing": "keep"},
+        {"refresh": True, "existing": "skip"},
+        {"remote_time": "x"},
+        {"expect_type": "png"},
+        {"filename": "a"},
+        {"filename": "server", "existing": "replace"},
+        {"progress": 5},
+        {"timeout": "x"},
+        {"auth": 5},
+        {"extra_headers": {"a": "\n"}},
+        {"stop_on_error": 1},
+        {"concurrency": "x"},
+    ],
+)
+def test_an_invalid_option_of_downloads_is_an_error_at_once(face, connect, options):
+    connection = connect()
+    with pytest.raises(InvalidRequest):
+        (connection.async_download_many if face.is_async else connection.download_many)([], **options)
+
+
 def test_concurrency_limits_the_fetches(face, connect, scripted):
     opened = threading.Event()
     most = 0
