@@ -6,9 +6,8 @@ import pickle
 import signal
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 
 from ..core.bodycounter import ByteBudget
 from ..errors import HTTPConnError, InvalidRequest
@@ -35,15 +34,54 @@ def run_job(job: Job, processes: int) -> None:
     except Exception as error:
         message = "For several processes, on_item, connection and filesystem must be picklable"
         raise InvalidRequest(f"{message}. Define functions in a module: {error}") from error
+    # Only pipes connect the processes: after a SIGKILL, multiprocessing would warn of locks and queues that remain.
     watched, own = SPAWN.Pipe(duplex=False)
-    with watched, ProcessPoolExecutor(len(shares), SPAWN, _end_with, (watched,)) as pool:
-        try:
-            for share in as_completed([pool.submit(run_partitions, job, each) for each in shares]):
-                share.result()
-        except BrokenProcessPool as error:
-            raise HTTPConnError("A process of the job was killed. The same call continues the job") from error
-        finally:
-            own.close()  # so the other processes end
+    started: dict[Connection, SpawnProcess] = {}
+    try:
+        with watched:
+            for share in shares:
+                result, process = _started(watched, job, share)
+                started[result] = process
+        _wait_all(list(started))
+    finally:
+        own.close()  # so the other processes end
+        for result, process in started.items():
+            process.join()
+            result.close()
+
+
+def _started(watched: Connection, job: Job, share: Sequence[int]) -> tuple[Connection, SpawnProcess]:
+    """Start a process for a share of the partitions. Return the pipe for its result, and the process."""
+    result, given = SPAWN.Pipe(duplex=False)
+    with given:
+        process = SPAWN.Process(target=_run_share, args=(watched, given, job, share))
+        process.start()
+    return result, process
+
+
+def _wait_all(results: list[Connection]) -> None:
+    """Wait until all processes have ended. Raise the first error."""
+    while results:
+        ready = wait(results)
+        for each in [result for result in results if result in ready]:
+            try:
+                error = each.recv()
+            except EOFError as ended:
+                raise HTTPConnError("A process of the job was killed. The same call continues the job") from ended
+            if error is not None:
+                raise error
+            results.remove(each)
+
+
+def _run_share(parent: Connection, result: Connection, job: Job, share: Sequence[int]) -> None:
+    """Run partitions in a process of their own, and send the exception or None."""
+    _end_with(parent)
+    error: BaseException | None = None
+    try:
+        run_partitions(job, share)
+    except BaseException as raised:  # noqa: BLE001 - the parent raises it
+        error = raised
+    result.send(error)
 
 
 def run_partitions(job: Job, numbers: Sequence[int]) -> None:

@@ -192,6 +192,17 @@ def test_an_interrupted_job_leaves_no_process(site, server, tmp_path):
     assert not psutil.wait_procs(children, timeout=200)[1]
 
 
+def test_a_killed_job_leaves_no_process_and_no_warning(site, server, tmp_path):
+    source, sink = listed(server, tmp_path / "urls.txt", 40), tmp_path / "sink"
+    source.write_text(source.read_text() + source.read_text().replace("127.0.0.1", "localhost"))
+    site.calls = 20
+    command = [sys.executable, "-m", "tests.datasets.jobs", str(source), str(sink), "parquet", "2", "10"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert site.reached.wait(200)
+        process.kill()
+        assert process.stderr.read() == b""  # until the other processes have ended, too
+
+
 def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path):
     urls = [f"http://h{n % 8}.test:{server.port}/{n}" for n in range(30)]
     with pytest.raises(httpconn.HTTPConnError, match="A process of the job was killed"):
