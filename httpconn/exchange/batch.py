@@ -1,9 +1,9 @@
 """Concurrent work on many items, with bounded memory.
 
-The number of workers bounds the items in progress. At most ``2 * concurrency`` items are in progress, can start, or
-have a result that was not returned. With the items that wait for their hosts, they are at most
-``READ_AHEAD * concurrency``. So a slow host does not stop the others, and memory stays bounded for an endless source
-and for a slow caller.
+At most ``2 * concurrency`` items are in progress, can start, or have a result that was not returned. With the items
+that wait for their hosts, they are at most ``READ_AHEAD * concurrency``. So a slow host does not stop the others. For a
+slow caller, no item starts while ``2 * concurrency`` items are in progress or have results that were not returned. Only
+calls that have or wait for a connection continue. So memory is bounded for an endless source and for large results.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -84,6 +84,7 @@ class Batch(Generic[Item, Result]):
             else:
                 self._accept(report)
                 self._fill()
+        scheduler.returned()
         if self._stream is not None:
             self._free.send(True)
         return buffer.pop()
