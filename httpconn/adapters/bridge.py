@@ -23,7 +23,6 @@ def take_over(request: Request, made: httpx.Request) -> None:
 
 
 def head_of(response: httpx.Response) -> Head:
-    """Return the head of an httpx.Response."""
     fields = response.headers.raw
     extensions = response.extensions
     for name in ("http_version", "reason_phrase"):

@@ -79,12 +79,10 @@ class PlainTransport(_PlainTransport, httpx.BaseTransport):
     """The transport for threads."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request through ``httpx.Client.send``."""
         response: httpx.Response = self._client(httpx.Client, request).send(_forwardable(request), **_SENDING)
         return response
 
     def close(self) -> None:
-        """Close the clients."""
         for client in [*self.clients.values()]:  # another thread may add one
             client.close()
 
@@ -93,13 +91,11 @@ class AsyncPlainTransport(_PlainTransport, httpx.AsyncBaseTransport):
     """The transport for the tasks of one event loop."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request through ``httpx.AsyncClient.send``."""
         response: httpx.Response = await self._client(httpx.AsyncClient, request).send(
             _forwardable(request), **_SENDING
         )
         return response
 
     async def aclose(self) -> None:
-        """Close the clients."""
         for client in [*self.clients.values()]:  # another task may add one
             await client.aclose()

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..runtime.tasks import TaskWorkerGroup
-from .openfile import Opened, OpenFile, copied
+from .openfile import Opened, OpenFile, WriteableBuffer, copied
 from .runner import Flow, P, T
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-else:
-    WriteableBuffer = bytearray | memoryview
 
 
 class AsyncRemoteFile(OpenFile):

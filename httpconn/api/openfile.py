@@ -14,7 +14,11 @@ from .positions import Positions
 from .runner import Runner
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as WriteableBuffer
+
     from .opening import Opening
+else:
+    WriteableBuffer = bytearray | memoryview
 
 F = TypeVar("F", bound="OpenFile")
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..errors import InvalidRequest
 from ..runtime.forking import renew_in_child
 from ..runtime.threads import CleanUp, Stopped, ThreadWorkerGroup
-from .openfile import Opened, OpenFile, copied
+from .openfile import Opened, OpenFile, WriteableBuffer, copied
 from .runner import Flow, P, T
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-else:
-    WriteableBuffer = bytearray | memoryview
 
 
 class RemoteFile(OpenFile, io.BufferedIOBase):

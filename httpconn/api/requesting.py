@@ -91,8 +91,10 @@ class Requesting(Runner):
             MalformedRequest: a file has changed while it was sent.
             HTTPConnError: see :mod:`httpconn.errors`. No status raises an error.
         """
-        options = content, data, files, json, params, headers, extra_headers, auth, timeout, allow_redirects
-        with self._sending(False, method, url, *options, max_bytes, budget, retries, progress) as call:
+        wanted = content, data, files, json, params, headers, extra_headers, progress
+        options: dict[str, Any] = {"timeout": timeout, "auth": auth, "allow_redirects": allow_redirects}
+        options |= {"max_bytes": max_bytes, "budget": budget, "retries": retries}
+        with self._sending(False, method, url, *wanted, **options) as call:
             return self._respond(call, stream)
 
     @like(request)
@@ -116,13 +118,8 @@ class Requesting(Runner):
         params: Params = None,
         headers: Headers = None,
         extra_headers: Headers = None,
-        auth: Auth | None = None,
-        timeout: Timeout = None,
-        allow_redirects: bool = True,
-        max_bytes: int | None = None,
-        budget: ByteBudget | None = None,
-        retries: Retries = None,
         progress: httpconn.ProgressCallback | None = None,
+        **options: Any,
     ) -> Iterator[Call]:
         """Provide the call for a request. Its progress ends with the block."""
         require(progress=(progress, Callable | None))
@@ -131,7 +128,7 @@ class Requesting(Runner):
         if headers is not None and extra_headers is not None:
             raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
         fields = headers if extra_headers is None else extra_headers
-        call = self._calls.fetch(url, timeout, fields, auth, allow_redirects, max_bytes, budget, retries)
+        call = self._calls.fetch(url, extra_headers=fields, **options)
         spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
         self._calls.rules.builder.admit_method(method, spec.url)
         body = encoding.GivenBody(content, data, files, json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ..core.bodycounter import declared_length
 from ..core.urls import redact
@@ -12,11 +12,7 @@ from ..errors import FileChanged
 from ..response import Response
 from .arguments import Headers
 from .fetching import Fetching
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-else:
-    WriteableBuffer = bytearray | memoryview
+from .openfile import WriteableBuffer
 
 SKIPPED = 1024 * 1024  # bytes that a seek reads at once
 
