@@ -62,7 +62,7 @@ RULES: dict[str, Rule] = {
         "it is built on the public interface",
     ),
     "datasets": Rule(
-        "access api.arguments api.outcomes connection core.bodycounter core.mediatypes core.messages datasets"
+        "access api.arguments api.outcomes connection core.bodycounter core.mediatypes core.messages core.urls datasets"
         " disk.folders disk.lockfile disk.system errors options _version",
         WORLD - {"anyio", "time", "threading"},
         "it is built on the public interface, and fetches in an event loop",

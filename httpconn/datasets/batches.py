@@ -99,7 +99,9 @@ def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, ma
         else:
             rows[at] = error_values(error)
     connection = _connection(concurrency, None if given is None else pickle.dumps(given))
-    with connection.get_many((urls[at] for at in present), concurrency=concurrency, max_bytes=max_bytes) as results:
+    with connection.get_many(
+        (urls[at].strip() for at in present), concurrency=concurrency, max_bytes=max_bytes
+    ) as results:
         for fetched in results:
             rows[present[fetched.index]] = _values_of(fetched)
     return pa.Table.from_pylist(rows, schema=FIELDS)

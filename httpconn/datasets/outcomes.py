@@ -13,6 +13,7 @@ from ..api.arguments import require
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..core import mediatypes
+from ..core.urls import redact
 from ..errors import HTTPConnError, InvalidRequest, InvalidURL, StatusError, printable
 from ..options import MIB, Limits
 
@@ -49,7 +50,7 @@ def response_values(fetched: Fetched, stored: Sequence[str] = ()) -> Values:
     wanted = {b"content-type", *(name.encode() for name in stored)}
     fields = httpx.Headers([each for each in raw if each[0].lower() in wanted])
     return {
-        "final_url": error.url if error else fetched.moved_to or str(fetched.url),
+        "final_url": error.url if error else fetched.moved_to or redact(fetched.url),
         "status": status,
         "attempts": error.attempts if error else fetched.attempts,
         "elapsed": error.elapsed if error else fetched.elapsed,

@@ -143,7 +143,7 @@ class Partition:
             for row in rows:
                 self._pending[index] = row
                 index += 1
-                yield row[1]["url"]
+                yield row[1]["url"].strip()
             if len(self._open) > MAX_OPEN:
                 self._room = Event()
                 await self._write_fetched()

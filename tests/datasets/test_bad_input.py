@@ -198,6 +198,18 @@ def test_each_bad_value_is_a_row(server, connection, tmp_path):
     assert all(len(row["message"]) <= 500 and "secret" not in row["message"] for row in rows[:7])
 
 
+def test_a_url_is_stored_as_given_and_fetched_without_space_and_secrets(server, connection, tmp_path):
+    url = server.url_for("/a b.png?key=hidden")
+    given = [f" {url}\n", url.replace("//", "//user:hidden@")]
+    datasets.fetch(given, tmp_path / "sink", connection=connection)
+    rows = rows_of(tmp_path / "sink")
+    assert [row["url"] for row in rows] == given
+    assert [row["status"] for row in rows] == [200, 200]
+    found = datasets.fetch_batch({"url": given}, connection=connection)["final_url"].to_pylist()
+    assert found == [row["final_url"] for row in rows]
+    assert all(each.startswith(server.url_for("/a")) and "hidden" not in each for each in found)
+
+
 def test_values_that_no_column_can_hold(server, connection, tmp_path):
     url = server.url_for("/")
     rows = [{"url": url, "text": "half \ud83d", "n": None}, {"url": url, "text": None, "n": None}]
