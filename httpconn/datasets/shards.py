@@ -81,7 +81,7 @@ class Layout(NamedTuple):
 class Rows:
     """The Parquet file of a shard. Its rows stay in memory until a row group is complete."""
 
-    def __init__(self, path: str, schema: pa.Schema) -> None:
+    def __init__(self, file: pa.NativeFile, schema: pa.Schema) -> None:
         self._schema = schema
         self._rows: list[Values] = []
         self._sizes: list[int | None] = []
@@ -91,7 +91,7 @@ class Rows:
             each for each in schema.names if each != "body"
         ]  # a Parquet dictionary would hold all bodies in memory
         self._writer = pq.ParquetWriter(
-            path,
+            file,
             schema,
             use_dictionary=names,
             write_statistics=names,
@@ -142,14 +142,22 @@ class ShardWriter:
         self._index = storage.draft(f"{name}.parquet")
         self._bodies = storage.draft(f"{name}.{'tar' if self._form == 'webdataset' else 'files'}")
         self._stack = ExitStack()
-        with TranslatedErrors(storage.sink):
-            self._rows = Rows(self._index, layout.schema)
-            self._stack.callback(self._rows.close)
-            if self._form == "webdataset":
-                self._tar = self._stack.enter_context(open(self._bodies, "wb"))  # noqa: SIM115
-                self._stack.callback(lambda: self._tar.write(bytes(2 * tarfile.BLOCKSIZE)))
-            elif self._form == "folder":
-                os.mkdir(self._bodies)
+        try:
+            with TranslatedErrors(storage.sink):
+                self._create(layout.schema)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _create(self, schema: pa.Schema) -> None:
+        # A ParquetWriter that opened the file itself would not close it after an error.
+        self._rows = Rows(self._stack.enter_context(pa.OSFile(self._index, "wb")), schema)
+        self._stack.callback(self._rows.close)
+        if self._form == "webdataset":
+            self._tar = self._stack.enter_context(open(self._bodies, "wb"))  # noqa: SIM115
+            self._stack.callback(lambda: self._tar.write(bytes(2 * tarfile.BLOCKSIZE)))
+        elif self._form == "folder":
+            os.mkdir(self._bodies)
 
     def add(self, values: Values, body: bytes | None) -> None:
         """Write a row, and its body if there is one."""

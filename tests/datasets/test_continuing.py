@@ -301,7 +301,7 @@ def test_processes_divide_the_hosts(site, server, by_name, tmp_path):
 
 
 FULL = """
-import resource, signal, sys
+import glob, os, resource, signal, sys
 from httpconn import DiskFull, HTTPConnection, datasets
 from httpconn.datasets import shards
 shards.GROUP_ROWS = int(sys.argv[4])
@@ -311,6 +311,7 @@ try:
     datasets.fetch(*sys.argv[1:3], format=sys.argv[3], connection=HTTPConnection(), shard_size=10, concurrency=4)
 except DiskFull as error:
     print(error)
+print([each for each in map(os.path.realpath, glob.glob("/proc/self/fd/*")) if "unfinished" in each])
 """
 
 
@@ -321,6 +322,7 @@ def test_a_full_disk_is_named_and_loses_nothing(site, server, connection, tmp_pa
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert "File too large" in run.stdout, run.stderr
     assert str(sink) in run.stdout
+    assert run.stdout.endswith("[]\n")  # an open file would still take space
     assert not list((sink / "_httpconn").glob("unfinished*"))
     datasets.fetch(source, sink, format=form, connection=connection, shard_size=10)
     assert is_complete(sink, form, 30)
