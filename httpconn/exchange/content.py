@@ -118,12 +118,12 @@ async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.C
 
 async def _read_body(response: OpenResponse) -> bytes:
     body = response.body
+    _keep_freed_memory()
     start = body.take_buffered()
     if body.unthrottled:
         await body.throttle()
     if body.has_ended():
         return start
-    _keep_freed_memory()
     # No list of chunks: if a body arrives byte by byte, the list takes fifty times the size of the body.
     content = BytesIO()
     content.write(start)

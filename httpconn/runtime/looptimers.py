@@ -72,11 +72,12 @@ class Timers(ABC, Generic[W]):
 class LoopTimers(Timers["asyncio.Future[Any]"]):
     """The waits of an asyncio loop. Each wait is a future."""
 
-    __slots__ = ("_timer", "loop")
+    __slots__ = ("_timer", "calls_back", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.loop: asyncio.AbstractEventLoop = loop
+        self.calls_back: bool | None = None  # whether the loop has ``add_reader``; None before the first socket
         self._timer: asyncio.Handle | None = None
 
     def _arm(self, seconds: float) -> None:

@@ -9,7 +9,6 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
@@ -127,18 +126,20 @@ def loop_readiness(sock: socket.socket, timers: LoopTimers | None) -> Readiness:
     """Return the waits of a socket in the running event loop: the asyncio loop of the timers, or trio for None."""
     if timers is None:
         return TrioReadiness(sock)
-    if calls_back(timers.loop, sock.fileno()):
+    if calls_back(timers, sock.fileno()):
         return AsyncioReadiness(sock, timers)
     return TaskReadiness(sock, timers)
 
 
-def calls_back(loop: "asyncio.AbstractEventLoop", fd: int) -> bool:
+def calls_back(timers: LoopTimers, fd: int) -> bool:
     """Return whether a loop has ``add_reader``. Windows' Proactor loop and PySide's QtAsyncio have none."""
-    with suppress(NotImplementedError):
-        if fd >= 0:  # otherwise the socket is closed
-            loop.remove_reader(fd)  # changes nothing: the socket has no reader yet
-        return True
-    return False
+    if timers.calls_back is None and fd >= 0:  # otherwise the socket is closed
+        try:
+            timers.loop.remove_reader(fd)  # changes nothing: the socket has no reader yet
+            timers.calls_back = True
+        except NotImplementedError:
+            timers.calls_back = False
+    return timers.calls_back is not False
 
 
 class TrioReadiness(Readiness):

@@ -6,6 +6,7 @@ import inspect
 import math
 import queue
 import socket
+import sys
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -104,15 +105,18 @@ class EventLoopRuntime:
 
     async def resolve(self, resolver: Resolver, host: str, port: int, seconds: float | None) -> list[Address]:
         """Resolve a name. The event loop's own threads are few, and the loop waits for them when it ends."""
-        from anyio.from_thread import run_sync  # here: the import takes a tenth of the start time of a command
-
         results: list[LookupResult] = []
-        done, loop = self.make_event(), anyio.lowlevel.current_token()
+        done, timers = self.make_event(), self._loop_timers()
+        call: Callable[..., object]
+        if timers is not None:
+            call = timers.loop.call_soon_threadsafe
+        else:
+            call = sys.modules["trio"].lowlevel.current_trio_token().run_sync_soon
 
         def report(result: LookupResult) -> None:
             results.append(result)
             with suppress(RuntimeError):  # the loop was closed
-                run_sync(done.set, token=loop)
+                call(done.set)
 
         resolver.start(host, port, report)
         await done.wait(seconds)
@@ -138,7 +142,7 @@ class EventLoopRuntime:
                 await self._writable(socks[0], seconds, ready)
                 return ready
             timers = self._loop_timers()
-            if timers is not None and not calls_back(timers.loop, socks[0].fileno()):
+            if timers is not None and not calls_back(timers, socks[0].fileno()):
                 await wait_for_first([self._writable(sock, None, ready) for sock in socks], timers, until(seconds))
                 return ready
             with anyio.fail_after(seconds):

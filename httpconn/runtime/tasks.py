@@ -97,5 +97,8 @@ class AnyioEvent:
         return self._event.is_set()
 
     async def wait(self, seconds: float | None) -> None:
+        if seconds is None:  # a cancel scope costs more than the wait
+            await self._event.wait()
+            return
         with anyio.fail_after(seconds):
             await self._event.wait()
