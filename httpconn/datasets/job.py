@@ -50,9 +50,9 @@ class Job:
         return {
             "format": self.layout.form,
             "url_column": self.source.column,
-            "columns": [[name, str(kind)] for name, kind in self.layout.columns],
-            "shard_size": self.shard_size,
             "source": self.source.fingerprint(),
+            "columns": [[name, str(kind)] for name, kind in self.layout.columns],  # the source determines the types
+            "shard_size": self.shard_size,
         }
 
 

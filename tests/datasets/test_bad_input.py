@@ -248,11 +248,14 @@ def test_a_column_holds_all_values_of_its_source(connection, tmp_path, first, la
     (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + (line % first * MANY + line % last).encode())
     items = [{"url": None, "n": json.loads(each)} for each in (*[first] * MANY, last)]
     for source in (tmp_path / "a.jsonl", items):
-        sink = tmp_path / type(source).__name__
+        sink = tmp_path / ("items" if source is items else "file")
         datasets.fetch(source, sink, connection=connection, columns=["n"])
         table = pq.read_table(sink / "00000-000000.parquet")
         assert kind in (None, table.schema.field("n").type)
         assert table["n"].to_pylist() == stored[:1] * MANY + stored[1:]
+    (tmp_path / "a.jsonl").write_text(line % '"another"')
+    with pytest.raises(httpconn.InvalidRequest, match="has changed since the first run"):
+        datasets.fetch(tmp_path / "a.jsonl", tmp_path / "file", connection=connection, columns=["n"])
 
 
 def test_the_files_of_a_source_can_have_different_types(connection, tmp_path):
