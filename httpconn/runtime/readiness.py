@@ -276,11 +276,14 @@ class AsyncioReadiness(Readiness):
         self._incoming = _Direction(sock.fileno(), timers, timers.loop.add_reader, timers.loop.remove_reader)
         self._outgoing: _Direction | None = None  # few connections ever wait to send
 
+    async def readable(self, end: float) -> None:
+        await self._incoming.once(end)
+
     async def writable(self, end: float) -> None:
         if self._outgoing is None:
             loop = self._timers.loop
             self._outgoing = _Direction(self._socket.fileno(), self._timers, loop.add_writer, loop.remove_writer)
-        await self._outgoing.wait(_nothing, end)
+        await self._outgoing.once(end)
 
     def result_of(self, take: Callable[[], T], end: float) -> Coroutine[Any, Any, T]:
         """Let the callback of the loop call ``take``, so that the loop is not polled a second time."""
@@ -308,6 +311,12 @@ class _Direction:
         self._registered = False
         self._waiter: asyncio.Future[Any] | None = None
         self._act: Callable[[], Any] = _nothing
+
+    async def once(self, end: float) -> None:
+        try:
+            await self.wait(_nothing, end)
+        finally:
+            self._unregister()  # otherwise the next wait can end before a cancellation of its task arrives
 
     async def wait(self, act: Callable[[], Any], end: float) -> Any:
         """Wait until the socket is ready and ``act`` has returned; return its result."""
