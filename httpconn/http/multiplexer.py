@@ -169,14 +169,9 @@ class Multiplexer:
             sender = object()
             try:  # begins before the lock, because a signal handler can raise at its end
                 with self._lock:
-                    if (
-                        self._sender
-                        or self._is_receiving
-                        or self._is_changing
-                        or self._is_deaf
-                        or self._is_torn
-                        or self.error
-                    ):
+                    if self._sender or self._is_receiving or self._is_changing:
+                        return
+                    if self._is_deaf or self._is_torn or self.error:
                         return
                     self._sender = sender
                     if self._unsent is None:

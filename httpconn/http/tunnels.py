@@ -113,7 +113,6 @@ Tunnel = ConnectTunnel | SocksTunnel
 
 
 async def _receive_exactly(socket_stream: SocketStream, count: int, end: float) -> bytes:
-    """Receive exactly ``count`` bytes."""
     received = b""
     while len(received) < count:
         data = await socket_stream.receive(count - len(received), end)

@@ -37,7 +37,7 @@ class Guard:
         """Check the method and the origin of a request that httpconn built. Nothing else in it names a server."""
         place = request.method, request.origin
         if place not in self._admitted:
-            self._judge(request, userinfo=False)
+            self._judge(request, userinfo=False, is_foreign=False)
             self._admitted[place] = True
 
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
@@ -45,21 +45,17 @@ class Guard:
 
         ``userinfo`` says whether its URL contains a user name or a password.
         """
-        if not self.judges_requests:
-            return
-        self._judge(request, userinfo=userinfo)
-        try:
-            _judge_names(request)
-        except AccessDenied as error:
-            error.url = redact(request.url)
-            raise
+        if self.judges_requests:
+            self._judge(request, userinfo=userinfo, is_foreign=True)
 
-    def _judge(self, request: Request, *, userinfo: bool) -> None:
+    def _judge(self, request: Request, *, userinfo: bool, is_foreign: bool) -> None:
         origin = request.origin
         host = check_host(origin.authority_host)
         try:
             self._access.judge_method(request.method)
             self._access.judge_url(origin.scheme, host, origin.port, userinfo=userinfo)
+            if is_foreign:
+                _judge_names(request)
         except AccessDenied as error:
             error.url = redact(request.url)
             raise

@@ -58,7 +58,7 @@ async def race(
         while True:
             left = seconds_left(end)
             attempts.start(left)
-            ready = await runtime.any_writable(attempts.sockets, attempts.wait_time(left))
+            ready = await runtime.any_writable(list(attempts.running), attempts.wait_time(left))
             winner = attempts.winner(ready)
             if winner is not None:
                 return winner
@@ -72,38 +72,34 @@ class _Attempts:
     def __init__(self, addresses: Iterable[Address], begin: Begin) -> None:
         self._waiting = deque(addresses)
         self._begin = begin
-        self._running: dict[socket.socket, Address] = {}
+        self.running: dict[socket.socket, Address] = {}
         self._next_start = 0.0
         self._failure: Exception = OSError("no address")
 
-    @property
-    def sockets(self) -> list[socket.socket]:
-        return list(self._running)
-
     def start(self, left: float | None) -> None:
         """Start the attempts that are due, and the next one at once if no attempt runs."""
-        while self._waiting and (not self._running or time.monotonic() >= self._next_start):
+        while self._waiting and (not self.running or time.monotonic() >= self._next_start):
             address = self._waiting.popleft()
             self._make_room()
             try:
-                self._running[self._begin(address)] = address
+                self.running[self._begin(address)] = address
             except BROKEN as error:
                 self._failure = error
             else:
                 self._next_start = time.monotonic() + self._interval(left)
-        if not self._running:
+        if not self.running:
             raise self._failure
 
     def _interval(self, left: float | None) -> float:
         """Return the seconds until the next attempt: 0.25 while fewer than ``MAX_PARALLEL`` run, else up to 10."""
         # Each untried address gets at least an equal share of the time left.
-        longest = ATTEMPT_DELAY if len(self._running) < MAX_PARALLEL else MAX_SILENCE
+        longest = ATTEMPT_DELAY if len(self.running) < MAX_PARALLEL else MAX_SILENCE
         return longest if left is None else min(longest, left / (len(self._waiting) + 1))
 
     def _make_room(self) -> None:
-        if len(self._running) == MAX_PARALLEL:
-            oldest = next(iter(self._running))
-            del self._running[oldest]
+        if len(self.running) == MAX_PARALLEL:
+            oldest = next(iter(self.running))
+            del self.running[oldest]
             oldest.close()
 
     def wait_time(self, left: float | None) -> float | None:
@@ -116,9 +112,9 @@ class _Attempts:
     def winner(self, ready: Iterable[socket.socket]) -> tuple[Address, socket.socket] | None:
         """Return the first connected socket, or None. After a failed attempt, the next one is due at once."""
         for sock in ready:
-            address = self._running[sock]
+            address = self.running[sock]
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            del self._running[sock]
+            del self.running[sock]
             if not code:
                 return address, sock
             sock.close()
@@ -127,5 +123,5 @@ class _Attempts:
         return None
 
     def close(self) -> None:
-        for sock in self._running:
+        for sock in self.running:
             sock.close()

@@ -75,21 +75,18 @@ class Routes:
     """
 
     def __init__(self, routing: Routing, *, by_host: bool) -> None:
-        self._proxy_for = routing.proxy_for
-        self._limit_for = routing.limit_for
+        self._routing = routing
         self._by_host = by_host or routing.limit_for is not None
         self.known: Remembered[Origin, Route] = Remembered()
 
     def find(self, origin: Origin) -> Route:
-        """Return the route to an origin; raises InvalidRequest if the URL of its proxy is invalid."""
-        route = self.known.get(origin)
-        if route is None:
-            route = self.known[origin] = self._made(origin)
+        """Return a new route to an origin, and cache it. Raises InvalidRequest: the URL of its proxy is invalid."""
+        route = self.known[origin] = self._made(origin)
         return route
 
     def _made(self, origin: Origin) -> Route:
-        proxy = self._proxy_for(origin)
-        limit = None if self._limit_for is None else self._limit_for(origin)
+        proxy, limit_for = self._routing.proxy_for(origin), self._routing.limit_for
+        limit = None if limit_for is None else limit_for(origin)
         if proxy is None:
             return Route(origin, None, None, origin, limit)
         forwarder = None if proxy.is_socks or origin.scheme == "https" else proxy

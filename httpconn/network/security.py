@@ -14,7 +14,7 @@ from ..core.locks import Lock
 from ..errors import InvalidRequest
 from ..runtime.forking import in_child
 from .pins import Pinned, pin_of
-from .tlscontext import Certificate, Recipe, checked_context, recipe_of, shared_context
+from .tlscontext import Certificate, Recipe, recipe_of, shared_context
 
 if TYPE_CHECKING:
     from ..runtime import runtimes
@@ -75,7 +75,9 @@ class Security:
         self._source: ssl.SSLContext | Recipe
         self._context: ssl.SSLContext | None
         if isinstance(given, ssl.SSLContext):
-            self._source = self._context = checked_context(given, cert)
+            if cert is not None:
+                raise InvalidRequest("cert: load the certificate into the SSLContext that is given as verify=")
+            self._source = self._context = given
         else:
             self._source = recipe_of(given, cert, trust_env=trust_env, http2=http2)
             is_default = isinstance(given, bool) and cert is None

@@ -6,7 +6,8 @@ import os
 import re
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,10 +48,8 @@ class _Source(NamedTuple):
     def stamp(self) -> Stamp:
         """Return a value that changes with the file or a folder. Some folders of a list may be missing, but not all."""
         present = [path for path in self.paths if os.path.exists(path)]
-        try:
+        with _failing_with(f"{self.option}: {self.path} cannot be read"):
             return tuple(map(_stamp_of, present or self.paths))
-        except (OSError, ValueError) as error:
-            raise InvalidRequest(f"{self.option}: {self.path} cannot be read: {_reason(error)}") from error
 
     @property
     def is_folder(self) -> bool:
@@ -84,14 +83,16 @@ class Recipe(NamedTuple):
         if self.verify is False:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if self.authorities is not None:
-            _load_authorities(context, self.authorities)
+        if (source := self.authorities) is not None:
+            with _failing_with(f"{source.option}: {source.path} contains no usable certificates"):
+                context.load_verify_locations(**{"capath" if source.is_folder else "cafile": source.path})
         if self.cert is not None:
             _load_certificate(context, self.cert)
         if self.http2:
             context.set_alpn_protocols(ALPN)
         if self.keylog:
-            _log_keys(context, self.keylog)
+            with _failing_with(f"SSLKEYLOGFILE: {self.keylog} cannot be written"):
+                context.keylog_filename = self.keylog
         return context
 
 
@@ -105,13 +106,6 @@ def _after_fork_in_child() -> None:
     global _lock
     _lock = Lock()
     _made.clear()
-
-
-def checked_context(context: ssl.SSLContext, cert: Certificate | None) -> ssl.SSLContext:
-    """Return a caller's context unchanged; raises InvalidRequest if ``cert`` is given as well."""
-    if cert is not None:
-        raise InvalidRequest("cert: load the certificate into the SSLContext that is given as verify=")
-    return context
 
 
 def shared_context(recipe: Recipe) -> ssl.SSLContext:
@@ -186,29 +180,20 @@ def _truststore_context() -> ssl.SSLContext:
     return context
 
 
-def _load_authorities(context: ssl.SSLContext, source: _Source) -> None:
-    try:
-        context.load_verify_locations(**{"capath" if source.is_folder else "cafile": source.path})
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(
-            f"{source.option}: {source.path} contains no usable certificates: {_reason(error)}"
-        ) from error
-
-
 def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
     certificate, key, password = (*((cert,) if isinstance(cert, str) else cert), None, None)[:3]
-    try:
+    with _failing_with(f"cert: {certificate} contains no usable certificate and key"):
         # An empty password, because OpenSSL asks on the terminal if there is none.
         context.load_cert_chain(certificate, key, password or "")
-    except (OSError, ValueError, TypeError) as error:
-        raise InvalidRequest(f"cert: {certificate} contains no usable certificate and key: {_reason(error)}") from error
 
 
-def _log_keys(context: ssl.SSLContext, path: str) -> None:
+@contextmanager
+def _failing_with(message: str) -> Iterator[None]:
+    """Raise InvalidRequest with this message if a file cannot be used."""
     try:
-        context.keylog_filename = path
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(f"SSLKEYLOGFILE: {path} cannot be written: {_reason(error)}") from error
+        yield
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidRequest(f"{message}: {_reason(error)}") from error
 
 
 def _stamp_of(path: str) -> tuple[int, int, int]:

@@ -85,16 +85,12 @@ class TaskWorkerGroup:
 class AnyioEvent:
     """An event for any event loop that anyio supports."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "is_set", "set")
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
-
-    def set(self) -> None:
-        self._event.set()
-
-    def is_set(self) -> bool:
-        return self._event.is_set()
+        self._event = event = anyio.Event()
+        self.set: Callable[[], object] = event.set
+        self.is_set: Callable[[], bool] = event.is_set
 
     async def wait(self, seconds: float | None) -> None:
         if seconds is None:  # a cancel scope costs more than the wait

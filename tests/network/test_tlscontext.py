@@ -8,7 +8,8 @@ import ssl
 import pytest
 
 from httpconn.errors import InvalidRequest
-from httpconn.network.tlscontext import checked_context, recipe_of, shared_context
+from httpconn.network.security import Security
+from httpconn.network.tlscontext import recipe_of, shared_context
 
 KEY_PASSWORD = "secret"
 
@@ -89,9 +90,9 @@ def test_the_system_store():
 
 def test_a_context_is_used_as_it_is(certificates):
     context = certificates.trust()
-    assert checked_context(context, None) is context
+    assert Security(context).foreign_context() is context
     with pytest.raises(InvalidRequest, match="cert"):
-        checked_context(context, str(certificates.files.client))
+        Security(context, str(certificates.files.client))
 
 
 def test_keys_are_logged_only_where_the_environment_is_trusted(tmp_path):

@@ -17,8 +17,7 @@ from .compression import Field
 from .faults import ConnectionFault, ErrorCode, StreamFault, name_of, require_connection, require_size
 from .messages import RequestWriter, ResponseReader
 from .openstreams import OpenStreams
-from .sending import BodySender
-from .settings import MAX_RECEIVED_FRAME, MAX_SETTINGS, PeerSettings, own_settings
+from .sending import MAX_RECEIVED_FRAME, MAX_SETTINGS, BodySender, PeerSettings, own_settings
 from .streams import Stream
 from .windows import CONNECTION_WINDOW, INITIAL_WINDOW
 
@@ -92,11 +91,11 @@ class HTTP2Connection:
             raise MalformedRequest("The HTTP/2 connection cannot take another request")
         block, length = self._writer.write(method, scheme, authority, target, headers)
         streams, peer = self._streams, self._peer
-        stream_id = streams.next_id()
+        stream_id, streams.next_id = streams.next_id, streams.next_id + 2
         stream = Stream(stream_id, peer.initial_window, length, method == b"HEAD", end_stream)
         streams.by_id[stream_id] = stream
         streams.output.append(frames.field_block(stream_id, block, peer.max_frame, end_stream=end_stream))
-        self.is_closing = streams.are_used_up
+        self.is_closing = streams.next_id > frames.MAX_31_BITS  # no number is left (section 5.1.1)
         return stream
 
     def cancel(self, stream: Stream) -> None:

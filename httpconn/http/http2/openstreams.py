@@ -23,24 +23,14 @@ class OpenStreams:
         self.progressed: list[Stream] = []  # the streams that progressed since ``take_progressed`` was called
         self.idle_frames: int = 0  # the number of consecutive frames without a part of a response
         self._late = 0  # bytes that the server may still send before it learns that streams are closed
-        self._next_id = 1
+        self.next_id: int = 1
         self._replies = 0
 
     # Streams open and progress.
 
-    def next_id(self) -> int:
-        number = self._next_id
-        self._next_id += 2
-        return number
-
-    @property
-    def are_used_up(self) -> bool:
-        """Whether no number is left for another stream (RFC 9113 section 5.1.1)."""
-        return self._next_id > frames.MAX_31_BITS
-
     def require_used(self, stream_id: int) -> None:
         """Reject a frame on a stream in the idle state (section 5.1)."""
-        if stream_id >= self._next_id or not stream_id & 1:
+        if stream_id >= self.next_id or not stream_id & 1:
             message = "The server sent a frame on a stream that the client has not opened"
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, message)
 
