@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from ..core import mediatypes, ranges
-from ..core.filecodings import is_own_format
+from ..core.decoding import codings_of
 from ..core.filenames import safe_name
 from ..core.filereads import FileVersion
 from ..core.messages import Head
@@ -12,6 +12,17 @@ from .requeststate import OpenResponse
 
 _PAGES = frozenset({"", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp", ".cgi"})
 """Suffixes of file names that may belong to an HTML page."""
+
+_GZIP, _COMPRESS = (".gz", ".tgz", ".svgz"), (".z", ".taz")
+_CODING_SUFFIXES = {
+    "gzip": _GZIP,
+    "x-gzip": _GZIP,
+    "compress": _COMPRESS,
+    "x-compress": _COMPRESS,
+    "br": (".br",),
+    "zstd": (".zst", ".zstd", ".tzst"),
+}
+"""Suffixes of the files with the format of a content coding. Formats such as ``.bz2`` and ``.xz`` are none."""
 
 
 def range_head(
@@ -47,11 +58,15 @@ def version_of(head: Head, total: int, validator: str | None = None) -> FileVers
 
 def keep_own_format(response: OpenResponse, *names: str) -> None:
     """Disable the decoding of a file if its content coding is the format of the file, such as gzip for ``a.tar.gz``."""
+    # Some servers add "Content-Encoding: gzip" to a file that is stored as ``.gz``, whatever the request accepts. The
+    # published size and digest describe the bytes as sent.
     head = response.head
-    coding = head.field("content-encoding") if b"content-encoding" in head.values else None
-    if coding is not None:
-        disposition = head.field("content-disposition")
-        urls = response.url, response.call.spec.url
-        known = safe_name(disposition, response.url), *(safe_name(None, url) for url in urls)
-        if is_own_format(coding, (*known, *names)):
-            response.body.keep_coding()
+    if b"content-encoding" not in head.values:
+        return
+    codings = codings_of(head.field("content-encoding"))
+    suffixes = _CODING_SUFFIXES.get(codings[0], ()) if len(codings) == 1 else ()
+    disposition = head.field("content-disposition")
+    urls = response.url, response.call.spec.url
+    known = safe_name(disposition, response.url), *(safe_name(None, url) for url in urls)
+    if any(name.lower().endswith(suffixes) for name in (*known, *names)):
+        response.body.keep_coding()
