@@ -7,9 +7,7 @@ from ..errors import InvalidRequest
 from .segments import merged
 
 GAP = 512  # ranges with at most this many bytes between them share a request, whose header fields are about as long
-LARGEST = (
-    4 * 1024 * 1024
-)  # Maximum bytes of one request. Larger ranges are requested in several parts at the same time.
+LARGEST = 4 * 1024 * 1024  # bytes of one request; a larger range is requested in several parts at the same time
 
 Span = tuple[int, int]
 Bounds = tuple[int | None, int | None]  # the start and the end of a slice

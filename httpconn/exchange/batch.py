@@ -6,11 +6,11 @@ slow caller, no item starts while ``2 * concurrency`` items are in progress or h
 calls that have or wait for a connection continue. So memory is bounded for an endless source and for large results.
 """
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
-from ..core.reorder import ReorderBuffer
 from ..runtime.port import Channel, WorkerGroup
 from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Worker
 
@@ -36,6 +36,39 @@ class End(Enum):
 
 
 Report = Finished[Result] | Raised | End | More
+
+
+class ReorderBuffer(Generic[Result]):
+    """Results of numbered calls, in the order in which the calls finish or in the order of their numbers."""
+
+    def __init__(self, *, ordered: bool) -> None:
+        self._ordered = ordered
+        self._started = 0
+        self._next = 0
+        self._held: dict[int, Result] = {}
+        self.pending: int = 0  # number of calls that were started and whose results were not yet returned
+        self.ready: deque[Result] = deque()  # the results that can be returned now
+
+    def begin(self) -> int:
+        """Count a started call and return its number, from 0."""
+        self._started += 1
+        self.pending += 1
+        return self._started - 1
+
+    def finish(self, number: int, result: Result) -> None:
+        """Add the result of a call. An ordered buffer holds it back until all earlier calls have a result."""
+        if not self._ordered:
+            self.ready.append(result)
+            return
+        self._held[number] = result
+        while self._next in self._held:
+            self.ready.append(self._held.pop(self._next))
+            self._next += 1
+
+    def pop(self) -> Result:
+        """Return the next result. Call this only if ``ready`` has one."""
+        self.pending -= 1
+        return self.ready.popleft()
 
 
 class Batch(Generic[Item, Result]):

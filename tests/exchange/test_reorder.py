@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpconn.core.reorder import ReorderBuffer
+from httpconn.exchange.batch import ReorderBuffer
 
 
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 40), st.randoms(use_true_random=False))
