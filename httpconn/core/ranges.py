@@ -248,7 +248,7 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
 
 def unusable(head: RangeResponse, reason: str) -> Unusable:
     """Return the decision about a body that is not what was requested."""
-    return RequestWhole(reason) if head.asked else Refuse(f"The response cannot be used: {reason}")
+    return RequestWhole(reason) if head.asked else Refuse(f"The server did not send the whole file: {reason}")
 
 
 def contents(head: RangeResponse) -> ContentRange | Whole | Changed | Unusable | Fail:

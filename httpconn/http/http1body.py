@@ -16,7 +16,7 @@ READ_SIZE = 64 * 1024
 REFUSED = 300
 """The lowest status after which a server wants no more of a body. Before a success, it may still need the body."""
 
-MAX_DISCARDED_READS = 4  # maximum number of reads that discard the remaining body to keep a connection usable
+MAX_DISCARDED_READS = 16  # maximum number of reads that discard the remaining body to keep a connection usable
 
 
 class Release(Protocol):
