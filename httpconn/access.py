@@ -169,7 +169,7 @@ class AccessPolicy:
         return self.public or bool(self.denied_networks) or not self.own_interfaces
 
     def judge_method(self, method: str) -> None:
-        """Check the method of a request. A ``public`` policy allows GET and HEAD.
+        """Check the method of a request. A ``public`` policy allows only GET and HEAD.
 
         Raises:
             AccessDenied: the method is not allowed.
@@ -183,7 +183,7 @@ class AccessPolicy:
         Args:
             scheme: the scheme in lower case.
             host: the host as A-labels in lower case, or an address without brackets.
-            port: the port, also if it is the default of the scheme.
+            port: the port, even if it is the default of the scheme.
             userinfo: whether the URL contains a user or a password.
             backslash: whether the URL comes from a redirect with a backslash. ``public`` denies such URLs, because
                 some parsers end the host at a backslash and others do not.
@@ -255,7 +255,7 @@ class AccessPolicy:
         )
 
     def _classify(self, text: str) -> AddressClass:
-        """Classify an address. Denied networks take precedence over allowed networks, and these over the table."""
+        """Classify an address. Denied networks take precedence over allowed networks, which precede the table."""
         address = parse(text)
         if address is None:
             return classify(text)

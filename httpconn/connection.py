@@ -73,14 +73,14 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             ``*.example.com``. The longest pattern that matches a host wins.
         timeout: seconds for each call as a whole, or :class:`Timeouts`. The default depends on ``access``.
         limits: see :class:`Limits`. The default depends on ``access``.
-        retries: number of retries, or :class:`RetryPolicy`.
+        retries: number of retries (default 2), or :class:`RetryPolicy`.
         access: the URLs that may be fetched. See :class:`AccessPolicy`.
         redirects: see :class:`RedirectPolicy`. The default depends on ``access``.
         rate_limit: limit for the number of requests per second: one :class:`RateLimit`, or several that all apply.
         bandwidth: bytes per second of all bodies together, before content decoding. None means no limit.
         coalesce: share one transfer between equal calls of ``get_bytes``, ``get_text`` and ``get_json`` that run at the
-            same time. Calls are equal if their URL, headers and limits are. Calls of all threads can share a transfer,
-            and calls of one event loop. Each call keeps its own deadline. A call with a ``budget`` shares nothing.
+            same time. Equal calls have the same URL, headers and limits. Calls of all threads can share a transfer,
+            and so can calls of one event loop. Each call keeps its own deadline. Calls with a ``budget`` share nothing.
         cache: keep the responses of ``get_bytes``, ``get_text`` and ``get_json`` between calls. See :class:`Cache`.
         verify: the certificate authorities to trust. True means those of certifi or of the environment, and "system"
             those of the operating system. False disables verification. The path of a PEM file or a folder, an
@@ -94,8 +94,8 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             checks the addresses. They are cached for 10 seconds.
         http2: use HTTP/2 if the server supports it. Needs the extra ``http2``.
         event_hooks: lists of functions for the events "request" and "response", as in httpx, and for "retry",
-            "redirect" and "download". The latter get a :class:`RetryEvent`, a :class:`RedirectEvent` or a
-            :class:`Downloaded`. Coroutine functions work only with the asynchronous methods.
+            "redirect" and "download". The last three get a :class:`RetryEvent`, a :class:`RedirectEvent`
+            or a :class:`Downloaded`. Coroutine functions work only with the asynchronous methods.
         transport: an httpx or httpx2 transport for the synchronous methods.
         async_transport: an asynchronous httpx or httpx2 transport for the asynchronous methods.
 
@@ -193,7 +193,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         self._options["retries"] = retries
 
     def _screened(self, screen: Screen) -> Self:
-        """Return an object that checks each request and response, and shares all else with this one."""
+        """Return an object that checks each request and response, and shares everything else with this object."""
         screened = object.__new__(type(self))
         screened.__dict__ |= self.__dict__
         screened._calls = replace(self._calls, rules=replace(self._calls.rules, screen=screen))

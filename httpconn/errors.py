@@ -337,8 +337,8 @@ class LimitExceeded(HTTPConnError, ValueError):
         kind: "size" for a limit of one response, such as ``max_bytes``, "budget" for a :class:`ByteBudget`, "ratio" for
             ``Limits.max_ratio``.
         limit: the limit: bytes or header fields, or for "ratio" the decoded bytes for each received byte.
-        received: the number that exceeded the limit: what the server declared or had sent, for "ratio" the decoded
-            bytes. None if it is not known.
+        received: the number that exceeded the limit: bytes or fields that the server declared or sent, for "ratio" the
+            decoded bytes. None if it is not known.
     """
 
     fault: Fault = "caller"

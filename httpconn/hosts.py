@@ -28,8 +28,8 @@ class HostOptions:
     They also apply to mirrors and to redirects that lead to such a host. They apply to every port.
 
     Attributes:
-        headers: header fields for requests to the host. They replace those of the connection; those of a call replace
-            them. They never leave the host's origin.
+        headers: header fields for requests to the host. They replace fields of the connection, and fields of a call
+            replace them. They never leave the host's origin.
         auth: the credentials of the host, as in :class:`HTTPConnection`.
         rate_limit: one :class:`RateLimit` or several, in place of the connection's limits with ``scope="host"``. Here,
             the scope "all" means all hosts that the pattern matches.

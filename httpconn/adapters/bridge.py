@@ -61,7 +61,7 @@ class Bridged(ABC):
         return self.response.extensions
 
     def take(self) -> bytes:
-        """Return no bytes: every receive can wait."""
+        """Return no bytes, because a receive may wait."""
         return b""
 
     async def receive(self) -> bytes:

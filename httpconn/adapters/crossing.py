@@ -26,7 +26,7 @@ class translated:  # noqa: N801 - read as a statement
 
 
 def request_for(library: Library, request: Any, source: Library) -> Any:
-    """Return a request of one library as one of another."""
+    """Convert a request to another library."""
     return library.module.Request(
         request.method,
         str(request.url),
@@ -37,7 +37,7 @@ def request_for(library: Library, request: Any, source: Library) -> Any:
 
 
 def response_for(library: Library, response: Any, source: Library) -> Any:
-    """Return a response of one library as one of another."""
+    """Convert a response to another library."""
     fields, stream = response.headers.raw, response.stream
     if response.is_stream_consumed and not isinstance(stream, source.module.ByteStream):
         # A wrapper of the transport has read and decoded the body.

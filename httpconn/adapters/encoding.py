@@ -42,7 +42,7 @@ class GivenBody(NamedTuple):
 def with_body(
     spec: RequestSpec, method: str, given: GivenBody, *, in_loop: bool, observer: Observer | None = None
 ) -> RequestSpec:
-    """Return a request with a method and a body. The caller's fields about the body stay with it."""
+    """Return a request with a method and a body. The caller's header fields about the body stay."""
     given.check(method)
     content = given.content
     if isinstance(content, (bytearray, memoryview)):
@@ -155,7 +155,7 @@ def _extent(file: Any) -> tuple[int, int] | None:
 
 
 def _require_one_line(media_type: object = None, fields: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Check that neither the media type nor a header field of a file begins another line."""
+    """Check that neither the media type nor a header field of a file contains a line break."""
     if not {"\r", "\n", "\0"}.isdisjoint("".join(map(str, (media_type, *fields, *fields.values())))):
         raise InvalidRequest("files=: the media type or a header field of a file contains a line break or a null byte")
 

@@ -1,4 +1,4 @@
-"""Conversion of httpx or httpx2 requests to those of the engine, and of its responses to theirs."""
+"""Conversion between the requests and responses of httpx or httpx2 and those of the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .library import HTTPX, Library, stream_type
 
 
 def request_of(request: Any, library: Library = HTTPX) -> Request:
-    """Return the request of a library as a plain one."""
+    """Convert a library's request for the engine."""
     extensions = request.extensions
     origin = origin_of(request.url)
     target, name, trace = (extensions.get(key) for key in ("target", "sni_hostname", "trace"))
@@ -36,7 +36,7 @@ def request_of(request: Any, library: Library = HTTPX) -> Request:
 
 
 def _text(name: str, value: object) -> str:
-    """Return a part of a request as text. httpcore also accepts both types."""
+    """Return a str or ASCII bytes as text. httpcore also accepts both types."""
     if isinstance(value, bytes | str) and value.isascii():
         return value if isinstance(value, str) else value.decode("ascii")
     raise MalformedRequest(f"The {name} of a request must be bytes or str, in ASCII")
@@ -62,7 +62,7 @@ def origin_of(url: Any) -> Origin:
 
 
 def response_of(incoming: Incoming, library: Library, runtime: Runtime, request: Request) -> Any:
-    """Return a response of a library, whose body is not received yet."""
+    """Return a response of a library before its body is received."""
     head = incoming.head
     if request.trace is None:
         body = stream_type(library, DirectBody)(incoming, library)

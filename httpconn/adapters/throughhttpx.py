@@ -69,7 +69,7 @@ _SENDING = {"stream": True, "follow_redirects": False, "auth": httpx.Auth()}
 
 
 def _forwardable(request: httpx.Request) -> httpx.Request:
-    """Remove a target that the URL already says: httpcore would send it to a proxy instead of the whole URL."""
+    """Remove a target equal to the URL's own: httpcore would send it to a proxy instead of the whole URL."""
     if request.extensions.get("target") == request.url.raw_path:
         request.extensions = {name: value for name, value in request.extensions.items() if name != "target"}
     return request

@@ -132,7 +132,7 @@ class AsyncTransport(Transport, Generic[RequestT, ResponseT]):
     _runtime_type = EventLoopRuntime
 
     async def handle_async_request(self, request: RequestT) -> ResponseT:
-        """Send a request, and return its response when the head has arrived. Errors as for a synchronous transport."""
+        """Send a request, and return its response when the head has arrived. Errors: see ``SyncTransport``."""
         response: ResponseT = await self._exchange(request)
         return response
 

@@ -247,7 +247,7 @@ class CallFactory:
 
 
 def _accepting(call: Call, accept: ExpectType, extra_headers: Headers) -> Call:
-    """Return a call that accepts some media types, and says so to the server."""
+    """Return a call that accepts some media types, named in its Accept field."""
     patterns = tuple(sorted(set(mediatypes.patterns(accept, "accept"))))
     spec, given = call.spec, {name.lower() for name in extra_headers or ()}
     if patterns and "accept" not in given:
@@ -271,7 +271,7 @@ def checked_size(size: int | None) -> int | None:
 
 
 def merged(extra_headers: Headers, own: Headers) -> Headers:
-    """Return the header fields of a call and of one of its items, which take precedence.
+    """Merge the header fields of a call and of an item. The item's fields take precedence.
 
     Raises:
         InvalidRequest: see :func:`httpconn.core.headers.check`.
@@ -284,7 +284,7 @@ def merged(extra_headers: Headers, own: Headers) -> Headers:
 
 
 def _on_existing(existing: OnExisting | None, refresh: bool, filename: Filename) -> OnExisting:
-    """Return how to handle an existing file. If the server chooses the name, it must not replace a file."""
+    """Return how to handle an existing file. A name from the server must not replace a file."""
     require(refresh=(refresh, bool))
     if existing is None:
         existing = "refresh" if refresh else "error" if filename else "replace"

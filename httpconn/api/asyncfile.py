@@ -17,8 +17,9 @@ class AsyncRemoteFile(OpenFile):
     """A :class:`RemoteFile` for asyncio and trio. ``HTTPConnection.async_open`` returns it.
 
     The methods do the same as those of :class:`RemoteFile`, and the same errors occur. Tasks of one event loop may
-    share the object. A read continues where the last call has ended; a read after a seek of the same task starts there
-    unless the task awaits something else in between. The attributes are those of :class:`RemoteFile`, and ``closed``.
+    share the object. A read continues where the last call has ended; a read after a seek of the same task starts at the
+    new position, unless the task awaits something else in between. The attributes are those of :class:`RemoteFile`,
+    and ``closed``.
     """
 
     closed: bool = False

@@ -30,7 +30,7 @@ SHORTEST_CHECK = 0.0005  # seconds between the first two checks that a clean-up 
 
 
 async def _within(deadline: Deadline, step: Awaitable[T]) -> T:
-    """Await a step until the deadline, also if a transport ignores timeouts; raises DeadlineExceeded."""
+    """Await a step until the deadline, even if a transport ignores timeouts; raises DeadlineExceeded."""
     if deadline.at is None:
         return await step
     with anyio.move_on_after(deadline.at - time.monotonic()):

@@ -37,7 +37,7 @@ class Collections(ManyURLs):
 
         Each download works like :meth:`download`. Files with the right digest are kept without a request. For a file
         without a digest, the server is asked whether it has another version. No file is deleted. A file that fails does
-        not stop the others. If the call is stopped, the next one continues from the bytes on disk.
+        not stop other files. If the call is stopped, the next call continues from the bytes on disk.
 
         The hidden file ``.httpconn-files.json`` in the folder stores the verified digests with the size, the
         modification time and the inode number of each file, so that the next call does not hash unchanged files again.

@@ -129,7 +129,7 @@ class Opening(Runner):
     ) -> list[bytes]:
         """Return the bytes of several ranges of a file. No other bytes are fetched.
 
-        The first request also finds out the version of the file. The others then run in parallel.
+        The first request also finds out the version of the file. The other requests then run in parallel.
 
         Args:
             url: an http or https URL.

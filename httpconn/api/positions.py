@@ -64,7 +64,7 @@ class Positions:
     def taken(
         self, count: int | None, size: int, limit: Callable[[int], int] | None = None
     ) -> Iterator[tuple[int, int]]:
-        """Advance the position, and yield the start and the end of the next bytes. Undo it after an error.
+        """Advance the position, and yield the start and the end of the next bytes. Undo the advance after an error.
 
         Args:
             limit: returns the end of the bytes for their start, if they may end earlier.

@@ -26,8 +26,8 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
 
     All parts belong to one version of the file, if the server identifies versions by ETag, Last-Modified or size.
 
-    Threads may share the object, and read at the same time. A read after a seek of the same thread starts where that
-    seek led, although other threads have used the file in between. Any other read continues where the last call of any
+    Threads may share the object, and read at the same time. A read after a seek of the same thread starts at the
+    new position, even if other threads used the file in between. Any other read continues where the last call of any
     thread has ended, as for a local file. ``read_at`` and ``read_ranges`` do not use the position.
 
     Pickling the object pickles the connection object, the URL, the header fields, the version and the position. The

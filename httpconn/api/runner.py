@@ -29,9 +29,9 @@ Flow = Callable[Concatenate["Port", Call, P], Coroutine[Any, Any, T]]
 
 
 def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Declare that a method has the parameters of another one, for type checkers and :func:`inspect.signature`.
+    """Declare that a method has the parameters of another method, for type checkers and :func:`inspect.signature`.
 
-    The method must call :func:`reject_unknown` with its ``**options``. A wrapper would do so at the price of a call.
+    The method must call :func:`reject_unknown` with its ``**options``. A wrapper would cost a call.
     """
     source = cast(FunctionType, model)
 

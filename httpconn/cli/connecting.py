@@ -20,7 +20,7 @@ Hooks = Mapping[str, list[Callable[..., Any]]]
 
 
 def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **options: Any) -> HTTPConnection:
-    """Return a connection object with the shared options. Raises UsageError if two of them contradict each other."""
+    """Return a connection object with the shared options. Raises UsageError if two options conflict."""
     name = shared["access"]
     access = access_of(os.environ) if name is None else AccessPolicy.from_environment(name)
     if shared["insecure"] and shared["cacert"]:

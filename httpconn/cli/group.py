@@ -1,4 +1,4 @@
-"""The ``httpconn`` command, which imports each of its commands when that is used."""
+"""The ``httpconn`` command, which imports a command when it is used."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module

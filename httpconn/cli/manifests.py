@@ -24,7 +24,7 @@ _COMBINABLE = frozenset(
 
 
 def load(name: str, base: str | None, connection: HTTPConnection, headers: Mapping[str, str]) -> Manifest:
-    """Return the manifest at a path or URL; "-" is standard input. It must not send the headers to another host."""
+    """Return the manifest at a path or URL; "-" is standard input. No other host of an item gets the headers."""
     if name == "-":
         return Manifest.parse(sys.stdin.buffer.read(), base_url=base, name="standard input")
     if not name.lower().startswith(("http://", "https://")):

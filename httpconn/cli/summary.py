@@ -48,7 +48,7 @@ class Summary:
             self._print(self._line(saved.downloaded))
 
     def end(self) -> int:
-        """Print the counts of several items; return the exit code of the first item, in their order, that failed."""
+        """Print the counts of several items; return the exit code of the first failed item."""
         if self._display is not None and self._complete + self._kept + len(self._failures) > 1:
             counts = [
                 f"{self._complete} complete ({megabytes(self._size)})" if self._complete or not self._kept else "",

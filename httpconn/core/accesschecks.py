@@ -26,7 +26,7 @@ class CheckedAddress:
 
     @classmethod
     def by(cls, judge: Callable[[str, str], None], host: str, address: str) -> CheckedAddress:
-        """Return the result of a function that raises AccessDenied for a denied address of a host."""
+        """Check an address of a host with a function that raises AccessDenied, and return the result."""
         try:
             judge(host, address)
         except AccessDenied as error:
@@ -57,7 +57,7 @@ class Checked:
     addresses: tuple[CheckedAddress, ...] = ()
 
     def with_addresses(self, addresses: Iterable[CheckedAddress]) -> Checked:
-        """Return the result with those for the addresses. One denied address denies the URL."""
+        """Return this result with the results for the addresses. One denied address denies the URL."""
         checked = tuple(addresses)
         denied = next((each for each in checked if not each.allowed), None)
         if denied is None:

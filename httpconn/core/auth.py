@@ -19,7 +19,7 @@ class Bearer:
     """A bearer token (RFC 6750), such as an API key.
 
     Args:
-        token: printable ASCII characters without a space. Its representation does not show the token.
+        token: printable ASCII characters without a space. ``repr`` does not show the token.
 
     Raises:
         InvalidRequest: the token contains another character, such as a line break. The message does not quote it.
@@ -50,7 +50,7 @@ Auth = tuple[str, str] | Bearer | AuthFlow | Literal["netrc"]
 
 
 class Credentials(NamedTuple):
-    """Header fields, and an authentication flow that may add others."""
+    """Header fields, and an authentication flow that may add fields."""
 
     fields: Fields = ()
     flow: AuthFlow | None = None
@@ -95,7 +95,7 @@ def _authorization(value: str) -> Credentials:
 
 
 def combine(*layers: Credentials) -> Credentials:
-    """Merge layers. A later layer replaces the fields of the same name, and any earlier authentication."""
+    """Merge credentials. Later ones replace fields of the same name, and any earlier authentication flow."""
     fields, flow = NONE
     for layer in layers:
         if layer.flow is not None or any(name.lower() == b"authorization" for name, _ in layer.fields):

@@ -146,7 +146,7 @@ class BlockCache(Generic[Event]):
             return requests + (rest > 0 and self._ahead_end >= self._needed_end)
 
     def _set_ahead_end(self, offset: int, end: int) -> None:
-        """Set the end of the bytes to read ahead: those of this read, and as many as were read in sequence before."""
+        """Set the end of the bytes to read ahead: as many as were read in sequence before, or those of a large read."""
         self._ahead_end, self._needed_end = 0, self.total
         before = self._read_start - self._run_start
         if self._max_ahead and before >= READ_AHEAD_AFTER:
@@ -169,7 +169,7 @@ class BlockCache(Generic[Event]):
             return claim
 
     def stop_ahead(self) -> None:
-        """Stop to read ahead."""
+        """Stop reading ahead."""
         with self._lock:
             self._max_ahead = self._ahead_end = 0
 

@@ -1,7 +1,7 @@
 """The rules of a private cache (RFC 9111): which responses are stored, under which key, and when they are used.
 
 Many users can share one connection object, so a stored response is used only for a request with the same header.
-That rule is stricter than Vary, and it meets Vary.
+This rule is stricter than Vary.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ class Store(Protocol):
         """Store a record under a key, in place of an older one."""
 
     def drop(self, key: str) -> None:
-        """Remove the record of a key, or all records with keys that begin like this."""
+        """Remove all records with keys that begin with ``key``."""
 
 
 def request_directives(spec: RequestSpec) -> RequestDirectives:
@@ -131,8 +131,8 @@ def request_directives(spec: RequestSpec) -> RequestDirectives:
 def key(spec: RequestSpec) -> str:
     """Return the key of a request: digests of its URL and of its header. They reveal no secret.
 
-    The conditions that a revalidation adds are not part of it. A request with conditions of its caller bypasses the
-    cache.
+    The conditions that a revalidation adds are not part of the key. A request with conditions of its caller bypasses
+    the cache.
     """
     selecting = [(name, _normal(name, value)) for name, value in _without(_NOT_SELECTING | CONDITIONS, spec.fields)]
     return url_key(spec.url) + _digest((spec.url.origin, spec.url.target, selecting))
@@ -159,7 +159,7 @@ def invalidated(spec: RequestSpec, head: Head) -> set[str]:
 
 
 def _without(names: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the other fields, in an order that does not depend on that of ``fields``."""
+    """Return the other fields, in an order that does not depend on the order of ``fields``."""
     return sorted((name, value) for each, value in fields if (name := each.lower()) not in names)
 
 
@@ -258,7 +258,7 @@ def _explicit_lifetime(record: Record) -> float | None:
 
 
 def _heuristic_lifetime(record: Record) -> float:
-    """Return a part of the time for which a response had not changed (RFC 9111 section 4.2.2)."""
+    """Return a tenth of the time since Last-Modified, at most 24 hours (RFC 9111 section 4.2.2)."""
     modified, date = timestamp(record.fields.get("last-modified")), timestamp(record.fields.get("date"))
     is_allowed = record.status in _HEURISTIC or "public" in directives(record.fields.get("cache-control"))
     if not is_allowed or modified is None or date is None:
@@ -267,7 +267,7 @@ def _heuristic_lifetime(record: Record) -> float:
 
 
 def is_usable(record: Record, wanted: RequestDirectives, now: float) -> bool:
-    """Return whether a stored response is used without the server (RFC 9111 section 4)."""
+    """Return whether a stored response is used without a request (RFC 9111 section 4)."""
     age = now - record.born
     allowed = wanted.max_stale if _may_be_stale(record) else 0
     return 0 <= age < wanted.max_age and age + wanted.min_fresh < lifetime(record) + allowed
@@ -279,7 +279,7 @@ def is_fresh(record: Record, now: float) -> bool:
 
 
 def may_replace_error(record: Record, wanted: RequestDirectives, now: float) -> bool:
-    """Return whether a stored response is used because the server failed (RFC 5861 section 4)."""
+    """Return whether a stored response may replace an error (RFC 5861 section 4)."""
     age = now - record.born
     if not record.is_success or not _may_be_stale(record) or age >= wanted.max_age:
         return False
@@ -298,7 +298,7 @@ def conditions(record: Record) -> Fields:
 
 
 def validated(record: Record, head: Head, asked_at: float, now: float) -> Record | None:
-    """Return a record updated by the header of a 304 (RFC 9111 section 4.3.4); None if the 304 is about another."""
+    """Return a record updated by the header of a 304 (RFC 9111 section 4.3.4); None if the 304 has another ETag."""
     fields = _texts(head)
     etag = fields.get("etag")
     if etag is not None and _opaque(etag) != _opaque(record.fields.get("etag", etag)):

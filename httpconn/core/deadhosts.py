@@ -17,14 +17,14 @@ class _Failures(NamedTuple):
 
 
 class DeadHosts(dict[Hashable, _Failures]):
-    """The failed connections to each host, shared by the threads or tasks of a batch. It is false if there are none."""
+    """The failed connections to each host, shared by the threads or tasks of a batch. It is false without failures."""
 
     def connected(self, host: Hashable) -> None:
         """Forget the failures of a host that has responded."""
         self.pop(host, None)
 
     def failed(self, host: Hashable, error: HTTPConnError, now: float) -> None:
-        """Count a request to a host that has failed to connect. Other errors do not count."""
+        """Count a failed connection to a host. Other errors do not count."""
         if not isinstance(error, (ConnectFailed, ConnectTimedOut)) or isinstance(error, TLSFailed):
             return
         before = self.pop(host, None)

@@ -25,16 +25,16 @@ class Deadline(NamedTuple):
         return other if other.at is not None and (self.at is None or other.at < self.at) else self
 
     def check(self, now: float) -> None:
-        """Check the time left. Raises TimedOut: the deadline is over."""
+        """Check the time left. Raises TimedOut: the deadline has passed."""
         if self.at is not None and now >= self.at:
             raise self.exceeded()
 
     def allows(self, seconds: float, now: float) -> bool:
-        """Return whether a wait of so many seconds ends before the deadline."""
+        """Return whether a wait of ``seconds`` ends before the deadline."""
         return self.at is None or now + seconds < self.at
 
     def ended(self, error: Exception, now: float) -> bool:
-        """Return whether a timeout is due to the deadline."""
+        """Return whether the deadline caused a timeout."""
         return self.at is not None and now + SLACK >= self.at and not isinstance(error, DeadlineExceeded)
 
     def later(self, seconds: float) -> Deadline:

@@ -100,7 +100,7 @@ class _Layer(ABC):
 
 
 class _Zlib(_Layer):
-    """The formats of zlib, by its number for the format. Some servers add a line end to the last stream."""
+    """The formats of zlib, selected by ``wbits``. Some servers add a line end to the last stream."""
 
     padding: ClassVar[bytes] = b"\r\n"
 

@@ -126,7 +126,7 @@ def _google(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
 
 
 def _whole_only(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
-    """Read the fields that describe the body alone."""
+    """Read the fields that describe a body, not the whole file."""
     # Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). A multipart upload has a digest of
     # digests.
     md5 = field("content-md5")

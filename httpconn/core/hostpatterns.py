@@ -23,7 +23,7 @@ def pattern_of(text: str, option: str) -> str:
 
 
 def _normal_host(host: str) -> str:
-    """Return the host, or the IPv4 address that an IPv6 address as the host embeds."""
+    """Return the host, or the IPv4 address that its IPv6 address embeds."""
     address = parse(host) if ":" in host else None
     return host if address is None else str(normalized(address))
 

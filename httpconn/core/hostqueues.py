@@ -16,7 +16,7 @@ class _Host(Generic[T]):
 
     Attributes:
         active: number of its calls that have a worker, or connect.
-        held: number of its calls that wait for the rate limit. The host starts no call before they end.
+        held: number of its calls that wait for the rate limit. The host starts no call before these waits end.
         tries: number of its calls that have no connection yet, and began while ``is_proven`` was False.
         is_proven: whether the host has accepted a connection.
         blocked: number of queued items that the limit or a wait for the rate limit stops.
@@ -60,9 +60,9 @@ class HostQueues(Generic[T]):
     Args:
         limit: a function that returns how many calls of a host may be active at the same time.
         tries: number of calls that may try at the same time to make the first connection to their hosts. A host has
-            one of them, and up to ``MAX_TRIES`` while more than half of them are free. None: each host counts as one
-            that has accepted a connection.
-        concurrency: number of active calls of a host while one of them tries: it has no worker then.
+            one try, and up to ``MAX_TRIES`` while more than half of all tries are free. None: each host counts as if
+            it had accepted a connection.
+        concurrency: maximum number of active calls of a host during a try, which has no worker.
 
     Attributes:
         queued: number of items in all queues.

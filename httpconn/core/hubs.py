@@ -32,7 +32,7 @@ class HubFile(NamedTuple):
 
 
 def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
-    """Return the digest and size of a file from the responses of a redirect chain, each a function to get a field."""
+    """Return the digest and size of a file from a redirect chain: a function for each response that returns a field."""
     # A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
     # ETag of a small file is the ID of its git object, unless the body is encoded (``use_etag=False``). Only X-Repo-
     # Commit in the same response proves that meaning.

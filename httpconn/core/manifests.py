@@ -41,7 +41,7 @@ _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 class Line(NamedTuple):
-    """The values of a file in a manifest: its line, its path, and all else as in :class:`Item`."""
+    """The values of a file in a manifest: its line, its path, and the other values of :class:`Item`."""
 
     number: int
     path: Any
@@ -214,7 +214,7 @@ def _last_part(url: str) -> str:
 
 
 class _Base:
-    """The URL of the folder that the names of a manifest are in. Its query, such as a signature, stays behind them."""
+    """The URL of the folder that the names of a manifest are in. Its query, such as a signature, follows each name."""
 
     def __init__(self, url: URL) -> None:
         vet(url)

@@ -32,7 +32,7 @@ def _pattern(text: str) -> str:
 
 
 def media_type(content_type: str | None) -> str | None:
-    """Return the media type of a Content-Type in lower case and without parameters; None for a response without it."""
+    """Return the media type of a Content-Type in lower case and without parameters; None without a Content-Type."""
     return (content_type or "").partition(";")[0].strip().lower() or None
 
 

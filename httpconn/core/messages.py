@@ -42,7 +42,7 @@ class Origin(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """The host and port, also if the port is the default one."""
+        """The host and port, including a default port."""
         return f"{self.authority_host}:{self.port}"
 
     @property
@@ -155,7 +155,7 @@ def by_name(fields: RawFields) -> FieldValues:
 
 
 def content_length(value: bytes) -> int | None:
-    """Return the number of a Content-Length (RFC 9110 section 8.6), or None if it is invalid. Equal ones count once."""
+    """Return the value of a Content-Length (RFC 9110 section 8.6), or None if it is invalid. Equal ones are merged."""
     members = (each.strip(b" \t") for each in value.split(b","))
     lengths = {int(each) if each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS else -1 for each in members}
     return None if len(lengths) > 1 or -1 in lengths else lengths.pop()

@@ -7,7 +7,7 @@ from ..errors import InvalidRequest
 
 
 def checked_path(path: str | os.PathLike[str], file: str = "a download") -> Path:
-    """Return a path of the caller as a ``Path`` if the file system can have it. The file system is not used."""
+    """Check the type and the characters of a caller's path, without disk access; return it as a ``Path``."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InvalidRequest(f"The path of {file} must be a str or a Path, not {type(path).__name__}")
     if "\0" in os.fspath(path):

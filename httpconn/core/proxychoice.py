@@ -35,7 +35,7 @@ def choose(origin: Origin, environ: Mapping[str, str]) -> Choice:
     """Return the proxy for an origin.
 
     The variable for the scheme takes precedence over ALL_PROXY. A name in lower case takes precedence over other
-    spellings, also if its value is empty. HTTP_PROXY in upper case is ignored in a CGI script, because a client can set
+    spellings, even if its value is empty. HTTP_PROXY in upper case is ignored in a CGI script, because a client can set
     it there by a header field named "Proxy". The value is not checked.
     """
     proxy = _variable(environ, origin.scheme) or _variable(environ, "all")
@@ -115,7 +115,7 @@ def _hosts(text: str) -> Network | str:
 
 
 def _network(text: str) -> Network | None:
-    """Return an address, with or without brackets, or a network in CIDR notation; IPv4-mapped ones as IPv4."""
+    """Return an address, with or without brackets, or a network in CIDR notation. IPv4-mapped addresses become IPv4."""
     bracketed = _BRACKETED.fullmatch(text)
     try:
         return network_of(ip_network("".join(bracketed.groups("")) if bracketed else text, strict=False))

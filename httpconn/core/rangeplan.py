@@ -44,7 +44,7 @@ def opening(slices: Iterable[slice]) -> Span:
 
 
 def cut_out(span: Span, received: Mapping[int, bytes], starts: Sequence[int]) -> bytes:
-    """Return the bytes of a span from received ranges by their start; ``starts`` are the sorted starts."""
+    """Return the bytes of a span. ``received`` maps starts to bytes; ``starts`` are the sorted starts."""
     (at, end), parts = span, []
     while at < end:
         start = starts[bisect_right(starts, at) - 1]

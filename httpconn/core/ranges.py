@@ -118,7 +118,7 @@ class Whole(NamedTuple):
 
 
 class GoBack(NamedTuple):
-    """The body is of the version of the bytes that a restart has kept. Continue those."""
+    """The body has the version of the bytes that a restart has kept. Continue those bytes."""
 
 
 class Complete(NamedTuple):
@@ -247,7 +247,7 @@ def holds_all(content_range: str | None, length: int | None) -> bool:
 
 
 def unusable(head: RangeResponse, reason: str) -> Unusable:
-    """Return the decision about a body that is not what was requested."""
+    """Return the decision about a body that was not requested."""
     return RequestWhole(reason) if head.asked else Refuse(f"The server did not send the whole file: {reason}")
 
 

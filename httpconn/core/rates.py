@@ -59,7 +59,7 @@ class Reservation:
     by_host: bool = False  # whether the limits of all hosts together would allow an earlier start
 
     def wait_time(self, now: float) -> float:
-        """Return the seconds until the request may start. A pause that a host requests makes them longer."""
+        """Return the seconds until the request may start. A pause that a host requests makes the wait longer."""
         delay = max((bucket.shift - shift for bucket, _, shift in self.slots), default=0.0)
         wait = self.moment + delay - now
         return wait if wait > TIMER_ERROR else 0.0
@@ -73,8 +73,8 @@ class RateLimiter:
 
     Each caller gets the earliest time at which all limits allow a request, in the order of the calls. The time is
     reserved at once, so no thread or event loop has to wake another. A caller that is cancelled or blocked does not
-    delay the others. If pauses delay the requests to a host, a limit for all hosts holds on average only. The limits of
-    ``hosts``, by pattern, replace those with the scope "host".
+    delay other callers. If pauses delay the requests to a host, a limit for all hosts holds on average only. The limits
+    of ``hosts``, by pattern, replace the limits with the scope "host".
     """
 
     def __init__(

@@ -73,7 +73,7 @@ class Trail:
 
 
 def _keeps_port(old: Origin, new: Origin) -> bool:
-    """Return whether the port stays the same, or follows the scheme from default port to default port."""
+    """Return whether the port stays the same, or both ports are the default ports of their schemes."""
     return old.port == new.port or (DEFAULT_PORTS[old.scheme], DEFAULT_PORTS[new.scheme]) == (old.port, new.port)
 
 

@@ -160,7 +160,7 @@ class SpareConnections:
     """The connections that the downloads of one call share, in addition to one for each download.
 
     Args:
-        count: their number.
+        count: number of spare connections.
     """
 
     def __init__(self, count: int) -> None:
@@ -187,7 +187,7 @@ class SpareConnections:
 
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, int]]:
-    """Return ranges sorted, with those merged that overlap or have at most ``gap`` bytes between them."""
+    """Return sorted ranges. Ranges that overlap or have at most ``gap`` bytes between them are merged."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if start == end:

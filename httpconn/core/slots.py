@@ -13,7 +13,7 @@ class Slots:
 
     The algorithm is the generic cell rate algorithm, extended by reservations. A request takes the slot of its time or
     a later one, as the burst allows. A request that takes a later slot leaves a gap that other requests can take.
-    Whatever the order in which slots are taken and freed, no period has more requests than the rate allows.
+    In any order of taken and freed slots, no period has more requests than the rate allows.
     """
 
     __slots__ = ("_ahead", "_gaps", "_interval", "_tolerance", "end")

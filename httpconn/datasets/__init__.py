@@ -63,7 +63,7 @@ def fetch(
 ) -> Summary:
     """Fetch the URLs of a source into the shards of a sink. The same call continues a job that was interrupted.
 
-    The sink gets one row for each URL, also if the URL is missing, invalid or cannot be fetched. A finished shard is
+    The sink gets one row for each URL, even if the URL is missing, invalid or cannot be fetched. A finished shard is
     never fetched again.
 
     Args:
@@ -72,7 +72,7 @@ def fetch(
             temporary file first. Text has one URL per line; ``#`` starts a comment line.
         sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
         format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
-            body. The latter two have a Parquet file without the bodies beside each tar or folder.
+            body. The last two have a Parquet file without the bodies beside each tar or folder.
         connection: the connection object. The job uses its asynchronous methods, so a fake transport is its
             ``async_transport=``. The default can reach the public internet only.
         url_column: the name of the column with the URLs.
@@ -83,8 +83,8 @@ def fetch(
             hosts are divided; a later run can use fewer processes.
         concurrency: number of simultaneous fetches in each process.
         retry: errors and statuses, such as ``{"TimedOut", 503}``, of rows of finished shards. Only these rows are
-            fetched, and their shards are written again. An error class includes its subclasses. An error that
-            ``on_item`` raised is its class or the name of the class.
+            fetched, and their shards are written again. An error class includes its subclasses. Give an
+            error of ``on_item`` as its class or the name of the class.
         on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store it
             as it is. If it raises an exception, the row has this error. It runs in the process that fetches.
         accept: media types such as ``image/*``. The first 1,445 bytes of a body determine its type; a body of another

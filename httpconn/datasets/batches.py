@@ -48,7 +48,7 @@ def fetch_batch(
         frame.mapInPandas(lambda batches: map(fetch_batch, batches), schema)    # Spark
 
     The columns are ``final_url``, ``status``, ``error``, ``message``, ``attempts``, ``elapsed``, ``sha256``, ``size``,
-    ``media_type`` and ``body``. The order of the rows stays.
+    ``media_type`` and ``body``. The rows keep their order.
 
     Args:
         batch: a pandas DataFrame; a Table or RecordBatch of pyarrow; or a dict of columns.

@@ -37,7 +37,7 @@ _KINDS |= {frozenset(each): pa.float64() for each in ({float}, {int, float})}
 
 
 def type_of(values: Sequence[Any]) -> pa.DataType:
-    """Infer the type of a column. Values that no type has in common are texts."""
+    """Infer the type of a column. Values without a common type become text."""
     kinds = frozenset(type(each) for each in values if each is not None)
     try:
         kind = _KINDS.get(kinds) or pa.array(values).type

@@ -1,4 +1,4 @@
-"""The options of a job, and the journal of what its earlier runs finished."""
+"""The options of a job, and the journal of its finished shards."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Job:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same in each run of the job."""
+        """The values that each run of the job must share."""
         return {
             "format": self.layout.form,
             "url_column": self.source.column,
@@ -73,7 +73,7 @@ class Summary:
     Attributes:
         complete: whether the job has gone through the whole source.
         shards: the number of finished shards.
-        rows: the number of rows in them.
+        rows: the number of rows in finished shards.
         succeeded: the number of rows with a body.
         bytes: the size of the bodies in bytes.
         errors: the number of rows for each error: a status such as "404", or the name of an error class.
@@ -143,7 +143,7 @@ def begin(storage: Storage, job: Job) -> int:
 
 
 def changed(source: Source) -> InvalidRequest:
-    """Return the error for a source that differs from that of the earlier runs."""
+    """Return the error for a source that differs from the source of earlier runs."""
     message = "has changed since the first run of this job. Use the same source, or another sink"
     return InvalidRequest(f"{source.name} {message}" if not source.is_file else f"The source {source.name} {message}")
 
@@ -176,7 +176,7 @@ def outcome_of(row: Mapping[str, Any]) -> str:
 
 
 def outcomes_to_retry(given: Any, storage: Storage) -> frozenset[str]:
-    """Return the outcomes for error classes, their names and statuses. A class stands for its subclasses, too.
+    """Return the outcomes for error classes, their names and statuses. A class includes its subclasses.
 
     Raises:
         InvalidRequest: a name is neither that of an error class nor that of an error in the sink, which ``on_item``

@@ -1,4 +1,4 @@
-"""The values of a row for what was fetched, and the default connection."""
+"""The values of a row for a response or an error, and the default connection."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SPAWN = multiprocessing.get_context("spawn")  # a fork would copy the locks of o
 
 
 def run_job(job: Job, processes: int) -> None:
-    """Run all partitions of a job, in this process or in several other ones.
+    """Run all partitions of a job, in this process or in several other processes.
 
     Raises:
         HTTPConnError: a partition failed, or a process was killed.

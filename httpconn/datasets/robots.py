@@ -37,7 +37,7 @@ def checked_tags(tags: Iterable[str]) -> frozenset[str]:
 
 @dataclass
 class Site:
-    """The rules of a site, which one call fetches while others wait."""
+    """The rules of a site, which one call fetches while other calls wait."""
 
     rules: Protego | None = None
     lock: Lock = field(default_factory=Lock)

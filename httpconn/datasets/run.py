@@ -58,7 +58,7 @@ class _Exit(Exception):
 
 
 class Partition:
-    """The rows of a job whose hosts have the hash ``number``.
+    """The rows of a job for the hosts with the hash ``number``.
 
     An event loop fetches. Threads, one at a time, do everything else: they read the source, call ``on_item`` and write.
 
@@ -209,7 +209,7 @@ class Partition:
         return shard
 
     def _from_shards(self, retry: frozenset[str]) -> Generator[tuple[Shard, Values], None, None]:
-        """Write the finished shards that have rows to retry again, and yield these rows."""
+        """Rewrite the finished shards that have rows to retry, and yield these rows."""
         for number, finished in sorted(self._journal.finished.items()):
             if not retry & finished.outcomes.keys():
                 continue
@@ -259,7 +259,7 @@ class Partition:
         shard.writer.add(values, body)
 
     def _commit_full(self) -> None:
-        """Publish the shards whose rows are all there, in another thread."""
+        """Publish the shards with all rows, in another thread."""
         for shard in [each for each in self._open if each.full and not each.waiting]:
             if len(self._commits) >= MAX_COMMITS:
                 self._commits.popleft().result()

@@ -210,7 +210,7 @@ class ShardWriter:
         """Give the files their final names, the index last.
 
         Args:
-            is_first: whether no earlier run has finished this shard. Files already there belong to a killed run.
+            is_first: whether no earlier run has finished this shard. Then existing files belong to a killed run.
         """
         with TranslatedErrors(self._storage.sink):
             self._stack.close()

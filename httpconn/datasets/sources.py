@@ -73,7 +73,7 @@ class Source(NamedTuple):
             return [reduce(common_type, kinds) for kinds in zip(*each, strict=True)]
 
     def rows(self) -> Iterator[Row]:
-        """Return the rows. Raises InvalidRequest: as :meth:`types`."""
+        """Return the rows. See :meth:`types` for the errors."""
         if isinstance(self.given, pa.Table):
             return chain.from_iterable(map(self._of_batch, self.given.to_batches(BATCH)))
         if not self.is_file:
@@ -93,7 +93,7 @@ class Source(NamedTuple):
             return [[PurePosixPath(file.path).name, *_edges(file)] for file in self._files()]
 
     def spooled(self, folder: str) -> Source:
-        """Return the source as one that other processes can read. An iterable is written to the folder."""
+        """Return a source that other processes can read. An iterable is written to the folder."""
         if self.is_file:
             return self
         table = table_of(self.given, self._wanted)

@@ -112,7 +112,7 @@ class Storage:
         return self._with_retries(name, lambda: self.fs.open(self.path(name), "rb"))  # type: ignore[no-any-return]
 
     def append(self, name: str, value: Any, number: int) -> None:
-        """Add a line to a journal and flush it. An object store has no appending, so there the line is an object."""
+        """Add a line to a journal and flush it. An object store cannot append, so each line is an object there."""
         if not self.is_local:
             self.write(f"{name}/{number:09d}.jsonl", value)
             return

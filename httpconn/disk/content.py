@@ -60,7 +60,7 @@ class Content:
             self._length = self.size
 
     def cleared(self) -> Content:
-        """Truncate the file; return a new object for it, which makes checkpoints of this one invalid."""
+        """Truncate the file; return a new object for it. Checkpoints of the old object become invalid."""
         self.size = 0
         self.trim()
         content = Content(self.file)
@@ -78,7 +78,7 @@ class Content:
     def flush(self, flush_with: Callable[[int], None]) -> bool:
         """Flush the bytes to the disk with a function; see :func:`httpconn.disk.system.flush`.
 
-        The system reports lost writes only once. After a failed flush, a successful one proves nothing and fails, too.
+        The system reports lost writes only once. After a failed flush, later ones also fail: a success proves nothing.
         """
         if self._has_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -89,7 +89,7 @@ class Content:
             raise
 
     def flush_if_open(self) -> None:
-        """Flush the bytes, unless another thread has closed the file. Other threads may write meanwhile."""
+        """Flush the bytes, unless another thread has closed the file. Other threads may write during the flush."""
         with self._in_use:
             if not self.file.closed:
                 self.flush(system.flush_data)

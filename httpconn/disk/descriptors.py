@@ -1,7 +1,7 @@
 """Open files that close themselves when the last reference to them is dropped.
 
 A signal handler can raise an exception between any two instructions of Python code. A descriptor that is a plain number
-at that moment would stay open for ever. So one chain of C calls opens the file and passes the number to its owner.
+at that moment would stay open forever. So one chain of C calls opens the file and passes the number to its owner.
 """
 
 import io
@@ -44,7 +44,7 @@ def _close_in_child() -> None:
 
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> OpenFile:
-    """Open a file that forked children close."""
+    """Open a file. Forked children close it."""
     file = next(map(OpenFile, map(os.open, (path,), (flags,), (mode,))))
     _opened[file.fileno()] = ref(file)
     return file

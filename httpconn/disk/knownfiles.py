@@ -20,7 +20,7 @@ State = list[Any]  # size, modification time in nanoseconds, inode number and di
 
 
 class KnownFiles:
-    """The verified files of a folder. A missing or damaged state file, or one of another user, is an empty one.
+    """The verified files of a folder. A state file that is missing, damaged or of another user counts as empty.
 
     Args:
         folder: path of the folder.
@@ -55,7 +55,7 @@ class KnownFiles:
             self.save()
 
     def save(self) -> None:
-        """Write the state file. A disk that does not accept it costs only the time to hash the files again."""
+        """Write the state file. If the write fails, the next call hashes the files again."""
         if not self._unsaved:
             return
         self._unsaved = self._unsaved_bytes = 0

@@ -94,8 +94,8 @@ class Transfer(NamedTuple):
 class LockFile:
     """The lock file beside a target, which also names the partial files of its owners.
 
-    The names let the next owner remove what a killed owner has left. If the object is dropped without ``release``, the
-    lock ends and the file stays.
+    The names let the next owner remove the files that a killed owner has left. If the object is dropped without
+    ``release``, the lock ends and the file stays.
     """
 
     def __init__(self) -> None:

@@ -144,7 +144,7 @@ class OwnFiles:
             raise StorageError("Another process has removed the partial file", errno=errno.ENOENT)
 
     def _install(self, content: Content, mtime: float | None, other_path: Path | None) -> bool:
-        """Put the file at its path; return whether it was renamed, and not copied."""
+        """Put the file at its path; return whether it was renamed rather than copied."""
         path = self._destination.path if other_path is None else os.fspath(other_path)
         if other_path is not None:
             system.rename_to_free(self._part, path, content.close)
@@ -159,7 +159,7 @@ class OwnFiles:
         """Close the file, remove hidden files that no download needs, and release the lock.
 
         The method can be called again after an exception has interrupted it. ``remove`` removes the partial file even
-        if it can be resumed. If it was ``moved``, it has been renamed to the target.
+        if it can be resumed. ``moved`` means that it was renamed to the target.
         """
         if self._token and self._lock_file.is_held:
             try:

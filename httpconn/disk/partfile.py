@@ -1,6 +1,6 @@
 """The partial file beside a target.
 
-At any time the target is either the old file or the complete new file, also if several processes write it:
+At any time the target is either the old file or the complete new file, even if several processes write it:
 
 - A partial file has a random name, is created exclusively, and is written by its owner only. The commit renames this
   file. So no other process can put its own bytes under the target's name, or change the bytes there.
@@ -277,7 +277,7 @@ class PartFile(OwnFiles):
         return self._content
 
     def _end_watch(self) -> None:
-        """End the watch. On Windows, the owner could not remove its lock file meanwhile, so remove it now."""
+        """End the watch. On Windows, the owner cannot remove its lock file during the watch, so remove it now."""
         self._unwatch()
         with suppress(OSError, InUse):
             names = HiddenNames(Target(self.target).path)

@@ -25,7 +25,7 @@ _MAX_HEAD = 64 * 1024
 
 
 class FolderStore:
-    """A store of the most recently used responses, which works without those that it cannot read or write.
+    """A store of the most recently used responses. It skips responses that it cannot read or write.
 
     Only the owner can read its files. Their names contain no URL.
 

@@ -123,5 +123,5 @@ def load(path: str) -> SidecarRecord | None:
 
 
 def save(path: str, draft: str, record: SidecarRecord) -> None:
-    """Replace a sidecar atomically by way of a ``draft`` in its folder, after the new content is flushed."""
+    """Replace a sidecar atomically through a ``draft`` in its folder, after the new content is flushed."""
     replace(path, draft, encode(record), durable=True)

@@ -1,7 +1,7 @@
 """Removal of hidden files that dead owners have left in a folder, for any target.
 
-The lock file beside a target names its partial files, so the next download of the same target removes what a killed one
-has left. But the target may never be downloaded again, and an owner can die before it has written the name. So each
+The lock file beside a target names its partial files, so the next download of the same target removes the files of a
+killed one. But the target may never be downloaded again, and an owner can die before it has written the name. So each
 download also searches its folder for partial files.
 """
 

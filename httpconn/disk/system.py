@@ -148,7 +148,7 @@ def write_at(descriptor: int, offset: int, block: bytes | memoryview) -> None:
 
 
 def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> None:
-    """Replace the file at a path atomically by one that only its owner can read, by way of a ``draft`` in its folder.
+    """Replace the file at a path atomically by a file that only its owner can read, through a ``draft`` in its folder.
 
     ``durable`` flushes the content before the file gets its name.
     """
@@ -169,7 +169,7 @@ def replace(path: StrPath, draft: StrPath, data: bytes, *, durable: bool) -> Non
 
 
 def _replace_when_closed(draft: StrPath, path: StrPath) -> None:
-    """Rename a draft. On Windows, this fails while another thread or process reads the old file, which is short."""
+    """Rename a draft. On Windows, this fails while another thread or process briefly reads the old file."""
     for _ in range(_REPLACE_ATTEMPTS):
         with suppress(PermissionError):
             os.replace(draft, path)
@@ -194,7 +194,7 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
 
 
 def close_if_required(change: Callable[[], None], close: Callable[[], None]) -> None:
-    """Change the name of an open file, or remove it. Windows requires that the file is closed before.
+    """Change the name of an open file, or remove it. Windows requires that the file is closed first.
 
     Elsewhere the file stays locked until it has been changed.
     """

@@ -24,7 +24,7 @@ class Writeback:
         self._starts: dict[int, int] = {}  # maps the end of each contiguous stretch to its start
 
     def add(self, descriptor: int, start: int, end: int) -> None:
-        """Register a written range, which may extend a stretch."""
+        """Register a written range, which may extend an earlier range."""
         start = self._starts.pop(start, start)
         if end - start >= STRETCH:
             start_writeback(descriptor, start, end)

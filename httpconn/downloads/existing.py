@@ -39,7 +39,7 @@ class ExistingFile(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Self:
-        """Return the file with a status."""
+        """Return the file for a result of ``os.stat``."""
         return cls(status.st_size, status.st_mtime, status.st_ino)
 
     @property

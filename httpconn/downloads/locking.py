@@ -1,4 +1,4 @@
-"""The lock of a target: a second download of it waits for the first one, and learns what the first one downloads."""
+"""The lock of a target: a second download of it waits for the first one, and learns the transfer of the first."""
 
 import errno
 from typing import NamedTuple
@@ -36,7 +36,7 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
 
 
 def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
-    """Open the partial file. If another download owns it, return the file at the target before that instead."""
+    """Open the partial file. If another download owns it, return the existing file at the target, or None."""
     try:
         return LockedTarget(part.open(), None)
     except InUse:

@@ -55,7 +55,7 @@ class Manifest(Sequence[Item]):
         Args:
             path: path of a checksum list as sha256sum and similar programs write it (sha1, sha256, sha384, sha512, md5,
                 BLAKE2b, BLAKE3; in the form of GNU or BSD), of JSON lines with the attributes of :class:`Item`, or of
-                an index such as ``model.safetensors.index.json``. The content decides about the format.
+                an index such as ``model.safetensors.index.json``. The content determines the format.
             base_url: URL of the folder that the files are in, for files without a URL of their own.
 
         Raises:

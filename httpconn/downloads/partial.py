@@ -63,7 +63,7 @@ class PartialDownload:
 
     @property
     def held(self) -> ReceivedBytes:
-        """The state from which the next request is made. Offsets in a decoded body differ from those received."""
+        """The state from which the next request is made. A decoded body has other offsets than the received bytes."""
         if self._is_encoded or self.is_new:
             return ReceivedBytes(self.size)
         return ReceivedBytes(
@@ -188,7 +188,7 @@ class PartialDownload:
 
     @property
     def is_large(self) -> bool:
-        """Whether to reserve disk space. Writing a small file detects a full disk as early."""
+        """Whether to reserve disk space. Writing a small file detects a full disk just as early."""
         return self.total is not None and self.total > CHUNK
 
     def reserve(self) -> None:
@@ -330,7 +330,7 @@ class PartialDownload:
         )
 
     def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
-        """Put the file at its path, or at a name in its folder that no file has, with the time ``modified``.
+        """Put the file at its path, or at a free name in its folder, with the modification time ``modified``.
 
         ``validator`` is stored for a later refresh.
         """
@@ -341,7 +341,7 @@ class PartialDownload:
         return self._part.commit(modified, name=name, version=version, transfer=transfer)
 
     def close(self) -> None:
-        """End a download that failed or was cancelled; keep the bytes that a later one can continue from."""
+        """End a download that failed or was cancelled; keep the bytes that a later download can continue."""
         if not self._keep:
             self.discard()
             return

@@ -61,14 +61,14 @@ class BodyWriter:
         self._partial.end()
 
     def _is_doubtful(self, facts: RangeResponse) -> bool:
-        """Return whether a received body does not prove to be the file, while proven bytes of the file are kept."""
+        """Return whether a received body is not proven to be the file, while proven bytes of the file are kept."""
         partial, kept = self._partial, self._partial.kept
         if kept is None or partial.digest is not None or (facts.etag, facts.last_modified) != (None, None):
             return False
         return not self.is_length_proven or 2 * partial.size < (kept.total or 0)
 
     def _add_announced(self, response: OpenResponse, hub: HubFile, *, partial: bool) -> None:
-        """Use the digests in the header; the digest from a hub describes the file also if the body is encoded."""
+        """Use the digests in the header; the digest from a hub describes the file even if the body is encoded."""
         if hub.digest is None and digests.NAMES.isdisjoint(response.head.values):  # as in most responses
             self._partial.add_announced(digests.Announced(None, ()))
             return

@@ -200,7 +200,7 @@ class SegmentedTransfer:
         return received
 
     async def _wait_for_worker(self, now: float) -> None:
-        """Wait until a worker ends, at most for one tick."""
+        """Wait until a worker ends, at most ``TICK`` seconds."""
         event = self._event = self._port.make_event()
         if self._is_finished():  # the last worker may have ended before the new signal existed
             return
@@ -258,7 +258,7 @@ class SegmentedTransfer:
             self._attempts.append(state.attempts)
 
     def _prepare_request(self, state: RequestState, segment: Segment) -> PartRequest:
-        """Set the range of the next attempt. Another connection may take over the end of the segment meanwhile."""
+        """Set the range of the next attempt. Another connection may take over the end of the segment."""
         part = PartRequest(segment.position, segment.end - 1, self._version)
         state.call = state.call._replace(spec=self._spec.with_fields(part.fields))
         return part

@@ -1,8 +1,8 @@
 """Concurrent work on many items, with bounded memory.
 
-At most ``2 * concurrency`` items are in progress, can start, or have a result that was not returned. With the items
-that wait for their hosts, they are at most ``READ_AHEAD * concurrency``. So a slow host does not stop the others. For a
-slow caller, no item starts while ``2 * concurrency`` items are in progress or have results that were not returned. Only
+At most ``2 * concurrency`` items are in progress, can start, or have a result that was not returned. Together with the
+items that wait for their hosts, the limit is ``READ_AHEAD * concurrency``. So a slow host stops no other. For a slow
+caller, no item starts while ``2 * concurrency`` items are in progress or have results that were not returned. Only
 calls that have or wait for a connection continue. So memory is bounded for an endless source and for large results.
 """
 
@@ -75,7 +75,7 @@ class Batch(Generic[Item, Result]):
     """The results of one function for each item of a source, which a worker reads if it is asynchronous.
 
     ``work`` gets the worker of a call and the item. An exception of ``work`` ends the batch. ``ordered`` results have
-    the order of the items. Then the batch reads no further items while others wait for their hosts.
+    the order of the items. Then the batch reads no further items while other items wait for their hosts.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Batch(Generic[Item, Result]):
         self._scheduler: Scheduler[Item, Result] = Scheduler(group, work, self._reports, concurrency, hosts, self._ask)
 
     def start(self) -> None:
-        """Start to read an asynchronous source."""
+        """Start reading an asynchronous source."""
         if self._stream is not None:
             self._group.start(self._read, self._stream)
 

@@ -29,7 +29,7 @@ T = TypeVar("T", bytes, int)
 class Body:
     """The body of a response. ``receive`` returns decoded bytes, ``receive_wire`` the bytes before content decoding.
 
-    ``begin`` checks the header fields of the body. Before it, the status of the response can be handled without errors
+    ``begin`` checks the header fields of the body. Before that call, the status can be handled without errors
     about the body.
     """
 
@@ -166,7 +166,7 @@ class Body:
         return data
 
     def has_ended(self) -> bool:
-        """Return whether all of the body was received. If it returns False, call ``receive`` to find out."""
+        """Return whether all of the body is known to be received. After False, ``receive`` finds out."""
         if self._decoder is None and self._exchange.complete:
             self._end()
         return self._ended

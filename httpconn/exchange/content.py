@@ -1,7 +1,7 @@
 """The whole body of a response in memory. If a large body breaks, the next attempt requests the remaining part.
 
 The request for the remaining part has a Range, and If-Range with a strong validator (RFC 9110 section 13.1.5), as in a
-download. :func:`httpconn.core.ranges.decide` decides what its response means for the received part.
+download. :func:`httpconn.core.ranges.decide` decides how to use its response.
 """
 
 from contextlib import suppress

@@ -118,7 +118,7 @@ class OpenResponse:
             raise ProtocolError(ranges.UNASKED_PART)
 
     async def receive(self, *, wire: bool = False) -> bytes:
-        """Return the next bytes of a body after the return of its call. An error is counted like one of the call."""
+        """Return the next bytes of a body after its call has returned. An error counts as an error of the call."""
         try:
             return await (self.body.receive_wire() if wire else self.body.receive())
         except HTTPConnError as error:

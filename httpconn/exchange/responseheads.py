@@ -28,7 +28,7 @@ _CODING_SUFFIXES = {
 def range_head(
     response: OpenResponse, *, range_requested: bool, if_range: bool | None = None, name: str = ""
 ) -> ranges.RangeResponse:
-    """Return the facts for :func:`httpconn.core.ranges.decide`. The suffix of ``name`` may be that of an HTML page."""
+    """Return the facts for :func:`httpconn.core.ranges.decide`. ``name`` is that of the file."""
     head = response.head
     media_type = mediatypes.media_type(head.field("content-type"))
     return ranges.RangeResponse(
@@ -52,7 +52,7 @@ def validator_of(head: Head) -> str | None:
 
 
 def version_of(head: Head, total: int, validator: str | None = None) -> FileVersion:
-    """Return the version that further responses must have: that of this response."""
+    """Return the version of this response, which further responses must have."""
     return FileVersion(total, head.field("etag"), head.field("last-modified"), validator or validator_of(head))
 
 

@@ -83,7 +83,7 @@ class Worker:
     """A worker, and its use by its current call.
 
     Attributes:
-        tries: whether the call is a try: the first connection to a host, which has accepted none yet.
+        tries: whether the call is a try: its host has not accepted a connection yet.
         stays: whether the worker waits for further items.
         port: the port of the call.
     """
@@ -236,7 +236,7 @@ class Scheduler(Generic[Item, Result]):
                 self._wake_workers()
 
     def _has_place(self, running: int) -> bool:
-        """Return whether a call may run beside ``running`` others. Results that wait for a slow caller take places."""
+        """Return whether a call may run beside ``running`` others. Results that wait for a slow caller count too."""
         return running < self._concurrency - self._lent and running + self._results < 2 * self._concurrency
 
     def leave(self, worker: Worker, use: HostUse) -> bool:
@@ -271,7 +271,7 @@ class Scheduler(Generic[Item, Result]):
             await worker.port.wait(event, Deadline())
 
     async def move(self, worker: Worker, host: Hashable) -> None:
-        """Wait until another host can start a call, for example after a redirect. Too many waiting calls stay."""
+        """Wait until another host can start a call, for example after a redirect. Return at once if too many wait."""
         with self._lock:
             if self._aside >= self._group.spare:
                 return
@@ -346,7 +346,7 @@ class Scheduler(Generic[Item, Result]):
                 await self._wakes.receive()
 
     def _take(self, worker: Worker, *, comes: bool) -> Item | _NoItem:
-        """Return the next item of a worker. It has finished its last item unless it ``comes``, new or after a wait.
+        """Return the next item of a worker. ``comes`` means that it is new or was idle, and has no finished item.
 
         A call that continues takes the place of the worker among the running workers.
         """

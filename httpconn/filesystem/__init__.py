@@ -211,7 +211,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     async def _get_file(
         self, rpath: str, lpath: Any, callback: Any = None, folders: Collection[str] = (), **_options: Any
     ) -> None:
-        """Download a file, or write it to a file object. In a recursive call, ``folders`` has possible folders."""
+        """Download a file, or write it to a file object. Create a folder if the path is a folder of ``folders``."""
         if folders and (rpath.endswith("/") or (rpath in folders and await self._isdir(rpath))):
             os.makedirs(lpath, exist_ok=True)
             return
@@ -278,7 +278,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     async def _expand_path(
         self, path: Any, recursive: bool = False, maxdepth: int | None = None, **_options: Any
     ) -> list[str]:
-        """Return the URLs that paths and patterns mean. A query is not a pattern."""
+        """Return the URLs for paths and patterns. A query is not a pattern."""
         _require_depth(maxdepth)
         paths = [path] if isinstance(path, str | os.PathLike) else path
         found: set[str] = set()
@@ -292,7 +292,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         return sorted(found)
 
     async def _glob(self, path: str, maxdepth: int | None = None, detail: bool = False, **_options: Any) -> Any:
-        """Return the URLs that match a pattern. Those of folders may end with a slash, which the pattern may omit."""
+        """Return the URLs that match a pattern. A folder's URL may end with a slash, which the pattern may omit."""
         _require_depth(maxdepth)
         url = self._strip_protocol(path)
         if not is_pattern(url):
@@ -322,7 +322,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
         return datetime.now(UTC) if changed is None else datetime.fromtimestamp(changed, UTC)
 
     def created(self, path: str) -> datetime:
-        """Raise NotImplementedError. HTTP has no time of creation."""
+        """Raise NotImplementedError. HTTP has no creation time."""
         raise NotImplementedError("HTTP has no time of creation. modified() returns the time of the last change")
 
     def _open(
@@ -373,14 +373,14 @@ def _entry(link: str) -> dict[str, Any]:
 
 
 def _target(path: Any, url: str) -> str:
-    """Return the path of a downloaded file, which may be given as its folder."""
+    """Return the path of a downloaded file. The caller may give its folder."""
     target = os.fspath(path)
     is_folder = os.path.isdir(target) or target.endswith(os.sep)
     return os.path.join(target, url.partition("?")[0].rpartition("/")[2]) if is_folder else target
 
 
 def _each(given: Any, paths: list[str]) -> list[int | None]:
-    """Return one number per path, which may be a number of numpy."""
+    """Return one int or None per path. The given numbers may be of numpy."""
     numbers = given if isinstance(given, Iterable) else [given] * len(paths)
     return [None if number is None else operator.index(number) for number in numbers]
 

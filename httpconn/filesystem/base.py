@@ -57,7 +57,7 @@ else:
 
 
 class Shared(Cached):
-    """The metaclass of filesystems. Those without an own connection object are shared, and so are their listings.
+    """The metaclass of filesystems. Filesystems without their own connection object are shared with their listings.
 
     fsspec never frees a shared filesystem, and so would never free its connection object.
     """

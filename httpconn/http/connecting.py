@@ -26,7 +26,7 @@ else:
 
 @dataclass(eq=False, repr=False)
 class Connector:
-    """The maker of the connections of one transport, in two steps, so that the caller can close one after ``dial``."""
+    """The maker of one transport's connections. Two steps let the caller close a connection after ``dial``."""
 
     runtime: Runtime
     limits: Limits

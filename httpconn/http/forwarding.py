@@ -36,7 +36,7 @@ class Authorization:
         return True
 
     def add_to(self, fields: RawFields, proxy_fields: RawFields) -> RawFields:
-        """Return ``fields`` with those for the proxy added. A field of the request replaces the proxy's of that name.
+        """Add the proxy's fields to ``fields``. A field of the request replaces the proxy's field of the same name.
 
         The value of the scheme replaces a Proxy-Authorization field of the request.
         """

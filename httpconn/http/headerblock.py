@@ -49,7 +49,7 @@ class FieldBlock:
         return bytes(self._pending)
 
     def gather(self, data: bytes) -> tuple[bytes, bytes]:
-        """Add received bytes; return the block through its empty line, and the bytes after it, or twice no bytes."""
+        """Add received bytes; return the block through its empty line and the bytes after it, both empty until then."""
         pending = self._pending
         held = len(pending)
         text: bytes | bytearray = data

@@ -23,7 +23,7 @@ class Release(Protocol):
     """A function that ends an exchange and releases its connection."""
 
     def __call__(self, *, reusable: bool) -> None:
-        """Release the connection; ``reusable`` says whether it can serve another exchange."""
+        """Release the connection; ``reusable`` says whether the connection can serve another exchange."""
 
 
 class Incoming(Exchange):

@@ -1,4 +1,4 @@
-"""Heads and framing of HTTP/1.1 messages: writes the heads of requests and reads the heads of responses.
+"""Heads and framing of HTTP/1.1 messages: writing the heads of requests and reading the heads of responses.
 
 A response with only one possible meaning is delivered even if its form is irregular. The functions report the
 irregularity, and the connection is not reused.
@@ -36,7 +36,7 @@ _MANY_DIGITS = 18
 
 
 class Framing(NamedTuple):
-    """The end of a body: after ``length`` bytes, after the last chunk, or (neither) at the end of the connection."""
+    """The end of a body: after ``length`` bytes, after the last chunk, or otherwise at the end of the connection."""
 
     length: int | None
     chunked: bool
@@ -137,7 +137,7 @@ def content_of(framing: Framing) -> str:
 
 
 def _is_chunked(coding: bytes) -> bool:
-    """Return whether a Transfer-Encoding names chunked, at least once, rather than no coding."""
+    """Return whether a Transfer-Encoding contains chunked. False: it contains only identity."""
     # Another coding is an error: requests have no TE field, so a server must not apply one (RFC 9112 section 7.4).
     if coding == b"chunked":
         return True

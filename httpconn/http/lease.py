@@ -49,8 +49,8 @@ class Lease(Generic[C]):
 class WaitQueue(Generic[C]):
     """Waiting leases in the order of their numbers. A waiter that comes from another queue joins at its position.
 
-    The queue holds weak references and skips a waiter that its owner has dropped. To join behind all others has a
-    constant cost, any other operation a logarithmic one.
+    The queue holds weak references and skips a waiter that its owner has dropped. Joining at the end has a constant
+    cost, any other operation a logarithmic cost.
     """
 
     __slots__ = ("_order", "_waiters")

@@ -43,7 +43,7 @@ class Multiplexer:
     """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
     The lock of the state is the engine's, so that no thread holds two locks. The engine's method ``changed`` is called
-    with the connection when the number of streams that can be opened changes. The reference to it avoids a cycle.
+    with the connection when the number of streams that can be opened changes. A weak reference to it avoids a cycle.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Multiplexer:
         return None
 
     async def _drain(self, end: float) -> None:
-        """Wait until the socket has accepted all output. One caller waits for the socket, the others for it."""
+        """Wait until the socket has accepted all output. Other callers wait for the one that waits for the socket."""
         while self._unsent is not None:
             if self._is_draining:
                 event: Event = self._runtime.make_event()
@@ -307,7 +307,7 @@ class Multiplexer:
                 self._appoint()
 
     def _take(self) -> int:
-        """Receive the bytes on the socket, at most 1 MiB, perhaps in an event loop.
+        """Receive the bytes on the socket, at most 1 MiB. A callback of an event loop may call this.
 
         Raises BlockingIOError: the reader's stream has not progressed.
         """

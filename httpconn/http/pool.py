@@ -1,6 +1,6 @@
 """The state of a connection pool: which lease may use or dial a connection. No I/O, no clock and no lock.
 
-The cost of an operation does not grow with the number of connections, and with the logarithm of the number of waiters.
+The cost of an operation grows with the logarithm of the number of waiters, and not with the number of connections.
 An operation puts connections into ``to_close`` and waiters into ``to_wake``; the caller closes and wakes them. A lease
 takes a slot when it may dial. The slot is free again when the lease ends without an idle connection, or when its idle
 connection closes.
@@ -12,7 +12,7 @@ The rules:
 - Otherwise the lease waits. A free slot goes to the lease that has waited longest among those that can use it. A lease
   that waits for a host at its limit does not block leases for other hosts.
 - A released connection goes to the first waiter if the origin is the same. Otherwise it closes, and the waiter dials.
-  If later waiters for the same origin got the connection, a busy origin could starve the others.
+  If later waiters for the same origin got the connection, a busy origin could starve other origins.
 - A shared connection (HTTP/2) has one slot for all its leases. Leases wait for a shared connection that takes further
   leases, and for the first connection to an origin that may share, instead of dialling.
 

@@ -148,7 +148,7 @@ class Challenge(NamedTuple):
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
-    """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, up to a syntax error in each."""
+    """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, each up to a syntax error."""
     return [challenge for value in values for challenge in _parse_field(value)]
 
 

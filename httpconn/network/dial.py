@@ -24,7 +24,7 @@ class Options(NamedTuple):
 
 
 async def dial(runtime: Runtime, host: str, port: int, end: float, options: Options) -> socket.socket:
-    """Resolve the host once, check its addresses, and connect to the first one that accepts.
+    """Resolve the host once, check its addresses, and connect to the first address that accepts.
 
     One denied address denies the host: no connection is made then.
     """
@@ -46,7 +46,7 @@ async def dial(runtime: Runtime, host: str, port: int, end: float, options: Opti
 
 
 async def dial_unix(runtime: Runtime, path: str, end: float, options: Options) -> socket.socket:
-    """Connect to a Unix socket; errors as in :func:`dial`."""
+    """Connect to a Unix socket. See :func:`dial` for the errors."""
     options.guard.judge_socket(path)
     if not hasattr(socket, "AF_UNIX"):
         raise ConnectFailed("This system has no Unix sockets")

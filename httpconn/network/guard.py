@@ -69,7 +69,7 @@ class Guard:
         return found
 
     async def found(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
-        """Return the addresses of a host without a check, each once; errors as in :meth:`addresses`."""
+        """Return the addresses of a host without a check and without duplicates; errors as in :meth:`addresses`."""
         own = literal(host, port)
         found = [own] if own else await self._resolved(runtime, host, port, end)
         return list(dict.fromkeys(found))

@@ -28,7 +28,7 @@ class Route(NamedTuple):
 
     @property
     def dialled(self) -> Origin:
-        """The origin that its connections connect to: of the proxy, or of the server."""
+        """The origin that the connections of the route connect to: the proxy or the server."""
         return self.origin if self.proxy is None else self.proxy.origin
 
 
@@ -48,7 +48,7 @@ class Routing:
 
 
 def environment_routing(environ: Mapping[str, str], warned: dict[tuple[str, ...], object]) -> Routing:
-    """Return a routing by a copy of the environment. Each proxy is checked at its first use.
+    """Return a routing from a copy of the environment. Each proxy is checked at its first use.
 
     ``warned`` has the lists of invalid NO_PROXY entries that were logged. Each list is logged once.
     """

@@ -100,7 +100,7 @@ class Security:
         """Begin a TLS connection.
 
         Python sets ALPN on contexts, not on connections. A context of the caller can serve connections that offer
-        different protocols, so they begin one after the other. The contexts of recipes never change.
+        different protocols, so these connections begin one after the other. The contexts of recipes never change.
         """
         if context is not self._source or not self._alpn:
             return begin()

@@ -59,7 +59,7 @@ class SocketStream:
     def receive(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """Return the next bytes, empty at the end. Close the stream after an interrupted wait: bytes can be lost.
 
-        Do not ``look`` before the wait just after a request, when nothing has arrived yet.
+        ``look`` tries to receive before the wait. Set it to False just after a request.
         """
         look = look or (self._tls is not None and self._tls.has_pending())
         return self._received(partial(self._transport.recv, max_bytes), end, look=look)
@@ -78,7 +78,7 @@ class SocketStream:
             raise translated(error, WriteTimedOut, WriteFailed) from error
 
     async def receive_into(self, buffer: memoryview, end: float) -> int:
-        """Receive into a buffer until it is full or 0.1 seconds have passed; return the bytes, 0 at the end."""
+        """Receive into a buffer until it is full or 0.1 seconds have passed; return the byte count, 0 at the end."""
         with buffer[:BURST] as room:
             count = await self._received(partial(self.receive_now, room), end, look=True)
             if not count:
@@ -87,7 +87,7 @@ class SocketStream:
                 return count + await self._fill(remaining, end)
 
     async def _fill(self, room: memoryview, end: float) -> int:
-        """Receive more after the first bytes. The next call reports an error, because the received bytes are valid."""
+        """Receive more after the first bytes. Leave an error to the next call, because the received bytes are valid."""
         count = 0
 
         def take() -> int:
@@ -199,7 +199,7 @@ class SocketStream:
         return True
 
     async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
-        """Send all data. After an interruption, the next call sends the rest: HTTP/2 frames must stay complete.
+        """Send all data. After an interruption, the next call sends what is left: HTTP/2 frames must stay complete.
 
         If the data continues a body (``onward``), other tasks may have to run first.
         """

@@ -109,7 +109,7 @@ def _after_fork_in_child() -> None:
 
 
 def shared_context(recipe: Recipe) -> ssl.SSLContext:
-    """Return the context of a recipe, the same one until a file changes; raises InvalidRequest."""
+    """Return the context of a recipe, the same until a file changes; raises InvalidRequest."""
     with _lock:
         stamps = recipe.stamps()
         known = _made.get(recipe)

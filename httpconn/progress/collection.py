@@ -40,7 +40,7 @@ class CollectionMeter:
             self._report(event.url)
 
     def end(self, path: Path, size: int | None, url: str) -> None:
-        """Count a file that has ended: its size, or None if it failed."""
+        """Count a file that has ended. Its ``size`` is None if it failed."""
         with self._lock:
             held = self._held.get(path, 0) if size is None else size
             self._count(path, held, held, fresh=path in self._started)

@@ -79,7 +79,7 @@ class Lines:
                 self._write(line_of(event))
 
     def _mark(self, event: Progress) -> int:
-        """Return the tenth of the bytes, of the files if only their number is known, or else the number of steps."""
+        """Return the tenths of the bytes, or of the files if the size is not known, or else the number of steps."""
         count, total = (event.count, event.total) if event.total or event.files is None else event.files
         return count * 10 // total if total else count // self.STEP
 
@@ -109,7 +109,7 @@ def line_of(event: Progress) -> str:
 
 
 def label(event: Progress) -> str:
-    """Return the name of a download, for a collection with its files that have ended."""
+    """Return the name of a download. A collection also has the number of its ended files."""
     files = "" if event.files is None else " {}/{} files".format(*event.files)
     return f"{printable(event.path.name)}{files}{' (verifying)' if event.verifying else ''}"
 

@@ -37,7 +37,7 @@ class FittingBars(RichProgress):
         return Narrower(super().get_renderable())
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Return the bars that fit, and a count of the other bars. Rows outside the screen cannot be erased."""
+        """Return the bars that fit, and a count of the other bars. A terminal cannot erase rows outside the screen."""
         tasks = self.tasks
         fitting = self._fitting(tasks) if tasks else tasks  # rich calls this once before it has a console
         yield self.make_tasks_table(fitting)

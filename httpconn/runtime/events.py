@@ -80,7 +80,7 @@ class ThreadEvent:
         return self._is_set
 
     def block(self, seconds: float | None) -> bool:
-        """Wait at most so many seconds (None: without a limit); return whether the event was set."""
+        """Wait at most ``seconds`` (None: without a limit); return whether the event was set."""
         for portion in portions(seconds):
             if self._is_set:
                 break

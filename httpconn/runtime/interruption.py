@@ -1,4 +1,4 @@
-"""Interruption of threads: one thread ends the waits of others."""
+"""Interruption of threads: one thread ends the waits of other threads."""
 
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -24,7 +24,7 @@ class Interruption:
         self.is_requested: bool = False
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so many seconds for the interruption; return whether it was requested."""
+        """Wait at most ``seconds`` for the interruption; return whether it was requested."""
         return self._requested.block(seconds)
 
     def attach(self, key: Hashable, end: Callable[[], object]) -> None:

@@ -38,7 +38,7 @@ class Exchange(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether all of the body was received and the connection released. If False, call ``receive`` to find out."""
+        """Whether the body is known to be complete and the connection released. If False, ``receive`` finds out."""
 
     def take(self) -> bytes:
         """Return the bytes of the body that arrived with the head, without waiting. Call it before ``receive``."""
@@ -67,7 +67,7 @@ class Event(Protocol):
         """Return whether the event was set."""
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until the event is set. Raises TimeoutError: the limit was reached."""
+        """Wait until the event is set. Raises TimeoutError: the time limit has passed."""
 
 
 class Repeated(Protocol):
@@ -87,7 +87,7 @@ class Channel(Protocol[T]):
         """Queue an item for the next receive. The sender limits how many items can queue."""
 
     async def receive(self, seconds: float | None = None) -> T | None:
-        """Wait for the next item and return it, or None after some seconds."""
+        """Wait for the next item and return it, or None after ``seconds``."""
 
 
 class WorkerGroup(Protocol):
@@ -104,7 +104,7 @@ class WorkerGroup(Protocol):
         """Return a new channel for the group."""
 
     def start(self, flow: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
-        """Run a flow in a worker. The end of the group stops the flow at any wait. False: no worker could start."""
+        """Run a flow in a worker. The end of the group stops the flow at any wait. Return False if none could start."""
 
 
 class AuthSteps(Protocol):
@@ -130,7 +130,7 @@ class Port(Protocol):
         """Return a random number from 0 to 1."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for some seconds."""
+        """Wait for ``seconds``."""
 
     @property
     def dead_hosts(self) -> DeadHosts | None:
@@ -156,10 +156,10 @@ class Port(Protocol):
         """An identifier of the threads or tasks that can wait for each other: a process or an event loop."""
 
     def make_event(self) -> Event:
-        """Return a new event for this place."""
+        """Return a new event for ``place``."""
 
     async def wait(self, event: Any, deadline: Deadline) -> None:
-        """Wait for an event of this place. Raises DeadlineExceeded: the deadline has passed."""
+        """Wait for an event of ``place``. Raises DeadlineExceeded: the deadline has passed."""
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Run blocking file work, in a worker thread if there is an event loop. The work always runs to its end."""
@@ -171,7 +171,7 @@ class Port(Protocol):
         """Run blocking file work to its end even if the task is cancelled."""
 
     def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
-        """Return a context manager with a worker group and the port of its workers, which its end stops."""
+        """Return a context manager that provides a worker group and the port of its workers. Its end stops them."""
 
     @property
     def owned(self) -> bool:

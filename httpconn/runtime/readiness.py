@@ -112,7 +112,7 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # Wind
 
 
 async def block_for_any(socks: Iterable[socket.socket], seconds: float | None) -> list[Any]:
-    """Block until a socket is writable; return all that are, none if the limit was reached."""
+    """Block until a socket is writable; return all writable sockets, none after ``seconds``."""
     with _Selector() as selector:
         for sock in socks:
             selector.register(sock, selectors.EVENT_WRITE)
@@ -243,7 +243,7 @@ class TaskReadiness(Readiness):
 
 
 async def wait_for_first(steps: Iterable[Coroutine[Any, Any, None]], timers: LoopTimers, end: float) -> None:
-    """Run steps until one ends, and cancel the others; raises its exception, or TimeoutError."""
+    """Run steps until one ends, and cancel the other steps. Raise its exception, or TimeoutError."""
     # Each step is a task of asyncio itself: the tasks of QtAsyncio lack the attributes that anyio's timeouts need.
     import asyncio
 

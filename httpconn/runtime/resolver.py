@@ -24,7 +24,7 @@ Report = Callable[[LookupResult], object]
 
 
 class Resolver:
-    """A resolver that runs lookups in daemon threads. A slow lookup delays no other, nor the end of the process.
+    """A resolver that runs lookups in daemon threads. A slow lookup delays no other lookup and no process exit.
 
     ``look_up`` has the parameters and the result of ``socket.getaddrinfo``.
     """

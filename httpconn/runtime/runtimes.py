@@ -135,7 +135,7 @@ class EventLoopRuntime:
         return loop_readiness(sock, self._loop_timers())
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Wait until a socket is writable; return all that are, none if the limit was reached."""
+        """Wait until a socket is writable; return all writable sockets, none after the limit."""
         ready: list[socket.socket] = []
         with suppress(TimeoutError):
             if len(socks) == 1:  # the usual case, at a fraction of the cost

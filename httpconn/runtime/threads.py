@@ -163,7 +163,7 @@ class CleanUp:
             self._ended.set()
 
     def has_ended(self, seconds: float = 0.0) -> bool:
-        """Wait at most so many seconds; return whether the function has ended. Raises an exception of the function."""
+        """Wait at most ``seconds``; return whether the function has ended. Raise its exception, if any."""
         ended = self._ended.block(seconds)
         if ended and self._raised:
             raise self._raised.pop()
@@ -233,7 +233,7 @@ class WorkerThreads:
         return bool(self._slots)
 
     def start(self, function: Callable[[], Any], report: Callable[[Any], object]) -> bool:
-        """Call a function, which must not raise, and then ``report`` with its result. False: the limit is reached."""
+        """Call a function, which must not raise, and then ``report`` with its result. Return False at the limit."""
         slots = self._slots
         holder = [_Slot()]
         slots.add(ref(holder[0], slots.discard))

@@ -17,7 +17,7 @@ class AttemptTimeouts(NamedTuple):
     at: float = math.inf  # the deadline, as of ``time.monotonic()``; infinity for none
 
     def until(self, seconds: float | None) -> float:
-        """Return the end of a wait that starts now: after so many seconds, but not after the deadline."""
+        """Return the end of a wait that starts now: after ``seconds``, but not after the deadline."""
         if seconds is None:
             return self.at
         end = time.monotonic() + seconds

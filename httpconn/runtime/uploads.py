@@ -31,7 +31,7 @@ class Observer(Protocol):
 class FileParts:
     """The content of a file from its present position on. It can be read several times.
 
-    The worker thread of an attempt that timed out may still read while the next attempt does.
+    The worker thread of an attempt that timed out may still read while the next attempt reads.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -80,7 +80,7 @@ class Upload:
 
 
 def checked_part(part: object) -> bytes | memoryview:
-    """Return a part of a body as bytes, or as a view of bytes, whose length is its number of bytes."""
+    """Return a part of a body as bytes, or as a view of single bytes."""
     # The bytes are immutable, because they may be sent after a generator has filled its buffer again.
     if not isinstance(part, (bytes, bytearray, memoryview)):
         raise MalformedRequest(f"The body of a request must consist of bytes, not of {type(part).__name__}")
@@ -141,7 +141,7 @@ class Sending:
             raise StorageError(f"{self._upload.source} could not be read: {error}") from error
 
     def _counted(self, pulled: object) -> bytes | memoryview | None:
-        """Report the last part as sent, and count the next one, or check that the end is where it was declared."""
+        """Report the last part as sent, and count the next one, or check the declared length at the end."""
         upload, observer = self._upload, self._upload.observer
         part = None if pulled is _END else checked_part(pulled)
         if observer is not None and self._last:

@@ -60,7 +60,7 @@ class Link:
         self._sock.sendall(data)
 
     def pause(self, seconds: float) -> None:
-        """Wait. Raise ConnectionEnded if the server stops."""
+        """Wait for ``seconds``. Raise ConnectionEnded if the server stops."""
         if self._stopping.wait(seconds):
             raise ConnectionEnded
 

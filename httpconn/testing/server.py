@@ -118,7 +118,7 @@ class ScriptedServer:
             return len(self._open)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float = TIMEOUT) -> None:
-        """Wait until a predicate is true. It is called after each change of the connections and the requests.
+        """Wait until a predicate is true. Check it after each change of the connections and the requests.
 
         Args:
             predicate: a function without arguments.

@@ -24,7 +24,7 @@ Step = bytes | Action
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait for some seconds, or until the server stops."""
+    """Wait for ``seconds``, or until the server stops."""
 
     seconds: float
 

@@ -155,7 +155,7 @@ class BodyReceiver:
         """Move data into a buffer, open the window by its size, and return the number of bytes.
 
         The method returns 0 if fewer bytes than ``wanted`` have arrived and the body has not ended. Data that arrives
-        later then goes into the buffer, the stream progresses when enough have arrived, and the next call must pass the
+        later then goes into the buffer, the stream progresses when enough has arrived, and the next call must pass the
         same buffer.
         """
         stream.wanted = wanted

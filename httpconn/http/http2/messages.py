@@ -99,7 +99,7 @@ class ResponseReader:
         self._cached: Remembered[bytes, Section] = Remembered(_MAX_CACHED)
 
     def read(self, block: bytes) -> Section:
-        """Return the section of a field block. A malformed section (RFC 9113 section 8.1.1) faults its stream."""
+        """Return the section of a field block. Raises StreamFault: it is malformed (RFC 9113 section 8.1.1)."""
         section = self._cached.get(block)
         if section is not None:
             return section

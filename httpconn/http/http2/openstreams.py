@@ -113,7 +113,7 @@ class OpenStreams:
             raise ConnectionFault(ErrorCode.STREAM_CLOSED, "The server sent data on a stream that has ended")
 
     def reply(self, frame: bytes) -> None:
-        """Queue a reply to a frame of the server. If it does not read them, too many replies end the connection."""
+        """Queue a reply to a frame of the server. Too many unread replies end the connection."""
         self._replies += 1
         if self._replies > MAX_IDLE_FRAMES:
             raise _flooded(f"does not read {MAX_IDLE_FRAMES:,} replies that it asked for")
