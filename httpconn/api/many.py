@@ -65,10 +65,8 @@ class ManyURLs(Runner):
 
         A URL that fails does not stop the other URLs: its :class:`Fetched` holds the error. All fetches stop at the end
         of the block and when the iterator is closed. An exception of the iterable also stops them, and the iterator
-        raises it. The iterable may be endless, because at most ``2 * concurrency`` URLs are in progress or waiting, or
-        ``32 * concurrency`` while some of them wait for their hosts. If the caller is slow, no request starts while
-        ``2 * concurrency`` URLs are in progress or have results that the caller has not taken. So memory holds about
-        ``2 * concurrency`` bodies, each of at most ``max_bytes``.
+        raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting,
+        or ``32 * concurrency`` while some of them wait for their hosts.
 
         Args:
             urls: http or https URLs, or :class:`Item` objects. The caller's thread takes them one by one while it

@@ -1,9 +1,9 @@
 """Concurrent work on many items, with bounded memory.
 
-At most ``2 * concurrency`` items are in progress, can start, or have a result that was not returned. Together with the
-items that wait for their hosts, the limit is ``READ_AHEAD * concurrency``. So a slow host stops no other. For a slow
-caller, no item starts while ``2 * concurrency`` items are in progress or have results that were not returned. Only
-calls that have or wait for a connection continue. So memory is bounded for an endless source and for large results.
+The number of workers bounds the items in progress. At most ``2 * concurrency`` items are in progress, can start, or
+have a result that was not returned. Together with the items that wait for their hosts, the limit is
+``READ_AHEAD * concurrency``. So a slow host stops no other, and memory is bounded for an endless source and for a slow
+caller.
 """
 
 from collections import deque
@@ -117,7 +117,6 @@ class Batch(Generic[Item, Result]):
             else:
                 self._accept(report)
                 self._fill()
-        scheduler.returned()
         if self._stream is not None:
             self._free.send(True)
         return buffer.pop()

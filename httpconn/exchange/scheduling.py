@@ -200,7 +200,6 @@ class Scheduler(Generic[Item, Result]):
         self._idle = 0  # workers that wait for a wake
         self._aside = 0  # calls that wait without a worker
         self._lent = 0  # other calls, which wait for a connection and have lent their workers
-        self._results = 0  # results that were not returned
         self._dials_slowly = False
 
     @property
@@ -227,17 +226,6 @@ class Scheduler(Generic[Item, Result]):
             self._queues.add(host, number, item)
             if self._running < self._concurrency:
                 self._wake_workers()
-
-    def returned(self) -> None:
-        """Record that the caller has got a result."""
-        with self._lock:
-            self._results -= 1
-            if self._results >= self._concurrency - 1:  # it has stopped calls, see ``_has_place``
-                self._wake_workers()
-
-    def _has_place(self, running: int) -> bool:
-        """Return whether a call may run beside ``running`` others. Results that wait for a slow caller count too."""
-        return running < self._concurrency - self._lent and running + self._results < 2 * self._concurrency
 
     def leave(self, worker: Worker, use: HostUse) -> bool:
         """Free the worker of a call. Return False if too many calls wait already."""
@@ -287,7 +275,7 @@ class Scheduler(Generic[Item, Result]):
     def _admit(self, worker: Worker, use: HostUse) -> Event | None:
         """Let a call continue, or queue it before the new calls of its host. Return the event that it must wait for."""
         tries = event = None
-        if self._has_place(self._running) if use not in _COUNTED else self._running < self._concurrency:
+        if self._running < (self._concurrency if use in _COUNTED else self._concurrency - self._lent):
             tries = worker.tries if use in _COUNTED else self._queues.enter(worker.host)
         if tries is not None:
             self._running += 1
@@ -321,7 +309,7 @@ class Scheduler(Generic[Item, Result]):
         while self._returning and self._running < self._concurrency:
             self._running += 1
             self._resume(self._returning.popleft())
-        while self._has_place(self._running) and self._queues.ready > self._coming:
+        while self._running < self._concurrency - self._lent and self._queues.ready > self._coming:
             if self._idle:
                 self._idle -= 1
                 self._wakes.send(None)
@@ -355,10 +343,9 @@ class Scheduler(Generic[Item, Result]):
                 self._coming -= 1
             else:
                 self._queues.leave(worker.host, tries=worker.tries)
-                self._results += 1
             if self._returning:
                 self._resume(self._returning.popleft())
-            elif not self._has_place(self._running - 1) or (taken := self._queues.take()) is None:
+            elif self._running > self._concurrency - self._lent or (taken := self._queues.take()) is None:
                 self._running -= 1
             else:
                 host, number, item, tries = taken

@@ -500,28 +500,6 @@ class CountedURL(str):
     __hash__ = object.__hash__
 
 
-@pytest.mark.parametrize("concurrency", [1, 3])
-def test_a_slow_caller_stops_the_requests(face, connect, scripted, concurrency):
-    most, taken, surplus = 2 * concurrency, 0, []
-
-    def respond(request):
-        if len(server.requests) - taken > most:
-            surplus.append(len(server.requests))
-        return response()
-
-    def has_all_requests():
-        return len(server.requests) >= min(len(given), taken + most)
-
-    server = scripted(respond)
-    given, connection = [server.url] * 30, connect(limits=Limits(max_per_host=1))
-    with results_of(face, connection, given, concurrency=concurrency) as results:
-        while taken < len(given):
-            taken += 1
-            assert next(results).error is None
-            server.wait_for(has_all_requests)
-    assert not surplus
-
-
 def test_thousands_of_urls_need_no_more_memory_than_a_few(face, connect):
     CountedURL.most = 0
     responses = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x"))
