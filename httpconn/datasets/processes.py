@@ -6,6 +6,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -30,7 +31,7 @@ def run_job(job: Job, processes: int) -> None:
         run_partitions(job, shares[0])
         return
     try:
-        pickle.dumps(job)
+        data = pickle.dumps(job)
     except Exception as error:
         message = "For several processes, on_item, connection and filesystem must be picklable"
         raise InvalidRequest(f"{message}. Define functions in a module: {error}") from error
@@ -40,48 +41,57 @@ def run_job(job: Job, processes: int) -> None:
     try:
         with watched:
             for share in shares:
-                result, process = _started(watched, job, share)
-                started[result] = process
+                link, process = _started(watched, share)
+                started[link] = process
+        for link in started:
+            with suppress(OSError):  # the process has ended: see _wait_all
+                link.send_bytes(data)
         _wait_all(list(started))
     finally:
         own.close()  # so the other processes end
-        for result, process in started.items():
+        for link, process in started.items():
             process.join()
-            result.close()
+            link.close()
 
 
-def _started(watched: Connection, job: Job, share: Sequence[int]) -> tuple[Connection, SpawnProcess]:
-    """Start a process for a share of the partitions. Return the pipe for its result, and the process."""
-    result, given = SPAWN.Pipe(duplex=False)
+def _started(watched: Connection, share: Sequence[int]) -> tuple[Connection, SpawnProcess]:
+    """Start a process for a share of the partitions. Return the pipe for its job and its result, and the process."""
+    link, given = SPAWN.Pipe()
     with given:
-        process = SPAWN.Process(target=_run_share, args=(watched, given, job, share))
+        # The job does not fit into the buffer of a pipe. If the process died before it had read its arguments, start()
+        # would wait forever.
+        process = SPAWN.Process(target=_run_share, args=(watched, given, share))
         process.start()
-    return result, process
+    return link, process
 
 
-def _wait_all(results: list[Connection]) -> None:
+def _wait_all(links: list[Connection]) -> None:
     """Wait until all processes have ended. Raise the first error."""
-    while results:
-        ready = wait(results)
-        for each in [result for result in results if result in ready]:
+    while links:
+        ready = wait(links)
+        for each in [link for link in links if link in ready]:
             try:
                 error = each.recv()
-            except EOFError as ended:
+            except (EOFError, ConnectionError) as ended:
                 raise HTTPConnError("A process of the job was killed. The same call continues the job") from ended
             if error is not None:
                 raise error
-            results.remove(each)
+            links.remove(each)
 
 
-def _run_share(parent: Connection, result: Connection, job: Job, share: Sequence[int]) -> None:
-    """Run partitions in a process of their own, and send the exception or None."""
+def _run_share(parent: Connection, link: Connection, share: Sequence[int]) -> None:
+    """Receive a job, run partitions of it in a process of their own, and send the exception or None."""
     _end_with(parent)
     error: BaseException | None = None
     try:
-        run_partitions(job, share)
+        run_partitions(link.recv(), share)
     except BaseException as raised:  # noqa: BLE001 - the parent raises it
         error = raised
-    result.send(error)
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - this process has written it
+    except Exception:  # noqa: BLE001 - the class of the exception decides what it raises
+        error = HTTPConnError(f"A process of the job failed with {error!r}"[:500])
+    link.send(error)
 
 
 def run_partitions(job: Job, numbers: Sequence[int]) -> None:

@@ -25,6 +25,15 @@ def die(row: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Strange(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
+def fail(row: dict[str, Any]) -> bytes:
+    raise SystemExit(Strange("strange ", "error"))
+
+
 def leave(row: dict[str, Any]) -> None:
     sys.exit(7)
 

@@ -18,7 +18,7 @@ import pytest
 import httpconn
 from httpconn import datasets
 from httpconn.testing import Received, ScriptedServer, response
-from tests.datasets.jobs import die, loopback, reverse
+from tests.datasets.jobs import die, fail, loopback, reverse
 from tests.datasets.test_datasets import FORMATS, bodies_of, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -99,6 +99,7 @@ def test_a_killed_job_continues(site, server, connection, tmp_path, form, calls)
     process.kill()
     process.communicate()
     finished = datasets.status(sink).rows
+    server.wait_for(lambda: not server.open_connections)  # requests of the killed process have arrived, too
     site.seen.clear()
     summary = datasets.fetch(source, sink, format=form, connection=connection, shard_size=10, concurrency=4)
     assert site.seen.total() == 70 - finished
@@ -209,6 +210,31 @@ def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path
         datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name, on_item=die)
     datasets.fetch(urls, tmp_path / "sink", connection=by_name)
     assert is_complete(tmp_path / "sink", "parquet", 30)
+
+
+def test_an_iterable_is_read_by_several_processes(server, by_name, tmp_path):
+    urls = (f"http://h{n % 8}.test:{server.port}/{n}" for n in range(30))
+    datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name)
+    assert is_complete(tmp_path / "sink", "parquet", 30)
+
+
+def test_an_error_that_cannot_be_pickled_is_named(server, by_name, tmp_path):
+    urls = [f"http://h{n % 8}.test:{server.port}/{n}" for n in range(30)]
+    with pytest.raises(httpconn.HTTPConnError, match=r"Strange.*strange error"):
+        datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name, on_item=fail)
+
+
+def test_a_process_that_dies_before_it_reads_a_large_job_is_noticed(tmp_path):
+    script = tmp_path / "job.py"  # its processes start the job, too, and fail
+    script.write_text(
+        "import pyarrow as pa\nfrom httpconn import datasets\n"
+        "urls = pa.table({'url': [f'http://h{n}.test/' for n in range(20_000)]})\n"
+        "datasets.fetch(urls, 'sink', processes=2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=200, cwd=tmp_path, check=False
+    )
+    assert "A process of the job was killed" in done.stderr
 
 
 EXIT = """
