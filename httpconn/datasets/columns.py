@@ -50,11 +50,24 @@ def type_of(values: Sequence[Any]) -> pa.DataType:
 
 def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
     """Return the type that holds the values of both types. Each value can be a text."""
+    if first == second or second == pa.null():
+        return first
+    if first == pa.null():
+        return second
     schemas = [pa.schema([("", kind)]) for kind in (first, second)]
     try:
-        return TEXT if TEXT in (first, second) else pa.unify_schemas(schemas, promote_options="permissive").types[0]
+        return (
+            TEXT
+            if any(map(_needs_text, (first, second)))
+            else pa.unify_schemas(schemas, promote_options="permissive").types[0]
+        )
     except pa.ArrowException:
         return TEXT
+
+
+def _needs_text(kind: pa.DataType) -> bool:
+    """Return whether the common type with another type may be unable to hold all values of a type."""
+    return kind in (TEXT, pa.uint64()) or bool(pa.types.is_temporal(kind))
 
 
 def storage_error(name: str, kind: pa.DataType) -> Exception | None:
@@ -99,6 +112,8 @@ def _encoded(value: Any, kind: pa.DataType) -> bytes:
         return value
     if not isinstance(value, str) and not is_text:
         raise TypeError(f"{type(value).__name__} was given")
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return text.encode("utf-8", "replace")
 

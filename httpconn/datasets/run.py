@@ -285,4 +285,4 @@ def partition_of(url: Any, partitions: int) -> int:
     url = url_text(url)
     authority = url.split("/", 3)[2] if isinstance(url, str) and url.count("/", 0, 2000) >= 2 else ""
     host = authority.partition("?")[0].partition("#")[0].rpartition("@")[2].partition(":")[0]
-    return zlib.crc32(host.lower().rstrip(".").encode("utf-8", "surrogatepass")) % partitions
+    return zlib.crc32(host.strip().lower().rstrip(".").encode("utf-8", "surrogatepass")) % partitions

@@ -120,8 +120,10 @@ class Rows:
         pa.default_memory_pool().release_unused()
 
     def close(self) -> None:
-        self.flush()
-        self._writer.close()
+        try:
+            self.flush()
+        finally:
+            self._writer.close()
 
 
 def _array(field: pa.Field, values: list[Any]) -> pa.Array:

@@ -10,6 +10,7 @@ import pickle
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import chain, islice
 from pathlib import PurePosixPath
@@ -66,11 +67,14 @@ class Source(NamedTuple):
         if isinstance(self.given, pa.Table):
             return [self.given.schema.field(each).type for each in self.columns]
         if not self.is_file:
-            return _inferred(self.rows(), self.columns)
+            return _inferred(self.rows(), self.columns, is_first=True)
         with _named_errors(self.name):
-            found = [_reader_of(file.path)(self, file) for file in self._files()]
-            each = [_inferred(rows, self.columns) if types is None else types for types, rows in found]
-            return [reduce(common_type, kinds) for kinds in zip(*each, strict=True)]
+            kinds = [self._types_of(file, is_first=number == 0) for number, file in enumerate(self._files())]
+            return [reduce(common_type, each) for each in zip(*kinds, strict=True)]
+
+    def _types_of(self, file: Any, *, is_first: bool) -> Types:
+        types, rows = _reader_of(file.path)(self, file)
+        return _inferred(rows, self.columns, is_first=is_first) if types is None else types
 
     def rows(self) -> Iterator[Row]:
         """Return the rows. See :meth:`types` for the errors."""
@@ -185,7 +189,8 @@ class Source(NamedTuple):
         return [], ((line, ()) for line in lines if isinstance(line, Broken) or not line.startswith("#"))
 
 
-class Spooled(NamedTuple):
+@dataclass(frozen=True)  # pickle would store the items of a named tuple that has another iterator
+class Spooled:
     """An iterable that was written to a file."""
 
     path: str
@@ -295,14 +300,14 @@ def _broken_record(file: Any, number: int, fault: str) -> Broken:
     return Broken(f"Record {number} of {PurePosixPath(file.path).name} {fault}")
 
 
-def _inferred(rows: Iterator[Row], columns: Sequence[str]) -> Types:
+def _inferred(rows: Iterator[Row], columns: Sequence[str], *, is_first: bool) -> Types:
     """Infer the types of columns from all rows, or from those before it is clear that all are texts.
 
-    The first row must be valid.
+    The first row of the first file must be valid.
     """
     found: Types = [pa.null()] * len(columns)
     for first in islice(rows, 1):
-        if isinstance(first[0], Broken):
+        if is_first and isinstance(first[0], Broken):
             raise InvalidRequest(first[0].message)
         rows = chain([first], rows)
     while any(kind != TEXT for kind in found) and (sample := [values for _, values in islice(rows, SAMPLE)]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import resource
 from contextlib import nullcontext
 
 import httpx
@@ -282,10 +284,55 @@ def test_a_source_can_be_a_folder_or_a_pattern(server, connection, tmp_path):
     line = f"URL\turl\n\t{server.url_for('/')}\n".encode()
     (tmp_path / "urls[1].parquet.d" / "a.TSV.GZ").write_bytes(gzip.compress(line * 2))
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"\ufeff# a comment\n{server.url_for('/')}\n\n".encode()))
-    for source, count in [("parts", 12), ("parts/[01].parquet", 8), ("a.txt.gz", 1), ("urls[1].parquet.d", 3)]:
+    sources = [("parts", 12, 12), ("parts/[01].parquet", 8, 8), ("a.txt.gz", 1, 1), ("urls[1].parquet.d", 3, 2)]
+    for source, count, succeeded in sources:
         sink = tmp_path / f"sink{count}"
-        assert datasets.fetch(str(tmp_path / source), sink, connection=connection).rows == count
+        summary = datasets.fetch(str(tmp_path / source), sink, connection=connection)
+        assert (summary.rows, summary.succeeded) == (count, succeeded)
         assert [row["row"] for row in rows_of(sink)] == list(range(count))
+
+
+def test_a_later_file_can_start_with_a_broken_line(server, connection, tmp_path):
+    (tmp_path / "parts").mkdir()
+    line = json.dumps({"url": server.url_for("/1.png"), "n": 1})
+    (tmp_path / "parts" / "0.jsonl").write_text(f"{line}\n")
+    (tmp_path / "parts" / "1.jsonl").write_text(f"broken\n{line}\n")
+    datasets.fetch(str(tmp_path / "parts"), tmp_path / "sink", columns=["n"], connection=connection)
+    assert [(row["error"], row["n"]) for row in rows_of(tmp_path / "sink")] == [
+        (None, 1),
+        ("InvalidURL", None),
+        (None, 1),
+    ]
+
+
+def test_a_source_can_have_more_files_than_a_process_may_open(server, connection, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for number in range(120):
+        (tmp_path / "parts" / f"{number:03}.jsonl").write_text(json.dumps({"url": server.url_for(f"/{number}")}))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, before[1]))
+    try:
+        done = datasets.fetch(str(tmp_path / "parts"), tmp_path / "sink", connection=connection, concurrency=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert done.succeeded == 120
+
+
+def test_columns_of_different_files_lose_no_value(server, connection, tmp_path):
+    (tmp_path / "parts").mkdir()
+    url = server.url_for("/1.png")
+    for number, kinds in enumerate([(pa.uint64(), pa.binary()), (pa.int64(), pa.string())]):
+        values = [[2**63 + 5], ["é".encode()]] if number == 0 else [[-1], ["é"]]
+        columns = {"url": [url]} | {
+            name: pa.array(each, kind) for name, each, kind in zip("ab", values, kinds, strict=True)
+        }
+        pq.write_table(pa.table(columns), tmp_path / "parts" / f"{number}.parquet")
+    datasets.fetch(str(tmp_path / "parts"), tmp_path / "sink", columns=["a", "b"], connection=connection)
+    assert [(row["a"], row["b"]) for row in rows_of(tmp_path / "sink")] == [(str(2**63 + 5), "é"), ("-1", "é")]
+
+
+def test_white_space_around_a_url_does_not_change_its_partition():
+    assert partition_of(" http://a.example\n", 1000) == partition_of("http://a.example", 1000)
 
 
 def test_other_media_types_are_errors(server, connection, tmp_path):
