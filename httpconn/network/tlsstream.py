@@ -11,6 +11,7 @@ from typing import Any
 from ..core.locks import Lock
 from ..errors import ConnectFailed, ConnectTimedOut, HTTPConnError, TLSFailed
 
+_MAX_RECORDS = 64  # limit of the records of one receive: small records must not block an event loop
 _MAX_PLAIN = 4 * 2**14  # limit of the bytes that one call encrypts: four records of the largest size
 
 _MAX_ENCRYPTED = 4 * (5 + 2**14 + 256)
@@ -38,7 +39,7 @@ class TLSStream:
     (RFC 9112 section 9.8). An end without the alert is an SSLEOFError.
     """
 
-    __slots__ = ("_has_ended", "_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
+    __slots__ = ("_error", "_has_ended", "_incoming", "_lock", "_outgoing", "_under", "_unsent", "tls")
 
     def __init__(self, under: socket.socket | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self._under = under
@@ -47,6 +48,7 @@ class TLSStream:
         self._lock = Lock()  # in HTTP/2, one thread sends while another receives
         self._unsent = _NOTHING
         self._has_ended = False  # a closure alert arrived
+        self._error: OSError | None = None  # an error that followed valid data, for the next receive
         # Python's TLS object, with the result of the handshake.
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         with suppress(ssl.SSLWantReadError):
@@ -54,7 +56,7 @@ class TLSStream:
 
     def has_pending(self) -> bool:
         """Return whether bytes were received that the readiness of the socket no longer reports."""
-        if self.tls.pending() or self._incoming.pending or self._has_ended:
+        if self.tls.pending() or self._incoming.pending or self._has_ended or self._error:
             return True
         return isinstance(self._under, TLSStream) and self._under.has_pending()
 
@@ -70,6 +72,7 @@ class TLSStream:
         """Receive data; empty after a closure alert."""
         try:
             with self._lock:
+                self._raise_error()
                 data: bytes = self._take(self.tls.read, max_bytes)
                 return data
         except ssl.SSLZeroReturnError:
@@ -81,7 +84,10 @@ class TLSStream:
         read: Callable[[int, memoryview], Any] = self.tls.read
         try:
             with self._lock:
-                while count < size and not self._has_ended:
+                self._raise_error()
+                for _ in range(_MAX_RECORDS):
+                    if count == size or self._has_ended:
+                        break
                     try:
                         received = read(size - count, buffer[count:])
                     except ssl.SSLWantReadError:
@@ -92,10 +98,18 @@ class TLSStream:
                         break  # the socket rarely has more, so do not ask it again
         except ssl.SSLZeroReturnError:
             self._has_ended = True
-        except OSError:
-            if not count:  # otherwise the next call raises the error again
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if not count:
                 raise
+        except OSError as error:
+            if not count:
+                raise
+            self._error = error  # TLS itself would report an end of the connection next
         return count
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def send(self, data: memoryview) -> int:
         """Encrypt and send; return the number of accepted bytes. Empty data only sends the remaining output."""

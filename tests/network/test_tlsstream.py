@@ -151,6 +151,27 @@ def test_records_received_together_are_pending_until_read(secured):
     assert (layer.recv(100), layer.has_pending()) == (b"wo", False)
 
 
+def test_one_receive_reads_a_limited_number_of_records(secured):
+    layer, server = secured
+    for _ in range(200):
+        server.step(lambda: server.tls.write(b"x"))
+    with memoryview(bytearray(1000)) as buffer:
+        assert 0 < layer.receive_into(buffer) < 100
+    assert layer.has_pending()
+
+
+def test_an_error_after_data_keeps_its_reason(secured):
+    layer, server = secured
+    server.step(lambda: server.tls.write(b"valid"))
+    server.socket.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+    with memoryview(bytearray(100)) as buffer:
+        assert layer.receive_into(buffer) == 5
+        assert layer.has_pending()
+        for _ in range(2):
+            with pytest.raises(ssl.SSLError, match="MAC"):
+                layer.receive_into(buffer)
+
+
 def test_the_end_is_permanent_on_an_open_connection(secured):
     layer, server = secured
     server.step(lambda: server.tls.write(b"last"))
