@@ -16,7 +16,8 @@ READ_SIZE = 64 * 1024
 REFUSED = 300
 """The lowest status after which a server wants no more of a body. Before a success, it may still need the body."""
 
-MAX_DISCARDED_READS = 16  # maximum number of reads that discard the remaining body to keep a connection usable
+MAX_DISCARDED = 1024 * 1024  # bytes of a body to receive and drop to keep a connection usable
+DISCARD_TIME = 1.0  # seconds for all of these bytes: a new connection takes less time than a slow body
 
 
 class Release(Protocol):
@@ -29,13 +30,14 @@ class Release(Protocol):
 class Incoming(Exchange):
     """An exchange on a connection of the pool. ``closed`` says whether it has released the connection."""
 
-    __slots__ = ("_extensions", "_socket_stream", "closed", "complete", "head")
+    __slots__ = ("_extensions", "_socket_stream", "closed", "complete", "head", "timeouts")
 
     _extensions: dict[str, Any] | None
     _socket_stream: SocketStream
     closed: bool
     complete: bool
     head: Head
+    timeouts: AttemptTimeouts
 
     @property
     def extensions(self) -> dict[str, Any]:
@@ -55,11 +57,15 @@ class Incoming(Exchange):
         return self
 
     async def discard(self) -> None:
-        """Receive and drop a short remaining body, so that the connection can be reused. Close after a long one."""
+        """Receive and drop up to 1 MiB within 1 second, so that the connection can be reused. Otherwise close it."""
+        self.timeouts = self.timeouts._replace(at=self.timeouts.until(DISCARD_TIME))
+        left = MAX_DISCARDED
         try:
-            for _ in range(MAX_DISCARDED_READS):
-                if not await self.receive():
+            while left > 0:
+                data = await self.receive()
+                if not data:
                     return
+                left -= len(data)
         except (TransportError, ProtocolError, HeaderTooLarge):
             pass  # the error has closed the connection
         self.abandon()
@@ -79,7 +85,7 @@ class Incoming(Exchange):
 class HTTP1Incoming(Incoming):
     """A response over HTTP/1.1. Its connection returns to the pool at the end of the body or on close."""
 
-    __slots__ = ("_http", "_is_over", "_release", "_timeouts")
+    __slots__ = ("_http", "_is_over", "_release")
 
     def __init__(
         self,
@@ -91,7 +97,7 @@ class HTTP1Incoming(Incoming):
     ) -> None:
         self._socket_stream = socket_stream
         self._http = http
-        self._timeouts = timeouts
+        self.timeouts: AttemptTimeouts = timeouts
         self._release = release
         self._extensions: dict[str, Any] | None = None
         self._is_over = False
@@ -119,7 +125,7 @@ class HTTP1Incoming(Incoming):
         self._require_open()
         http = self._http
         try:
-            end = self._timeouts.until(self._timeouts.read)
+            end = self.timeouts.until(self.timeouts.read)
             while True:
                 data = http.take_body()
                 if data or http.complete:
@@ -138,7 +144,7 @@ class HTTP1Incoming(Incoming):
         try:
             # Release the view now: a traceback keeps this frame, and a live view prevents the buffer from closing.
             with buffer[: self.remaining] as room:
-                count = await self._socket_stream.receive_into(room, self._timeouts.until(self._timeouts.read))
+                count = await self._socket_stream.receive_into(room, self.timeouts.until(self.timeouts.read))
             self._count(self._http, count)
         except BaseException:
             self.abandon()

@@ -22,7 +22,7 @@ ENOUGH = 1024 * 1024  # bytes that are worth the wake-up of a caller that receiv
 class HTTP2Incoming(Incoming):
     """An exchange on a stream, from its request to the end of its response."""
 
-    __slots__ = ("_connection", "_interruption", "_is_over", "_release", "has_sent_parts", "stream", "timeouts")
+    __slots__ = ("_connection", "_interruption", "_is_over", "_release", "has_sent_parts", "stream")
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from httpconn.transport import AsyncHTTPTransport
 from tests.http.acceptor import Acceptor
 from tests.network.test_proxies import relay
 from tests.servers.faces import PATIENCE
-from tests.servers.scripted import Close, Forever, Stall, response
+from tests.servers.scripted import Close, Drip, Forever, Stall, response
 
 CHALLENGE = {"Proxy-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
 
@@ -95,6 +95,28 @@ def test_an_endless_body_of_a_407_is_not_awaited(face, connect, scripted):
     proxy = scripted(in_turn(endless, response(body=b"ok")))
     connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
     assert face.get_bytes(connection, "http://example.com/") == b"ok"
+
+
+def refusal_in_parts(every):
+    return [b"HTTP/1.1 407 No\r\nContent-Length: 20\r\n\r\n", Drip(b"x" * 20, every=every)]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_body_of_a_407_in_many_parts_keeps_the_connection(face, connect, scripted, scheme):
+    proxy = scripted(in_turn(refusal_in_parts(0.001), response(503)))
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
+    with pytest.raises((httpconn.StatusError, httpconn.ProxyFailed), match="503"):
+        face.get_bytes(connection, f"{scheme}://example.com/")
+    assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_slow_body_of_a_407_closes_the_connection(face, connect, scripted, scheme):
+    proxy = scripted(in_turn(refusal_in_parts(0.5), response(503)))
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
+    with pytest.raises((httpconn.StatusError, httpconn.ProxyFailed), match="503"):
+        face.get_bytes(connection, f"{scheme}://example.com/", timeout=6)
+    assert proxy.connections == 2
 
 
 def test_the_number_of_authentication_rounds_is_limited(face, connect, scripted):
