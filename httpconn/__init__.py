@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .downloads.downloaded import Downloaded as Downloaded
     from .downloads.manifest import Manifest as Manifest
     from .errors import *  # noqa: F403 - errors.__all__ is the public list
-    from .exchange.events import RedirectEvent as RedirectEvent
-    from .exchange.events import RetryEvent as RetryEvent
+    from .hooks import RedirectEvent as RedirectEvent
+    from .hooks import RetryEvent as RetryEvent
     from .hosts import HostOptions as HostOptions
     from .network.credentials import ProxyAuth as ProxyAuth
     from .network.pins import Pinned as Pinned
@@ -62,7 +62,7 @@ _NAMES = {
     "core.metadata": "Metadata",
     "core.items": "Item",
     "downloads.downloaded": "Downloaded",
-    "exchange.events": "RedirectEvent RetryEvent",
+    "hooks": "RedirectEvent RetryEvent",
     "hosts": "HostOptions",
     "downloads.manifest": "Manifest",
     "network.credentials": "ProxyAuth",

@@ -1,7 +1,8 @@
-"""Event hooks: the functions that a caller registers."""
+"""Event hooks: the functions that a caller registers, and the events that they receive."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -43,6 +44,38 @@ class Hooks(NamedTuple):
             # A class can define __call__ as a coroutine function.
             if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
                 raise not_awaited(hook)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryEvent:
+    """A failed attempt that is followed by another attempt.
+
+    Attributes:
+        url: the URL of the call, redacted.
+        attempt: the number of the attempt that failed; the first is 1.
+        error: the error of the attempt; for an error status, a :class:`StatusError`.
+        wait: seconds until the next attempt.
+    """
+
+    url: str
+    attempt: int
+    error: HTTPConnError
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectEvent:
+    """A redirect that is followed.
+
+    Attributes:
+        url: the redirected URL, redacted.
+        to: the target of the redirect, redacted.
+        status_code: the status of the response.
+    """
+
+    url: str
+    to: str
+    status_code: int
 
 
 def not_awaited(hook: Hook) -> InvalidRequest:

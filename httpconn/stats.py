@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .core.counters import Counters, HostCounters
+    from .core.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,7 @@ class Stats(HostStats):
 
 def stats_of(counters: Counters, pools: Iterable[PoolStats]) -> Stats:
     """Return the present values of the counters and of the pools."""
-    hosts = {host: _of(each) for host, each in list(counters.hosts.items())}
-    parts = [*hosts.values(), _of(counters.others)]
+    hosts = {host: HostStats(**each) for host, each in list(counters.hosts.items())}
+    parts = [*hosts.values(), HostStats(**counters.others)]
     totals = {name: sum(getattr(each, name) for each in parts) for name in HostStats.__slots__}
     return Stats(**totals, connections=PoolStats.total(pools), errors_by_type=dict(counters.errors), hosts=hosts)
-
-
-def _of(counters: HostCounters) -> HostStats:
-    return HostStats(**{name: getattr(counters, name) for name in HostStats.__slots__})

@@ -93,7 +93,7 @@ def test_stats_are_a_frozen_value(connect):
 def test_hosts_beyond_the_first_thousand_are_counted_together():
     counts = Counters()
     for number in range(MAX_HOSTS * 2):
-        counts.of(f"host{number}").requests += 1
+        counts.of(f"host{number}")["requests"] += 1
     stats = stats_of(counts, ())
     assert stats.requests == MAX_HOSTS * 2
     assert len(stats.hosts) == MAX_HOSTS

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-import httpconn
-
 from ..core import caching, redirects, retries
 from ..core.headers import check_size
 from ..core.messages import DATA, SAFE, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, StatusError, TimedOut
+from ..hooks import RedirectEvent, RetryEvent
 from ..runtime.port import Exchange, Port
 from .authentication import authenticated
 from .body import Body
@@ -113,12 +112,12 @@ def _retry_after(error: HTTPConnError, now: float) -> float | None:
 async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, wait: float) -> None:
     """Count and log a retry, and call the retry hooks."""
     state.describe(error, port.now())
-    state.call.rules.counters.of(state.origin.host).retries += 1
+    state.call.rules.counters.of(state.origin.host)["retries"] += 1
     url = state.call.spec.url.redacted
     cause = f"{type(error).__name__}: {error.message}"
     logger.warning("Attempt %d for %s failed (%s); the next starts in %.2f s", state.attempts, url, cause, wait)
     for hook in state.call.rules.hooks.retry:
-        await port.notify(hook, httpconn.RetryEvent(url, state.attempts, error, wait))
+        await port.notify(hook, RetryEvent(url, state.attempts, error, wait))
 
 
 async def _follow(port: Port, state: RequestState) -> OpenResponse:
@@ -151,7 +150,7 @@ async def _follow(port: Port, state: RequestState) -> OpenResponse:
         await exchange.close()
         history.append(Response(request, head))
         for hook in call.rules.hooks.redirect:
-            await port.notify(hook, httpconn.RedirectEvent(previous.redacted, spec.url.redacted, head.status))
+            await port.notify(hook, RedirectEvent(previous.redacted, spec.url.redacted, head.status))
 
 
 async def _screen(port: Port, screen: Screen, spec: RequestSpec) -> None:
@@ -180,7 +179,7 @@ async def _send(port: Port, state: RequestState, spec: RequestSpec) -> tuple[Req
     request = state.request = call.rules.builder.build(spec)
     state.attempt_deadline.check(port.now())
     rules, origin = call.rules, spec.url.origin
-    rules.counters.of(origin.host).requests += 1
+    rules.counters.of(origin.host)["requests"] += 1
     if state.attempts == 1 and rules.retries.budget is not None:
         rules.retry_budget.earn(origin, rules.retries.budget)
     dead_hosts = port.dead_hosts

@@ -160,7 +160,7 @@ class Body:
             return b""
         data = self._exchange.take()
         self._counter.add_wire(len(data))
-        self._host_counters.received += len(data)
+        self._host_counters["received"] += len(data)
         if self._bandwidths:
             self.unthrottled += len(data)
         return data
@@ -201,7 +201,7 @@ class Body:
             raise
         count = received if isinstance(received, int) else len(received)
         self._counter.add_wire(count)
-        self._host_counters.received += count
+        self._host_counters["received"] += count
         if self._floor is not None and count:
             self._floor.add(count, self._port.now() - started_at)
         if self._bandwidths:

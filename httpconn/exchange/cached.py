@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-import httpconn
-
 from ..core import caching, redirects
 from ..core.bodycounter import BodyCounter
 from ..core.caching import Record, RequestDirectives, Store
@@ -12,6 +10,7 @@ from ..core.messages import Head, Request, Response
 from ..core.requestbuilder import RequestSpec
 from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import TRANSIENT_STATUSES, HTTPConnError, ProtocolError, StatusError
+from ..hooks import RedirectEvent
 from ..runtime.port import Port
 from .attempts import run_attempts
 from .body import is_close_delimited
@@ -55,7 +54,7 @@ async def _look_up(port: Port, store: Store, state: RequestState, directives: Re
         state.call = state.call._replace(spec=following)
         state.stored_redirects += 1
         for hook in state.call.rules.hooks.redirect:
-            await port.notify(hook, httpconn.RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
+            await port.notify(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
     return None  # a loop of stored redirects: the server may have sent them at different times
 
 
@@ -68,7 +67,7 @@ def _use(port: Port, state: RequestState, record: Record) -> Content:
             call.budget.spend(size)
         if call.accept:
             require_accepted(call.accept, record.fields.get("content-type"), record.data[:SNIFFED])
-    call.rules.counters.of(call.spec.url.origin.host).cached += 1
+    call.rules.counters.of(call.spec.url.origin.host)["cached"] += 1
     if not record.is_success:
         raise StatusError(Response(call.rules.builder.build(call.spec), caching.head_of(record, port.timestamp())))
     return Content(record.data, record.fields.get("content-type"))
