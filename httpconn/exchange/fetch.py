@@ -111,30 +111,23 @@ async def respond(port: Port, call: Call, stream: bool) -> tuple[OpenResponse, b
 
 async def open_response(port: Port, call: Call) -> OpenResponse:
     """Return a response of any status with its body still to be read. End it with :func:`close_response`."""
-    try:
-        return await perform(port, call._replace(min_speed=False), _begin)
-    except HookRaised as raised:
-        error = raised.error
-    except BaseException as failure:
-        if isinstance(failure, HTTPConnError):
-            count_failure(call, failure)
-        await port.release()
-        raise
-    await port.release()
-    raise error
+    return await run_call(port, call, perform(port, call._replace(min_speed=False), _begin), stays_open=True)
 
 
-async def run_call(port: Port, call: Call, flow: Awaitable[T]) -> T:
-    """Run the flow of a call, count its failure and release the port."""
+async def run_call(port: Port, call: Call, flow: Awaitable[T], *, stays_open: bool = False) -> T:
+    """Run the flow of a call, and count its failure. Release the port, unless a result is still to be read from it."""
+    is_over = True
     try:
-        return await flow
+        result = await flow
+        is_over = not stays_open
+        return result
     except HTTPConnError as failure:
         count_failure(call, failure)
         raise
     except HookRaised as raised:
         error = raised.error
     finally:
-        if port.owned:
+        if port.owned and is_over:
             await port.release()
     raise error
 
