@@ -17,7 +17,7 @@ import httpconn
 
 from ._version import __version__
 from .access import AccessPolicy, access_of
-from .adapters.foreign import AsyncLike, SyncLike, as_async_transport, as_sync_transport
+from .adapters.foreign import AsyncLike, SyncLike, as_httpx_transport
 from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
 from .api.collections import Collections
@@ -163,8 +163,8 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
             trust_env=trust_env,
             http2=http2,
             hooks=hooks,
-            transport=as_sync_transport(transport),
-            async_transport=as_async_transport(async_transport),
+            transport=as_httpx_transport("transport", transport, httpx.BaseTransport),
+            async_transport=as_httpx_transport("async_transport", async_transport, httpx.AsyncBaseTransport),
             access=access,
             names=CachingResolver(resolver),
             hosts=own,

@@ -19,22 +19,13 @@ else:
 T = TypeVar("T")
 
 
-def as_sync_transport(transport: Any) -> httpx.BaseTransport | None:
-    """Return the ``transport`` option as an httpx transport; raises InvalidRequest for any other type."""
-    return _wrapped(transport, httpx.BaseTransport, "transport", "ForeignTransport")
-
-
-def as_async_transport(transport: Any) -> httpx.AsyncBaseTransport | None:
-    """Return the ``async_transport`` option as an httpx transport; raises InvalidRequest for any other type."""
-    return _wrapped(transport, httpx.AsyncBaseTransport, "async_transport", "AsyncForeignTransport")
-
-
-def _wrapped(transport: Any, kind: type[T], option: str, wrapper: str) -> T | None:
+def as_httpx_transport(option: str, transport: Any, kind: type[T]) -> T | None:
+    """Return the value of an option as an httpx transport; raises InvalidRequest for any other type."""
     if transport is None or isinstance(transport, kind):
         return transport
     if is_of_httpx2(transport, kind.__name__):
         from . import httpx2
 
-        made: T = getattr(httpx2, wrapper)(transport)
+        made: T = httpx2.WRAPPERS[kind](transport)
         return made
     raise InvalidRequest(f"{option} does not accept a value of type {type(transport).__name__}")

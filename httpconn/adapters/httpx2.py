@@ -72,3 +72,6 @@ class AsyncForeignTransport(_Foreign, httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+WRAPPERS: dict[type, Any] = {httpx.BaseTransport: ForeignTransport, httpx.AsyncBaseTransport: AsyncForeignTransport}

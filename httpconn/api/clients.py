@@ -240,10 +240,6 @@ class Clients:
             if getattr(token, "is_closed", bool)():
                 self._by_loop.pop(token, None)
 
-    def forget(self, token: object) -> None:
-        """Remove the client of a loop that has ended."""
-        self._by_loop.pop(token, None)
-
     def close(self) -> None:
         """Close the synchronous client. Event loops close their own clients."""
         with self._lock:
@@ -293,7 +289,7 @@ async def _until_the_loop_ends(
     finally:
         clients = owner()
         if clients is not None:
-            clients.forget(token)
+            clients._by_loop.pop(token, None)
         if client.closes_at_once:  # without anyio: its part for asyncio takes 2 MB
             await client.aclose()
         else:

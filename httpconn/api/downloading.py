@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpconn
 
 from ..core.auth import Auth
 from ..core.bodycounter import ByteBudget
+from ..core.lazymodules import LazyModule
 from ..core.urls import URL
 from ..downloads.options import OnExisting
 from .arguments import ExpectType, Filename, Headers, Retries, Timeout
 from .runner import Runner, like, reject_unknown
+
+if TYPE_CHECKING:
+    from ..downloads import download as flows
+else:
+    flows = LazyModule("downloads.download")
 
 
 class Downloading(Runner):
@@ -102,20 +108,16 @@ class Downloading(Runner):
             StorageError: the file cannot be written. DiskFull if no space is left.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        from ..downloads.download import fetch_file
-
         wanted = digest, size, expect_type, mirrors, resume, refresh, existing, validator, remote_time, filename
         options = segments, timeout, extra_headers, auth, max_bytes, budget, bandwidth, retries, progress
-        return self._run(fetch_file, *self._calls.download(url, save_path, *wanted, *options))
+        return self._run(flows.fetch_file, *self._calls.download(url, save_path, *wanted, *options))
 
     @like(download)
     async def async_download(self, url: URL, save_path: str | os.PathLike[str], **options: Any) -> httpconn.Downloaded:
         """Do the same as :meth:`download` in asyncio or trio. Worker threads write the file."""
-        from ..downloads.download import fetch_file
-
         if options:
             reject_unknown(Downloading.async_download, options)
-        return await self._await(fetch_file, *self._calls.download(url, save_path, **options))
+        return await self._await(flows.fetch_file, *self._calls.download(url, save_path, **options))
 
     def download_file(
         self,
@@ -144,19 +146,15 @@ class Downloading(Runner):
         Args:
             chunk_size: accepted for compatibility, and ignored.
         """
-        from ..downloads.download import fetch_file
-
         wanted = digest, size, expect_type, (), resume, refresh, existing, None, None, None
         options = segments, timeout, extra_headers, auth, max_bytes, budget, bandwidth, retries, progress
-        return self._run(fetch_file, *self._calls.download(url, save_path, *wanted, *options)).path
+        return self._run(flows.fetch_file, *self._calls.download(url, save_path, *wanted, *options)).path
 
     @like(download_file)
     async def async_download_file(
         self, url: URL, save_path: str | os.PathLike[str], *, chunk_size: int | None = None, **options: Any
     ) -> Path:
         """Do the same as :meth:`download_file` in asyncio or trio. Worker threads write the file."""
-        from ..downloads.download import fetch_file
-
         if options:
             reject_unknown(Downloading.async_download_file, options)
-        return (await self._await(fetch_file, *self._calls.download(url, save_path, **options))).path
+        return (await self._await(flows.fetch_file, *self._calls.download(url, save_path, **options))).path
