@@ -78,17 +78,10 @@ class Engine:
 
     def after_fork(self) -> None:
         """Start with an empty pool and a new lock. In a forked child, the connections belong to the parent."""
-        limits = self._limits
         self._lock = RLock()
         self._is_changing = False
         self._ended: deque[tuple[Lease[AnyConnection], bool]] = deque()
-        self._pool: Pool[AnyConnection] = Pool(
-            max_connections=limits.max_connections,
-            max_per_host=limits.per_host,
-            max_waiting=limits.max_waiting,
-            max_idle=limits.max_idle,
-            expiry=limits.keepalive_expiry,
-        )
+        self._pool: Pool[AnyConnection] = Pool(self._limits)
 
     def __repr__(self) -> str:
         return repr(self._pool)

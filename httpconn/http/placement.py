@@ -6,26 +6,19 @@ from math import inf
 from typing import Generic
 from weakref import ref
 
+from ..options import Limits
 from .lease import C, Host, Lease, Share, Stage, WaitQueue
 
 
 class Placement(Generic[C]):
     """The state of a pool, and the steps that change it. See :class:`httpconn.http.pool.Pool`."""
 
-    def __init__(
-        self,
-        *,
-        max_connections: int | None = None,
-        max_per_host: int | None = None,
-        max_waiting: int | None = None,
-        max_idle: int | None = None,
-        expiry: float | None = None,
-    ) -> None:
-        self._max_connections = inf if max_connections is None else max_connections
-        self._max_per_host = inf if max_per_host is None else max_per_host
-        self._max_waiting = inf if max_waiting is None else max_waiting
-        self._max_idle = inf if max_idle is None else max_idle
-        self._expiry = inf if expiry is None else expiry
+    def __init__(self, limits: Limits) -> None:
+        self._max_connections = limits.max_connections
+        self._max_per_host = limits.per_host
+        self._max_waiting = limits.max_waiting
+        self._max_idle = limits.max_idle
+        self._expiry = limits.keepalive_expiry
         self.to_close: dict[C, None] = {}
         self.to_wake: dict[Lease[C], None] = {}
         self._number = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -13,6 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from httpconn.errors import QueueFull
 from httpconn.http.lease import WaitQueue
 from httpconn.http.pool import Lease, Pool, Stage
+from httpconn.options import Limits
+
+LONG = 1_000_000.0  # a time of expiry that no test reaches
+
+
+def new_pool(**limits: Any) -> Pool[str]:
+    return Pool(Limits(**{"keepalive_expiry": LONG, **limits}))
 
 
 class Next(NamedTuple):
@@ -72,7 +79,7 @@ def wait(pool: Pool[str], origin: str) -> Lease[str]:
 
 
 def test_a_first_lease_permits_to_dial():
-    pool: Pool[str] = Pool(max_connections=2)
+    pool = new_pool(max_connections=2)
     lease, close = acquire(pool, "a", 0.0)
     assert repr(lease) == "<Lease 1 of 'a': to dial>"
     assert not close
@@ -83,7 +90,7 @@ def test_a_first_lease_permits_to_dial():
 
 
 def test_an_idle_connection_is_reused_by_its_origin_alone():
-    pool: Pool[str] = Pool(max_connections=2)
+    pool = new_pool(max_connections=2)
     assert release(pool, get(pool, "a"), 0.0, reusable=True) == Next(None, [])
     assert repr(pool) == "<Pool: 1 of 2 open, 1 idle, 0 waiting>"
     other = get(pool, "b")
@@ -95,7 +102,7 @@ def test_an_idle_connection_is_reused_by_its_origin_alone():
 
 
 def test_the_connection_used_last_is_taken_first():
-    pool: Pool[str] = Pool()
+    pool = new_pool()
     first, second = get(pool, "a"), get(pool, "a")
     release(pool, second, 1.0, reusable=True)
     release(pool, first, 2.0, reusable=True)
@@ -104,13 +111,13 @@ def test_the_connection_used_last_is_taken_first():
 
 
 def test_a_connection_that_is_not_reusable_is_closed():
-    pool: Pool[str] = Pool()
+    pool = new_pool()
     assert release(pool, get(pool, "a"), 0.0, reusable=False) == Next(None, ["a1"])
-    assert repr(pool) == "<Pool: 0 of inf open, 0 idle, 0 waiting>"
+    assert repr(pool) == "<Pool: 0 of 240 open, 0 idle, 0 waiting>"
 
 
 def test_idle_connections_expire():
-    pool: Pool[str] = Pool(expiry=5.0)
+    pool = new_pool(keepalive_expiry=5.0)
     first, second, third = (get(pool, origin) for origin in "aba")
     release(pool, first, 1.0, reusable=True)
     release(pool, second, 2.0, reusable=True)
@@ -122,19 +129,19 @@ def test_idle_connections_expire():
 
 
 def test_above_max_idle_the_longest_idle_connection_is_closed():
-    pool: Pool[str] = Pool(max_idle=1)
+    pool = new_pool(max_keepalive_connections=1)
     first, second = get(pool, "a"), get(pool, "b")
     assert release(pool, first, 0.0, reusable=True).close == []
     assert release(pool, second, 0.0, reusable=True).close == ["a1"]
 
 
 def test_no_connection_is_kept_if_max_idle_is_zero():
-    pool: Pool[str] = Pool(max_idle=0)
+    pool = new_pool(max_keepalive_connections=0)
     assert release(pool, get(pool, "a"), 0.0, reusable=True).close == ["a1"]
 
 
 def test_a_full_pool_closes_the_longest_idle_connection():
-    pool: Pool[str] = Pool(max_connections=2)
+    pool = new_pool(max_connections=2)
     first, second = get(pool, "a"), get(pool, "b")
     release(pool, second, 1.0, reusable=True)
     release(pool, first, 2.0, reusable=True)
@@ -145,7 +152,7 @@ def test_a_full_pool_closes_the_longest_idle_connection():
 
 
 def test_waiters_of_all_origins_are_served_in_order():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     lease = get(pool, "a")
     waiting = [wait(pool, origin) for origin in "abab"]
     closed = []
@@ -162,7 +169,7 @@ def test_waiters_of_all_origins_are_served_in_order():
 
 
 def test_a_failed_dial_passes_its_slot_on():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     lease, _ = acquire(pool, "a", 0.0)
     waiting = wait(pool, "b")
     assert release(pool, lease, 0.0, reusable=False) == Next(waiting, [])
@@ -171,7 +178,7 @@ def test_a_failed_dial_passes_its_slot_on():
 
 
 def test_a_cancelled_waiter_is_skipped():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     lease = get(pool, "a")
     first, second = wait(pool, "a"), wait(pool, "a")
     assert cancel(pool, first, 0.0) == Next(None, [])
@@ -179,7 +186,7 @@ def test_a_cancelled_waiter_is_skipped():
 
 
 def test_a_cancelled_grant_goes_to_the_next_waiter():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     lease = get(pool, "a")
     first, second, third = (wait(pool, "a") for _ in range(3))
     assert release(pool, lease, 0.0, reusable=False).wake is first
@@ -191,7 +198,7 @@ def test_a_cancelled_grant_goes_to_the_next_waiter():
 
 
 def test_a_host_at_its_limit_does_not_block_other_hosts():
-    pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
+    pool = new_pool(max_connections=2, max_per_host=1)
     lease = get(pool, "a")
     blocked = [wait(pool, "a") for _ in range(3)]
     other = get(pool, "b")
@@ -202,7 +209,7 @@ def test_a_host_at_its_limit_does_not_block_other_hosts():
 
 
 def test_a_waiter_blocked_by_its_host_keeps_its_position():
-    pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
+    pool = new_pool(max_connections=2, max_per_host=1)
     lease, other = get(pool, "a"), get(pool, "b")
     first_for_c, for_a, for_d = wait(pool, "c"), wait(pool, "a"), wait(pool, "d")
     assert release(pool, lease, 0.0, reusable=True) == Next(first_for_c, ["a1"])
@@ -211,7 +218,7 @@ def test_a_waiter_blocked_by_its_host_keeps_its_position():
 
 
 def test_a_reserved_slot_of_a_host_is_not_granted_twice():
-    pool: Pool[str] = Pool(max_connections=2, max_per_host=1)
+    pool = new_pool(max_connections=2, max_per_host=1)
     first, second = get(pool, "b"), get(pool, "c")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
     assert release(pool, first, 0.0, reusable=False).wake is ahead
@@ -220,7 +227,7 @@ def test_a_reserved_slot_of_a_host_is_not_granted_twice():
 
 
 def test_the_reserved_slot_of_a_cancelled_waiter_goes_to_the_next():
-    pool: Pool[str] = Pool(max_connections=1, max_per_host=1)
+    pool = new_pool(max_connections=1, max_per_host=1)
     lease = get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
     cancel(pool, ahead, 0.0)
@@ -228,7 +235,7 @@ def test_the_reserved_slot_of_a_cancelled_waiter_goes_to_the_next():
 
 
 def test_an_unneeded_reserved_slot_goes_to_the_next_waiter():
-    pool: Pool[str] = Pool(max_connections=2, max_per_host=2)
+    pool = new_pool(max_connections=2, max_per_host=2)
     lease, other = get(pool, "a"), get(pool, "b")
     ahead, behind = wait(pool, "a"), wait(pool, "a")
     assert release(pool, lease, 0.0, reusable=True) == Next(ahead, [])
@@ -236,7 +243,7 @@ def test_an_unneeded_reserved_slot_goes_to_the_next_waiter():
 
 
 def test_a_dead_connection_is_replaced_in_its_slot():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     release(pool, get(pool, "a"), 0.0, reusable=True)
     lease = get(pool, "a")
     assert lease.reused
@@ -247,7 +254,7 @@ def test_a_dead_connection_is_replaced_in_its_slot():
 
 
 def test_shutting_the_pool_closes_every_connection_and_wakes_every_waiter():
-    pool: Pool[str] = Pool(max_connections=3, max_per_host=1)
+    pool = new_pool(max_connections=3, max_per_host=1)
     used = get(pool, "c")
     for lease in [get(pool, "a"), get(pool, "b")]:
         release(pool, lease, 0.0, reusable=True)
@@ -259,7 +266,7 @@ def test_shutting_the_pool_closes_every_connection_and_wakes_every_waiter():
 
 
 def test_a_lease_ends_once():
-    pool: Pool[str] = Pool(max_connections=1)
+    pool = new_pool(max_connections=1)
     lease = get(pool, "a")
     waiting = wait(pool, "a")
     with pytest.raises(RuntimeError, match="is not granted"):
@@ -295,13 +302,16 @@ class AnyUse(RuleBasedStateMachine):
 
     @initialize(
         limits=st.tuples(st.integers(1, 4), st.sampled_from([None, 1, 2]), st.integers(0, 4)),
-        expiry=st.sampled_from([None, 3.0]),
+        expiry=st.sampled_from([LONG, 3.0]),
     )
     def begin(self, limits, expiry):
         self.total, self.per_host, self.max_idle = limits
         self.expiry = expiry
-        self.pool: Pool[str] = Pool(
-            max_connections=self.total, max_per_host=self.per_host, max_idle=self.max_idle, expiry=expiry
+        self.pool = new_pool(
+            max_connections=self.total,
+            max_per_host=self.per_host,
+            max_keepalive_connections=self.max_idle,
+            keepalive_expiry=expiry,
         )
         self.now = 0.0
         self.waiting: list[Lease[str]] = []
@@ -314,7 +324,7 @@ class AnyUse(RuleBasedStateMachine):
         return self.per_host is None or used < self.per_host
 
     def expire(self):
-        expired = [idle for idle in self.idle if self.expiry is not None and idle[2] + self.expiry <= self.now]
+        expired = [idle for idle in self.idle if idle[2] + self.expiry <= self.now]
         self.idle = [idle for idle in self.idle if idle not in expired]
         return [idle[1] for idle in expired]
 
@@ -456,7 +466,7 @@ TestAnyUse.settings = settings(deadline=None, max_examples=60, stateful_step_cou
 
 
 def test_a_full_queue_rejects_a_lease_and_stays_unchanged():
-    pool: Pool[str] = Pool(max_connections=1, max_waiting=1)
+    pool = new_pool(max_connections=1, max_waiting=1)
     lease = get(pool, "a")
     waiting = wait(pool, "b")
     with pytest.raises(QueueFull, match="1 calls wait"):
