@@ -1,11 +1,8 @@
 """Partial files that earlier owners have left beside a target."""
 
-import errno
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from . import lockfile, system
 from .descriptors import OpenFile, open_file
@@ -14,21 +11,11 @@ from .lockfile import InUse, unlock
 STALE = 3600.0
 """Seconds without a write after which a partial file counts as abandoned where the file system has no locks."""
 
-_BLOCK = 16 * 1024 * 1024
 
-
-class AbandonedFile(NamedTuple):
-    """An open partial file that an earlier owner has left."""
-
-    file: OpenFile
-    exclusive: bool
-    length: int  # size in bytes, including bytes that no sidecar confirms
-
-
-def open_abandoned(path: str, confirmed: int) -> AbandonedFile | None:
+def open_abandoned(path: str, confirmed: int) -> tuple[OpenFile, bool] | None:
     """Open a partial file that has at least the bytes that its sidecar confirms; None if there is no such file.
 
-    Raises InUse: the owner of the file is alive.
+    Return also whether the lock of the file excludes other processes. Raises InUse: the owner of the file is alive.
     """
     try:
         file = open_file(path, system.WRITE)
@@ -40,7 +27,7 @@ def open_abandoned(path: str, confirmed: int) -> AbandonedFile | None:
         unlock(file)
         raise
     if system.is_trusted(status) and 0 < confirmed <= status.st_size:
-        return AbandonedFile(file, exclusive, status.st_size)
+        return file, exclusive
     unlock(file)
     return None
 
@@ -55,13 +42,3 @@ def remove_abandoned(path: str) -> None:
                 system.close_if_required(partial(os.unlink, path), partial(unlock, file))
         finally:
             unlock(file)
-
-
-def read_blocks(file: OpenFile, start: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes of an open file from ``start`` to ``end`` in blocks."""
-    while start < end:
-        block = system.read_at(file.fileno(), start, min(_BLOCK, end - start))
-        if not block:
-            raise OSError(errno.EIO, "The partial file became shorter")
-        start += len(block)
-        yield block

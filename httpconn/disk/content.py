@@ -10,7 +10,8 @@ from ..core.locks import Lock
 from . import system
 from .descriptors import OpenFile
 from .lockfile import unlock
-from .writeback import Writeback
+
+STRETCH = 8 * 1024 * 1024  # contiguous bytes that are worth a system call
 
 
 class Content:
@@ -28,7 +29,7 @@ class Content:
         self.file: OpenFile = file
         self.size: int = size
         self._length = length
-        self._writeback = Writeback()
+        self._stretches: dict[int, int] = {}  # maps the end of each contiguous stretch to its start
         self._has_failed = False
         self._in_use = Lock()  # held during a flush, for which the file must stay open
 
@@ -40,8 +41,16 @@ class Content:
             self._length = max(self._length, end)  # before the write, which can stop halfway
             system.write_at(descriptor, offset, block)
             self.size = max(self.size, end)
-            self._writeback.add(descriptor, offset, end)
+            self._add_to_stretch(offset, end)
             offset = end
+
+    def _add_to_stretch(self, start: int, end: int) -> None:
+        """Let the system write long stretches to the disk early, so that the last flush is short."""
+        start = self._stretches.pop(start, start)
+        if end - start >= STRETCH:
+            system.start_writeback(self.file.fileno(), start, end)
+        else:
+            self._stretches[end] = start
 
     def read(self, offset: int, size: int) -> bytes:
         """Read at most ``size`` valid bytes."""

@@ -1,7 +1,5 @@
 """Names of the hidden files beside a target."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 
@@ -27,13 +25,6 @@ class HiddenNames:
             name = f"{data[: _STEM_BYTES - 17].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:16]}"
         self.stem: str = f".{name}."  # the common beginning of all names
         self._prefix = start + self.stem
-
-    @classmethod
-    def from_stem(cls, folder: str, stem: str) -> HiddenNames:
-        """Return the names in a folder that begin with a stem."""
-        names = cls(folder)
-        names.folder, names.stem, names._prefix = folder, stem, os.path.join(folder, stem)
-        return names
 
     @property
     def lock(self) -> str:

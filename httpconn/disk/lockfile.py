@@ -148,24 +148,20 @@ class LockFile:
 
     def _append(self, text: str) -> None:
         if self._file is not None:
-            data = text.encode("ascii")
             try:
                 descriptor = self._file.fileno()
-                os.write(descriptor, data)
+                os.write(descriptor, text.encode("ascii"))
             except OSError:  # another user's lock file may be read-only
                 pass
 
     def release(self) -> None:
         """Remove the lock file, and then unlock it: a process that arrives in between creates a new lock file."""
         try:
+            file = self._file
             if self._is_acquiring:
-                self._file = file = self._file or open_file(self._path, WRITE)
+                self._file = file = file or open_file(self._path, WRITE)
                 lock(file.fileno())
-            if (
-                self._file is not None
-                and not self._file.closed
-                and is_same_file(self._path, os.fstat(self._file.fileno()))
-            ):
+            if file is not None and not file.closed and is_same_file(self._path, os.fstat(file.fileno())):
                 close_if_required(partial(os.unlink, self._path), self._close)
         except (OSError, InUse):
             pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import StorageError
 from . import lockfile, system
-from .abandoned import AbandonedFile, open_abandoned, read_blocks, remove_abandoned
+from .abandoned import open_abandoned, remove_abandoned
 from .content import Content
 from .descriptors import OpenFile, open_file
 from .hiddennames import HiddenNames
@@ -72,25 +72,29 @@ class OwnFiles:
         return None if smaller is None else smaller.token
 
     def _resume(self, record: SidecarRecord | None) -> None:
-        abandoned = None if record is None else open_abandoned(self._names.part(record.token), record.sidecar.end)
-        if record is not None and abandoned is None and record.kept is not None:
-            remove_abandoned(self._names.part(record.token))
-            record = record.kept
-            abandoned = open_abandoned(self._names.part(record.token), record.sidecar.end)
-        self._kept = None if record is None else record.kept
-        if record is None or abandoned is None:
-            self._begin(None if record is None else record.token)
-        elif abandoned.exclusive and record.kernel == kernel_id():
-            self._continue(abandoned, record)
+        """Open the file of a record or, if that is lost, the file that the record keeps. Otherwise create one."""
+        if record is None:
+            self._kept = None
+            self._begin(None)
+            return
+        path = self._names.part(record.token)
+        self._kept = record.kept
+        if (abandoned := open_abandoned(path, record.sidecar.end)) is not None:
+            file, exclusive = abandoned
+            is_ours = exclusive and record.kernel == kernel_id()
+            self._continue(file, record) if is_ours else self._copy(file, record)
+        elif record.kept is not None:
+            remove_abandoned(path)
+            self._resume(record.kept)
         else:
-            self._copy(abandoned.file, record)
+            self._begin(record.token)
 
-    def _continue(self, abandoned: AbandonedFile, record: SidecarRecord) -> None:
+    def _continue(self, file: OpenFile, record: SidecarRecord) -> None:
         """Write to the file that an earlier owner has left."""
         self._lock_file.add_tokens(record.token)
         self._set_token(record.token)
         self._saved = record.sidecar
-        self._content = Content(abandoned.file, record.sidecar.end, abandoned.length)
+        self._content = Content(file, record.sidecar.end, os.fstat(file.fileno()).st_size)
         if self._destination.status is not None:
             system.set_permissions(self._content.file.fileno(), self._mode)
 
@@ -99,7 +103,7 @@ class OwnFiles:
         try:
             content = self._create(record.token)
             for start, end in record.sidecar.ranges:
-                content.write(start, read_blocks(file, start, end))
+                content.write(start, system.read_blocks(file, start, end))
             content.flush(system.flush_data)
             self._save(record.sidecar)
         except OSError:  # such as a full disk: the bytes cannot be kept
@@ -164,7 +168,9 @@ class OwnFiles:
         if self._token and self._lock_file.is_held:
             try:
                 if not remove and self._saved is not None and os.path.lexists(self._part):
-                    self._keep_file()
+                    system.remove(self._draft())
+                    if self._content is not None and not self._content.file.closed:
+                        self._content.trim()
                 else:
                     self._remove_files(remove=remove, moved=moved)
             except OSError:
@@ -172,11 +178,6 @@ class OwnFiles:
         self._close()
         self._lock_file.release()
         self._token, self._saved = "", None
-
-    def _keep_file(self) -> None:
-        system.remove(self._draft())
-        if self._content is not None and not self._content.file.closed:
-            self._content.trim()
 
     def _remove_files(self, *, remove: bool, moved: bool) -> None:
         if not moved:

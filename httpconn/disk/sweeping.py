@@ -46,7 +46,7 @@ def sweep(own: HiddenNames) -> None:
             _skips.clear()
         _skips[own.folder] = (len(entries) + ENTRIES_PER_DOWNLOAD * len(found)) // ENTRIES_PER_DOWNLOAD
         for stem, tokens in found.items():
-            names = HiddenNames.from_stem(own.folder, stem)
+            names = HiddenNames(os.path.join(own.folder, stem[1:-1]))  # a shortened name has the same stem
             if not _is_resumable(names, tokens):
                 _remove_abandoned(names, tokens)
     except OSError:

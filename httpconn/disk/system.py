@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -44,6 +44,8 @@ StrPath = str | os.PathLike[str]
 WRITE_SIZE = 256 * 1024
 """Bytes per write call. For larger writes, Linux allocates larger blocks of page cache. A virtual machine must request
 such blocks from its host at first, at ten times the cost."""
+
+_READ_SIZE = 16 * 1024 * 1024
 
 _REPLACE_ATTEMPTS, _REPLACE_PAUSE = 10, 0.01
 
@@ -137,6 +139,16 @@ def _read_up_to(file: OpenFile, limit: int) -> bytes:
 def read_at(descriptor: int, offset: int, size: int) -> bytes:
     """Read at most ``size`` bytes from an offset on; empty at the end of the file."""
     return pread(descriptor, size, offset)
+
+
+def read_blocks(file: OpenFile, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of an open file from ``start`` to ``end`` in blocks."""
+    while start < end:
+        block = read_at(file.fileno(), start, min(_READ_SIZE, end - start))
+        if not block:
+            raise OSError(errno.EIO, "The partial file became shorter")
+        start += len(block)
+        yield block
 
 
 def write_at(descriptor: int, offset: int, block: bytes | memoryview) -> None:
@@ -271,6 +283,16 @@ def reserve(descriptor: int, size: int) -> None:
             raise
     finally:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
+
+
+def start_writeback(descriptor: int, start: int, end: int) -> None:
+    """Ask the system to start writing a range to the disk, without waiting and without any guarantee.
+
+    Linux does so for pages that are declared unneeded, and keeps the pages in memory that are not written yet.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def flush_data(descriptor: int) -> None:

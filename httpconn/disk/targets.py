@@ -16,7 +16,6 @@ from pathlib import Path
 from ..core.paths import checked_path
 from ..errors import StorageError
 from . import system
-from .abandoned import read_blocks
 from .descriptors import OpenFile, close, open_file, open_path
 from .system import TranslatedErrors, os_error
 
@@ -90,7 +89,7 @@ class Target:
                 raise os_error(errno.EINVAL, self.path)
             system.reserve(descriptor, size)  # fails on a full disk while the old content is still complete
             offset = 0
-            for block in read_blocks(part, 0, size):
+            for block in system.read_blocks(part, 0, size):
                 system.write_at(descriptor, offset, block)
                 offset += len(block)
             os.ftruncate(descriptor, size)

@@ -6,20 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from httpconn.disk import writeback
+from httpconn.disk import system
+from httpconn.disk.content import STRETCH, Content
+from httpconn.disk.descriptors import open_file
 from httpconn.disk.partfile import PartFile
-from httpconn.disk.writeback import STRETCH, Writeback
 
 BLOCK = STRETCH // 2
-
-
-def begun(monkeypatch, *writes: tuple[int, int]) -> list[tuple[int, int]]:
-    ranges: list[tuple[int, int]] = []
-    monkeypatch.setattr(writeback, "start_writeback", lambda _, start, end: ranges.append((start, end)))
-    written = Writeback()
-    for start, size in writes:
-        written.add(3, start, start + size)
-    return ranges
 
 
 @pytest.mark.parametrize(
@@ -37,8 +29,14 @@ def begun(monkeypatch, *writes: tuple[int, int]) -> list[tuple[int, int]]:
     ],
     ids=["too little", "at once", "in a row", "twice", "two in turn", "a gap"],
 )
-def test_writeback_starts_for_long_stretches(monkeypatch, writes, ranges) -> None:
-    assert begun(monkeypatch, *writes) == ranges
+def test_writeback_starts_for_long_stretches(tmp_path: Path, monkeypatch, writes, ranges) -> None:
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr(system, "start_writeback", lambda _, start, end: begun.append((start, end)))
+    content = Content(open_file(tmp_path / "file", system.CREATE))
+    for start, size in writes:
+        content.write(start, [bytes(size)])
+    content.close()
+    assert begun == ranges
 
 
 def test_bytes_in_writeback_read_as_written(tmp_path: Path) -> None:
