@@ -94,19 +94,19 @@ class Collections(ManyURLs):
         if given:
             reject_unknown(Collections.async_download_all, given)
         import anyio
-        from anyio.to_thread import run_sync
 
+        from ..runtime.filework import in_thread
         from .collectionrun import CollectionRun
 
         run = CollectionRun(manifest, folder, progress)
         try:
-            await run_sync(run.prepare)
+            await in_thread(run.prepare)
             options = run.options(**given)
             async with self.async_download_many(run.missing, concurrency=concurrency, **options) as results:
                 async for saved in results:
-                    await run_sync(run.add, saved)
+                    await in_thread(run.add, saved)
                     run.report(saved)
         finally:
             with anyio.CancelScope(shield=True):
-                await run_sync(run.save)
+                await in_thread(run.save)
         return run.result()

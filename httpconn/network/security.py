@@ -127,16 +127,11 @@ class Security:
             self._context = shared_context(self._source)
         elif now - self._checked >= self._check_every:
             self._checked = now  # first, so that other new connections use the old context during the wait
-            renewing = runtime.blocking(self._renewed, self._source, self._context)
-            self._context = await runtime.wait_for(renewing, seconds)
+            try:
+                self._context = await runtime.wait_for(runtime.blocking(shared_context, self._source), seconds)
+            except InvalidRequest as error:
+                logger.warning("%s; the certificates that were loaded before remain in use", error)
         return self._context
-
-    def _renewed(self, recipe: Recipe, known: ssl.SSLContext) -> ssl.SSLContext:
-        try:
-            return shared_context(recipe)
-        except InvalidRequest as error:
-            logger.warning("%s; the certificates that were loaded before remain in use", error)
-            return known
 
     def check(self, tls: ssl.SSLObject) -> None:
         """Compare the public key of the server with the pins; raises SSLCertVerificationError."""

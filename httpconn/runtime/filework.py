@@ -10,11 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from ..errors import InvalidRequest
 from .events import running_asyncio
 from .threads import CHECK_INTERVAL, WorkerThreads
 
@@ -39,19 +40,37 @@ def _finish() -> None:
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Call a function in a thread with the context variables of the task. It always runs to its end.
 
-    A cancelled cancel scope takes effect after that. A cancellation of asyncio itself ends the wait at once.
+    A cancelled cancel scope takes effect after that. A cancellation of asyncio itself ends the wait at once. If the
+    system has no more threads, the function runs in the event loop.
     """
     loop, work = running_asyncio(), _Work(partial(copy_context().run, function, *args))
-    waited = await (_await_in_trio(work) if loop is None else _await_in_asyncio(work, loop))
-    return work.result() if waited else await anyio.to_thread.run_sync(function, *args)
+    if not await (_await_in_trio(work) if loop is None else _await_in_asyncio(work, loop)):
+        try:
+            await anyio.to_thread.run_sync(work.run)
+        except RuntimeError:  # of the start of a thread, as the work does not raise
+            work.run()
+    return work.result()
 
 
-class _Work:
+async def in_abandoned_thread(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a thread. A cancellation ends the wait, and the function continues.
+
+    Raises InvalidRequest: no thread can be started.
+    """
+    work = _Work(partial(function, *args))
+    try:
+        await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
+    except RuntimeError as error:  # of the start of a thread, as the work does not raise
+        raise InvalidRequest("No thread can be started") from error
+    return work.result()
+
+
+class _Work(Generic[T]):
     """A function call in a thread, and its outcome."""
 
     __slots__ = ("_call", "_error", "_result", "has_ended", "waiter")
 
-    def __init__(self, call: Callable[[], Any]) -> None:
+    def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
         self._error: BaseException | None = None
         self.has_ended = False
@@ -63,7 +82,7 @@ class _Work:
         except BaseException as error:  # noqa: BLE001 - ``result`` raises it
             self._error = error
 
-    def result(self) -> Any:
+    def result(self) -> T:
         if self._error is None:
             return self._result
         try:
@@ -72,7 +91,7 @@ class _Work:
             self._error = None  # breaks a reference cycle of the error and the frames of its traceback
 
 
-async def _await_in_asyncio(work: _Work, loop: asyncio.AbstractEventLoop) -> bool:
+async def _await_in_asyncio(work: _Work[Any], loop: asyncio.AbstractEventLoop) -> bool:
     """Wait for the end of work. Return False if no thread is free."""
     from asyncio import CancelledError
 
@@ -91,7 +110,7 @@ async def _await_in_asyncio(work: _Work, loop: asyncio.AbstractEventLoop) -> boo
     return True
 
 
-async def _await_in_trio(work: _Work) -> bool:
+async def _await_in_trio(work: _Work[Any]) -> bool:
     """Wait for the end of work. Return False if no thread is free."""
     trio = sys.modules["trio"].lowlevel
     await trio.checkpoint_if_cancelled()
@@ -105,17 +124,17 @@ async def _await_in_trio(work: _Work) -> bool:
     return True
 
 
-def _report(call_in_loop: Callable[..., object], wake: Callable[[_Work], None], work: _Work, _: None) -> None:
+def _report(call_in_loop: Callable[..., object], wake: Callable[[_Work[Any]], None], work: _Work[Any], _: None) -> None:
     with suppress(RuntimeError):  # the loop was closed
         call_in_loop(wake, work)
 
 
-def _wake_future(work: _Work) -> None:
+def _wake_future(work: _Work[Any]) -> None:
     work.has_ended = True
     if not work.waiter.done():
         work.waiter.set_result(None)
 
 
-def _wake_task(work: _Work) -> None:
+def _wake_task(work: _Work[Any]) -> None:
     if work.waiter is not None:
         sys.modules["trio"].lowlevel.reschedule(work.waiter)

@@ -35,12 +35,8 @@ class Resolver:
 
     def start(self, host: str, port: int, report: Report) -> None:
         """Start a lookup. Its thread reports the result once, also after the caller stopped waiting."""
-        try:
-            is_started = self._threads.start(partial(self._result, host, port), report)
-        except RuntimeError as error:  # the system has no more threads
-            raise OSError(str(error)) from error
-        if not is_started:
-            raise OSError("too many names are being resolved at once")
+        if not self._threads.start(partial(self._result, host, port), report):
+            raise OSError("too many names are being resolved at once, or the system has no more threads")
 
     def _result(self, host: str, port: int) -> LookupResult:
         try:

@@ -25,10 +25,10 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from ..errors import MalformedRequest, WriteTimedOut
 from .events import AsyncioEvent, ThreadEvent, running_asyncio
+from .filework import in_abandoned_thread
 from .looptimers import LoopTimers
 from .readiness import BlockingReadiness, Readiness, block_for_any, calls_back, loop_readiness, wait_for_first
 from .resolver import Address, LookupResult, Resolver, addresses_of
@@ -128,7 +128,7 @@ class EventLoopRuntime:
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that reads files, in a thread. Cancellation ends the wait."""
-        return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
+        return await in_abandoned_thread(function, *args)
 
     def readiness(self, sock: socket.socket) -> Readiness:
         """Return the object that waits for a socket."""

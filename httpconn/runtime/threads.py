@@ -233,7 +233,10 @@ class WorkerThreads:
         return bool(self._slots)
 
     def start(self, function: Callable[[], Any], report: Callable[[Any], object]) -> bool:
-        """Call a function, which must not raise, and then ``report`` with its result. Return False at the limit."""
+        """Call a function, which must not raise, and then ``report`` with its result.
+
+        Return False if no thread is free: the limit is reached, or the system has no more threads.
+        """
         slots = self._slots
         holder = [_Slot()]
         slots.add(ref(holder[0], slots.discard))
@@ -243,17 +246,17 @@ class WorkerThreads:
         try:
             self._idle.pop().put(work)
         except IndexError:
-            self._start(work)
+            return self._start(work)
         return True
 
-    def _start(self, work: _Work) -> None:
+    def _start(self, work: _Work) -> bool:
         queue: SimpleQueue[_Work] = SimpleQueue()
         queue.put(work)  # not an argument, because a thread keeps its arguments in memory
         try:
             start_thread(background_thread(self._name, self._run, queue))
-        except RuntimeError:  # the system has no more threads
-            work.holder.clear()  # the exception keeps the work in memory
-            raise
+        except RuntimeError:
+            return False
+        return True
 
     def _run(self, queue: SimpleQueue[_Work]) -> None:
         idle = self._idle

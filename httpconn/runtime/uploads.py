@@ -120,9 +120,9 @@ class Sending:
                 self._parts = aiter(self._upload.parts)
             pulled = await anext(self._parts, _END)
         elif self._upload.blocks:
-            import anyio.to_thread
+            from .filework import in_abandoned_thread
 
-            pulled = await anyio.to_thread.run_sync(self._pull, abandon_on_cancel=True)
+            pulled = await in_abandoned_thread(self._pull)
         else:
             pulled = self._pull()
         part = self._counted(pulled)

@@ -1,0 +1,84 @@
+"""Calls in a process that cannot start a thread. They work without it, or raise an error of httpconn."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+import httpconn
+from httpconn.network.security import Security
+from httpconn.runtime.runtimes import EventLoopRuntime
+from tests.http.children import exit_code_of
+from tests.servers.faces import FACES, async_name
+from tests.servers.files import Served
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+
+MIB = 1024 * 1024
+BODY = bytes(4 * MIB)
+ASYNC = FACES[1:]
+
+
+def prevent_threads() -> None:
+    """Let the system refuse new threads: their stack would be larger than the address space."""
+    threading.stack_size(1 << 50)
+    with pytest.raises(RuntimeError):
+        threading.Thread(target=print).start()
+
+
+def called(face: str, method: str, *args: Any, **options: Any) -> Any:
+    prevent_threads()
+    connection = httpconn.HTTPConnection(retries=0)
+    if face == "sync":
+        return getattr(connection, method)(*args, **options)
+    return anyio.run(partial(getattr(connection, async_name(method)), *args, **options), backend=face)
+
+
+@pytest.mark.parametrize(("face", "segments"), [("sync", 1), *((face, number) for face in ASYNC for number in (1, 2))])
+def test_a_download_needs_no_thread(face, segments, scripted, tmp_path):
+    server, target = scripted(Served(BODY)), tmp_path / "file"
+    assert exit_code_of(lambda: called(face, "download", server.url, target, segments=segments).size == len(BODY)) == 0
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("face", ASYNC)
+def test_a_collection_needs_no_thread(face, scripted, tmp_path):
+    items = [httpconn.Item(scripted(Served(BODY)).url, "file")]
+    assert exit_code_of(lambda: bool(called(face, "download_all", items, tmp_path))) == 0
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("face", ASYNC)
+def test_an_upload_in_parts_raises_an_error_of_httpconn(face, scripted):
+    def child() -> bool:
+        with pytest.raises(httpconn.InvalidRequest, match="No thread can be started"):
+            called(face, "request", "POST", server.url, content=iter([b"part"]))
+        return True
+
+    server = scripted(Served(BODY))
+    assert exit_code_of(child) == 0
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_name_is_not_resolved(face):
+    def child() -> bool:
+        with pytest.raises(httpconn.errors.ConnectFailed, match="no more threads"):
+            called(face, "get_bytes", "http://name.example/")
+        return True
+
+    assert exit_code_of(child) == 0
+
+
+@pytest.mark.parametrize("face", ASYNC)
+def test_the_certificates_that_were_loaded_before_remain_in_use(face, certificates):
+    async def main() -> bool:
+        security, runtime = Security(str(certificates.files.authority), check_every=0.0), EventLoopRuntime()
+        first = await security.context(runtime, None)
+        prevent_threads()
+        return await security.context(runtime, None) is first
+
+    assert exit_code_of(lambda: anyio.run(main, backend=face)) == 0
