@@ -23,11 +23,13 @@ from .output import output_errors
     type=click.Choice(["public", "anywhere"]),
     default="public",
     show_default=True,
-    help="Access policy; public allows public addresses only.",
+    help="Access policy: public addresses only, or any address.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per URL and line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per URL.")
 def check(urls: tuple[str, ...], access: str, as_json: bool) -> None:
-    """Explain whether an access policy allows each URL and its host's current addresses. No request is sent.
+    """Explain whether an access policy allows each URL and the current addresses of its host.
+
+    The command resolves the host, and sends no request.
 
     The exit code is that of the first URL that is not allowed.
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     metavar="N",
     default=1,
     show_default=True,
-    help="Number of processes. Each host belongs to one of them.",
+    help="Number of processes. One process fetches all URLs of a host.",
 )
 @options.concurrency(64, "Number of simultaneous requests of each process.")
 @click.option(
@@ -60,17 +60,21 @@ if TYPE_CHECKING:
 @click.option(
     "--store-header", "stored", metavar="NAME", multiple=True, help="Response header field to store; may be repeated."
 )
-@click.option("--max-total-bytes", type=options.size, metavar="SIZE", help="Total size limit of bodies, such as 500G.")
-@click.option("--contact", metavar="ADDRESS", help="Address of the operator for the User-Agent.")
+@click.option(
+    "--max-total-bytes", type=options.size, metavar="SIZE", help="Size limit of all bodies together, such as 500G."
+)
+@click.option("--contact", metavar="ADDRESS", help="URL or e-mail address of the operator, for the User-Agent.")
 @click.option(
     "--robots-tag",
     "robots_tags",
     type=click.Choice(["noai", "noimageai", "noindex"]),
     multiple=True,
-    help="Refuse responses with this X-Robots-Tag; may be repeated.",
+    help="Reject responses with this X-Robots-Tag; may be repeated.",
 )
 @click.option("--robots-txt", is_flag=True, help="Obey the robots.txt of each site.")
-@click.option("--retry", metavar="ERROR", multiple=True, help="Error or status of rows to refetch; may be repeated.")
+@click.option(
+    "--retry", metavar="ERROR", multiple=True, help="Fetch rows with this error or status again; may be repeated."
+)
 @click.option("--status", "only_status", is_flag=True, help="Print the state of the job; fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the state as one JSON object.")
 @options.with_options

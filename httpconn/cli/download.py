@@ -41,13 +41,13 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     help="Checksum list, JSON lines or model index: download its missing or changed files; - is standard input.",
 )
 @click.option(
-    "--base-url", metavar="URL", help="Folder of the manifest's files. Default: the folder of the manifest's own URL."
+    "--base-url", metavar="URL", help="URL of the folder with the files. Default: the folder of the manifest's own URL."
 )
 @options.concurrency(CONCURRENCY, "Number of simultaneous downloads.")
 @_on_existing("refresh", "refresh", "Download an existing file if the server has another version (default).")
 @_on_existing("overwrite", "replace", "Download and replace existing files.")
 @_on_existing("skip-existing", "skip", "Keep existing files, without a request.")
-@click.option("--no-remote-time", is_flag=True, help="Do not apply the server's modification time to files.")
+@click.option("--no-remote-time", is_flag=True, help="Do not set the modification time of files to Last-Modified.")
 @click.option(
     "--digest",
     type=options.digest,
@@ -73,7 +73,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     "--segments",
     type=options.WholeNumber(1, 64),
     metavar="N",
-    help="Number of connections per file. Default: up to 16, as long as each addition makes a large file faster.",
+    help="Number of connections per file. Default: up to 16 for a large file, if more connections are faster.",
 )
 @options.env_option(
     "--limit-rate",
@@ -112,8 +112,8 @@ def download(
     """Download each URL to a file, which appears when it is complete.
 
     An existing file is downloaded again only if the server has another version. With --manifest, an existing file is
-    kept if it has the right digest, and otherwise replaced. A download that fails does not stop the
-    others; the exit code is that of the first failure.
+    kept if it has the right digest, and otherwise replaced. A URL that fails does not stop the command; the exit code
+    is that of the first failure.
     """
     if manifest is not None or base_url is not None:
         limits = {"concurrency": concurrency, "segments": segments, "max_bytes": shared["max_bytes"]}

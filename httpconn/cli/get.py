@@ -47,7 +47,8 @@ def get(
 ) -> None:
     """Write the body of URL to standard output, or to a file.
 
-    With --jsonl, the command accepts many URLs. A URL that fails does not stop the others; the exit code is then 1.
+    With --jsonl, the command accepts many URLs, and a URL that fails does not stop the command. If any URL fails, the
+    exit code is 1.
     """
     if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
         raise click.UsageError("Give either one URL, or --input-file FILE with --jsonl")

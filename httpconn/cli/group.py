@@ -36,4 +36,4 @@ class Commands(Mapping[str, click.Command]):
 )
 @click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Fetch URLs safely and completely."""
+    """Fetch URLs, files and data sets over HTTP."""

@@ -194,7 +194,7 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         metavar="HOST=SOURCE",
         help="Bearer token for one host only, from env:VARIABLE or file:PATH; may be repeated.",
     ),
-    click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc or $NETRC to their hosts."),
+    click.option("--netrc", is_flag=True, help="Send the passwords in ~/.netrc, or the file $NETRC, to their hosts."),
     env_option(
         "--timeout",
         type=Seconds(0, _MAX_SECONDS, min_open=True),
@@ -214,13 +214,13 @@ _SHARED_OPTIONS: tuple[Option, ...] = (
         type=size,
         metavar="SIZE",
         help="Size limit for each URL, such as 10M or 1.5GiB. "
-        "Default: 64MiB with --access public, otherwise 1GiB, or none for download.",
+        "Default: 64MiB with --access public; otherwise 1GiB, and for download none.",
     ),
     click.option(
         "--access",
         type=click.Choice(["public", "anywhere"]),
-        help="Access policy; public allows public addresses only. "
-        "Default: HTTPCONN_ACCESS, or anywhere (dataset: public).",
+        help="Access policy: public addresses only, or any address. "
+        "Default: HTTPCONN_ACCESS; without it, public for dataset without --proxy, otherwise anywhere.",
     ),
     click.option("--proxy", metavar="URL", help="Proxy for all requests, such as http://proxy:3128."),
     click.option(
