@@ -22,11 +22,7 @@ class Hooks(NamedTuple):
 
     @classmethod
     def of(cls, given: Mapping[str, Sequence[Hook]] | None) -> Self:
-        """Return the hooks of a mapping from event names to lists of functions.
-
-        Raises:
-            InvalidRequest: an event does not exist, or a value is not a list of functions.
-        """
+        """Return the hooks of a mapping from event names to lists of functions."""
         for event, hooks in (given or {}).items():
             if event not in cls._fields:
                 raise InvalidRequest(f"There is no event hook {event!r}; the events are {', '.join(cls._fields)}")
@@ -35,11 +31,7 @@ class Hooks(NamedTuple):
         return cls(**{event: tuple(hooks) for event, hooks in (given or {}).items()})
 
     def require_plain(self) -> None:
-        """Reject hooks that a synchronous call cannot await.
-
-        Raises:
-            InvalidRequest: a hook is a coroutine function; the message names it.
-        """
+        """Reject hooks that a synchronous call cannot await."""
         for hook in chain.from_iterable(self):
             # A class can define __call__ as a coroutine function.
             if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):

@@ -26,7 +26,6 @@ class translated:  # noqa: N801 - read as a statement
 
 
 def request_for(library: Library, request: Any, source: Library) -> Any:
-    """Convert a request to another library."""
     return library.module.Request(
         request.method,
         str(request.url),
@@ -37,7 +36,6 @@ def request_for(library: Library, request: Any, source: Library) -> Any:
 
 
 def response_for(library: Library, response: Any, source: Library) -> Any:
-    """Convert a response to another library."""
     fields, stream = response.headers.raw, response.stream
     if response.is_stream_consumed and not isinstance(stream, source.module.ByteStream):
         # A wrapper of the transport has read and decoded the body.

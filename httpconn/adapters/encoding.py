@@ -121,7 +121,6 @@ def _require_unused(frame: object) -> None:
 
 
 def _file(file: Any) -> Upload:
-    """Return the upload of a file from its current position on."""
     _check_file(file)
     source = f"The file {getattr(file, 'name', '')}".rstrip()
     extent = _extent(file)

@@ -17,7 +17,6 @@ from .library import HTTPX, Library, stream_type
 
 
 def request_of(request: Any, library: Library = HTTPX) -> Request:
-    """Convert a library's request for the engine."""
     extensions = request.extensions
     origin = origin_of(request.url)
     target, name, trace = (extensions.get(key) for key in ("target", "sni_hostname", "trace"))
@@ -62,7 +61,6 @@ def origin_of(url: Any) -> Origin:
 
 
 def response_of(incoming: Incoming, library: Library, runtime: Runtime, request: Request) -> Any:
-    """Return a response of a library before its body is received."""
     head = incoming.head
     if request.trace is None:
         body = stream_type(library, DirectBody)(incoming, library)

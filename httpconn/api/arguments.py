@@ -123,11 +123,7 @@ class CallFactory:
         retries: Retries,
         accept: ExpectType = None,
     ) -> tuple[Any, ...]:
-        """Check the options of many calls before the first call, and return them. No call has to convert them again.
-
-        Raises:
-            InvalidRequest: an option is not valid.
-        """
+        """Check the options of many calls before the first call, and return them. No call has to convert them again."""
         headers.check(extra_headers)
         mediatypes.patterns(accept, "accept")
         self.hosts.of_call(auth, "")
@@ -186,11 +182,7 @@ class CallFactory:
         progress: ProgressCallback | None = None,
         spare: segmentation.SpareConnections | None = None,
     ) -> tuple[Call, DownloadOptions]:
-        """Return the call and the options of a download.
-
-        Raises:
-            InvalidRequest: an option is not valid.
-        """
+        """Return the call and the options of a download."""
         builder = self.rules.builder
         spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
         limit = self.file_bytes if max_bytes is None else max_bytes
@@ -271,11 +263,7 @@ def checked_size(size: int | None) -> int | None:
 
 
 def merged(extra_headers: Headers, own: Headers) -> Headers:
-    """Merge the header fields of a call and of an item. The item's fields take precedence.
-
-    Raises:
-        InvalidRequest: see :func:`httpconn.core.headers.check`.
-    """
+    """Merge the header fields of a call and of an item. The item's fields take precedence."""
     if own is None or extra_headers is None:
         return extra_headers if own is None else own
     replaced = {name.lower() for name, _ in headers.check(own)}
@@ -312,11 +300,7 @@ def bandwidth_of(rate: float | None) -> Bandwidth | None:
 
 
 def require(**given: tuple[object, Any]) -> None:
-    """Check the types of options when they are given, rather than when they are first used.
-
-    Args:
-        given: the value and the expected type of each option.
-    """
+    """Check options, each given with its expected type. Their first use would be too late for a clear error."""
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):
             raise InvalidRequest(f"{name} does not accept a value of type {type(value).__name__}")

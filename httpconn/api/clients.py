@@ -73,7 +73,6 @@ class ClientOptions:
                 raise InvalidRequest("transport= cannot be combined with the proxy= or max_connections= of HostOptions")
 
     def sync_client(self) -> SyncClient:
-        """Return a new client for threads."""
         from ..adapters.httpx import HTTPTransport
         from ..adapters.throughhttpx import PlainTransport
         from .httpxclients import SyncClient
@@ -85,7 +84,6 @@ class ClientOptions:
         return SyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
 
     def async_client(self) -> AsyncClient:
-        """Return a new client for one event loop."""
         from ..adapters.httpx import AsyncHTTPTransport
         from ..adapters.throughhttpx import AsyncPlainTransport
         from .httpxclients import AsyncClient
@@ -228,7 +226,6 @@ class Clients:
         return entry[0]
 
     def pools(self) -> list[PoolStats]:
-        """Return the metrics of the connection pools of all open clients."""
         clients: list[SyncClient | AsyncClient] = [entry[0] for entry in list(self._by_loop.values())]
         if self._sync is not None:
             clients.append(self._sync)

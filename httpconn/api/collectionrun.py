@@ -47,11 +47,9 @@ class CollectionRun:
 
     @property
     def missing(self) -> list[Item]:
-        """The files that may need a download."""
         return [self._items[index] for index in self._missing]
 
     def options(self, **given: Any) -> dict[str, Any]:
-        """Return the options of the downloads."""
         return given | {"existing": "refresh", "progress": self._meter}
 
     def add(self, saved: Saved) -> None:
@@ -71,5 +69,4 @@ class CollectionRun:
             self._meter.end(Path(saved.path), size, redact(saved.url))
 
     def result(self) -> CollectionResult:
-        """Return the results in the order of the manifest."""
         return CollectionResult(tuple(self._files[index] for index in range(len(self._items))))

@@ -34,7 +34,6 @@ class _Routing(Generic[T]):
 
     @property
     def pools(self) -> list[httpconn.PoolStats]:
-        """The metrics of the connection pool of the transport, if it has a pool."""
         stats = getattr(self._transport, "stats", None)
         return [stats] if isinstance(stats, httpconn.PoolStats) else []
 
@@ -67,7 +66,6 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     _unpatched = httpx.Client._transport_for_url
 
     def close(self) -> None:
-        """Close the transports."""
         super().close()
         if self.plain is not None:
             self.plain.close()
@@ -86,7 +84,6 @@ class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
         return own and isinstance(self.plain, AsyncPlainTransport) and not self.plain.clients
 
     async def aclose(self) -> None:
-        """Close the transports."""
         await super().aclose()
         if self.plain is not None:
             await self.plain.aclose()

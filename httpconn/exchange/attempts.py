@@ -96,7 +96,6 @@ def _sent(state: RequestState) -> list[Request | RequestSpec]:
 
 
 def _take_from_budget(port: Port, state: RequestState) -> bool:
-    """Take a retry from the budget of the host. Return False if the budget is used up."""
     rules = state.call.rules
     state.budget_used_up = rules.retries.budget is not None and not rules.retry_budget.take(state.origin, port.now())
     return not state.budget_used_up
@@ -110,7 +109,6 @@ def _retry_after(error: HTTPConnError, now: float) -> float | None:
 
 
 async def _report_retry(port: Port, state: RequestState, error: HTTPConnError, wait: float) -> None:
-    """Count and log a retry, and call the retry hooks."""
     state.describe(error, port.now())
     state.call.rules.counters.of(state.origin.host)["retries"] += 1
     url = state.call.spec.url.redacted

@@ -125,7 +125,6 @@ class Body:
             self._finish(decoder)
 
     def _finish(self, decoder: Decoder) -> None:
-        """Check that the decoded body is complete."""
         # Without framing, only the content coding can show that bytes are missing. A retry may then receive all of
         # them.
         if not is_close_delimited(self._exchange.head):
@@ -261,7 +260,6 @@ class RangeBody:
         self._missing = part.length
 
     async def receive(self) -> bytes:
-        """Return the next new bytes, or ``b""`` at the end of the range."""
         while data := await self._body.receive():
             self._count(len(data))
             new = data[self._discard :] if self._discard else data
@@ -277,7 +275,6 @@ class RangeBody:
         return 0 if self._discard else self._body.remaining
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Receive the next bytes into a buffer, while ``remaining`` is positive, and return their number."""
         count = await self._body.receive_into(buffer)
         self._count(count)
         return count

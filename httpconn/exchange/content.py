@@ -97,7 +97,6 @@ def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
 
 
 async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
-    """Append a range to the partial body."""
     limit, content = response.call.max_bytes, partial.content
     if limit is not None and part.total > limit:
         raise LimitExceeded(f"The body has {part.total} bytes; {limit} are allowed", "size", limit, part.total)

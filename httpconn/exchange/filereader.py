@@ -39,12 +39,10 @@ class FileReader:
         return BlockCache(self.version.total, size, max(CACHE_SIZE // size, 4), self._connections)
 
     def after_fork(self) -> None:
-        """Forget the threads of the parent process."""
         self._working.clear()
         self.blocks.after_fork()
 
     def clear(self) -> None:
-        """Free the cache, and stop reading ahead."""
         self.blocks.stop_ahead()
         self.blocks = self._cache(self._block_size)
 
@@ -99,7 +97,6 @@ class FileReader:
         return content[start:end]
 
     def _read_ahead(self, call: Call, blocks: BlockCache[Event], requests: int, start_worker: StartWorker) -> None:
-        """Start workers for a number of requests."""
         for _ in range(min(requests, self._connections - len(self._working))):
             worker = object()
             self._working.add(worker)
@@ -153,8 +150,6 @@ class FileReader:
         return [rangeplan.cut_out(span, parts, starts) for span in spans]
 
     async def _fetch_all(self, port: Port, call: Call, missing: list[Span], received: dict[int, bytes]) -> None:
-        """Fetch ranges in parallel."""
-
         async def fetch(worker_port: Port, span: Span) -> None:
             received[span[0]] = await self._fetch_part(worker_port, call, *span)
 

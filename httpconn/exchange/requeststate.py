@@ -69,7 +69,6 @@ class RequestState:
             error.url = self.url.redacted
 
     def fail(self, error: HTTPConnError, now: float) -> None:
-        """Describe the error that ends the call."""
         self.describe(error, now)
         error._request = error._request or self.request
         if self.budget_used_up:

@@ -42,7 +42,6 @@ class Connector:
         self._http1_security = self.security.offering("http/1.1")
 
     async def tunnel(self, route: Route, end: float) -> tunnels.Tunnel | None:
-        """Return the tunnel that a new connection needs, or None."""
         proxy, origin = route.proxy, route.origin
         if proxy is None or route.forwarder is not None:
             return None
@@ -57,7 +56,6 @@ class Connector:
         return tunnels.SocksTunnel(proxy, [str(address.name[0]) for address in interleaved(found)], origin.port)
 
     async def dial(self, route: Route, end: float) -> SocketStream:
-        """Connect to the origin or its proxy."""
         options = self.origin_options if route.proxy is None else self.proxy_options
         if self.uds is not None:
             sock = await dial_unix(self.runtime, self.uds, end, options)
@@ -78,10 +76,7 @@ class Connector:
     async def secure(
         self, socket_stream: SocketStream, request: Request, route: Route, tunnel: tunnels.Tunnel | None, end: float
     ) -> bool:
-        """Open the tunnel and perform the TLS handshakes that the request needs.
-
-        Return False if the tunnel needs another connection to the proxy.
-        """
+        """Open the tunnel and do the TLS handshakes. Return False if the tunnel needs another connection."""
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":
             security = proxy.security or self.proxy_security

@@ -88,7 +88,6 @@ class Engine:
 
     @property
     def stats(self) -> httpconn.PoolStats:
-        """Counters of the connections and of the requests that wait."""
         pool = self._pool
         with self._lock:
             if not self._is_changing:

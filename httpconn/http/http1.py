@@ -52,7 +52,6 @@ class Connection:
         interruption.attach(self, self.socket_stream.close)
 
     def detach(self) -> None:
-        """Undo ``attach`` when the request has ended."""
         if self.interruption is not None:
             self.interruption.detach(self)
             self.interruption = None

@@ -93,7 +93,6 @@ class HTTP11Connection:
         return line + block
 
     def prevent_reuse(self) -> None:
-        """Let the connection end with this exchange."""
         self._persistent = False
 
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
@@ -126,7 +125,6 @@ class HTTP11Connection:
         return data
 
     def end_body(self) -> bytes:
-        """Encode the end of the request body."""
         if self._unsent is None:
             self._unsent = 0
             return b"0\r\n\r\n"

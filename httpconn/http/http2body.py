@@ -79,7 +79,6 @@ class HTTP2Incoming(Incoming):
             set_event()
 
     async def receive_head(self) -> Head:
-        """Receive the head of the response."""
         stream, end = self._opened, self.timeouts.until(self.timeouts.read)
         while stream.head is None:
             if stream.error is not None:

@@ -26,7 +26,6 @@ class SharedConnection(Multiplexer):
 
     @property
     def limit(self) -> int:
-        """The maximum number of concurrent exchanges."""
         return self._http.max_streams
 
     def detach(self) -> None:

@@ -126,7 +126,6 @@ class Multiplexer:
         self.flush()
 
     def _fail(self, error: HTTPConnError) -> None:
-        """End all streams, and close the socket."""
         with self._lock:
             if self.error is not None:
                 return

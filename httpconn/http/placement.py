@@ -43,7 +43,6 @@ class Placement(Generic[C]):
         return len(self._idle)
 
     def _place(self, lease: Lease[C]) -> None:
-        """Grant a lease, or add it to a queue."""
         host = self._hosts.get(lease.origin)
         if host is None:
             host = self._hosts[lease.origin] = Host(lease.origin, lease.limit)

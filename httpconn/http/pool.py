@@ -93,7 +93,6 @@ class Pool(Placement[C]):
         self._is_changing = False
 
     def set_limit(self, connection: C, limit: int) -> None:
-        """Change the maximum number of leases of a shared connection."""
         self.recount()
         share = self._shared.get(connection)
         if share is not None and share.limit != limit:

@@ -26,7 +26,6 @@ def traced_head(head: Head) -> tuple[bytes, int, bytes, RawFields]:
 
 
 def traced_timeout(end: float) -> float | None:
-    """Return the seconds until ``end``, or None for no limit."""
     return None if end == math.inf else max(0.0, end - time.monotonic())
 
 

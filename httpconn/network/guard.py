@@ -41,10 +41,7 @@ class Guard:
             self._admitted[place] = True
 
     def admit_foreign(self, request: Request, *, userinfo: bool) -> None:
-        """Check a request of an httpx client: method, origin, and every other part that names a server.
-
-        ``userinfo`` says whether its URL contains a user name or a password.
-        """
+        """Check a request of an httpx client: method, origin, and every other part that names a server."""
         if self.judges_requests:
             self._judge(request, userinfo=userinfo, is_foreign=True)
 
@@ -115,7 +112,6 @@ class Guard:
         return is_own(inner) and not any(inner in network for network in self._own_loopback)
 
     def judge_peer(self, host: str, checked: Address, sock: socket.socket) -> None:
-        """Check the peer address of a connection."""
         if not self._access.judges_addresses:
             return
         try:

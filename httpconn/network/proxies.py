@@ -88,7 +88,6 @@ class Proxy:
 
     @property
     def resolves_names(self) -> bool:
-        """Whether the proxy resolves the names of servers."""
         return self.origin.scheme != "socks5"
 
 

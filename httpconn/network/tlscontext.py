@@ -102,7 +102,6 @@ _made: dict[Recipe, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}
 
 @in_child
 def _after_fork_in_child() -> None:
-    """Replace the lock in the child process: a thread of the parent may have held it."""
     global _lock
     _lock = Lock()
     _made.clear()
@@ -126,11 +125,7 @@ def recipe_of(
     http2: bool,
     environ: Mapping[str, str] = os.environ,
 ) -> Recipe:
-    """Return the recipe of these options. The environment is read now, the files later.
-
-    ``verify`` is True for the authorities of certifi, or of the environment with ``trust_env``; the path of a PEM file
-    or a folder; "system" for those of the operating system (extra ``truststore``); or False for no verification.
-    """
+    """Return the recipe of these options of HTTPConnection. The environment is read now, the files later."""
     if not isinstance(verify, (bool, str, os.PathLike)):
         raise InvalidRequest(f"verify must be a bool, a path, 'system' or an SSLContext, not {type(verify).__name__}")
     known = environ if trust_env else {}

@@ -55,7 +55,6 @@ class TLSStream:
             self.tls.do_handshake()
 
     def has_pending(self) -> bool:
-        """Return whether bytes were received that the readiness of the socket no longer reports."""
         if self.tls.pending() or self._incoming.pending or self._has_ended or self._error:
             return True
         return isinstance(self._under, TLSStream) and self._under.has_pending()
@@ -182,7 +181,6 @@ class TLSStream:
 
 
 def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
-    """Return an error of httpconn for a failed TLS handshake."""
     if isinstance(error, TimeoutError):
         return ConnectTimedOut(f"{host} did not finish the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError):

@@ -131,7 +131,6 @@ class TrioTimers(Timers["TrioDirection"]):
 
 
 def trio_timers() -> TrioTimers:
-    """Return the timers of the current run of trio."""
     timers: TrioTimers | None = _of_run().get()
     if timers is None:
         timers = TrioTimers()

@@ -180,7 +180,6 @@ class TrioDirection:
         self.is_closed: bool = False
 
     async def wait(self, take: Callable[[], T], end: float) -> T:
-        """Wait until the socket is ready, and return the result of ``take``."""
         if self._is_waiting:
             raise OSError(_BUSY)
         trio: Any = sys.modules["trio"]

@@ -50,7 +50,6 @@ class Resolver:
 
 
 def addresses_of(result: LookupResult) -> list[Address]:
-    """Return the addresses of a lookup; an exception of the lookup is raised."""
     if isinstance(result, Exception):
         raise result
     return result

@@ -131,11 +131,9 @@ class EventLoopRuntime:
         return await in_abandoned_thread(function, *args)
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        """Return the object that waits for a socket."""
         return loop_readiness(sock, self._loop_timers())
 
     async def any_writable(self, socks: Sequence[socket.socket], seconds: float | None) -> list[socket.socket]:
-        """Wait until a socket is writable; return all writable sockets, none after the limit."""
         ready: list[socket.socket] = []
         with suppress(TimeoutError):
             if len(socks) == 1:  # the usual case, at a fraction of the cost
@@ -179,7 +177,6 @@ class EventLoopRuntime:
         return None if loop is None else self._timers
 
     def parts(self, body: object) -> AsyncIterator[object]:
-        """Return an iterator over the body of a request."""
         if not isinstance(body, AsyncIterable):
             raise MalformedRequest(
                 f"The body of an asynchronous request must be async iterable, not {type(body).__name__}"
@@ -201,7 +198,6 @@ class EventLoopRuntime:
                 await parts.aclose()
 
     async def trace(self, callback: Any, event: str, info: dict[str, Any]) -> None:
-        """Call the ``trace`` callback of a request."""
         result = callback(event, info)
         if not inspect.isawaitable(result):
             raise MalformedRequest("The extension trace of an asynchronous request must be a coroutine function")

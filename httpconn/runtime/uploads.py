@@ -164,7 +164,6 @@ class Sending:
                 self._parts.close()
 
     async def aclose(self) -> None:
-        """Close the generator of the caller, which may not have reached its end."""
         if isinstance(self._parts, AsyncGenerator):
             await self._parts.aclose()
         else:

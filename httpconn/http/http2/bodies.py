@@ -21,7 +21,6 @@ class BodyReceiver:
 
     @property
     def is_within_frame(self) -> bool:
-        """Whether a part of the current frame is missing."""
         return self._left > 0 or self._padding > 0
 
     def receive_frame(self, data: memoryview, start: int, length: int, flags: int, stream_id: int) -> int:
@@ -169,7 +168,6 @@ class BodyReceiver:
         return count
 
     def _move(self, stream: Stream, buffer: memoryview) -> None:
-        """Move queued data into a buffer."""
         chunks, size = stream.chunks, 0
         while chunks and size < len(buffer):
             chunk = memoryview(chunks.popleft())
@@ -182,7 +180,6 @@ class BodyReceiver:
         self._consume(stream, size)
 
     def _consume(self, stream: Stream, size: int) -> None:
-        """Count data that the reader took from the queue."""
         stream.unread -= size
         stream.largest_read = max(stream.largest_read, stream.queued)
         stream.queued -= size

@@ -62,7 +62,6 @@ class HTTP2Connection:
 
     @property
     def max_streams(self) -> int:
-        """The maximum number of open streams."""
         return self._peer.max_streams
 
     @property
@@ -168,14 +167,12 @@ class HTTP2Connection:
     # Header blocks.
 
     def _receive_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Process HEADERS (section 6.2)."""
         self._streams.require_used(stream_id)
         self._block = frames.without_padding(flags, payload)
         self._block_stream, self._block_ends = stream_id, bool(flags & frames.END_STREAM)
         self._continue_block(flags)
 
     def _receive_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Process CONTINUATION (section 6.10)."""
         if self._only is None or stream_id != self._block_stream:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent a CONTINUATION frame out of order")
         self._streams.count_idle_frame()
@@ -224,7 +221,6 @@ class HTTP2Connection:
     # Other frames.
 
     def _receive_reset(self, _: int, stream_id: int, payload: bytes) -> None:
-        """Process RST_STREAM (section 6.4)."""
         require_size(payload, 4)
         streams = self._streams
         streams.require_used(stream_id)
@@ -242,7 +238,6 @@ class HTTP2Connection:
             streams.end_with_error(stream, StreamReset(f"The server reset the stream: {name_of(code)}"))
 
     def _receive_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Process SETTINGS (section 6.5)."""
         is_ack = flags & frames.ACK
         if stream_id or (is_ack and not self._peer.received):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent SETTINGS on a stream or out of order")
@@ -257,11 +252,9 @@ class HTTP2Connection:
             self._only = None
 
     def _receive_push(self, *_: object) -> None:
-        """Reject PUSH_PROMISE (section 6.6)."""
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server pushed a response, which the client has disabled")
 
     def _receive_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Process PING (section 6.7)."""
         require_size(payload, 8)
         require_connection(stream_id)
         self._streams.count_idle_frame()
@@ -269,7 +262,7 @@ class HTTP2Connection:
             self._streams.reply(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _receive_goaway(self, _: int, stream_id: int, payload: bytes) -> None:
-        """Process GOAWAY (section 6.8). Streams up to the last one continue. The server did not process later ones."""
+        """Process GOAWAY. Streams up to the last one continue. The server did not process later ones."""
         require_connection(stream_id)
         if len(payload) < 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sent a GOAWAY frame of a wrong size")
@@ -285,7 +278,6 @@ class HTTP2Connection:
                 streams.end_with_error(stream, self._closed_with_reason())
 
     def _receive_window_update(self, _: int, stream_id: int, payload: bytes) -> None:
-        """Process WINDOW_UPDATE (section 6.9)."""
         require_size(payload, 4)
         self._streams.count_idle_frame()
         self._sender.receive_window_update(stream_id, int.from_bytes(payload) & frames.MAX_31_BITS)
@@ -312,12 +304,12 @@ class HTTP2Connection:
 
 # Plain functions instead of bound methods avoid a reference cycle, so a dropped connection is freed at once.
 _HANDLERS: dict[int, Callable[[HTTP2Connection, int, int, bytes], None]] = {
-    frames.HEADERS: HTTP2Connection._receive_headers,
-    frames.RST_STREAM: HTTP2Connection._receive_reset,
-    frames.SETTINGS: HTTP2Connection._receive_settings,
-    frames.PUSH_PROMISE: HTTP2Connection._receive_push,
-    frames.PING: HTTP2Connection._receive_ping,
-    frames.GOAWAY: HTTP2Connection._receive_goaway,
-    frames.WINDOW_UPDATE: HTTP2Connection._receive_window_update,
-    frames.CONTINUATION: HTTP2Connection._receive_continuation,
+    frames.HEADERS: HTTP2Connection._receive_headers,  # section 6.2
+    frames.RST_STREAM: HTTP2Connection._receive_reset,  # section 6.4
+    frames.SETTINGS: HTTP2Connection._receive_settings,  # section 6.5
+    frames.PUSH_PROMISE: HTTP2Connection._receive_push,  # section 6.6
+    frames.PING: HTTP2Connection._receive_ping,  # section 6.7
+    frames.GOAWAY: HTTP2Connection._receive_goaway,  # section 6.8
+    frames.WINDOW_UPDATE: HTTP2Connection._receive_window_update,  # section 6.9
+    frames.CONTINUATION: HTTP2Connection._receive_continuation,  # section 6.10
 }

@@ -48,13 +48,11 @@ class StreamFault(_Fault):
 
 
 def require_size(payload: bytes, size: int) -> None:
-    """Reject a frame whose payload does not have the size of its type."""
     if len(payload) != size:
         message = f"The server sent a frame of {len(payload)} bytes, not {size}"
         raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, message)
 
 
 def require_connection(stream_id: int) -> None:
-    """Reject a connection-level frame on a stream."""
     if stream_id:
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent a frame of the connection on a stream")

@@ -28,7 +28,6 @@ _two_numbers = Struct(">LL")
 
 
 def pack_header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
-    """Return a frame header."""
     return _header.pack(length >> 8, length & 0xFF, kind, flags, stream_id)
 
 

@@ -47,7 +47,6 @@ class OpenStreams:
             self.note(stream)
 
     def take_progressed(self) -> list[Stream]:
-        """Return the streams that progressed since the last call."""
         progressed = self.progressed
         if progressed:
             self.progressed = []
@@ -65,13 +64,11 @@ class OpenStreams:
             self._late += stream.window
 
     def reset(self, stream: Stream, code: ErrorCode) -> None:
-        """Close a stream with a RST_STREAM frame, if it is open."""
         if stream.id in self.by_id:
             self.forget(stream)
             self.output.append(frames.reset(stream.id, code))
 
     def end_with(self, stream: Stream, fault: StreamFault) -> None:
-        """Reset a stream because of a violation."""
         self.reset(stream, fault.code)
         self.end_with_error(stream, fault.error)
 

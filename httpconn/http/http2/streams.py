@@ -119,7 +119,6 @@ class Stream:
             chunks.append(bytearray(data))
 
     def check_end(self) -> None:
-        """Check that the response may end here."""
         if self.head is None:
             raise _malformed("ends before its header")
         if self.left > 0:
