@@ -11,9 +11,9 @@ import os
 import sys
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from ..network.tlscontext import Certificate
     from ..runtime import events
     from ..stats import PoolStats
+    from . import httpxclients
     from .httpxclients import AsyncClient, SyncClient
 else:
     names = "proxies", "routes", "security"
     proxies, routes, security = (LazyModule(f"network.{name}") for name in names)
-    events = LazyModule("runtime.events")
+    events, httpxclients = LazyModule("runtime.events"), LazyModule("api.httpxclients")
+
+C = TypeVar("C", "SyncClient", "AsyncClient")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -73,28 +76,22 @@ class ClientOptions:
                 raise InvalidRequest("transport= cannot be combined with the proxy= or max_connections= of HostOptions")
 
     def sync_client(self) -> SyncClient:
-        from ..adapters.httpx import HTTPTransport
-        from ..adapters.throughhttpx import PlainTransport
-        from .httpxclients import SyncClient
-
-        transport = self.transport or HTTPTransport(proxy=self._routing(), **self._transport_options())
-        plain = None if self.transport else PlainTransport(self._plain_options, self._routing())
         self.hooks.require_plain()
-        hooks = {"request": list(self.hooks.request), "response": list(self.hooks.response)}
-        return SyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
+        return self._client(httpxclients.SyncClient, self.transport, list)
 
     def async_client(self) -> AsyncClient:
-        from ..adapters.httpx import AsyncHTTPTransport
-        from ..adapters.throughhttpx import AsyncPlainTransport
-        from .httpxclients import AsyncClient
+        return self._client(
+            httpxclients.AsyncClient, self.async_transport, lambda hooks: [_awaitable(hook) for hook in hooks]
+        )
 
-        transport = self.async_transport or AsyncHTTPTransport(proxy=self._routing(), **self._transport_options())
-        hooks = {
-            "request": [_awaitable(hook) for hook in self.hooks.request],
-            "response": [_awaitable(hook) for hook in self.hooks.response],
-        }
-        plain = None if self.async_transport else AsyncPlainTransport(self._plain_options, self._routing())
-        return AsyncClient(plain=plain, transport=transport, event_hooks=hooks, **self._client_options())
+    def _client(self, kind: type[C], given: Any, hooks_of: Callable[[Sequence[Hook]], list[Hook]]) -> C:
+        routing = self._routing()
+        return kind(
+            plain=None if given else kind.plain_transport(self._plain_options, routing),
+            transport=given or kind.own_transport(proxy=routing, **self._transport_options()),
+            event_hooks={"request": hooks_of(self.hooks.request), "response": hooks_of(self.hooks.response)},
+            **self._client_options(),
+        )
 
     def _plain_options(self, proxy: proxies.Proxy | None) -> dict[str, Any]:
         """Return the options of a plain httpx client, which makes its own connections, through the proxy if any."""

@@ -9,8 +9,8 @@ import httpx
 
 import httpconn
 
-from ..adapters.httpx import AsyncHTTPTransport
-from ..adapters.throughhttpx import AsyncPlainTransport, through_httpx
+from ..adapters.httpx import AsyncHTTPTransport, HTTPTransport
+from ..adapters.throughhttpx import AsyncPlainTransport, PlainTransport, through_httpx
 from ..adapters.transports import OBSERVED
 from ..core.messages import Origin
 from ..http.engine import Engine
@@ -61,6 +61,8 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
     without its log line, which would hold the secrets of the URL.
     """
 
+    own_transport = HTTPTransport
+    plain_transport = PlainTransport
     port = SyncPort
     worker_port = WorkerPort
     _unpatched = httpx.Client._transport_for_url
@@ -74,6 +76,8 @@ class SyncClient(_Routing[httpx.BaseTransport], httpx.Client):
 class AsyncClient(_Routing[httpx.AsyncBaseTransport], httpx.AsyncClient):
     """An ``httpx.AsyncClient`` that also gives access to its transports."""
 
+    own_transport = AsyncHTTPTransport
+    plain_transport = AsyncPlainTransport
     port = AsyncPort
     _unpatched = httpx.AsyncClient._transport_for_url
 
