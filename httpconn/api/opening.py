@@ -17,12 +17,12 @@ from .runner import Runner, like, reject_unknown
 if TYPE_CHECKING:
     from ..core import rangeplan
     from ..core.filereads import FileVersion
-    from ..exchange import examining
+    from ..exchange import rangerequests
     from . import asyncfile
     from .openfile import Opened
 else:
     asyncfile, rangeplan = LazyModule("api.asyncfile"), LazyModule("core.rangeplan")
-    examining = LazyModule("exchange.examining")
+    rangerequests = LazyModule("exchange.rangerequests")
 
 BLOCK_SIZE = 256 * 1024  # default size of a block in bytes
 CONNECTIONS = 8  # default number of simultaneous requests for one file
@@ -59,14 +59,14 @@ class Opening(Runner):
             StatusError: the status is not 2xx.
             HTTPConnError: see :mod:`httpconn.errors`.
         """
-        return self._run(examining.fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
+        return self._run(rangerequests.fetch_metadata, self._calls.part(url, timeout, extra_headers, auth, retries))
 
     @like(get_metadata)
     async def async_get_metadata(self, url: URL, **options: Any) -> httpconn.Metadata:
         """Do the same as :meth:`get_metadata` in asyncio or trio."""
         if options:
             reject_unknown(Opening.async_get_metadata, options)
-        return await self._await(examining.fetch_metadata, self._calls.part(url, **options))
+        return await self._await(rangerequests.fetch_metadata, self._calls.part(url, **options))
 
     def open(
         self,

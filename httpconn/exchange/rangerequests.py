@@ -1,20 +1,30 @@
-"""Range requests for the parts of a remote file. Each part is a logical request with its own retries and redirects."""
+"""Requests for the metadata and the parts of a remote file.
 
+Each part is a logical request with its own retries and redirects.
+"""
+
+from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
 from ..core.filereads import FileVersion, PartRequest, decide
+from ..core.metadata import Metadata, metadata_of
 from ..core.ranges import Changed, Complete, Continue, Refuse, RequestPlainRange, RequestWhole, Whole
-from ..errors import FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
+from ..errors import Disconnected, FileChanged, LimitExceeded, ProtocolError, RangesRefused, TruncatedBody
 from ..options import MIB
 from ..runtime.port import Port
-from .attempts import perform
+from .attempts import perform, run_attempts
+from .body import expected_length
 from .content import read_whole
-from .requeststate import OpenResponse
+from .requeststate import OpenResponse, RequestState
 from .responseheads import keep_own_format, range_head, version_of
 from .rules import Call
 
 MAX_WHOLE = 8 * MIB  # maximum bytes of a file that is kept in memory if its server does not support ranges
+
+# Statuses of HEAD that are not those of a GET. S3 and GCS respond 403 or 400, because a signature includes the method.
+# Programs that have a route for GET only respond 404, 405 or 501.
+HEAD_REJECTED = frozenset({400, 403, 404, 405, 501})
 
 
 class FilePart(NamedTuple):
@@ -79,3 +89,34 @@ async def _read_content(response: OpenResponse) -> bytes:
         raise RangesRefused(
             "The server does not support ranges, and the file is too large to keep it in memory as a whole"
         ) from error
+
+
+async def fetch_metadata(port: Port, call: Call) -> Metadata:
+    """Return the metadata of a file. HEAD and GET share the deadline of the call."""
+    state = RequestState.of(call._replace(spec=call.spec._replace(method="HEAD")), port.now())
+    try:
+        metadata = await run_attempts(port, state, partial(_examine, HEAD_REJECTED))
+    except (Disconnected, ProtocolError):  # some servers fail at HEAD
+        metadata = None
+    if metadata is None:
+        state.call, state.failures = call, 0
+        metadata = await run_attempts(port, state, partial(_examine, ()))
+    assert metadata is not None  # noqa: S101 - without rejected statuses, a status raises an error
+    return metadata
+
+
+async def _examine(rejected: Collection[int], response: OpenResponse) -> Metadata | None:
+    """Close a response, and return its metadata, or None if its status is rejected."""
+    await response.close()
+    if response.head.status in rejected:
+        return None
+    response.require_content()
+    keep_own_format(response)
+    return metadata_of(
+        response.head,
+        [hop.head for hop in response.history],
+        url=response.url,
+        requested=response.call.spec.url,
+        size=expected_length(response.head),
+        is_encoded=response.body.is_encoded,
+    )
