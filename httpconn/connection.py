@@ -130,7 +130,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         transport: SyncLike | None = None,
         async_transport: AsyncLike | None = None,
     ) -> None:
-        self._options = _explicit_options(HTTPConnection.__init__, locals())
+        self._options = _explicit_options(locals())
         require(limits=(limits, Limits | None), access=(access, AccessPolicy))
         require(redirects=(redirects, RedirectPolicy | None), event_hooks=(event_hooks, Mapping | None))
         require(reuse_client=(reuse_client, bool), trust_env=(trust_env, bool), http2=(http2, bool))
@@ -301,9 +301,9 @@ def _timeouts_of(timeout: Timeout, access: AccessPolicy) -> Timeouts:
     return Timeouts(total=None) if timeout is None else Timeouts.of(timeout)
 
 
-def _explicit_options(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of a call that differ from the defaults of the function."""
-    defaults: Mapping[str, Any] = getattr(function, "__kwdefaults__", {})
+def _explicit_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a new connection object that differ from the defaults."""
+    defaults: Mapping[str, Any] = getattr(HTTPConnection.__init__, "__kwdefaults__", {})
     return {name: _snapshot(arguments[name]) for name, default in defaults.items() if arguments[name] is not default}
 
 

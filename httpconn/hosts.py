@@ -63,11 +63,9 @@ class Hosts:
     """The options of all hosts of one connection object, and the netrc credentials for ``auth="netrc"``."""
 
     def __init__(self, given: Mapping[str, HostOptions] | None, auth: Auth | None) -> None:
-        if not isinstance(given, Mapping | None):
-            raise InvalidRequest("hosts must be a mapping of host patterns to HostOptions")
-        self._given = dict(given or {})
+        self._given = dict(given) if isinstance(given, Mapping) else {}
         self._options = list(self._given.values())
-        if not all(isinstance(each, HostOptions) for each in self._options):
+        if not isinstance(given, Mapping | None) or not all(isinstance(each, HostOptions) for each in self._options):
             raise InvalidRequest("hosts must be a mapping of host patterns to HostOptions")
         self._table = HostTable(self._given)
         self._uses_netrc = auth == "netrc"

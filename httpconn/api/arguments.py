@@ -93,21 +93,20 @@ class CallFactory:
         first = self.fetch(item.url, timeout, fields, auth, *options)
         calls = [first]
         for url in item.mirrors:
-            given, own, safe = self._given_to(url, first, fields, auth)
-            spec = self.rules.builder.spec(url, given, self._credentials(own, url), safe=safe)
+            spec, given = self._mirror(first, url, fields, auth)
             call = first._replace(spec=spec)
             calls.append(_accepting(call, first.accept, given) if first.accept else call)
         return calls
 
-    def _given_to(
-        self, mirror: URL, call: Call, extra_headers: Headers, auth: Auth | None
-    ) -> tuple[Headers, Auth | None, frozenset[str] | None]:
-        """Return the header fields and the credentials for a mirror, and the ``safe`` argument of its request.
+    def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> tuple[RequestSpec, Headers]:
+        """Return the request to a mirror, and the header fields of the call that it has.
 
         A mirror on another origin gets neither the header fields nor the credentials of the call.
         """
-        is_own = vet(mirror).origin == call.spec.url.origin
-        return (extra_headers, auth, None) if is_own else (None, None, self.rules.redirects.safe_headers)
+        safe = None
+        if vet(url).origin != call.spec.url.origin:
+            extra_headers, auth, safe = None, None, self.rules.redirects.safe_headers
+        return self.rules.builder.spec(url, extra_headers, self._credentials(auth, url), safe=safe), extra_headers
 
     def _credentials(self, auth: Auth | None, url: URL) -> Credentials:
         return self.hosts.of_call(auth, vet(url).origin.host if auth == "netrc" else "")
@@ -205,7 +204,9 @@ class CallFactory:
             save_path,
             progress,
             None if digest is None else digests.parse(digest),
-            tuple([self._mirror(call, url, extra_headers, auth) for url in mirrors]) if mirrors else (),
+            tuple([builder.unencoded(self._mirror(call, each, extra_headers, auth)[0]) for each in mirrors])
+            if mirrors
+            else (),
             resume,
             kept,
             validator,
@@ -217,11 +218,6 @@ class CallFactory:
             spare,
         )
         return call, options
-
-    def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> RequestSpec:
-        fields, own, safe = self._given_to(url, call, extra_headers, auth)
-        builder = self.rules.builder
-        return builder.unencoded(builder.spec(url, fields, self._credentials(own, url), safe=safe))
 
     def _call(
         self,

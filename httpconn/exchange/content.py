@@ -130,8 +130,9 @@ async def _read_body(response: OpenResponse) -> bytes:
         await (_fill(body, content) if body.remaining else _append(body, content))
     except HTTPConnError as error:
         if error.retryable and _can_resume(response, content.tell()):
-            # Copied, because the failed transfer may still hold a view of the buffer, which then cannot grow.
-            _resume_later(response, _copy(content), expected_length(response.head), response.call.spec)
+            received = BytesIO()  # a copy, because the failed transfer may still hold a view, so the buffer cannot grow
+            received.write(content.getbuffer()[: content.tell()])
+            _resume_later(response, received, expected_length(response.head), response.call.spec)
         raise
     return content.getvalue()
 
@@ -145,13 +146,6 @@ def _keep_freed_memory() -> None:
     # concurrent bodies of a few MiB.
     with suppress(MemoryError):
         bytes(TRIM_THRESHOLD)
-
-
-def _copy(content: BytesIO) -> BytesIO:
-    """Copy the received bytes, up to the position of the buffer."""
-    copy = BytesIO()
-    copy.write(content.getbuffer()[: content.tell()])
-    return copy
 
 
 async def _append(body: BodySource, content: BytesIO) -> None:

@@ -52,8 +52,10 @@ async def shared(port: Port, call: Call, transfers: Transfers) -> Content:
         if transfer is own:
             return await _lead(port, state, transfers, key, transfer)
         await _wait(port, state, transfer)
+        if isinstance(transfer.outcome, Content):
+            return transfer.outcome
         if transfer.outcome is not None:
-            return _content(transfer.outcome)
+            raise _copy(transfer.outcome)
         if transfers.get(key) is transfer:  # an interrupted leader does not remove its entry
             transfers.pop(key, None)
 
@@ -88,12 +90,6 @@ async def _wait(port: Port, state: RequestState, transfer: Transfer) -> None:
             if end == state.deadline:
                 state.describe(error, port.now())
                 raise
-
-
-def _content(outcome: Content | HTTPConnError) -> Content:
-    if isinstance(outcome, Content):
-        return outcome
-    raise _copy(outcome)
 
 
 def _copy(error: HTTPConnError) -> HTTPConnError:
