@@ -32,7 +32,11 @@ _threads = WorkerThreads("httpconn-files", MAX_THREADS, IDLE_TIME)
 
 @atexit.register
 def _finish() -> None:
-    """Wait for work that cancelled tasks have left, because daemon threads end with the interpreter."""
+    """Wait for work that cancelled tasks have left, because daemon threads end with the interpreter.
+
+    The wait has no limit, as Python's wait for threads that are no daemons. An exit in the middle of a copy into the
+    target would leave a truncated file under the final name. An exception of a signal handler (Ctrl-C) ends the wait.
+    """
     while _threads.are_busy:
         time.sleep(CHECK_INTERVAL)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 
@@ -139,14 +141,13 @@ def test_a_forked_child_has_its_own_threads(run):
     assert exit_code_of(lambda: run(in_thread, str, 5) == "5") == 0
 
 
-def test_the_process_ends_after_work_that_a_cancelled_task_has_left():
-    program = """
-import asyncio, threading, time
+LEFT_WORK = """
+import asyncio, sys, threading, time
 from httpconn.runtime.filework import in_thread
 begun = threading.Event()
 def work():
     begun.set()
-    time.sleep(0.2)
+    time.sleep(float(sys.argv[1]))
     print("done", flush=True)
 async def main():
     task = asyncio.create_task(in_thread(work))
@@ -154,5 +155,25 @@ async def main():
         await asyncio.sleep(0.001)
     task.cancel()
 asyncio.run(main())
+print("exit", flush=True)
 """
-    assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=TIMEOUT) == "done\n"
+
+
+def leave_work(seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", LEFT_WORK, str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_the_process_ends_after_work_that_a_cancelled_task_has_left():
+    with leave_work(0.2) as process:
+        assert process.communicate(timeout=TIMEOUT)[0] == "exit\ndone\n"
+
+
+def test_a_signal_ends_the_wait_for_work_at_exit():
+    with leave_work(TIMEOUT) as process:
+        assert process.stdout.readline() == "exit\n"
+        while process.poll() is None:  # a signal before the wait does not end it
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        assert process.stdout.read() == ""
