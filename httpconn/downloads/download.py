@@ -5,15 +5,20 @@ bytes on disk.
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from ..core import ranges
 from ..core.dates import timestamp
+from ..core.filenames import safe_name
 from ..core.headers import Fields
+from ..core.identity import resource_key
+from ..core.paths import checked_path
 from ..core.requestbuilder import RequestSpec
+from ..core.urls import VettedURL
 from ..disk.partfile import PartFile
+from ..disk.targets import check_folder
 from ..errors import (
-    DeadlineExceeded,
     FileChanged,
     HTTPConnError,
     InvalidRequest,
@@ -21,7 +26,6 @@ from ..errors import (
     ProtocolError,
     RangesRefused,
     StatusError,
-    StorageError,
     UnexpectedContent,
 )
 from ..exchange.attempts import run_attempts
@@ -30,11 +34,10 @@ from ..exchange.responseheads import keep_own_format, range_head
 from ..exchange.rules import Call
 from ..runtime.port import Port
 from .downloaded import Downloaded
-from .existing import ExistingFile, accept_existing, verification_meter, with_version
+from .existing import ExistingFile, accept_existing, look_at, passed, require_free, verification_meter, with_version
 from .expectations import hub_file_of, require_size, require_type
 from .locking import lock_target
-from .naming import choose_name, target_path
-from .options import DownloadOptions, DownloadState
+from .options import FINAL, DownloadOptions, DownloadState
 from .partial import PartialDownload
 from .saving import BodyWriter, unexpected
 
@@ -43,9 +46,6 @@ logger: logging.Logger = logging.getLogger("httpconn.download")
 EXPIRED = frozenset({401, 403})  # statuses of a signed URL that has expired
 
 _OWN_FIELDS = frozenset({b"range", b"if-range"})
-
-# Errors that no mirror can repair.
-_FINAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
 async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
@@ -64,7 +64,7 @@ async def fetch_file(port: Port, call: Call, options: DownloadOptions) -> Downlo
 
 async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded:
     request = RequestState.of(call, port.now())
-    target = await target_path(port, options, call.spec.url)
+    target = await _target_path(port, options, call.spec.url)
     accepted = await accept_existing(port, request, options, target)
     if accepted is not None:
         return accepted
@@ -88,6 +88,13 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
     except BaseException as error:
         await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
         raise
+
+
+async def _target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:
+    """Return the target. Until the server has named the file, its name is the key of the resource."""
+    if not options.server_names:
+        return checked_path(options.save_path)
+    return await port.blocking(check_folder, options.save_path) / resource_key(url)
 
 
 class _Download:
@@ -130,7 +137,7 @@ class _Download:
             try:
                 return await self._fetch(spec)
             except HTTPConnError as error:
-                if isinstance(error, _FINAL):
+                if isinstance(error, FINAL):
                     raise
                 logger.info("The download continues from the next mirror: %s", error)
             self._partial.change_server()
@@ -180,9 +187,16 @@ class _Download:
             raise
 
     async def _choose_name(self, response: OpenResponse) -> ExistingFile | None:
-        if self._state.name is not None or not self._state.options.server_names:
+        """Set the name of the file if the server chooses it; return an existing file of that name that is kept."""
+        state, options = self._state, self._state.options
+        if state.name is not None or not options.server_names:
             return None
-        return await choose_name(self._state, response, self._spec.url)
+        state.name = safe_name(response.head.field("content-disposition"), self._spec.url)
+        state.target = state.target.with_name(state.name)
+        kept = await self._port.blocking(look_at, state.target) if options.existing == "skip" else None
+        if kept is None or options.size not in (None, kept.size):
+            await self._port.blocking(require_free, state.target)
+        return kept
 
     async def _receive(self, response: OpenResponse, name: str) -> bool:
         """Write the body if it is usable; return whether the file is complete."""
@@ -273,20 +287,16 @@ class _Download:
             version = ranges.version(self._facts.etag, self._facts.last_modified)
             modified = timestamp(self._facts.last_modified) if options.remote_time else None
         stored = version if options.remote_time or options.existing == "refresh" else None
-        await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
+        flushed = await self._port.blocking(self._partial.commit, modified, self._state.name, stored)
         self._writer.finish()
-        digest = self._partial.digest
-        length = {"length"} if self._writer.is_length_proven else set()
         return self._result(
             response,
             self._partial.size,
-            verified=frozenset(length if digest is None else {*length, digest.algorithm}),
-            digest=None if digest is None else str(digest),
-            digest_source=None if digest is None else digest.source,
+            **passed(self._partial.digest, length=self._writer.is_length_proven),
             unchecked=self._partial.unchecked,
             resumed=self._partial.resumed,
             connections=self._writer.connections,
-            flushed=self._partial.flushed,
+            flushed=flushed,
             validator=version,
         )
 

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from ..core import ranges
 from ..core.dates import timestamp
@@ -87,18 +87,18 @@ async def accept_existing(
         target,
         existing.size,
         request.call.spec.url.redacted,
-        verified=_verified(options),
-        digest=None if digest is None else str(digest),
-        digest_source=None if digest is None else digest.source,
+        **passed(digest, length=options.size is not None),
         unmodified=True,
         elapsed=port.now() - request.started_at,
     )
 
 
-def _verified(options: DownloadOptions) -> frozenset[str]:
-    """Return the checks that an existing file has passed."""
-    length = set() if options.size is None else {"length"}
-    return frozenset(length if options.digest is None else {*length, options.digest.algorithm})
+def passed(digest: Expected | None, *, length: bool) -> dict[str, Any]:
+    """Return the values of :class:`Downloaded` for the checks that a file has passed."""
+    checks = ["length"] if length else []
+    if digest is None:
+        return {"verified": frozenset(checks)}
+    return {"verified": frozenset([*checks, digest.algorithm]), "digest": str(digest), "digest_source": digest.source}
 
 
 def require_free(target: Path) -> None:

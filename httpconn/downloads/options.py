@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..errors import DeadlineExceeded, LimitExceeded, StorageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ..progress import ProgressCallback
     from ..runtime.port import Port
     from .partial import PartialDownload
+
+FINAL = (StorageError, LimitExceeded, DeadlineExceeded)  # errors that no other connection and no mirror can repair
 
 OnExisting = Literal["replace", "skip", "refresh", "error"]
 

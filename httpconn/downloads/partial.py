@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from ..core.digests import GIT, Announced, Expected, Hash, hasher
 from ..core.identity import resource_key
@@ -38,6 +37,7 @@ class PartialDownload:
         self.size: int = 0  # bytes on disk from the beginning of the file on
         self.later_ranges: tuple[tuple[int, int], ...] = ()  # ranges on disk behind the first gap, as (start, end)
         self.total: int | None = None
+        self.validator: str | None = None
         self.resumed: int = 0  # bytes that an earlier download has left
         self.digest: Expected | None = expected  # digest to verify, from the caller or from a response
         self.unchecked: tuple[str, ...] = ()  # see :class:`httpconn.core.digests.Announced`
@@ -54,7 +54,6 @@ class PartialDownload:
         self._expected = expected
         self._keep = keep
         self._size = size
-        self._validator: str | None = None
         self._media_type: str | None = None
         self._is_encoded = False
         self._hash: Hash | None = None
@@ -69,7 +68,7 @@ class PartialDownload:
         return ReceivedBytes(
             self.size,
             self.total,
-            self._validator,
+            self.validator,
             provable=self._expected is not None,
             beyond=self.received - self.size,
             gap_end=self.later_ranges[0][0] if self.later_ranges else None,
@@ -80,15 +79,6 @@ class PartialDownload:
     @property
     def received(self) -> int:
         return self.size + (sum(end - start for start, end in self.later_ranges) if self.later_ranges else 0)
-
-    @property
-    def flushed(self) -> bool:
-        """Whether the committed file is on disk; False if the file system cannot flush."""
-        return self._part.flushed
-
-    @property
-    def validator(self) -> str | None:
-        return self._validator
 
     @property
     def kept(self) -> Sidecar | None:
@@ -108,9 +98,14 @@ class PartialDownload:
     @property
     def is_hashed(self) -> bool:
         """Whether the digest covers all bytes from the beginning on that can be hashed."""
+        return self._hash_algorithm is None or self.hashed == self.size
+
+    @property
+    def _hash_algorithm(self) -> str | None:
+        """The algorithm of the digest, or None if no byte can be hashed. Git's digest needs the size of the file."""
         if self.digest is None or (self.digest.algorithm == GIT and self.total is None):
-            return True
-        return self.hashed == self.size
+            return None
+        return self.digest.algorithm
 
     def resume(self, sidecar: Sidecar) -> None:
         """Continue an earlier download of the same resource, or of a file with the same expected digest."""
@@ -132,7 +127,7 @@ class PartialDownload:
     def _adopt(self, sidecar: Sidecar) -> None:
         is_known = sidecar.key == self.key and is_validator(sidecar.validator)
         self.size, self.later_ranges, self.resumed = sidecar.committed, sidecar.ranges[1:], sidecar.received
-        self.total, self._validator = sidecar.total, sidecar.validator if is_known else None
+        self.total, self.validator = sidecar.total, sidecar.validator if is_known else None
         self._media_type = sidecar.media_type
         self._sources = 1
 
@@ -169,7 +164,7 @@ class PartialDownload:
     def _reset(self) -> None:
         self.size = self.resumed = self._sources = self.hashed = 0
         self.later_ranges = ()
-        self.total = self._validator = self._media_type = self._hash = None
+        self.total = self.validator = self._media_type = self._hash = None
         self.digest, self.unchecked = self._expected, ()
         self._is_encoded = False
         self.pending, self._unwritten = list, (0, [])
@@ -178,7 +173,7 @@ class PartialDownload:
         """Prepare to receive the whole file from its beginning on, after a restart."""
         self._is_encoded, self._media_type = facts.encoded, facts.media_type
         if not facts.encoded:  # otherwise, the decoded length is known at the end only
-            self.total, self._validator = facts.length, facts.validator
+            self.total, self.validator = facts.length, facts.validator
         self._sources, self.may_go_back = 1, True
 
     def begin_range(self, total: int) -> None:
@@ -212,7 +207,7 @@ class PartialDownload:
 
     def change_server(self) -> None:
         """Forget the validator, because another server has its own."""
-        self._validator = None
+        self.validator = None
 
     def append(self, blocks: list[Chunk]) -> None:
         """Append blocks, and hash them while they are in the processor's cache."""
@@ -271,10 +266,10 @@ class PartialDownload:
             self._add_to_hash(data)
 
     def _add_to_hash(self, data: bytes | memoryview) -> None:
-        if self.digest is None or (self.digest.algorithm == GIT and self.total is None):
+        if (algorithm := self._hash_algorithm) is None:
             return
         if self._hash is None:
-            self._hash = hasher(self.digest.algorithm, self.total or 0)
+            self._hash = hasher(algorithm, self.total or 0)
         self._hash.update(data)
         self.hashed += len(data)
 
@@ -329,16 +324,17 @@ class PartialDownload:
             media_type=self._media_type,
         )
 
-    def commit(self, modified: float | None, name: str | None, validator: str | None) -> Path:
+    def commit(self, modified: float | None, name: str | None, validator: str | None) -> bool:
         """Put the file at its path, or at a free name in its folder, with the modification time ``modified``.
 
-        ``validator`` is stored for a later refresh.
+        ``validator`` is stored for a later refresh. Return False if the file system cannot flush the file.
         """
         version = None if validator is None else FileVersion(self.key, validator)
         with self._guard:
             self._write_later()
-        transfer = Transfer(self.key, self.total, self._validator)
-        return self._part.commit(modified, name=name, version=version, transfer=transfer)
+        transfer = Transfer(self.key, self.total, self.validator)
+        self._part.commit(modified, name=name, version=version, transfer=transfer)
+        return self._part.flushed
 
     def close(self) -> None:
         """End a download that failed or was cancelled; keep the bytes that a later download can continue."""

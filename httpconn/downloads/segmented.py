@@ -20,10 +20,8 @@ from ..errors import (
     DeadlineExceeded,
     FileChanged,
     HTTPConnError,
-    LimitExceeded,
     RangesRefused,
     StatusError,
-    StorageError,
     TruncatedBody,
 )
 from ..exchange.attempts import run_attempts
@@ -34,7 +32,7 @@ from ..exchange.rules import Call
 from ..progress import Meter
 from ..runtime.port import Event, Port, Repeated, WorkerGroup
 from .expectations import require_type
-from .options import DownloadState
+from .options import FINAL, DownloadState
 
 logger: logging.Logger = logging.getLogger("httpconn.download")
 
@@ -47,9 +45,6 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 
 MAX_WAIT = 1.0
 """Longest wait in seconds before a retry on one of several connections. A longer wait leaves the segment to others."""
-
-# Errors that end the whole download, and not only one of its connections.
-_FATAL = (StorageError, LimitExceeded, DeadlineExceeded)
 
 
 def max_connections(state: DownloadState, response: OpenResponse) -> int:
@@ -141,9 +136,9 @@ class SegmentedTransfer:
             raise raised
         if sum(end - start for start, end in self._plan.done) == self._plan.total:
             return True
-        fatal = next((error for error in self._errors if isinstance(error, _FATAL)), None)
-        if fatal is not None:
-            raise fatal
+        for error in self._errors:
+            if isinstance(error, FINAL):
+                raise error
         if is_idle and self._errors:  # idle workers without an error were cancelled, and this flow will be, too
             raise _ranges_refused(self._errors[-1]) if self._limit > 1 else self._errors[-1]
         return False
@@ -230,7 +225,7 @@ class SegmentedTransfer:
         try:
             await self._receive(port, self._body, self._first)
         except HTTPConnError as error:
-            if isinstance(error, _FATAL) or not error.retryable:
+            if isinstance(error, FINAL) or not error.retryable:
                 raise
             logger.info("The first connection of the download broke: %s", error)
         finally:
