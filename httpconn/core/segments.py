@@ -66,7 +66,7 @@ class SegmentPlan:
         Return None if there is no segment of a sufficient size.
         """
         with self._lock:
-            gap = max(self._gaps(), key=_size, default=None)
+            gap = max(self._gaps(), key=lambda gap: gap[1] - gap[0], default=None)
             return self._split() if gap is None else self._take(Segment(*gap))
 
     def _take(self, segment: Segment) -> Segment:
@@ -106,16 +106,13 @@ class SegmentPlan:
     def done(self) -> list[tuple[int, int]]:
         """The ranges on disk, sorted and merged."""
         with self._lock:
-            return self._covered()
+            return merged([*self._done, *((each.start, each.position) for each in self._taken)])
 
     @property
     def has_more(self) -> bool:
         """Whether another connection could take a segment."""
         with self._lock:
             return bool(self._gaps()) or any(_missing(each) >= 2 * MIN_SEGMENT for each in self._taken)
-
-    def _covered(self) -> list[tuple[int, int]]:
-        return merged([*self._done, *((each.start, each.position) for each in self._taken)])
 
     def _gaps(self) -> list[tuple[int, int]]:
         """Return the ranges that are neither on disk nor part of a segment."""
@@ -164,8 +161,7 @@ class SpareConnections:
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
-        self._lock = Lock()
+        self._free = [None] * count  # each change by a thread is atomic
 
     @classmethod
     def beside(cls, downloads: int) -> SpareConnections:
@@ -174,16 +170,15 @@ class SpareConnections:
 
     def take(self) -> bool:
         """Take a connection; return whether one was free."""
-        with self._lock:
-            if self._free <= 0:
-                return False
-            self._free -= 1
-            return True
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
 
     def give_back(self) -> None:
         """Return a connection that :meth:`take` gave."""
-        with self._lock:
-            self._free += 1
+        self._free.append(None)
 
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, int]]:
@@ -197,10 +192,6 @@ def merged(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, i
         else:
             found.append((start, end))
     return found
-
-
-def _size(gap: tuple[int, int]) -> int:
-    return gap[1] - gap[0]
 
 
 def _missing(segment: Segment) -> int:
