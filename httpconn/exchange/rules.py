@@ -10,7 +10,7 @@ from ..core.counters import Counters
 from ..core.messages import Origin, RawFields
 from ..core.rates import RateLimiter
 from ..core.requestbuilder import RequestBuilder, RequestSpec
-from ..core.retrybudget import RetryBudget
+from ..core.retries import RetryBudget
 from ..hooks import Hooks
 from ..options import Limits, RedirectPolicy, RetryPolicy, Timeouts
 

@@ -10,7 +10,7 @@ import pytest
 from httpconn import HTTPConnError, RetryPolicy, errors
 from httpconn.core import retries
 from httpconn.core.messages import Origin, Request
-from httpconn.core.retrybudget import MAX_EARNED, MAX_HOSTS, RATE, RESERVE, RetryBudget
+from httpconn.core.retries import MAX_EARNED, MAX_HOSTS, RATE, RESERVE, RetryBudget
 
 PASSING = {
     *(

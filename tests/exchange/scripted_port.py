@@ -16,7 +16,7 @@ from httpconn.core.deadlines import Deadline
 from httpconn.core.messages import Head, Request, by_name
 from httpconn.core.rates import RateLimiter
 from httpconn.core.requestbuilder import RequestBuilder
-from httpconn.core.retrybudget import RetryBudget
+from httpconn.core.retries import RetryBudget
 from httpconn.errors import HTTPConnError
 from httpconn.exchange.rules import Call, Rules
 from httpconn.hooks import Hooks

@@ -12,7 +12,7 @@ import trio
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
 from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.rates import RateLimiter
-from httpconn.core.retrybudget import RetryBudget
+from httpconn.core.retries import RetryBudget
 from httpconn.exchange import fetch
 from httpconn.exchange.body import BlockReader
 from httpconn.runtime.stepping import run_sync

@@ -9,8 +9,8 @@ import pytest
 
 import httpconn
 from httpconn import InvalidRequest, RetryPolicy, Timeouts
-from httpconn.core import retrybudget
-from httpconn.core.retrybudget import RATE, RESERVE
+from httpconn.core import retries
+from httpconn.core.retries import RATE, RESERVE
 from httpconn.testing import Close, Reset, Stall, in_turn, response
 from tests.servers.application import pattern
 from tests.servers.files import Served, cut
@@ -52,7 +52,7 @@ class TestRetryBudget:
     @pytest.fixture(autouse=True)
     def no_growth_with_time(self, monkeypatch):
         """Keep the reserve from growing during a test, or a slow machine would never use it up."""
-        monkeypatch.setattr(retrybudget, "RATE", 0.0)
+        monkeypatch.setattr(retries, "RATE", 0.0)
 
     def test_a_final_error_has_no_note_about_the_budget(self, face, connect, scripted):
         down, connection = scripted(response(503, body=bytes(100))), connect(retries=QUICK)
