@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 from urllib.parse import quote, unquote, urljoin
 
 from ..errors import InvalidRequest, printable
@@ -18,9 +18,7 @@ from .items import Item
 from .regexes import regex
 from .urls import URL, vet
 
-MAX_FILES = (
-    1_000_000  # Maximum number of files, and of lines, of a manifest. More lines are an error before any download.
-)
+MAX_FILES = 1_000_000  # maximum number of files, and of lines, of a manifest; more are an error before any download
 MAX_LINE = 65_536  # maximum characters of a line
 MAX_INDEX = 64 * 1024 * 1024  # maximum characters of an index, which is one JSON document
 
@@ -40,16 +38,7 @@ _OWN = regex(r"\.(.*\.)?httpconn-.*", re.IGNORECASE)
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
-class Line(NamedTuple):
-    """The values of a file in a manifest: its line, its path, and the other values of :class:`Item`."""
-
-    number: int
-    path: Any
-    url: Any = None
-    digest: Any = None
-    size: Any = None
-    headers: Any = None
-    mirrors: Any = ()
+Numbered = tuple[int, Item]  # an item, and the number of its line or its own number, from 1
 
 
 class Source(NamedTuple):
@@ -67,8 +56,8 @@ class Source(NamedTuple):
         raise InvalidRequest(f"{self.where(number)}: {reason}")
 
 
-def parse(lines: Iterable[str], source: Source) -> Iterator[Line]:
-    """Yield the files of a manifest in any of its formats. Raises InvalidRequest: a line is not valid."""
+def parse(lines: Iterable[str], source: Source) -> Iterator[Numbered]:
+    """Yield the files of a manifest in any of its formats, as they are given; the URL of a name is empty."""
     numbered = _filled(lines, source)
     first = next(numbered, None)
     if first is None:
@@ -91,7 +80,7 @@ def _filled(lines: Iterable[str], source: Source) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _sum_line(number: int, line: str, source: Source) -> Line:
+def _sum_line(number: int, line: str, source: Source) -> Numbered:
     if match := _TAGGED.fullmatch(line):
         escaped, algorithm, name, value = match.groups()
     elif match := _PLAIN.fullmatch(line):
@@ -102,7 +91,7 @@ def _sum_line(number: int, line: str, source: Source) -> Line:
     if escaped:
         name = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[0]), name)
     algorithm = algorithm.lower().replace("-", "")
-    return Line(number, name, digest=f"{_ALIASES.get(algorithm, algorithm)}:{value}")
+    return number, Item("", name, f"{_ALIASES.get(algorithm, algorithm)}:{value}")
 
 
 def _algorithm(value: str, source: Source) -> str:
@@ -111,7 +100,7 @@ def _algorithm(value: str, source: Source) -> str:
     return _BLAKE[blake[1]] if blake else _BY_LENGTH.get(len(value), f"{len(value) * 4} bits")
 
 
-def _json_line(number: int, line: str, source: Source) -> Line:
+def _json_line(number: int, line: str, source: Source) -> Numbered:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
@@ -130,7 +119,7 @@ def _json_line(number: int, line: str, source: Source) -> Line:
     order = list(digests.SIZES)
     best = min(parsed, key=lambda each: order.index(each.algorithm), default=None)
     others = (given.get("size"), given.get("headers"), given.get("mirrors", ()))
-    return Line(number, path, url, None if best is None else str(best), *others)
+    return number, Item(url or "", path, None if best is None else str(best), *others)
 
 
 def _is_index(line: str) -> bool:
@@ -150,7 +139,7 @@ def _document(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _index(text: str, source: Source) -> Iterator[Line]:
+def _index(text: str, source: Source) -> Iterator[Numbered]:
     try:
         index = json.loads(text.rstrip())
     except json.JSONDecodeError as error:
@@ -169,44 +158,44 @@ def _index(text: str, source: Source) -> Iterator[Line]:
             found = position = len(text)
         number += text.count("\n", position, found)
         position = found
-        yield Line(number, name)
+        yield number, Item("", name)
 
 
-def items_of(lines: Iterable[Line], base_url: URL | None, source: Source) -> Iterator[tuple[int, Item]]:
-    """Yield each file with its line number, after all checks that need no access to the disk.
+def items_of(given: Iterable[Numbered], base_url: URL | None, source: Source) -> Iterator[Numbered]:
+    """Yield each file with its number, after all checks that need no access to the disk.
 
     Without a base URL, the URL of a file that has only a name is relative, and cannot be downloaded.
     """
     base, names = None if base_url is None else _Base(base_url), Names()
-    for line in lines:
+    for number, item in given:
         try:
-            yield line.number, _item(line, base, names)
+            yield number, _checked(item, base, names)
         except InvalidRequest as error:
-            source.fail(line.number, error.message)
+            source.fail(number, error.message)
 
 
-def _item(line: Line, base: _Base | None, names: Names) -> Item:
-    name = os.fspath(line.path) if isinstance(line.path, os.PathLike) else line.path
+def _checked(item: Item, base: _Base | None, names: Names) -> Item:
+    name = os.fspath(item.path) if isinstance(item.path, os.PathLike) else item.path
     if not isinstance(name, str | None):
         raise InvalidRequest("the path must be a str or a Path")
-    path = inner_path(_last_part(str(line.url)) if name is None else name)
+    path = inner_path(_last_part(str(item.url)) if name is None else name)
     names.add(path)
-    url = line.url or quote(path)
+    url: URL = item.url or quote(path)
     if base is not None:
-        url = base.join(url) if line.url else base.file(path)
-    mirrors = line.mirrors
+        url = base.join(str(url)) if item.url else base.file(path)
+    mirrors = item.mirrors
     if not isinstance(mirrors, list | tuple):
         raise InvalidRequest("mirrors must be a list of URLs")
     is_relative = base is None and isinstance(url, str) and "://" not in url
     for each in mirrors if is_relative else (url, *mirrors):
         vet(each)
-    if mirrors and line.digest is None:
+    if mirrors and item.digest is None:
         raise InvalidRequest("mirrors need a digest, which proves that a mirror holds the same file")
-    if line.size is not None and (type(line.size) is not int or line.size < 0):
+    if item.size is not None and (type(item.size) is not int or item.size < 0):
         raise InvalidRequest("size must be a whole number of bytes")
-    headers.check(line.headers)
-    digest = None if line.digest is None else str(digests.parse(line.digest))
-    return Item(url, path, digest, line.size, line.headers, tuple(mirrors))
+    headers.check(item.headers)
+    digest = None if item.digest is None else str(digests.parse(item.digest))
+    return Item(url, path, digest, item.size, item.headers, tuple(mirrors))
 
 
 def _last_part(url: str) -> str:

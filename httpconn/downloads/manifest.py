@@ -10,7 +10,7 @@ from typing import BinaryIO, overload
 
 from ..core import manifests
 from ..core.items import Item
-from ..core.manifests import Line, Source
+from ..core.manifests import Numbered, Source
 from ..core.paths import checked_path
 from ..core.urls import URL
 from ..errors import InvalidRequest, StorageError
@@ -38,13 +38,13 @@ class Manifest(Sequence[Item]):
     def __init__(self, items: Iterable[Item], *, name: str = "manifest") -> None:
         if not isinstance(items, Iterable) or not isinstance(name, str):
             raise InvalidRequest("A manifest consists of Item objects, and its name is a str")
-        self._set(map(_line_of, enumerate(items, 1)), None, Source(name, "item"))
+        self._set(map(_checked, enumerate(items, 1)), None, Source(name, "item"))
 
-    def _set(self, lines: Iterable[Line], base_url: URL | None, source: Source) -> None:
+    def _set(self, given: Iterable[Numbered], base_url: URL | None, source: Source) -> None:
         self._source = source
         self._numbers: list[int] = []
         self._items: list[Item] = []
-        for number, item in manifests.items_of(lines, base_url, source):
+        for number, item in manifests.items_of(given, base_url, source):
             self._numbers.append(number)
             self._items.append(item)
 
@@ -140,11 +140,10 @@ class Manifest(Sequence[Item]):
         return self._source.where(self._numbers[index])
 
 
-def _line_of(numbered: tuple[int, Item]) -> Line:
-    number, item = numbered
-    if not isinstance(item, Item):
-        raise InvalidRequest(f"A manifest consists of Item objects, not of {type(item).__name__}")
-    return Line(number, item.path, item.url, item.digest, item.size, item.headers, item.mirrors)
+def _checked(numbered: Numbered) -> Numbered:
+    if not isinstance(numbered[1], Item):
+        raise InvalidRequest(f"A manifest consists of Item objects, not of {type(numbered[1]).__name__}")
+    return numbered
 
 
 def _require_count(file: BinaryIO, source: Source) -> None:
