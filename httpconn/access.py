@@ -238,7 +238,7 @@ class AccessPolicy:
         Raises:
             InvalidRequest: ``addresses`` is not a collection of str.
         """
-        from .core.accesschecks import Checked, CheckedAddress
+        from .core.accesschecks import Checked
 
         given = _texts(addresses)
         try:
@@ -250,9 +250,7 @@ class AccessPolicy:
             self.judge_url(*vetted.origin, userinfo=vetted.has_userinfo)
         except AccessDenied as error:
             return Checked(redacted, False, error.reason, error.rule, host, port)
-        return Checked(redacted, True, "", "", host, port).with_addresses(
-            CheckedAddress.by(self.judge_address, host, each) for each in given
-        )
+        return Checked(redacted, True, "", "", host, port).with_addresses(self.judge_address, given)
 
     def _classify(self, text: str) -> AddressClass:
         """Classify an address. Denied networks take precedence over allowed networks, which precede the table."""

@@ -24,15 +24,6 @@ class CheckedAddress:
     reason: str = ""
     rule: str = ""
 
-    @classmethod
-    def by(cls, judge: Callable[[str, str], None], host: str, address: str) -> CheckedAddress:
-        """Check an address of a host with a function that raises AccessDenied, and return the result."""
-        try:
-            judge(host, address)
-        except AccessDenied as error:
-            return cls(address, False, error.reason, error.rule)
-        return cls(address, True)
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -56,10 +47,21 @@ class Checked:
     port: int = 0
     addresses: tuple[CheckedAddress, ...] = ()
 
-    def with_addresses(self, addresses: Iterable[CheckedAddress]) -> Checked:
-        """Return this result with the results for the addresses. One denied address denies the URL."""
-        checked = tuple(addresses)
+    def with_addresses(self, judge: Callable[[str, str], None], addresses: Iterable[str]) -> Checked:
+        """Return this result with the results for the addresses of the host. One denied address denies the URL.
+
+        ``judge`` raises AccessDenied for a denied host and address.
+        """
+        checked = tuple(_checked(judge, self.host, each) for each in addresses)
         denied = next((each for each in checked if not each.allowed), None)
         if denied is None:
             return replace(self, addresses=checked)
         return replace(self, allowed=False, reason=denied.reason, rule=denied.rule, addresses=checked)
+
+
+def _checked(judge: Callable[[str, str], None], host: str, address: str) -> CheckedAddress:
+    try:
+        judge(host, address)
+    except AccessDenied as error:
+        return CheckedAddress(address, False, error.reason, error.rule)
+    return CheckedAddress(address, True)

@@ -51,11 +51,6 @@ class BlockCache(Generic[Event]):
         self._needed_end = total  # the end of the last request that reads ahead
         self._lock = RLock()  # reentrant, because a signal handler may read
 
-    @property
-    def held_bytes(self) -> int:
-        """The bytes in memory."""
-        return sum(map(len, self._held.values()))
-
     def block_end(self, offset: int) -> int:
         """Return the end of the block at an offset."""
         return min((offset // self.size + 1) * self.size, self.total)

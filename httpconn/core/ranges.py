@@ -99,11 +99,6 @@ class ContentRange(NamedTuple):
     def length(self) -> int:
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
-    @property
-    def is_slice(self) -> bool:
-        """Whether the range is a proper part of the file."""
-        return self.first is not None and self.length != self.total
-
 
 class Continue(NamedTuple):
     """The body continues the received bytes, after its first ``discard`` bytes are dropped."""
@@ -263,7 +258,7 @@ def contents(head: RangeResponse) -> ContentRange | Whole | Changed | Unusable |
     if not 200 <= head.status < 300:
         return Fail()
     # Some caches send the part that they have with status 200.
-    is_slice = part is not None and part.is_slice
+    is_slice = part is not None and part.first is not None and part.length != part.total
     return unusable(head, "the server sent a part with a status for the whole file") if is_slice else Whole()
 
 

@@ -4,7 +4,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address
 
 from ..access import AccessPolicy
-from ..core.accesschecks import Checked, CheckedAddress
+from ..core.accesschecks import Checked
 from ..core.addresses import Address as IPAddress
 from ..core.addresses import network_of, normalized, parse
 from ..core.hosts import check_host
@@ -145,9 +145,7 @@ def explained(
     except (ConnectFailed, ConnectTimedOut) as error:
         error.url = checked.url
         raise
-    return checked.with_addresses(
-        CheckedAddress.by(guard.judge, checked.host, str(address.name[0])) for address in found
-    )
+    return checked.with_addresses(guard.judge, (str(address.name[0]) for address in found))
 
 
 def _judge_names(request: Request) -> None:
