@@ -77,6 +77,13 @@ def test_a_certificate_with_another_fault(face, connect, scripted, certificates)
     assert notes(caught.value) == ""
 
 
+def test_a_server_without_tls(face, connect, scripted):
+    server = scripted(on_connect=[b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+    with pytest.raises(httpconn.TLSFailed) as caught:
+        face.get_bytes(connect(), server.url.replace("http:", "https:"))
+    assert "begin with http://" in notes(caught.value)
+
+
 def test_a_missing_extra(face, connect, monkeypatch):
     monkeypatch.setattr(tlscontext, "_made", {})  # an earlier test may have made this context
     monkeypatch.setitem(sys.modules, "truststore", None)

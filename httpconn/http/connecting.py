@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.lazymodules import LazyModule
 from ..core.messages import Origin, Request
 from ..core.remembered import Remembered
-from ..errors import ConnectFailed
+from ..errors import ConnectFailed, ConnectTimedOut
 from ..network.dial import Options, dial, dial_unix
+from ..network.proxies import Proxy
 from ..network.race import interleaved
 from ..network.routes import Route
 from ..network.security import Security
@@ -57,10 +60,11 @@ class Connector:
 
     async def dial(self, route: Route, end: float) -> SocketStream:
         options = self.origin_options if route.proxy is None else self.proxy_options
-        if self.uds is not None:
-            sock = await dial_unix(self.runtime, self.uds, end, options)
-        else:
-            sock = await dial(self.runtime, route.dialled.host, route.dialled.port, end, options)
+        with _naming(route.proxy):
+            if self.uds is not None:
+                sock = await dial_unix(self.runtime, self.uds, end, options)
+            else:
+                sock = await dial(self.runtime, route.dialled.host, route.dialled.port, end, options)
         return SocketStream(sock, self.runtime)
 
     def dial_event(self, route: Route, end: float) -> tuple[str, dict[str, Any]]:
@@ -80,7 +84,8 @@ class Connector:
         proxy, origin = route.proxy, route.origin
         if proxy is not None and proxy.origin.scheme == "https":
             security = proxy.security or self.proxy_security
-            await self._start_tls(socket_stream, security, proxy.origin.host, end, request, "connection")
+            with _naming(proxy):
+                await self._start_tls(socket_stream, security, proxy.origin.host, end, request, "connection")
         prefix = "connection" if proxy is None else "socks" if proxy.is_socks else "proxy"
         if tunnel is not None:
             event = "socks.setup_socks5_connection" if prefix == "socks" else "proxy.tunnel"
@@ -99,3 +104,15 @@ class Connector:
         info = {"ssl_context": security, "server_hostname": name, "timeout": traced_timeout(end)}
         handshake = socket_stream.start_tls(security, name, end)
         await trace_step(self.runtime, request, f"{prefix}.start_tls", info, handshake, lambda _: socket_stream)
+
+
+@contextmanager
+def _naming(proxy: Proxy | None) -> Iterator[None]:
+    """State in an error that the connection was to a proxy, because the error names the URL of the server."""
+    try:
+        yield
+    except (ConnectFailed, ConnectTimedOut) as error:
+        if proxy is not None:
+            error.message = f"The proxy could not be reached: {error.message}"
+            error.args = (error.message,)
+        raise

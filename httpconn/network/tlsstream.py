@@ -28,6 +28,14 @@ _AUTHORITY_ADVICE = (
     " trusts it."
 )
 
+# OpenSSL's reasons for bytes that are not TLS.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
+
+_PLAIN_ADVICE = (
+    "The peer sent data without TLS. Check the port, and whether the URL, or the URL of an https proxy, has to begin"
+    " with http://."
+)
+
 
 class TLSStream:
     """TLS over a connected socket, or over another TLS stream, as for a server behind an https proxy.
@@ -189,4 +197,6 @@ def handshake_failed(error: Exception, host: str | None) -> HTTPConnError:
     failed = kind(f"The TLS handshake with {host} failed: {error}")
     if getattr(error, "verify_code", None) in _UNKNOWN_AUTHORITY:  # an error of a pin has no code
         failed.advise(_AUTHORITY_ADVICE)
+    if getattr(error, "reason", None) in _NOT_TLS:
+        failed.advise(_PLAIN_ADVICE)
     return failed

@@ -70,6 +70,21 @@ def test_an_https_proxy_with_a_bad_certificate(face, user, scripted, certificate
     assert proxy.requests == []
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
+@pytest.mark.parametrize("url", ["http://anything.example/", "https://anything.example/"])
+def test_an_error_says_that_the_proxy_could_not_be_reached(face, user, scheme, url):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(httpx.ConnectError, match=f"proxy could not be reached: No connection to 127.0.0.1 port {port}"):
+        face.run(user(proxy=f"{scheme}://127.0.0.1:{port}").get, url)
+
+
+def test_an_error_says_that_the_handshake_with_the_proxy_failed(face, user, scripted):
+    proxy = scripted(on_connect=[b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+    with pytest.raises(httpx.ConnectError, match="proxy could not be reached: The TLS handshake"):
+        face.run(user(proxy=proxy.url.replace("http:", "https:")).get, "https://anything.example/")
+
+
 def test_a_refused_tunnel_frees_its_slot_and_its_connection(face, user, scripted):
     proxy = scripted(response(403))
     made = user(proxy=proxy.url, limits=Limits(max_connections=1))
