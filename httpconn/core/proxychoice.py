@@ -85,9 +85,9 @@ def _rules(text: str) -> tuple[tuple[_Rule, ...], tuple[str, ...]]:
 
 def _rule(entry: str) -> _Rule | None:
     """Return the rule of an entry, or None if it is invalid."""
-    scheme, mark, authority = entry.lower().rpartition("://")
+    scheme, _, authority = entry.lower().rpartition("://")
     try:
-        host, port = _split(authority.removesuffix("/") if mark else authority)
+        host, port = _split(authority.removesuffix("/"))
         return _Rule(_hosts(host), host.startswith("*."), _SCHEMES[scheme], port)
     except (KeyError, InvalidURL, ValueError):
         return None

@@ -104,7 +104,7 @@ def _parsed(url: URL) -> httpx.URL:
         parsed = httpx.URL(f"{_ALIASES.get(scheme, scheme)}{mark}{rest}")
         host = parsed.raw_host.decode("ascii")
         check_host(f"[{host}]" if ":" in host else host)
-        is_valid = parsed.scheme in _DEFAULT_PORTS and 0 < (parsed.port or 1) < 65_536
+        is_valid = parsed.scheme in _DEFAULT_PORTS and (parsed.port is None or 0 < parsed.port < 65_536)
     except (httpx.InvalidURL, UnicodeError):
         is_valid = False
     if not is_valid:

@@ -21,7 +21,7 @@ ENTRIES = [
     (
         "http://www.example.com",
         "example.com .example.com *.example.com www.example.com EXAMPLE.com example.com. com * *:80 example.com:80"
-        " all://example.com http://example.com http://example.com/",
+        " all://example.com http://example.com http://example.com/ example.com/",
         "ample.com ww.example.com example example.org a.www.example.com example.com:8080 https://example.com"
         " 10.0.0.0/8 ::1",
     ),

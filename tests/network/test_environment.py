@@ -67,7 +67,7 @@ def test_as_in_httpx(environ, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "socks4://a"]
+    "value", ["ftp://user:secret@a", "http://user:secret@", "http://user:secret@a:port", "http://a:0", "socks4://a"]
 )
 def test_an_invalid_proxy_error_names_the_variable(value):
     routing = environment_routing({"Https_Proxy": value}, {})
