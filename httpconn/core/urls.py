@@ -141,6 +141,8 @@ def _split(hostport: str) -> tuple[str, str]:
     """Return the host, with its brackets, and the digits of the port."""
     host, bracket, port = hostport.rpartition("]")
     host, colon, port = (host + bracket, port[:1], port[1:]) if bracket else hostport.partition(":")
+    if ":" in port and not bracket:
+        raise InvalidURL("The host of the URL has several colons: an IPv6 address needs brackets")
     if not host:
         raise InvalidURL("The URL has no host")
     if colon not in ("", ":") or not _PORT.fullmatch(port):

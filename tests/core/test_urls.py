@@ -104,6 +104,12 @@ def test_an_ambiguous_url_is_refused(url: str) -> None:
         vet(url)
 
 
+@pytest.mark.parametrize("url", ["http://::1/", "http://fe80::1:80/", "http://[::1/"])
+def test_an_ipv6_address_without_brackets_is_named(url: str) -> None:
+    with pytest.raises(InvalidURL, match="needs brackets"):
+        vet(url)
+
+
 @pytest.mark.parametrize("url", [None, 3, b"https://example.com/", ["https://example.com/"], object()])
 def test_a_value_of_another_type_is_refused(url: object) -> None:
     with pytest.raises(InvalidURL, match="must be a str"):
