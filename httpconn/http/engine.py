@@ -101,7 +101,7 @@ class Engine:
         guard = self._guard
         if guard.judges_requests:
             guard.admit(request)
-        route = self._routes_by_origin.get(request.origin) or self._routes.find(request.origin)
+        route = self._routes_by_origin.get(request.origin) or self._routes.add(request.origin)
         forwarding = None if route.forwarder is None else proxied.Forwarding(route.forwarder, request)
         name = request.server_name
         # A connection that TLS verified for one name does not serve another name.

@@ -79,12 +79,12 @@ class Routes:
         self._by_host = by_host or routing.limit_for is not None
         self.known: Remembered[Origin, Route] = Remembered()
 
-    def find(self, origin: Origin) -> Route:
-        """Return a new route to an origin, and cache it. Raises InvalidRequest: the URL of its proxy is invalid."""
-        route = self.known[origin] = self._made(origin)
+    def add(self, origin: Origin) -> Route:
+        """Choose the route to an origin, cache it and return it. Raises InvalidRequest: the proxy's URL is invalid."""
+        route = self.known[origin] = self._chosen(origin)
         return route
 
-    def _made(self, origin: Origin) -> Route:
+    def _chosen(self, origin: Origin) -> Route:
         proxy, limit_for = self._routing.proxy_for(origin), self._routing.limit_for
         limit = None if limit_for is None else limit_for(origin)
         if proxy is None:
