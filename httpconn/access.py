@@ -103,7 +103,9 @@ class AccessPolicy:
         for name in ("allowed_networks", "denied_networks"):
             self._set(name, frozenset(_networks(name, getattr(self, name))))
         if self.allowed_networks and not self.public:
-            raise InvalidRequest("AccessPolicy.allowed_networks needs public=True: it adds to public networks")
+            raise InvalidRequest(
+                "AccessPolicy.allowed_networks needs public=True: without it, all networks are allowed"
+            )
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -338,8 +340,8 @@ def _network_around(networks: Collection[str | Network], address: Address) -> Ne
 def _allows(network: Network | None, found: AddressClass) -> bool:
     """Return whether an allowed network allows an address.
 
-    An internal network can contain the cloud metadata service, which gives out the machine's credentials. That address
-    is allowed only if it is listed itself.
+    An internal network can contain the cloud metadata service, which gives out the machine's credentials. The address
+    of this service is allowed only if it is listed itself.
     """
     if network is None:
         return False

@@ -92,7 +92,7 @@ class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
         resolver: a function that gets a host and a port and returns addresses. It replaces the system's resolver. A
             thread calls it; a coroutine function is awaited and works only with the asynchronous methods. ``access``
             checks the addresses. They are cached for 10 seconds.
-        http2: use HTTP/2 if the server supports it. Needs the extra ``http2``.
+        http2: use HTTP/2 with https servers that support it.
         event_hooks: lists of functions for the events "request" and "response", as in httpx, and for "retry",
             "redirect" and "download". The last three get a :class:`RetryEvent`, a :class:`RedirectEvent`
             or a :class:`Downloaded`. Coroutine functions work only with the asynchronous methods.
@@ -327,7 +327,7 @@ def _picklable(options: Mapping[str, Any]) -> dict[str, Any]:
         try:
             pickler.dumps(value)
         except Exception as error:
-            hint = _HINTS.get(name, "make the connection where it is used")
+            hint = _HINTS.get(name, "create the connection object in the process that uses it")
             raise InvalidRequest(f"A connection with this {name}= cannot be pickled: {hint}") from error
     return dict(options)
 

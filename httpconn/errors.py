@@ -3,7 +3,7 @@
 ::
 
     HTTPConnError
-    ├── InvalidRequest          (ValueError)              the caller's, before any I/O
+    ├── InvalidRequest          (ValueError)              a request that is not sent
     │   ├── InvalidURL          (httpx.InvalidURL)
     │   ├── MalformedRequest    (httpx.LocalProtocolError)  not valid as HTTP
     │   └── AccessDenied
@@ -289,7 +289,11 @@ class TooManyRedirects(ResponseError, httpx.TooManyRedirects):
 
 
 class RedirectRefused(ResponseError):
-    """The redirect leads from https to http or to an invalid URL, or has two different Locations."""
+    """httpconn does not follow the redirect.
+
+    The redirect leads from https to http, to another port or to an invalid URL, has two different Locations, or repeats
+    a request with a body that can be sent only once.
+    """
 
     fault: Fault = "caller"
 

@@ -73,7 +73,7 @@ class RedirectEvent:
 def not_awaited(hook: Hook) -> InvalidRequest:
     """Return the error for a hook that only asynchronous methods can call."""
     name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
-    return InvalidRequest(f"The event hook {name} has to be awaited; use it with the asynchronous methods only")
+    return InvalidRequest(f"The event hook {name} must be awaited; use it with the asynchronous methods only")
 
 
 class HookRaised(Exception):

@@ -129,8 +129,8 @@ class Limits:
     Attributes:
         max_connections: open connections, including idle ones (default 240, less than the 256 files that a process may
             open on macOS).
-        max_per_host: open connections to one host and port. None (the default) means ``max_connections``, but 100 if
-            that is 240.
+        max_per_host: open connections to one host and port. None (the default) means ``max_connections``, or 100 with
+            the default of ``max_connections``.
         max_waiting: calls that wait for a connection (default 100,000), in the order of their arrival. The same limit
             applies to calls that wait for a rate limit. One more call fails with ``QueueFull``.
         max_keepalive_connections: idle connections to keep; None (the default) means ``max_connections``.

@@ -77,7 +77,7 @@ class Stats(HostStats):
 
 
 def stats_of(counters: Counters, pools: Iterable[PoolStats]) -> Stats:
-    """Return the present values of the counters and of the pools."""
+    """Return the current values of the counters and of the pools."""
     hosts = {host: HostStats(**each) for host, each in list(counters.hosts.items())}
     parts = [*hosts.values(), HostStats(**counters.others)]
     totals = {name: sum(getattr(each, name) for each in parts) for name in HostStats.__slots__}

@@ -156,7 +156,7 @@ class TestCoroutineFunctions:
     @pytest.mark.parametrize("face", ["sync"], indirect=True)
     def test_a_hidden_coroutine_function_is_detected(self, face, connect, scripted):
         connection = connect(event_hooks={"request": [lambda request: coroutine_hook(request)]})
-        with pytest.raises(InvalidRequest, match="has to be awaited"):
+        with pytest.raises(InvalidRequest, match="must be awaited"):
             face.get_bytes(connection, scripted(response(body=b"ok")).url)
 
     @pytest.mark.parametrize("face", ["asyncio", "trio"], indirect=True)

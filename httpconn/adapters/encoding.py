@@ -115,7 +115,7 @@ def _upload(content: Any, *, in_loop: bool) -> Upload:
 
 
 def _require_unused(frame: object) -> None:
-    """Check that a generator has not ended. It would yield an empty body."""
+    """Check that a generator has not ended, because an ended generator yields an empty body."""
     if frame is None:
         raise InvalidRequest("content= is a generator that has ended")
 
@@ -132,13 +132,13 @@ def _file(file: Any) -> Upload:
 
 def _check_file(file: Any) -> None:
     if isinstance(file, io.TextIOBase):
-        raise InvalidRequest("A file to send has to be open in binary mode")
+        raise InvalidRequest("A file to send must be open in binary mode")
     if getattr(file, "closed", False):
         raise InvalidRequest("A file to send is closed")
     if hasattr(file, "readable") and not file.readable():
         raise InvalidRequest("A file to send is not open for reading")
     if inspect.iscoroutinefunction(file.read):
-        raise InvalidRequest("A file to send has to be a synchronous file object; async_request reads it in a thread")
+        raise InvalidRequest("A file to send must be a synchronous file object; async_request reads it in a thread")
 
 
 def _extent(file: Any) -> tuple[int, int] | None:

@@ -10,8 +10,10 @@ class HTTPTransport(SyncTransport[httpx.Request, httpx.Response], httpx.BaseTran
     """A transport for ``httpx.Client``.
 
     Args:
-        ssl_context: for all connections. None verifies servers with a context that the process shares and renews.
-        limits: of all connections, of idle connections and of the time that they stay open.
+        ssl_context: the TLS context of all connections. None means a context that verifies servers. All transports of
+            the process share this context, and httpconn renews it when certificate files change.
+        limits: the number of connections, the number of idle connections, and the seconds that idle connections stay
+            open.
         http2: offer HTTP/2 on TLS connections. Requests to one origin then share a connection, which counts once for
             ``max_connections`` and ``max_per_host``. Up to 256 requests share it, or fewer if the server limits them.
         proxy: the URL of an http, https, socks5 or socks5h proxy, or a :class:`httpconn.Proxy`.

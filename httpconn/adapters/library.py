@@ -36,9 +36,9 @@ class Library:
     def raise_own(self, error: Exception, source: Library) -> None:
         """Raise an error of another library, or of httpconn, as the equivalent exception of this library.
 
-        The original error becomes the cause. If httpconn's own error is the cause and this library
-        is httpx, that error is raised. If ``source`` is this library, the function returns, and the caller raises the
-        error unchanged.
+        The original error becomes the cause. If the cause of the error is an error of httpconn, and this library is
+        httpx, the function raises the error of httpconn. If ``source`` is this library, the function returns, and the
+        caller raises the error unchanged.
         """
         if source.module is self.module:
             return

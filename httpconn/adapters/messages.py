@@ -72,8 +72,8 @@ def response_of(incoming: Incoming, library: Library, runtime: Runtime, request:
 class Body:
     """The body of a response for threads and tasks.
 
-    It is an iterator, because a loop that ends early would leave a generator open. It closes itself at its end. Closing
-    never waits.
+    It is an iterator, because a loop that ends early would leave a generator open. After the last bytes, the body
+    closes itself. Closing never waits.
     """
 
     def __init__(self, incoming: Incoming, library: Library) -> None:

@@ -69,7 +69,7 @@ _SENDING = {"stream": True, "follow_redirects": False, "auth": httpx.Auth()}
 
 
 def _forwardable(request: httpx.Request) -> httpx.Request:
-    """Remove a target equal to the URL's own: httpcore would send it to a proxy instead of the whole URL."""
+    """Remove the extension ``target`` if it equals the target of the URL. httpcore would send it instead of the URL."""
     if request.extensions.get("target") == request.url.raw_path:
         request.extensions = {name: value for name, value in request.extensions.items() if name != "target"}
     return request

@@ -116,7 +116,7 @@ class SyncTransport(Transport, Generic[RequestT, ResponseT]):
 
         Raises:
             TransportError: the request failed. The class is that of the library. For httpx, it is also an error of
-                httpconn, such as :class:`httpconn.AccessDenied`; for httpx2, that error is its cause.
+                httpconn, such as :class:`httpconn.AccessDenied`. For httpx2, the error of httpconn is its cause.
         """
         response: ResponseT = run_sync(self._exchange(request))
         return response

@@ -134,7 +134,7 @@ class CallFactory:
     def repeated(
         self, timeout: Timeout, extra_headers: Headers, auth: Auth | None, *others: Any
     ) -> Callable[[URL], Call]:
-        """Return a function that returns the call of a URL as :meth:`fetch` does, with options from :meth:`checked`."""
+        """Return a function that makes the call for a URL, with the same options for each URL. See :meth:`checked`."""
         follow, max_bytes, budget, retries, accept = others
         if auth is not None or accept is not None:
             return lambda url: self.fetch(url, timeout, extra_headers, auth, *others)

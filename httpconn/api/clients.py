@@ -265,7 +265,7 @@ class Clients:
 
 def running_loop() -> object:
     """Return an object that identifies the running event loop."""
-    # The token of anyio takes as long as parsing a head.
+    # Not anyio's token of the event loop, which takes as long to get as a head takes to parse.
     return events.running_asyncio() or sys.modules["trio"].lowlevel.current_trio_token()
 
 
@@ -284,7 +284,7 @@ async def _until_the_loop_ends(
         clients = owner()
         if clients is not None:
             clients._by_loop.pop(token, None)
-        if client.closes_at_once:  # without anyio: its part for asyncio takes 2 MB
+        if client.closes_at_once:  # without anyio, whose code for asyncio takes 2 MB of memory
             await client.aclose()
         else:
             with anyio.move_on_after(1.0, shield=True):

@@ -20,7 +20,7 @@ from .outcomes import CollectionResult, Saved
 
 
 def collection_meter(items: Iterable[Item], folder: Path, progress: ProgressCallback) -> CollectionMeter:
-    """Return a meter of all items, whose paths are those of the files."""
+    """Return a meter of all items. The path of each item is the path of its file."""
     return CollectionMeter(progress, folder, {Path(str(item.path)): item.size for item in items}, time.monotonic)
 
 

@@ -33,7 +33,7 @@ class Collections(ManyURLs):
         retries: Retries = None,
         progress: httpconn.ProgressCallback | None = None,
     ) -> httpconn.CollectionResult:
-        """Download the files of a manifest that are missing in a folder or differ.
+        """Download the files of a manifest that a folder lacks, or has with another digest.
 
         Each download works like :meth:`download`. Files with the right digest are kept without a request. For a file
         without a digest, the server is asked whether it has another version. No file is deleted. A file that fails does
@@ -47,8 +47,8 @@ class Collections(ManyURLs):
             manifest: a :class:`Manifest`, or :class:`Item` objects.
             folder: path of the folder. It is created if it does not exist.
             concurrency: number of downloads at the same time.
-            segments: connections for each file. By default, large files use more connections as long as that makes them
-                faster, and all files together at most about 64.
+            segments: connections for each file. By default, a large file uses more connections while they make it
+                faster, and all files together use at most about 64.
             timeout: seconds for each file, or :class:`Timeouts`.
             extra_headers: header fields for each file. A redirect to another origin does not get them.
             auth: credentials for this call; see :class:`HTTPConnection`. Other origins do not get them.

@@ -66,7 +66,7 @@ class ManyURLs(Runner):
         A URL that fails does not stop the other URLs: its :class:`Fetched` holds the error. All fetches stop at the end
         of the block and when the iterator is closed. An exception of the iterable also stops them, and the iterator
         raises it. The iterable may be endless, because at most ``2 * concurrency`` results are in progress or waiting,
-        or ``32 * concurrency`` while some of them wait for their hosts.
+        or ``32 * concurrency`` while URLs wait for their hosts.
 
         Args:
             urls: http or https URLs, or :class:`Item` objects. The caller's thread takes them one by one while it
@@ -152,8 +152,8 @@ class ManyURLs(Runner):
     ) -> httpconn.Results[httpconn.Saved]:
         """Download many URLs to files in threads and return an iterator over the results.
 
-        The iterator works as that of :meth:`get_many`, and each download as :meth:`download`. If a download is stopped,
-        the next download of the file resumes it.
+        The iterator works like that of :meth:`get_many`, and each download works like :meth:`download`. If a download
+        is stopped, the next download of the file resumes it.
 
         Args:
             items: pairs of a URL and the path of the file, or :class:`Item` objects.

@@ -46,7 +46,7 @@ class Opening(Runner):
         """Return the size, media type, name, version and digest of a file without its content. See :class:`Metadata`.
 
         The method sends HEAD. If the server responds 400, 403, 404, 405 or 501, it sends GET and does not read the
-        body. Signed URLs of object stores need that, because their signature includes the method.
+        body. Signed URLs of object stores need this, because their signature includes the method.
 
         Args:
             url: an http or https URL.

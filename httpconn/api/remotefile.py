@@ -20,9 +20,10 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
     """A binary, read-only, seekable and buffered file on a server. ``HTTPConnection.open`` returns it.
 
     The file is read in blocks by Range requests (RFC 9110 section 14). Each request has the retries, redirects and
-    limits of any other call. Sequential reading makes the requests larger, up to 4 MiB ahead. Once 512 KiB were read in
-    sequence, threads read ahead on other connections, with requests of 1 MiB but at least one block. Memory holds at
-    most one such request per connection, and a cache of 8 MiB, but at least four blocks.
+    limits of any other call. Sequential reading makes the requests larger, up to 4 MiB ahead. After 512 KiB in
+    sequence, threads read ahead on other connections, with requests of 1 MiB, or of one block if a block is larger.
+    Memory holds at most one such request for each connection, and a cache of 8 MiB, or of four blocks if these are
+    larger.
 
     All parts belong to one version of the file, if the server identifies versions by ETag, Last-Modified or size.
 
@@ -133,7 +134,7 @@ class RemoteFile(OpenFile, io.BufferedIOBase):
         """Return the bytes of several ranges, fetched in parallel, without the position.
 
         Exactly the bytes of the ranges are requested, and the parts of the file in memory are not requested again.
-        Ranges that overlap, or have at most 512 bytes between them, share a request. Larger ranges than 4 MiB are
+        Ranges that overlap, or have at most 512 bytes between them, share a request. Ranges of more than 4 MiB are
         divided. At most ``connections`` requests run at the same time.
 
         Args:

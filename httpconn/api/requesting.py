@@ -57,15 +57,16 @@ class Requesting(Runner):
 
         The body is one of ``content``, ``json``, and ``data`` with or without ``files``. It is encoded as in httpx.
 
-        Redirects with the status 307 and 308 repeat the request. After other redirects, it is a GET without a body. A
-        failed request is sent again if its method is idempotent, or if it has the header field ``Idempotency-Key``,
-        and if its body can be sent again. The body of an iterator, or of a file that cannot seek, is sent once.
+        A redirect with the status 307 or 308 repeats the request. After any other redirect, the next request is a GET
+        without a body, or a HEAD after a HEAD. A failed request is sent again if its method is idempotent, or if it has
+        the header field ``Idempotency-Key``, and if its body can be sent again. A body from an iterator, or from a file
+        that cannot seek, can be sent only once.
 
         Args:
             method: the method, such as "POST".
             url: an http or https URL.
             content: the body: bytes, text, a file in binary mode, or an iterable of bytes. A file is sent from its
-                present position on. ``async_request`` also takes asynchronous iterables. It reads files and iterables
+                current position on. ``async_request`` also takes asynchronous iterables. It reads files and iterables
                 in a worker thread.
             data: the fields of a form, a mapping.
             files: the files of a multipart form: a mapping of names to files, or to (file name, file, media type).

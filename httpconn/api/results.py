@@ -96,7 +96,7 @@ class AsyncResults(AsyncIterator[R], Generic[R]):
 
     async def __aenter__(self) -> Self:
         if self._ended or self._group.is_running:
-            raise InvalidRequest("Results can be used in one block only")
+            raise InvalidRequest("Results can be used in only one with block")
         await self._group.enter()
         self._batch.start()
         return self

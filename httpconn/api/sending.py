@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class SendingPort(SystemClock, ABC):
-    """The base class of both ports. A port closes a client that it owns, because it was made for one call only."""
+    """The base class of both ports. A port closes a client that was made for one call only."""
 
     _exchange: ClassVar[type[Bridged]]
     _cancels_at_deadline: ClassVar[bool] = False

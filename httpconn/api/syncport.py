@@ -127,7 +127,7 @@ class WorkerPort(SyncPort):
             raise Stopped
 
     def _check_stopped(self) -> None:
-        """Raise Stopped if the group was stopped. Setting the event instead would wake waiters of other groups."""
+        """Raise Stopped if the group was stopped. The group sets no event, which would wake waiters of other groups."""
         if self._interruption.is_requested:
             raise Stopped
 

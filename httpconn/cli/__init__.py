@@ -1,4 +1,4 @@
-"""The command line: ``httpconn get``, ``download``, ``check`` and ``completion``."""
+"""The command line: ``httpconn`` and its commands."""
 
 from .ending import EXIT_CODES, INTERRUPTED
 from .group import cli

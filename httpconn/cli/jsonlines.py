@@ -30,7 +30,7 @@ def without_comment(line: str) -> str:
 
 
 def line_of(fetched: httpconn.Fetched) -> bytes:
-    """Return the line for a result. Content in UTF-8 is text there, and other content is in Base64."""
+    """Return the line for a result. The line has content in UTF-8 as text, and other content as Base64."""
     url, content = {"url": str(fetched.url)}, fetched.content
     if content is None:
         return f"{json.dumps({**url, **_error(fetched.error)})}\n".encode("ascii")

@@ -24,7 +24,10 @@ _COMBINABLE = frozenset(
 
 
 def load(name: str, base: str | None, connection: HTTPConnection, headers: Mapping[str, str]) -> Manifest:
-    """Return the manifest at a path or URL; "-" is standard input. No other host of an item gets the headers."""
+    """Return the manifest at a path or URL; "-" is standard input.
+
+    With ``headers``, an item on another origin than the manifest is an error.
+    """
     if name == "-":
         return Manifest.parse(sys.stdin.buffer.read(), base_url=base, name="standard input")
     if not name.lower().startswith(("http://", "https://")):

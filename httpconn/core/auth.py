@@ -43,7 +43,7 @@ class AuthFlow(Protocol):
         """Yield requests, and receive the response to each."""
 
     def async_auth_flow(self, request: Any) -> Any:
-        """Do the same asynchronously."""
+        """Do the same as ``sync_auth_flow``, for asynchronous code."""
 
 
 Auth = tuple[str, str] | Bearer | AuthFlow | Literal["netrc"]

@@ -62,7 +62,7 @@ class BlockCache(Generic[Event]):
             block = self._held.get(number)
             if block is None:
                 return None
-            if not self._ahead_end:  # otherwise the blocks that were read would outlive those that were read ahead
+            if not self._ahead_end:  # while reading ahead, blocks that were read are removed first
                 self._held.move_to_end(number)
             return memoryview(block)[start:]
 
@@ -141,7 +141,7 @@ class BlockCache(Generic[Event]):
             return requests + (rest > 0 and self._ahead_end >= self._needed_end)
 
     def _set_ahead_end(self, offset: int, end: int) -> None:
-        """Set the end of the bytes to read ahead: as many as were read in sequence before, or those of a large read."""
+        """Set the end of the bytes to read ahead: as many as were read in sequence, or the rest of a large read."""
         self._ahead_end, self._needed_end = 0, self.total
         before = self._read_start - self._run_start
         if self._max_ahead and before >= READ_AHEAD_AFTER:

@@ -39,7 +39,7 @@ BRIEF = 60  # the longest lifetime of a transient error, in seconds
 
 _HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 _UNDERSTOOD = frozenset(HTTPStatus)
-# 206 is a part of a response. 304 is about a stored response.
+# A 206 has only a part of a response. A 304 has no content, and confirms a stored response.
 _NEVER_STORED = frozenset({206, 304})
 
 _OF_A_PROXY = frozenset({"proxy-authenticate", "proxy-authentication-info", "proxy-authorization"})

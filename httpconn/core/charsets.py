@@ -1,7 +1,7 @@
 """A table from charset labels to Python's codecs.
 
 Labels have the meaning that browsers give them (WHATWG Encoding Standard, section 4.2). Python's own names of other
-text codecs are also known. Any other name, including that of a Python codec, means nothing.
+text codecs are also known. Any other name is unknown, even if Python has a codec of that name.
 """
 
 import codecs

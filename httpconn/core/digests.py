@@ -127,8 +127,8 @@ def _google(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
 
 def _whole_only(field: Callable[[str], str | None]) -> Iterator[Expected | str]:
     """Read the fields that describe a body, not the whole file."""
-    # Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). A multipart upload has a digest of
-    # digests.
+    # Content-MD5 in a 206 is the digest of the part (RFC 2616 section 14.15). The digest of a multipart upload is a
+    # digest of digests, which cannot be checked.
     md5 = field("content-md5")
     if md5 is not None:
         yield _expected("md5", md5, "content-md5")

@@ -57,6 +57,8 @@ class _Host(Generic[T]):
 class HostQueues(Generic[T]):
     """Numbered items, in one queue for each host. Among the hosts with room, the lowest number comes first.
 
+    A try is a call to a host that has not accepted a connection yet.
+
     Args:
         limit: a function that returns how many calls of a host may be active at the same time.
         tries: number of calls that may try at the same time to make the first connection to their hosts. A host has
@@ -79,8 +81,8 @@ class HostQueues(Generic[T]):
         self._tries_of_host = max(1, min(MAX_TRIES, self._reserve))
         self._hosts: dict[Hashable, _Host[T]] = {}
         self._next_sweep = MAX_HOSTS
-        # The number of the first item and the name of each host with room: of proven hosts, of others, and of those
-        # others that try already.
+        # Heaps of the hosts with room, each with the number of its first item and its name: proven hosts, hosts without
+        # a try, and hosts with a try.
         self._proven: list[tuple[int, Hashable]] = []
         self._untried: list[tuple[int, Hashable]] = []
         self._trying: list[tuple[int, Hashable]] = []
@@ -99,7 +101,7 @@ class HostQueues(Generic[T]):
         self._update(name, host)
 
     def take(self) -> tuple[Hashable, int, T, bool] | None:
-        """Return the host, the number and the item to start next, and whether the call is a try; or None."""
+        """Return the host, the number and the next item, and whether its call is a try. None: no item can start."""
         while True:
             heap = self._proven
             for others, reserve in ((self._untried, 0), (self._trying, self._reserve)) if self.unproven else ():

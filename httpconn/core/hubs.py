@@ -32,7 +32,7 @@ class HubFile(NamedTuple):
 
 
 def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
-    """Return the digest and size of a file from a redirect chain: a function for each response that returns a field."""
+    """Return the digest and size of a file. ``fields`` are the header fields of each response of a redirect chain."""
     # A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
     # ETag of a small file is the ID of its git object, unless the body is encoded (``use_etag=False``). Only X-Repo-
     # Commit in the same response proves that meaning.
@@ -45,7 +45,7 @@ def _digest(fields: Sequence[Field], use_etag: bool) -> Expected | str | None:
     if linked is not None:
         if match := _SHA256.fullmatch(linked):
             return Expected("sha256", match[1].lower(), "x-linked-etag")
-        # The ID of a git object cannot be checked: that of a large file is the ID of its pointer.
+        # The ID of a git object cannot be checked: for a large file, it is the ID of a pointer file.
         return f"x-linked-etag: {GIT if _SHA1.fullmatch(linked) else 'malformed'}"
     for field in reversed(fields) if use_etag else ():
         match = _SHA1.fullmatch(field("etag") or "") if field("x-repo-commit") is not None else None

@@ -68,8 +68,8 @@ class Request:
     trace: Any = None
     fragment: str = ""
     made: httpx.Request | None = None  # the httpx.Request from which this request was made, or None
-    # An object that awaits a free connection (``queue``) or a new one (``dial``), or None. If it ``tries`` to make the
-    # first connection to a host, it learns of a reused connection (``reached``).
+    # An object that awaits a free connection (``queue``) or a new one (``dial``), or None. If the object ``tries`` to
+    # make the first connection to a host, ``reached`` reports a reused connection to it.
     dialler: Any = None
 
     @property
@@ -155,7 +155,7 @@ def by_name(fields: RawFields) -> FieldValues:
 
 
 def content_length(value: bytes) -> int | None:
-    """Return the value of a Content-Length (RFC 9110 section 8.6), or None if it is invalid. Equal ones are merged."""
+    """Return the value of a Content-Length (RFC 9110 section 8.6); None if it is invalid. Equal values count once."""
     members = (each.strip(b" \t") for each in value.split(b","))
     lengths = {int(each) if each.isdigit() and len(each) <= _MAX_LENGTH_DIGITS else -1 for each in members}
     return None if len(lengths) > 1 or -1 in lengths else lengths.pop()

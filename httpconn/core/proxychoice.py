@@ -58,7 +58,7 @@ def _variable(environ: Mapping[str, str], kind: str) -> Variable | None:
 class _Rule(NamedTuple):
     """A valid entry of NO_PROXY."""
 
-    # A network, or a name, which covers itself and all names below it. The empty name covers every host.
+    # A network, or a name. A name covers itself and all its subdomains. The empty name covers every host.
     hosts: Network | str
     below_only: bool = False  # whether the name does not cover itself
     scheme: str | None = None

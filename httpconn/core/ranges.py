@@ -209,8 +209,9 @@ def _names_a_version(value: str) -> bool:
 def fields(held: ReceivedBytes, *, if_range: bool = True) -> Fields:
     """Return the header fields that request the first missing bytes; none if the whole file must be requested.
 
-    The range ends where bytes on disk follow, so that none of them is sent again. A digest of the caller proves the
-    result, and then If-Range is not necessary: some servers send the whole file in response to it.
+    The range ends before the next bytes on disk, so the server does not send these again. With a digest of the caller,
+    If-Range is not necessary, because the digest proves the result. Some servers send the whole file in response to
+    If-Range.
 
     Args:
         if_range: let the server compare the version. Otherwise :func:`decide` compares the ETag of the response.
@@ -265,7 +266,7 @@ def contents(head: RangeResponse) -> ContentRange | Whole | Changed | Unusable |
 def _part_in(head: RangeResponse, part: ContentRange | None) -> ContentRange | Unusable:
     if head.encoded:
         return unusable(head, "the part has a content coding")
-    if part is None or part.first is None:  # multipart/byteranges has no Content-Range either
+    if part is None or part.first is None:  # as in multipart/byteranges
         return unusable(head, "the part has no Content-Range")
     if head.length not in (None, part.length):
         return unusable(head, "the part and its range have different lengths")

@@ -128,7 +128,7 @@ class RateLimiter:
             return reservation
 
     def release(self, reservation: Reservation, *, used: bool) -> None:
-        """End the wait of a reservation. If it was not used, the next caller can have its slots."""
+        """End the wait of a reservation. The slots of an unused reservation become free for other calls."""
         # This method does not take the lock. The garbage collector can close an abandoned task at any moment, also in a
         # thread that holds the lock.
         self._released.append((reservation, used))

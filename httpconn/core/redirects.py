@@ -14,7 +14,7 @@ from .requestbuilder import RequestBuilder, RequestSpec
 STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 REPEATING = frozenset({307, 308})
-"""Statuses after which the request is repeated. After the others, it becomes a GET without a body."""
+"""Statuses after which the request is repeated. After any other redirect, the next request is a GET without a body."""
 
 _OF_THE_CALL = headers.CONDITIONS | {b"accept-encoding"}
 """Fields that the options of a host do not replace, because they determine how the response is read."""
@@ -80,7 +80,7 @@ def _keeps_port(old: Origin, new: Origin) -> bool:
 def _repeated(spec: RequestSpec) -> RequestSpec:
     if not can_replay(spec.body):
         raise RedirectRefused(
-            "The redirect repeats the request, but its body can be sent only once: give bytes or a file that can seek"
+            "The redirect repeats the request, but the body can be sent only once: give bytes or a file that can seek"
         )
     return spec
 
@@ -91,5 +91,5 @@ def _as_get(spec: RequestSpec) -> RequestSpec:
 
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:
-    """Return whether a redirect only adds TLS: the same host, on the default ports. It keeps the credentials."""
+    """Return whether a redirect only adds TLS: the same host, on the default ports. The credentials are then kept."""
     return old.host == new.host and (old.scheme, old.port, new.scheme, new.port) == ("http", 80, "https", 443)

@@ -72,9 +72,9 @@ class RequestBuilder:
     ) -> RequestSpec:
         """Check a URL, and merge the header fields and the credentials of the connection, the host and the call.
 
-        Those of the call take precedence over those of the URL, of the host and of the connection, in this order. For a
-        mirror on another origin, ``safe`` are the ``safe_headers`` of redirects: the mirror gets the same fields of the
-        connection as a redirect to it.
+        The fields and credentials of the call take precedence, then those of the URL, of the host and of the
+        connection. For a mirror on another origin, ``safe`` contains the ``safe_headers`` of redirects: the mirror gets
+        only the fields of the connection that a redirect to the mirror would get.
         """
         if self._takes_data and is_data(url):
             return RequestSpec(self.admit(data_url(url)), (), frozenset())

@@ -82,7 +82,7 @@ class SegmentPlan:
         return self._take(Segment(middle, end))
 
     def reserve(self, segment: Segment, max_bytes: int) -> int:
-        """Reserve up to ``max_bytes`` next bytes of a segment. Return their number; 0 at the end of the segment."""
+        """Reserve the next bytes of a segment, at most ``max_bytes``. Return their number; 0 at the segment's end."""
         with self._lock:
             if segment.continues and segment.position == segment.end:
                 # The connection that took over the following bytes has released them.
@@ -165,7 +165,7 @@ class SpareConnections:
 
     @classmethod
     def beside(cls, downloads: int) -> SpareConnections:
-        """Return the spare connections beside a number of downloads: at least as many as one download can use."""
+        """Return the spare connections for a number of downloads: at least as many as a single download can use."""
         return cls(max(MAX_TOGETHER - downloads, MAX_AUTOMATIC - 1))
 
     def take(self) -> bool:

@@ -40,7 +40,7 @@ class Slots:
             del self._gaps[: bisect_left(self._gaps, now, key=_END)]
         if slot >= self.end:
             free = max(now, self.end)
-            self.end = slot + self._interval  # first: an interruption here loses the gap, and gives no slot twice
+            self.end = slot + self._interval  # first: a later interruption loses the gap, but gives no slot twice
             self._add(len(self._gaps), free, slot)
         else:
             self._split(slot, slot + self._interval)

@@ -93,7 +93,7 @@ class TextDecoder:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def decode(self, data: bytes, final: bool = False) -> str:
-        """Return the text of the next chunk. The first bytes are kept until they cannot be part of a mark."""
+        """Return the text of the next chunk. The first bytes are kept while they may be part of a byte order mark."""
         if self._decoder is None:
             data = self._held = self._held + data
             if len(data) < _LONGEST_MARK and not final:

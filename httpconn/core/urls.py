@@ -29,7 +29,7 @@ MAX_LENGTH = 65_536
 _LONGEST_ORIGIN = 300
 
 _URL = regex(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#(?P<fragment>.*))?", re.I | re.A)
-# Most URLs match this pattern and need no further checks. The target needs no escaping.
+# Most URLs match this pattern. They need no further checks, and their target needs no escaping.
 _PLAIN = regex(r"(https?)://([A-Za-z0-9.:-]+)(/[!\"$-\[\]-~]*)?")
 _FORBIDDEN = regex(r"[\x00-\x1f\x7f\\]")
 _SURROGATE = regex(r"[\ud800-\udfff]")

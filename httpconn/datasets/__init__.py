@@ -73,20 +73,21 @@ def fetch(
         sink: a folder, by path or fsspec URL such as ``s3://bucket/folder``. It must be empty or hold this job.
         format: "parquet" for Parquet files with the bodies, "webdataset" for tar files, or "folder" for a file for each
             body. The last two have a Parquet file without the bodies beside each tar or folder.
-        connection: the connection object. The job uses its asynchronous methods, so a fake transport is its
+        connection: the connection object. The job uses its asynchronous methods, so a test replaces the network by
             ``async_transport=``. The default can reach the public internet only.
         url_column: the name of the column with the URLs.
         columns: the names of further columns to copy.
         shard_size: rows of a shard.
-        processes: number of processes. Each host belongs to one of them, so limits and rates for each host hold. A
-            program with several processes needs ``if __name__ == "__main__":``. The first run of a job decides how the
-            hosts are divided; a later run can use fewer processes.
+        processes: number of processes. One process fetches all URLs of a host, so limits and rates for each host hold.
+            A program with several processes needs ``if __name__ == "__main__":``. The first run of a job decides how
+            the hosts are divided; a later run can use fewer processes.
         concurrency: number of simultaneous fetches in each process.
         retry: errors and statuses, such as ``{"TimedOut", 503}``, of rows of finished shards. Only these rows are
             fetched, and their shards are written again. An error class includes its subclasses. Give an
             error of ``on_item`` as its class or the name of the class.
-        on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store it
-            as it is. If it raises an exception, the row has this error. It runs in the process that fetches.
+        on_item: a function that gets each row with a body as a dict, and returns the body to store, or None to store
+            the body unchanged. If the function raises an exception, the row has this error. The function runs in the
+            process that fetches.
         accept: media types such as ``image/*``. The first 1,445 bytes of a body determine its type; a body of another
             type is not read, and its row has an error.
         headers: names of header fields of the response to store.

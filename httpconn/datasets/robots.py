@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TAGS = ("noai", "noimageai", "noindex")
 MAX_BYTES = 500 * 1024  # the complete lines of these first bytes count (RFC 9309 section 2.5)
-MAX_LENGTH = 2**63 - 1  # a Content-Length that is accepted; the connection may allow less for other bodies
+MAX_LENGTH = 2**63 - 1  # limit of the Content-Length of a robots.txt, in place of the limit of the connection
 MAX_SITES = 10_000  # sites whose rules are kept
 SECONDS = 20.0  # limit for one robots.txt
 

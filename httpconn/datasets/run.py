@@ -54,7 +54,7 @@ class Shard:
 
 
 class _Exit(Exception):
-    """A SystemExit or KeyboardInterrupt of the user's function, which an event loop would print and raise."""
+    """A wrapper for a SystemExit or KeyboardInterrupt of the user's function, which an event loop would also print."""
 
 
 class Partition:

@@ -189,7 +189,7 @@ class Source(NamedTuple):
         return [], ((line, ()) for line in lines if isinstance(line, Broken) or not line.startswith("#"))
 
 
-@dataclass(frozen=True)  # pickle would store the items of a named tuple that has another iterator
+@dataclass(frozen=True)  # not a named tuple: pickle would store it by its iterator, and so by its content
 class Spooled:
     """An iterable that was written to a file."""
 

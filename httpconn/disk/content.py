@@ -87,7 +87,8 @@ class Content:
     def flush(self, flush_with: Callable[[int], None]) -> bool:
         """Flush the bytes to the disk with a function; see :func:`httpconn.disk.system.flush`.
 
-        The system reports lost writes only once. After a failed flush, later ones also fail: a success proves nothing.
+        The system reports lost writes only once. After a failed flush, each later flush also fails, because a success
+        would not prove that the earlier bytes are on disk.
         """
         if self._has_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -74,7 +74,7 @@ class Folder:
 
 _guard = Lock()
 _folders: dict[str, ref[Folder]] = {}
-"""Not a WeakValueDictionary: it removes entries in Python code, which would lose an exception of a signal handler."""
+"""A WeakValueDictionary would remove entries in Python code, where an exception of a signal handler is lost."""
 
 _MAX_FOLDERS = 256  # entries above which dead references are removed
 

@@ -14,7 +14,7 @@ FORMAT = 1
 MAX_BYTES = 512 * 1024 * 1024  # size in bytes above which a state file is ignored
 
 SAVE_FILES, SAVE_BYTES = 100, 1 << 30
-"""Verified files and bytes after which the state file is written. A crash can lose as much of it."""
+"""Verified files and bytes after which the state file is written. A crash can lose the record of as many."""
 
 State = list[Any]  # size, modification time in nanoseconds, inode number and digest of a file
 

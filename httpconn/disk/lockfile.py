@@ -143,7 +143,7 @@ class LockFile:
         self._append("\n".join([*tokens, ""]))
 
     def publish(self, transfer: Transfer) -> None:
-        """Show waiting processes what this owner is downloading."""
+        """Write the owner's transfer into the lock file, for waiting processes."""
         self._append(f"{json.dumps(transfer)}\n")
 
     def _append(self, text: str) -> None:

@@ -139,7 +139,7 @@ class PartFile(OwnFiles):
 
     @_operation
     def publish(self, content: Content, transfer: Transfer) -> None:
-        """Show waiting processes what this owner has downloaded."""
+        """Store the result of this owner for waiting processes, in the lock file."""
         self._lock_file.publish(transfer)
 
     @_operation

@@ -206,9 +206,9 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
 
 
 def close_if_required(change: Callable[[], None], close: Callable[[], None]) -> None:
-    """Change the name of an open file, or remove it. Windows requires that the file is closed first.
+    """Rename or remove an open file by ``change``. Call ``close`` first if the system requires it, as Windows does.
 
-    Elsewhere the file stays locked until it has been changed.
+    On other systems, the file stays open and locked during the change.
     """
     try:
         change()
@@ -288,7 +288,7 @@ def reserve(descriptor: int, size: int) -> None:
 def start_writeback(descriptor: int, start: int, end: int) -> None:
     """Ask the system to start writing a range to the disk, without waiting and without any guarantee.
 
-    Linux does so for pages that are declared unneeded, and keeps the pages in memory that are not written yet.
+    On Linux, POSIX_FADV_DONTNEED starts the writing. Pages that are not written yet stay in memory.
     """
     if sys.platform == "linux":
         with suppress(OSError):

@@ -87,7 +87,8 @@ class Collection:
             if not path.startswith(prefix):
                 raise InvalidRequest(f"{self._where(index)}: {self._names[index]} is a link out of the folder")
             if (other := paths.setdefault(path, self._names[index])) != self._names[index]:
-                raise InvalidRequest(f"{self._where(index)}: {self._names[index]} is a link to {other}, or the reverse")
+                names = f"{self._names[index]} and {other}"
+                raise InvalidRequest(f"{self._where(index)}: {names} are the same file through a link")
 
     def add(self, index: int, downloaded: Downloaded) -> None:
         """Add a complete file to the state file if its digest is verified."""

@@ -1,4 +1,4 @@
-"""The lock of a target: a second download of it waits for the first one, and learns the transfer of the first."""
+"""The lock of a target: a second download of a target waits for the first download, and gets its result."""
 
 import errno
 from typing import NamedTuple

@@ -42,10 +42,11 @@ class PartialDownload:
         self.digest: Expected | None = expected  # digest to verify, from the caller or from a response
         self.unchecked: tuple[str, ...] = ()  # see :class:`httpconn.core.digests.Announced`
         self.hashed: int = 0  # bytes from the beginning on that the digest covers
-        # Bytes that a checkpoint writes before the transfer does. The checkpoint empties the lists of chunks.
+        # Received bytes that the transfer has not written yet. A checkpoint writes them, and empties the lists of
+        # chunks.
         self.pending: Pending = list
-        # A response may lead back to the kept bytes. False between a return and the next body, so that a server that
-        # alternates between two versions does not cause endless requests.
+        # Whether a response may lead back to the kept bytes. False after such a return until the next body, so that a
+        # server that alternates between two versions does not cause endless requests.
         self.may_go_back: bool = True
         self._part = part
         # Held while the fields above change, because another thread may make a checkpoint.
@@ -222,9 +223,9 @@ class PartialDownload:
                 self._add_to_hash(block)
 
     def append_last(self, blocks: list[Chunk]) -> bool:
-        """Append the last blocks of the file, which the next step on the disk writes, usually the commit.
+        """Append the last blocks of the file. The next step on the disk, usually the commit, writes them.
 
-        Return False if the blocks are not the last ones or have to be hashed, so that ``append`` has to write them.
+        Return False if the blocks are not the last blocks or must be hashed. ``append`` must then write them.
         """
         size = self.size + sum(map(len, blocks))
         if self.digest is not None or self.total not in (None, size) or self._unwritten[1]:

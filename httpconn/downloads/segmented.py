@@ -110,9 +110,12 @@ class SegmentedTransfer:
         return self._plan.used
 
     async def run(self) -> None:
-        """Receive all missing bytes. After an error, the partial file knows the bytes received so far.
+        """Receive all missing bytes. After an error, the partial file has a record of the bytes received so far.
 
-        The server may have another version of the file by now, or send no further range (FileChanged, RangesRefused).
+        Raises:
+            FileChanged: the server has another version of the file now.
+            RangesRefused: the server sends no further range.
+            HTTPConnError: the transfer failed.
         """
         try:
             async with self._port.worker_group() as (workers, port):
@@ -131,7 +134,7 @@ class SegmentedTransfer:
 
     def _is_finished(self) -> bool:
         """Return whether all bytes are on disk; raise the error that prevents it."""
-        is_idle = not self._working  # read first: a worker that has ended by now has added its bytes and errors before
+        is_idle = not self._working  # read before the bytes and errors, which a worker adds before it ends
         for raised in self._raised:
             raise raised
         if sum(end - start for start, end in self._plan.done) == self._plan.total:
@@ -139,7 +142,7 @@ class SegmentedTransfer:
         for error in self._errors:
             if isinstance(error, FINAL):
                 raise error
-        if is_idle and self._errors:  # idle workers without an error were cancelled, and this flow will be, too
+        if is_idle and self._errors:  # without an error, the workers and this flow are cancelled
             raise _ranges_refused(self._errors[-1]) if self._limit > 1 else self._errors[-1]
         return False
 

@@ -75,7 +75,7 @@ def _changed(spec: RequestSpec, before: Any, made: Any) -> RequestSpec:
 
 
 def _changed_url(state: RequestState, spec: RequestSpec, text: str) -> VettedURL:
-    """Return the URL of the call after a change by the flow, such as a parameter with a key."""
+    """Return the URL of the call after a change by the flow, such as an API key in the query."""
     url = state.call.rules.builder.admit(vet(text))
     if url.origin != spec.url.origin:
         raise InvalidRequest("auth: the authentication flow cannot change the host of the request")

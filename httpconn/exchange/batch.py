@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 Work = Callable[[Worker, Item], Awaitable[Result]]
 
 READ_AHEAD = 32
-"""Maximum number of items without a returned result, for each worker, if some of them wait for their hosts."""
+"""Maximum number of items without a returned result, for each worker, while items wait for their hosts."""
 
 
 class More(Enum):

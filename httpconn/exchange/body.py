@@ -165,7 +165,7 @@ class Body:
         return data
 
     def has_ended(self) -> bool:
-        """Return whether all of the body is known to be received. After False, ``receive`` finds out."""
+        """Return whether the whole body is known to have arrived. If False, the next ``receive`` may return the end."""
         if self._decoder is None and self._exchange.complete:
             self._end()
         return self._ended

@@ -23,7 +23,7 @@ FIRST_BUFFER = MIB  # First size in bytes of the buffer for a body of known leng
 TRIM_THRESHOLD = 16 * MIB  # size in bytes of the freed block that makes glibc keep up to twice as much free memory
 
 MIN_PARTIAL = MIB
-"""Least bytes of a broken body that are kept. A request for the remaining part costs more than to repeat fewer."""
+"""Minimum bytes of a broken body that are kept. For fewer bytes, it is cheaper to request the whole body again."""
 
 
 class Content(NamedTuple):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Screen(Protocol):
-    """A check of the requests and responses of asynchronous calls. Both methods raise an HTTPConnError to refuse."""
+    """A check of the requests and responses of asynchronous calls. Both methods raise an HTTPConnError to reject."""
 
     def request(self, url: str) -> Coroutine[Any, Any, None] | None:
         """Check a request before it is sent, also after a redirect. Return a coroutine if the check takes time."""

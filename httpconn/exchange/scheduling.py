@@ -24,7 +24,7 @@ SLOW_DIAL = (
 )
 
 HTTP2_CALLS = 100
-"""Least limit of the calls to an HTTP/2 host. Most servers allow so many streams (RFC 9113 section 6.5.2)."""
+"""Minimum limit of simultaneous calls to an HTTP/2 host. Most servers allow it (RFC 9113 section 6.5.2)."""
 
 
 class Hosts(NamedTuple):
@@ -145,7 +145,7 @@ class Worker:
         return await self._aside(granting, HostUse.LENT)
 
     async def dial(self, connecting: Coroutine[Any, Any, T]) -> T:
-        """Await a new connection. In the meantime, another call can use the worker: a silent host delays no other."""
+        """Await a new connection. Another call can use the worker meanwhile, so a silent host delays only itself."""
         if not self.tries:
             return await connecting
         connection = await self._aside(connecting, HostUse.KEPT)
@@ -334,7 +334,8 @@ class Scheduler(Generic[Item, Result]):
                 await self._wakes.receive()
 
     def _take(self, worker: Worker, *, comes: bool) -> Item | _NoItem:
-        """Return the next item of a worker. ``comes`` means that it is new or was idle, and has no finished item.
+        """Return the next item of a worker. ``comes`` means that the worker is new or was idle, and has no finished
+        item.
 
         A call that continues takes the place of the worker among the running workers.
         """

@@ -336,7 +336,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
     ) -> BinaryIO:
         """Open a file. Without ranges, a file that is too large for memory can be read once from start to end.
 
-        With a ``cache_type``, the file has a cache of fsspec, which filesystems such as ``blockcache`` replace.
+        With a ``cache_type``, the file has a cache of fsspec. Filesystems such as ``blockcache`` replace this cache.
         """
         _require_reading(mode)
         url = self._strip_protocol(path)

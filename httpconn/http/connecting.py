@@ -29,7 +29,7 @@ else:
 
 @dataclass(eq=False, repr=False)
 class Connector:
-    """The maker of one transport's connections. Two steps let the caller close a connection after ``dial``."""
+    """The maker of one transport's connections, in two steps: the caller can close a connection that ``dial`` made."""
 
     runtime: Runtime
     limits: Limits

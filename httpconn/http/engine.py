@@ -329,7 +329,7 @@ class Engine:
             self._change(self._pool.set_limit, connection, connection.limit)
 
     def _change(self, step: Callable[..., None], *args: object) -> None:
-        """Change the pool, unless the same thread is changing it already, as a finalizer may find."""
+        """Change the pool. Do nothing in a finalizer that runs while the same thread changes the pool."""
         with self._lock:
             if self._is_changing:
                 return

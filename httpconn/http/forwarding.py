@@ -67,7 +67,7 @@ class Forwarding:
     async def exchange(
         self, send: Exchange, timeouts: AttemptTimeouts, release: Release, interruption: Interruption | None
     ) -> Incoming | None:
-        """Send the request of the next round by the method of a connection; return None if another round is needed."""
+        """Send the request with ``send`` for the next round; return None if the authentication needs another round."""
         # The rounds of a scheme such as NTLM share a connection, so ``release`` takes effect in the last one.
         is_last = True
 

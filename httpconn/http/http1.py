@@ -158,7 +158,7 @@ class Connection:
             except BLOCKED_READ:
                 break
             except BROKEN:
-                return True  # the receipt of the head reports it
+                return True  # receiving the head raises the error
             http.receive(bytes(buffer[:count]))
             self._early += count
             if not count or (http.head is not None and http.head.status >= REFUSED):

@@ -25,8 +25,9 @@ _line_end = re.compile(rb"\r?\n")
 # White space before the line end belongs to the fold. The pattern matches from the first byte of a run of white space
 # only: trying every byte of a long run would take quadratic time.
 _fold = re.compile(rb"(?:(?<![ \t])[ \t]++)?+\r\n[ \t]++")
-# Folds that readers understand differently, so that they see two bodies: a continuation line that is blank ends the
-# header for some, and one like a framing field is such a field for others. Some do not join a framing field's own.
+# Recipients read these folds differently, and so could see different bodies. A blank continuation line ends the header
+# for some recipients. A continuation line that begins like a framing field is a framing field for others. Some ignore
+# the continuation lines of a framing field.
 _FRAMING_NAME = rb"(?:content-length|transfer-encoding)[ \t]*+:"
 _ambiguous_fold = re.compile(
     rb"\n[ \t]++(?:\r|" + _FRAMING_NAME + rb")|\n" + _FRAMING_NAME + rb"[^\n]*+\n[ \t]", re.I
@@ -47,9 +48,9 @@ class Framing(NamedTuple):
 def read_head(block: bytes) -> tuple[Head, str]:
     """Read the head of a response, and return it with the irregularity of its form or an empty string.
 
-    The version of the head is HTTP/1.0 or HTTP/1.1: its rules apply. A malformed head is an error (RFC 9112 sections 4
-    and 5): one with a bare CR or another control character, an invalid name, white space before a colon, or a line
-    without a field.
+    The version of the returned head is the version whose rules apply: HTTP/1.0 or HTTP/1.1. A malformed head is an
+    error (RFC 9112 sections 4 and 5): one with a bare CR or another control character, an invalid name, white space
+    before a colon, or a line without a field.
     """
     irregular = ""
     fields = read_fields(block)
@@ -132,7 +133,7 @@ def read_framing(version: bytes, values: FieldValues) -> Framing:
 
 def content_of(framing: Framing) -> str:
     """Name the irregularity of a response that never has content but declares some (RFC 9110 section 8.6)."""
-    # A server or proxy that sends the content nevertheless sends it after the response.
+    # If a server or proxy sends the content nevertheless, the content follows the response.
     return "content declared by a response that cannot have any" if framing.chunked or framing.length else ""
 
 

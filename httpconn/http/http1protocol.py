@@ -287,7 +287,7 @@ class HTTP11Connection:
         self._finish()
 
     def _early_end(self) -> HTTPConnError:
-        """Return the error for a connection that ended too early. Users know the messages from h11."""
+        """Return the error for a connection that ended too early. The messages are those of h11, which users know."""
         if self.has_response:
             return TruncatedBody("peer closed connection without sending complete message")
         return Disconnected("Server disconnected without sending a response.")

@@ -95,7 +95,7 @@ class Host(Generic[C]):
     limit: int | None  # maximum number of connections to the origin, in place of the pool's limit
     open: int = 0
     reserved: int = 0  # slots of the origin reserved for leases in the pool's queue
-    idle: deque[C] = field(default_factory=deque)  # the last one was used last
+    idle: deque[C] = field(default_factory=deque)  # by last use, the most recent last
     # The leases that wait for a slot of the origin, or for the shared connection.
     blocked: WaitQueue[C] = field(default_factory=WaitQueue)
     may_share: bool = False  # whether one connection may be enough: a second is dialled only if the first is not shared

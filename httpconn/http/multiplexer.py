@@ -43,7 +43,8 @@ class Multiplexer:
     """The HTTP/2 streams of a socket stream: their state, sending and receiving.
 
     The lock of the state is the engine's, so that no thread holds two locks. The engine's method ``changed`` is called
-    with the connection when the number of streams that can be opened changes. A weak reference to it avoids a cycle.
+    with the connection when the number of streams that can be opened changes. A weak reference to the method avoids a
+    reference cycle.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class Multiplexer:
         """Send as much output as possible without waiting."""
         while self._http.has_output or self._unsent is not None:
             sender = object()
-            try:  # begins before the lock, because a signal handler can raise at its end
+            try:  # begins before the lock, because a signal handler can raise when the lock is released
                 with self._lock:
                     if self._sender or self._is_receiving or self._is_changing:
                         return
@@ -177,7 +178,8 @@ class Multiplexer:
                         self._unsent = self.change(self._http.take_output)
                 self._unsent = self._rest_of(self._unsent)
             except WriteFailed:
-                # The server may have sent responses and a reason before. The reader will find the end.
+                # The server may have sent responses, and the reason, before it closed. The reader receives these and
+                # the end.
                 self._is_deaf, self._unsent = True, None
                 return
             except BaseException:
@@ -199,7 +201,7 @@ class Multiplexer:
         return None
 
     async def _drain(self, end: float) -> None:
-        """Wait until the socket has accepted all output. Other callers wait for the one that waits for the socket."""
+        """Wait until the socket has accepted all output. One caller waits for the socket, others for this caller."""
         while self._unsent is not None:
             if self._is_draining:
                 event: Event = self._runtime.make_event()
@@ -355,7 +357,7 @@ class Multiplexer:
 
 
 async def sent_in_time(waiting: Awaitable[None]) -> None:
-    """Await something that lets a request body continue. Raises WriteTimedOut: it did not happen in time."""
+    """Await a condition for the next part of a request body. Raises WriteTimedOut: the time limit has passed."""
     try:
         await waiting
     except ReadTimedOut as error:

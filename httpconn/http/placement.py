@@ -180,7 +180,7 @@ class Placement(Generic[C]):
             self._evict()
 
     def _evict(self) -> None:
-        """Close the connection that has been idle longest. No lease waits for its slot while it is idle."""
+        """Close the connection that has been idle longest. A connection is idle only if no lease waits for its slot."""
         connection, (host, _) = next(iter(self._idle.items()))
         self.to_close[connection] = None
         del self._idle[connection]

@@ -109,7 +109,7 @@ def _is_awaited(resolver: Any) -> bool:
 
 def _addresses(given: Iterable[str], port: int) -> list[Address]:
     if isinstance(given, (str, bytes)):
-        raise TypeError("it returned text, not a list of addresses")
+        raise TypeError("the function returned text, not a list of addresses")
     return [_address(text, port) for text in islice(given, MAX_ADDRESSES)]
 
 
@@ -117,7 +117,7 @@ def _address(text: str, port: int) -> Address:
     """Return an address. A name is rejected: ``connect`` would resolve it, and the access policy would not see that."""
     address = literal(text, port) if isinstance(text, str) else None
     if address is None:
-        raise TypeError("it returned a value that is not an IP address")
+        raise TypeError("the function returned a value that is not an IP address")
     return address
 
 

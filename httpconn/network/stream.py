@@ -42,7 +42,8 @@ class SocketStream:
         self._socket = sock
         self._tls: TLSStream | None = None
         self._transport: socket.socket | TLSStream = sock
-        # Receives what has arrived, at most a full buffer; returns 0 at the end. Raises BlockingIOError and the like.
+        # Receives the bytes that have arrived, at most a full buffer; returns 0 at the end. Raises an exception of
+        # ``BLOCKED_READ`` if no byte has arrived.
         self.receive_now: Callable[[memoryview], int] = sock.recv_into
         self._runtime = runtime
         self._readiness = runtime.readiness(sock)

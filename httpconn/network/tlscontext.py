@@ -178,7 +178,7 @@ def _truststore_context() -> ssl.SSLContext:
 def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
     certificate, key, password = (*((cert,) if isinstance(cert, str) else cert), None, None)[:3]
     with _failing_with(f"cert: {certificate} contains no usable certificate and key"):
-        # An empty password, because OpenSSL asks on the terminal if there is none.
+        # An empty password, because OpenSSL would ask on the terminal for a missing password.
         context.load_cert_chain(certificate, key, password or "")
 
 

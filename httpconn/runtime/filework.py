@@ -44,8 +44,8 @@ def _finish() -> None:
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Call a function in a thread with the context variables of the task. It always runs to its end.
 
-    A cancelled cancel scope takes effect after that. A cancellation of asyncio itself ends the wait at once. If the
-    system has no more threads, the function runs in the event loop.
+    A cancelled cancel scope takes effect after the function has returned. A cancellation of asyncio itself ends the
+    wait at once. If the system has no more threads, the function runs in the event loop.
     """
     loop, work = running_asyncio(), _Work(partial(copy_context().run, function, *args))
     if not await (_await_in_trio(work) if loop is None else _await_in_asyncio(work, loop)):

@@ -28,7 +28,7 @@ def renew_in_child(owner: Renewable) -> None:
 
 
 _alive: set[ref[Renewable]] = set()
-"""Not a WeakSet: it removes objects in Python code, where an exception of a signal handler would be lost."""
+"""A WeakSet would remove objects in Python code, where an exception of a signal handler is lost."""
 
 
 @in_child

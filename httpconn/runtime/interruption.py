@@ -38,7 +38,7 @@ class Interruption:
         """Remove a wait, and return only when no other thread is ending it."""
         # The connection of the wait can then serve another request, which must not be ended.
         if self._ends.pop(key, None) is None:
-            with self._lock:  # ``request`` holds it until it has ended all waits
+            with self._lock:  # ``request`` holds the lock until all waits have ended
                 self._claimed.pop(key, None)  # a signal handler may have interrupted ``request`` before
 
     def request(self) -> None:

@@ -25,7 +25,7 @@ TICK = 0.01  # Shortest time between two checks of the waits, in seconds. A time
 
 
 class Timers(ABC, Generic[W]):
-    """The waits of one event loop, each with its end. One timer of the loop serves the earliest end.
+    """The waits of one event loop, each with its end time. One timer of the loop serves the earliest end time.
 
     A finished wait is removed at once: the garbage collector would scan long-lived entries again and again.
     """
@@ -33,11 +33,11 @@ class Timers(ABC, Generic[W]):
     __slots__ = ("_first", "ends")
 
     def __init__(self) -> None:
-        self.ends: dict[W, float] = {}  # the ends by wait, as of ``time.monotonic()``
-        self._first = math.inf  # the end for which the timer is set
+        self.ends: dict[W, float] = {}  # the end time of each wait, as of ``time.monotonic()``
+        self._first = math.inf  # the end time for which the timer is set
 
     def limit(self, wait: W, end: float) -> None:
-        """Let a wait fail with TimeoutError at its end. The caller removes it from ``ends``."""
+        """Let a wait fail with TimeoutError at its end time. The caller removes a finished wait from ``ends``."""
         if end <= time.monotonic():  # a busy loop may find the socket ready before each timeout
             raise TimeoutError("timed out")
         self.ends[wait] = end
@@ -66,7 +66,7 @@ class Timers(ABC, Generic[W]):
 
     @abstractmethod
     def _end(self, wait: W) -> None:
-        """Let a wait fail, if it has not ended."""
+        """Let a wait fail with TimeoutError, unless it has ended."""
 
 
 class LoopTimers(Timers["asyncio.Future[Any]"]):
@@ -82,7 +82,7 @@ class LoopTimers(Timers["asyncio.Future[Any]"]):
 
     def _arm(self, seconds: float) -> None:
         before, self._timer = self._timer, self.loop.call_later(seconds, self._fire)
-        if before is not None:  # cancelled last, because a signal handler can raise before
+        if before is not None:  # last, because a signal handler can raise before this line
             before.cancel()
 
     def _fire(self) -> None:

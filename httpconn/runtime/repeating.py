@@ -77,7 +77,7 @@ def _start() -> None:
     global _running
     with _lock:
         if _running is None:
-            mark = object()  # not the thread, because a helper may do its work
+            mark = object()  # not the thread object: a helper thread may do the work
             with suppress(RuntimeError):  # no more threads: the function is only called at the end of the program
                 start_thread(background_thread("httpconn-timer", _run, mark))
                 _running = mark  # last: if an exception prevents this line, the thread ends itself

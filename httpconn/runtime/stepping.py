@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ..errors import TransportError
 
 _BLOCKED = (
-    "This synchronous call ran inside a running event loop and blocked it, also for a server in the same loop."
+    "This synchronous call blocked a running event loop: no task of the loop, such as a server, could run."
     " Await the asynchronous method, such as async_get_bytes."
 )
 

@@ -283,5 +283,5 @@ def _last(queue: SimpleQueue[_Work], idle: deque[SimpleQueue[_Work]]) -> _Work |
     try:
         idle.remove(queue)
     except ValueError:
-        return queue.get(timeout=60)  # a signal handler can interrupt the caller before it has queued the work
+        return queue.get(timeout=60)  # a signal handler can interrupt the caller before the caller has queued the work
     return None

@@ -29,7 +29,7 @@ class Observer(Protocol):
 
 
 class FileParts:
-    """The content of a file from its present position on. It can be read several times.
+    """The content of a file from its current position on. It can be read several times.
 
     The worker thread of an attempt that timed out may still read while the next attempt reads.
     """

@@ -64,7 +64,7 @@ def response(
         status: the status.
         headers: header fields. A Content-Length replaces the correct one, and may be wrong.
         body: the body.
-        reason: the reason phrase. The default is that of the standard.
+        reason: the reason phrase. The default is the standard phrase of the status.
         framing: how the end of the body is marked. With "close", a :class:`Close` must follow the response.
     """
     pairs = headers.items() if isinstance(headers, Mapping) else headers

@@ -80,7 +80,7 @@ class BodyReceiver:
         return self.receive_payload(data, start)
 
     def _deliver(self, stream: Stream, data: memoryview) -> None:
-        """Pass data to the reader: into its buffer while it waits with one, else into the queue."""
+        """Pass data to the reader: into its buffer if the reader waits with a buffer, otherwise into the queue."""
         if stream.sink is not None:
             room = len(stream.sink) - stream.filled
             self._fill(stream, stream.sink, data[:room])

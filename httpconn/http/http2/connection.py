@@ -155,7 +155,7 @@ class HTTP2Connection:
             return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server does not speak HTTP/2")
         if length > MAX_RECEIVED_FRAME:  # section 4.2
             return ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "The server sent a frame of more than 64 KiB")
-        return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server interrupted a header with another frame")
+        return ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent another frame within a header")
 
     def _receive_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         handler = _HANDLERS.get(kind)

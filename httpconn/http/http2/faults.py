@@ -55,4 +55,4 @@ def require_size(payload: bytes, size: int) -> None:
 
 def require_connection(stream_id: int) -> None:
     if stream_id:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent a frame of the connection on a stream")
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "The server sent a connection-level frame on a stream")

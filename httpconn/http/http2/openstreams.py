@@ -113,7 +113,7 @@ class OpenStreams:
         """Queue a reply to a frame of the server. Too many unread replies end the connection."""
         self._replies += 1
         if self._replies > MAX_IDLE_FRAMES:
-            raise _flooded(f"does not read {MAX_IDLE_FRAMES:,} replies that it asked for")
+            raise _flooded(f"does not read {MAX_IDLE_FRAMES:,} replies to its frames")
         self.output.append(frame)
 
     def take_output(self) -> bytes:

@@ -85,7 +85,7 @@ class Stream:
         return SMALL <= length <= self.left and length <= self.window and self.spare == SPARE
 
     def receive_data_frame(self, length: int, size: int) -> None:
-        """Process the header of a DATA frame of this length, with this payload size without padding."""
+        """Process the header of a DATA frame: its length, and the size of its data without padding."""
         self.window -= length
         if self.window < 0:
             message = "The server sent more than the window of the stream allows"

@@ -218,7 +218,7 @@ BROKEN = {
     "a header without room for its priority": (1, frame(HEADERS, END_HEADERS | WITH_PRIORITY, 1, b"\0"), "padding"),
     "a continuation of nothing": (1, continuation(OK), "CONTINUATION"),
     "a continuation of another header": (1, frame(HEADERS, 0, 1, OK) + continuation(b"", stream=3), "CONTINUATION"),
-    "a header that is interrupted": (1, frame(HEADERS, 0, 1, OK) + PING_FRAME, "interrupted"),
+    "a header that is interrupted": (1, frame(HEADERS, 0, 1, OK) + PING_FRAME, "another frame within a header"),
     "a header that cannot be decoded": (9, head(b"\xff\xff\xff\xff\xff\xff"), "field block"),
     "a header with an unknown index": (9, head(b"\xbe"), "field block"),
     "data after the end": (5, head() + body(b"x", end=True) + body(b"x"), "has ended"),
