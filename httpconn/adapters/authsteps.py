@@ -10,9 +10,9 @@ from ..errors import InvalidRequest, StatusError
 class AuthSteps:
     """The steps of ``sync_auth_flow`` or ``async_auth_flow``; see :class:`httpconn.runtime.port.AuthSteps`."""
 
-    def __init__(self, flow: Any, original: httpx.Request) -> None:
+    def __init__(self, flow: Any, original: httpx.Request, *, is_async: bool) -> None:
         self._flow = flow
-        self._is_async = hasattr(flow, "asend")
+        self._is_async = is_async
         self._original = original
 
     async def next(self, response: httpx.Response | None) -> httpx.Request | None:

@@ -91,7 +91,7 @@ class AsyncPort(SendingPort):
             await result
 
     def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
-        return AuthSteps(flow.async_auth_flow(request), request)
+        return AuthSteps(flow.async_auth_flow(request), request, is_async=True)
 
     async def _send_through(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline

@@ -89,7 +89,7 @@ class SyncPort(SendingPort):
             raise not_awaited(hook)
 
     def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
-        return AuthSteps(flow.sync_auth_flow(request), request)
+        return AuthSteps(flow.sync_auth_flow(request), request, is_async=False)
 
     async def _send_through(
         self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline

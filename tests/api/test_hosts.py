@@ -317,6 +317,34 @@ class TestFlows:
         with pytest.raises(InvalidRequest, match="requires_response_body"):
             face.call(named(auth=Unread()), "get_bytes", at(server, "a.example"))
 
+    def test_a_flow_may_have_the_methods_of_both_kinds(self, named, face, scripted):
+        class Both:
+            def __init__(self, request):
+                self.requests = iter([request])
+
+            def send(self, response):
+                assert not face.is_async
+                return next(self.requests, None)
+
+            async def asend(self, response):
+                assert face.is_async
+                return next(self.requests, None)
+
+            def close(self):
+                assert not face.is_async
+
+            async def aclose(self):
+                assert face.is_async
+
+        class Wrapped(httpx.Auth):
+            def sync_auth_flow(self, request):
+                return Both(request)
+
+            async_auth_flow = sync_auth_flow
+
+        url = at(scripted(response(body=b"ok")), "a.example")
+        assert face.call(named(), "get_bytes", url, auth=Wrapped()) == b"ok"
+
     def test_calls_with_a_flow_share_nothing(self, named, face, scripted):
         server = scripted(lambda request: response(headers={"Cache-Control": "max-age=60"}, body=b"x"))
         connection = named(coalesce=True, cache=httpconn.Cache())
