@@ -126,9 +126,7 @@ def fetch(
         layout.check()
         job = _Job(
             source=given,
-            sink=sink,
-            filesystem=filesystem,
-            drafts=folder,
+            storage=storage,
             layout=layout,
             shard_size=shard_size,
             partitions=processes,
@@ -144,17 +142,17 @@ def fetch(
             robots_tags=checked_tags(robots_tags),
             robots_txt=robots_txt,
         )
-        return _run(job, storage, processes, max_total_bytes)
+        return _run(job, processes, max_total_bytes)
 
 
-def _run(job: _Job, storage: Storage, processes: int, max_total_bytes: int | None) -> Summary:
+def _run(job: _Job, processes: int, max_total_bytes: int | None) -> Summary:
     """Run the unfinished part of a job with its share of the bytes for each process."""
-    partitions = begin(storage, job)
-    left = None if max_total_bytes is None else max(0, max_total_bytes - summary_of(storage).bytes)
+    partitions = begin(job)
+    left = None if max_total_bytes is None else max(0, max_total_bytes - summary_of(job.storage).bytes)
     share = None if left is None else left // min(processes, partitions)
-    with storage.locked("lock"):
+    with job.storage.locked("lock"):
         run_job(replace(job, partitions=partitions, total_bytes=share), processes)
-    return summary_of(storage)
+    return summary_of(job.storage)
 
 
 def status(sink: str | os.PathLike[str], *, filesystem: Any = None) -> Summary:

@@ -26,9 +26,7 @@ class Job:
     """The parts of a job that each process receives."""
 
     source: Source
-    sink: str
-    filesystem: Any
-    drafts: str
+    storage: Storage
     layout: Layout
     shard_size: int
     partitions: int
@@ -122,23 +120,24 @@ class Journal:
         self._storage.append(self._name, line, self._lines)
 
 
-def begin(storage: Storage, job: Job) -> int:
+def begin(job: Job) -> int:
     """Check that the sink is empty or holds this job, and return the number of partitions.
 
     Raises:
         InvalidRequest: the sink holds something else, or the source has changed.
     """
+    storage = job.storage
     known = storage.read(JOB)
     if known is None:
         if not storage.is_empty():
-            raise InvalidRequest(f"The sink {job.sink} is not empty and holds no job. Use another folder")
+            raise InvalidRequest(f"The sink {storage.sink} is not empty and holds no job. Use another folder")
         storage.write(JOB, {**job.identity, "partitions": job.partitions})
         return job.partitions
     for name, value in job.identity.items():
         if name == "source" and value != known[name]:
             raise changed(job.source)
         if value != known[name]:
-            raise InvalidRequest(f"The sink {job.sink} holds another job: its {name} is {known[name]}, not {value}")
+            raise InvalidRequest(f"The sink {storage.sink} holds another job: its {name} is {known[name]}, not {value}")
     return int(known["partitions"])
 
 

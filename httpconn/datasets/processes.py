@@ -15,7 +15,6 @@ from ..errors import HTTPConnError, InvalidRequest
 from .job import Job
 from .outcomes import default_connection
 from .run import Partition
-from .storage import Storage
 
 SPAWN = multiprocessing.get_context("spawn")  # a fork would copy the locks of other threads
 
@@ -99,9 +98,8 @@ def run_partitions(job: Job, numbers: Sequence[int]) -> None:
     connection = job.connection or default_connection(job.concurrency)
     budget = None if job.total_bytes is None else ByteBudget(job.total_bytes)
     try:
-        storage = Storage(job.sink, job.filesystem, job.drafts)
         for number in numbers:
-            Partition(job, number, storage, connection, budget).run()
+            Partition(job, number, connection, budget).run()
     finally:
         if connection is not job.connection:
             connection.close()

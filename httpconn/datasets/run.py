@@ -23,7 +23,6 @@ from .outcomes import Values, body_values, error_values, missing_url, response_v
 from .robots import Robots
 from .shards import GROUP_BYTES, ShardWriter
 from .sources import Row
-from .storage import Storage
 
 MAX_OPEN = 8  # shards with rows that are still being fetched
 MAX_COMMITS = 2  # shards that are being flushed or uploaded
@@ -43,12 +42,10 @@ class Shard:
     digest: str = ""
     waiting: int = 0
     full: bool = False
-    rows: int = 0
     bytes: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def count(self, values: Values) -> None:
-        self.rows += 1
         self.bytes += values.get("size") or 0
         self.outcomes[outcome_of(values)] += 1
 
@@ -66,15 +63,13 @@ class Partition:
         budget: the bytes that the partitions of this process may receive, or None.
     """
 
-    def __init__(
-        self, job: Job, number: int, storage: Storage, connection: HTTPConnection, budget: ByteBudget | None
-    ) -> None:
+    def __init__(self, job: Job, number: int, connection: HTTPConnection, budget: ByteBudget | None) -> None:
         self._job = job
         self._number = number
-        self._storage = storage
+        self._storage = job.storage
         self._connection = connection
         self._budget = budget
-        self._journal = Journal(storage, number)
+        self._journal = Journal(job.storage, number)
         self._open: list[Shard] = []
         self._pending: dict[int, tuple[Shard, Values]] = {}
         self._unwritten: list[tuple[Shard, Values, Fetched]] = []
@@ -272,7 +267,8 @@ class Partition:
         except BaseException:
             shard.writer.discard()
             raise
-        self._journal.add(Finished(shard.number, shard.rows, shard.digest, shard.bytes, dict(shard.outcomes)))
+        rows = shard.outcomes.total()
+        self._journal.add(Finished(shard.number, rows, shard.digest, shard.bytes, dict(shard.outcomes)))
 
 
 def partition_of(url: Any, partitions: int) -> int:

@@ -152,7 +152,7 @@ class Source(NamedTuple):
 
         def row(number: int, fields: list[str] | Broken) -> Row:
             if not isinstance(fields, Broken) and len(fields) != len(names):
-                fields = _broken_record(file, number, f"has {len(fields)} fields, not {len(names)}")
+                fields = _broken(file, number, f"has {len(fields)} fields, not {len(names)}", "Record")
             if isinstance(fields, Broken):
                 return fields, (None,) * len(copied)
             return fields[at] or None, tuple([fields[each] or None for each in copied])
@@ -174,9 +174,7 @@ class Source(NamedTuple):
                     # A missing key of a line is null, but its column must exist in the first line.
                     yield self._picked(item if number == 1 else {**blank, **item}, f"{file.path} line {number}")
                 else:
-                    broken = (
-                        line if isinstance(line, Broken) else Broken(f"{_place(file, number)} is not a JSON object")
-                    )
+                    broken = line if isinstance(line, Broken) else _broken(file, number, "is not a JSON object")
                     yield broken, (None,) * len(self.columns)
 
         blank = dict.fromkeys(self._wanted)
@@ -185,7 +183,9 @@ class Source(NamedTuple):
     def _read_text(self, file: Any) -> tuple[Types, Iterator[Row]]:
         if self.columns:
             raise InvalidRequest(f"{file.path} is a text file without columns to copy")
-        lines = (line if isinstance(line, Broken) else _text(line.strip()) for _, line in _lines(file))
+        lines = (
+            line if isinstance(line, Broken) else line.strip().decode("utf-8", "replace") for _, line in _lines(file)
+        )
         return [], ((line, ()) for line in lines if isinstance(line, Broken) or not line.startswith("#"))
 
 
@@ -226,13 +226,9 @@ def _compression(path: str) -> Any:
     return fsspec.utils.infer_compression(path)
 
 
-def _text(value: bytes | None) -> Any:
-    return None if value is None else value.decode("utf-8", "replace")
-
-
-def _place(file: Any, number: int) -> str:
+def _broken(file: Any, number: int, fault: str, kind: str = "Line") -> Broken:
     # Without the folder: rows have this text, and a source may move between the runs of a job.
-    return f"Line {number} of {PurePosixPath(file.path).name}"
+    return Broken(f"{kind} {number} of {PurePosixPath(file.path).name} {fault}")
 
 
 def _lines(file: Any) -> Iterator[tuple[int, bytes | Broken]]:
@@ -244,7 +240,7 @@ def _lines(file: Any) -> Iterator[tuple[int, bytes | Broken]]:
             if len(line) > MAX_LINE:
                 while line and not line.endswith(b"\n"):
                     line = opened.readline(MAX_LINE)
-                yield number, Broken(f"{_place(file, number)} has more than {MAX_LINE:,} bytes")
+                yield number, _broken(file, number, f"has more than {MAX_LINE:,} bytes")
                 continue
             if number == 1:
                 line = line.removeprefix(BOM_UTF8)
@@ -288,16 +284,12 @@ def _records(file: Any, delimiter: str) -> Iterator[tuple[int, list[str] | Broke
             try:
                 fields = next(reader, None)
             except csv.Error as error:
-                fields = _broken_record(file, number, str(error))
+                fields = _broken(file, number, str(error), "Record")
             if fields is None:
                 return
             if fields:
                 yield number, fields
                 number += 1
-
-
-def _broken_record(file: Any, number: int, fault: str) -> Broken:
-    return Broken(f"Record {number} of {PurePosixPath(file.path).name} {fault}")
 
 
 def _inferred(rows: Iterator[Row], columns: Sequence[str], *, is_first: bool) -> Types:

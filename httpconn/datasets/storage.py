@@ -84,7 +84,8 @@ class Storage:
         if self.is_local:
             with TranslatedErrors(self.path(name)):
                 os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-                _flush_file(draft)
+                with open(draft, "rb+") as file:
+                    flush(file.fileno(), flush_file)
                 os.replace(draft, self.path(name))
             return
         self._with_retries(name, lambda: self.fs.put_file(draft, self.path(name)))
@@ -179,8 +180,3 @@ class Storage:
                     raise StorageError(message[:1000], getattr(error, "errno", None)) from error
             time.sleep(PAUSE * 2**attempt)
         raise AssertionError
-
-
-def _flush_file(path: str) -> None:
-    with open(path, "rb+") as file:
-        flush(file.fileno(), flush_file)

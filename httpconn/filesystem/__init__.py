@@ -27,7 +27,6 @@ from ..errors import HTTPConnError, InvalidRequest, LimitExceeded, RangesRefused
 from .base import CachedFile, ForkableFileSystem, Threads, missing_files
 
 _PREFIXES = {"httpconn+": "", "httpconns://": "https://", "httpconn://": "http://"}
-_ASYNC = {"get_response": "get_async_response"}
 _LARGEST_LISTING = 16 * 1024 * 1024
 _COPIED = 1024 * 1024  # bytes that are copied to a file object at once
 
@@ -119,8 +118,8 @@ class HTTPConnFileSystem(ForkableFileSystem):
         url = self._strip_protocol(path)
         with missing_files():
             if self.asynchronous:
-                name = _ASYNC.get(method, f"async_{method}")
-                return await getattr(self._connection, name)(url, *args, extra_headers=self._headers, **options)
+                function = getattr(self._connection, f"async_{method}")
+                return await function(url, *args, extra_headers=self._headers, **options)
             function = getattr(self._connection, method)
             return await self._threads.run(function, url, *args, extra_headers=self._headers, **options)
 
@@ -310,7 +309,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
 
     def ukey(self, path: str) -> str:
         """Return a string that identifies this version of the file."""
-        info = cast(Any, self).info(path)
+        info = self.info(path)
         return str((info["name"], info["size"], info["ETag"], info["Last-Modified"]))
 
     def modified(self, path: str) -> datetime:
@@ -318,7 +317,7 @@ class HTTPConnFileSystem(ForkableFileSystem):
 
         Callers such as duckdb compare the time with that of cached bytes, and then read the file again.
         """
-        changed = timestamp(cast(Any, self).info(path)["Last-Modified"])
+        changed = timestamp(self.info(path)["Last-Modified"])
         return datetime.now(UTC) if changed is None else datetime.fromtimestamp(changed, UTC)
 
     def created(self, path: str) -> datetime:

@@ -20,6 +20,7 @@ from ..runtime.forking import renew_in_child
 _MISSING = frozenset({404, 410})
 
 if TYPE_CHECKING:
+    Cached = type
 
     class AbstractBufferedFile:
         """The base class of files with a cache of fsspec, which has no type annotations."""
@@ -28,25 +29,15 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Close the file."""
 
-    class Cached(type):
-        """The metaclass of fsspec, which has no type annotations."""
-
-    class AsyncFileSystem(metaclass=Cached):
+    class AsyncFileSystem:
         """The base class of fsspec, which has no type annotations."""
 
-        _pid: int
-        asynchronous: bool
-        batch_size: int | None
-        use_listings_cache: bool
-        dircache: Any
-
         def __init__(self, **options: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
         @property
         def loop(self) -> Any:
             """The event loop of the synchronous methods."""
 
-        def _walk(self, path: str, maxdepth: int | None = None, **options: Any) -> Any: ...
-        async def _find(self, path: str, **options: Any) -> Any: ...
         async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **options: Any) -> None: ...
 
 else:
