@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from .hiddennames import HiddenNames
-from .system import read_trusted, replace
+from .system import read_file, replace
 
 NAME = ".httpconn-files.json"
 FORMAT = 1
@@ -32,7 +32,7 @@ class KnownFiles:
         self._files: dict[str, State] = {}
         self._unsaved = self._unsaved_bytes = 0
         with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
-            data = read_trusted(self._path, MAX_BYTES + 1)
+            data = read_file(self._path, MAX_BYTES + 1, trusted=True)
             state = json.loads(data) if len(data) <= MAX_BYTES else {}
             if state["format"] == FORMAT:
                 self._files = dict(state["files"])

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from . import descriptors
 from .descriptors import OpenFile, open_file
-from .system import READ, WRITE, close_if_required, is_same_file, os_error, read_at, read_small
+from .system import READ, WRITE, close_if_required, is_same_file, os_error, read_at, read_file
 
 if sys.platform == "win32":
     import msvcrt
@@ -78,7 +78,7 @@ def unlock(file: OpenFile) -> None:
 def kernel_id() -> str:
     """Return an ID of the running kernel. Processes on the same kernel, in containers too, share all file locks."""
     try:
-        return read_small("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+        return read_file("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
     except (OSError, ValueError):
         return platform.node()
 

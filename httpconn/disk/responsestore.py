@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.caching import KEPT, OVERHEAD, SHARE, Record
 from .sidecar import require
-from .system import read_trusted, replace
+from .system import read_file, replace
 
 logger: logging.Logger = logging.getLogger("httpconn.cache")
 
@@ -45,7 +45,7 @@ class FolderStore:
         """Return the record of a key; remove its file if it is not a valid record."""
         path = self._path(key)
         try:
-            record = decode(read_trusted(path, self._max))
+            record = decode(read_file(path, self._max, trusted=True))
         except OSError:
             return None
         if record is None:

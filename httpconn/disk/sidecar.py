@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from .system import read_trusted, replace
+from .system import read_file, replace
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024  # size in bytes above which a sidecar is ignored
@@ -116,7 +116,7 @@ def _is_size(value: object) -> bool:
 def load(path: str) -> SidecarRecord | None:
     """Read a sidecar; None if there is no valid one. Links and files of other users are ignored."""
     try:
-        text = read_trusted(path, MAX_BYTES + 1)
+        text = read_file(path, MAX_BYTES + 1, trusted=True)
     except OSError:
         return None
     return decode(text) if len(text) <= MAX_BYTES else None

@@ -107,33 +107,20 @@ def is_trusted(status: os.stat_result) -> bool:
     return is_own(status) and status.st_nlink == 1
 
 
-def read_trusted(path: StrPath, limit: int) -> bytes:
-    """Read at most ``limit`` bytes of a file that :func:`is_trusted`, without following a link, or raise OSError."""
-    file = open_file(path, READ)
-    try:
-        if not is_trusted(os.fstat(file.fileno())):
-            raise os_error(errno.EPERM, path)
-        return _read_up_to(file, limit)
-    finally:
-        close(file)
-
-
-def read_small(path: StrPath) -> bytes:
-    """Read the first 64 KiB of a file."""
-    file = open_file(path, READ)
-    try:
-        return _read_up_to(file, 64 * 1024)
-    finally:
-        close(file)
-
-
-def _read_up_to(file: OpenFile, limit: int) -> bytes:
+def read_file(path: StrPath, limit: int = 64 * 1024, *, trusted: bool = False) -> bytes:
+    """Read at most ``limit`` bytes of a file, without following a link. ``trusted`` requires :func:`is_trusted`."""
     blocks: list[bytes] = []
     size = 0
-    while size < limit and (block := read_at(file.fileno(), size, limit - size)):
-        blocks.append(block)
-        size += len(block)
-    return b"".join(blocks)
+    file = open_file(path, READ)
+    try:
+        if trusted and not is_trusted(os.fstat(file.fileno())):
+            raise os_error(errno.EPERM, path)
+        while size < limit and (block := read_at(file.fileno(), size, limit - size)):
+            blocks.append(block)
+            size += len(block)
+        return b"".join(blocks)
+    finally:
+        close(file)
 
 
 def read_at(descriptor: int, offset: int, size: int) -> bytes:

@@ -58,7 +58,8 @@ class Target:
         self._in_place = False
         if status is not None:
             _require_file(target, status)
-            self._in_place = _is_irreplaceable(self.path, status)
+            folder = os.path.dirname(self.path)
+            self._in_place = _is_protected_by_sticky_folder(folder, status) or _is_mount_point(self.path)
         if self._in_place:
             close(open_file(self.path, system.WRITE))
 
@@ -116,10 +117,6 @@ def _require_file(target: Path, status: os.stat_result) -> None:
         raise StorageError(f"{target} is {_KINDS.get(kind, 'a special file')}, not a regular file", errno=errno.EINVAL)
 
 
-def _is_irreplaceable(path: str, status: os.stat_result) -> bool:
-    return _is_protected_by_sticky_folder(os.path.dirname(path), status) or _is_mount_point(path)
-
-
 def _is_protected_by_sticky_folder(folder: str, status: os.stat_result) -> bool:
     """Whether the file is another user's in a sticky folder, such as /tmp: only its owner may replace it."""
     user = getattr(os, "geteuid", lambda: 0)()
@@ -142,5 +139,5 @@ def _is_mount_point(path: str) -> bool:
 
 def _mount_id(descriptor: int) -> list[bytes]:
     """Return the line of proc(5) with the mount ID of an open file."""
-    lines = system.read_small(f"/proc/self/fdinfo/{descriptor}").splitlines()
+    lines = system.read_file(f"/proc/self/fdinfo/{descriptor}").splitlines()
     return [line for line in lines if line.startswith(b"mnt_id:")]

@@ -21,9 +21,10 @@ class LockedTarget(NamedTuple):
 
 async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) -> LockedTarget:
     """Open the partial file. If another download has the lock, wait until its owner ends or stalls for an hour."""
-    before = await port.blocking(_open_or_look, part)
-    if isinstance(before, LockedTarget):
-        return before
+    try:
+        return LockedTarget(await port.blocking(part.open), None)
+    except InUse:
+        before = None if part.replaced is None else ExistingFile.of(part.replaced)
     sidecar, transfer = await _wait_for_end(port, deadline, part)
     if transfer is not None:
         await port.blocking(part.publish, transfer)  # further downloads may wait for this one now
@@ -33,14 +34,6 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
     is_same = transfer is not None and transfer.key == key and transfer.total in (None, after.size)
     validator = transfer.validator if transfer is not None and is_same else None
     return LockedTarget(sidecar, after._replace(validator=validator))
-
-
-def _open_or_look(part: PartFile) -> LockedTarget | ExistingFile | None:
-    """Open the partial file. If another download owns it, return the existing file at the target, or None."""
-    try:
-        return LockedTarget(part.open(), None)
-    except InUse:
-        return None if part.replaced is None else ExistingFile.of(part.replaced)
 
 
 async def _wait_for_end(port: Port, deadline: Deadline, part: PartFile) -> tuple[Sidecar | None, Transfer | None]:
