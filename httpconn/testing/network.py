@@ -4,11 +4,13 @@ import functools
 import ipaddress
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+_TO_PEER = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_OF_DNS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
 
 class NetworkRefused(RuntimeError):
@@ -47,36 +49,18 @@ def _install() -> None:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _blocks and event in _PEERS:
-        host = _PEERS[event](*arguments)
+    if _blocks and (event in _TO_PEER or event in _OF_DNS):
+        host = _host(event, *arguments)
         if host is not None and not _is_local(host):
             raise NetworkRefused(f"{event} to {host}: no_network allows only loopback")
 
 
-def _of_socket(sock: socket.socket, address: Any) -> str | None:
-    return _text(address[0]) if sock.family in _INTERNET and isinstance(address, tuple) else None
-
-
-def _of_name(name: Any, *_: Any) -> str | None:
-    return _text(name)
-
-
-def _of_address(address: Any, *_: Any) -> str | None:
-    return _text(address[0])
-
-
-_PEERS: dict[str, Callable[..., str | None]] = {
-    "socket.connect": _of_socket,
-    "socket.sendto": _of_socket,
-    "socket.sendmsg": _of_socket,
-    "socket.getaddrinfo": _of_name,
-    "socket.gethostbyname": _of_name,
-    "socket.gethostbyaddr": _of_name,
-    "socket.getnameinfo": _of_address,
-}
-
-
-def _text(name: Any) -> str | None:
+def _host(event: str, subject: Any, address: Any = None, *_: Any) -> str | None:
+    """Return the host of an event, or None if there is none, as for a Unix socket."""
+    if event in _TO_PEER:
+        name = address[0] if subject.family in _INTERNET and isinstance(address, tuple) else None
+    else:
+        name = subject[0] if isinstance(subject, tuple) else subject
     return bytes(name).decode("latin-1") if isinstance(name, (bytes, bytearray)) else name
 
 

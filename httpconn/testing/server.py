@@ -217,12 +217,10 @@ class ScriptedServer:
 def _handler(script: Script) -> Handler:
     if callable(script):
         return script
-    if isinstance(script, Mapping):
-        return _by_path({path: _handler(part) for path, part in script.items()})
-    return lambda _request: script
+    if not isinstance(script, Mapping):
+        return lambda _request: script
+    handlers = {path: _handler(part) for path, part in script.items()}
 
-
-def _by_path(handlers: Mapping[str, Handler]) -> Handler:
     def handle(request: Received) -> ScriptedResponse:
         handler = handlers.get(request.target.decode("latin-1")) or handlers.get(request.path)
         return handler(request) if handler else response(404)
