@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -143,8 +144,8 @@ def download(
         summary = Summary(display, json=jsonl, skip_existing=call["existing"] == "skip")
         call["progress"] = None if display is None else summary.progress
         with closing(_saved(connection, reader.items, digest, mirrors, concurrency, call)) as results:
-            for item, saved in results:
-                summary.add(item, saved)
+            for saved in results:
+                summary.add(saved, reader.items[saved.index].source)
         code = summary.end()
     sys.exit(code)
 
@@ -218,12 +219,14 @@ def _saved(
     mirrors: tuple[str, ...],
     concurrency: int,
     call: dict[str, Any],
-) -> Generator[tuple[Item, Saved], None, None]:
-    """Yield the result of each item; invalid lines come first."""
-    for item in items:
-        if item.error is not None:
-            yield item, Saved(item.url, item.path, item.number, error=item.error)
-    valid = [item for item in items if item.error is None]
-    wanted = [Wanted(item.url, item.path, digest, mirrors=mirrors) for item in valid]
+) -> Generator[Saved, None, None]:
+    """Yield the result of each item, with its index among all items; invalid lines come first."""
+    valid = []
+    for index, item in enumerate(items):
+        if item.error is None:
+            valid.append(index)
+        else:
+            yield Saved(item.url, item.path, index, error=item.error)
+    wanted = [Wanted(items[index].url, items[index].path, digest, mirrors=mirrors) for index in valid]
     with connection.download_many(wanted, concurrency=concurrency, **call) as results:
-        yield from ((valid[saved.index], saved) for saved in results)
+        yield from (replace(saved, index=valid[saved.index]) for saved in results)

@@ -12,17 +12,11 @@ from .output import create_folder
 
 
 class Item(NamedTuple):
-    """A URL to download.
+    """A URL to download."""
 
-    Attributes:
-        number: position among all URLs, from 0.
-        source: line of the list, such as "urls.txt line 7"; None for the command line.
-    """
-
-    number: int
     url: str
     path: Path
-    source: str | None = None
+    source: str | None = None  # line of the list, such as "urls.txt line 7"; None for the command line
     error: errors.HTTPConnError | None = None
 
 
@@ -57,13 +51,13 @@ class ItemReader:
                 try:
                     self._add(url, path[0] if path else None, source)
                 except errors.HTTPConnError as error:
-                    self.items.append(Item(len(self.items), url, Path(), source, error))
+                    self.items.append(Item(url, Path(), source, error))
 
     def _add(self, url: str, path: str | None, source: str | None) -> None:
         target = self._path(url, path)
         if target is not None and self._create_folders:
             create_folder(self._folder if self._server_names else target.parent)
-        self.items.append(Item(len(self.items), url, target or Path(), source))
+        self.items.append(Item(url, target or Path(), source))
 
     def _path(self, url: str, path: str | None) -> Path | None:
         """Return the path for a URL; None for an invalid URL, whose error message comes from the download."""

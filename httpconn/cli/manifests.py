@@ -14,7 +14,6 @@ from ..core.urls import URL, vet
 from ..downloads.manifest import Manifest
 from ..errors import InvalidRequest, InvalidURL
 from .connecting import connected, header_fields
-from .items import Item
 from .options import SHARED
 from .summary import Summary
 
@@ -82,5 +81,5 @@ def download(
         progress = None if display is None else summary.progress
         result = connection.download_all(manifest, folder, extra_headers=headers, progress=progress, **call)
         for saved in result.files:
-            summary.add(Item(saved.index, str(saved.url), Path(saved.path), manifest.where(saved.index)), saved)
+            summary.add(saved, manifest.where(saved.index))
         return summary.end()

@@ -8,7 +8,6 @@ from ..api.outcomes import Saved
 from ..downloads.downloaded import Downloaded
 from ..progress import Progress, ProgressDisplay, megabytes, printable
 from .ending import exit_code, print_error, print_message
-from .items import Item
 from .jsonlines import saved_line
 from .output import output_errors
 
@@ -33,10 +32,11 @@ class Summary:
         elif self._display is not None:
             self._display(event)
 
-    def add(self, item: Item, saved: Saved) -> None:
+    def add(self, saved: Saved, source: str | None) -> None:
+        """Print a result. ``source`` is the line of a list that the URL comes from."""
         if saved.error is not None:
-            self._failures[item.number] = exit_code(saved.error)
-            print_error(saved.error, self._display, url=item.url, source=item.source)
+            self._failures[saved.index] = exit_code(saved.error)
+            print_error(saved.error, self._display, url=str(saved.url), source=source)
         elif saved.downloaded is not None and saved.downloaded.unmodified:
             self._kept += 1
         elif saved.downloaded is not None:
