@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.progress import BarColumn, DownloadColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
@@ -19,27 +20,19 @@ NARROW = 70  # Columns of a terminal. A narrower terminal shows only names and p
 ECHO = 2  # Columns left free for the ``^C`` that a terminal echoes. Without room for it, the bars would appear twice.
 
 
-class Narrower:
-    """A renderable with free columns for an echo."""
-
-    def __init__(self, drawn: RenderableType) -> None:
-        self._drawn = drawn
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        return console.render(self._drawn, options.update_width(max(options.max_width - ECHO, 1)))
-
-
 class FittingBars(RichProgress):
     """The progress bars of rich, limited to the size of the terminal."""
 
     def get_renderable(self) -> RenderableType:
         """Return the bars, narrower than the terminal: an echo such as ``^C`` must not wrap a row."""
-        return Narrower(super().get_renderable())
+        drawn = super().get_renderable()
+        # rich calls this once before it has a console. There are no tasks then.
+        return Constrain(drawn, max(self.console.width - ECHO, 1)) if self.tasks else drawn
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return the bars that fit, and a count of the other bars. A terminal cannot erase rows outside the screen."""
         tasks = self.tasks
-        fitting = self._fitting(tasks) if tasks else tasks  # rich calls this once before it has a console
+        fitting = self._fitting(tasks) if tasks else tasks
         yield self.make_tasks_table(fitting)
         if len(fitting) < len(tasks):
             yield Text(f"and {len(tasks) - len(fitting)} more", no_wrap=True, overflow="ellipsis")
