@@ -29,7 +29,6 @@ def info(url: str, as_json: bool, shared: dict[str, Any]) -> None:
 
 
 def _as_text(values: dict[str, Any]) -> str:
-    """Return a line for each value that the server sent."""
     return "\n".join(
         f"{name.replace('_', ' ')}: {printable(_text(value))}" for name, value in values.items() if value is not None
     )

@@ -20,7 +20,6 @@ _QUERY = re.compile(r"(=)[^&\s]*")
 
 
 def hooks() -> dict[str, list[Callable[..., Any]]]:
-    """Return the event hooks that print each event."""
     return {"request": [_request], "response": [_response], "retry": [_retry], "redirect": [_redirect]}
 
 

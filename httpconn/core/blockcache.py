@@ -22,7 +22,6 @@ class Claim(Generic[Event]):
     content: bytes = b""  # empty if the request has not ended or has failed
 
     def at(self, offset: int) -> memoryview:
-        """Return the bytes from an offset."""
         return memoryview(self.content)[offset - self.first :]
 
 
@@ -164,7 +163,6 @@ class BlockCache(Generic[Event]):
             return claim
 
     def stop_ahead(self) -> None:
-        """Stop reading ahead."""
         with self._lock:
             self._max_ahead = self._ahead_end = 0
 

@@ -81,7 +81,6 @@ class BodyCounter:
         self._check_size(self.wire)
 
     def add_decoded(self, count: int) -> None:
-        """Count decoded bytes."""
         self.decoded += count
         self._check_ratio(self.decoded)
         self._check_size(self.decoded)
@@ -105,7 +104,6 @@ class BodyCounter:
             self._budget.spend(grown)
 
     def truncated(self) -> TruncatedBody:
-        """Return the error for a body that ended too early."""
         whole = "" if self._declared is None else f" of {self._declared}"
         return TruncatedBody(f"The body ended after {self.wire}{whole} bytes")
 

@@ -84,7 +84,6 @@ def content_of(url: VettedURL) -> DataContent:
 
 
 def is_data(url: object) -> bool:
-    """Return whether a URL has the scheme data."""
     return is_url(url) and _SCHEME.match(str(url)) is not None
 
 

@@ -33,7 +33,6 @@ class DeadHosts(dict[Hashable, _Failures]):
         self[host] = _Failures(1 if before is None else before.number + 1, _copied(error), now + PAUSE)
 
     def is_dead(self, host: Hashable) -> bool:
-        """Return whether a host is dead."""
         failures = self.get(host)
         return failures is not None and failures.number >= FAILURES
 

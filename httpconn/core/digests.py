@@ -78,7 +78,6 @@ def hasher(algorithm: str, size: int = 0) -> Hash:
 
 
 def require(expected: Expected, actual: Hash) -> None:
-    """Compare a digest with the expected one."""
     if actual.hexdigest() != expected.value:
         found = f"{expected.algorithm}:{actual.hexdigest()}"
         message = f"The content has the digest {found}, not {expected}"

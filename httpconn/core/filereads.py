@@ -49,7 +49,6 @@ class PartRequest(NamedTuple):
 
     @property
     def fields(self) -> Fields:
-        """The header fields of the request."""
         if self.last is None:
             return ()
         fields = ((b"Range", b"bytes=%d-%d" % (self.first, self.last)),)

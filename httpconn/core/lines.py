@@ -105,5 +105,4 @@ class JSONLines:
 
 
 def too_long(number: int, limit: int, unit: str) -> LimitExceeded:
-    """Return the error for a line that is too long."""
     return LimitExceeded(f"Line {number} of the body has more than {limit:,} {unit}", "size", limit)

@@ -229,7 +229,6 @@ class Names:
         self._folders: dict[str, str] = {}
 
     def add(self, path: str) -> None:
-        """Add a path."""
         key = _folded(path)
         if key in self._files:
             raise InvalidRequest(f"{printable(path, 100)} appears twice, or differs only in the case of letters")

@@ -111,7 +111,6 @@ class SignedURL(httpx.URL):
 
     @property
     def raw_path(self) -> bytes:
-        """The request target."""
         return self._target
 
 

@@ -45,7 +45,6 @@ class ReceivedBytes(NamedTuple):
 
     @property
     def received(self) -> int:
-        """The number of received bytes."""
         return self.size + self.beyond
 
     @property

@@ -92,7 +92,6 @@ class RequestBuilder:
         return RequestSpec(vetted, fields, self.codings_of(fields), auth=flow)
 
     def of_host(self, url: VettedURL) -> Credentials:
-        """Return the header fields and credentials that belong to the host of a URL."""
         return NONE if self._of_host is None else self._of_host(url.origin.host)
 
     def unencoded(self, spec: RequestSpec) -> RequestSpec:

@@ -177,7 +177,6 @@ class SpareConnections:
         return True
 
     def give_back(self) -> None:
-        """Return a connection that :meth:`take` gave."""
         self._free.append(None)
 
 

@@ -100,7 +100,6 @@ def _vetted(text: str) -> VettedURL:
 
 @lru_cache(maxsize=1024)
 def _origin_of(scheme: str, hostport: str) -> tuple[Origin, bytes]:
-    """Return the origin and the netloc of a URL."""
     host, port = _split(hostport)
     scheme = scheme.lower()
     origin = Origin(scheme, check_host(host), _port_of(port, scheme))
@@ -127,7 +126,6 @@ def is_of_httpx2(value: object, *names: str) -> bool:
 
 
 def is_url(value: object) -> bool:
-    """Return whether a value has one of the types of URLs."""
     return isinstance(value, (str, httpx.URL)) or is_of_httpx2(value, "URL")
 
 
