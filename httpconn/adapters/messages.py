@@ -15,9 +15,14 @@ from ..runtime.runtimes import Runtime
 from ..runtime.stepping import run_sync
 from .library import HTTPX, Library, stream_type
 
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
 
 def request_of(request: Any, library: Library = HTTPX) -> Request:
-    extensions = request.extensions
+    extensions, fields = request.extensions, request.headers.raw
+    framing = _FRAMING.intersection([name.lower() for name, _ in fields])
+    if framing == _FRAMING:  # httpx adds a Content-Length to a Transfer-Encoding, which RFC 9112 section 6.2 forbids
+        fields = [field for field in fields if field[0].lower() != b"content-length"]
     origin = origin_of(request.url)
     target, name, trace = (extensions.get(key) for key in ("target", "sni_hostname", "trace"))
     name = None if name is None else _text("sni_hostname", name)
@@ -26,9 +31,9 @@ def request_of(request: Any, library: Library = HTTPX) -> Request:
     return Request(
         origin,
         _text("target", target).encode("ascii") if target else request.url.raw_path,
-        request.headers.raw,
+        fields,
         method=_text("method", request.method),
-        body=_body_of(request, library),
+        body=_body_of(request, library, declared=bool(framing)),
         server_name=None if name == origin.host else name,
         trace=trace,
     )
@@ -41,14 +46,13 @@ def _text(name: str, value: object) -> str:
     raise MalformedRequest(f"The {name} of a request must be bytes or str, in ASCII")
 
 
-def _body_of(request: Any, library: Library) -> object:
-    """Return the body, or None if it is empty and the header declares none."""
+def _body_of(request: Any, library: Library, *, declared: bool) -> object:
+    """Return the body, or None if it is empty and not ``declared`` by the header."""
     if isinstance(request.stream, BodyStream):
         return request.stream.body
     if not isinstance(request.stream, library.module.ByteStream):
         return request.stream
     content = b"".join(request.stream)
-    declared = "content-length" in request.headers or "transfer-encoding" in request.headers
     return content if content or declared else None
 
 

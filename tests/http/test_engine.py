@@ -288,6 +288,16 @@ def test_an_empty_chunked_request_body_is_terminated(face, user, application):
     assert made.transport.stats.open == 1
 
 
+def test_a_transfer_encoding_replaces_the_length_that_httpx_adds(face, user, application):
+    made = user()
+
+    async def send():
+        asking = made._client.post(f"{application}/echo", content=b"abc", headers={"Transfer-Encoding": "chunked"})
+        return await asking if face.is_async else asking
+
+    assert face.run(send).content == b"abc"
+
+
 @pytest.mark.parametrize("forwarded", [False, True])
 def test_a_method_with_other_than_ascii_characters_is_rejected(face, user, scripted, forwarded):
     server = scripted(OK)
