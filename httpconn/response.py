@@ -18,7 +18,6 @@ from .exchange.body import is_close_delimited
 from .exchange.fetch import close_response
 from .exchange.requeststate import OpenResponse
 from .options import whole_number
-from .runtime.port import Port
 from .runtime.stepping import run_sync
 
 T = TypeVar("T")
@@ -48,11 +47,10 @@ class Response(httpx.Response):
     is_closed: bool
     is_stream_consumed: bool
     _open_response: OpenResponse | None = None
-    _port: Port | None = None
     _given_encoding: str | None = None
 
     def __init__(
-        self, open_response: OpenResponse, port: Port, stream: SyncStream | AsyncStream, content: bytes | None = None
+        self, open_response: OpenResponse, stream: SyncStream | AsyncStream, content: bytes | None = None
     ) -> None:
         super().__init__(
             open_response.head.status,
@@ -64,7 +62,6 @@ class Response(httpx.Response):
         )
         self._close_delimited = is_close_delimited(open_response.head)
         self._open_response = open_response
-        self._port = port
         self._attempts = open_response.state.attempts
         if content is not None:
             self._content = content
@@ -74,10 +71,10 @@ class Response(httpx.Response):
     def _end(self) -> None:
         """Record the result and drop the references to the exchange."""
         self.is_closed = True
-        if self._open_response is not None and self._port is not None:
+        if self._open_response is not None:
             self.elapsed = timedelta(seconds=self._seconds())
             self._num_bytes_downloaded = self._open_response.wire_bytes
-        self._open_response = self._port = None
+        self._open_response = None
 
     def close(self) -> None:
         """Release the connection. If the body was not read to its end, the connection is closed."""
@@ -110,9 +107,9 @@ class Response(httpx.Response):
 
     def _seconds(self) -> float:
         """Return the seconds from the start of the call until the response was closed, or until now."""
-        if self._open_response is None or self._port is None:
+        if self._open_response is None:
             return self.elapsed.total_seconds()
-        return self._port.now() - self._open_response.state.started_at
+        return self._open_response.port.now() - self._open_response.state.started_at
 
     @property
     def charset_encoding(self) -> str | None:
@@ -247,7 +244,7 @@ class Response(httpx.Response):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state as httpx does, without the exchange. It includes the body if the body was read."""
-        return {**super().__getstate__(), "_open_response": None, "_port": None}
+        return {**super().__getstate__(), "_open_response": None}
 
     def __enter__(self) -> Self:
         if isinstance(self.stream, AsyncStream) and not self.is_closed:
@@ -314,9 +311,8 @@ class _AsyncItems(Generic[T]):
 class SyncStream(httpx.SyncByteStream):
     """The stream of a response of ``get_response``, which returns the bytes before content decoding."""
 
-    def __init__(self, open_response: OpenResponse, port: Port) -> None:
+    def __init__(self, open_response: OpenResponse) -> None:
         self._open_response = open_response
-        self._port = port
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := run_sync(self._open_response.receive(wire=True)):
@@ -324,15 +320,14 @@ class SyncStream(httpx.SyncByteStream):
 
     def close(self) -> None:
         """Release the connection."""
-        run_sync(close_response(self._port, self._open_response))
+        run_sync(close_response(self._open_response))
 
 
 class AsyncStream(httpx.AsyncByteStream):
     """The stream of a response of ``get_async_response``, which returns the bytes before content decoding."""
 
-    def __init__(self, open_response: OpenResponse, port: Port) -> None:
+    def __init__(self, open_response: OpenResponse) -> None:
         self._open_response = open_response
-        self._port = port
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -345,7 +340,7 @@ class AsyncStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Release the connection."""
-        await close_response(self._port, self._open_response)
+        await close_response(self._open_response)
 
 
 class Rechunker(Generic[AnyStr]):

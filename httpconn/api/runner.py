@@ -77,12 +77,12 @@ class Runner:
     def _respond(self, call: Call, stream: bool) -> response.Response:
         port = self._sync_port()
         opened, content = run_sync(fetch.respond(port, call, stream))
-        return response.Response(opened, port, response.SyncStream(opened, port), content)
+        return response.Response(opened, response.SyncStream(opened), content)
 
     async def _await_response(self, call: Call, stream: bool) -> response.Response:
         port = await self._async_port()
         opened, content = await fetch.respond(port, call, stream)
-        return response.Response(opened, port, response.AsyncStream(opened, port), content)
+        return response.Response(opened, response.AsyncStream(opened), content)
 
     async def _run_in(
         self, group: ThreadWorkerGroup, flow: Flow[P, T], call: Call, *args: P.args, **kwargs: P.kwargs

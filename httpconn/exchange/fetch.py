@@ -132,12 +132,12 @@ async def run_call(port: Port, call: Call, flow: Awaitable[T], *, stays_open: bo
     raise error
 
 
-async def close_response(port: Port, response: OpenResponse) -> None:
-    """Close a response of :func:`open_response` and release the port."""
+async def close_response(response: OpenResponse) -> None:
+    """Close a response of :func:`open_response` and release its port."""
     try:
         await response.close()
     finally:
-        await port.release()
+        await response.port.release()
 
 
 async def _begin(response: OpenResponse) -> OpenResponse:

@@ -344,7 +344,7 @@ def test_a_block_reader_returns_received_bytes_before_the_error() -> None:
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
             await blocks.receive()
-        await fetch.close_response(port, got)
+        await fetch.close_response(got)
         return came
 
     assert runner(flow()) == [b"abc", b"de"]
