@@ -135,14 +135,13 @@ class Requesting(Runner):
         body = encoding.GivenBody(content, data, files, json)
         watch = None if progress is None else Watch(progress, spec.url, content)
         call = call._replace(spec=encoding.with_body(spec, method, body, in_loop=in_loop, observer=watch))
-        if watch is None:
-            yield call
-            return
-        watch.body = call.spec.body
         try:
+            if watch is not None:
+                watch.body = call.spec.body
             yield call
         except BaseException:
-            watch.fail()
+            if watch is not None:
+                watch.fail()
             raise
 
 
@@ -161,10 +160,10 @@ class Watch:
     """
 
     body: Any = None
+    _meter: Meter
 
     def __init__(self, callback: httpconn.ProgressCallback, url: VettedURL, content: encoding.Content | None) -> None:
         self._callback = callback
-        self._meter: Meter | None = None
         self._attempt = 0
         self._url = url.redacted
         named = getattr(content, "name", None)
@@ -188,15 +187,13 @@ class Watch:
 
     def advance(self, count: int) -> None:
         """Count sent bytes."""
-        if self._meter is not None:
-            self._meter.advance(count, time.monotonic())
+        self._meter.advance(count, time.monotonic())
 
     def finish(self) -> None:
         """Report that the body was sent."""
-        if self._meter is not None:
-            self._meter.finish(time.monotonic())
+        self._meter.finish(time.monotonic())
 
     def fail(self) -> None:
         """Report that the call has failed."""
-        if self._meter is not None:
+        if hasattr(self, "_meter"):
             self._meter.fail(time.monotonic())

@@ -68,13 +68,11 @@ class CachingResolver:
     async def _resolve(self, runtime: Runtime, host: str, port: int, seconds: float | None) -> list[Address]:
         if self.is_awaited:
             return await runtime.wait_for(self._await(host, port), seconds)
-        self._resolver = self._resolver or self._new_resolver()
+        if self._resolver is None:
+            from ..runtime.resolver import SHARED, Resolver
+
+            self._resolver = SHARED if self.is_systems else Resolver(look_up=self._look_up)
         return await runtime.resolve(self._resolver, host, port, seconds)
-
-    def _new_resolver(self) -> Resolver:
-        from ..runtime.resolver import SHARED, Resolver
-
-        return SHARED if self.is_systems else Resolver(look_up=self._look_up)
 
     async def _await(self, host: str, port: int) -> list[Address]:
         try:

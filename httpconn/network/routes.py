@@ -81,15 +81,11 @@ class Routes:
 
     def add(self, origin: Origin) -> Route:
         """Choose the route to an origin, cache it and return it. Raises InvalidRequest: the proxy's URL is invalid."""
-        route = self.known[origin] = self._chosen(origin)
-        return route
-
-    def _chosen(self, origin: Origin) -> Route:
         proxy, limit_for = self._routing.proxy_for(origin), self._routing.limit_for
+        forwarder = None if proxy is None or proxy.is_socks or origin.scheme == "https" else proxy
+        place: Hashable = origin if proxy is None else (origin, proxy)
+        if forwarder is not None and not self._by_host:
+            place = proxy  # a connection to a forwarding proxy can serve all origins
         limit = None if limit_for is None else limit_for(origin)
-        if proxy is None:
-            return Route(origin, None, None, origin, limit)
-        forwarder = None if proxy.is_socks or origin.scheme == "https" else proxy
-        # A connection to a forwarding proxy can serve all origins.
-        is_shared = forwarder is not None and not self._by_host
-        return Route(origin, proxy, forwarder, proxy if is_shared else (origin, proxy), limit)
+        route = self.known[origin] = Route(origin, proxy, forwarder, place, limit)
+        return route
