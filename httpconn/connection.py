@@ -20,7 +20,6 @@ from .access import AccessPolicy, access_of
 from .adapters.foreign import AsyncLike, SyncLike, as_httpx_transport
 from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
-from .api.collections import Collections
 from .api.downloading import Downloading
 from .api.fetching import Fetching
 from .api.opening import Opening
@@ -52,7 +51,7 @@ _HINTS = {
 }
 
 
-class HTTPConnection(Fetching, Requesting, Collections, Downloading, Opening):
+class HTTPConnection(Fetching, Requesting, Downloading, Opening):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections
