@@ -9,7 +9,7 @@ from typing import Any, Self
 from ..core import rangeplan
 from ..core.rangeplan import Bounds
 from ..runtime.tasks import TaskWorkerGroup
-from .openfile import Opened, OpenFile, WriteableBuffer, copied
+from .remotefile import Opened, OpenFile, WriteableBuffer, copied
 from .runner import Flow, P, T
 
 

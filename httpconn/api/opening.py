@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..core.filereads import FileVersion
     from ..exchange import rangerequests
     from . import asyncfile
-    from .openfile import Opened
+    from .remotefile import Opened
 else:
     asyncfile, rangeplan = LazyModule("api.asyncfile"), LazyModule("core.rangeplan")
     rangerequests = LazyModule("exchange.rangerequests")
@@ -164,7 +164,7 @@ class Opening(Runner):
         auth: Auth | None = None,
     ) -> Opened:
         from ..exchange.filereader import FileReader
-        from .openfile import Opened
+        from .remotefile import Opened
 
         whole_number("block_size", block_size, 1, MAX_BLOCK_SIZE)
         whole_number("connections", connections, 1, MAX_CONNECTIONS)

@@ -12,7 +12,7 @@ from ..errors import FileChanged
 from ..response import Response
 from .arguments import Headers
 from .fetching import Fetching
-from .openfile import WriteableBuffer
+from .remotefile import WriteableBuffer
 
 SKIPPED = 1024 * 1024  # bytes that a seek reads at once
 
