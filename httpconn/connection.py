@@ -21,7 +21,6 @@ from .adapters.foreign import AsyncLike, SyncLike, as_httpx_transport
 from .api.arguments import CallFactory, Headers, Timeout, bandwidth_of, require
 from .api.clients import ClientOptions, Clients
 from .api.downloading import Downloading
-from .api.fetching import Fetching
 from .api.opening import Opening
 from .api.requesting import Requesting
 from .core.auth import NONE, Auth, credentials_of
@@ -51,7 +50,7 @@ _HINTS = {
 }
 
 
-class HTTPConnection(Fetching, Requesting, Downloading, Opening):
+class HTTPConnection(Requesting, Downloading, Opening):
     """A connection object, which fetches bytes, text, JSON and files in synchronous code, asyncio and trio.
 
     One object serves any number of threads, event loops and forked processes at the same time. It opens connections

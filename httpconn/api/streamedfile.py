@@ -11,8 +11,8 @@ from ..core.urls import redact
 from ..errors import FileChanged
 from ..response import Response
 from .arguments import Headers
-from .fetching import Fetching
 from .remotefile import WriteableBuffer
+from .requesting import Requesting
 
 SKIPPED = 1024 * 1024  # bytes that a seek reads at once
 
@@ -33,7 +33,7 @@ class StreamedFile(io.BufferedReader):
     """
 
     def __init__(
-        self, connection: Fetching, url: str, headers: Headers, offset: int = 0, version: Version | None = None
+        self, connection: Requesting, url: str, headers: Headers, offset: int = 0, version: Version | None = None
     ) -> None:
         response = connection.get_response(url, stream=True, extra_headers=headers)
         super().__init__(_Body(response))
