@@ -86,19 +86,15 @@ def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float 
         return None
     # A Retry-After of 0 costs budget like a missing one: many calls that retry at once could overload the host.
     is_free = state.made_progress or (requested and policy.obey_retry_after)
-    return wait if is_free or _take_from_budget(port, state) else None
+    if not is_free and policy.budget is not None:
+        state.budget_used_up = not state.call.rules.retry_budget.take(state.origin, port.now())
+    return None if state.budget_used_up else wait
 
 
 def _sent(state: RequestState) -> list[Request | RequestSpec]:
     """Return the requests of the attempt that a retry could repeat: the last one, and the first one if it is unsafe."""
     first: list[Request | RequestSpec] = [] if state.call.spec.method in SAFE else [state.call.spec]
     return first if state.request is None else [*first, state.request]
-
-
-def _take_from_budget(port: Port, state: RequestState) -> bool:
-    rules = state.call.rules
-    state.budget_used_up = rules.retries.budget is not None and not rules.retry_budget.take(state.origin, port.now())
-    return not state.budget_used_up
 
 
 def _retry_after(error: HTTPConnError, now: float) -> float | None:

@@ -22,7 +22,8 @@ head_begins: Callable[[bytes | bytearray], object] = re.compile(
 match_any: Callable[[bytes | bytearray], object] = re.compile(rb"").match  # match any bytes
 
 
-def _start_line(text: bytes | bytearray) -> int:
+def start_of_line(text: bytes | bytearray) -> int:
+    """Return the position of the start line, after empty lines."""
     match = _empty_lines(text)
     return match.end() if match else 0
 
@@ -56,7 +57,7 @@ class FieldBlock:
         if held:
             pending += data
             text = pending
-        start = _start_line(text) if text[:1] in b"\r\n" else 0
+        start = start_of_line(text) if text[:1] in b"\r\n" else 0
         found = _blank_line(text, max(start, held - 2), self._max_bytes)
         if found is None:
             self._hold(data, start, held)

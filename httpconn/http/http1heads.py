@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..core.messages import FieldValues, Head, by_name, content_length
 from ..errors import MalformedRequest, ProtocolError
-from .headerblock import EMPTY_LINES, TOKEN
+from .headerblock import TOKEN, start_of_line
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -20,7 +20,6 @@ _field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullma
 _each_field = re.compile(rb"(?<=\n)(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")\r\n").findall
 # RFC 9112 section 4: the reason may be empty. Some servers then omit the space before it.
 _status_line = re.compile(rb"HTTP/(1\.[01]|2(?:\.0)?) ([1-9][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
-_empty_lines = re.compile(EMPTY_LINES).match
 _line_end = re.compile(rb"\r?\n")
 # White space before the line end belongs to the fold. The pattern matches from the first byte of a run of white space
 # only: trying every byte of a long run would take quadratic time.
@@ -83,8 +82,7 @@ def normalize_lines(block: bytes) -> tuple[bytes, str]:
     The function drops empty lines before the start line, ends each line in CRLF, and replaces each fold by a space. It
     returns the block, which may still be malformed, and the name of the irregularity.
     """
-    leading = _empty_lines(block)
-    plain = _line_end.sub(b"\r\n", block[leading.end() if leading else 0 :])
+    plain = _line_end.sub(b"\r\n", block[start_of_line(block) :])
     start, end, fields = plain.partition(b"\r\n")
     # Recipients disagree about white space before the first field (RFC 9112 section 2.2), so it stays and is rejected.
     if fields[:1] in (b" ", b"\t") or _ambiguous_fold(plain):
