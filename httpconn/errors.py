@@ -241,7 +241,7 @@ class StatusError(ResponseError, httpx.HTTPStatusError):
 
     Attributes:
         status_code: the status of the response.
-        response: the response. It has a body only if the caller had read it.
+        response: the response. It has a body only if the body was read.
     """
 
     _response: Any = None  # an httpx.Response, or an object with a method as_httpx

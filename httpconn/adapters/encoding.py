@@ -181,7 +181,7 @@ def _checked_files(files: Files) -> tuple[list[tuple[str, Any]], bool]:
             elif not isinstance(parts[1], (str, bytes)):
                 raise InvalidRequest(f"files= takes files, bytes and text, not {type(parts[1]).__name__}")
             if len(parts) > 3:
-                parts[3] = dict(parts[3])  # httpx changes it
+                parts[3] = dict(parts[3])  # httpx changes the mapping
             _require_one_line(*parts[2:4])
             checked.append((name, tuple(parts) if isinstance(value, tuple) else parts[1]))
     except (TypeError, ValueError, IndexError) as error:

@@ -31,7 +31,7 @@ Flow = Callable[Concatenate["Port", Call, P], Coroutine[Any, Any, T]]
 def like(model: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
     """Declare that a method has the parameters of another method, for type checkers and :func:`inspect.signature`.
 
-    The method must call :func:`reject_unknown` with its ``**options``. A wrapper would cost a call.
+    The method must call :func:`reject_unknown` with its ``**options``. A decorator that did this would cost a call.
     """
     source = cast(FunctionType, model)
 

@@ -57,7 +57,7 @@ class Source(NamedTuple):
 
 
 def parse(lines: Iterable[str], source: Source) -> Iterator[Numbered]:
-    """Yield the files of a manifest in any of its formats, as they are given; the URL of a name is empty."""
+    """Yield the files of a manifest in any of its formats, before the checks. A missing URL is an empty text."""
     numbered = _filled(lines, source)
     first = next(numbered, None)
     if first is None:
@@ -123,7 +123,7 @@ def _json_line(number: int, line: str, source: Source) -> Numbered:
 
 
 def _is_index(line: str) -> bool:
-    """Whether a first line is, or begins, a JSON document with a weight_map, rather than a line of JSON lines."""
+    """Return whether a first line begins an index, a JSON document with a weight_map, rather than JSON lines."""
     try:
         return "weight_map" in json.loads(line)
     except (ValueError, RecursionError):
@@ -218,7 +218,7 @@ class _Base:
         try:
             return urljoin(self._folder, url)
         except ValueError:
-            return url  # the check of the URL fails
+            return url  # a later check of the URL raises the error
 
 
 class Names:

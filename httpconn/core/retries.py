@@ -102,7 +102,8 @@ class RetryBudget:
 
     def _new(self, host: Hashable) -> _Budget:
         if len(self._budgets) >= MAX_HOSTS:
-            # Forget the hosts without a retry, and the oldest others if more than half of ``MAX_HOSTS`` had one.
+            # Forget the hosts that have not used a retry. If more than half of ``MAX_HOSTS`` remain, forget the oldest
+            # too.
             retried = [(host, budget) for host, budget in list(self._budgets.items()) if budget.at is not None]
             self._budgets = dict(retried[-(MAX_HOSTS // 2) :])
         return self._budgets.setdefault(host, _Budget())

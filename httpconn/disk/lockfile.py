@@ -22,8 +22,8 @@ from .system import READ, WRITE, close_if_required, is_same_file, os_error, read
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows lets no other open file read a locked byte, so this one is behind the content of a lock file. It is also
-    # the last byte at which the C library can lock.
+    # On Windows, no other open file can read a locked byte, so the locked byte is far behind the content of a lock
+    # file. It is the last byte that the C library can lock.
     _LOCKED_BYTE = 0x7FFFFFFE
 
     def _change_lock(descriptor: int, mode: int) -> None:

@@ -22,13 +22,13 @@ _CODING_SUFFIXES = {
     "br": (".br",),
     "zstd": (".zst", ".zstd", ".tzst"),
 }
-"""Suffixes of the files with the format of a content coding. Formats such as ``.bz2`` and ``.xz`` are none."""
+"""Suffixes of the files with the format of a content coding. ``.bz2`` and ``.xz`` have no content coding."""
 
 
 def range_head(
     response: OpenResponse, *, range_requested: bool, if_range: bool | None = None, name: str = ""
 ) -> ranges.RangeResponse:
-    """Return the facts for :func:`httpconn.core.ranges.decide`. ``name`` is that of the file."""
+    """Return the facts for :func:`httpconn.core.ranges.decide`. ``name`` is the name of the file."""
     head = response.head
     media_type = mediatypes.media_type(head.field("content-type"))
     return ranges.RangeResponse(

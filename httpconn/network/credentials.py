@@ -107,7 +107,7 @@ class Digest:
         if self._is_session:
             secret = digest(f"{secret}:{self._nonce}:{client_nonce}".encode())
         request = digest(f"{method}:{target}".encode())
-        quality = f"{number}:{client_nonce}:auth:" if self._has_quality else ""  # RFC 2069 has none
+        quality = f"{number}:{client_nonce}:auth:" if self._has_quality else ""  # RFC 2069 has no qop
         proof = digest(f"{secret}:{self._nonce}:{quality}{request}".encode())
         is_hashed = self._parameters.get("userhash", "").lower() == "true"
         parts = {

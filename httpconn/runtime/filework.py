@@ -51,7 +51,7 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     if not await (_await_in_trio(work) if loop is None else _await_in_asyncio(work, loop)):
         try:
             await anyio.to_thread.run_sync(work.run)
-        except RuntimeError:  # of the start of a thread, as the work does not raise
+        except RuntimeError:  # no thread could start: the work itself raises nothing
             work.run()
     return work.result()
 
@@ -64,7 +64,7 @@ async def in_abandoned_thread(function: Callable[..., T], *args: Any) -> T:
     work = _Work(partial(function, *args))
     try:
         await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
-    except RuntimeError as error:  # of the start of a thread, as the work does not raise
+    except RuntimeError as error:  # no thread could start: the work itself raises nothing
         raise InvalidRequest("No thread can be started") from error
     return work.result()
 
@@ -105,7 +105,7 @@ async def _await_in_asyncio(work: _Work[Any], loop: asyncio.AbstractEventLoop) -
     try:
         await work.waiter
     except CancelledError:
-        # Only now, because a cancel scope for each wait costs as much as the rest of it.
+        # A scope around each wait would cost as much as the wait itself. This scope begins only after a cancellation.
         if anyio.current_effective_deadline() == -math.inf and not work.has_ended:
             work.waiter = loop.create_future()
             with anyio.CancelScope(shield=True):
