@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -44,14 +45,21 @@ async def await_portion(event: Event, end: float, kind: type[HTTPConnError], mes
 
 
 def running_asyncio() -> asyncio.AbstractEventLoop | None:
-    """Return the asyncio loop of the current task, or None. A loop that hosts trio in guest mode does not count."""
+    """Return the asyncio loop of the current task, or None for a task of trio.
+
+    A loop of asyncio can host trio in guest mode, and its tasks can call ``trio.run``, as in a notebook.
+    """
     import asyncio  # here, because synchronous programs do not need it and start faster without it
 
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return None
-    return None if asyncio.current_task(loop) is None else loop
+    running = getattr(
+        sys.modules.get("sniffio"), "thread_local", None
+    )  # trio and trio-asyncio set it, as anyio expects
+    is_trio = running is not None and running.name == "trio"
+    return None if is_trio or asyncio.current_task(loop) is None else loop
 
 
 class ThreadEvent:
