@@ -17,37 +17,14 @@ MAX_HOSTS = 4096
 TIMER_ERROR = 0.0005  # seconds by which a sleep may end too early
 
 
-class _Bucket:
-    """The slots of one limit, for one host or for all hosts, and the pauses that the host requested."""
-
-    __slots__ = ("paused_until", "shift", "slots")
-
-    def __init__(self, interval: float, burst: int) -> None:
-        self.slots = Slots(interval, burst)
-        self.paused_until = 0.0
-        self.shift = 0.0  # the seconds of all pauses together
-
-    def due(self, moment: float) -> float:
-        """Return the earliest time, from ``moment`` on, at which a request may start."""
-        return self.slots.due(moment if moment > self.paused_until else self.paused_until)
-
-    def pause(self, until: float, now: float) -> None:
-        """Delay all future requests. Their order and the time between them stay the same."""
-        delay = until - max(now, self.paused_until)
-        if delay > 0:
-            self.slots.delay(delay, now)
-            self.paused_until = until
-            self.shift += delay
-
-
-Taken = list[tuple[_Bucket, float, float]]
-"""The slots of a reservation: the bucket, the start, and the shift of the bucket when the slot was taken."""
+Taken = list[tuple[Slots, float, float]]
+"""The slots of a reservation: the slots of the limit, the start, and the shift of the limit when the slot was taken."""
 
 
 def _free(taken: Taken) -> None:
     """Make slots available to other requests."""
-    for bucket, slot, shift in taken:
-        bucket.slots.free(slot + bucket.shift - shift)
+    for slots, slot, shift in taken:
+        slots.free(slot + slots.shift - shift)
 
 
 @dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
@@ -60,7 +37,7 @@ class Reservation:
 
     def wait_time(self, now: float) -> float:
         """Return the seconds until the request may start. A pause that a host requests makes the wait longer."""
-        delay = max((bucket.shift - shift for bucket, _, shift in self.slots), default=0.0)
+        delay = max((slots.shift - shift for slots, _, shift in self.slots), default=0.0)
         wait = self.moment + delay - now
         return wait if wait > TIMER_ERROR else 0.0
 
@@ -87,7 +64,7 @@ class RateLimiter:
         self._patterns = HostTable(
             {name: None if own is None else _by_scope(own) for name, own in (hosts or {}).items()}
         )
-        self._hosts: dict[str, list[_Bucket]] = {}
+        self._hosts: dict[str, list[Slots]] = {}
         self._max_waiting = max_waiting
         self.after_fork()
         renew_in_child(self)
@@ -111,15 +88,15 @@ class RateLimiter:
                 self._process_released()
             own = self._patterns.find(host)
             shared = [] if own is None else own[0]
-            buckets = [*self._overall, *shared, *self._buckets(host, now)]
-            moment = _due(buckets, now)
+            limits = [*self._overall, *shared, *self._of_host(host, now)]
+            moment = _due(limits, now)
             if latest is not None and moment > latest:
                 return None
             waits = moment - now > TIMER_ERROR
             if waits and len(self._waiting) >= self._max_waiting:
                 raise QueueFull(f"{len(self._waiting)} calls are already waiting for the rate limit")
             by_host = waits and _due(self._overall, now) < moment
-            slots = [(bucket, bucket.slots.take(moment, now), bucket.shift) for bucket in buckets]
+            slots = [(each, each.take(moment, now), each.shift) for each in limits]
             if moment <= now:
                 return IMMEDIATE
             reservation = Reservation(moment, slots, by_host=by_host)
@@ -142,8 +119,8 @@ class RateLimiter:
     def pause(self, host: str, until: float, now: float) -> None:
         """Start no request to a host before ``until``."""
         with self._lock:
-            for bucket in self._buckets(host, now):
-                bucket.pause(until, now)
+            for slots in self._of_host(host, now):
+                slots.pause(until, now)
 
     def _process_released(self) -> None:
         while self._released:
@@ -154,38 +131,34 @@ class RateLimiter:
         while self._dropped:
             _free(self._waiting.pop(self._dropped.popleft(), []))
 
-    def _buckets(self, host: str, now: float) -> list[_Bucket]:
-        buckets = self._hosts.get(host)
-        if buckets is None:
+    def _of_host(self, host: str, now: float) -> list[Slots]:
+        found = self._hosts.get(host)
+        if found is None:
             if len(self._hosts) >= MAX_HOSTS:
                 # Forget the idle hosts, and the oldest of the busy hosts if more than half of ``MAX_HOSTS`` are busy.
-                busy = [each for each in self._hosts.items() if any(bucket.slots.end > now for bucket in each[1])]
+                busy = [each for each in self._hosts.items() if any(slots.end > now for slots in each[1])]
                 self._hosts = dict(busy[-(MAX_HOSTS // 2) :])
             own = self._patterns.find(host)
             limits = self._limits if own is None else own[1]
-            buckets = [_Bucket(each.interval, each.burst) for each in limits] or [_Bucket(0.0, 1)]
-            self._hosts[host] = buckets
-        return buckets
+            found = [Slots(each.interval, each.burst) for each in limits] or [Slots(0.0, 1)]
+            self._hosts[host] = found
+        return found
 
 
-def _by_scope(limits: Iterable[RateLimit]) -> tuple[list[_Bucket], list[RateLimit]]:
-    """Return the buckets of the limits for all hosts, and the limits for each host."""
-    every, each = [], []
-    for limit in limits:
-        if limit.scope == "all":
-            every.append(_Bucket(limit.interval, limit.burst))
-        else:
-            each.append(limit)
-    return every, each
+def _by_scope(limits: Iterable[RateLimit]) -> tuple[list[Slots], list[RateLimit]]:
+    """Return the slots of the limits for all hosts, and the limits for each host."""
+    given = list(limits)
+    of_all = [Slots(each.interval, each.burst) for each in given if each.scope == "all"]
+    return of_all, [each for each in given if each.scope != "all"]
 
 
-def _due(buckets: list[_Bucket], now: float) -> float:
-    """Return the earliest time at which all buckets allow a request."""
+def _due(limits: list[Slots], now: float) -> float:
+    """Return the earliest time at which all limits allow a request."""
     moment = now
     while True:
         latest = moment
-        for bucket in buckets:
-            latest = bucket.due(latest)
+        for slots in limits:
+            latest = slots.due(latest)
         if latest == moment:
             return moment
         moment = latest

@@ -16,17 +16,21 @@ class Slots:
     In any order of taken and freed slots, no period has more requests than the rate allows.
     """
 
-    __slots__ = ("_ahead", "_gaps", "_interval", "_tolerance", "end")
+    __slots__ = ("_ahead", "_gaps", "_interval", "_paused_until", "_tolerance", "end", "shift")
 
     def __init__(self, interval: float, burst: int) -> None:
         self._interval = interval
         self._tolerance = interval * TOLERANCE
         self._ahead = interval * (burst - 1)
         self._gaps: list[tuple[float, float]] = []  # sorted free times; the time between them is reserved
+        self._paused_until = 0.0
+        self.shift: float = 0.0  # the seconds of all pauses together
         self.end: float = 0.0  # the time after which all slots are free
 
     def due(self, moment: float) -> float:
         """Return the earliest time, from ``moment`` on, at which a request may start."""
+        if moment < self._paused_until:
+            moment = self._paused_until
         slot = self._first(moment)
         start = slot - self._ahead
         return start if start > moment else moment
@@ -75,10 +79,14 @@ class Slots:
         else:
             self._gaps.insert(index, (start, end))
 
-    def delay(self, seconds: float, now: float) -> None:
-        """Move all future slots to later times."""
-        self.end = max(self.end, now) + seconds
-        self._gaps = [(start + seconds, end + seconds) for start, end in self._gaps]
+    def pause(self, until: float, now: float) -> None:
+        """Move all future slots to later times. Their order and the time between them stay the same."""
+        seconds = until - max(now, self._paused_until)
+        if seconds > 0:
+            self.end = max(self.end, now) + seconds
+            self._gaps = [(start + seconds, end + seconds) for start, end in self._gaps]
+            self._paused_until = until
+            self.shift += seconds
 
     def _add(self, index: int, start: float, end: float) -> None:
         if end - start >= self._interval - self._tolerance:
