@@ -311,10 +311,6 @@ class Decoder:
             layer.finish()
 
 
-def _uncounted(_size: int) -> None:
-    """Ignore the size of a chunk between two layers."""
-
-
 def codings_of(content_encoding: str | None) -> list[str]:
     """Return the codings of a body in the order in which they were applied, in lower case."""
     # A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
@@ -326,7 +322,7 @@ def codings_of(content_encoding: str | None) -> list[str]:
 
 
 def decoder_for(
-    content_encoding: str | None, offered: frozenset[str], on_intermediate: Callable[[int], None] = _uncounted
+    content_encoding: str | None, offered: frozenset[str], on_intermediate: Callable[[int], None]
 ) -> Decoder | None:
     """Return the decoder for a Content-Encoding, or None if the body has no coding.
 
