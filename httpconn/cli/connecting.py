@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from typing import Any
@@ -16,10 +16,8 @@ from ..options import Timeouts
 from ..progress import ProgressDisplay, rich_progress
 from .ending import one_line_errors
 
-Hooks = Mapping[str, list[Callable[..., Any]]]
 
-
-def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **options: Any) -> HTTPConnection:
+def make_connection(shared: Mapping[str, Any], **options: Any) -> HTTPConnection:
     """Return a connection object with the shared options. Raises UsageError if two options conflict."""
     name = shared["access"]
     access = access_of(os.environ) if name is None else AccessPolicy.from_environment(name)
@@ -34,7 +32,7 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
     if shared["verbose"]:
         from . import verbose
 
-        hooks = _merged(hooks or {}, verbose.hooks())
+        options["event_hooks"] = verbose.HOOKS
     return HTTPConnection(
         access=access,
         retries=shared["retries"],
@@ -42,7 +40,6 @@ def make_connection(shared: Mapping[str, Any], *, hooks: Hooks | None = None, **
         user_agent=shared["user_agent"],
         auth="netrc" if shared["netrc"] else None,
         hosts=_host_options(shared),
-        event_hooks=hooks,
         **options,
     )
 
@@ -75,7 +72,3 @@ def header_fields(shared: Mapping[str, Any]) -> dict[str, str]:
         return fields
     credentials = base64.b64encode(shared["user"].encode("utf-8", "surrogateescape")).decode("ascii")
     return {"Authorization": f"Basic {credentials}", **fields}
-
-
-def _merged(*several: Hooks) -> Hooks:
-    return {event: [hook for each in several for hook in each.get(event, ())] for each in several for event in each}

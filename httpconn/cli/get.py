@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from . import options
-from .connecting import Hooks, header_fields, make_connection
+from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .jsonlines import line_of, urls_of
 from .output import Write, open_output, standard_output, write
@@ -57,7 +58,7 @@ def get(
     if quiet and shared["verbose"]:
         raise click.UsageError("-q and -v cannot be combined")
     call = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
-    with one_line_errors(url), make_connection(shared, hooks=_HEAD if head else None) as connection:
+    with one_line_errors(url), make_connection(shared) as connection:
         if jsonl:
             urls = [url] if url is not None else urls_of(input_file or ())
             sys.exit(_write_lines(standard_output(), connection.get_many(urls, concurrency=concurrency, **call)))
@@ -68,7 +69,8 @@ def get(
 def _write(
     connection: HTTPConnection, url: str, out: Write, call: Mapping[str, Any], *, include: bool, head: bool
 ) -> None:
-    with connection.get_response(url, stream=True, **call) as response:
+    send = partial(connection.request, "HEAD") if head else connection.get_response
+    with send(url, stream=True, **call) as response:
         if include or head:
             out(_head_of(response))
         else:
@@ -82,13 +84,6 @@ def _write(
 def _head_of(response: Response) -> bytes:
     lines = [f"{response.http_version} {response.status_code} {response.reason_phrase}".rstrip().encode("latin-1")]
     return b"\r\n".join([*lines, *(b"%b: %b" % field for field in response.headers.raw), b"", b""])
-
-
-def _set_head(request: Any) -> None:
-    request.method = "HEAD"
-
-
-_HEAD: Hooks = {"request": [_set_head]}
 
 
 def _write_lines(out: BinaryIO, results: Results[Fetched]) -> int:

@@ -19,10 +19,6 @@ _URL = re.compile(r"https?://[^\s<>\",;]+", re.I)
 _QUERY = re.compile(r"(=)[^&\s]*")
 
 
-def hooks() -> dict[str, list[Callable[..., Any]]]:
-    return {"request": [_request], "response": [_response], "retry": [_retry], "redirect": [_redirect]}
-
-
 def _request(request: Any) -> None:
     if "trace" not in request.extensions:
         request.extensions = {**request.extensions, "trace": _trace}
@@ -73,3 +69,12 @@ def _retry(event: httpconn.RetryEvent) -> None:
 
 def _redirect(event: httpconn.RedirectEvent) -> None:
     print_message(f"* redirected to {event.to}")
+
+
+HOOKS: dict[str, list[Callable[..., Any]]] = {
+    "request": [_request],
+    "response": [_response],
+    "retry": [_retry],
+    "redirect": [_redirect],
+}
+"""Event hooks that print each event."""

@@ -41,6 +41,12 @@ def test_head_requests_the_header_only(scripted):
     assert done.stdout == b'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nETag: "a"\r\n\r\n'
 
 
+def test_head_works_for_files_beyond_the_size_limit(scripted):
+    server = scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+    done = run("get", "-I", server.url, "--max-bytes", "10")
+    assert (done.returncode, done.stdout) == (0, b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+
+
 def test_a_user_agent_and_a_user_are_sent(scripted):
     server = scripted(response())
     run("get", server.url, "-A", "me/1", "-u", "joe:pass:word")
