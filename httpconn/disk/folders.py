@@ -5,7 +5,6 @@ For many small files, flushes of the folder are half of the waiting time.
 
 import errno
 import os
-from weakref import ref
 
 from ..core.locks import Lock
 from ..runtime.forking import in_child
@@ -72,34 +71,17 @@ class Folder:
         flush.ended = True
 
 
-_guard = Lock()
-_folders: dict[str, ref[Folder]] = {}
-"""A WeakValueDictionary would remove entries in Python code, where an exception of a signal handler is lost."""
+_folders: dict[str, Folder] = {}  # two objects of one folder cost a second flush only
+_MAX_FOLDERS = 256
 
-_MAX_FOLDERS = 256  # entries above which dead references are removed
-
-
-@in_child
-def _reset_in_child() -> None:
-    """Replace locks that a thread of the parent may hold."""
-    global _guard, _folders
-    _guard, _folders = Lock(), {}
+in_child(_folders.clear)  # a thread of the parent may hold their locks
 
 
 def sync_folder(path: str) -> None:
     """Flush the renames in a folder that were made before this call, together with other callers."""
-    with _guard:
-        folder = _shared(path)
-    folder.wait(folder.request())
-
-
-def _shared(path: str) -> Folder:
-    reference = _folders.get(path)
-    folder = None if reference is None else reference()
+    folder = _folders.get(path)
     if folder is None:
         if len(_folders) >= _MAX_FOLDERS:
-            for each in [each for each, known in _folders.items() if known() is None]:
-                del _folders[each]
-        folder = Folder(path)
-        _folders[path] = ref(folder)
-    return folder
+            _folders.clear()
+        folder = _folders.setdefault(path, Folder(path))
+    folder.wait(folder.request())

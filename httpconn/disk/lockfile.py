@@ -196,17 +196,12 @@ class WatchedLock:
         try:
             with suppress(OSError, ValueError, TypeError, RecursionError):
                 *_, line = _TRANSFER_LINE.findall(read_at(self._file.fileno(), 0, _MAX_BYTES))
-                return _checked(*json.loads(line))
+                key, total, validator = json.loads(line)
+                if isinstance(key, str) and isinstance(total, int | None) and isinstance(validator, str | None):
+                    return Transfer(key, total, validator)
             return None
         finally:
             unlock(self._file)
-
-
-def _checked(key: object, total: object, validator: object) -> Transfer | None:
-    """Return None for values that ``publish`` does not write."""
-    if isinstance(key, str) and isinstance(total, int | None) and isinstance(validator, str | None):
-        return Transfer(key, total, validator)
-    return None
 
 
 def _read_tokens(file: OpenFile) -> tuple[str, ...]:
