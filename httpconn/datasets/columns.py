@@ -54,20 +54,14 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
         return first
     if first == pa.null():
         return second
+    # The common type of one of these and another type may be unable to hold all values.
+    if any(kind in (TEXT, pa.uint64()) or pa.types.is_temporal(kind) for kind in (first, second)):
+        return TEXT
     schemas = [pa.schema([("", kind)]) for kind in (first, second)]
     try:
-        return (
-            TEXT
-            if any(map(_needs_text, (first, second)))
-            else pa.unify_schemas(schemas, promote_options="permissive").types[0]
-        )
+        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
     except pa.ArrowException:
         return TEXT
-
-
-def _needs_text(kind: pa.DataType) -> bool:
-    """Return whether the common type with another type may be unable to hold all values of a type."""
-    return kind in (TEXT, pa.uint64()) or bool(pa.types.is_temporal(kind))
 
 
 def storage_error(name: str, kind: pa.DataType) -> Exception | None:
@@ -124,10 +118,8 @@ def _nested(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         child = array_of(list(chain.from_iterable(rows)), kind.value_type)
     else:
         pairs = [pair for each in rows for pair in (each.items() if isinstance(each, dict) else each)]
-        names, items = (
-            array_of([each[0] for each in pairs], kind.key_type),
-            array_of([each[1] for each in pairs], kind.item_type),
-        )
+        names = array_of([each[0] for each in pairs], kind.key_type)
+        items = array_of([each[1] for each in pairs], kind.item_type)
         child = pa.StructArray.from_arrays([names, items], fields=[kind.key_field, kind.item_field])
     return _array(values, kind, _offsets(rows), children=[child])
 

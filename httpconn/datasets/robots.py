@@ -74,7 +74,6 @@ class Robots:
             raise InvalidRequest(f"robots_txt= needs protego. {install('datasets')}") from error
 
     def request(self, url: str) -> Coroutine[Any, Any, None] | None:
-        """Check a URL by the robots.txt of its site."""
         parts = urlsplit(url)
         if not self._obeys_files or parts.scheme == "data":
             return None

@@ -87,9 +87,7 @@ class Rows:
         self._sizes: list[int | None] = []
         self._bodies = bytearray()
         self._bytes = 0
-        names = [
-            each for each in schema.names if each != "body"
-        ]  # a Parquet dictionary would hold all bodies in memory
+        names = [each for each in schema.names if each != "body"]  # a dictionary would hold all bodies in memory
         self._writer = pq.ParquetWriter(
             file,
             schema,
@@ -162,7 +160,6 @@ class ShardWriter:
             os.mkdir(self._bodies)
 
     def add(self, values: Values, body: bytes | None) -> None:
-        """Write a row, and its body if there is one."""
         with TranslatedErrors(self._storage.sink):
             if body is not None and self._form != "parquet":
                 self._add_body(values, body)

@@ -120,7 +120,6 @@ class Source(NamedTuple):
 
     @property
     def _wanted(self) -> list[str]:
-        """The names of the columns to read."""
         return list(dict.fromkeys((self.column, *self.columns)))
 
     def _picked(self, item: Any, where: str) -> Row:

@@ -97,7 +97,6 @@ class Storage:
             self._with_retries(name, lambda: self.fs.rm(self.path(name), recursive=True))
 
     def write(self, name: str, value: Any) -> None:
-        """Store a small JSON value."""
         draft = self.draft(name)
         with TranslatedErrors(self.sink), open(draft, "w", encoding="utf-8") as file:
             json.dump(value, file)

@@ -34,7 +34,6 @@ class Content:
         self._in_use = Lock()  # held during a flush, for which the file must stay open
 
     def write(self, offset: int, blocks: Iterable[bytes | memoryview]) -> None:
-        """Write blocks one after the other."""
         descriptor = self.file.fileno()
         for block in blocks:
             end = offset + len(block)
@@ -57,7 +56,6 @@ class Content:
         return system.read_at(self.file.fileno(), offset, max(0, min(size, self.size - offset)))
 
     def reserve(self, size: int) -> None:
-        """Reserve disk space for a file of this size."""
         if size > self._length:
             system.reserve(self.file.fileno(), size)
             self._length = size

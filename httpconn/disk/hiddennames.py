@@ -40,5 +40,4 @@ class HiddenNames:
         return f"{self._prefix}httpconn-draft" if token is None else f"{self._prefix}{token}.httpconn-draft"
 
     def part(self, token: str) -> str:
-        """Return the partial file of a token."""
         return f"{self._prefix}{token}.httpconn-part"

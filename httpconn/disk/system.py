@@ -20,12 +20,10 @@ if sys.platform != "win32":
 else:
 
     def pread(descriptor: int, size: int, offset: int) -> bytes:
-        """Read bytes from an offset on."""
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, size)
 
     def pwrite(descriptor: int, data: memoryview, offset: int) -> int:
-        """Write bytes from an offset on."""
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.write(descriptor, data)
 
@@ -92,7 +90,6 @@ def _path_for_user(error: OSError, target: StrPath | None) -> object:
 
 
 def os_error(number: int, path: StrPath) -> OSError:
-    """Return an OSError with the system's message for an error number."""
     return OSError(number, os.strerror(number), os.fspath(path))
 
 

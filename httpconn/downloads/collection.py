@@ -96,6 +96,5 @@ class Collection:
             self._known.add(self._names[index], downloaded.digest, downloaded.size)
 
     def save(self) -> None:
-        """Write the state file."""
         if self._known is not None:
             self._known.save()

@@ -188,7 +188,6 @@ class PartialDownload:
         return self.total is not None and self.total > CHUNK
 
     def reserve(self) -> None:
-        """Reserve disk space for the file."""
         try:
             self._part.reserve(self.total or 0)
         except DiskFull as error:
