@@ -40,22 +40,17 @@ class OwnFiles:
         self._mode = 0o666 if status is None else status.st_mode & 0o777 | 0o600
         self._names = names = HiddenNames(self._destination.path)
         self._lock_file.acquire(names.lock, self._mode)
-        record = self._earlier()
+        record = load(names.sidecar)
+        if record is not None and not self._resumes:
+            for token in record.tokens:
+                remove_abandoned(names.part(token))
+            system.remove(names.sidecar)
+            record = None
         self._may_have_sidecar = record is not None or bool(self._lock_file.tokens)
         for token in self._lock_file.tokens:
             if record is None or token not in record.tokens:
                 remove_abandoned(names.part(token))
         self._resume(record)
-
-    def _earlier(self) -> SidecarRecord | None:
-        """Return the record of an earlier download, or remove its files."""
-        record = load(self._names.sidecar)
-        if record is None or self._resumes:
-            return record
-        for token in record.tokens:
-            remove_abandoned(self._names.part(token))
-        system.remove(self._names.sidecar)
-        return None
 
     def _record(self) -> SidecarRecord | None:
         """Return the record of the last checkpoint, without the kept file."""
@@ -65,11 +60,11 @@ class OwnFiles:
 
     def _keep(self, record: SidecarRecord) -> str | None:
         """Keep the file of a record or the file kept before; return the token of the file to remove."""
-        smaller, larger = self._kept, record
-        if smaller is not None and smaller.sidecar.received > larger.sidecar.received:
-            smaller, larger = larger, smaller
-        self._kept = larger
-        return None if smaller is None else smaller.token
+        kept = self._kept
+        if kept is not None and kept.sidecar.received > record.sidecar.received:
+            return record.token
+        self._kept = record
+        return None if kept is None else kept.token
 
     def _resume(self, record: SidecarRecord | None) -> None:
         """Open the file of a record or, if that is lost, the file that the record keeps. Otherwise create one."""

@@ -124,7 +124,7 @@ class PartFile(OwnFiles):
         with self._lock, self._translated:
             if self._has_ended:
                 raise StorageError("The partial file was opened before")
-            names = HiddenNames(Target(self.target).path)
+            self._names = names = HiddenNames(Target(self.target).path)
             if self._watched is None or not self._watched.is_current:
                 self._unwatch()
                 with suppress(OSError):  # the owner has just ended
@@ -280,10 +280,9 @@ class PartFile(OwnFiles):
         """End the watch. On Windows, the owner cannot remove its lock file during the watch, so remove it now."""
         self._unwatch()
         with suppress(OSError, InUse):
-            names = HiddenNames(Target(self.target).path)
-            if os.path.lexists(names.lock):
+            if os.path.lexists(self._names.lock):
                 lock_file = LockFile()
-                lock_file.acquire(names.lock)
+                lock_file.acquire(self._names.lock)
                 lock_file.release()
 
     def _unwatch(self) -> Transfer | None:
