@@ -104,14 +104,10 @@ def _parse(call: Call, content: Content) -> Any:
 
 async def respond(port: Port, call: Call, stream: bool) -> tuple[OpenResponse, bytes | None]:
     """Return a response of any status and its body; with ``stream``, None for a body that is still to be read."""
-    if stream:
-        return await open_response(port, call), None
-    return await run_call(port, call, perform(port, call, read_whole))
-
-
-async def open_response(port: Port, call: Call) -> OpenResponse:
-    """Return a response of any status with its body still to be read. End it with :func:`close_response`."""
-    return await run_call(port, call, perform(port, call._replace(min_speed=False), _begin), stays_open=True)
+    if not stream:
+        return await run_call(port, call, perform(port, call, read_whole))
+    beginning = perform(port, call._replace(min_speed=False), _begin)
+    return await run_call(port, call, beginning, stays_open=True), None  # until ``close_response``
 
 
 async def run_call(port: Port, call: Call, flow: Awaitable[T], *, stays_open: bool = False) -> T:
@@ -133,7 +129,7 @@ async def run_call(port: Port, call: Call, flow: Awaitable[T], *, stays_open: bo
 
 
 async def close_response(response: OpenResponse) -> None:
-    """Close a response of :func:`open_response` and release its port."""
+    """Close a response whose body was still to be read, and release its port."""
     try:
         await response.close()
     finally:

@@ -46,11 +46,9 @@ class FileReader:
         self.blocks.stop_ahead()
         self.blocks = self._cache(self._block_size)
 
-    async def open(self, port: Port, call: Call) -> None:
-        """Fetch the version and the first block of the file."""
-        await self._open(port, call, (0, self._block_size))
-
-    async def _open(self, port: Port, call: Call, span: Span) -> bytes:
+    async def open(self, port: Port, call: Call, span: Span | None = None) -> bytes:
+        """Fetch the version of the file, and its first block or another span."""
+        span = span or (0, self._block_size)
         self.version, content = await fetch_part(port, call, PartRequest(span[0], span[1] - 1))
         # If the server sent the whole file, the file is one block.
         is_whole = len(content) == self.version.total
@@ -131,9 +129,9 @@ class FileReader:
     async def fetch_ranges(self, port: Port, call: Call, ranges: list[slice]) -> list[bytes]:
         """Return the bytes of each range of a file that was not opened before."""
         first = rangeplan.opening(ranges)
-        content = await self._open(port, call, first)
+        content = await self.open(port, call, first)
         if not content and self.version.total:  # the range is past the end, and a 416 need not name the version
-            first, content = (0, 1), await self._open(port, call, (0, 1))
+            first, content = (0, 1), await self.open(port, call, (0, 1))
         received = {(0 if len(content) == self.version.total else first[0]): content}
         return await self._read_spans(port, call, rangeplan.spans(ranges, self.version.total), received)
 

@@ -339,7 +339,7 @@ def test_a_block_reader_returns_received_bytes_before_the_error() -> None:
     counted: list[int] = []
 
     async def flow() -> list[bytes]:
-        got = await fetch.open_response(port, call())
+        got, _ = await fetch.respond(port, call(), stream=True)
         blocks = BlockReader(got.body, 100, counted.append)
         came = await blocks.receive()
         with pytest.raises(errors.ReadFailed):
