@@ -69,6 +69,7 @@ class AsyncPort(SendingPort):
 
     sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
+    blocking = staticmethod(in_thread)
     _exchange = AsyncExchange
     # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2 connection
     # that other calls share.
@@ -78,9 +79,6 @@ class AsyncPort(SendingPort):
     def place(self) -> Hashable:
         """The event loop."""
         return running_loop()
-
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        return await in_thread(function, *args)
 
     async def wait(self, event: AnyioEvent, deadline: Deadline) -> None:
         await _within(deadline, event.wait(None))
