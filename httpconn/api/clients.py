@@ -254,9 +254,8 @@ class Clients:
         self._start()
 
     def __del__(self) -> None:
-        if getattr(self, "_sync", None) is not None or getattr(
-            self, "_by_loop", None
-        ):  # missing if __init__ has failed
+        # The attributes are missing if __init__ has failed.
+        if getattr(self, "_sync", None) is not None or getattr(self, "_by_loop", None):
             if self.warns:
                 text = "An HTTPConnection was left open: call close() or use it in a with block"
                 warnings.warn(text, ResourceWarning, stacklevel=2)

@@ -16,9 +16,7 @@ from .rules import Call
 
 CACHE_SIZE = 8 * MIB  # Size of the block cache of a file in bytes. The cache holds at least four blocks.
 
-
 logger: logging.Logger = logging.getLogger("httpconn.exchange")
-
 
 # Starts a worker that runs a coroutine function, with a function that runs flows as its first argument. It returns
 # False if no worker can be started.
