@@ -214,26 +214,17 @@ class HTTP11Connection:
 
     def _begin_body(self, status: int, framing: Framing, data: bytes) -> None:
         """Choose the framing of the body by the rules of RFC 9112 section 6.3, in their order."""
+        step, length = HTTP11Connection._counted_bytes, framing.length  # rules 5 and 6
         if self._method == b"HEAD" or status in (204, 304):  # rule 1; interim responses do not get here
-            self._begin_counted(0, data)
+            length = 0
         elif framing.chunked:  # rules 3 and 4
+            step = HTTP11Connection._chunked_bytes
             self._chunks = ChunkedDecoder(self._max_headers, self._max_header_bytes)
-            self._continue_with(HTTP11Connection._chunked_bytes, data)
-        elif framing.length is not None:  # rules 5 and 6
-            self._begin_counted(framing.length, data)
-        else:  # rule 8
+        elif length is None:  # rule 8
+            step = HTTP11Connection._unbounded_bytes
             self.close_delimited = True
-            self._continue_with(HTTP11Connection._unbounded_bytes, data)
-
-    def _begin_counted(self, length: int, data: bytes) -> None:
-        self._remaining = length
-        self._step = HTTP11Connection._counted_bytes
-        if data or not length:
-            self._counted_bytes(data)
-
-    def _continue_with(self, step: Callable[[HTTP11Connection, bytes], None], data: bytes) -> None:
-        self._step = step
-        if data:
+        self._step, self._remaining = step, length or 0
+        if data or length == 0:
             step(self, data)
 
     def _counted_bytes(self, data: bytes) -> None:
