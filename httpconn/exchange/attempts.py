@@ -48,7 +48,11 @@ async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> 
             judged = response.head.status in state.call.rules.retries.statuses
             wait = _retry_wait(port, state, StatusError(response.without_body)) if judged else None
             if wait is None:
-                return await _consume(response, consume)
+                try:
+                    return await consume(response)
+                except BaseException:
+                    await response.close()
+                    raise
             await response.close()
             await _report_retry(port, state, StatusError(response.without_body), wait)
         except HTTPConnError as error:
@@ -58,14 +62,6 @@ async def run_attempts(port: Port, state: RequestState, consume: Consume[T]) -> 
                 raise
             await _report_retry(port, state, error, wait)
         await port.aside(port.sleep(wait))
-
-
-async def _consume(response: OpenResponse, consume: Consume[T]) -> T:
-    try:
-        return await consume(response)
-    except BaseException:
-        await response.close()
-        raise
 
 
 def _retry_wait(port: Port, state: RequestState, error: HTTPConnError) -> float | None:
