@@ -112,7 +112,7 @@ class _Zlib(_Layer):
         piece = self._data[self._at : self._at + PIECE]
         data = self._engine.decompress(piece, limit)
         self._ended = self._engine.eof
-        # At the end of a stream, both can hold the remaining bytes.
+        # At the end of a stream, both attributes can hold the remaining bytes.
         remaining = self._engine.unused_data if self._ended else self._engine.unconsumed_tail
         self._at += len(piece) - len(remaining)
         return data

@@ -20,7 +20,7 @@ class _Host(Generic[T]):
         tries: number of its calls that have no connection yet, and began while ``is_proven`` was False.
         is_proven: whether the host has accepted a connection.
         blocked: number of queued items that the limit or a wait for the rate limit stops.
-        stopped: number of queued items that ``most_active`` or a wait for the rate limit stops.
+        stopped: number of queued items that ``_most_active`` or a wait for the rate limit stops.
         unproven: number of the other queued items, while ``is_proven`` is False.
         first: 1 if one of these items can begin the only try of the host, otherwise 0.
         again: number of the other items that ``tries`` does not stop.

@@ -34,8 +34,8 @@ class HubFile(NamedTuple):
 def hub_file(fields: Sequence[Field], *, use_etag: bool) -> HubFile:
     """Return the digest and size of a file. ``fields`` are the header fields of each response of a redirect chain."""
     # A hub redirects a large file to its store, and adds X-Linked-Etag, the SHA-256 of the file, and X-Linked-Size. The
-    # ETag of a small file is the ID of its git object, unless the body is encoded (``use_etag=False``). Only X-Repo-
-    # Commit in the same response proves that meaning.
+    # ETag of a small file is the ID of its git object, unless the body is encoded (``use_etag=False``). Only an
+    # X-Repo-Commit in the same response proves that the ETag is this ID.
     sizes = [text for each in fields if (text := each("x-linked-size")) is not None and _SIZE.fullmatch(text)]
     return HubFile(_digest(fields, use_etag), int(sizes[0]) if sizes else None)
 

@@ -17,7 +17,7 @@ STEP, MAX_AUTOMATIC = 4, 16
 
 MAX_TOGETHER = 64  # the maximum for all downloads of one call, if the caller does not set the number
 MAX_REQUESTED = 64  # the maximum number of segments that a caller can set
-MEASURE_SECONDS = 1.0  # seconds between two measurements of several connections; half of it for a single one
+MEASURE_SECONDS = 1.0  # seconds between two measurements of several connections; half as long for a single connection
 MIN_SECONDS = 2.0  # the remaining seconds below which no connections are added
 MIN_SPEEDUP = 1.1  # the factor by which the last added connections must have raised the speed to add more
 

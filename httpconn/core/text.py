@@ -34,7 +34,7 @@ def charset_of(content_type: str | None) -> str | None:
 
 def _declared(content_type: str | None) -> str | None:
     """Return the charset that one or several Content-Type fields declare (Fetch Standard, section 2.2.2)."""
-    # The last field counts. Without a charset, it takes that of an earlier field with the same media type.
+    # The last field counts. If it has no charset, that of an earlier field with the same media type counts.
     known: str | None = None
     label: str | None = None
     for member in _MEMBER.findall(content_type or ""):

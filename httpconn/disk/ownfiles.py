@@ -59,7 +59,7 @@ class OwnFiles:
         return SidecarRecord(token=self._token, kernel=kernel_id(), sidecar=self._saved)
 
     def _keep(self, record: SidecarRecord) -> str | None:
-        """Keep the file of a record or the file kept before; return the token of the file to remove."""
+        """Keep the file with more bytes: that of a record or the kept one. Return the token of the other file."""
         kept = self._kept
         if kept is not None and kept.sidecar.received > record.sidecar.received:
             return record.token

@@ -28,7 +28,9 @@ class Sidecar:
     validator: str | None = None
     total: int | None = None
     committed: int = 0  # bytes on disk from the beginning of the file on
-    parts: tuple[Part, ...] = ()  # the parts behind these, in order; empty for a file that only grows at its end
+    parts: tuple[
+        Part, ...
+    ] = ()  # the parts behind the committed bytes, in order; empty for a file that only grows at its end
     media_type: str | None = None  # media type of the first response, or None
 
     @property

@@ -129,7 +129,7 @@ def _is_protected_by_sticky_folder(folder: str, status: os.stat_result) -> bool:
 
 
 def _is_mount_point(path: str) -> bool:
-    """Whether a file is on another mount than its folder. Their devices can be equal: two mounts of one file system."""
+    """Whether a file is on another mount than its folder. Two mounts of one file system have the same device number."""
     if sys.platform != "linux":
         return False
     with suppress(OSError):

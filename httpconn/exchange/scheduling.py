@@ -216,7 +216,7 @@ class Scheduler(Generic[Item, Result]):
         return None if self._dials_slowly else SLOW_DIAL
 
     def dials_slowly(self) -> None:
-        """Count the items that wait for the first connection to a host as waiting, until none is left."""
+        """Let ``waiting`` include the items that wait for the first connection to a host, until none is left."""
         self._dials_slowly = True
 
     def add(self, number: int, item: Item) -> None:

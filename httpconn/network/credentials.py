@@ -141,7 +141,7 @@ _element = regex(
 
 
 class Challenge(NamedTuple):
-    """One way to authenticate."""
+    """A challenge of an authentication field: a scheme and its parameters."""
 
     scheme: str
     parameters: dict[str, str]  # by name in lower case, unquoted

@@ -78,7 +78,7 @@ class _Work(Generic[T]):
         self._call = call
         self._error: BaseException | None = None
         self.has_ended = False
-        self.waiter: Any = None  # what waits for the end: a future of asyncio, a task of trio
+        self.waiter: Any = None  # the future of asyncio or the task of trio that waits for the end
 
     def run(self) -> None:
         try:
