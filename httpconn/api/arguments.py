@@ -99,7 +99,7 @@ class CallFactory:
         return calls
 
     def _mirror(self, call: Call, url: URL, extra_headers: Headers, auth: Auth | None) -> tuple[RequestSpec, Headers]:
-        """Return the request to a mirror, and the header fields of the call that it has.
+        """Return the request to a mirror, and the header fields of the call that the request contains.
 
         A mirror on another origin gets neither the header fields nor the credentials of the call.
         """
