@@ -1,6 +1,5 @@
 """A stream over a connected socket, with or without TLS, for all runtimes."""
 
-import os
 import select
 import socket
 import ssl
@@ -11,7 +10,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import HTTPConnError, InvalidRequest, ReadFailed, ReadTimedOut, WriteFailed, WriteTimedOut
-from ..runtime.forking import renew_in_child
 from ..runtime.readiness import BLOCKED_READ, poll_of
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left, until
@@ -55,7 +53,6 @@ class SocketStream:
         self._receiving = False
         self._sending = False
         self._unsent: bytes | memoryview = b""
-        renew_in_child(self)
 
     def receive(self, max_bytes: int, end: float, *, look: bool = True) -> Coroutine[Any, Any, bytes]:
         """Return the next bytes, empty at the end. Close the stream after an interrupted wait: bytes can be lost.
@@ -312,12 +309,6 @@ class SocketStream:
             self._socket.shutdown(socket.SHUT_RDWR)
         if not (self._readiness.blocks and (self._receiving or self._sending)):
             self._socket.close()
-
-    def after_fork(self) -> None:
-        """Close the descriptor of a forked child. The parent keeps the connection."""
-        if self._socket.fileno() >= 0:
-            with suppress(OSError):
-                os.close(self._socket.detach())
 
     def get_extra_info(self, info: str) -> Any:
         """Return a value as httpcore's response extension ``network_stream`` does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from contextlib import suppress
 
@@ -11,7 +12,9 @@ import httpx
 import pytest
 
 from httpconn.errors import InvalidRequest
+from httpconn.network.race import begin
 from httpconn.network.tlscontext import recipe_of, shared_context
+from httpconn.runtime.resolver import Address
 from httpconn.transport import HTTPTransport
 from tests.http.children import exit_code_of
 from tests.servers.scripted import ScriptedServer, response
@@ -35,6 +38,24 @@ def test_the_child_closes_its_copies_and_the_parent_keeps_its_connection(tls, ce
             assert client.get(server.url).content == b"ok"
         assert server.connections == 1
         assert len(server.requests) == 2
+
+
+def test_the_child_closes_its_copies_of_sockets_that_are_connecting():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sock = begin(Address(socket.AF_INET, listener.getsockname()), lambda _: None)
+        number = sock.fileno()
+
+        def child() -> bool:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(number)
+            return sock.fileno() == -1
+
+        with sock:
+            assert exit_code_of(child) == 0
+            with listener.accept()[0] as accepted:
+                accepted.sendall(b"ok")
+                sock.setblocking(True)
+                assert sock.recv(2) == b"ok"
 
 
 def test_a_client_in_the_child_opens_new_connections():
