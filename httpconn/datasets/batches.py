@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..errors import InvalidRequest
 from .outcomes import (
@@ -103,15 +102,13 @@ def _fetched(urls: list[Any], given: HTTPConnection | None, concurrency: int, ma
         (urls[at].strip() for at in present), concurrency=concurrency, max_bytes=max_bytes
     ) as results:
         for fetched in results:
-            rows[present[fetched.index]] = _values_of(fetched)
+            values = response_values(fetched)
+            if fetched.content is None:
+                values |= error_values(cast(Exception, fetched.error))
+            else:
+                values |= body_values(fetched.content) | {"body": fetched.content}
+            rows[present[fetched.index]] = values
     return pa.Table.from_pylist(rows, schema=FIELDS)
-
-
-def _values_of(fetched: Fetched) -> Values:
-    values = response_values(fetched)
-    if fetched.content is None:
-        return values | error_values(cast(Exception, fetched.error))
-    return values | body_values(fetched.content) | {"body": fetched.content}
 
 
 @cache

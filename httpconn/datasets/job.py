@@ -121,11 +121,7 @@ class Journal:
 
 
 def begin(job: Job) -> int:
-    """Check that the sink is empty or holds this job, and return the number of partitions.
-
-    Raises:
-        InvalidRequest: the sink holds something else, or the source has changed.
-    """
+    """Check that the sink is empty or holds this job with the same source, and return the number of partitions."""
     storage = job.storage
     known = storage.read(JOB)
     if known is None:

@@ -32,9 +32,6 @@ def require_connection(connection: HTTPConnection | None, kind: str) -> None:
     """Require that a connection object with a transport of the caller has the kind of transport that is used.
 
     Otherwise, calls would reach the network although the caller replaced it.
-
-    Args:
-        kind: "transport" or "async_transport".
     """
     require(connection=(connection, HTTPConnection | None))
     options = None if connection is None else connection._clients.options

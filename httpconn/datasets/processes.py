@@ -20,11 +20,7 @@ SPAWN = multiprocessing.get_context("spawn")  # a fork would copy the locks of o
 
 
 def run_job(job: Job, processes: int) -> None:
-    """Run all partitions of a job, in this process or in several other processes.
-
-    Raises:
-        HTTPConnError: a partition failed, or a process was killed.
-    """
+    """Run all partitions of a job, in this process or in several other processes. Raise the first error."""
     shares = [range(each, job.partitions, processes) for each in range(min(processes, job.partitions))]
     if len(shares) == 1:
         run_partitions(job, shares[0])

@@ -47,9 +47,8 @@ class Robots:
     """The checks of the requests and responses of a connection object.
 
     Args:
-        connection: fetches robots.txt.
         agent: the name of this robot.
-        headers: header fields for each robots.txt, or None.
+        headers: header fields for the requests of robots.txt.
         tags: the directives of X-Robots-Tag to obey.
         obeys_files: whether to obey robots.txt.
     """

@@ -59,11 +59,7 @@ class Source(NamedTuple):
         return self.given if self.is_file else "The table" if isinstance(self.given, pa.Table) else "The iterable"
 
     def types(self) -> Types:
-        """Return the types of the copied columns.
-
-        Raises:
-            InvalidRequest: the source does not exist, has another format or lacks a column.
-        """
+        """Return the types of the copied columns. Raises InvalidRequest: the source or a column cannot be read."""
         if isinstance(self.given, pa.Table):
             return [self.given.schema.field(each).type for each in self.columns]
         if not self.is_file:
@@ -77,7 +73,7 @@ class Source(NamedTuple):
         return _inferred(rows, self.columns, is_first=is_first) if types is None else types
 
     def rows(self) -> Iterator[Row]:
-        """Return the rows. See :meth:`types` for the errors."""
+        """Return the rows. Raises InvalidRequest: the source cannot be read."""
         if isinstance(self.given, pa.Table):
             return chain.from_iterable(map(self._of_batch, self.given.to_batches(BATCH)))
         if not self.is_file:

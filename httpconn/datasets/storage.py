@@ -147,11 +147,7 @@ class Storage:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Lock the sink for this process. Object stores have no locks.
-
-        Raises:
-            InvalidRequest: another process has the lock.
-        """
+        """Lock a local sink, or raise InvalidRequest if another process has the lock. Object stores have no locks."""
         if not self.is_local:
             yield
             return

@@ -20,9 +20,6 @@ class Content:
     Args:
         size: offset behind the last valid byte.
         length: size of the file in bytes, including reserved and unconfirmed bytes.
-
-    Attributes:
-        file, size: as the arguments.
     """
 
     def __init__(self, file: OpenFile, size: int = 0, length: int = 0) -> None:

@@ -20,11 +20,7 @@ State = list[Any]  # size, modification time in nanoseconds, inode number and di
 
 
 class KnownFiles:
-    """The verified files of a folder. A state file that is missing, damaged or of another user counts as empty.
-
-    Args:
-        folder: path of the folder.
-    """
+    """The verified files of a folder. A state file that is missing, damaged or of another user counts as empty."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder

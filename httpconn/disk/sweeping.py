@@ -26,13 +26,10 @@ _skips: dict[str, int] = {}  # downloads into a folder that skip the search, by 
 
 
 def sweep(own: HiddenNames) -> None:
-    """Remove partial files of dead owners from a folder.
+    """Remove partial files of dead owners from a folder, but not the caller's own files.
 
     A partial file stays if a sidecar names it, because a later download resumes it. It also stays if its owner may be
     alive: the owner has the lock or, on a file system without locks, has written to the file within the last hour.
-
-    Args:
-        own: the caller's own hidden files, which stay.
     """
     skips = _skips.get(own.folder, 0)
     if skips:

@@ -84,7 +84,8 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
         if existing is not None and (options.digest is not None or options.size not in (None, existing.size)):
             existing = None  # the existing file has another digest or size
         name = target.name if options.existing == "error" and not options.server_names else None
-        return await _Download(DownloadState(port, request, options, target, partial, name), existing).run()
+        state = DownloadState(port, request, options, target, partial, call.spec, name)
+        return await _Download(state, existing).run()
     except BaseException as error:
         await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
         raise
@@ -106,7 +107,6 @@ class _Download:
         self._request = state.request
         self._partial = state.partial
         self._writer = BodyWriter(state)
-        self._spec = state.request.call.spec
         if existing is not None and existing.validator is None and state.options.existing != "refresh":
             existing = None  # its modification time comes from this machine's clock, not from the server's
         self._existing = existing
@@ -122,7 +122,7 @@ class _Download:
     async def run(self) -> Downloaded:
         """Request the file from the URL, and then from each mirror, until one delivers it."""
         try:
-            return await self._run(self._spec, *self._state.options.mirrors)
+            return await self._run(self._state.spec, *self._state.options.mirrors)
         except HTTPConnError:
             self._writer.fail()
             raise
@@ -145,7 +145,7 @@ class _Download:
         return await self._fetch(last)
 
     async def _fetch(self, spec: RequestSpec) -> Downloaded:
-        self._spec = self._writer.spec = spec
+        self._state.spec = spec
         while True:
             self._prepare_request()
             downloaded = await run_attempts(self._port, self._request, self._handle)
@@ -158,7 +158,7 @@ class _Download:
         self._held = held = self._partial.held
         self._range_fields = () if self._whole_only else ranges.fields(held, if_range=self._uses_if_range)
         fields = self._conditions if self._conditions and not held.received else self._range_fields
-        spec = self._spec.with_fields(fields) if fields else self._spec
+        spec = self._state.spec.with_fields(fields) if fields else self._state.spec
         if spec is not self._request.call.spec:
             self._request.call = self._request.call._replace(spec=spec)
 
@@ -191,7 +191,7 @@ class _Download:
         state, options = self._state, self._state.options
         if state.name is not None or not options.server_names:
             return None
-        state.name = safe_name(response.head.field("content-disposition"), self._spec.url)
+        state.name = safe_name(response.head.field("content-disposition"), state.spec.url)
         state.target = state.target.with_name(state.name)
         kept = await self._port.blocking(look_at, state.target) if options.existing == "skip" else None
         if kept is None or options.size not in (None, kept.size):
@@ -248,7 +248,7 @@ class _Download:
 
     async def _request_again(self, response: OpenResponse, reason: str) -> bool:
         await response.close()
-        logger.info("Requesting %s again: %s", self._spec.url.redacted, reason)
+        logger.info("Requesting %s again: %s", self._state.spec.url.redacted, reason)
         return False
 
     async def _verify(self, response: OpenResponse) -> Downloaded | None:
@@ -263,7 +263,7 @@ class _Download:
         if is_final:
             raise error
         self._has_restarted = True
-        logger.info("Downloading %s again: %s", self._spec.url.redacted, error.message)
+        logger.info("Downloading %s again: %s", self._state.spec.url.redacted, error.message)
         return None
 
     async def _commit_proven(self) -> Downloaded | None:

@@ -51,6 +51,7 @@ class DownloadState:
 
     Attributes:
         target: path of the file.
+        spec: request for the file from its current source: the URL of the call or a mirror.
         name: name to create the file under without replacing another one; None replaces the target.
     """
 
@@ -59,4 +60,5 @@ class DownloadState:
     options: DownloadOptions
     target: Path
     partial: PartialDownload
+    spec: RequestSpec
     name: str | None = None

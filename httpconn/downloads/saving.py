@@ -6,7 +6,6 @@ from typing import NoReturn
 from ..core import digests
 from ..core.hubs import HubFile, no_field
 from ..core.ranges import Continue, RangeResponse
-from ..core.requestbuilder import RequestSpec
 from ..errors import HTTPConnError, IntegrityError, LimitExceeded, TruncatedBody, UnexpectedContent
 from ..exchange.body import BlockReader, BodySource, RangeBody, is_close_delimited
 from ..exchange.requeststate import OpenResponse
@@ -29,7 +28,6 @@ class BodyWriter:
 
     def __init__(self, state: DownloadState) -> None:
         self.is_length_proven: bool = True  # whether more than the end of the connection proves the length
-        self.spec: RequestSpec = state.request.call.spec
         self.connections: int = 1  # highest number of simultaneous connections so far
         self.single_connection: bool = False  # use one connection from now on
         self._state = state
@@ -108,7 +106,7 @@ class BodyWriter:
         limit = 1 if self.single_connection else max_connections(self._state, response)
         try:
             if limit > 1 or self._partial.later_ranges:
-                await self._receive_segments(SegmentedTransfer(self._state, self.spec, response, body, meter, limit))
+                await self._receive_segments(SegmentedTransfer(self._state, response, body, meter, limit))
             else:
                 on_chunk = (lambda count: meter.advance(count, now())) if has_display else None
                 await self._append(BlockReader(body, BLOCK, on_chunk))

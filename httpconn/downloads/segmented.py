@@ -14,7 +14,6 @@ from ..core import segments
 from ..core.deadlines import Deadline
 from ..core.filereads import PartRequest, decide
 from ..core.ranges import Changed, Continue, Fail, RequestWhole
-from ..core.requestbuilder import RequestSpec
 from ..core.segments import Parallelism, Segment, SegmentPlan
 from ..errors import (
     DeadlineExceeded,
@@ -71,18 +70,12 @@ class SegmentedTransfer:
     """
 
     def __init__(
-        self,
-        state: DownloadState,
-        spec: RequestSpec,
-        response: OpenResponse,
-        body: BodySource,
-        meter: Meter,
-        limit: int,
+        self, state: DownloadState, response: OpenResponse, body: BodySource, meter: Meter, limit: int
     ) -> None:
         self._port = state.port
         self._request = state.request
         self._partial = state.partial
-        self._spec = spec
+        self._spec = state.spec
         self._name = state.target.name
         self._expect_type = state.options.expect_type
         self._response = response
