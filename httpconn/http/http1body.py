@@ -107,7 +107,7 @@ class HTTP1Incoming(Incoming):
 
     @property
     def remaining(self) -> int:
-        return 0 if self.closed else self._http.direct_remaining or 0
+        return 0 if self.closed else self._http.direct_remaining
 
     def take(self) -> bytes:
         if self.closed:
@@ -145,7 +145,7 @@ class HTTP1Incoming(Incoming):
             # Release the view now: a traceback keeps this frame, and a live view prevents the buffer from closing.
             with buffer[: self.remaining] as room:
                 count = await self._socket_stream.receive_into(room, self.timeouts.until(self.timeouts.read))
-            self._count(self._http, count)
+            self._http.received_direct(count)
         except BaseException:
             self.abandon()
             raise
@@ -154,20 +154,12 @@ class HTTP1Incoming(Incoming):
 
     async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
         socket_stream = self._socket_stream
-        remaining = http.direct_remaining
-        if remaining is None:
+        if not http.direct_remaining:
             http.receive(await socket_stream.receive(READ_SIZE, end))
             return b""
-        data = await socket_stream.receive(min(READ_SIZE, remaining), end)
-        self._count(http, len(data))
+        data = await socket_stream.receive(min(READ_SIZE, http.direct_remaining), end)
+        http.received_direct(len(data))
         return data
-
-    @staticmethod
-    def _count(http: http11.HTTP11Connection, count: int) -> None:
-        if count:
-            http.received_direct(count)
-        else:
-            http.receive(b"")
 
     def _close_if_complete(self, http: http11.HTTP11Connection) -> None:
         if http.complete:

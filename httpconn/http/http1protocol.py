@@ -52,7 +52,6 @@ class HTTP11Connection:
         self._method = b""
         self._parts: list[bytes] = []
         self._persistent = True
-        self._remaining = 0
         self._unsent: int | None = 0  # bytes of the request body; None: chunked and not ended
         # A plain function instead of a bound method avoids a reference cycle, so a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unexpected_bytes
@@ -62,6 +61,9 @@ class HTTP11Connection:
         self.has_excess: bool = False  # whether bytes arrived after the end of a response
         self.has_response: bool = False  # whether any byte arrived since the request began
         self.head: Head | None = None  # the head of the final response; None until it has arrived
+        # Bytes of the body that the caller may receive directly into its own buffer, after ``take_body``; 0 if all
+        # bytes must go through ``receive``.
+        self.direct_remaining: int = 0
 
     @property
     def reusable(self) -> bool:
@@ -157,20 +159,14 @@ class HTTP11Connection:
         self._parts = []
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    @property
-    def direct_remaining(self) -> int | None:
-        """The number of bytes of the body that the caller may receive directly into its own buffer.
-
-        None if all bytes must go through ``receive``. Call ``take_body`` for the bytes received so far first.
-        """
-        return self._remaining or None
-
     def received_direct(self, count: int) -> None:
-        """Count bytes of the body that the caller received directly; at most ``direct_remaining``."""
-        if not 0 <= count <= self._remaining:
+        """Count at most ``direct_remaining`` received bytes; 0 means that the peer sends no more."""
+        if not 0 <= count <= self.direct_remaining:
             raise MalformedRequest("more bytes were received than the body has")
-        self._remaining -= count
-        if not self._remaining:
+        if not count:
+            self.receive(b"")
+        self.direct_remaining -= count
+        if not self.direct_remaining:
             self._finish()
 
     def _head_bytes(self, data: bytes) -> None:
@@ -223,18 +219,18 @@ class HTTP11Connection:
         elif length is None:  # rule 8
             step = HTTP11Connection._unbounded_bytes
             self.close_delimited = True
-        self._step, self._remaining = step, length or 0
+        self._step, self.direct_remaining = step, length or 0
         if data or length == 0:
             step(self, data)
 
     def _counted_bytes(self, data: bytes) -> None:
-        left = self._remaining - len(data)
+        left = self.direct_remaining - len(data)
         if left > 0:
             self._parts.append(data)
-            self._remaining = left
+            self.direct_remaining = left
             return
-        self._parts.append(data[: self._remaining] if left else data)
-        self._remaining = 0
+        self._parts.append(data[: self.direct_remaining] if left else data)
+        self.direct_remaining = 0
         self._finish()
         if left:
             self._unexpected_bytes(data)

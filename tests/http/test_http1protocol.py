@@ -252,7 +252,7 @@ def test_data_offsets_chunk_extensions():
 
 def test_a_body_is_received_directly():
     connection = begun()
-    assert connection.direct_remaining is None
+    assert connection.direct_remaining == 0
     connection.receive(OK + b"Content-Length: 10\r\n\r\nabc")
     assert connection.take_body() == b"abc"
     assert connection.direct_remaining == 7
@@ -263,7 +263,7 @@ def test_a_body_is_received_directly():
         with pytest.raises(MalformedRequest):
             connection.received_direct(wrong)
     connection.received_direct(2)
-    assert connection.direct_remaining is None
+    assert connection.direct_remaining == 0
     assert connection.reusable
 
 
@@ -279,7 +279,7 @@ def test_a_body_received_directly_can_be_truncated():
 def test_other_bodies_are_not_received_directly(raw):
     connection = begun()
     connection.receive(raw)
-    assert connection.direct_remaining is None
+    assert connection.direct_remaining == 0
 
 
 def test_a_dropped_connection_is_freed_without_the_garbage_collector():
