@@ -77,7 +77,8 @@ class Connection:
             if request.trace is not None:
                 head = await self._exchange_traced(request, timeouts)
             else:
-                await self._send(request, timeouts)
+                sent = self._http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
+                await self._send(request, timeouts, sent)
                 head = await self._receive_head(timeouts)
         except (ReadFailed, WriteFailed, TruncatedBody) as error:
             if is_reused and not self._http.has_response and may_be_repeated(request):
@@ -89,7 +90,7 @@ class Connection:
         """Send the head and the body in separate steps, as trace callbacks expect."""
         info, step = {"request": traced_request(request)}, partial(trace_step, self._runtime, request)
         await step("http11.send_request_headers", info, self._send_head(request, timeouts))
-        await step("http11.send_request_body", info, self._send(request, timeouts, head_is_sent=True))
+        await step("http11.send_request_body", info, self._send(request, timeouts, b""))
         return await step("http11.receive_response_headers", info, self._receive_head(timeouts), traced_head)
 
     async def _send_head(self, request: Request, timeouts: AttemptTimeouts) -> None:
@@ -97,12 +98,9 @@ class Connection:
         end = timeouts.until(timeouts.write)
         await (self._send_portion(head, timeouts) if request.body else self.socket_stream.send(head, end))
 
-    async def _send(self, request: Request, timeouts: AttemptTimeouts, *, head_is_sent: bool = False) -> None:
+    async def _send(self, request: Request, timeouts: AttemptTimeouts, head: bytes) -> None:
+        """Send a head, which is empty if it was sent before, and the body."""
         http, socket_stream, body = self._http, self.socket_stream, request.body
-        if head_is_sent:
-            head = b""
-        else:
-            head = http.send_head(request.method.encode("ascii", "replace"), request.target, request.fields)
         if body is None:
             unsent = socket_stream.send_at_once(head) if head else None
             if unsent is not None:
