@@ -20,8 +20,9 @@ from .runner import like, reject_unknown
 
 if TYPE_CHECKING:
     from ..downloads import download as flows
+    from . import collectionrun
 else:
-    flows = LazyModule("downloads.download")
+    collectionrun, flows = LazyModule("api.collectionrun"), LazyModule("downloads.download")
 
 
 class Downloading(ManyURLs):
@@ -207,9 +208,7 @@ class Downloading(ManyURLs):
                 sent. The message names the line of the manifest.
             StorageError: the folder cannot be created.
         """
-        from .collectionrun import CollectionRun
-
-        run = CollectionRun(manifest, folder, progress)
+        run = collectionrun.CollectionRun(manifest, folder, progress)
         try:
             run.prepare()
             limits = run.options(timeout=timeout, max_bytes=max_bytes, budget=budget, retries=retries)
@@ -238,9 +237,8 @@ class Downloading(ManyURLs):
         import anyio
 
         from ..runtime.filework import in_thread
-        from .collectionrun import CollectionRun
 
-        run = CollectionRun(manifest, folder, progress)
+        run = collectionrun.CollectionRun(manifest, folder, progress)
         try:
             await in_thread(run.prepare)
             options = run.options(**given)
