@@ -32,12 +32,11 @@ class Route(NamedTuple):
         return self.origin if self.proxy is None else self.proxy.origin
 
 
-class Routing:
+class Routing(NamedTuple):
     """The choice of a proxy and of a limit of connections for each origin."""
 
-    def __init__(self, proxy_for: ProxyFor, limit_for: Callable[[Origin], int | None] | None = None) -> None:
-        self.proxy_for: ProxyFor = proxy_for
-        self.limit_for: Callable[[Origin], int | None] | None = limit_for
+    proxy_for: ProxyFor
+    limit_for: Callable[[Origin], int | None] | None = None
 
     @classmethod
     def of(cls, proxy: ProxyLike | Routing | None) -> Routing:
