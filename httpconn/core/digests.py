@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
-from ..errors import IntegrityError, InvalidRequest, install
+from ..errors import IntegrityError, InvalidRequest, install, printable
 from .regexes import regex
 
 # The bytes of each digest, the strongest algorithm first. blake3 needs an extra.
@@ -144,7 +144,7 @@ def _members(value: str | None) -> list[str]:
 
 def _expected(algorithm: str, encoded: str, source: str) -> Expected | str:
     if algorithm not in SIZES or algorithm == "blake3":
-        return f"{source}: {algorithm[:20]}"
+        return f"{source}: {printable(algorithm, 20)}"
     try:
         value = base64.b64decode(encoded.strip(), validate=True)
     except ValueError:

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-from ..errors import InvalidRequest, UnexpectedContent
+from ..errors import InvalidRequest, UnexpectedContent, printable
 from .regexes import regex
 
 _PATTERN = regex(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
+_LONGEST = 128  # characters of a type; registered types are shorter (RFC 6838 section 4.2)
 _UNKNOWN = "application/octet-stream"  # the type of a response without one (RFC 9110 section 8.3)
 
 
@@ -33,7 +34,8 @@ def _pattern(text: str) -> str:
 
 def media_type(content_type: str | None) -> str | None:
     """Return the media type of a Content-Type in lower case and without parameters; None without a Content-Type."""
-    return (content_type or "").partition(";")[0].strip().lower() or None
+    # Messages and logs contain the type.
+    return printable((content_type or "").partition(";")[0].strip().lower(), _LONGEST) or None
 
 
 def require(content_type: str | None, given: Collection[str]) -> None:

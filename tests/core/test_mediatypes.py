@@ -6,12 +6,12 @@ from contextlib import nullcontext
 
 import pytest
 
-from httpconn.core.mediatypes import patterns, require
+from httpconn.core.mediatypes import media_type, patterns, require
 from httpconn.errors import InvalidRequest, UnexpectedContent
 
 
 @pytest.mark.parametrize(
-    ("media_type", "given", "expected"),
+    ("found", "given", "expected"),
     [
         ("image/png", "image/*", True),
         ("image/svg+xml", "IMAGE/*+xml", True),
@@ -23,9 +23,9 @@ from httpconn.errors import InvalidRequest, UnexpectedContent
         ("anything/at-all", "*/*", True),
     ],
 )
-def test_a_type_matches_a_pattern(media_type, given, expected):
+def test_a_type_matches_a_pattern(found, given, expected):
     with nullcontext() if expected else pytest.raises(UnexpectedContent):
-        require(media_type, patterns(given))
+        require(found, patterns(given))
 
 
 def test_without_patterns_any_type_is_expected():
@@ -40,3 +40,10 @@ def test_parameters_and_case_do_not_matter():
 def test_other_patterns_are_rejected(given):
     with pytest.raises(InvalidRequest):
         patterns(given)
+
+
+@pytest.mark.parametrize("declared", ["image/\x1b[2Jpng", "image/\x9bpng", "image/" + "x" * 10_000])
+def test_a_type_is_printable_and_short(declared):
+    found = media_type(declared)
+    assert found.isprintable()
+    assert len(found) <= 128
