@@ -9,7 +9,7 @@ import re
 
 from ..errors import HeaderTooLarge, ProtocolError
 from .headerblock import TOKEN, FieldBlock, match_any
-from .http1heads import normalize_lines, read_fields
+from .http1heads import read_fields, read_irregular_fields
 
 MAX_EXTENSION = 4096  # maximum bytes of extensions and white space in the size line of one chunk
 
@@ -59,7 +59,7 @@ class ChunkedDecoder:
     def may_end(self) -> bool:
         """Return whether the body is complete if the connection ends now: only the final empty line is missing."""
         section = self._trailer.pending.removesuffix(b"\r")
-        return section.endswith(b"\n") and read_fields(normalize_lines(section + b"\r\n")[0]) is not None
+        return section.endswith(b"\n") and read_irregular_fields(section + b"\r\n")[1] is not None
 
     def _take_chunks(self, data: bytes, position: int, parts: list[bytes]) -> bool:
         size_line = _size_line
@@ -101,8 +101,8 @@ class ChunkedDecoder:
         if not section:
             return False
         if read_fields(section) is None:
-            section, self.irregular = normalize_lines(section)
-            if read_fields(section) is None:
+            _, fields, self.irregular = read_irregular_fields(section)
+            if fields is None:
                 raise ProtocolError("the trailer section of the body is malformed")
         return True
 

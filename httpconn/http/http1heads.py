@@ -5,6 +5,7 @@ irregularity, and the connection is not reused.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 _request_line = re.compile(TOKEN + rb" [\x21-\x7e]++ HTTP/1\.1\r\n").fullmatch
 _field_lines = re.compile(rb"(?:" + TOKEN + rb": " + _TEXT + rb"\r\n)*+").fullmatch
 _each_field = re.compile(rb"(?<=\n)(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")\r\n").findall
+# RFC 9110 section 5.5: a recipient may keep control characters other than NUL, CR and LF. File names in ISO-2022-JP
+# contain ESC.
+_each_odd_field = re.compile(rb"(?<=\n)(" + TOKEN + rb"):[ \t]*+([^\0\r\n]*+)\r\n").findall
 # RFC 9112 section 4: the reason may be empty. Some servers then omit the space before it.
 _status_line = re.compile(rb"HTTP/(1\.[01]|2(?:\.0)?) ([1-9][0-9][0-9])(?: (" + _TEXT + rb"))?").fullmatch
 _line_end = re.compile(rb"\r?\n")
@@ -29,7 +33,8 @@ _fold = re.compile(rb"(?:(?<![ \t])[ \t]++)?+\r\n[ \t]++")
 # the continuation lines of a framing field.
 _FRAMING_NAME = rb"(?:content-length|transfer-encoding)[ \t]*+:"
 _ambiguous_fold = re.compile(
-    rb"\n[ \t]++(?:\r|" + _FRAMING_NAME + rb")|\n" + _FRAMING_NAME + rb"[^\n]*+\n[ \t]", re.I
+    rb"\n[ \t][\x01-\x09\x0b\x0c\x0e-\x20\x7f]*+(?:\r|" + _FRAMING_NAME + rb")|\n" + _FRAMING_NAME + rb"[^\n]*+\n[ \t]",
+    re.I,
 ).search
 _MAX_CACHED_LINE = 64
 _MANY_DIGITS = 18
@@ -48,14 +53,13 @@ def read_head(block: bytes) -> tuple[Head, str]:
     """Read the head of a response, and return it with the irregularity of its form or an empty string.
 
     The version of the returned head is the version whose rules apply: HTTP/1.0 or HTTP/1.1. A malformed head is an
-    error (RFC 9112 sections 4 and 5): one with a bare CR or another control character, an invalid name, white space
-    before a colon, or a line without a field.
+    error (RFC 9112 sections 4 and 5): one with a bare CR or a NUL, an invalid name, white space before a colon, or a
+    line without a field.
     """
     irregular = ""
     fields = read_fields(block)
     if fields is None:
-        block, irregular = normalize_lines(block)
-        fields = read_fields(block)
+        block, fields, irregular = read_irregular_fields(block)
     line = block[: block.find(b"\r\n")]
     read_line = _cached_status_line if len(line) <= _MAX_CACHED_LINE else _read_status_line
     version, status, reason, unusual = read_line(line)
@@ -64,9 +68,9 @@ def read_head(block: bytes) -> tuple[Head, str]:
     return Head(status, reason, version, fields, by_name(fields), len(block)), irregular or unusual
 
 
-def read_fields(block: bytes) -> Fields | None:
+def read_fields(block: bytes, each_field: Callable[[bytes, int], Fields] = _each_field) -> Fields | None:
     """Read the fields between the start line and the empty line, or None if a line is not a field with a CRLF."""
-    fields: Fields = _each_field(block, block.find(b"\r\n") + 1)
+    fields = each_field(block, block.find(b"\r\n") + 1)
     # Each field occupies one line. Equal counts of fields and lines prove that every line is a field.
     if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
         return None
@@ -76,12 +80,17 @@ def read_fields(block: bytes) -> Fields | None:
     return fields
 
 
-def normalize_lines(block: bytes) -> tuple[bytes, str]:
-    """Rewrite the lines of an irregular block in the form that RFC 9112 sections 2.2 and 5.2 describe.
+def read_irregular_fields(block: bytes) -> tuple[bytes, Fields | None, str]:
+    """Rewrite an irregular block, and return it with its fields and its irregularity.
 
-    The function drops empty lines before the start line, ends each line in CRLF, and replaces each fold by a space. It
-    returns the block, which may still be malformed, and the name of the irregularity.
+    The block has the form that RFC 9112 sections 2.2 and 5.2 describe: no empty lines before the start line, lines that
+    end in CRLF, and spaces for folds. The fields are None if the block is malformed.
     """
+    regular, irregular = _normalize_lines(block)
+    return regular, read_fields(regular, _each_odd_field), irregular
+
+
+def _normalize_lines(block: bytes) -> tuple[bytes, str]:
     plain = _line_end.sub(b"\r\n", block[start_of_line(block) :])
     start, end, fields = plain.partition(b"\r\n")
     # Recipients disagree about white space before the first field (RFC 9112 section 2.2), so it stays and is rejected.
@@ -90,6 +99,8 @@ def normalize_lines(block: bytes) -> tuple[bytes, str]:
     regular = start + end + _fold.sub(b" ", fields)
     if block[:1] in b"\r\n":
         return regular, "an empty line before the status line"
+    if regular == block:
+        return regular, "a control character in a header field"
     return regular, "a folded header field" if len(regular) < len(plain) else "a header line that ends in LF without CR"
 
 

@@ -131,7 +131,8 @@ class Digest:
 # Challenges (RFC 9110 section 11).
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+# A control character is an error, because the authorization repeats the values.
+_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*+"'
 _END = r"(?=[ \t]*+(?:,|$))"
 # An element is a parameter, or a scheme with or without a token68. Only the text after the name distinguishes them.
 _element = regex(

@@ -88,6 +88,7 @@ IRREGULAR = [
     b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
     b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nX: \x1b$B\x7f\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 103 X\nX: y\n\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     HEAD + CHUNKED + chunked(b"hello")[:-2] + b"X: y\n\n",
@@ -155,7 +156,8 @@ REFUSED = {
     "status 199 at the end": b"HTTP/1.1 199 OK\r\nContent-Length: 5\r\n\r\nhello",
     "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello",
     "space before the colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
-    "ESC in a value": b"HTTP/1.1 200 OK\r\nX: \x1b[2J\r\nContent-Length: 5\r\n\r\nhello",
+    "ESC in the reason": b"HTTP/1.1 200 \x1b[2J\r\nContent-Length: 5\r\n\r\nhello",
+    "ESC in a name": b"HTTP/1.1 200 OK\r\n\x1b[2J: X\r\nContent-Length: 5\r\n\r\nhello",
     "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello",
 }
 

@@ -17,6 +17,7 @@ MAX_EXCESS = 16 * 1024
 TOKEN = frozenset((string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode())
 TEXT = frozenset(range(0x20, 0x100)) - {0x7F} | {0x09}
 SPACE = b" \t"
+CONTROLS = bytes(range(0x01, 0x20)) + b"\x7f"
 VERSIONS = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0", b"HTTP/2")
 
 
@@ -61,7 +62,8 @@ def _fields(raw: bytes, limit: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
         if not line:
             break
         if line[:1] in (b" ", b"\t") and lines:
-            if not line.strip(SPACE) or _frames(line.strip(SPACE)) or _frames(lines[-1]):
+            continued = line.strip(CONTROLS + SPACE)
+            if not continued or _frames(continued) or _frames(lines[-1]):
                 raise Malformed
             lines[-1] += b" " + line
         else:
@@ -92,7 +94,7 @@ def _head(raw: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
-    if not colon or not name or not TOKEN.issuperset(name) or not TEXT.issuperset(value):
+    if not colon or not name or not TOKEN.issuperset(name) or {0, 0x0D} & {*value}:
         raise Malformed
     return name.lower(), value.strip(SPACE)
 

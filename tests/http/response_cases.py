@@ -166,6 +166,11 @@ IRREGULAR: dict[str, tuple[bytes, Expected]] = {
     "obs-fold in much white space": (OK + b"A: b \t\r\n \t c\t\r\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
     "obs-fold in LF": (OK + b"A: b\n c\n" + HELLO, NOT_REUSABLE._replace(headers=UNFOLDED)),
     "more folds than fields are allowed": (OK + b"A: b" + b"\r\n c" * 200 + b"\r\n" + HELLO, NOT_REUSABLE),
+    "control characters in a value": (
+        OK + b"A: \x01\x1b[0m\x7f\x0b\r\n" + HELLO,
+        NOT_REUSABLE._replace(headers=[(b"A", b"\x01\x1b[0m\x7f\x0b"), (b"Content-Length", b"5")]),
+    ),
+    "a control character in a trailer": (CHUNKED + HELLO_CHUNKS[:-2] + b"A: \x1b\r\n\r\n", NOT_REUSABLE),
     "lengths that agree": (
         OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
         NOT_REUSABLE._replace(headers=[(b"Content-Length", b"5")]),
@@ -239,7 +244,13 @@ BAD: dict[str, tuple[bytes, type[Exception]]] = {
     "a name above ASCII": (OK + b"\xc3\xa4: b\r\n" + HELLO, RemoteProtocolError),
     "NUL in a value": (OK + b"A: b\0c\r\n" + HELLO, RemoteProtocolError),
     "NUL in a name": (OK + b"A\0: b\r\n" + HELLO, RemoteProtocolError),
-    "a control character in a value": (OK + b"A: b\x01\r\n" + HELLO, RemoteProtocolError),
+    "a control character in a name": (OK + b"A\x01: b\r\n" + HELLO, RemoteProtocolError),
+    "a control character around a length": (OK + b"Content-Length: \x0c5\x0b\r\n\r\nhello", RemoteProtocolError),
+    "a control character before a folded length": (
+        OK + b"A: b\r\n \x0bContent-Length: 9\r\n" + HELLO,
+        RemoteProtocolError,
+    ),
+    "a control character in a blank fold": (OK + b"A: b\r\n \x0c\r\n" + HELLO, RemoteProtocolError),
     "lengths that differ": (OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", RemoteProtocolError),
     "a negative length": (OK + b"Content-Length: -5\r\n\r\nhello", RemoteProtocolError),
     "a signed length": (OK + b"Content-Length: +5\r\n\r\nhello", RemoteProtocolError),

@@ -33,6 +33,7 @@ DIGEST = 'Digest realm="proxy", qop="auth", nonce="abc", opaque="xyz", algorithm
         (", ,Basic,,", [Challenge("basic", {})]),
         ('Basic realm="a", realm="b"', [Challenge("basic", {"realm": "a"})]),
         ('Basic realm="a', [Challenge("basic", {})]),
+        ('Digest nonce="n", realm="\x1b"', [Challenge("digest", {"nonce": "n"})]),
         ("realm=x", []),
         ("\x00", []),
         ("", []),

@@ -1,7 +1,7 @@
 """Header and trailer sections of requests and responses (RFC 9113 section 8)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -12,7 +12,9 @@ from .compression import EMPTY_TABLE, ENTRY_OVERHEAD, Field, FieldDecoder, encod
 from .faults import ErrorCode, StreamFault
 
 _LOWER_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9a-z]++"
-_field_lines = re.compile(rb"(?:" + _LOWER_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\n)*+").fullmatch
+_sent_lines = re.compile(rb"(?:" + _LOWER_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\n)*+").fullmatch
+# Section 8.2.1 forbids only NUL, CR and LF in values.
+_received_lines = re.compile(rb"(?:" + _LOWER_TOKEN + rb":[^\0\r\n]*+\n)*+").fullmatch
 _method = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++").fullmatch
 _target = re.compile(rb"[\x21-\x7e]++").fullmatch
 
@@ -72,7 +74,7 @@ def _encode_request(
     # Section 8.2.2: connection-specific fields are not sent. Section 8.3.1: :authority replaces Host.
     # Proxy-Authorization is for a proxy (RFC 9110 section 11.7.2), and no HTTP/2 request goes to a proxy.
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
-    if not _are_fields([*fields, (b"authority", authority)]):
+    if not _are_fields([*fields, (b"authority", authority)], _sent_lines):
         raise MalformedRequest("A header of the request is invalid")
     values = by_name(fields)
     if values.get(b"te", b"trailers") != b"trailers":
@@ -124,7 +126,7 @@ def _read_section(lines: list[Field], max_fields: int, max_bytes: int) -> Sectio
     size = sum([len(name) + len(value) for name, value in fields])
     if len(fields) > max_fields or size > max_bytes:
         raise StreamFault(ErrorCode.CANCEL, _too_large(len(fields), size, max_fields, max_bytes))
-    if not _are_fields(fields):
+    if not _are_fields(fields, _received_lines):
         raise _malformed(_fault_in(fields))
     values = by_name(fields)
     if not _CONNECTION_SPECIFIC.isdisjoint(values):
@@ -143,14 +145,14 @@ def _read_status(value: bytes) -> int:
     return int(value)
 
 
-def _are_fields(fields: list[Field]) -> bool:
+def _are_fields(fields: list[Field], match: Callable[[bytes], object]) -> bool:
     block = b"".join([b"%b:%b\n" % field for field in fields])
     # Equal counts prove that no field contains a second line.
-    return _field_lines(block) is not None and block.count(b"\n") == len(fields)
+    return match(block) is not None and block.count(b"\n") == len(fields)
 
 
 def _fault_in(fields: list[Field]) -> str:
-    name = next(name for name, value in fields if not _are_fields([(name, value)]))
+    name = next(name for name, value in fields if not _are_fields([(name, value)], _received_lines))
     if name.startswith(b":"):
         return "has a pseudo-header field that is unknown, repeated or out of place"
     if name != name.lower():

@@ -76,6 +76,7 @@ GOOD = {
     ),
     "unknown frames": (head() + frame(0xFA, 0, 0, b"abc") + body(b"hello", end=True), b"hello"),
     "unknown settings": (settings({0x7A7A: 1}) + head() + body(b"hello", end=True), b"hello"),
+    "control characters in a value": (head(OK, (b"a", b"\x1b$B\x7f\x0b")) + body(b"hello", end=True), b"hello"),
     "space around a value": (head(OK, (b"a", b" b ")) + body(b"hello", end=True), b"hello"),
     "a graceful end of the connection": (goaway(1) + head() + body(b"hello", end=True), b"hello"),
     "a reset after the end": (head() + body(b"hello", end=True) + reset(0), b"hello"),
