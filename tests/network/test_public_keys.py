@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from httpconn.core.der import public_key_info
+from httpconn.network.pins import public_key_info
 
 KEYS = (
     lambda: rsa.generate_private_key(65537, 2048),
