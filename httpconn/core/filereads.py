@@ -19,27 +19,19 @@ from .ranges import (
 
 
 class FileVersion(NamedTuple):
-    """The version of a file. All parts that are read must have the same version.
-
-    Attributes:
-        validator: the value for If-Range, or None; see :func:`httpconn.core.ranges.validator`.
-    """
+    """The version of a file. All parts that are read must have the same version."""
 
     total: int
     etag: str | None = None
     last_modified: str | None = None
-    validator: str | None = None
+    validator: str | None = None  # the value for If-Range, or None; see :func:`httpconn.core.ranges.validator`
 
 
 class PartRequest(NamedTuple):
-    """A request for a part of a file.
-
-    Attributes:
-        last: the last byte, or None for the whole file.
-    """
+    """A request for a part of a file."""
 
     first: int
-    last: int | None
+    last: int | None  # the last byte, or None for the whole file
     version: FileVersion | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
@@ -11,43 +12,23 @@ MAX_HOSTS = 4096  # hosts to remember, in addition to those with items and calls
 MAX_TRIES = 4  # calls at the same time that try to make the first connection to a host
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class _Host(Generic[T]):
-    """The queue of one host.
+    """The queue of one host."""
 
-    Attributes:
-        active: number of its calls that have a worker, or connect.
-        held: number of its calls that wait for the rate limit. The host starts no call before these waits end.
-        tries: number of its calls that have no connection yet, and began while ``is_proven`` was False.
-        is_proven: whether the host has accepted a connection.
-        blocked: number of queued items that the limit or a wait for the rate limit stops.
-        stopped: number of queued items that ``_most_active`` or a wait for the rate limit stops.
-        unproven: number of the other queued items, while ``is_proven`` is False.
-        first: 1 if one of these items can begin the only try of the host, otherwise 0.
-        again: number of the other items that ``tries`` does not stop.
-        listed: the heap that has the host, or None.
-    """
-
-    __slots__ = (
-        "active",
-        "again",
-        "blocked",
-        "first",
-        "held",
-        "is_proven",
-        "limit",
-        "listed",
-        "queue",
-        "stopped",
-        "tries",
-        "unproven",
-    )
-
-    def __init__(self, limit: int, *, is_proven: bool) -> None:
-        self.queue: deque[tuple[int, T]] = deque()
-        self.limit = limit
-        self.active = self.held = self.tries = self.blocked = self.stopped = self.unproven = self.first = self.again = 0
-        self.is_proven = is_proven
-        self.listed: list[tuple[int, Hashable]] | None = None
+    limit: int
+    is_proven: bool  # whether the host has accepted a connection
+    queue: deque[tuple[int, T]] = field(default_factory=deque)
+    active: int = 0  # number of its calls that have a worker, or connect
+    # The number of its calls that wait for the rate limit. The host starts no call before these waits end.
+    held: int = 0
+    tries: int = 0  # number of its calls that have no connection yet, and began while ``is_proven`` was False
+    blocked: int = 0  # number of queued items that the limit or a wait for the rate limit stops
+    stopped: int = 0  # number of queued items that ``_most_active`` or a wait for the rate limit stops
+    unproven: int = 0  # number of the other queued items, while ``is_proven`` is False
+    first: int = 0  # 1 if one of these items can begin the only try of the host, otherwise 0
+    again: int = 0  # number of the other items that ``tries`` does not stop
+    listed: list[tuple[int, Hashable]] | None = None  # the heap that has the host, or None
 
     @property
     def is_idle(self) -> bool:
@@ -65,11 +46,6 @@ class HostQueues(Generic[T]):
             one try, and up to ``MAX_TRIES`` while more than half of all tries are free. None: each host counts as if
             it had accepted a connection.
         concurrency: maximum number of active calls of a host during a try, which has no worker.
-
-    Attributes:
-        queued: number of items in all queues.
-        blocked: number of these items that the limit or the rate limit of their host stops.
-        unproven: number of other items of hosts that have accepted no connection.
     """
 
     def __init__(self, limit: Callable[[Hashable], int], tries: int | None, concurrency: int) -> None:
@@ -89,9 +65,9 @@ class HostQueues(Generic[T]):
         self._stopped = 0
         self._first = 0
         self._again = 0
-        self.queued: int = 0
-        self.blocked: int = 0
-        self.unproven: int = 0
+        self.queued: int = 0  # number of items in all queues
+        self.blocked: int = 0  # number of these items that the limit or the rate limit of their host stops
+        self.unproven: int = 0  # number of other items of hosts that have accepted no connection
 
     def add(self, name: Hashable, number: int, item: T, *, first: bool = False) -> None:
         """Queue an item behind the other items of its host, or before them."""

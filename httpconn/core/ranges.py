@@ -22,26 +22,17 @@ STRONG_AFTER = 60.0  # seconds after which a Last-Modified is a strong validator
 
 
 class ReceivedBytes(NamedTuple):
-    """The received bytes of a file.
+    """The received bytes of a file."""
 
-    Attributes:
-        size: the number of bytes from the start of the file.
-        validator: the strong validator of their version, or None; see :func:`validator`.
-        provable: whether the caller gave a digest. A digest detects bytes of different versions without a validator.
-        beyond: the number of bytes after the first gap.
-        gap_end: the offset of the first byte after the first gap, or None if there is none.
-        media_type: the media type of the first response, or None.
-        kept: the validator of other bytes, which a restart has kept on disk, or None.
-    """
-
-    size: int = 0
+    size: int = 0  # the number of bytes from the start of the file
     total: int | None = None
-    validator: str | None = None
+    validator: str | None = None  # the strong validator of their version, or None; see :func:`validator`
+    # Whether the caller gave a digest. A digest detects bytes of different versions without a validator.
     provable: bool = False
-    beyond: int = 0
-    gap_end: int | None = None
-    media_type: str | None = None
-    kept: str | None = None
+    beyond: int = 0  # the number of bytes after the first gap
+    gap_end: int | None = None  # the offset of the first byte after the first gap, or None if there is none
+    media_type: str | None = None  # the media type of the first response, or None
+    kept: str | None = None  # the validator of other bytes, which a restart has kept on disk, or None
 
     @property
     def received(self) -> int:
@@ -59,26 +50,19 @@ class ReceivedBytes(NamedTuple):
 
 
 class RangeResponse(NamedTuple):
-    """The parts of a response head that decide how a download continues.
-
-    Attributes:
-        asked: whether the request had a Range.
-        encoded: whether the body has a content coding, so that its bytes are not those of the file.
-        is_page: whether the body is HTML, and the name of the file is not that of a page.
-        if_range: whether the request had an If-Range. None counts as True where a response may omit its version.
-        media_type: the media type in lower case and without parameters, or None.
-    """
+    """The parts of a response head that decide how a download continues."""
 
     status: int
-    asked: bool
+    asked: bool  # whether the request had a Range
     content_range: str | None = None
     length: int | None = None
     etag: str | None = None
     last_modified: str | None = None
-    encoded: bool = False
-    is_page: bool = False
+    encoded: bool = False  # whether the body has a content coding, so that its bytes are not those of the file
+    is_page: bool = False  # whether the body is HTML, and the name of the file is not that of a page
+    # Whether the request had an If-Range. None counts as True where a response may omit its version.
     if_range: bool | None = None
-    media_type: str | None = None
+    media_type: str | None = None  # the media type in lower case and without parameters, or None
     date: str | None = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .locks import Lock
@@ -22,35 +23,26 @@ MIN_SECONDS = 2.0  # the remaining seconds below which no connections are added
 MIN_SPEEDUP = 1.1  # the factor by which the last added connections must have raised the speed to add more
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Segment:
-    """A part of a file that one connection receives from start to end.
+    """A part of a file that one connection receives from start to end."""
 
-    Attributes:
-        position: the offset of the next byte to write to disk.
-        reserved: the end of the bytes that are being received. Later bytes can be given to another connection.
-        continues: whether the connection also receives the bytes after the segment, up to the end of the file.
-    """
+    start: int
+    end: int
+    continues: bool = False  # whether the connection also receives the following bytes, up to the end of the file
+    position: int = field(init=False)  # the offset of the next byte to write to disk
+    reserved: int = field(init=False)  # the end of the bytes that are being received; others can receive later bytes
 
-    __slots__ = ("continues", "end", "position", "reserved", "start")
-
-    def __init__(self, start: int, end: int, *, continues: bool = False) -> None:
-        self.start: int = start
-        self.position: int = start
-        self.reserved: int = start
-        self.end: int = end
-        self.continues: bool = continues
+    def __post_init__(self) -> None:
+        self.position = self.reserved = self.start
 
 
 class SegmentPlan:
-    """The segments of one file, shared by the threads or tasks that receive them.
-
-    Attributes:
-        used: the maximum number of segments so far that received bytes at the same time.
-    """
+    """The segments of one file, shared by the threads or tasks that receive them."""
 
     def __init__(self, total: int, done: Iterable[tuple[int, int]]) -> None:
         self.total: int = total
-        self.used: int = 1
+        self.used: int = 1  # the maximum number of segments so far that received bytes at the same time
         self._done = merged(done)
         self._taken: list[Segment] = []
         self._lock = Lock()
@@ -123,16 +115,11 @@ class SegmentPlan:
 
 
 class Parallelism(NamedTuple):
-    """The number of connections, if it depends on the speed.
-
-    Attributes:
-        speed: bytes per second before the last connections were added.
-        is_final: whether the last connections did not raise the speed. No more are added.
-    """
+    """The number of connections, if it depends on the speed."""
 
     connections: int = 1
-    speed: float = 0.0
-    is_final: bool = False
+    speed: float = 0.0  # bytes per second before the last connections were added
+    is_final: bool = False  # whether the last connections did not raise the speed, so that no more are added
 
     @property
     def seconds(self) -> float:
