@@ -32,31 +32,12 @@ if TYPE_CHECKING:
 )
 @click.option("--url-column", metavar="NAME", default="url", show_default=True, help="Name of the URL column.")
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="Column to copy; may be repeated.")
-@click.option(
-    "--shard-size",
-    type=options.WholeNumber(1, 1_000_000),
-    metavar="N",
-    default=10_000,
-    show_default=True,
-    help="Rows per shard.",
-)
-@click.option(
-    "--processes",
-    type=options.WholeNumber(1, 1000),
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="Number of processes. One process fetches all URLs of a host.",
+@options.number("--shard-size", most=1_000_000, help_text="Rows per shard.", default=10_000)
+@options.number(
+    "--processes", most=1000, help_text="Number of processes. One process fetches all URLs of a host.", default=1
 )
 @options.concurrency(64, "Number of simultaneous requests of each process.")
-@click.option(
-    "--expect-type",
-    "accept",
-    multiple=True,
-    type=options.media_type,
-    metavar="TYPE",
-    help="Accepted media type, such as image/*; may be repeated.",
-)
+@options.expect_type("accept", "Accepted media type, such as image/*; may be repeated.")
 @click.option(
     "--store-header", "stored", metavar="NAME", multiple=True, help="Response header field to store; may be repeated."
 )

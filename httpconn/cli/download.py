@@ -62,19 +62,11 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     multiple=True,
     help="Another URL of the same file; needs --digest; may be repeated.",
 )
-@click.option(
-    "--expect-type",
-    "expect_types",
-    type=options.media_type,
-    metavar="TYPE",
-    multiple=True,
-    help="Expected media type of the files, such as application/*; may be repeated.",
-)
-@click.option(
+@options.expect_type("expect_types", "Expected media type of the files, such as application/*; may be repeated.")
+@options.number(
     "--segments",
-    type=options.WholeNumber(1, 64),
-    metavar="N",
-    help="Number of connections per file. Default: up to 16 for a large file, if more connections are faster.",
+    most=64,
+    help_text="Number of connections per file. Default: up to 16 for a large file, if more connections are faster.",
 )
 @options.env_option(
     "--limit-rate",

@@ -143,11 +143,17 @@ def input_file(help_text: str) -> Option:
     )
 
 
+def number(*names: str, most: int, help_text: str, default: int | None = None) -> Option:
+    kind, is_shown = WholeNumber(1, most), default is not None
+    return click.option(*names, type=kind, metavar="N", default=default, show_default=is_shown, help=help_text)
+
+
 def concurrency(default: int, help_text: str) -> Option:
-    kind = WholeNumber(1, 10_000)
-    return click.option(
-        "-j", "--concurrency", type=kind, metavar="N", default=default, show_default=True, help=help_text
-    )
+    return number("-j", "--concurrency", most=10_000, help_text=help_text, default=default)
+
+
+def expect_type(name: str, help_text: str) -> Option:
+    return click.option("--expect-type", name, type=media_type, metavar="TYPE", multiple=True, help=help_text)
 
 
 def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
