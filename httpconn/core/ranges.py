@@ -65,11 +65,6 @@ class RangeResponse(NamedTuple):
     media_type: str | None = None  # the media type in lower case and without parameters, or None
     date: str | None = None
 
-    @property
-    def validator(self) -> str | None:
-        """The value for If-Range, or None; see :func:`validator`."""
-        return validator(self.etag, self.last_modified, self.date)
-
 
 class ContentRange(NamedTuple):
     """A Content-Range: ``bytes first-last/total``. The fields are None for ``*``."""

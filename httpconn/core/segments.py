@@ -53,10 +53,7 @@ class SegmentPlan:
             return self._take(Segment(*self._gaps()[0], continues=True))
 
     def take(self) -> Segment | None:
-        """Return the largest missing range, or else the second half of the segment with the most missing bytes.
-
-        Return None if there is no segment of a sufficient size.
-        """
+        """Return the largest missing range, or half of the segment that misses most; None if both are too small."""
         with self._lock:
             gap = max(self._gaps(), key=lambda gap: gap[1] - gap[0], default=None)
             return self._split() if gap is None else self._take(Segment(*gap))
@@ -141,11 +138,7 @@ class Parallelism(NamedTuple):
 
 
 class SpareConnections:
-    """The connections that the downloads of one call share, in addition to one for each download.
-
-    Args:
-        count: number of spare connections.
-    """
+    """The ``count`` connections that the downloads of one call share, in addition to one for each download."""
 
     def __init__(self, count: int) -> None:
         self._free = [None] * count  # each change by a thread is atomic

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
-from functools import cache
 
 from ..errors import UnexpectedContent
 from .mediatypes import media_type
@@ -18,9 +17,9 @@ _FTYP = rb"...[\x08-\xff]ftyp"
 
 # Beside the standard's tables: SVG, AVIF, HEIC, TIFF, JPEG XL, FLAC, AAC and Matroska.
 _SIGNATURES = (
-    ("image/svg+xml", _XML_PROLOG + rb"<svg[\s>/]"),
-    ("text/html", _SPACE + rb"<(?:(?:" + _TAG + rb")[ >]|!--)"),
-    ("text/xml", _SPACE + rb"<\?xml"),
+    ("image/svg+xml", rb"(?i)" + _XML_PROLOG + rb"<svg[\s>/]"),
+    ("text/html", rb"(?i)" + _SPACE + rb"<(?:(?:" + _TAG + rb")[ >]|!--)"),
+    ("text/xml", rb"(?i)" + _SPACE + rb"<\?xml"),
     ("application/pdf", rb"%PDF-"),
     ("application/postscript", rb"%!PS-Adobe-"),
     ("image/x-icon", rb"\x00\x00[\x01\x02]\x00"),
@@ -54,8 +53,8 @@ _SIGNATURES = (
     ("font/woff2", rb"wOF2"),
     ("application/vnd.ms-fontobject", rb".{34}LP"),
 )
-_MARKUP = frozenset({"text/html", "text/xml"})
-_WITH_SIGNATURE = frozenset(kind for kind, _ in _SIGNATURES) - _MARKUP
+_PATTERNS = tuple((kind, regex(signature, re.DOTALL)) for kind, signature in _SIGNATURES)
+_WITH_SIGNATURE = frozenset(kind for kind, _ in _SIGNATURES) - {"text/html", "text/xml"}
 
 # Other types of files with the same signature. A declared type among them is kept.
 _SAME = {
@@ -88,13 +87,6 @@ _UNKNOWN = (None, "unknown/unknown", "application/unknown", "*/*")
 _BYTES = "application/octet-stream"
 
 
-@cache
-def _compiled() -> tuple[tuple[str, re.Pattern[bytes]], ...]:
-    caseless = {"image/svg+xml", *_MARKUP}
-    flags = {kind: re.DOTALL | (re.IGNORECASE if kind in caseless else 0) for kind, _ in _SIGNATURES}
-    return tuple((kind, re.compile(pattern, flags[kind])) for kind, pattern in _SIGNATURES)
-
-
 def types_of(declared: str | None, head: bytes) -> tuple[str, ...]:
     """Return the type of a body by its first bytes, and the other types that it may have."""
     # Unlike in browsers, a declared type with a known signature counts only if the body has that signature. An error
@@ -105,7 +97,7 @@ def types_of(declared: str | None, head: bytes) -> tuple[str, ...]:
         declared = None
     if declared is not None and is_text and is_textual and declared not in _WITH_SIGNATURE:
         return (declared,)
-    found = next((kind for kind, signature in _compiled() if signature.match(head)), None)
+    found = next((kind for kind, pattern in _PATTERNS if pattern.match(head)), None)
     if found is not None:
         return _signed(found, declared)
     if declared is not None and declared not in (_BYTES, *_WITH_SIGNATURE) and is_textual == is_text:

@@ -99,17 +99,15 @@ class TextDecoder:
             if len(data) < _LONGEST_MARK and not final:
                 return ""
             mark, charset = _marked(data)
-            self._decoder = _decoder(charset or _declared(self._content_type) or "utf-8")
+            charset = charset or _declared(self._content_type) or "utf-8"
+            make = _Replacement if charset == REPLACEMENT else codecs.getincrementaldecoder(charset)
+            self._decoder = make("replace")
             data = data[len(mark) :]
         try:
             return self._decoder.decode(data, final)
         except UnicodeError:  # Python's decoders of ISO 2022 raise this for an unterminated escape sequence
             self._decoder.reset()
             return "\ufffd"
-
-
-def _decoder(charset: str) -> codecs.IncrementalDecoder:
-    return _Replacement() if charset == REPLACEMENT else codecs.getincrementaldecoder(charset)("replace")
 
 
 class _NotJSON(ValueError):

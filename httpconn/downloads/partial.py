@@ -6,7 +6,7 @@ from contextlib import suppress
 from ..core.digests import GIT, Announced, Expected, Hash, hasher
 from ..core.identity import resource_key
 from ..core.locks import RLock
-from ..core.ranges import RangeResponse, ReceivedBytes, is_validator
+from ..core.ranges import RangeResponse, ReceivedBytes, is_validator, validator
 from ..core.segments import merged
 from ..core.urls import VettedURL
 from ..disk.partfile import PartFile, Sidecar, Transfer
@@ -174,7 +174,8 @@ class PartialDownload:
         """Prepare to receive the whole file from its beginning on, after a restart."""
         self._is_encoded, self._media_type = facts.encoded, facts.media_type
         if not facts.encoded:  # otherwise, the decoded length is known at the end only
-            self.total, self.validator = facts.length, facts.validator
+            self.total = facts.length
+            self.validator = validator(facts.etag, facts.last_modified, facts.date)
         self._sources, self.may_go_back = 1, True
 
     def begin_range(self, total: int) -> None:
