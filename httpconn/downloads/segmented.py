@@ -11,12 +11,10 @@ from dataclasses import replace
 from functools import partial as bound
 
 from ..core import segments
-from ..core.deadlines import Deadline
 from ..core.filereads import PartRequest, decide
 from ..core.ranges import Changed, Continue, Fail, RequestWhole
 from ..core.segments import Parallelism, Segment, SegmentPlan
 from ..errors import (
-    DeadlineExceeded,
     FileChanged,
     HTTPConnError,
     RangesRefused,
@@ -29,7 +27,7 @@ from ..exchange.requeststate import OpenResponse, RequestState
 from ..exchange.responseheads import keep_own_format, range_head, version_of
 from ..exchange.rules import Call
 from ..progress import Meter
-from ..runtime.port import Event, Port, Repeated, WorkerGroup
+from ..runtime.port import Channel, Port, Repeated, WorkerGroup
 from .expectations import require_type
 from .options import FINAL, DownloadState
 
@@ -93,7 +91,7 @@ class SegmentedTransfer:
         self._attempts: list[int] = []
         self._working: set[object] = set()  # each change by a thread is atomic
         self._reported = self._measured = self._saved = state.partial.received
-        self._event: Event = state.port.make_event()
+        self._wakes: Channel[None]  # an item for each worker that has ended
         self._measured_at = state.port.now()
         self._incoming: dict[object, tuple[Segment, BlockReader]] = {}
 
@@ -112,6 +110,7 @@ class SegmentedTransfer:
         """
         try:
             async with self._port.worker_group() as (workers, port):
+                self._wakes = workers.channel()
                 try:
                     self._partial.pending = bound(_pending, self._incoming)
                     self._start_worker(workers, port, self._response)
@@ -180,7 +179,8 @@ class SegmentedTransfer:
         if not self._partial.is_hashed:
             await self._port.blocking(self._partial.hash_more)
         else:
-            await self._wait_for_worker(now)
+            end = self._request.deadline.at
+            await self._wakes.receive(TICK if end is None else min(TICK, end - now))
 
     def _report(self, now: float) -> int:
         """Report the progress; return the number of bytes on disk."""
@@ -189,16 +189,6 @@ class SegmentedTransfer:
         self._meter.advance(received - self._reported, now)
         self._reported = received
         return received
-
-    async def _wait_for_worker(self, now: float) -> None:
-        """Wait until a worker ends, at most ``TICK`` seconds."""
-        event = self._event = self._port.make_event()
-        if self._is_finished():  # the last worker may have ended before the new signal existed
-            return
-        try:
-            await self._port.wait(event, Deadline.after(TICK, now).sooner(self._request.deadline))
-        except DeadlineExceeded:
-            self._request.deadline.check(self._port.now())
 
     async def _work(self, port: Port, worker: object, response: OpenResponse | None) -> None:
         """Receive segments on one connection until none is left."""
@@ -214,7 +204,7 @@ class SegmentedTransfer:
             self._raised.append(error)
         finally:
             self._end_worker(worker, response)
-            self._event.set()
+            self._wakes.send(None)
 
     async def _receive_first(self, port: Port, response: OpenResponse) -> None:
         """Receive the body of the open response. If it breaks, its remaining bytes become an ordinary segment."""
