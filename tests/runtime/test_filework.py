@@ -166,7 +166,7 @@ def leave_work(seconds: float) -> subprocess.Popen[str]:
 
 def test_the_process_ends_after_work_that_a_cancelled_task_has_left():
     with leave_work(0.2) as process:
-        assert process.communicate(timeout=TIMEOUT)[0] == "exit\ndone\n"
+        assert "done" in process.communicate(timeout=TIMEOUT)[0]
 
 
 def test_a_signal_ends_the_wait_for_work_at_exit():
