@@ -45,15 +45,11 @@ class Library:
         cause = error.__cause__
         if isinstance(cause, HTTPConnError) and self.module is httpx:
             raise cause
-        raise self._made(error, source) from error
-
-    def _made(self, error: Exception, source: Library) -> Exception:
         kinds = ((name, getattr(source.module, name)) for name in (*_STREAM_NAMES, *_NAMES.split()))
         name = next((name for name, kind in kinds if isinstance(error, kind)), None)
         if name is None:
             name = "LocalProtocolError" if isinstance(error, InvalidRequest) else "TransportError"
-        made: Exception = getattr(self.module, name)(*(() if name in _STREAM_NAMES else (str(error),)))
-        return made
+        raise getattr(self.module, name)(*(() if name in _STREAM_NAMES else (str(error),))) from error
 
 
 HTTPX = Library(httpx)

@@ -63,18 +63,14 @@ class FieldBlock:
             self._hold(data, start, held)
             return b"", b""
         if held:
-            data = self._release()
+            data = bytes(pending)
+            pending.clear()
+            self._fields = 0
         size = found.end()
         block = data[:size]
         if block.count(b"\n") - 2 > self._max_fields:
             self._check(block, len(_field_starts(block, start)))
         return block, data[size:]
-
-    def _release(self) -> bytes:
-        whole = bytes(self._pending)
-        self._pending.clear()
-        self._fields = 0
-        return whole
 
     def _hold(self, data: bytes, start: int, held: int) -> None:
         pending = self._pending

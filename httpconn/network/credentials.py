@@ -150,20 +150,18 @@ class Challenge(NamedTuple):
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges of all WWW-Authenticate or Proxy-Authenticate fields, each up to a syntax error."""
-    return [challenge for value in values for challenge in _parse_field(value)]
-
-
-def _parse_field(value: str) -> list[Challenge]:
     challenges: list[Challenge] = []
-    position = 0
-    while (element := _element(value, position)) is not None:
-        position = element.end()
-        if element["scheme"]:
-            challenges.append(Challenge(element["scheme"].lower(), {}))
-        elif not challenges:
-            break
-        else:
-            challenges[-1].parameters.setdefault(element["name"].lower(), _unquoted(element["value"]))
+    for value in values:
+        position, is_first = 0, True
+        while (element := _element(value, position)) is not None:
+            position = element.end()
+            if element["scheme"]:
+                challenges.append(Challenge(element["scheme"].lower(), {}))
+            elif is_first:
+                break
+            else:
+                challenges[-1].parameters.setdefault(element["name"].lower(), _unquoted(element["value"]))
+            is_first = False
     return challenges
 
 

@@ -94,7 +94,10 @@ class _Attempts:
         """Start the attempts that are due, and the next one at once if no attempt runs."""
         while self._waiting and (not self.running or time.monotonic() >= self._next_start):
             address = self._waiting.popleft()
-            self._make_room()
+            if len(self.running) == MAX_PARALLEL:
+                oldest = next(iter(self.running))
+                del self.running[oldest]
+                oldest.close()
             try:
                 self.running[self._begin(address)] = address
             except BROKEN as error:
@@ -109,12 +112,6 @@ class _Attempts:
         # Each untried address gets at least an equal share of the time left.
         longest = ATTEMPT_DELAY if len(self.running) < MAX_PARALLEL else MAX_SILENCE
         return longest if left is None else min(longest, left / (len(self._waiting) + 1))
-
-    def _make_room(self) -> None:
-        if len(self.running) == MAX_PARALLEL:
-            oldest = next(iter(self.running))
-            del self.running[oldest]
-            oldest.close()
 
     def wait_time(self, left: float | None) -> float | None:
         """Return the seconds until the next attempt is due, or until the end."""

@@ -49,7 +49,8 @@ class _Source(NamedTuple):
         """Return a value that changes with the file or a folder. Some folders of a list may be missing, but not all."""
         present = [path for path in self.paths if os.path.exists(path)]
         with _failing_with(f"{self.option}: {self.path} cannot be read"):
-            return tuple(map(_stamp_of, present or self.paths))
+            found = [os.stat(path) for path in present or self.paths]
+        return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
 
     @property
     def is_folder(self) -> bool:
@@ -189,11 +190,6 @@ def _failing_with(message: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, TypeError) as error:
         raise InvalidRequest(f"{message}: {_reason(error)}") from error
-
-
-def _stamp_of(path: str) -> tuple[int, int, int]:
-    status = os.stat(path)
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _reason(error: Exception) -> str:
