@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.messages import Head
-from ..errors import Disconnected, HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError, TruncatedBody
+from ..errors import Disconnected, HeaderTooLarge, MalformedRequest, ProtocolError, TruncatedBody
 from .chunked import ChunkedDecoder
 from .headerblock import FieldBlock, head_begins
 from .http1heads import (
@@ -269,12 +269,8 @@ class HTTP11Connection:
         # servers omit the empty line after it.
         if self._chunks is not None and self._chunks.may_end():
             self._note_irregular("no empty line after the last chunk")
-        elif not self.close_delimited:
-            raise self._early_end()
+        elif not self.close_delimited:  # the messages are those of h11, which users know
+            if self.has_response:
+                raise TruncatedBody("peer closed connection without sending complete message")
+            raise Disconnected("Server disconnected without sending a response.")
         self._finish()
-
-    def _early_end(self) -> HTTPConnError:
-        """Return the error for a connection that ended too early. The messages are those of h11, which users know."""
-        if self.has_response:
-            return TruncatedBody("peer closed connection without sending complete message")
-        return Disconnected("Server disconnected without sending a response.")

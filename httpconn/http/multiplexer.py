@@ -110,9 +110,6 @@ class Multiplexer:
     def leave(self, stream: Stream) -> None:
         """Cancel a stream. A finalizer may call this at any moment, even while this thread changes the state."""
         self._left.append(stream)
-        self._settle()
-
-    def _settle(self) -> None:
         with self._lock:
             if self._is_changing:
                 return  # the next call cancels the stream

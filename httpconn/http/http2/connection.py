@@ -1,6 +1,7 @@
 """The client side of an HTTP/2 connection, without I/O (RFC 9113)."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ...errors import (
     HeaderTooLarge,
@@ -184,20 +185,19 @@ class HTTP2Connection:
         self._continue_block(flags)
 
     def _continue_block(self, flags: int) -> None:
-        if flags & frames.END_HEADERS:
-            self._only = None
-            self._receive_block(self._block_stream, self._block, ends=self._block_ends)
-        else:
+        if not flags & frames.END_HEADERS:
             self._only = frames.CONTINUATION
-
-    def _receive_block(self, stream_id: int, block: bytes, *, ends: bool) -> None:
-        streams = self._streams
-        stream = streams.by_id.get(stream_id)
+            return
+        self._only = None
+        streams, ends = self._streams, self._block_ends
+        stream = streams.by_id.get(self._block_stream)
         if stream is None or stream.complete:
-            self._skip_block(block)
+            streams.count_idle_frame()
+            with suppress(StreamFault):
+                self._reader.read(self._block)  # keeps the dynamic table in sync with the server (section 4.3)
             return
         try:
-            stream.receive_section(self._reader.read(block), self._max_header_bytes, ends=ends)
+            stream.receive_section(self._reader.read(self._block), self._max_header_bytes, ends=ends)
         except StreamFault as fault:
             streams.end_with(stream, fault)
             return
@@ -209,14 +209,6 @@ class HTTP2Connection:
         else:
             self._bodies.begin(stream)
             streams.note(stream)
-
-    def _skip_block(self, block: bytes) -> None:
-        """Decode a block on an ended stream, which keeps the dynamic table in sync with the server (section 4.3)."""
-        self._streams.count_idle_frame()
-        try:
-            self._reader.read(block)
-        except StreamFault:
-            return
 
     # Other frames.
 
