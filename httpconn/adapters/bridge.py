@@ -44,17 +44,12 @@ class Bridged(ABC):
         self.response: httpx.Response = response
         self._deadline = deadline
         self._stream: Any = response.stream
-        if response.is_stream_consumed:
-            self._replay_body()
+        if response.is_stream_consumed:  # httpx has decoded the body for a hook, without a limit of httpconn
+            self._stream = httpx.ByteStream(response.content)
+            for name in ("content-encoding", "transfer-encoding"):
+                response.headers.pop(name, None)
+            response.headers["content-length"] = str(len(response.content))
         self.head: Head = head_of(response)
-
-    def _replay_body(self) -> None:
-        """Provide the body that a hook has read. httpx has already decoded it, without a limit of httpconn."""
-        response = self.response
-        self._stream = httpx.ByteStream(response.content)
-        for name in ("content-encoding", "transfer-encoding"):
-            response.headers.pop(name, None)
-        response.headers["content-length"] = str(len(response.content))
 
     @property
     def extensions(self) -> dict[str, Any]:

@@ -85,12 +85,15 @@ class ClientOptions:
         )
 
     def _client(self, kind: type[C], given: Any, hooks_of: Callable[[Sequence[Hook]], list[Hook]]) -> C:
-        routing = self._routing()
+        routing, phases = self._routing(), self.timeouts
         return kind(
             plain=None if given else kind.plain_transport(self._plain_options, routing),
             transport=given or kind.own_transport(proxy=routing, **self._transport_options()),
             event_hooks={"request": hooks_of(self.hooks.request), "response": hooks_of(self.hooks.response)},
-            **self._client_options(),
+            headers=list(self.fields),
+            timeout=httpx.Timeout(connect=phases.connect, read=phases.read, write=phases.write, pool=phases.pool),
+            cookies=_empty_jar(),
+            trust_env=False,
         )
 
     def _plain_options(self, proxy: proxies.Proxy | None) -> dict[str, Any]:
@@ -136,12 +139,6 @@ class ClientOptions:
             return None
         proxy = routes.Routing.of(self._routing()).proxy_for(origin)
         return None if proxy is None else str(proxy.url)
-
-    def _client_options(self) -> dict[str, Any]:
-        """Return the options of the httpx client: no environment variables, and a cookie jar that stays empty."""
-        phases = self.timeouts
-        timeout = httpx.Timeout(connect=phases.connect, read=phases.read, write=phases.write, pool=phases.pool)
-        return {"headers": list(self.fields), "timeout": timeout, "cookies": _empty_jar(), "trust_env": False}
 
 
 def _empty_jar() -> http.cookiejar.CookieJar:

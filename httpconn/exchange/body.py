@@ -101,7 +101,12 @@ class Body:
                 if block:
                     self._counter.add_decoded(len(block))
                     return block
-            await self._feed(self._decoder)
+            data = await self.receive_wire()
+            self._pending = bool(data)
+            if data:
+                self._decoder.feed(data)
+            else:
+                self._finish(self._decoder)
         return b""
 
     async def peek(self, size: int) -> bytes:
@@ -115,14 +120,6 @@ class Body:
     def _take_peeked(self) -> bytes:
         peeked, self._peeked = self._peeked, b""
         return peeked or b""
-
-    async def _feed(self, decoder: Decoder) -> None:
-        data = await self.receive_wire()
-        self._pending = bool(data)
-        if data:
-            decoder.feed(data)
-        else:
-            self._finish(decoder)
 
     def _finish(self, decoder: Decoder) -> None:
         # Without framing, only the content coding can show that bytes are missing. A retry may then receive all of

@@ -88,7 +88,11 @@ class Recipe(NamedTuple):
             with _failing_with(f"{source.option}: {source.path} contains no usable certificates"):
                 context.load_verify_locations(**{"capath" if source.is_folder else "cafile": source.path})
         if self.cert is not None:
-            _load_certificate(context, self.cert)
+            cert = (self.cert,) if isinstance(self.cert, str) else self.cert
+            certificate, key, password = (*cert, None, None)[:3]
+            with _failing_with(f"cert: {certificate} contains no usable certificate and key"):
+                # An empty password, because OpenSSL would ask on the terminal for a missing password.
+                context.load_cert_chain(certificate, key, password or "")
         if self.http2:
             context.set_alpn_protocols(ALPN)
         if self.keylog:
@@ -174,13 +178,6 @@ def _truststore_context() -> ssl.SSLContext:
         raise missing.advise(install("truststore")) from error
     context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return context
-
-
-def _load_certificate(context: ssl.SSLContext, cert: Certificate) -> None:
-    certificate, key, password = (*((cert,) if isinstance(cert, str) else cert), None, None)[:3]
-    with _failing_with(f"cert: {certificate} contains no usable certificate and key"):
-        # An empty password, because OpenSSL would ask on the terminal for a missing password.
-        context.load_cert_chain(certificate, key, password or "")
 
 
 @contextmanager
