@@ -68,16 +68,8 @@ class Guard:
     async def found(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
         """Return the addresses of a host without a check and without duplicates; errors as in :meth:`addresses`."""
         own = literal(host, port)
-        found = [own] if own else await self._resolved(runtime, host, port, end)
-        return list(dict.fromkeys(found))
-
-    def _full_name(self, host: str) -> str:
-        """Return the name to resolve. If addresses are checked, a trailing dot excludes search domains."""
-        # "localhost" has no dot, because the hosts file lists names without one.
-        whole = not self._resolver.is_systems or not self._access.judges_addresses or host == "localhost"
-        return host if whole or host.endswith(".") else f"{host}."
-
-    async def _resolved(self, runtime: Runtime, host: str, port: int, end: float) -> list[Address]:
+        if own:
+            return [own]
         try:
             found = await self._resolver.addresses(runtime, self._full_name(host), port, seconds_left(end))
         except TimeoutError as error:
@@ -87,7 +79,13 @@ class Guard:
             raise ConnectFailed(f"{host} could not be resolved: {reason}") from error
         if not found:
             raise ConnectFailed(f"{host} has no address")
-        return found
+        return list(dict.fromkeys(found))
+
+    def _full_name(self, host: str) -> str:
+        """Return the name to resolve. If addresses are checked, a trailing dot excludes search domains."""
+        # "localhost" has no dot, because the hosts file lists names without one.
+        whole = not self._resolver.is_systems or not self._access.judges_addresses or host == "localhost"
+        return host if whole or host.endswith(".") else f"{host}."
 
     def forget(self, host: str, port: int) -> None:
         """Remove a host from the cache of the resolver, because none of its addresses accepted a connection."""
