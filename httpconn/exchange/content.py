@@ -5,7 +5,7 @@ download. :func:`httpconn.core.ranges.decide` decides how to use its response.
 """
 
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from typing import NamedTuple
 
@@ -33,31 +33,32 @@ class Content(NamedTuple):
     kind: str | None
 
 
-async def read_success(response: OpenResponse) -> tuple[OpenResponse, bytes]:
-    """Read and close a successful response; return the response that delivered the first bytes, and the whole body."""
-    part = _remaining_part(response)
+async def read_whole(response: OpenResponse, *, require_success: bool = False) -> tuple[OpenResponse, bytes]:
+    """Read and close a response; return the response that delivered the first bytes, and the whole body."""
+    part, call = _remaining_part(response), response.call
     if part is None:
-        response.require_content()
-        call = response.call
-        if call.rules.screen is not None:
-            call.rules.screen.response(response.head.fields)
+        if require_success:
+            response.require_content()
+            if call.rules.screen is not None:
+                call.rules.screen.response(response.head.fields)
         if call.accept:
             await require_type(response)
-    return await _read(response, part)
+    partial_body = response.state.partial_body
+    if partial_body is not None and part is not None:
+        return await _complete(response, partial_body, part)
+    content = await _read_body(response)
+    if not response.exchange.complete:  # a complete exchange has closed itself
+        await response.close()
+    return response, content
+
+
+read_success = partial(read_whole, require_success=True)
 
 
 async def read_content(response: OpenResponse) -> Content:
     """Read and close a successful response, and return its body and Content-Type."""
     first, data = await read_success(response)
     return Content(data, first.head.field("content-type"))
-
-
-async def read_whole(response: OpenResponse) -> tuple[OpenResponse, bytes]:
-    """Read and close a response of any status, as :func:`read_success` does."""
-    part = _remaining_part(response)
-    if part is None and response.call.accept:
-        await require_type(response)
-    return await _read(response, part)
 
 
 async def require_type(response: OpenResponse) -> None:
@@ -67,27 +68,17 @@ async def require_type(response: OpenResponse) -> None:
         require_accepted(response.call.accept, response.head.field("content-type"), head)
 
 
-async def _read(response: OpenResponse, part: ranges.Continue | None) -> tuple[OpenResponse, bytes]:
-    partial = response.state.partial_body
-    if partial is not None and part is not None:
-        return await _complete(response, partial, part)
-    content = await _read_body(response)
-    if not response.exchange.complete:  # a complete exchange has closed itself
-        await response.close()
-    return response, content
-
-
 def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
     """Return the range that continues the partial body, or None if the response does not belong to it."""
-    state, partial = response.state, response.state.partial_body
-    if partial is None:
+    state, kept = response.state, response.state.partial_body
+    if kept is None:
         return None
-    decision = ranges.decide(partial.held, range_head(response, range_requested=True))
+    decision = ranges.decide(kept.held, range_head(response, range_requested=True))
     if isinstance(decision, ranges.Continue):
         return decision
     if isinstance(decision, ranges.Complete):  # only the end of a chunked body was lost
         return ranges.Continue(0, 0, decision.total)
-    state.call, state.partial_body = state.call._replace(spec=partial.whole), None
+    state.call, state.partial_body = state.call._replace(spec=kept.whole), None
     if isinstance(decision, ranges.RequestWhole | ranges.Refuse):
         state.failures -= 1  # a response that leads to another request is not a failure
         raise ProtocolError(
@@ -96,8 +87,8 @@ def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
     return None
 
 
-async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
-    limit, content = response.call.max_bytes, partial.content
+async def _complete(response: OpenResponse, kept: PartialBody, part: ranges.Continue) -> tuple[OpenResponse, bytes]:
+    limit, content = response.call.max_bytes, kept.content
     if limit is not None and part.total > limit:
         raise LimitExceeded(f"The body has {part.total} bytes; {limit} are allowed", "size", limit, part.total)
     try:
@@ -107,10 +98,10 @@ async def _complete(response: OpenResponse, partial: PartialBody, part: ranges.C
         if content.tell() < part.total:
             raise TruncatedBody(f"The server sent {part.length} bytes; the request was for all remaining bytes")
     except HTTPConnError:
-        _resume_later(partial.response, content, part.total, partial.whole)
+        _resume_later(kept.response, content, part.total, kept.whole)
         raise
     await response.close()
-    first = partial.response
+    first = kept.response
     first.continued_bytes = content.tell() - first.body.wire_bytes
     return first, content.getvalue()
 
