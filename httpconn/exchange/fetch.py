@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 async def fetch_bytes(port: Port, call: Call) -> bytes:
     content = _shared_content(port, call)
-    return await perform(port, call, _read_bytes) if content is None else (await content).data
+    return (await perform(port, call, read_success))[1] if content is None else (await content).data
 
 
 class Delivered(NamedTuple):
@@ -144,13 +144,9 @@ async def _begin(response: OpenResponse) -> OpenResponse:
     return response
 
 
-async def _read_bytes(response: OpenResponse) -> bytes:
-    return (await read_success(response))[1]
-
-
 async def _read_text(response: OpenResponse) -> str:
     return decode_text(*await read_content(response))
 
 
 async def _read_json(response: OpenResponse) -> Any:
-    return parse_json(await _read_bytes(response))
+    return parse_json((await read_success(response))[1])
