@@ -212,7 +212,7 @@ def _reader_of(path: str) -> Reader:
     name = PurePosixPath(path)
     reader = READERS.get(PurePosixPath(name.stem if _compression(path) else name).suffix.lower())
     if reader is None or (reader is Source._read_parquet and _compression(path)):
-        names = f"{', '.join(READERS)}. Each but .parquet can be followed by .gz or another compression"
+        names = f"{', '.join(READERS)}. All except .parquet may have .gz or another compression suffix"
         raise InvalidRequest(f"The name of the source {path} must end in {names}")
     return reader
 

@@ -64,7 +64,7 @@ def connection():
         ("a.txt.gz", b"no gzip", "a.txt.gz cannot be read"),
         ("a.txt.gz", gzip.compress(bytes(range(256)), mtime=0)[:40], "a.txt.gz cannot be read: Compressed file ended"),
         ("a.txt.gz", gzip.compress(b"a", mtime=0)[:10] + b"\xff", "a.txt.gz cannot be read: .*invalid"),
-        ("a.txt.lz4", b"", "Each but .parquet can be followed by .gz"),
+        ("a.txt.lz4", b"", "All except .parquet may have .gz"),
         ("a.parquet.gz", b"", "must end in .parquet"),
         ("a[1].txt", None, "has no files"),
     ],

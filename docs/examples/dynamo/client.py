@@ -72,5 +72,5 @@ class HTTPConnClient(HttpClient):
 
 
 def install() -> None:
-    """Make this client the one of ``dynamo.common.http``."""
+    """Make ``dynamo.common.http`` use this client."""
     http._default = HTTPConnClient()

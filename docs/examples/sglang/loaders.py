@@ -24,7 +24,7 @@ connection = httpconn.HTTPConnection(
 def over_httpconn(
     load: Callable[..., Any], seconds: int, fetching: httpconn.HTTPConnection = connection
 ) -> Callable[..., Any]:
-    """Return a loader that fetches URLs by httpconn. It hands the bytes, and all other sources, to SGLang's loader."""
+    """Return a loader that fetches URLs by httpconn, and passes the bytes and all other sources to SGLang's loader."""
 
     @functools.wraps(load)
     def loaded(source: Any, *args: Any, **options: Any) -> Any:

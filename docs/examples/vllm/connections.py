@@ -26,7 +26,7 @@ class HTTPConnection(httpconn.HTTPConnection):
         access: the access policy; by default all URLs are allowed, as in the old class.
     """
 
-    # vLLM's tests look at the clients of the old class.
+    # vLLM's tests read the clients of the old class by these names.
     _sync_client = _async_client = None
 
     def __init__(self, *, reuse_client: bool = True, access: httpconn.AccessPolicy | None = None) -> None:
@@ -98,7 +98,7 @@ def _options(timeout: float | None, request_budget: connections.MediaRequestDown
     is_limited = request_budget is not None and envs.VLLM_MAX_MEDIA_REQUEST_DOWNLOAD_SIZE_MB > 0
     return {
         "timeout": None if timeout is None else httpconn.Timeouts(None, None, None, None, None, attempt=timeout),
-        # vLLM gives each retry four times as long.
+        # As in vLLM, each retry has four times the limit of the attempt before.
         "retries": httpconn.RetryPolicy(max(envs.VLLM_MEDIA_FETCH_MAX_RETRIES, 1), timeout_growth=4),
         "budget": Budget(request_budget) if is_limited else None,
     }
