@@ -332,6 +332,10 @@ class _Direction:
                 self._add(self._fd, self._ready)
                 self._registered = True
             return await waiter
+        except (RuntimeError, TypeError) as error:
+            if waiter.done():  # an error of ``act``
+                raise
+            raise OSError("The connection belongs to another event loop; use one transport for each loop") from error
         finally:
             timers.ends.pop(waiter, None)
             self._waiter, self._act = None, _nothing

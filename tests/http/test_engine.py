@@ -9,12 +9,14 @@ import threading
 import traceback
 import weakref
 
+import anyio
 import httpx
 import pytest
 
 from httpconn import HeaderTooLarge
 from httpconn.options import Limits
 from httpconn.runtime.stepping import run_sync
+from httpconn.transport import AsyncHTTPTransport
 from tests.servers.scripted import Close, Reset, Stall, Until, in_turn, response
 
 OK = response(body=b"ok")
@@ -286,6 +288,24 @@ def test_an_empty_chunked_request_body_is_terminated(face, user, application):
     for _ in range(2):
         face.run(lambda: made.get(application, headers={"Transfer-Encoding": "chunked"}))
     assert made.transport.stats.open == 1
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_connection_of_another_event_loop_is_replaced(scripted, backend, method):
+    server = scripted(in_turn(OK, [Stall()], OK))
+    client = httpx.AsyncClient(transport=AsyncHTTPTransport())
+
+    async def send():
+        return (await client.request(method, server.url)).content
+
+    assert anyio.run(send) == b"ok"
+    if method == "POST":  # the server may have processed it
+        with pytest.raises(httpx.ReadError, match="belongs to another event loop"):
+            anyio.run(send, backend=backend)
+    assert anyio.run(send, backend=backend) == b"ok"
+    anyio.run(client.aclose, backend=backend)
+    assert server.connections == 2
 
 
 def test_a_transfer_encoding_replaces_the_length_that_httpx_adds(face, user, application):
