@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 @click.argument("sink")
 @click.option(
     "--format",
-    "form",
     type=click.Choice(["parquet", "webdataset", "folder"]),
     default="parquet",
     show_default=True,
@@ -62,9 +61,7 @@ if TYPE_CHECKING:
 def dataset(
     source: str,
     sink: str,
-    form: Any,
     stored: tuple[str, ...],
-    retry: tuple[str, ...],
     only_status: bool,
     as_json: bool,
     shared: dict[str, Any],
@@ -80,33 +77,19 @@ def dataset(
     if shared["access"] is None and "HTTPCONN_ACCESS" not in os.environ:
         shared["access"] = "anywhere" if shared["proxy"] else "public"
     with one_line_errors():
-        datasets = _datasets()
+        try:
+            from .. import datasets
+        except ImportError as error:
+            raise InvalidRequest(str(error)) from error
         if only_status:
             summary = datasets.status(sink)
         else:
-            again = {"retry": retry} if retry else {}
-            given["accept"] = given["accept"] or None
+            call = {"headers": stored, "max_bytes": shared["max_bytes"], **given}
+            call |= {name: given[name] or None for name in ("accept", "retry")}
             with make_connection(shared) as connection:
-                summary = datasets.fetch(
-                    source,
-                    sink,
-                    format=form,
-                    connection=connection,
-                    headers=stored,
-                    max_bytes=shared["max_bytes"],
-                    **again,
-                    **given,
-                )
+                summary = datasets.fetch(source, sink, connection=connection, **call)
         with output_errors():
             click.echo(json.dumps(asdict(summary)) if as_json else _as_text(summary))
-
-
-def _datasets() -> Any:
-    try:
-        from .. import datasets
-    except ImportError as error:
-        raise InvalidRequest(str(error)) from error
-    return datasets
 
 
 def _as_text(summary: Summary) -> str:

@@ -115,7 +115,8 @@ def download(
     _check(urls, input_file, output, single=bool(digest or mirrors))
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if is_standard_output(output):
-        _check_stream(folder, jsonl, mirrors, remote_header_name)
+        if folder or jsonl or mirrors or remote_header_name:
+            raise click.UsageError("-o - cannot be combined with -d, -J, --jsonl or --mirror")
         _stream(urls[0], digest, expect_types, shared, limit_rate, call)
         return
     call |= {
@@ -160,11 +161,6 @@ def _existing(flag: str | None, remote_header_name: bool) -> str:
             "-J cannot be combined with --refresh or --overwrite: the server must not choose which file is replaced"
         )
     return "skip"
-
-
-def _check_stream(folder: Path | None, jsonl: bool, mirrors: tuple[str, ...], remote_header_name: bool) -> None:
-    if folder or jsonl or mirrors or remote_header_name:
-        raise click.UsageError("-o - cannot be combined with -d, -J, --jsonl or --mirror")
 
 
 def _stream(
