@@ -132,7 +132,6 @@ class PrefixTable(Generic[T]):
         self._values = [_longest(spans, start) for start in self._starts]
 
     def find(self, address: int) -> T | None:
-        """Return the value of the longest prefix that contains an address, or None."""
         return self._values[bisect_right(self._starts, address) - 1]
 
 

@@ -51,7 +51,6 @@ class BlockCache(Generic[Event]):
         self._lock = RLock()  # reentrant, because a signal handler may read
 
     def block_end(self, offset: int) -> int:
-        """Return the end of the block at an offset."""
         return min((offset // self.size + 1) * self.size, self.total)
 
     def at(self, offset: int) -> memoryview | None:

@@ -64,7 +64,6 @@ class BodyCounter:
         self._spent = 0
 
     def expect(self, declared: int | None) -> None:
-        """Set the declared length of the body, or None."""
         self._declared = declared
         if declared is None:
             return

@@ -301,15 +301,11 @@ def validated(record: Record, head: Head, asked_at: float, now: float) -> Record
     """Return a record updated by the header of a 304 (RFC 9111 section 4.3.4); None if the 304 has another ETag."""
     fields = _texts(head)
     etag = fields.get("etag")
-    if etag is not None and _opaque(etag) != _opaque(record.fields.get("etag", etag)):
+    if etag is not None and etag.removeprefix("W/") != record.fields.get("etag", etag).removeprefix("W/"):
         return None
     updated = _kept(304, fields, now)
     updated.pop("content-type", None)  # the Content-Type of a 304 does not describe the stored body
     return record._replace(born=_born(fields, asked_at, now), fields={**record.fields, **updated})
-
-
-def _opaque(etag: str) -> str:
-    return etag.removeprefix("W/")
 
 
 def directives(value: str | None) -> dict[str, str]:

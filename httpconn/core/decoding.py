@@ -314,9 +314,7 @@ class Decoder:
 def codings_of(content_encoding: str | None) -> list[str]:
     """Return the codings of a body in the order in which they were applied, in lower case."""
     # A token that is not registered means no coding: stores repeat "aws-chunked" or "utf-8" as the uploader sent it.
-    if content_encoding is None:
-        return []
-    tokens = content_encoding.lower().split(",")
+    tokens = (content_encoding or "").lower().split(",")
     names = (each.partition(";")[0].strip() for each in tokens)
     return [each for each in names if each in _REGISTERED]
 
@@ -328,8 +326,6 @@ def decoder_for(
 
     ``offered`` has the codings in the request's Accept-Encoding, in lower case.
     """
-    if content_encoding is None:
-        return None
     codings = codings_of(content_encoding)
     if len(codings) > MAX_LAYERS:
         raise DecodingError(f"The body has {len(codings)} content codings; {MAX_LAYERS} are allowed")

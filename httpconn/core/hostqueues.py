@@ -107,7 +107,6 @@ class HostQueues(Generic[T]):
 
     @property
     def ready(self) -> int:
-        """The number of items that can start."""
         return self.queued - self._stopped - self.untried
 
     def enter(self, name: Hashable) -> bool | None:

@@ -305,7 +305,6 @@ _TAGS = {"blake2b": "BLAKE2b", "blake3": "BLAKE3"}
 
 
 def dump_json(items: Iterable[Item]) -> Iterator[str]:
-    """Yield the lines of a manifest in JSON lines."""
     for item in items:
         values = {
             "url": str(item.url),

@@ -14,7 +14,6 @@ class MemoryStore:
 
     def __init__(self, max_bytes: int) -> None:
         self._max = max_bytes
-        self._size = 0
         self._records: OrderedDict[str, Record] = OrderedDict()
         self.after_fork()
         renew_in_child(self)

@@ -84,7 +84,6 @@ def _rules(text: str) -> tuple[tuple[_Rule, ...], tuple[str, ...]]:
 
 
 def _rule(entry: str) -> _Rule | None:
-    """Return the rule of an entry, or None if it is invalid."""
     scheme, _, authority = entry.lower().rpartition("://")
     try:
         host, port = _split(authority.removesuffix("/"))

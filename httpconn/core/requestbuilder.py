@@ -30,7 +30,6 @@ class RequestSpec(NamedTuple):
     auth: AuthFlow | None = None  # the authentication flow for the origin, or None
 
     def with_fields(self, fields: headers.Fields) -> Self:
-        """Return the request with further header fields."""
         return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
 
 

@@ -51,11 +51,6 @@ class VettedURL:
     has_backslash: bool = False
 
     @property
-    def url(self) -> httpx.URL:
-        """The URL without userinfo, as normalized by httpx."""
-        return httpx.URL(self.text)
-
-    @property
     def text(self) -> str:
         """The URL without userinfo, with the target as given."""
         origin = f"{self.origin.scheme}://{self.netloc.decode('ascii')}"

@@ -128,7 +128,7 @@ def test_an_httpx_url_is_sent_as_normalized_by_httpx() -> None:
 def test_userinfo_becomes_a_header_and_leaves_the_url() -> None:
     url = vet("https://us%40er:pa%3Ass@example.com/")
     assert url.authorization == "Basic dXNAZXI6cGE6c3M="
-    assert str(url.url) == "https://example.com/"
+    assert url.text == "https://example.com/"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_any_text_is_accepted_or_refused(text: str) -> None:
         except InvalidURL:
             continue
         assert vetted.target.startswith(b"/")
-        assert vetted.url.host
+        assert httpx.URL(vetted.text).host
         assert resolve(vetted, b"/").fragment == vetted.fragment
         assert not set(vetted.target) & {*range(0x21), 0x7F}
         assert "secret" not in redact(url + "?a=secret")
