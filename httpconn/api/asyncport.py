@@ -69,7 +69,7 @@ class AsyncPort(SendingPort):
 
     sleep: staticmethod[[float], Coroutine[Any, Any, None]] = staticmethod(anyio.sleep)
     make_event = AnyioEvent
-    blocking = staticmethod(in_thread)
+    blocking: staticmethod[..., Coroutine[Any, Any, Any]] = staticmethod(in_thread)
     _exchange = AsyncExchange
     # A transport of the caller gets timeouts without the deadline, because a timeout could close an HTTP/2 connection
     # that other calls share.

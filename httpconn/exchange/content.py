@@ -15,6 +15,7 @@ from ..core.requestbuilder import RequestSpec
 from ..core.sniffing import SNIFFED, require_accepted
 from ..errors import HTTPConnError, LimitExceeded, ProtocolError, TruncatedBody
 from ..options import MIB
+from .attempts import Consume
 from .body import Body, BodySource, RangeBody, expected_length
 from .requeststate import OpenResponse, PartialBody
 from .responseheads import range_head, validator_of
@@ -52,7 +53,7 @@ async def read_whole(response: OpenResponse, *, require_success: bool = False) -
     return response, content
 
 
-read_success = partial(read_whole, require_success=True)
+read_success: Consume[tuple[OpenResponse, bytes]] = partial(read_whole, require_success=True)
 
 
 async def read_content(response: OpenResponse) -> Content:
