@@ -73,8 +73,9 @@ class OwnFiles:
             self._begin(None)
             return
         path = self._names.part(record.token)
+        abandoned = open_abandoned(path, record.sidecar.end)
         self._kept = record.kept
-        if (abandoned := open_abandoned(path, record.sidecar.end)) is not None:
+        if abandoned is not None:
             file, exclusive = abandoned
             is_ours = exclusive and record.kernel == kernel_id()
             self._continue(file, record) if is_ours else self._copy(file, record)
