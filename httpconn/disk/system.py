@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Self
 
 from ..errors import DiskFull, StorageError
 from .descriptors import OpenFile, close, open_file
@@ -67,9 +66,8 @@ class TranslatedErrors:
     def __init__(self, target: StrPath | None = None) -> None:
         self._target = target
 
-    def __enter__(self) -> Self:
-        """Return the block."""
-        return self
+    def __enter__(self) -> None:
+        pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         if isinstance(error, OSError) and not isinstance(error, StorageError):

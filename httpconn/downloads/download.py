@@ -71,10 +71,9 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
     part = PartFile(target, resume=options.resume)
     partial = PartialDownload(part, call.spec.url, options.digest, options.resume, options.size)
     try:
-        locked = await lock_target(port, request.deadline, part, partial.key)
-        if locked.sidecar is not None:
-            await port.blocking(partial.resume, locked.sidecar)
-        existing = locked.existing
+        sidecar, existing = await lock_target(port, request.deadline, part, partial.key)
+        if sidecar is not None:
+            await port.blocking(partial.resume, sidecar)
         accepted = None if existing is None else await accept_existing(port, request, options, target)
         if accepted is not None:
             await port.blocking(partial.discard)

@@ -1,7 +1,6 @@
 """The lock of a target: a second download of a target waits for the first download, and gets its result."""
 
 import errno
-from typing import NamedTuple
 
 from ..core.deadlines import Deadline
 from ..disk.partfile import STALE, InUse, PartFile, Sidecar, Transfer
@@ -12,17 +11,16 @@ from .existing import ExistingFile, look_at
 PAUSE, MAX_PAUSE = 0.05, 1.0  # seconds between two attempts to get the lock: at first, and at most
 
 
-class LockedTarget(NamedTuple):
-    """The state of a target that this download has locked."""
+async def lock_target(
+    port: Port, deadline: Deadline, part: PartFile, key: str
+) -> tuple[Sidecar | None, ExistingFile | None]:
+    """Open the partial file. If another download has the lock, wait until its owner ends or stalls for an hour.
 
-    sidecar: Sidecar | None  # state of the bytes that an earlier download has left, or None
-    existing: ExistingFile | None  # the file that another download created while this one waited, or None
-
-
-async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) -> LockedTarget:
-    """Open the partial file. If another download has the lock, wait until its owner ends or stalls for an hour."""
+    Return the state of the bytes that an earlier download has left, and the file that another download created
+    meanwhile.
+    """
     try:
-        return LockedTarget(await port.blocking(part.open), None)
+        return await port.blocking(part.open), None
     except InUse:
         before = None if part.replaced is None else ExistingFile.of(part.replaced)
     sidecar, transfer = await _wait_for_end(port, deadline, part)
@@ -30,10 +28,10 @@ async def lock_target(port: Port, deadline: Deadline, part: PartFile, key: str) 
         await port.blocking(part.publish, transfer)  # further downloads may wait for this one now
     after = await port.blocking(look_at, part.target)
     if after is None or after == before:
-        return LockedTarget(sidecar, None)
-    is_same = transfer is not None and transfer.key == key and transfer.total in (None, after.size)
-    validator = transfer.validator if transfer is not None and is_same else None
-    return LockedTarget(sidecar, after._replace(validator=validator))
+        return sidecar, None
+    if transfer is not None and transfer.key == key and transfer.total in (None, after.size):
+        after = after._replace(validator=transfer.validator)
+    return sidecar, after
 
 
 async def _wait_for_end(port: Port, deadline: Deadline, part: PartFile) -> tuple[Sidecar | None, Transfer | None]:
