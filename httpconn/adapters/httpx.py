@@ -10,8 +10,8 @@ class HTTPTransport(SyncTransport[httpx.Request, httpx.Response], httpx.BaseTran
     """A transport for ``httpx.Client``.
 
     Args:
-        ssl_context: the TLS context of all connections. None means a context that verifies servers. All transports of
-            the process share this context, and httpconn renews it when certificate files change.
+        ssl_context: the TLS context of all connections. None means a context that verifies servers. Transports
+            with the same settings share this context, and httpconn renews it when certificate files change.
         limits: the number of connections, the number of idle connections, and the seconds that idle connections stay
             open.
         http2: offer HTTP/2 on TLS connections. Requests to one origin then share a connection, which counts once for

@@ -2,8 +2,8 @@
 
 The number of workers bounds the items in progress. At most ``2 * concurrency`` items are in progress, can start, or
 have a result that was not returned. Together with the items that wait for their hosts, the limit is
-``READ_AHEAD * concurrency``. So a slow host stops no other, and memory is bounded for an endless source and for a slow
-caller.
+``READ_AHEAD * concurrency``. So a slow host does not stop other hosts, and memory is bounded for an endless source
+and for a slow caller.
 """
 
 from collections import deque

@@ -147,7 +147,7 @@ class Connection:
                 self._http.prevent_reuse()
 
     def _is_refused(self) -> bool:
-        """Receive what has arrived, up to a limit, and return whether the server wants no more of the body."""
+        """Receive the bytes that have arrived, up to a limit; return whether the server wants no more of the body."""
         http = self._http
         while self._early < MAX_EARLY and self.socket_stream.is_readable():
             buffer = bytearray(READ_SIZE)

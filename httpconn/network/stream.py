@@ -197,7 +197,7 @@ class SocketStream:
         return True
 
     async def send(self, data: bytes | memoryview, end: float, *, onward: bool = False) -> None:
-        """Send all data. After an interruption, the next call sends what is left: HTTP/2 frames must stay complete.
+        """Send all data. After an interruption, the next call sends the rest, because HTTP/2 frames must be complete.
 
         If the data continues a body (``onward``), other tasks may have to run first.
         """

@@ -86,7 +86,7 @@ class TLSStream:
             return b""
 
     def receive_into(self, buffer: memoryview) -> int:
-        """Receive what has arrived, at most a full buffer; return the number of bytes, 0 after a closure alert."""
+        """Receive the data that has arrived, at most a full buffer; return the byte count, 0 after a closure alert."""
         count, size = 0, len(buffer)
         read: Callable[[int, memoryview], Any] = self.tls.read
         try:
