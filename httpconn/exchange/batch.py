@@ -9,7 +9,7 @@ and for a slow caller.
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ..runtime.port import Channel, WorkerGroup
 from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Worker
@@ -33,6 +33,9 @@ class End(Enum):
     """The end of the results."""
 
     END = "end"
+
+
+END: Final = End.END
 
 
 Report = Finished[Result] | Raised | End | More
@@ -105,12 +108,12 @@ class Batch(Generic[Item, Result]):
             self._group.start(self._read, self._stream)
 
     async def next(self) -> Result | End:
-        """Return the next result, or ``End.END``. Raise the exception of the source or of a worker."""
+        """Return the next result, or ``END``. Raise the exception of the source or of a worker."""
         buffer, scheduler = self._buffer, self._scheduler
         self._fill()
         while not buffer.ready:
             if self._exhausted and not buffer.pending:
-                return End.END
+                return END
             report = await self._reports.receive(scheduler.seconds_to_slow_dial())
             if isinstance(report, Finished):
                 buffer.finish(*report)
@@ -126,22 +129,21 @@ class Batch(Generic[Item, Result]):
             self._scheduler.dials_slowly()
         elif report is More.MORE:
             self._asked = False
-        elif report is End.END:
+        elif report is END:
             self._exhausted = True
         else:
             raise report.error
 
-    @property
     def _has_room(self) -> bool:
-        """Whether a further item may be read."""
+        """Return whether a further item may be read."""
         pending = self._buffer.pending
-        return pending < self._least or (pending < self._most and pending - self._scheduler.waiting < self._least)
+        return pending < self._least or (pending < self._most and pending - self._scheduler.waiting() < self._least)
 
     def _fill(self) -> None:
         """Take items from a synchronous source."""
-        while self._source is not None and not self._exhausted and self._has_room:
-            item = next(self._source, End.END)
-            if item is End.END:
+        while self._source is not None and not self._exhausted and self._has_room():
+            item = next(self._source, END)
+            if item is END:
                 self._exhausted = True
                 return
             self._scheduler.add(self._buffer.begin(), item)
@@ -158,7 +160,7 @@ class Batch(Generic[Item, Result]):
         try:
             async for item in source:
                 self._scheduler.add(self._buffer.begin(), item)
-                while not self._has_room:
+                while not self._has_room():
                     if await self._free.receive(self._scheduler.seconds_to_slow_dial()) is None:
                         self._scheduler.dials_slowly()
         except Exception as error:  # noqa: BLE001 - ``next`` raises it
@@ -166,4 +168,4 @@ class Batch(Generic[Item, Result]):
         finally:
             if isinstance(source, AsyncGenerator):  # otherwise the event loop would close it at some later time
                 await source.aclose()
-        self._reports.send(End.END)
+        self._reports.send(END)

@@ -36,7 +36,7 @@ class Content(NamedTuple):
 
 async def read_whole(response: OpenResponse, *, require_success: bool = False) -> tuple[OpenResponse, bytes]:
     """Read and close a response; return the response that delivered the first bytes, and the whole body."""
-    part, call = _remaining_part(response), response.call
+    part, call = _remaining_part(response), response.state.call
     if part is None:
         if require_success:
             response.require_content()

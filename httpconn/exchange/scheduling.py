@@ -202,9 +202,8 @@ class Scheduler(Generic[Item, Result]):
         self._lent = 0  # other calls, which wait for a connection and have lent their workers
         self._dials_slowly = False
 
-    @property
     def waiting(self) -> int:
-        """The number of items and calls that wait for their hosts."""
+        """Return the number of items and calls that wait for their hosts."""
         queues = self._queues
         return self._aside + (queues.queued - queues.ready if self._dials_slowly else queues.blocked)
 

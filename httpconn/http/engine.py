@@ -31,7 +31,7 @@ from ..runtime.timeouts import AttemptTimeouts
 from .connecting import Connector
 from .http1 import Connection, Stale, Unprocessed
 from .http1body import Incoming
-from .lease import Lease, Stage
+from .lease import GRANTED, WAITING, Lease
 from .pool import Pool
 from .tracing import trace_step
 
@@ -113,7 +113,7 @@ class Engine:
         try:
             self._acquire(lease)
             while True:
-                if lease.stage is Stage.WAITING:
+                if lease.stage is WAITING:
                     granting = self._await_grant(lease, timeouts.until(timeouts.pool), interruption)
                     await (granting if request.dialler is None else request.dialler.queue(granting))
                 connection = lease.connection
@@ -168,7 +168,7 @@ class Engine:
                 if lease.may_share and lease.origin in self._declined:
                     lease.may_share = False
                 pool.acquire(lease, time.monotonic())
-                if lease.stage is Stage.WAITING:
+                if lease.stage is WAITING:
                     lease.waiter = self._runtime.make_event()
             finally:
                 self._is_changing = False
@@ -182,7 +182,7 @@ class Engine:
             while not await await_portion(lease.waiter, end, PoolTimedOut, "No connection became free in time"):
                 self._catch_up()
             self._require_open()
-            if lease.stage is Stage.WAITING:
+            if lease.stage is WAITING:
                 raise ConnectFailed("The request was interrupted")
         except BaseException:
             self._ended.append((lease, True))  # a connection granted in the meantime is unused, so reusable
@@ -225,9 +225,9 @@ class Engine:
             pool.check(now)
         while ended:
             lease, reusable = ended[0]
-            if lease.stage is Stage.WAITING:
+            if lease.stage is WAITING:
                 pool.cancel(lease, now)
-            elif lease.stage is Stage.GRANTED and lease.pool is pool:  # not a lease from before a fork
+            elif lease.stage is GRANTED and lease.pool is pool:  # not a lease from before a fork
                 if lease.connection is not None:
                     if lease.connection.interruption is not None:
                         lease.connection.detach()

@@ -57,7 +57,7 @@ class FieldBlock:
         if held:
             pending += data
             text = pending
-        start = start_of_line(text) if text[:1] in b"\r\n" else 0
+        start = start_of_line(text) if text.startswith((b"\r", b"\n")) else 0
         found = _blank_line(text, max(start, held - 2), self._max_bytes)
         if found is None:
             self._hold(data, start, held)

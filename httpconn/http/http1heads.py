@@ -74,8 +74,8 @@ def read_fields(block: bytes, each_field: Callable[[bytes, int], Fields] = _each
     # Each field occupies one line. Equal counts of fields and lines prove that every line is a field.
     if len(fields) != block.count(b"\n") - 2 or block[-4:] != b"\r\n\r\n":
         return None
-    # RFC 9112 section 5.1: the value excludes surrounding white space. A search for one byte is faster.
-    if b" \r" in block or (b"\t" in block and b"\t\r" in block):
+    # RFC 9112 section 5.1: the value excludes surrounding white space. ``in`` would be slower than ``find``.
+    if block.find(b" \r") >= 0 or block.find(b"\t\r") >= 0:
         fields = [(name, value.rstrip(b" \t")) for name, value in fields]
     return fields
 

@@ -85,7 +85,7 @@ class HTTP11Connection:
         if not self.reusable:
             raise MalformedRequest("the connection cannot take another request")
         line = write_request_line(method, target)
-        fields, proxied = self._fields, target[:1] not in b"/*"
+        fields, proxied = self._fields, not target.startswith((b"/", b"*"))
         if fields is None or headers != self._fields_given or proxied != self._fields_proxied:
             fields = self._fields = write_fields(headers if proxied else for_origin(headers))
             self._fields_given, self._fields_proxied = headers.copy(), proxied

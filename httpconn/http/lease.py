@@ -19,6 +19,9 @@ class Stage(Enum):
     ENDED = auto()  # the pool does not know the lease: it is new, released or cancelled
 
 
+WAITING, GRANTED, ENDED = Stage  # Python 3.11 takes three times as long to find a member in its class
+
+
 @dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Lease(Generic[C]):
     """The right to use a connection to an origin, from ``Pool.acquire`` until ``release`` or ``cancel``.
@@ -32,7 +35,7 @@ class Lease(Generic[C]):
     origin: Hashable  # the destination of the connection
     pool: object = None
     number: int = 0  # the rank: a later lease has a higher number
-    stage: Stage = Stage.ENDED
+    stage: Stage = ENDED
     connection: C | None = None  # None before it is dialled
     reused: bool = False  # whether the connection served another lease before
     waiter: Any = None  # an event that the owner of a waiting lease assigns; the pool does not use it
@@ -42,7 +45,7 @@ class Lease(Generic[C]):
     may_share: bool = False
 
     def __repr__(self) -> str:
-        state = "to dial" if self.stage is Stage.GRANTED and self.connection is None else self.stage.name.lower()
+        state = "to dial" if self.stage is GRANTED and self.connection is None else self.stage.name.lower()
         return f"<Lease {self.number} of {self.origin!r}: {state}>"
 
 

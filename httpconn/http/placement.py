@@ -7,7 +7,7 @@ from typing import Generic
 from weakref import ref
 
 from ..options import Limits
-from .lease import C, Host, Lease, Share, Stage, WaitQueue
+from .lease import ENDED, GRANTED, C, Host, Lease, Share, WaitQueue
 
 
 class Placement(Generic[C]):
@@ -54,7 +54,7 @@ class Placement(Generic[C]):
             self._used.add(connection)
             lease.connection = connection
             lease.reused = True
-            lease.stage = Stage.GRANTED
+            lease.stage = GRANTED
             if self._shared:
                 self._grant(lease, connection, host)
             del self._idle[connection]
@@ -83,7 +83,7 @@ class Placement(Generic[C]):
     def _grant(self, lease: Lease[C], connection: C, host: Host[C]) -> None:
         lease.connection = connection
         lease.reused = True
-        lease.stage = Stage.GRANTED
+        lease.stage = GRANTED
         share = self._shared.get(connection)
         if share is not None:
             share.leases += 1
@@ -92,10 +92,10 @@ class Placement(Generic[C]):
     def _grant_slot(self, lease: Lease[C], host: Host[C]) -> None:
         self.open += 1
         host.open += 1
-        lease.stage = Stage.GRANTED
+        lease.stage = GRANTED
 
     def _withdraw(self, lease: Lease[C]) -> None:
-        lease.stage = Stage.ENDED
+        lease.stage = ENDED
         del self._leases[lease.number]
         self.waiting -= 1
         host = self._hosts[lease.origin]

@@ -33,7 +33,7 @@ from math import inf
 from weakref import ref
 
 from ..errors import QueueFull
-from .lease import C, Host, Lease, Share, Stage, WaitQueue
+from .lease import ENDED, GRANTED, WAITING, C, Host, Lease, Share, WaitQueue
 from .placement import Placement
 
 
@@ -61,9 +61,9 @@ class Pool(Placement[C]):
             self._number = lease.number = number = self._number + 1
         self._leases[number] = ref(lease, self._note_destroyed)
         lease.pool = self
-        lease.stage = Stage.WAITING
+        lease.stage = WAITING
         self._place(lease)
-        if self.waiting > self._max_waiting and lease.stage is Stage.WAITING:
+        if self.waiting > self._max_waiting and lease.stage is WAITING:
             self._withdraw(lease)
             self._is_changing = False
             raise QueueFull(f"{self.waiting} calls wait for a connection already")
@@ -145,7 +145,7 @@ class Pool(Placement[C]):
         self._is_changing = True
         if now >= self._expires_at:
             self._expire(now)
-        lease.stage = Stage.ENDED
+        lease.stage = ENDED
         del self._leases[lease.number]
         host = self._hosts[lease.origin]
         connection, lease.connection = lease.connection, None
@@ -164,7 +164,7 @@ class Pool(Placement[C]):
     def cancel(self, lease: Lease[C], now: float) -> None:
         """End a lease that did not use a connection. Its connection, if it has one, stays reusable."""
         self.recount()
-        if lease.stage is not Stage.WAITING:
+        if lease.stage is not WAITING:
             self.release(lease, now, reusable=True)
             return
         self._is_changing = True
@@ -193,7 +193,7 @@ class Pool(Placement[C]):
         while self._idle:
             self._evict()
         self.to_close.update(dict.fromkeys(self._used))
-        waiting = (lease for lease in self._alive() if lease.stage is Stage.WAITING)
+        waiting = (lease for lease in self._alive() if lease.stage is WAITING)
         self.to_wake.update(dict.fromkeys(waiting))
         self._is_changing = False
 
@@ -202,17 +202,17 @@ class Pool(Placement[C]):
         self._is_changing = True
         self._destroyed.clear()
         alive = list(self._alive())
-        granted = [lease for lease in alive if lease.stage is Stage.GRANTED]
+        granted = [lease for lease in alive if lease.stage is GRANTED]
         held = {lease.connection for lease in granted if lease.connection is not None}
         self.to_close.update(dict.fromkeys(self._used - held))
         self._count(granted)
         self._used = held
         self._leases = {lease.number: self._leases[lease.number] for lease in alive}
         for lease in alive:
-            if lease.stage is Stage.WAITING:
+            if lease.stage is WAITING:
                 lease.connection = None
                 self._place(lease)
-            if lease.stage is Stage.GRANTED and lease.waiter is not None:
+            if lease.stage is GRANTED and lease.waiter is not None:
                 self.to_wake[lease] = None
         while len(self._idle) > self._max_idle:
             self._evict()
@@ -221,7 +221,7 @@ class Pool(Placement[C]):
 
     def _alive(self) -> list[Lease[C]]:
         leases = (reference() for reference in list(self._leases.values()))
-        return [lease for lease in leases if lease is not None and lease.stage is not Stage.ENDED]
+        return [lease for lease in leases if lease is not None and lease.stage is not ENDED]
 
     def _count(self, granted: list[Lease[C]]) -> None:
         """Count the slots of idle connections and granted leases, and clear the queues."""
@@ -260,5 +260,5 @@ class Pool(Placement[C]):
             host.shared = connection
 
     def _require_granted(self, lease: Lease[C]) -> None:
-        if lease.stage is not Stage.GRANTED:
+        if lease.stage is not GRANTED:
             raise RuntimeError(f"{lease!r} is not granted")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from httpconn.errors import QueueFull
-from httpconn.http.lease import WaitQueue
-from httpconn.http.pool import Lease, Pool, Stage
+from httpconn.http.lease import Lease, Stage, WaitQueue
+from httpconn.http.pool import Pool
 from httpconn.options import Limits
 
 LONG = 1_000_000.0  # a time of expiry that no test reaches
