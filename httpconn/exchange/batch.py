@@ -97,7 +97,7 @@ class Batch(Generic[Item, Result]):
         self._least = 2 * concurrency
         self._most = (2 if ordered else READ_AHEAD) * concurrency
         self._buffer: ReorderBuffer[Result] = ReorderBuffer(ordered=ordered)
-        self._exhausted = self._asked = False
+        self._exhausted = self._asked = self._reader_waits = False
         self._reports: Channel[Report[Result]] = group.channel()
         self._free: Channel[bool] = group.channel()
         self._scheduler: Scheduler[Item, Result] = Scheduler(group, work, self._reports, concurrency, hosts, self._ask)
@@ -120,9 +120,10 @@ class Batch(Generic[Item, Result]):
             else:
                 self._accept(report)
                 self._fill()
-        if self._stream is not None:
-            self._free.send(True)
-        return buffer.pop()
+        result = buffer.pop()
+        if self._reader_waits:
+            self._wake_reader()
+        return result
 
     def _accept(self, report: Raised | End | More | None) -> None:
         if report is None:
@@ -150,17 +151,22 @@ class Batch(Generic[Item, Result]):
 
     def _ask(self) -> None:
         """Ask the reader for further items, after a call has left its worker."""
-        if self._stream is not None:
-            self._free.send(True)
-        elif not self._asked:
+        if self._reader_waits:
+            self._wake_reader()
+        elif self._stream is None and not self._asked:
             self._asked = True
             self._reports.send(More.MORE)
+
+    def _wake_reader(self) -> None:
+        self._reader_waits = False
+        self._free.send(True)
 
     async def _read(self, source: AsyncIterator[Item]) -> None:
         try:
             async for item in source:
                 self._scheduler.add(self._buffer.begin(), item)
                 while not self._has_room():
+                    self._reader_waits = True
                     if await self._free.receive(self._scheduler.seconds_to_slow_dial()) is None:
                         self._scheduler.dials_slowly()
         except Exception as error:  # noqa: BLE001 - ``next`` raises it

@@ -413,6 +413,22 @@ def test_a_result_does_not_wait_for_an_asynchronous_source(face, connect, script
 
 
 @EVENT_LOOPS
+def test_the_results_of_a_slow_asynchronous_source_queue_no_signals(face, connect, scripted):
+    server = scripted(response(body=b"ok"))
+
+    async def source():
+        for _ in range(20):
+            yield server.url
+
+    async def take():
+        assert len([each async for each in results]) == 20
+
+    with face.enter(connect().async_get_many(source())) as results:
+        face.run(take)
+        assert not results._batch._free._items
+
+
+@EVENT_LOOPS
 def test_an_asynchronous_generator_is_closed_with_the_block(face, connect, scripted):
     server = scripted(response(body=b"ok"))
     closed = []
