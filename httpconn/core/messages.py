@@ -172,7 +172,7 @@ class Head(NamedTuple):
 
     def field(self, name: str) -> str | None:
         """Return the value of a field by its name in lower case, or None."""
-        value = self.values.get(name.encode("ascii"))
+        value = self.values.get(name.encode())
         if value is None:
             return None
         try:

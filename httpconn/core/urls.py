@@ -192,6 +192,8 @@ def _redacted(text: str) -> str:
 
 
 def _without_userinfo(text: str) -> str:
+    if "@" not in text:
+        return text
     text = _CREDENTIALS.sub(r"\1", text)
     head = re.split("[?#]", text, maxsplit=1)[0]
     if "@" in text and not _READS_AS_URL.fullmatch(head):  # a password that contains a question mark

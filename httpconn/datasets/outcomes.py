@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import httpx
-
 from ..access import AccessPolicy
 from ..api.arguments import require
 from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..core import mediatypes
+from ..core.messages import Head, by_name
 from ..core.urls import redact
 from ..errors import HTTPConnError, InvalidRequest, InvalidURL, StatusError, printable
 from ..options import MIB, Limits
@@ -44,15 +43,15 @@ def response_values(fetched: Fetched, stored: Sequence[str] = ()) -> Values:
     error, raw, status = fetched.error, fetched._fields or [], fetched.status_code
     if isinstance(error, StatusError):
         raw, status = error.response.headers.raw, error.status_code
-    wanted = {b"content-type", *(name.encode() for name in stored)}
-    fields = httpx.Headers([each for each in raw if each[0].lower() in wanted])
+    head = Head(status or 0, b"", b"", raw, by_name(raw))
+    found = {name: head.field(name) for name in stored}
     return {
         "final_url": error.url if error else fetched.moved_to or redact(fetched.url),
         "status": status,
         "attempts": error.attempts if error else fetched.attempts,
         "elapsed": error.elapsed if error else fetched.elapsed,
-        "media_type": mediatypes.media_type(fields.get("content-type")),
-        "headers": {name: fields[name] for name in stored if name in fields},
+        "media_type": mediatypes.media_type(head.field("content-type")),
+        "headers": {name: value for name, value in found.items() if value is not None},
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import httpconn
 from httpconn import datasets
+from httpconn.datasets.shards import tar_header
 from httpconn.testing import Received, ScriptedServer, redirect, response
 
 AT_ONCE = httpconn.RetryPolicy(attempts=1)
@@ -50,6 +51,13 @@ def rows_of(sink) -> list[dict]:
 
 
 FORMATS = ["parquet", "webdataset", "folder"]
+
+
+@pytest.mark.parametrize(("name", "size"), [("000000000001.jpg", 30_720), ("0.body.json", 0), ("a" * 100, 8**11 - 1)])
+def test_the_header_of_a_tar_member_is_that_of_tarfile(name, size):
+    member = tarfile.TarInfo(name)
+    member.size = size
+    assert tar_header(name, size) == member.tobuf()
 
 
 def bodies_of(sink: Path, form: str) -> dict[int, bytes]:
