@@ -23,6 +23,7 @@ from .runner import Runner, fetch
 
 if TYPE_CHECKING:
     from ..exchange.batch import Batch, Work
+    from ..exchange.requeststate import OpenResponse
     from ..exchange.scheduling import Worker
     from ..runtime.port import Port, WorkerGroup
 
@@ -245,6 +246,7 @@ class ManyURLs(Runner):
     def _fetch_work(self, open_port: OpenPort, *options: Any) -> Work[URL | httpconn.Item, httpconn.Fetched]:
         options = self._calls.checked(*options)
         call_of, reuses = self._calls.repeated(*options), self._clients.reuse
+        run_call, fetch_delivered = fetch.run_call, fetch.fetch_delivered
 
         async def work(worker: Worker, given: URL | httpconn.Item) -> httpconn.Fetched:
             url = given.url if isinstance(given, httpconn.Item) else given
@@ -257,9 +259,8 @@ class ManyURLs(Runner):
                     port = worker.port
                     if not reuses or port is None or port.client.is_closed:
                         port = await open_port(worker)
-                    delivered = await fetch.run_call(port, call, fetch.fetch_delivered(port, call))
-                data, fields, status, moved_to, attempts, elapsed = delivered
-                return httpconn.Fetched(url, worker.number, data, None, status, moved_to, attempts, elapsed, fields)
+                    delivered = await run_call(port, call, fetch_delivered(port, call))
+                return _fetched(url, worker.number, *delivered)
             except HTTPConnError as error:
                 return httpconn.Fetched(url, worker.number, error=error)
 
@@ -304,6 +305,15 @@ class ManyURLs(Runner):
         return work
 
 
+def _fetched(url: URL, number: int, response: OpenResponse | None, content: bytes) -> httpconn.Fetched:
+    if response is None:
+        return httpconn.Fetched(url, number, content)
+    head, state = response.head, response.state
+    moved_to = response.url.redacted if response.history else None
+    elapsed = response.port.now() - state.started_at
+    return httpconn.Fetched(url, number, content, None, head.status, moved_to, state.attempts, elapsed, head.fields)
+
+
 async def _first_success(
     open_port: Callable[[], Awaitable[Port]], calls: Sequence[Call], check: fetch.ContentCheck | None
 ) -> fetch.Delivered:
@@ -331,7 +341,7 @@ def _item(given: Any) -> httpconn.Item:
 def _host_of(given: Any) -> Hashable:
     """Return the origin of an item, or None if the item is not valid."""
     try:
-        url = given.url if isinstance(given, httpconn.Item) else given[0] if isinstance(given, tuple | list) else given
+        url = given.url if isinstance(given, httpconn.Item) else given[0] if isinstance(given, (tuple, list)) else given
         return _origin_of(url[: url.find("/", 8) + 1] or url) if isinstance(url, str) else vet(url).origin
     except (HTTPConnError, IndexError):
         return None

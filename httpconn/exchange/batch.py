@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, Generic, TypeVar
 
 from ..runtime.port import Channel, WorkerGroup
-from .scheduling import ONE_HOST, Finished, Hosts, Raised, Scheduler, Worker
+from .scheduling import ONE_HOST, Hosts, Raised, Scheduler, Worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class End(Enum):
 END: Final = End.END
 
 
-Report = Finished[Result] | Raised | End | More
+Report = tuple[int, Result] | Raised | End | More
 
 
 class ReorderBuffer(Generic[Result]):
@@ -115,7 +115,7 @@ class Batch(Generic[Item, Result]):
             if self._exhausted and not buffer.pending:
                 return END
             report = await self._reports.receive(scheduler.seconds_to_slow_dial())
-            if isinstance(report, Finished):
+            if isinstance(report, tuple):
                 buffer.finish(*report)
             else:
                 self._accept(report)

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from ..core import digests
-from ..core.messages import RawFields
 from ..core.text import decode_text, parse_json
 from ..errors import HTTPConnError, IntegrityError
 from ..hooks import HookRaised
@@ -24,25 +23,17 @@ async def fetch_bytes(port: Port, call: Call) -> bytes:
     return (await perform(port, call, read_success))[1] if content is None else (await content).data
 
 
-class Delivered(NamedTuple):
-    """The body of a successful response, and how it was delivered."""
-
-    data: bytes
-    fields: RawFields | None = None
-    status: int | None = None
-    moved_to: str | None = None  # the redacted URL after redirects, or None without a redirect
-    attempts: int = 0
-    elapsed: float = 0.0
+Delivered = tuple[OpenResponse | None, bytes]
+"""A successful response and its body. The response is None if an equal call or the cache delivered the body."""
 
 
-async def fetch_delivered(port: Port, call: Call) -> Delivered:
+def fetch_delivered(port: Port, call: Call) -> Coroutine[Any, Any, Delivered]:
     content = _shared_content(port, call)
-    if content is not None:
-        return Delivered((await content).data)
-    response, data = await perform(port, call, read_success)
-    state, head = response.state, response.head
-    moved_to = response.url.redacted if response.history else None
-    return Delivered(data, head.fields, head.status, moved_to, state.attempts, port.now() - state.started_at)
+    return perform(port, call, read_success) if content is None else _without_response(content)
+
+
+async def _without_response(content: Coroutine[Any, Any, Content]) -> Delivered:
+    return None, (await content).data
 
 
 class ContentCheck(NamedTuple):
@@ -52,14 +43,14 @@ class ContentCheck(NamedTuple):
     size: int | None
 
     async def fetch(self, port: Port, call: Call) -> Delivered:
-        """Return the body of a successful response. Raises IntegrityError: it has another digest or size."""
-        content = await fetch_delivered(port, call)
+        """Do the same as :func:`fetch_delivered`. Raises IntegrityError: the body has another digest or size."""
+        delivered = await fetch_delivered(port, call)
         try:
-            await port.blocking(self._verify, content.data)
+            await port.blocking(self._verify, delivered[1])
         except IntegrityError as error:
             error.url = call.spec.url.redacted
             raise
-        return content
+        return delivered
 
     def _verify(self, content: bytes) -> None:
         if self.size not in (None, len(content)):

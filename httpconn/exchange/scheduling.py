@@ -45,14 +45,8 @@ ONE_HOST = Hosts(lambda _: None, lambda _: MAX_COUNT, None)
 """The same host for all items, without a limit."""
 
 
-class Finished(NamedTuple, Generic[Result]):
-    """A result and the number of its item."""
-
-    number: int
-    result: Result
-
-
-class Raised(NamedTuple):
+@dataclass(slots=True, eq=False, repr=False)
+class Raised:
     """An exception of the source or of a worker."""
 
     error: Exception
@@ -170,7 +164,7 @@ class Scheduler(Generic[Item, Result]):
 
     Args:
         work: a coroutine function that returns the result of an item.
-        reports: a channel for the results, and for the exceptions of ``work``.
+        reports: a channel for the number of each item with its result, and for the exceptions of ``work``.
         concurrency: number of calls that have a worker at the same time. Other workers only wait.
         when_aside: a function to call after a call has left its worker.
     """
@@ -322,9 +316,9 @@ class Scheduler(Generic[Item, Result]):
         while worker.stays:
             item = self._take(worker, comes=True)
             while not isinstance(item, _NoItem):
-                report: Finished[Result] | Raised
+                report: tuple[int, Result] | Raised
                 try:
-                    report = Finished(worker.number, await work(worker, item))
+                    report = worker.number, await work(worker, item)
                 except Exception as error:  # noqa: BLE001 - the reader of the results raises it
                     report = Raised(error)
                 reports.send(report)

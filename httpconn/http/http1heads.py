@@ -193,7 +193,7 @@ def with_regular_framing(head: Head, framing: Framing) -> Head:
 
 def write_request_line(method: bytes, target: bytes) -> bytes:
     """Encode the request line (RFC 9112 section 3). Raises MalformedRequest: the method or the target is invalid."""
-    line = b"%b %b HTTP/1.1\r\n" % (method, target)
+    line = b"".join((method, b" ", target, b" HTTP/1.1\r\n"))
     if not _request_line(line) or method == b"CONNECT":  # send_connect opens tunnels
         raise MalformedRequest("the method or the target of the request is invalid")
     return line
