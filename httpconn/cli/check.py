@@ -13,7 +13,7 @@ from ..errors import HTTPConnError
 from ..network.guard import explained
 from ..progress import printable
 from .ending import exit_code, one_line_errors, print_error
-from .output import output_errors
+from .output import print_line
 
 
 @click.command(short_help="Explain whether an access policy allows a URL.")
@@ -54,8 +54,7 @@ def _explain(access: AccessPolicy, url: str, as_json: bool) -> int:
         return exit_code(error)
     # no-color.org; without these variables, click uses colors on a terminal only
     color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
-    with output_errors():
-        click.echo(json.dumps(asdict(checked)) if as_json else _as_text(checked), color=color)
+    print_line(json.dumps(asdict(checked)) if as_json else _as_text(checked), color=color)
     return 0 if checked.allowed else 1
 
 

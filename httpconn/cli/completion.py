@@ -4,7 +4,7 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from .ending import one_line_errors
-from .output import output_errors
+from .output import print_line
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 VARIABLE = "_HTTPCONN_COMPLETE"  # environment variable by which a shell asks click for completions
@@ -21,5 +21,5 @@ def completion(context: click.Context, shell: str) -> None:
     In zsh:  eval "$(httpconn completion zsh)"
     In fish: httpconn completion fish | source
     """
-    with one_line_errors(), output_errors():
-        click.echo(SHELLS[shell](context.find_root().command, {}, "httpconn", VARIABLE).source())
+    with one_line_errors():
+        print_line(SHELLS[shell](context.find_root().command, {}, "httpconn", VARIABLE).source())

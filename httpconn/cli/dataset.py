@@ -13,7 +13,7 @@ from ..errors import InvalidRequest
 from . import options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
-from .output import output_errors
+from .output import print_line
 
 if TYPE_CHECKING:
     from ..datasets import Summary
@@ -88,8 +88,7 @@ def dataset(
             call |= {name: given[name] or None for name in ("accept", "retry")}
             with make_connection(shared) as connection:
                 summary = datasets.fetch(source, sink, connection=connection, **call)
-        with output_errors():
-            click.echo(json.dumps(asdict(summary)) if as_json else _as_text(summary))
+        print_line(json.dumps(asdict(summary)) if as_json else _as_text(summary))
 
 
 def _as_text(summary: Summary) -> str:

@@ -17,7 +17,7 @@ from . import manifests, options
 from .connecting import connected, header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .items import Item, ItemReader
-from .output import create_folder, is_standard_output, open_output
+from .output import create_folder, is_stream, open_output
 from .summary import Summary
 
 CONCURRENCY = 16
@@ -114,10 +114,10 @@ def download(
         sys.exit(manifests.download(*source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
     _check(urls, input_file, output, single=bool(digest or mirrors))
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
-    if is_standard_output(output):
+    if output is not None and is_stream(output):
         if folder or jsonl or mirrors or remote_header_name:
-            raise click.UsageError("-o - cannot be combined with -d, -J, --jsonl or --mirror")
-        _stream(urls[0], digest, expect_types, shared, limit_rate, call)
+            raise click.UsageError("-o - and -o PIPE cannot be combined with -d, -J, --jsonl or --mirror")
+        _stream(urls[0], output, digest, expect_types, shared, limit_rate, call)
         return
     call |= {
         "resume": not no_resume,
@@ -165,20 +165,21 @@ def _existing(flag: str | None, remote_header_name: bool) -> str:
 
 def _stream(
     url: str,
+    output: Path,
     digest: str | None,
     expect_types: tuple[str, ...],
     shared: Mapping[str, Any],
     rate: int | None,
     call: Mapping[str, Any],
 ) -> None:
-    """Write a file to standard output, without resuming. A wrong digest is an error at the end only."""
+    """Write a file to a stream, without resuming. A wrong digest is an error at the end only."""
     expected = None if digest is None else digests.parse(digest)
     actual = None if expected is None else digests.hasher(expected.algorithm)
     options = {**call, "extra_headers": {"Accept-Encoding": "identity", **call["extra_headers"]}}
     with (
         one_line_errors(url),
         make_connection(shared, bandwidth=rate) as connection,
-        open_output(None) as out,
+        open_output(output) as out,
         connection.get_response(url, stream=True, **options) as response,
     ):
         response.raise_for_status()

@@ -60,7 +60,7 @@ def get(
     call = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     with one_line_errors(url), make_connection(shared) as connection:
         if jsonl:
-            urls = [url] if url is not None else urls_of(input_file or ())
+            urls = [url or ""] if input_file is None else urls_of(input_file)
             sys.exit(_write_lines(standard_output(), connection.get_many(urls, concurrency=concurrency, **call)))
         with open_output(output, create_folders=create_dirs) as out:
             _write(connection, url or "", out, call, include=include, head=head)

@@ -1,5 +1,7 @@
 """The ``httpconn`` command, which imports a command when it is used."""
 
+import io
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, cast
@@ -9,6 +11,7 @@ import click
 from .._version import __version__
 from ..importing import without_collection
 from .ending import EPILOG, one_line_errors
+from .output import output_errors
 
 
 class Commands(Mapping[str, click.Command]):
@@ -29,7 +32,20 @@ class Commands(Mapping[str, click.Command]):
         return len(self.NAMES)
 
 
+class Group(click.Group):
+    """The command group, which also reads the options of a command and writes the texts of --help and --version."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with one_line_errors(), output_errors():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_errors(), output_errors():
+            return super().invoke(ctx)
+
+
 @click.group(
+    cls=Group,
     epilog=EPILOG,
     commands=cast(Any, Commands()),  # click only reads it
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,3 +53,5 @@ class Commands(Mapping[str, click.Command]):
 @click.version_option(__version__, prog_name="httpconn", message="%(prog)s %(version)s")
 def cli() -> None:
     """Fetch URLs, files and data sets over HTTP."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the mode of standard error: no character is an error

@@ -10,7 +10,7 @@ from ..progress import printable
 from . import options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
-from .output import output_errors
+from .output import print_line
 
 
 @click.command(epilog=EPILOG, short_help="Print the size, type, version and digest of a file.")
@@ -24,8 +24,7 @@ def info(url: str, as_json: bool, shared: dict[str, Any]) -> None:
     """
     with one_line_errors(url), make_connection(shared) as connection:
         values = asdict(connection.get_metadata(url, extra_headers=header_fields(shared)))
-        with output_errors():
-            click.echo(json.dumps(values) if as_json else _as_text(values))
+        print_line(json.dumps(values) if as_json else _as_text(values))
 
 
 def _as_text(values: dict[str, Any]) -> str:

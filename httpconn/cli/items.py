@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from .. import errors
 from .ending import set_url
-from .jsonlines import without_comment
+from .jsonlines import lines_of, name_of, without_comment
 from .output import create_folder
 
 
@@ -41,13 +41,12 @@ class ItemReader:
                 set_url(error, url)
                 raise
 
-    def read_list(self, lines: TextIO) -> None:
+    def read_list(self, file: TextIO) -> None:
         """Read a list. Each line has a URL, or a URL and a path. The item of an invalid line has an error."""
-        name = "standard input" if lines.name == "<stdin>" else lines.name
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(lines_of(file), 1):
             if text := without_comment(line):
                 url, *path = text.split(maxsplit=1)
-                source = f"{name} line {number}"
+                source = f"{name_of(file)} line {number}"
                 try:
                     self._add(url, path[0] if path else None, source)
                 except errors.HTTPConnError as error:

@@ -7,18 +7,31 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TextIO
 
 import httpconn
 
-from ..errors import HTTPConnError, StatusError
+from ..errors import HTTPConnError, InvalidRequest, StatusError
 
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
 
 
-def urls_of(lines: Iterable[str]) -> Iterator[str]:
+def urls_of(file: TextIO) -> Iterator[str]:
     """Return the URLs of a list with one URL per line, without comments and empty lines."""
-    return (line for line in map(without_comment, lines) if line)
+    return (line for line in map(without_comment, lines_of(file)) if line)
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """Return the lines of a list. Raises InvalidRequest: the list cannot be read."""
+    try:
+        yield from file
+    except OSError as error:
+        raise InvalidRequest(f"Cannot read {name_of(file)}: {error.strerror}") from error
+
+
+def name_of(file: TextIO) -> str:
+    return "standard input" if file.name == "<stdin>" else file.name
 
 
 def without_comment(line: str) -> str:

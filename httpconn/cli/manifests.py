@@ -28,6 +28,8 @@ def load(name: str, base: str | None, connection: HTTPConnection, headers: Mappi
     With ``headers``, an item on another origin than the manifest is an error.
     """
     if name == "-":
+        if sys.stdin is None:
+            raise InvalidRequest("Standard input is closed")
         return Manifest.parse(sys.stdin.buffer.read(), base_url=base, name="standard input")
     if not name.lower().startswith(("http://", "https://")):
         return Manifest.read(name, base_url=base)

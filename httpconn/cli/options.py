@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,26 @@ def header(value: str) -> list[tuple[str, str]]:
     return [_field(line) for line in _content_of(value[1:]).split("\n") if line.strip()]
 
 
+class ListFile(click.File):
+    """A type of option values: a list in UTF-8, with or without a byte order mark; - is standard input."""
+
+    def __init__(self) -> None:
+        super().__init__("r", "utf-8-sig", "surrogateescape")
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        _require_input(value)
+        return super().convert(value, param, context)
+
+
+def _require_input(path: str) -> None:
+    if path == "-" and sys.stdin is None:
+        raise click.BadParameter("standard input is closed")
+
+
 def _content_of(path: str) -> str:
+    _require_input(path)
     try:
-        with click.open_file(path, encoding="utf-8") as file:
+        with click.open_file(path, encoding="utf-8-sig") as file:
             return str(file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "the file is not UTF-8")
@@ -137,9 +155,8 @@ quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results 
 
 
 def input_file(help_text: str) -> Option:
-    kind = click.File("r", "utf-8", "surrogateescape")
     return click.option(
-        "--input-file", type=kind, metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
+        "--input-file", type=ListFile(), metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
     )
 
 

@@ -2,30 +2,40 @@
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
+import click
+
 from .. import errors
 
-Write = Callable[[bytes], None]
+Write = Callable[[bytes], object]
 
 STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
 
-def is_standard_output(path: Path | None) -> bool:
-    return str(path) in STANDARD_OUTPUT
+def is_stream(path: Path) -> bool:
+    """Whether a path is standard output, a named pipe or a device such as /dev/null: no file can appear there."""
+    if str(path) in STANDARD_OUTPUT:
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # a new file, or an invalid path, whose error message comes later
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 @contextmanager
 def open_output(path: Path | None, *, create_folders: bool = False) -> Iterator[Write]:
-    """Provide a function that writes to standard output, or to a file that appears if the block ends without error."""
-    if path is None or is_standard_output(path):
-        out = standard_output()
-        yield lambda block: write(out, block)
-        write(out, b"", flush=True)
+    """Provide a function that writes to a stream, or to a file that appears if the block ends without error."""
+    if path is None or is_stream(path):
+        with output_errors(path), _open_stream(path) as out:
+            yield out.write
+            out.flush()
         return
     from ..disk.partfile import InUse, PartFile
 
@@ -42,6 +52,12 @@ def open_output(path: Path | None, *, create_folders: bool = False) -> Iterator[
         part.discard()
 
 
+def _open_stream(path: Path | None) -> AbstractContextManager[BinaryIO]:
+    if path is None or str(path) in STANDARD_OUTPUT:
+        return nullcontext(standard_output())
+    return open(path, "wb")
+
+
 def create_folder(folder: Path) -> None:
     """Create a folder and its missing parents. Raises StorageError: the folder cannot be created."""
     try:
@@ -56,6 +72,13 @@ def standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
+def print_line(line: str, *, color: bool | None = None) -> None:
+    """Print a line of results. Raises StorageError: standard output is closed or cannot be written."""
+    standard_output()
+    with output_errors():
+        click.echo(line, color=color)
+
+
 def write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
     """Write a block. Only a flush shows whether all bytes were written."""
     with output_errors():
@@ -65,13 +88,16 @@ def write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
 
 
 @contextmanager
-def output_errors() -> Iterator[None]:
-    """Raise a StorageError if standard output cannot be written. A broken pipe ends the command successfully."""
+def output_errors(path: Path | None = None) -> Iterator[None]:
+    """Raise a StorageError if an output cannot be written. A broken pipe ends the command successfully."""
     try:
         yield
+    except errors.HTTPConnError:
+        raise
     except BrokenPipeError:
         # The reader of the pipe has ended, as `| head` does. The flush at exit must not write to the pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        raise errors.StorageError(f"Cannot write to standard output: {error.strerror}", errno=error.errno) from error
+        name = path or "standard output"
+        raise errors.StorageError(f"Cannot write to {name}: {error.strerror}", errno=error.errno) from error

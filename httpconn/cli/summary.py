@@ -2,14 +2,12 @@
 
 import sys
 
-import click
-
 from ..api.outcomes import Saved
 from ..downloads.downloaded import Downloaded
 from ..progress import Progress, ProgressDisplay, megabytes, printable
 from .ending import exit_code, print_error, print_message
 from .jsonlines import saved_line
-from .output import output_errors
+from .output import print_line
 
 
 class Summary:
@@ -62,8 +60,7 @@ class Summary:
         if self._terminal is not None:
             self._terminal.say(line)
         else:
-            with output_errors():
-                click.echo(line)
+            print_line(line)
 
     def _line(self, downloaded: Downloaded) -> str:
         details = _details(downloaded)

@@ -21,7 +21,7 @@ from . import options
 from .connecting import connected, header_fields
 from .ending import EPILOG, exit_code, print_error, print_message
 from .manifests import load
-from .output import output_errors
+from .output import print_line
 
 BLOCK = 1024 * 1024
 
@@ -88,8 +88,7 @@ class _Verification:
     def _print(self, item: Item, error: HTTPConnError | None) -> None:
         if self._json:
             values = {"path": str(item.path), "digest": item.digest, "error": error and error.message}
-            with output_errors():
-                click.echo(json.dumps(values))
+            print_line(json.dumps(values))
 
     def _read(self, item: Item, path: Path) -> int:
         """Read and compare a file, and return its size."""

@@ -278,13 +278,26 @@ def test_a_closed_pipe_is_not_an_error(scripted):
 
 
 @pytest.mark.parametrize(
-    ("command", "closed", "code"),
-    [("get", ">&-", 9), ("get", ">/dev/full", 9), ("download", ">/dev/full", 9), ("download", "2>&-", 0)],
+    ("command", "code"),
+    [
+        ("get $0 >&-", 9),
+        ("get $0 >/dev/full", 9),
+        ("get $0 -o /dev/full", 9),
+        ("get --help >/dev/full", 9),
+        ("--version >/dev/full", 9),
+        ("info $0 >&-", 9),
+        ("download $0 >/dev/full", 9),
+        ("download $0 2>&-", 0),
+        ("get --jsonl --input-file - <&-", 2),
+        ("get --jsonl --input-file /proc/self/mem", 2),
+        ("get $0 -H @- <&-", 2),
+        ("verify - <&-", 2),
+    ],
 )
-def test_an_unwritable_output_is_an_error_and_unread_progress_is_not(application, tmp_path, command, closed, code):
-    line = f'exec "$0" -m httpconn {command} "$1" {closed}'
+def test_an_unusable_stream_is_an_error_and_unread_progress_is_not(application, tmp_path, command, code):
+    line = f"exec {sys.executable} -m httpconn {command}"
     done = subprocess.run(
-        ["sh", "-c", line, sys.executable, f"{application}/bytes/10"],
+        ["sh", "-c", line, f"{application}/bytes/10"],
         env=ENVIRONMENT,
         cwd=tmp_path,
         capture_output=True,
@@ -293,6 +306,24 @@ def test_an_unwritable_output_is_an_error_and_unread_progress_is_not(application
     )
     assert done.returncode == code, done.stderr
     assert b"Traceback" not in done.stderr
+    assert code == 0 or done.stderr
+
+
+def test_a_name_that_standard_output_cannot_encode_is_escaped(application, tmp_path):
+    done = run_process(
+        "download", f"{application}/bytes/10", "-o", "ü☃", cwd=tmp_path, PYTHONUTF8="0", PYTHONIOENCODING="latin-1"
+    )
+    assert (done.returncode, done.stdout[:16]) == (0, b"\xfc\\u2603 (10 byte")
+
+
+@pytest.mark.parametrize("command", ["get", "download"])
+def test_a_pipe_or_a_device_gets_the_bytes_as_they_arrive(application, tmp_path, command):
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE) as reader:
+        done = run(command, f"{application}/bytes/10000", "-o", "pipe", cwd=tmp_path)
+        assert (done.returncode, reader.stdout.read()) == (0, pattern(10_000))
+    assert run(command, f"{application}/bytes/10", "-o", "/dev/null").returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_an_interrupt_has_its_exit_code_and_leaves_no_file(scripted, tmp_path):

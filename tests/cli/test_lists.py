@@ -61,6 +61,12 @@ def test_a_second_run_sends_conditional_requests_only(server, files):
     assert all(request.header("If-Modified-Since") == OLD for request in server.requests[2:])
 
 
+@pytest.mark.parametrize("command", ["download", "get --jsonl"])
+def test_a_byte_order_mark_and_carriage_returns_are_not_part_of_a_url(server, tmp_path, command):
+    (tmp_path / "urls.txt").write_bytes(b"\xef\xbb\xbf%b\r\n" % server.url_for("/a").encode())
+    assert run(*command.split(), "--input-file", "urls.txt", cwd=tmp_path).returncode == 0
+
+
 def test_a_list_can_come_from_a_pipe(tmp_path):
     command = [*COMMAND, "download", "--input-file", "-", "-q"]
     done = subprocess.run(
