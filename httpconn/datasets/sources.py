@@ -228,13 +228,14 @@ def _broken(file: Any, number: int, fault: str, kind: str = "Line") -> Broken:
 
 def _lines(file: Any) -> Iterator[tuple[int, bytes | Broken]]:
     """Return the lines that are not blank, with their numbers."""
-    with file as opened:
+    # The files of some file systems, such as s3fs, accept no limit for a line.
+    with file as opened, io.BufferedReader(opened) as buffered:
         number = 0
-        while line := opened.readline(MAX_LINE + 1):
+        while line := buffered.readline(MAX_LINE + 1):
             number += 1
             if len(line) > MAX_LINE:
                 while line and not line.endswith(b"\n"):
-                    line = opened.readline(MAX_LINE)
+                    line = buffered.readline(MAX_LINE)
                 yield number, _broken(file, number, f"has more than {MAX_LINE:,} bytes")
                 continue
             if number == 1:

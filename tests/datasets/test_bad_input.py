@@ -7,7 +7,9 @@ import json
 import os
 import resource
 from contextlib import nullcontext
+from pathlib import Path
 
+import fsspec
 import httpx
 import numpy as np
 import pandas as pd
@@ -48,6 +50,35 @@ def server():
 def connection():
     with httpconn.HTTPConnection(retries=AT_ONCE) as opened:
         yield opened
+
+
+class Remote(fsspec.AbstractFileSystem):
+    """A file system with fsspec's own class of remote files, as s3fs, gcsfs and adlfs have it."""
+
+    protocol = "remote"
+    cachable = False
+
+    def info(self, path: str, **options: object) -> dict[str, object]:
+        return {"name": path, "size": os.stat(path).st_size, "type": "file"}
+
+    def _open(self, path: str, *_: object, **options: object) -> RemoteFile:
+        return RemoteFile(self, path)
+
+
+class RemoteFile(fsspec.spec.AbstractBufferedFile):
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return Path(self.path).read_bytes()[start:end]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl", "a.jsonl.gz"])
+def test_a_source_of_a_remote_file_system(server, connection, tmp_path, name):
+    fsspec.register_implementation("remote", Remote, clobber=True)
+    url = f"{server.url}/a.png"
+    lines = {"txt": url, "csv": f"url\n{url}", "jsonl": json.dumps({"url": url})}
+    content = lines[name.split(".")[1]].encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    summary = datasets.fetch(f"remote://{tmp_path}/{name}", str(tmp_path / "sink"), connection=connection)
+    assert (summary.rows, summary.succeeded) == (1, 1)
 
 
 @pytest.mark.parametrize(
