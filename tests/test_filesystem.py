@@ -169,6 +169,13 @@ def test_a_query_is_not_a_pattern(scripted, connection, tmp_path):
     assert (tmp_path / "f").read_bytes() == LINES
 
 
+@pytest.mark.parametrize(("target", "path"), [("new/", "new/f"), ("new/sub/", "new/sub/f"), ("new/sub/g", "new/sub/g")])
+def test_get_creates_the_folder(scripted, connection, tmp_path, target, path):
+    url = scripted({"/f": Served(LINES)}).url_for("/f")
+    HTTPConnFileSystem(connection=connection).get(url, f"{tmp_path}/{target}")
+    assert (tmp_path / path).read_bytes() == LINES
+
+
 def test_options(scripted, connection):
     server = scripted(Served(LINES))
     files = HTTPConnFileSystem(connection=connection, headers={"X-Key": "k"}, block_size=5, connections=1)

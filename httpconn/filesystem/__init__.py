@@ -205,7 +205,9 @@ class HTTPConnFileSystem(ForkableFileSystem):
             folders = self._strip_protocol([rpath] if isinstance(rpath, str) else list(rpath)) if recursive else ()
             await super()._get(rpath, lpath, recursive, folders=folders, **options)
             return
-        await self._get_file(rpath, _target(lpath, rpath), **options)
+        target = _target(lpath, rpath)
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        await self._get_file(rpath, target, **options)
 
     async def _get_file(
         self, rpath: str, lpath: Any, callback: Any = None, folders: Collection[str] = (), **_options: Any
