@@ -105,7 +105,7 @@ RULES: dict[str, Rule] = {
     "testing": Rule("testing transport", {"anyio", "trio", "httpx"}, "a server that shares no code with what it tests"),
     "cli": Rule(
         "access api cli connection datasets hosts downloads.manifest core.auth core.digests core.items core.mediatypes"
-        " core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
+        " core.paths core.urls core.accesschecks disk.partfile disk.targets downloads.downloaded"
         " errors options progress response importing network.guard _version",
         NO_IO,
         "it is built on the public interface",

@@ -29,7 +29,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 
 @click.command(epilog=EPILOG, short_help="Download URLs to files.")
 @click.argument("urls", metavar="[URL]...", nargs=-1)
-@options.path("-o", "--output", metavar="FILE", help="File to write, for one URL; - is standard output.")
+@options.output("File to write, for one URL")
 @options.path("-d", "--folder", help="Folder for the files, which are named after their URLs.")
 @options.create_dirs
 @click.option(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog=EPILOG, short_help="Print the content of URLs, or write it to a file.")
 @click.argument("url", required=False)
-@options.path("-o", "--output", metavar="FILE", help="File to write; - is standard output, the default.")
+@options.output("File to write; by default, standard output")
 @options.create_dirs
 @click.option("-i", "--include", is_flag=True, help="Print the header of the response before the body.")
 @click.option("-I", "--head", is_flag=True, help="Send HEAD, and print the header of the response.")

@@ -6,6 +6,7 @@ from typing import NamedTuple, TextIO
 from urllib.parse import unquote, urlsplit
 
 from .. import errors
+from ..core.paths import checked_file_path
 from .ending import set_url
 from .jsonlines import lines_of, name_of, without_comment
 from .output import create_folder
@@ -66,7 +67,7 @@ class ItemReader:
             if path is not None:
                 raise errors.InvalidRequest(f"With -J the server names the file: remove the path {path} from the line")
             return self._folder
-        target = self._folder / (path or self._output or _name(url))
+        target = self._folder / (checked_file_path(path) if path else self._output or _name(url))
         if self._urls.setdefault(target, url) != url:
             raise errors.InvalidRequest(f"Several URLs would be saved as {target}: give each its own path")
         return target

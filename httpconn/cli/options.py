@@ -12,6 +12,7 @@ import click
 
 from ..core import digests, mediatypes
 from ..core.auth import Bearer
+from ..core.paths import checked_file_path
 from ..errors import InvalidRequest
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
@@ -54,10 +55,10 @@ def rate(value: str) -> int:
     raise click.BadParameter("must be more than 0")
 
 
-def _checked_by(parse: Callable[[str], str]) -> Callable[[str], str]:
+def _checked_by(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return a type of option values that the library parses; its error becomes a BadParameter."""
 
-    def value(text: str) -> str:
+    def value(text: str) -> Any:
         try:
             return parse(text)
         except InvalidRequest as error:
@@ -67,6 +68,7 @@ def _checked_by(parse: Callable[[str], str]) -> Callable[[str], str]:
 
 
 digest: Callable[[str], str] = _checked_by(lambda text: str(digests.parse(text)))
+_output: Callable[[str], Path] = _checked_by(checked_file_path)
 media_type: Callable[[str], str] = _checked_by(lambda text: mediatypes.patterns(text)[0])
 
 
@@ -181,6 +183,10 @@ def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(shared={name: values.pop(name) for name in SHARED}, **values)
 
     return functools.reduce(lambda made, option: option(made), reversed(_SHARED_OPTIONS), run)
+
+
+def output(help_text: str) -> Option:
+    return click.option("-o", "--output", type=_output, metavar="FILE", help=f"{help_text}; - is standard output.")
 
 
 def path(*names: str, **attributes: Any) -> Option:

@@ -17,3 +17,11 @@ def checked_path(path: str | os.PathLike[str], file: str = "a download") -> Path
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"The path of {file} cannot be encoded for the file system") from error
     return path if isinstance(path, Path) else Path(path)
+
+
+def checked_file_path(path: str | os.PathLike[str]) -> Path:
+    """Check the path of a download like :func:`checked_path`, and that it does not end as the path of a folder does."""
+    checked = checked_path(path)
+    if os.fspath(path).endswith((os.sep, os.altsep or os.sep)):  # ``Path`` removes the separator
+        raise InvalidRequest(f"The path {os.fspath(path)} of a download is a folder: add the name of the file")
+    return checked

@@ -13,7 +13,7 @@ from ..core.dates import timestamp
 from ..core.filenames import safe_name
 from ..core.headers import Fields
 from ..core.identity import resource_key
-from ..core.paths import checked_path
+from ..core.paths import checked_file_path
 from ..core.requestbuilder import RequestSpec
 from ..core.urls import VettedURL
 from ..disk.partfile import PartFile
@@ -93,7 +93,7 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
 async def _target_path(port: Port, options: DownloadOptions, url: VettedURL) -> Path:
     """Return the target. Until the server has named the file, its name is the key of the resource."""
     if not options.server_names:
-        return checked_path(options.save_path)
+        return checked_file_path(options.save_path)
     return await port.blocking(check_folder, options.save_path) / resource_key(url)
 
 

@@ -135,7 +135,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_a_request(face, connect
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("path", [3, None, b"bytes", "a\x00b"])
+@pytest.mark.parametrize("path", [3, None, b"bytes", "a\x00b", "folder/"])
 def test_invalid_paths(face, connect, scripted, path):
     server = scripted(response())
     with pytest.raises(httpconn.HTTPConnError):
