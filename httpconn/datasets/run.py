@@ -237,7 +237,7 @@ class Partition:
         if body is not None and self._job.on_item is not None:
             try:
                 returned = self._job.on_item({**values, "body": body})
-                body = body if returned is None else bytes(returned)
+                body = body if returned is None else bytes(memoryview(returned))  # bytes(5) would be five zeros
             except Exception as raised:  # noqa: BLE001 - the row has the error of the user's function
                 body, error = None, raised
             except BaseException as raised:

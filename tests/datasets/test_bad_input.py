@@ -52,6 +52,14 @@ def connection():
         yield opened
 
 
+@pytest.mark.parametrize("returned", [True, 5, [1, 2], "text"])
+def test_a_result_of_on_item_that_is_not_bytes_is_an_error_of_the_row(server, connection, tmp_path, returned):
+    sink = tmp_path / "sink"
+    urls = [f"{server.url}/a.png"]
+    assert datasets.fetch(urls, sink, connection=connection, on_item=lambda row: returned).errors == {"TypeError": 1}
+    assert "bytes-like object is required" in rows_of(sink)[0]["message"]
+
+
 class Remote(fsspec.AbstractFileSystem):
     """A file system with fsspec's own class of remote files, as s3fs, gcsfs and adlfs have it."""
 
