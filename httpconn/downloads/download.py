@@ -117,6 +117,7 @@ class _Download:
         self._uses_if_range = True
         self._has_renewed_url = False
         self._has_restarted = False
+        self._has_counted_again = False
 
     async def run(self) -> Downloaded:
         """Request the file from the URL, and then from each mirror, until one delivers it."""
@@ -216,6 +217,8 @@ class _Download:
                 await self._writer.write_range(response, part, hub)
             case ranges.Whole():
                 self._whole_only = False
+                if self._held.validator not in (None, facts.etag, facts.last_modified):
+                    self._count_again()
                 await self._writer.write_whole(response, facts, size, hub)
             case ranges.GoBack():
                 self._whole_only = False
@@ -237,6 +240,12 @@ class _Download:
             case ranges.Fail():
                 raise StatusError(response.without_body)
         return self._partial.is_complete
+
+    def _count_again(self) -> None:
+        """Count the bytes of a second download as progress. A third one has no progress: it could be endless."""
+        if not self._has_counted_again:
+            self._has_counted_again = True
+            self._request.most_received = 0
 
     def _keep_existing_from_page(self, facts: ranges.RangeResponse) -> None:
         """Raise an error if a page, such as the one of a captive portal, would replace the existing file."""
@@ -262,6 +271,7 @@ class _Download:
         if is_final:
             raise error
         self._has_restarted = True
+        self._count_again()
         logger.info("Downloading %s again: %s", self._state.spec.url.redacted, error.message)
         return None
 

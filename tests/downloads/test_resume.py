@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import sys
 from dataclasses import dataclass
 
@@ -95,6 +96,30 @@ def test_a_file_with_a_wrong_digest_is_downloaded_again(setting, scripted):
     served = Served(OTHER, etag=None, faults=[cut(HALF), changed(body=BODY)])
     setting.download(scripted(served).url, digest=SHA256)
     assert setting.path.read_bytes() == BODY
+
+
+def test_the_second_download_after_a_wrong_digest_resumes_as_often_as_the_first(setting, scripted):
+    breaks = [Served.respond, *(cut(HALF // 8) for _ in range(6))]
+    server = scripted(Served(OTHER, faults=[cut(HALF), changed(body=BODY), *breaks]))
+    setting.download(server.url, digest=SHA256)
+    assert setting.path.read_bytes() == BODY
+    assert setting.budget.used == 2 * SIZE
+
+
+def test_a_new_version_resumes_as_often_as_the_old_one(setting, scripted):
+    breaks = [cut(HALF // 8) for _ in range(6)]
+    server = scripted(Served(OTHER, faults=[cut(HALF), changed(body=BODY, etag='"v2"'), *breaks]))
+    setting.download(server.url)
+    assert setting.path.read_bytes() == BODY
+    assert setting.budget.used == SIZE + HALF
+
+
+def test_a_file_that_changes_with_each_request_is_an_error(setting, scripted):
+    numbers = itertools.count()
+    server = scripted(lambda request: cut(HALF)(Served(BODY, etag=f'"v{next(numbers)}"'), request))
+    with pytest.raises(httpconn.TruncatedBody):
+        setting.download(server.url)
+    assert len(server.requests) <= 10
 
 
 def test_a_file_that_changed_meanwhile_is_downloaded_again(setting, scripted):
