@@ -104,9 +104,14 @@ class Storage:
 
     def read(self, name: str) -> Any:
         """Return a JSON value, or None if there is none."""
-        with suppress(FileNotFoundError):
-            return json.loads(self._with_retries(name, lambda: self.fs.cat_file(self.path(name))))
-        return None
+
+        def content() -> Any:
+            try:
+                return self.fs.cat_file(self.path(name))
+            except FileNotFoundError:
+                return "null"
+
+        return json.loads(self._with_retries(name, content))
 
     def open(self, name: str) -> BinaryIO:
         return self._with_retries(name, lambda: self.fs.open(self.path(name), "rb"))  # type: ignore[no-any-return]
@@ -167,10 +172,8 @@ class Storage:
         for attempt in range(ATTEMPTS):
             try:
                 return operation()
-            except FileNotFoundError:
-                raise
             except Exception as error:  # each file system has its own exceptions
-                if self.is_local or attempt == ATTEMPTS - 1:
+                if self.is_local or isinstance(error, FileNotFoundError) or attempt == ATTEMPTS - 1:
                     message = f"{self.path(name)} cannot be read or written: {type(error).__name__}: {error}"
                     raise StorageError(message[:1000], getattr(error, "errno", None)) from error
             time.sleep(PAUSE * 2**attempt)

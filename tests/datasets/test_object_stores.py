@@ -10,6 +10,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.arrow import ArrowFSWrapper
+from fsspec.implementations.memory import MemoryFileSystem
 
 import httpconn
 from httpconn import datasets
@@ -87,6 +88,23 @@ def test_a_sink_in_an_object_store(bucket, urls, seen, broken, options, form):
     else:
         with tarfile.open(fileobj=bucket.open(f"{sink}/00000-000002.tar")) as tar:
             assert len(tar.getnames()) == 2 * 5
+
+
+def test_a_sink_without_its_bucket_or_a_shard_is_an_error(bucket, urls, options, tmp_path):
+    with pytest.raises(httpconn.StorageError, match=r"absent-bucket/sink/.* cannot be read or written"):
+        datasets.fetch(urls, "memory://absent-bucket/sink", **{**options, "filesystem": WithoutBuckets()})
+    sink = tmp_path / "sink"
+    assert datasets.fetch(urls, sink, connection=options["connection"]).errors == {"503": 1}
+    (sink / "00000-000000.parquet").unlink()
+    with pytest.raises(httpconn.StorageError, match=r"00000-000000\.parquet cannot be read or written"):
+        datasets.fetch(urls, sink, connection=options["connection"], retry=[503])
+
+
+class WithoutBuckets(MemoryFileSystem):
+    """A file system without buckets, as s3fs reports it."""
+
+    def put_file(self, *_, **__):
+        raise FileNotFoundError("The specified bucket does not exist")
 
 
 def test_an_object_store_that_fails_is_asked_again(store, urls, options, monkeypatch):
