@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -56,8 +58,23 @@ def _started(watched: Connection, share: Sequence[int]) -> tuple[Connection, Spa
         # The job does not fit into the buffer of a pipe. If the process died before it had read its arguments, start()
         # would wait forever.
         process = SPAWN.Process(target=_run_share, args=(watched, given, share))
-        process.start()
+        with _interrupts_blocked():
+            process.start()
     return link, process
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread and in a process that it starts, which else could print a traceback on Ctrl-C."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # a start of the tracker would unblock SIGINT
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _wait_all(links: list[Connection]) -> None:

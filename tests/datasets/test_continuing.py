@@ -237,6 +237,25 @@ def test_a_process_that_dies_before_it_reads_a_large_job_is_noticed(tmp_path):
     assert "A process of the job was killed" in done.stderr
 
 
+INTERRUPTED = """
+import os, signal, sys
+from httpconn import HTTPConnection, datasets
+if __name__ == "__main__":
+    datasets.fetch(*sys.argv[1:3], processes=2, connection=HTTPConnection())
+else:  # a process that starts
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupt_of_a_process_that_starts_is_left_to_the_program(server, tmp_path):
+    source, script = listed(server, tmp_path / "urls.txt", 30), tmp_path / "job.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), str(source), str(tmp_path / "sink")]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environ, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 EXIT = """
 import sys
 from httpconn import HTTPConnection, datasets
