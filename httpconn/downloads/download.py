@@ -86,7 +86,9 @@ async def _fetch(port: Port, call: Call, options: DownloadOptions) -> Downloaded
         state = DownloadState(port, request, options, target, partial, call.spec, name)
         return await _Download(state, existing).run()
     except BaseException as error:
-        await port.clean_up(partial.drop if isinstance(error, LimitExceeded) else partial.close)
+        # An earlier call had another limit, or none. A later call can have it again and needs the bytes.
+        is_useless = isinstance(error, LimitExceeded) and not partial.resumed
+        await port.clean_up(partial.drop if is_useless else partial.close)
         raise
 
 

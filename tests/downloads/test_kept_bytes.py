@@ -186,6 +186,14 @@ def test_a_replacement_over_the_limit_costs_no_received_byte(run, scripted, tmp_
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("limit", ["max_bytes", "budget"])
+def test_a_lower_limit_costs_no_received_byte(run, scripted, limit):
+    server = scripted(Served(BODY, faults=[cut(HALF)]))
+    fail(run, server.url)
+    fail(run, server.url, httpconn.LimitExceeded, **{limit: 9 if limit == "max_bytes" else httpconn.ByteBudget(9)})
+    assert run(server.url).resumed == HALF
+
+
 def test_a_failed_download_of_another_url_costs_no_received_byte(run, scripted, tmp_path):
     served = {"/a": Served(BODY, faults=[cut(HALF)]), "/b": Served(OTHER, etag='"b"', faults=[cut(9)])}
     server = scripted(lambda request: served[request.path](request))
