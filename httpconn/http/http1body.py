@@ -126,13 +126,12 @@ class HTTP1Incoming(Incoming):
         http = self._http
         try:
             end = self.timeouts.until(self.timeouts.read)
-            while True:
-                data = http.take_body()
-                if data or http.complete:
+            while not (data := http.take_body()) and not http.complete:
+                if http.direct_remaining:
+                    data = await self._socket_stream.receive(min(READ_SIZE, http.direct_remaining), end)
+                    http.received_direct(len(data))
                     break
-                data = await self._receive_more(http, end)
-                if data:
-                    break
+                http.receive(await self._socket_stream.receive(READ_SIZE, end))
         except BaseException:
             self.abandon()
             raise
@@ -151,15 +150,6 @@ class HTTP1Incoming(Incoming):
             raise
         self._close_if_complete(self._http)
         return count
-
-    async def _receive_more(self, http: http11.HTTP11Connection, end: float) -> bytes:
-        socket_stream = self._socket_stream
-        if not http.direct_remaining:
-            http.receive(await socket_stream.receive(READ_SIZE, end))
-            return b""
-        data = await socket_stream.receive(min(READ_SIZE, http.direct_remaining), end)
-        http.received_direct(len(data))
-        return data
 
     def _close_if_complete(self, http: http11.HTTP11Connection) -> None:
         if http.complete:
