@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from ..errors import HeaderTooLarge, InvalidRequest
+from ..errors import HeaderTooLarge, InvalidRequest, MalformedRequest
 from ..options import Limits
 from .regexes import regex
 
@@ -37,6 +37,7 @@ CONDITIONS = frozenset(
 TOKEN = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ZERO = regex(r"q\s*=\s*0(\.0*)?\s*$")
 _VALUE = regex(r"[\t\x20-\x7e]*")
+_SENDABLE = regex(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def check(headers: Mapping[str, str] | None) -> Fields:
@@ -58,6 +59,15 @@ def _check_field(name: object, value: object) -> tuple[bytes, bytes]:
     if not _VALUE.fullmatch(value):
         raise InvalidRequest(f"The value of the header {name} contains a character that is not printable ASCII")
     return name.encode("ascii"), value.strip(" \t").encode("ascii")
+
+
+def invalid_field(fields: Iterable[tuple[bytes, bytes]]) -> MalformedRequest:
+    """Return an error that names the first field that cannot be sent. The value may be secret."""
+    texts = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+    name = next(name for name, value in texts if not (TOKEN.fullmatch(name) and _SENDABLE.fullmatch(value)))
+    if not TOKEN.fullmatch(name):
+        return MalformedRequest(f"Not a header name: {name[:60]!r}")
+    return MalformedRequest(f"The value of the header {name} contains a line break or another control character")
 
 
 def check_changed(before: Iterable[tuple[bytes, bytes]], after: Iterable[tuple[bytes, bytes]]) -> None:

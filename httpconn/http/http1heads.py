@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..core.headers import invalid_field
 from ..core.messages import FieldValues, Head, by_name, content_length
 from ..errors import MalformedRequest, ProtocolError
 from .headerblock import TOKEN, start_of_line
@@ -217,7 +218,7 @@ def write_fields(fields: Fields) -> tuple[bytes, Framing]:
     block = b"".join([b"%b: %b\r\n" % field for field in fields])
     # Equal counts prove that no field contains a second line.
     if _field_lines(block) is None or block.count(b"\n") != len(fields):
-        raise MalformedRequest("a header of the request is invalid")
+        raise invalid_field(fields)
     if sum(name.lower() == b"host" for name, _ in fields) != 1:
         raise MalformedRequest("the request needs exactly one Host header")
     try:

@@ -59,10 +59,11 @@ def test_goaway_before_any_request_was_processed_is_retried(face, connect, certi
         assert caught.value.attempts == 2
 
 
-def test_an_invalid_request_header_is_a_local_protocol_error(face, user, http2_server, certificates):
+@pytest.mark.parametrize(("name", "value"), [("TE", "SECRET"), ("X-Key", "SECRET\n"), ("X Key", "SECRET")])
+def test_an_error_names_an_invalid_request_header(face, user, http2_server, certificates, name, value):
     made = user(http2=True, ssl_context=certificates.trust())
-    with pytest.raises(httpx.LocalProtocolError) as caught:
-        face.run(lambda: made.open(http2_server, headers={"TE": "SECRET"}))
+    with pytest.raises(httpx.LocalProtocolError, match=f"(?i){name}") as caught:
+        face.run(lambda: made.open(http2_server, headers={name: value}))
     assert "SECRET" not in str(caught.value)
 
 

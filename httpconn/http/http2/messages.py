@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
+from ...core.headers import invalid_field
 from ...core.messages import FieldValues, Head, by_name, content_length
 from ...core.remembered import Remembered
 from ...errors import HeaderTooLarge, HTTPConnError, MalformedRequest, ProtocolError
@@ -74,8 +75,9 @@ def _encode_request(
     # Section 8.2.2: connection-specific fields are not sent. Section 8.3.1: :authority replaces Host.
     # Proxy-Authorization is for a proxy (RFC 9110 section 11.7.2), and no HTTP/2 request goes to a proxy.
     fields = [(name, value) for name, value in lowered if name not in _NOT_SENT]
-    if not _are_fields([*fields, (b"authority", authority)], _sent_lines):
-        raise MalformedRequest("A header of the request is invalid")
+    sent = [*fields, (b"authority", authority)]
+    if not _are_fields(sent, _sent_lines):
+        raise invalid_field(sent)
     values = by_name(fields)
     if values.get(b"te", b"trailers") != b"trailers":
         raise MalformedRequest("HTTP/2 has no transfer codings, so the TE header of the request cannot be sent")
