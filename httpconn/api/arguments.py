@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..core import headers, mediatypes
 from ..core.auth import NONE, Auth, Credentials
-from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.lazymodules import LazyModule
+from ..core.rates import Bandwidth
 from ..core.requestbuilder import RequestSpec
 from ..core.urls import URL, vet
 from ..downloads.options import DownloadOptions, OnExisting

@@ -4,11 +4,10 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..core.bandwidth import Bandwidth
 from ..core.bodycounter import ByteBudget
 from ..core.counters import Counters
 from ..core.messages import Origin, RawFields
-from ..core.rates import RateLimiter
+from ..core.rates import Bandwidth, RateLimiter
 from ..core.requestbuilder import RequestBuilder, RequestSpec
 from ..core.retries import RetryBudget
 from ..hooks import Hooks

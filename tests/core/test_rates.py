@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpconn import QueueFull, RateLimit
-from httpconn.core.bandwidth import Bandwidth
-from httpconn.core.rates import MAX_HOSTS, RateLimiter, Reservation
+from httpconn.core.rates import MAX_HOSTS, Bandwidth, RateLimiter, Reservation
 
 
 def waits(limiter: RateLimiter, count: int, host: str = "a", now: float = 100.0) -> list[float]:

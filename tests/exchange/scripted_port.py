@@ -11,10 +11,9 @@ import httpx
 
 from httpconn import Limits, RedirectPolicy, RetryPolicy, Timeouts
 from httpconn.access import AccessPolicy
-from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.deadlines import Deadline
 from httpconn.core.messages import Head, Request, by_name
-from httpconn.core.rates import RateLimiter
+from httpconn.core.rates import Bandwidth, RateLimiter
 from httpconn.core.requestbuilder import RequestBuilder
 from httpconn.core.retries import RetryBudget
 from httpconn.errors import HTTPConnError

@@ -10,8 +10,7 @@ import pytest
 import trio
 
 from httpconn import ByteBudget, Limits, RateLimit, RetryPolicy, Timeouts, errors
-from httpconn.core.bandwidth import Bandwidth
-from httpconn.core.rates import RateLimiter
+from httpconn.core.rates import Bandwidth, RateLimiter
 from httpconn.core.retries import RetryBudget
 from httpconn.exchange import fetch
 from httpconn.exchange.body import BlockReader

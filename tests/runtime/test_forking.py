@@ -8,9 +8,8 @@ import signal
 import pytest
 
 from httpconn import ByteBudget, RateLimit
-from httpconn.core.bandwidth import Bandwidth
 from httpconn.core.memorystore import MemoryStore
-from httpconn.core.rates import RateLimiter
+from httpconn.core.rates import Bandwidth, RateLimiter
 from tests.http.children import exit_code_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
