@@ -47,7 +47,7 @@ def metadata_of(
     ``size`` is the length of the body before content decoding. If the body has a content coding (``is_encoded``), its
     length and digests are not those of the file.
     """
-    hub = hub_file([each.field for each in (*hops, head)], use_etag=False)  # callers cannot use a git ID
+    hub = hub_file([*hops, head], use_etag=False)  # callers cannot use a git ID
     field = no_field if is_encoded else head.field
     digest = digests.announced(field, partial=False, linked=hub.digest).expected
     accepted = head.field("accept-ranges")

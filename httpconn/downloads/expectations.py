@@ -1,20 +1,17 @@
 """Checks of a response before its body is written: its media type and the size of the file."""
 
 from ..core import mediatypes, ranges
-from ..core.hubs import HubFile, hub_file, is_from_hub
+from ..core.hubs import HubFile, hub_file
 from ..errors import IntegrityError
 from ..exchange.requeststate import OpenResponse
 
-_UNKNOWN = HubFile()
 _PARTS = "multipart/byteranges"  # the type of several ranges, which are rejected elsewhere
 
 
 def hub_file_of(response: OpenResponse) -> HubFile:
     """Return what a hub says about the file in the response and the redirects to it."""
-    if not response.history and not is_from_hub(response.head):
-        return _UNKNOWN
-    heads = [head for head in (*(each.head for each in response.history), response.head) if is_from_hub(head)]
-    return hub_file([head.field for head in heads], use_etag=not response.body.is_encoded) if heads else _UNKNOWN
+    redirects = [each.head for each in response.history] if response.history else ()
+    return hub_file([*redirects, response.head], use_etag=not response.body.is_encoded)
 
 
 def require_type(expected: tuple[str, ...], response: OpenResponse) -> None:

@@ -8,10 +8,15 @@ import pytest
 
 from httpconn.core.digests import GIT, Expected, hasher
 from httpconn.core.hubs import HubFile, hub_file
+from httpconn.core.messages import Head
 
 SHA256, SHA1 = "ab" * 32, "cd" * 20
 LINKED = Expected("sha256", SHA256, "x-linked-etag")
 BLOB = Expected(GIT, SHA1, "etag")
+
+
+def head(fields: dict[str, str]) -> Head:
+    return Head(200, b"OK", b"HTTP/1.1", [], {name.encode(): value.encode() for name, value in fields.items()})
 
 
 @pytest.mark.parametrize(
@@ -35,11 +40,11 @@ BLOB = Expected(GIT, SHA1, "etag")
     ],
 )
 def test_digest_and_size(heads, expected):
-    assert hub_file([each.get for each in heads], use_etag=True) == HubFile(*expected)
+    assert hub_file(list(map(head, heads)), use_etag=True) == HubFile(*expected)
 
 
 def test_the_etag_of_an_encoded_body_is_not_a_digest():
-    assert hub_file([{"x-repo-commit": "1", "etag": f'"{SHA1}"'}.get], use_etag=False) == HubFile()
+    assert hub_file([head({"x-repo-commit": "1", "etag": f'"{SHA1}"'})], use_etag=False) == HubFile()
 
 
 def test_git_hashes_the_size_first():
